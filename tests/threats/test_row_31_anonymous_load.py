@@ -199,7 +199,7 @@ def test_more_event_streams_than_there_may_be_are_refused(narrow: WebProcess) ->
         assert [response.status_code for response, _ in first] == [200] * _STREAMS_EACH + [429] * (100 - _STREAMS_EACH)
         free = _STREAMS - _STREAMS_EACH
         assert [response.status_code for response, _ in others] == [200] * free + [503] * (100 - free)
-        for (response, text), says in ((first[-1], "from your address"), (others[-1], "are being followed")):
+        for (response, text), says in ((first[-1], "your address already follows"), (others[-1], "are being followed")):
             assert response.headers["Retry-After"]
             assert says in text
         assert client.get("/").status_code == 200

@@ -24,7 +24,7 @@ ASKED = {
     "provenance": "provenance greet", "run": "run greet", "sbom": "sbom greet", "search": "search",
     "source": "source greet --output out", "subscribe": "subscribe nowhere edge --fingerprint sha256:" + "0" * 64,
     "subscriptions": "subscriptions", "unsubscribe": "unsubscribe dist.example.org/edge", "up": "up",
-    "upgrade": "upgrade --root root", "verify": "verify --cache", "who-needs": "who-needs greet",
+    "upgrade": "upgrade --root root", "verify": "verify --cache", "why": "why --reverse greet",
 }  # fmt: skip
 """Verbs that use what a user keeps, each as it is run."""
 

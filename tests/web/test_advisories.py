@@ -174,10 +174,10 @@ def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(fa
     """It would be told as added, and guard nothing."""
     with client(farm) as curator:
         for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-debug, jq-doc.")):
-            with pytest.raises(RefusedRequestError, match=f"speaks of {name}, and no recipe") as caught:
+            with pytest.raises(RefusedRequestError, match=f"names the package {name}, which no recipe has ever made") as caught:
                 curator.add_advisory(document(osv(package=name)))
             assert (caught.value.status, caught.value.code) == (422, "no-such-package")
-            assert caught.value.remedy == f"{near} Where it is to come yet, say --allow-unknown."
+            assert caught.value.remedy == f"{near} If it is still to come, use --allow-unknown."
         assert list(curator.advisories()) == []
 
         assert curator.add_advisory(document(osv(package="jqq")), allow_unknown=True)["outcome"] == "added"
@@ -211,7 +211,7 @@ def test_a_statement_about_what_nobody_knows_is_refused_with_the_nearest_name(fa
             with pytest.raises(RefusedRequestError) as caught:
                 curator.state(document(content))
             assert (caught.value.status, caught.value.code) == (422, code)
-            assert caught.value.remedy == f"{near} Where it is to come yet, say --allow-unknown."
+            assert caught.value.remedy == f"{near} If it is still to come, use --allow-unknown."
             assert curator.state(document(content), allow_unknown=True)["new"] == 1
             assert curator.state(document(content))["new"] == 0
         # By another of its names it is the same advisory.
