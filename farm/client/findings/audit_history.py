@@ -1,4 +1,4 @@
-"""Since when a package was there, and which release first mended it: looking back from the newest release."""
+"""Since when a package is affected, and which release first fixed it: searched back from the newest release."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """About a package by what the release calls it: which build is held (None: that of the newest release), and
-    whether another build is mended.
+    """A question about a package, by its name in the release.
+
+    `held` is the installed build (None: that of the newest release), `is_mended` whether another build is fixed.
     """
 
     name: str
@@ -31,8 +32,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`since` is the first release that held the build, of those without a break; `fixed_in` the first that is mended,
-    of those up to the newest without a break. None where there is none, or none can be had.
+    """`since` is the first of the unbroken row of releases that held the build.
+
+    `fixed_in` is the first of the unbroken row of fixed releases up to the newest. None where there is none, or none
+    can be read.
     """
 
     since: Release | None = None
@@ -40,7 +43,7 @@ class Answer:
 
 
 def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
-    """Return the answers in the order of the questions. Looks no further back than it must."""
+    """Return the answers in the order of the questions. Searches no further back than necessary."""
     open_ones = [_Open(catalogue, question) for question in questions]
     waiting = [one for one in open_ones if not one.is_imported]
     try:
@@ -51,12 +54,12 @@ def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
                 each.see(release, index.entry(each.question.name))
             waiting = [each for each in waiting if not each.is_answered]
     except (DownloadError, InvalidReleaseError):
-        pass  # a mirror need not keep them all
+        pass  # a mirror need not have all of them
     return [Answer(one.since, one.fixed_in) for one in open_ones]
 
 
 class _Open:
-    """A question that is being answered while releases go by, the newest first."""
+    """An open question, to which releases are shown, the newest first."""
 
     def __init__(self, catalogue: Catalogue, question: Question) -> None:
         self.question = question
@@ -86,7 +89,7 @@ class _Open:
             self.fixed_in = release
 
     def _ask_newest(self, catalogue: Catalogue) -> None:
-        """A package of another distribution: only the release says which one is taken, not those before."""
+        """Answer for a package of another distribution: only the importing release states which build it takes."""
         try:
             entry = catalogue.entry(self.question.name)
         except UnknownPackageError:

@@ -1,4 +1,4 @@
-"""Which code the packages of a release, or of a set, carry: from the provenance that the signed index names."""
+"""The linked-in code of packages in a release or a set, from the provenance that the signed index names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNKNOWN = CarriedCode((), is_known=False)
 
 
 class Carriers:
-    """Reads provenance, each once. `evidence` are provenances by descriptor that somebody recorded."""
+    """Reads provenance, each document once. `evidence` are recorded provenances by descriptor."""
 
     def __init__(self, catalogue: Catalogue, evidence: Mapping[Digest, BlobRef]) -> None:
         self._catalogue = catalogue
@@ -33,7 +33,7 @@ class Carriers:
         self._exact: dict[CopiedCode, CopiedCode] = {}
 
     def of(self, package: AuditedPackage) -> CarriedCode:
-        """Return what a package carries: of one that no release holds, as a local build, nobody knows."""
+        """Return the code that a package carries; unknown where no release holds the package."""
         name = package.name.inside(self._catalogue.release.distribution)
         if package.descriptor and package.descriptor in self._evidence:
             return self._carried(name, self._evidence[package.descriptor])
@@ -44,7 +44,7 @@ class Carriers:
         return self.of_entry(name, entry) if entry else _UNKNOWN
 
     def of_entry(self, name: str, entry: ReleaseEntry) -> CarriedCode:
-        """Return what a package of a release carries."""
+        """Return the code that a package of a release carries."""
         return self._carried(name, entry.provenance)
 
     def exactly(self, copy: CopiedCode) -> CopiedCode:
@@ -63,9 +63,9 @@ class Carriers:
         return self._read[provenance.digest]
 
     def _entry(self, name: str, descriptor: Digest | None) -> ReleaseEntry | None:
-        """Return the entry of a build: of a foreign package, or where any will do, the newest."""
+        """Return the entry of a build; with `descriptor` None, the newest."""
         newest = None
-        with suppress(UnknownPackageError, DownloadError):  # that of an earlier release may be here, and do
+        with suppress(UnknownPackageError, DownloadError):  # the entry of an earlier release may be here, and suffice
             newest = self._catalogue.entry(name)
         if newest and descriptor in (None, newest.descriptor.digest):
             return newest

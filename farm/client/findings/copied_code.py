@@ -1,4 +1,4 @@
-"""Whose code packages carry that was linked into them when they were built, and of which builds that code is."""
+"""Code that was linked into packages when they were built: from which libraries, and from which builds of them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CarriedCode:
-    """What a package carries; with `is_known` false nobody watched its whole build, so there may be more."""
+    """The code that a package carries; with `is_known` false there may be more: its build was not fully traced."""
 
     copies: tuple[CopiedCode, ...]
     is_known: bool = True
 
 
 def carried_by(provenance: bytes) -> CarriedCode:
-    """Return what a build says it linked in. `provenance` is an envelope that was verified, at least by its digest."""
+    """Return the code that a build attests to have linked in. `provenance` is an envelope of a verified digest."""
     copies, is_known = [], True
     for consumed, version in consumed_in(provenance):
         if "static" in consumed.kinds:
@@ -38,7 +38,7 @@ def carried_by(provenance: bytes) -> CarriedCode:
 
 
 def with_revision(catalogue: Catalogue, copy: CopiedCode) -> CopiedCode:
-    """Return the code with the revision of the build that it is of: the one whose tree some release holds."""
+    """Return the code with the revision of its build: that of the release that holds its tree."""
     if copy.library.distribution != catalogue.release.distribution:
         return copy
     names = [f"{copy.library.short}{part}" for part in LIBRARY_PARTS]
@@ -54,7 +54,7 @@ def with_revision(catalogue: Catalogue, copy: CopiedCode) -> CopiedCode:
                 if entry and _tree(catalogue, name, entry.descriptor) == copy.tree:
                     return replace(copy, revision=entry.revision)
     except (DownloadError, InvalidReleaseError):
-        pass  # a mirror need not keep them all; then it is judged by its version
+        pass  # a mirror need not have all of them; then the code is judged by its version
     return copy
 
 
@@ -63,7 +63,7 @@ def _tree(catalogue: Catalogue, name: str, descriptor: BlobRef) -> Digest:
 
 
 def _source_of(library: PackageName) -> PackageName:
-    """Return by which name advisories speak of a library, of which others link with a part."""
+    """Return the name by which advisories refer to a library, given the part of it that others link with."""
     for part in LIBRARY_PARTS:
         if part and library.short.endswith(part):
             return PackageName(library.distribution, library.short.removesuffix(part))

@@ -1,4 +1,4 @@
-"""A subscriber's policy against a set: what it says of each package, and why the set may not run. Decides, alone."""
+"""Checking a set against a subscriber's policy: its violations, and for which packages. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PolicyViolation(Form, record="violation of a policy"):
-    """Why a set may not run: the key of the policy, the packages that it is about, what it says and what to do."""
+    """A reason why a set may not run: the key of the policy, the packages, what is wrong and the remedy."""
 
     rule: str
     packages: tuple[str, ...]
@@ -33,11 +33,12 @@ class PolicyViolation(Form, record="violation of a policy"):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a set, as far as a policy asks for it.
+    """The facts about a set that a policy needs.
 
     `capabilities` and `attestations` are by descriptor; a package that is missing from the latter is in no release that
-    can be had. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories,
-    `unreviewed` those that nobody has looked at since the policy asks for it, by full name, with when that was if ever.
+    can be read. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories,
+    `unreviewed` those without a review as recent as the policy requires, by full name, with the time of the last review
+    if any.
     """
 
     record: SetRecord
@@ -50,7 +51,7 @@ class Known:
 
 
 class RefusedByPolicyError(FarmError):
-    """A set is not what the subscriber's own policy accepts; `violations` say which packages and why."""
+    """A set violates the subscriber's own policy; `violations` name the packages and the reasons."""
 
     code = "refused-by-policy"
 
@@ -63,9 +64,9 @@ class RefusedByPolicyError(FarmError):
 
 
 def judge(policy: Policy, known: Known) -> tuple[PolicyViolation, ...]:
-    """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run.
+    """Return the violations of a policy by a set, in the order of the policy's keys; empty where the set may run.
 
-    Layers of an image that are not attributed come first, whatever the policy says: the other rules are about packages.
+    Unattributed layers of an image come first, whatever the policy says: the other rules are about packages.
     """
     found = (
         _layers(known),

@@ -1,4 +1,4 @@
-"""What a policy has to know of a set, gathered: only what it asks for, from what is signed."""
+"""Gathering the facts about a set that a policy needs: only those that it asks for, from signed data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def enforce(
     release = catalogue.release
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue.release),))
     told: list[_Told] = []
-    # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
+    # Local packages belong to no release: nobody has attested them, and nobody publishes advisories about them.
     local = {package.name for package in packages if package.placed and not package.placed.channel}
     if _asks_for_advisories(policy):
         told += _told_in_release(policy, host, catalogue, packages, lists)
@@ -71,7 +71,7 @@ def enforce(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is known about packages, by name, version and revision."""
+    """The advisories about packages, by name, version and revision."""
 
     known: KnownAdvisories
     packages: tuple[tuple[str, Version, int], ...]
@@ -88,7 +88,7 @@ def _told_in_release(
     packages: Sequence[VerifiedPackage],
     lists: AdvisoryLists | None,
 ) -> Iterator[_Told]:
-    """Yield what is known: of what another channel brought, by that one."""
+    """Yield what is known about packages; about those of another channel, from that channel."""
     channel = catalogue.release.subscription
     own = [package for package in packages if package.placed is None or package.placed.channel == channel]
     versions = tuple((each.name, each.descriptor.version, each.entry.revision) for each in own)
@@ -117,9 +117,9 @@ def _way_on(policy: Policy) -> Iterator[None]:
 
 
 def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: Mapping[Digest, Descriptor]) -> Known:
-    """Return what a policy has to know of a set that was recorded: in a root or an image.
+    """Return the facts about a recorded set, in a root or an image, that a policy needs.
 
-    Its packages are looked for in their channels. Raises what these raise.
+    Its packages are searched in their channels. Raises what these raise.
     """
     told: list[_Told] = []
     attestations: dict[Digest, int] = {}
@@ -149,7 +149,7 @@ def _asks_for_advisories(policy: Policy) -> bool:
 
 
 def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tuple[str, datetime | None], ...]:
-    """Return the packages that nobody has reviewed as recently as the policy asks; without such a rule, only warn."""
+    """Return the packages without a review as recent as the policy requires; without such a rule, only warn."""
     looked = {name: at for about in told for source in about.known.data for name, at in source.packages}
     if policy.reviewed_within is not None:
         since = datetime.now(UTC) - policy.reviewed_within
@@ -173,7 +173,7 @@ def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
 def _advisories(
     host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage], lists: AdvisoryLists | None = None
 ) -> tuple[_Told, list[str]]:
-    """Return what is known, about which packages, and the packages that the channel no longer imports."""
+    """Return the findings, the packages without advisories, and the packages that the channel no longer imports."""
     own = catalogue.release.distribution
     versions: list[tuple[str, Version, int]] = []
     unknown = []

@@ -1,6 +1,6 @@
-"""The policy of one command: the subscriber's file, and what the command itself asks for.
+"""The policy of one command: the subscriber's file, and the limits that the command line sets.
 
-Loading this loads no more than it needs: most runs have no policy.
+The module imports as little as possible: most runs have no policy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PolicyInForce:
     max_severity: str = ""
 
     def read(self) -> Policy:
-        """Return what may be used. Raises `RecipeError`, `OSError`."""
+        """Return the stricter of both policies. Raises `RecipeError`, `OSError`."""
         from farm.core.subscriber.policy_file import Policy, read_policy, stricter  # noqa: PLC0415  (brings YAML)
 
         policy = read_policy(self.file.read_bytes(), str(self.file)) if self.file else Policy()

@@ -1,6 +1,6 @@
-"""What an audit finds: which advisories hold for which packages, since when, where they are mended, and by what.
+"""The findings of an audit: which advisories hold for which packages, since when, where they are fixed, and by what.
 
-Plain values: looking is `farm.client.audit.audit`, writing them down `farm.client.findings.formats`.
+Plain values: `farm.client.audit.audit` makes them, `farm.client.findings.formats` writes them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ UnverifiedKind: TypeAlias = Literal["unknown-content", "no-advisories", "not-cov
 
 @dataclass(frozen=True, slots=True)
 class AuditedPackage:
-    """A package that is looked at.
+    """A package that is audited.
 
-    `store` is its directory under `/packages`, `descriptor` says which build it is: empty and None where only its
-    version is known. `channel` is the subscription that it is of, empty for a local build; `override` why it replaces
-    another.
+    `store` is its directory under `/packages`, `descriptor` identifies its build: empty and None where only its version
+    is known. `channel` is the subscription that it comes from, empty for a local build; `override` the reason why it
+    replaces another.
     """
 
     name: PackageName
@@ -42,7 +42,7 @@ class AuditedPackage:
 
     @property
     def full_version(self) -> str:
-        """Version, revision and build number, as people see them."""
+        """Version, revision and build number, as users see them."""
         return printed_version(self.version, self.revision, self.build)
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class AuditedPackage:
 
 @dataclass(frozen=True, slots=True)
 class CopiedCode:
-    """Code of a library that was linked into a package when it was built; `revision` None where it is not known."""
+    """Code of a library that was linked into a package when it was built; `revision` is None where it is unknown."""
 
     library: PackageName
     version: str
@@ -77,11 +77,11 @@ class CopiedCode:
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """That an advisory holds for a package that is there, or for code that it carries.
+    """An advisory that holds for a package, or for code that the package carries.
 
     `carries` is set where the advisory is about a library whose code was linked into the package. `since` is the
-    release that brought the package, as far as releases can be looked through; `fixed_in` the first release of those
-    up to the newest that are not affected, None where the newest is; `command` what brings what is mended.
+    release that brought the package, as far as releases can be searched; `fixed_in` is the first of the unaffected
+    releases up to the newest, None where the newest is affected; `command` is the command that installs the fix.
     """
 
     finding: Finding
@@ -93,7 +93,7 @@ class Exposed:
 
     @property
     def told(self) -> str:
-        """The package as people are told of it, with what it carries: `jq 1.7.1-1 carries zlib 1.3-1 statically`."""
+        """The package for messages, with the code it carries: `jq 1.7.1-1 carries zlib 1.3-1 statically`."""
         package = f"{self.package.name.short} {self.package.full_version}"
         if self.carries is None:
             return package
@@ -122,7 +122,7 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedFinding:
-    """What an audit does not know, in words: what else is there, what is wrong with a package, or whose code it has."""
+    """Something that an audit cannot know, in words: other content, a package's vulnerabilities, or linked-in code."""
 
     kind: UnverifiedKind
     why: str
@@ -130,13 +130,13 @@ class UnverifiedFinding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was looked at, and what was found: the worst first.
+    """The audited subject and its findings, the worst first.
 
-    `name` is what a person calls it, `subject` says it in words. `harmless` are advisories that hold for packages, and
-    that the distribution states to do no harm in them. `not_covered` are packages about which nobody here publishes
-    advisories, as local builds, whatever they are called; `untraced` those of which nobody knows whose code they
-    carry. `unattributed` are, in words, the layers of an image that are not of its packages, and what hides these in a
-    container: nobody knows what is in them. `data` says by whose lists the rest was judged, and how far these go.
+    `name` is the user's name for it, `subject` describes it in words. `harmless` are advisories that hold for packages
+    but that the distribution states to be harmless in them. `not_covered` are packages about which nobody publishes
+    advisories, such as local builds, whatever their names; `untraced` those whose linked-in code is unknown.
+    `unattributed` are, in words, the layers of an image that do not belong to its packages, and what hides these in a
+    container: their content is unknown. `data` are the lists by which the rest was judged, and their coverage.
     """
 
     kind: Kind
@@ -152,22 +152,22 @@ class Audit:
 
     @property
     def uncovered(self) -> tuple[str, ...]:
-        """The packages, and libraries whose code these carry, that nobody states to have looked at."""
+        """The packages, and libraries whose code these carry, for which no review is recorded."""
         return tuple(sorted({name for source in self.data for name in source.uncovered}))
 
     @property
     def packages(self) -> int:
-        """How many packages were looked at."""
+        """The number of audited packages."""
         return len(self.held)
 
     @property
     def is_blind(self) -> bool:
-        """Whether nothing at all could be known of what is there."""
+        """Whether nothing could be known about the content."""
         return not self.held and bool(self.not_covered)
 
     @property
     def doubts(self) -> tuple[UnverifiedFinding, ...]:
-        """All that is not known of it."""
+        """Everything that is not known about it."""
         if self.is_blind:
             not_covered = [
                 UnverifiedFinding(
@@ -192,7 +192,7 @@ class Audit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is known what is there, and that its makers are asked: else finding nothing is no all-clear."""
+        """Whether the content is known, and has advisories from its makers: otherwise no findings is no all-clear."""
         return not (self.not_covered or self.unattributed)
 
     def to_dict(self) -> dict[str, Any]:

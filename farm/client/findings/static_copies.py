@@ -1,5 +1,7 @@
-"""Which packages hold code of a library that was copied into them when they were built, so that mending it alone does
-not mend them. Taken from their provenance, which says what each build opened.
+"""Packages with code of a library that was copied into them when they were built: a fix of the library leaves that
+code.
+
+The copies are taken from provenance, which records what each build opened.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIBRARY_PARTS = ("", "-dev", "-devel", "-static")
-"""How outputs end into which a recipe puts what others link with."""
+"""Suffixes of the outputs into which a recipe puts the files that others link with."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticCopy(Form, record="static copy", keys={"is_known": "known"}):
-    """`package` holds code of the build `tree` of `library`, or may: `is_known` is false where nobody watched."""
+    """`package` holds code of the build `tree` of `library`; with `is_known` false it may: its build was not traced."""
 
     package: str
     library: str
@@ -34,10 +36,10 @@ class StaticCopy(Form, record="static copy", keys={"is_known": "known"}):
 
 
 def copies_in(package: str, provenance: bytes, library: PackageName, current: Digest) -> tuple[StaticCopy, ...]:
-    """Return what a package holds of builds of `library` other than the one with the tree `current`.
+    """Return the copies in a package of builds of `library` other than the one with the tree `current`.
 
-    `provenance` is the envelope that the signed index names, verified by its digest. Of one that cannot be read
-    nothing is known.
+    `provenance` is the envelope that the signed index names, verified by its digest. Nothing is known from one that
+    cannot be read.
     """
     names = {f"{library}{part}" for part in LIBRARY_PARTS}
     found = [
@@ -49,7 +51,7 @@ def copies_in(package: str, provenance: bytes, library: PackageName, current: Di
 
 
 def consumed_in(provenance: bytes) -> Iterator[tuple[Consumption, str]]:
-    """Yield what a build says it opened of each package it was built against, with that package's version."""
+    """Yield what a build attests to have opened of each package it was built against, with that package's version."""
     try:
         statement = json.loads(base64.b64decode(json.loads(provenance)["payload"]))
         listed = statement["predicate"]["buildDefinition"]["resolvedDependencies"]

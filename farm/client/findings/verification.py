@@ -1,4 +1,4 @@
-"""What a root or an image was found to be, compared with what is signed: plain values."""
+"""The result of comparing a root or an image with what is signed: plain values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Seen: TypeAlias = Callable[[int], None]
     ProgressBar: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
-    """Opens what shows how many of so many bytes were read."""
+    """Opens a progress display of how many of a number of bytes were read."""
 
 LINKS, RECORD = "links", "record"
 
@@ -26,10 +26,10 @@ def no_progress(_total: int) -> AbstractContextManager[Seen]:
 
 @dataclass(frozen=True, slots=True)
 class Fault(Form, record="fault"):
-    """One thing that is not as it was signed.
+    """One thing that differs from what was signed.
 
-    `of` is a package's full name, `links`, `record`, or of an image what a layer holds; `path` is where it lies in the
-    root, empty where a whole thing is meant. `what` is altered, missing, added, or unsigned.
+    `of` is a package's full name, `links`, `record`, or for an image the content of a layer; `path` is its location in
+    the root, empty where the whole thing is meant. `what` is altered, missing, added, or unsigned.
     """
 
     of: str
@@ -43,8 +43,10 @@ class Fault(Form, record="fault"):
 
 @dataclass(frozen=True, slots=True)
 class Verification(Form, record="verification", keys={"size": "bytes"}, omitted={"overrides"}):
-    """What was looked at, how much of it, and all that is wrong. `unsigned` are packages that the user put there and no
-    release holds: they were compared with their own descriptors. `overrides` replace what the release of a root holds.
+    """What was compared, its size, and all faults.
+
+    `unsigned` are packages that the user added and no release holds: they were compared with their own descriptors.
+    `overrides` replace packages of a root's release.
     """
 
     subject: str
@@ -56,5 +58,5 @@ class Verification(Form, record="verification", keys={"size": "bytes"}, omitted=
 
     @property
     def damaged(self) -> frozenset[str]:
-        """The packages of which something is wrong, by full name."""
+        """The packages with a fault, by full name."""
         return frozenset(fault.of for fault in self.faults if fault.of not in (LINKS, RECORD))

@@ -1,4 +1,4 @@
-"""Whether the packages of a set are those that a signed release holds."""
+"""Checking that the packages of a set are those that a signed release holds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SignedIndex:
-    """Looks packages up in the releases that a set names, else in all of their channels; each is opened once."""
+    """Searches packages in the releases that a set names, else in all of their channels; each is opened once."""
 
     def __init__(self, host: Host, record: SetRecord) -> None:
         self._host = host
@@ -30,7 +30,7 @@ class SignedIndex:
     def home(self, placed: PlacedPackage) -> Catalogue | None:
         """Return the release that holds this very build, None where none does.
 
-        Raises what subscriptions and metadata raise: what cannot be asked is not known.
+        Raises what subscriptions and metadata raise: what cannot be checked is not known.
         """
         for catalogue in self._named(placed.channel):
             with suppress(UnknownPackageError):
@@ -38,7 +38,7 @@ class SignedIndex:
                     return catalogue
         newest = self._newest_of(placed.channel)
         if placed.name.distribution != newest.release.distribution:
-            return None  # of which build is taken only the release speaks that takes it
+            return None  # only the importing release states which build is imported
         for release, index in releases_back(newest):
             entry = index.entry(placed.name.short)
             if entry and entry.descriptor.digest == placed.descriptor:
@@ -46,7 +46,7 @@ class SignedIndex:
         return None
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
-        """Return what is wrong with the record of a package; overrides and local builds are only what they say."""
+        """Return what is wrong with the record of a package; overrides and local builds are not checked."""
         if wrong := misdescribed(placed, descriptor):
             return wrong
         if placed.channel and not placed.is_override and self.home(placed) is None:
@@ -55,7 +55,7 @@ class SignedIndex:
         return None
 
     def unsigned(self) -> tuple[str, ...]:
-        """Return the packages that the user put into the set and no release holds, as people write them."""
+        """Return the packages that the user put into the set and no release holds, as users write them."""
         return tuple(
             f"{package.name} {package.full_version}"
             for package in self._record.packages
@@ -81,7 +81,7 @@ class SignedIndex:
 
 
 def misdescribed(placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
-    """Return that a record names a package otherwise than the package's own descriptor does."""
+    """Return a fault where a record names a package otherwise than the package's own descriptor does."""
     said = (placed.name, placed.version, placed.revision, placed.store)
     true = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
     if said == true:

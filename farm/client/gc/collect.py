@@ -1,7 +1,7 @@
-"""Removing what nobody needs: old states of roots, then packages and blobs that no record of this host speaks of.
+"""Garbage collection: old states of roots, then packages and blobs that no record of this host refers to.
 
-Nobody installs meanwhile (`CacheLock.alone`). What is found by something else goes before that: an archive before the
-entry that names it, so that a process killed in between leaves nothing that cannot be found again.
+Nothing is installed meanwhile (`CacheLock.alone`). What is reached through something else is removed before that: an
+archive before the entry that names it, so that a killed process leaves nothing that cannot be found again.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 KEEP = 3
-"""How many states a root keeps by default: the current one and those before it."""
+"""The default number of states that a root keeps: the current one and those before it."""
 SCRUB_DAYS = 30
-"""How often the cache of unpacked packages is read through."""
+"""The time between two checks of the whole cache of unpacked packages."""
 
 
 @dataclass(slots=True)
 class Garbage:
-    """What was removed, or would be. `size` are the bytes that this frees; `left` are roots that could not be changed,
-    each with the reason; `building`: packages of the cache stay, because something is being built on this host; `links`
-    counts directories of links that runs had mounted.
+    """What was removed, or would be.
+
+    `size` is the number of bytes that this frees; `left` are roots that could not be changed, each with the reason;
+    `building`: packages of the cache stay, because a build is running on this host; `links` counts directories of links
+    that runs had mounted.
     """
 
     generations: list[tuple[Path, int]] = field(default_factory=list)
@@ -76,10 +78,10 @@ def collect_garbage(
     dry_run: bool = False,
     waiting: Waiting = no_progress,
 ) -> Garbage:
-    """Remove old states of this host's roots (of those in `only`, if any), and what nothing needs then.
+    """Remove old states of this host's roots (only of those in `only`, if any), and what nothing needs then.
 
-    `keep` is how many states each root keeps: the current one, and the newest others. Raises `RootError`, `OSError`:
-    then nothing is removed of what roots share.
+    `keep` is the number of states that each root keeps: the current one, and the newest others. Raises `RootError`,
+    `OSError`: then nothing that roots share is removed.
     """
     garbage = Garbage()
     with host.lock.used(waiting) if dry_run else host.lock.alone(waiting):
@@ -94,7 +96,7 @@ def collect_garbage(
 
 
 def old_generations(root: Root, keep: int) -> tuple[Generation, ...]:
-    """Return the states of a root that go: all but the current one and the `keep - 1` newest of the others."""
+    """Return the states of a root to remove: all but the current one and the `keep - 1` newest others."""
     current = root.current()
     others = [generation for generation in root.generations() if current is None or generation.number != current.number]
     return tuple(others[: max(0, len(others) - (keep - 1))])
@@ -117,7 +119,7 @@ def _trim_roots(
         try:
             _trim(Root(path), garbage, keep, dry_run=dry_run)
         except FileNotFoundError:
-            continue  # somebody is removing it
+            continue  # another process is removing it
         except RootError as error:
             if only:
                 raise
@@ -186,7 +188,7 @@ def _clear_aside(host: Host, garbage: Garbage, used: set[str], *, dry_run: bool)
 
 
 def _scrub_cache(host: Host, now: datetime) -> None:
-    """Read the cache through, unless that was done lately, and remove what is not as it was unpacked."""
+    """Read the whole cache, unless that was done recently, and remove packages that differ from what was unpacked."""
     mark = host.cache.root / ".scrubbed"
     if mark.exists() and now.timestamp() - mark.stat().st_mtime < SCRUB_DAYS * 86400:
         return
@@ -200,7 +202,7 @@ def _scrub_cache(host: Host, now: datetime) -> None:
 
 
 def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:
-    """Return the heads and nodes that stay: of the newest releases that are verified, and of those that sets are of."""
+    """Return the heads and nodes that stay: those of the newest verified releases, and of releases of sets."""
     releases = {each.digest: each for each in newest_releases(host)}
     releases |= {digest: each for digest, each in survey.heads.items() if digest in words}
     pinned = {pin.release for release in releases.values() for pin in release.imports}
@@ -214,6 +216,6 @@ def _store(entry: ReleaseEntry) -> str:
 
 
 def _size(place: Path, *, links: int = 0) -> int:
-    """Return the bytes in a directory's files; only of those with so many names, where `links` is given."""
+    """Return the bytes in a directory's files; with `links`, only of files with that many hard links."""
     found = (os.lstat(Path(folder) / name) for folder, _, names in os.walk(place) for name in names)
     return sum(each.st_size for each in found if not links or each.st_nlink == links)

@@ -1,7 +1,7 @@
-"""Which blobs of a host's store came from the indexes of releases, found by looking at the blobs.
+"""Which blobs of a host's store belong to release indexes, found by reading the blobs.
 
-A store is shared: with local builds, workers, toolchains. Only what is recognised here, and what an entry names, is the
-subscriber's to remove.
+A store is shared with local builds, workers and toolchains. A subscriber removes only what is recognised here, and what
+an entry names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
 
-# Canonical JSON sorts its keys, so a document's first bytes show its kind.
+# Canonical JSON sorts its keys, so the first bytes of a document show its kind.
 _ENTRY, _HEAD, _NODE = b'{"archive":', b'{"channel":', b"\x78\xda"
 _NODES = (b'{"children":', b'{"format":')
 _SNIFFED = 64
@@ -39,7 +39,7 @@ class StoreSurvey:
 
     @classmethod
     def of(cls, store: BlobStore) -> StoreSurvey:
-        """Look at every small blob of a store."""
+        """Read every small blob of a store."""
         survey = cls()
         for digest in store.iter():
             with suppress(MissingBlobError, CorruptBlobError, InvalidReleaseError):
@@ -59,7 +59,7 @@ class StoreSurvey:
 
 
 def nodes_of(store: BlobStore, release: Release) -> Iterator[Digest]:
-    """Yield the nodes of a release's index that the store has and that can be reached."""
+    """Yield the reachable nodes of a release's index that the store has."""
 
     def read(blob: BlobRef) -> bytes:
         return store.read(blob.digest)

@@ -1,7 +1,7 @@
-"""What a host must keep, because a root, an image, a recent run or another record of it speaks of it.
+"""What a host must keep, because a root, an image, a recent run or another record refers to it.
 
-A record counts for every word in it that is a digest or the name of a package's directory: what it means by them is
-its own business, and a record of a new kind keeps what it names without being known here.
+Every word in a record that is a digest or the name of a package's directory counts as a reference: the meaning of the
+record does not matter, so records of a new kind keep what they name without a change here.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
 
 RUN_DAYS = 30
-"""How long what ran stays, since its last start."""
+"""How long packages stay after the last start of a run that used them."""
 _RECORDS = ("images/*.json", "overrides/**/*.json", "packed/*/*.json", "builds/*.json")
 
 
 def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]] = ()) -> set[str]:
-    """Return every word of all records of all states that share this host's cache.
+    """Return every word of all records in all state directories that share this host's cache.
 
-    `without` are generations that do not count, by root and number. Raises `RootError`, and `OSError` where a state or
-    a root cannot be read: then nobody can say what it needs.
+    `without` are generations that do not count, by root and number. Raises `RootError`, and `OSError` where a state
+    directory or a root cannot be read: then its needs are unknown.
     """
     words: set[str] = set()
     for state in states(host):
@@ -47,12 +47,12 @@ def referred(host: Host, now: datetime, *, without: Collection[tuple[Path, int]]
 
 
 def ran(host: Host, now: datetime) -> set[str]:
-    """Return every word of the records of what runs, or ran lately, in all states. Raises as `states`."""
+    """Return every word of the records of current and recent runs, in all state directories. Raises as `states`."""
     return {word for state in states(host) for word in _recent_runs(state / LOG, now)}
 
 
 def newest_releases(host: Host) -> Iterator[Release]:
-    """Yield the newest release that each subscription, of all states, has verified, and each pin to another's."""
+    """Yield the newest release that each subscription of all state directories has verified, and each import pin."""
     for state in states(host):
         for kind in ("subscriptions/*/*", "imports/*/*"):
             for metadata in state.glob(f"{kind}/metadata"):

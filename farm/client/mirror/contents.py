@@ -1,4 +1,4 @@
-"""What a mirror holds of a release: every blob on the way from its head to the files that its packages were made of."""
+"""The blobs of a release that a mirror holds: all from its head to the files that its packages were made from."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from farm.trust.index.tree import Read
 
 _BATCH = 256
-"""How many packages are under way at a time."""
+"""The number of packages that are fetched at a time."""
 _LARGEST_CONTENTS = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """A release, or what an import takes of it: then `names` are the short names of those packages."""
+    """A release, or the part of it that an import takes: then `names` are the short names of those packages."""
 
     release: Release
     names: tuple[str, ...] | None = None
@@ -50,12 +50,12 @@ class Portion:
 
     @property
     def key(self) -> Digest:
-        """What a record knows it by."""
+        """The key of the portion in a mirror's record."""
         return key_of(self.pin) if self.pin else self.release.digest
 
 
 def key_of(pin: Import) -> Digest:
-    """Return what a record knows an import by."""
+    """Return the key of an import in a mirror's record."""
     return Digest.of_json(pin.to_dict())
 
 
@@ -66,13 +66,13 @@ class FetchResult:
     size: int = 0
     missing_sources: int = 0
     archive: Callable[[BlobRef], None] = field(default=lambda _blob: None)
-    """Called with each archive that is there."""
+    """Called with each archive that has arrived."""
 
 
 class Contents:
-    """Brings portions into a mirror's store, or walks what is there of them. With `sources` those too.
+    """Fetches portions into a mirror's store, or walks the portions that it has. With `sources`, their sources too.
 
-    With `check` what is there is read through, and fetched anew where it has rotted.
+    With `check`, existing blobs are read, and fetched again where they are damaged.
     """
 
     def __init__(self, downloads: Downloads, brought: FetchResult, *, sources: bool, check: bool = False) -> None:
@@ -82,9 +82,9 @@ class Contents:
         self._check = check
 
     def lines(self, portion: Portion, base: Portion | None) -> Sequence[Listing]:
-        """Return the lines of the packages that differ from those of `base`, which is there; of all without one.
+        """Return the lines of the packages that differ from `base`, which the mirror has; without one, all.
 
-        What of the index is read comes into the store.
+        The index nodes that are read are put into the store.
         """
         read = self._reader(portion.release)
         if portion.names is not None:
@@ -96,7 +96,7 @@ class Contents:
         return list(listings(read, portion.release.index, lambda blobs: self._downloads.prefetch(blobs, what)))
 
     def bring(self, portion: Portion, lines: Sequence[Listing]) -> None:
-        """Bring all that these packages consist of, and the head of the release.
+        """Fetch all blobs of these packages, and the head of the release.
 
         Nothing is flushed to the disk. Raises `DownloadError`, `InvalidReleaseError`.
         """
@@ -113,11 +113,11 @@ class Contents:
         self._downloads.store.put_bytes(portion.release.to_json())
 
     def bring_advisories(self, index: AdvisoryIndex) -> None:
-        """Bring the documents that a signed list of advisories names."""
+        """Fetch the documents that a signed list of advisories names."""
         self._bring([(blob, "advisory") for blob in _documents(index)])
 
     def heads_back(self, newest: Release) -> Iterator[Release]:
-        """Yield a release and those before it, whose heads come into the store. Raises `DownloadError`."""
+        """Yield a release and those before it, and put their heads into the store. Raises `DownloadError`."""
         release = newest
         while True:
             yield release
@@ -148,7 +148,7 @@ class Contents:
         files = {digest for recipe in recipes for digest in recipe_files(store, recipe)}
         files |= {digest for entry in entries for digest in named_sources(store, entry)}
         self._bring_by_digest(files, LARGEST_SOURCE)
-        # Which those are, only the recipes say, which are here now.
+        # Only the recipes name them, which are here now.
         self._bring_by_digest(
             {source for recipe in recipes for source in carried_sources(store, recipe)}, LARGEST_SOURCE
         )
@@ -175,9 +175,9 @@ class Contents:
 
 
 def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> set[Digest]:
-    """Return every blob of portions that are there as a whole, but for the heads of releases.
+    """Return every blob of portions that are complete, except the heads of releases.
 
-    Entries that several of them share are read once. Costs about a millisecond for each package.
+    Entries that several portions share are read once. Costs about a millisecond for each package.
     """
     found: set[Digest] = set()
 
@@ -204,7 +204,7 @@ def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> s
 
 
 def needed_heads(store: BlobStore, newest: Release) -> Iterator[Digest]:
-    """Yield the digests of a release and of those before it, as far back as their heads are there."""
+    """Yield the digests of a release and of those before it, as far back as the mirror has their heads."""
     yield newest.digest
     previous = newest.previous
     while previous is not None and store.has(previous):
@@ -218,7 +218,7 @@ def needed_advisories(index: AdvisoryIndex) -> Iterator[Digest]:
 
 
 def recipe_files(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
-    """Yield what a recipe consists of, nothing where that is not there."""
+    """Yield the blobs of a recipe; nothing where the mirror does not have the recipe."""
     try:
         contents = RecipeContents.from_json(store.read(recipe))
     except (MissingBlobError, CorruptBlobError, FarmError):
@@ -228,10 +228,9 @@ def recipe_files(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
 
 
 def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
-    """Yield the sources that the provenance of a package names, which the signed entry names by digest, and the list of
-    what its toolchain was made of, which its bill of materials names.
+    """Yield the sources that a package's provenance names, and the toolchain's package list, which its SBOM names.
 
-    Whose signature it has is for those to verify who use the package.
+    The signed entry names the provenance by digest. Users of the package verify the provenance's signature.
     """
     with suppress(MissingBlobError, CorruptBlobError):
         if entry.sbom and (lock := toolchain_lock_in(store.read(entry.sbom.digest))):
@@ -245,7 +244,7 @@ def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
 
 
 def carried_sources(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
-    """Yield what a recipe only carries, as far as the recipe is there: the sources of Debian's own packages."""
+    """Yield the sources that a recipe only carries (of Debian's packages), where the mirror has the recipe."""
     with suppress(MissingBlobError, CorruptBlobError, FarmError):
         contents = RecipeContents.from_json(store.read(recipe))
         beside = {name: store.read(digest) for name, digest in contents.files.items()}

@@ -1,7 +1,7 @@
-"""A mirror on disk: a directory that any static host can serve, and that can be followed as it is.
+"""A mirror on disk: a directory that any static web server can serve, and that can be subscribed to directly.
 
-`metadata/`, `targets/` and `blobs/` lie as in the repository that it mirrors; `imports/<distribution>/` is the same of
-each distribution that its releases take packages of. `mirror.json` says what is there as a whole.
+`metadata/`, `targets/` and `blobs/` are laid out as in the mirrored repository; `imports/<distribution>/` has the same
+layout for each distribution that its releases import from. `mirror.json` records what is complete.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class MirrorError(FarmError):
-    """A directory is no mirror, is one of something else, or cannot be written to."""
+    """A directory is not a mirror, mirrors something else, or cannot be written to."""
 
     code = "mirror"
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorRecord:
-    """What is in a mirror. `held` are what is there as a whole, `promised` those of the state before last, which stay
-    for who still reads that: digests of releases, or of imports.
+    """The content of a mirror.
 
-    `channels`, `keep`, `numbers` and `sources` are what was asked for. `files` are what the last state was made of
-    besides blobs. `is_swept`: nothing else is there.
+    `held` are the complete parts, `promised` those of the previous state, which stay for clients that still read it:
+    digests of releases, or of imports. `channels`, `keep`, `numbers` and `sources` are what was requested. `files` are
+    the files of the last state other than blobs. `is_swept`: the mirror holds nothing else.
     """
 
     distribution: str
@@ -74,25 +74,25 @@ class MirrorRecord:
 
 
 class MirrorDirectory:
-    """One mirrored repository; nothing is changed but under its lock."""
+    """One mirrored repository; it is changed only under its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.store = BlobStore(path / BLOBS)
 
     def imported(self, distribution: str) -> MirrorDirectory:
-        """Return the mirror of another distribution that lies in this one."""
+        """Return the mirror of another distribution inside this one."""
         return MirrorDirectory(self.path / IMPORTS / distribution)
 
     def keep_imports(self, distributions: set[str]) -> None:
-        """Remove what lies here of all other distributions."""
+        """Remove the mirrors of all distributions but these."""
         folder = self.path / IMPORTS
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name not in distributions:
                 shutil.rmtree(path)
 
     def record(self) -> MirrorRecord | None:
-        """Return what is there, None in an empty directory or where there is none. Raises `MirrorError`."""
+        """Return the record; None where the directory is empty or missing. Raises `MirrorError`."""
         try:
             return MirrorRecord.from_json((self.path / "mirror.json").read_bytes())
         except FileNotFoundError:
@@ -113,7 +113,7 @@ class MirrorDirectory:
 
     @contextmanager
     def locked(self, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Keep other mirroring out, and say of which directory it is that it is full or cannot be written to."""
+        """Keep other mirroring processes out; errors for a full or read-only disk name the directory."""
         try:
             with full_disk_named(self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -129,10 +129,10 @@ class MirrorDirectory:
             ) from error
 
     def switch(self, files: PublishedFiles, record: MirrorRecord) -> MirrorRecord:
-        """Let readers see another state, whose blobs are all there: the timestamp leads to it. Returns the new record.
+        """Switch readers to another state, whose blobs are all there, by writing its timestamp. Returns the new record.
 
-        A new root comes after the timestamp, as its owner publishes it: that is signed for the root before, too.
-        Files of neither this state nor the one before are removed.
+        A new root is written after the timestamp, as its owner publishes it: the timestamp is valid for the previous
+        root, too. Files that belong to neither this state nor the previous one are removed.
         """
         named = {f"{TARGETS}/{path}": content for path, content in files.targets.items()}
         named |= {f"{METADATA}/{name}": content for name, content in files.metadata.items()}
@@ -153,5 +153,5 @@ class MirrorDirectory:
             for path in (self.path / folder).rglob("*"):
                 if path.is_file() and str(path.relative_to(self.path)) not in kept:
                     path.unlink(missing_ok=True)
-        for path in self.path.glob(".mirror.json.*"):  # of one that was killed
+        for path in self.path.glob(".mirror.json.*"):  # of a killed process
             path.unlink(missing_ok=True)

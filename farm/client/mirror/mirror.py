@@ -1,4 +1,4 @@
-"""Mirroring channels of one distribution, with what their releases take of others, into a directory."""
+"""Mirroring channels of one distribution, with what their releases import from others, into a directory."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class MirrorSelection:
-    """What shall be mirrored; what is None is as the mirror has it, or else as it is by default.
+    """What to mirror; None keeps the mirror's own setting, or else takes the default.
 
-    `channels` are names of subscriptions. `keep` is how many of the newest releases of each, 1 by default; `numbers`
-    are further ones of a single channel. `sources`: with what packages were made of, which is the default.
+    `channels` are names of subscriptions. `keep` is the number of newest releases of each, 1 by default; `numbers` are
+    further releases of a single channel. `sources`: with the sources of the packages, which is the default.
     """
 
     channels: tuple[str, ...] = ()
@@ -51,10 +51,10 @@ class MirrorSelection:
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """What a mirror holds now: its newest releases, what they take of others, and until when readers take it.
+    """What a mirror holds now: its newest releases, what they import, and until when clients accept it.
 
-    `fetched` are bytes, `missing_sources` files that their owner does not have; `stale` says of which imports no news
-    could be had.
+    `fetched` is in bytes, `missing_sources` counts files that their owner does not have; `stale` names the imports that
+    could not be updated.
     """
 
     releases: tuple[Release, ...]
@@ -69,11 +69,11 @@ class Mirrored:
 def mirror(
     host: Host, directory: Path, wanted: MirrorSelection, progress: Progress = NO_PROGRESS, *, check: bool = False
 ) -> Mirrored:
-    """Make `directory` a mirror of channels that this host follows, or bring it to what is newest of them.
+    """Make `directory` a mirror of channels that this host follows, or update it to their newest releases.
 
-    Readers see the state before until all is there. With `check` all that is there is read through, and fetched anew
-    where it is corrupt. Raises `MirrorError`, `SubscriptionError`, `DownloadError`,
-    `UntrustedMetadataError`, `InvalidReleaseError`, `OSError`.
+    Readers see the previous state until everything is there. With `check`, all existing content is read, and fetched
+    again where it is corrupt. Raises `MirrorError`, `SubscriptionError`, `DownloadError`, `UntrustedMetadataError`,
+    `InvalidReleaseError`, `OSError`.
     """
     place = MirrorDirectory(directory)
     with place.locked(progress.wait_for):
@@ -104,7 +104,7 @@ class _Mirroring:
         self._stale: list[str] = []
 
     def run(self, place: MirrorDirectory, record: MirrorRecord) -> Mirrored:
-        """Mirror what `record` asks for."""
+        """Mirror what `record` requests."""
         state = self._state / "metadata"
         metadata = self._host.subscriptions.metadata(self._subscription, state)
         main = MirroredRepository(place, record, state, metadata, brought=self._brought, check=self._check)
@@ -137,9 +137,9 @@ class _Mirroring:
         )
 
     def _take_along(self, main: MirroredRepository, pins: Sequence[Import], older: Sequence[Import]) -> datetime | None:
-        """Mirror what releases take of another distribution. What is there already need not be reachable.
+        """Mirror what releases import from another distribution. What is there already need not be reachable.
 
-        Returns until when readers take it, None where nobody could be asked.
+        Returns until when clients accept it, None where no repository could be reached.
         """
         place = main.place.imported(pins[0].distribution)
         record = place.record() or MirrorRecord(pins[0].distribution, pins[0].root, ())
@@ -185,7 +185,7 @@ class _Mirroring:
 def _record(
     place: MirrorDirectory, before: MirrorRecord | None, follows: Sequence[Subscription], wanted: MirrorSelection
 ) -> MirrorRecord:
-    """Return the record with what is asked for now. Raises `MirrorError`."""
+    """Return the record with the new request. Raises `MirrorError`."""
     first = follows[0]
     channels = tuple(follow.channel for follow in follows)
     if any(follow.distribution != first.distribution for follow in follows):
@@ -212,12 +212,12 @@ def _record(
             remedy="Mirror that channel into a directory of its own, or say --keep.",
         )
     if before and record.sources and not before.sources:
-        return replace(record, held=())  # what is there as a whole is not so with sources
+        return replace(record, held=())  # complete portions are incomplete once sources are requested
     return record
 
 
 def _chosen(contents: Contents, newest: Release, keep: int, numbers: Iterable[int]) -> list[Release]:
-    """Return the newest releases, and those of these numbers. Raises `MirrorError`, `DownloadError`."""
+    """Return the newest releases, and those of the requested numbers. Raises `MirrorError`, `DownloadError`."""
     wanted = {number for number in (*range(newest.number - keep + 1, newest.number + 1), *numbers) if number > 0}
     found = {}
     for steps, release in enumerate(contents.heads_back(newest)):
@@ -253,10 +253,10 @@ def _known(store: BlobStore, digests: Iterable[str]) -> Iterator[Release]:
 
 @contextmanager
 def _crash_noticed(state: Path) -> Iterator[bool]:
-    """Yield whether the machine went down while it was mirrored: what was not flushed may be there in part."""
+    """Yield whether the machine crashed while mirroring: then data that was not flushed may be incomplete."""
     mark, boot = state / "under-way", _BOOT.read_bytes()
     crashed = mark.exists() and mark.read_bytes() != boot
-    if not crashed:  # else it stays until all has been checked
+    if not crashed:  # otherwise the marker stays until all has been checked
         replace_file(mark, boot)
     yield crashed
     mark.unlink()

@@ -1,7 +1,7 @@
-"""One repository on its way into a mirror: what is newest is verified, its blobs are brought, then readers see it.
+"""One repository on its way into a mirror: verify the newest state, fetch its blobs, then show it to readers.
 
-A reader who polls sees the state before or the new one, whenever this is killed: blobs come first, then what is signed,
-the timestamp after that, and what nobody needs goes last.
+A reader who polls sees the previous or the new state, whenever this process is killed: blobs are written first, then
+signed documents, then the timestamp; unneeded files are removed last.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from farm.client.repository.progress import Progress
 
 _TRIES = 5
-"""How often what is newest is asked for anew, when the owner publishes meanwhile."""
+"""How often verification is repeated when the owner publishes meanwhile."""
 
 
 class MirroredRepository:
-    """A repository and where it is mirrored, under the lock of that. Call `verify`, `bring`, `show`, `sweep`."""
+    """A repository and its mirror directory, whose lock is held. Call `verify`, `bring`, `show`, `sweep`."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class MirroredRepository:
         self._advisories: bytes | None = None
 
     def verify(self) -> PublishedFiles:
-        """Fetch and verify what is newest of all channels, and of the advisories, all of one state.
+        """Fetch and verify the newest metadata of all channels and the advisories, all of one state.
 
         Raises what `ChannelMetadata` raises, `PublishedMeanwhileError`.
         """
@@ -74,7 +74,7 @@ class MirroredRepository:
                     raise
             else:
                 break
-        assert self.files is not None  # noqa: S101  (the last try raises)
+        assert self.files is not None  # noqa: S101  (the last attempt raises)
         first = min(self.files.roots)
         if not all((self.place.path / METADATA / f"{version}.root.json").exists() for version in range(1, first)):
             where = self._metadata.place
@@ -83,13 +83,13 @@ class MirroredRepository:
         return self.files
 
     def contents(self, downloads: Downloads) -> Contents:
-        """Return what brings blobs into the mirror."""
+        """Return what fetches blobs into the mirror."""
         return Contents(downloads, self._brought, sources=self.record.sources, check=self._check)
 
     def bring(self, portions: Sequence[Portion], contents: Contents, progress: Progress) -> None:
-        """Bring all blobs of these portions, and the advisories, and write down that they are there.
+        """Fetch all blobs of these portions, and the advisories, and record that they are complete.
 
-        What is there as a whole is not looked at. Raises `DownloadError`, `InvalidReleaseError`, `OSError`.
+        Complete portions are not read again. Raises `DownloadError`, `InvalidReleaseError`, `OSError`.
         """
         self.place.store.sweep()
         held = set() if self._check else set(self.record.held)
@@ -111,12 +111,12 @@ class MirroredRepository:
             self._note(replace(self.record, held=now, advisories=advisories))
 
     def show(self) -> None:
-        """Let readers see what was verified."""
+        """Show readers what was verified."""
         assert self.files is not None  # noqa: S101  (the order of the calls)
         self.record = self.place.switch(self.files, self.record)
 
     def sweep(self, wanted: Sequence[Portion], before: Sequence[Portion]) -> None:
-        """Remove all but what is `wanted`, and what was in the state `before`: for who still reads that."""
+        """Remove all but `wanted`, and the blobs of the state `before`, which clients may still read."""
         kept = list({portion.key: portion for portion in (*wanted, *before)}.values())
         held, promised = sorted({portion.key for portion in kept}), sorted({portion.key for portion in wanted})
         goes = bool(set(self.record.held) - set(held))
@@ -139,7 +139,7 @@ class MirroredRepository:
         sweep_partial(store)
 
     def _base(self, portion: Portion, held: set[str]) -> Portion | None:
-        """Return the newest release of the same channel that is there as a whole, and before this one."""
+        """Return the newest complete release of the same channel before this one."""
         if portion.names is not None:
             return None
         release = portion.release

@@ -1,6 +1,6 @@
-"""What the signer states of each release, as a mirror carries it on: what its channel's keys have signed.
+"""The signer's summary of each release, as a mirror passes it on, signed by keys of the channel.
 
-It is not needed to install anything, so one that cannot be had, or that old keys have signed, is left out.
+It is not needed to install anything, so one that cannot be fetched, or that former keys signed, is left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def bring_summaries(mirror: Path, reader: BlobReader, releases: Iterable[Release], targets: Targets) -> None:
-    """Bring the summaries of releases that are not there; `targets` is what is in force, verified."""
+    """Fetch the missing summaries of releases; `targets` is the verified metadata in force."""
     for release in releases:
         path = summary_path(release.digest)
         if (mirror / path).exists():

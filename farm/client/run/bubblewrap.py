@@ -1,7 +1,7 @@
 """A late-bound run without a Docker Engine, by bubblewrap: it needs user namespaces, but no service and no root.
 
 The process sees what it would see in Docker (`farm.client.run.late_binding`): packages, links, a fresh `/tmp`, its own
-`/proc`, a `/dev` of the harmless devices, a read-only root, no network unless asked, no privilege it could gain.
+`/proc`, a `/dev` of the harmless devices, a read-only root, no network unless requested, no privilege it could gain.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 PROGRAM = "bwrap"
 _FAILED = 1
-"""How it ends when it cannot start the command."""
+"""The exit status of bubblewrap when it cannot start the command."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""Docker ends with these where a command cannot be started; bubblewrap with 1, as many a program does."""
+"""Docker's exit statuses when a command cannot be started; bubblewrap exits with 1, like many programs."""
 _MOST_LINKS = 40
 _NETWORKS = ("none", "host")
 _HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _STAGE = Path("/sys")
-"""What is covered, for this process alone: a place where nobody keeps code, states or packages."""
+"""The directory that is covered, for this process alone: nobody keeps code, states or packages there."""
 _USER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 _PASSED_ON = (
     signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
@@ -46,19 +46,19 @@ _PASSED_ON = (
 
 
 class BubblewrapError(FarmError):
-    """Bubblewrap is not there, may not do its work on this machine, or cannot do what is asked."""
+    """Bubblewrap is missing, may not work on this machine, or cannot do what is requested."""
 
     code = "bubblewrap"
 
 
 def check_bubblewrap(proc: Path = Path("/proc")) -> None:
-    """See that bubblewrap can run here; raises `BubblewrapError` with what to do."""
+    """Check that bubblewrap can run here; raises `BubblewrapError` with a remedy."""
     if shutil.which(PROGRAM) is None:
         raise BubblewrapError(
             "bubblewrap is not installed: there is no program bwrap",
             remedy="Install it, on Debian with `apt-get install bubblewrap`.",
         )
-    # Root needs a user namespace too, but no permission for others to make one.
+    # Root needs a user namespace too, but not the permission for other users to make one.
     switches = [("sys/user/max_user_namespaces", "0")]
     if os.geteuid() != 0:
         switches.append(("sys/kernel/unprivileged_userns_clone", "0"))
@@ -79,7 +79,7 @@ def bubblewrap_command(
 ) -> list[str]:
     """Return the `bwrap` command line that starts `options.command` over these packages.
 
-    `shown` says where sources can be reached, if elsewhere than where they are. Raises `BubblewrapError`.
+    `shown` maps mount sources to the paths where they can be reached, if those differ. Raises `BubblewrapError`.
     """
     if options.network not in _NETWORKS:
         raise BubblewrapError(
@@ -105,7 +105,7 @@ def bubblewrap_command(
 
 
 def _root(options: RunOptions) -> list[str]:
-    """Return the words for what the empty image has and a runtime adds: mount points, `/proc`, `/dev`, `/tmp`."""
+    """Return the arguments for what the empty image and a runtime provide: mount points, `/proc`, `/dev`, `/tmp`."""
     words = []
     for name in MOUNT_POINTS:
         words += ["--dir", f"/{name}"]
@@ -118,7 +118,7 @@ def _root(options: RunOptions) -> list[str]:
 
 
 def _places(binds: Sequence[Bind], volumes: Sequence[str], shown: Mapping[Path, Path] | None) -> list[str]:
-    """Return the words for what is mounted where: what lies in another comes after it, so that neither is hidden."""
+    """Return the arguments for the mounts: a mount inside another comes after it, so that neither is hidden."""
     words = {path: ["--perms", "1777", "--tmpfs", path] for path in volumes}
     for bind in binds:
         source = shown[bind.source] if shown else bind.source
@@ -127,7 +127,7 @@ def _places(binds: Sequence[Bind], volumes: Sequence[str], shown: Mapping[Path, 
 
 
 def user_and_group(text: str) -> tuple[int, int]:
-    """Return the numbers of `65534:65534`, or `0`, whose group is the same. Raises `BubblewrapError`."""
+    """Return the numbers of `65534:65534`, or of `0`, whose group has the same number. Raises `BubblewrapError`."""
     found = _USER.fullmatch(text.replace("root", "0"))
     if found is None:
         raise BubblewrapError(
@@ -137,10 +137,11 @@ def user_and_group(text: str) -> tuple[int, int]:
 
 
 def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOptions) -> int:
-    """Run `options.command` over these packages to its end, passing signals on; return its exit status.
+    """Run `options.command` over these packages to its end, forwarding signals; return its exit status.
 
-    That is 128 + N where signal N ended it, and 127 or 126 where there is no such command. Root becomes the asked user
-    first, so that the process is nobody outside too; anybody else stays who he is outside. Raises `BubblewrapError`.
+    The status is 128 + N where signal N ended the command, and 127 or 126 where there is no such command. Root becomes
+    the requested user first, so that the process has no privilege outside either; any other user stays the same user
+    outside. Raises `BubblewrapError`.
     """
     who: dict[str, Any] = {}
     environment = dict([*ENVIRONMENT, *options.environment])
@@ -172,7 +173,7 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
 
 
 def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -> Mapping[Path, Path]:
-    """Return where sources are for whom root becomes, who need not be able to walk to a cache in root's home."""
+    """Return paths of mount sources for the user that root becomes, who may not reach a cache in root's home."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
@@ -184,9 +185,9 @@ def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -
 
 
 class _PassedOn:
-    """The signals that the command is to get: from now on, also those that come before it is known which it is.
+    """The signals to forward to the command, including those that arrive before its process id is known.
 
-    It may run, and be heard, before this process has read its number.
+    The command may run, and be noticed, before this process has read its id.
     """
 
     def __init__(self) -> None:
@@ -198,7 +199,7 @@ class _PassedOn:
                 signal.signal(signals, self._take)
 
     def go_to(self, process: subprocess.Popen[bytes], init: int | None) -> None:
-        """Pass them on from now on, to what the first process of the new namespace, `init`, has started."""
+        """Forward signals from now on to the child of `init`, the first process of the new namespace."""
         self._process, self._init = process, init
         while self._early:
             self._pass_on(self._early.pop(0))
@@ -210,7 +211,7 @@ class _PassedOn:
             self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
-        assert self._process is not None  # noqa: S101  (that is asked before)
+        assert self._process is not None  # noqa: S101  (checked before)
         running = next(_children(self._init), None) if self._init else None
         try:
             if running is not None:
@@ -222,7 +223,7 @@ class _PassedOn:
 
 
 def _child_in(info: bytes) -> int | None:
-    """Return the process id, out here, of the first process of the new pid namespace."""
+    """Return the process id, outside, of the first process of the new pid namespace."""
     try:
         return int(json.loads(info)["child-pid"])
     except (ValueError, KeyError, TypeError):
@@ -246,9 +247,9 @@ def _read(path: Path) -> str:
 
 
 def unstartable(command: str, environment: Mapping[str, str], workdir: str, mounts: Sequence[Bind]) -> int | None:
-    """Return the status for a command that cannot be started, None where it can, or nobody can tell.
+    """Return the status for a command that cannot be started; None where it can, or that is unknown.
 
-    Of `mounts` those that cover others come after these.
+    In `mounts`, those that cover others come after them.
     """
     if "/" in command:
         places = [str(PurePosixPath(workdir) / command)]
@@ -261,7 +262,7 @@ def unstartable(command: str, environment: Mapping[str, str], workdir: str, moun
 
 
 def _on_the_host(place: str, mounts: Sequence[Bind]) -> Path | None:
-    """Return what lies at a path inside, links followed as they lead there; None where nothing is mounted."""
+    """Return the host's path for a path inside, with links resolved as inside; None where nothing is mounted."""
     for _ in range(_MOST_LINKS):
         path = _source(place, mounts)
         if path is None or not path.is_symlink():

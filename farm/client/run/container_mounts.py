@@ -1,4 +1,4 @@
-"""What a container has where packages lie, and is not theirs: mounts over them, and what was written there.
+"""What covers or changes the packages of a container: mounts over them, and files written there.
 
 A user can mount anything over anything when starting a container, and root in it can write. Outside the packages'
 directories that is not checked.
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 PACKAGES, _OWN = "/packages", ".own"
 _LINKED = ("usr", "etc")
-"""What a late-bound run has mounted from its directory of links."""
+"""The mounts of a late-bound run from its directory of links."""
 _OF_PACKAGES = ("packages", "usr", *MERGED)
 _MOST_NAMED = 10
 
 
 def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
-    """Return in words where something was put over the packages of a container's image."""
+    """Return descriptions of what covers the packages of a container's image."""
     over = [
         f"{mount.target}: {_source(mount)} is mounted over what packages have there"
         for mount in container.mounts
         if _is_of_packages(mount.target)
     ]
-    # Places for mounts are made when it starts.
+    # Mount points are made when it starts.
     targets = [PurePosixPath(mount.target) for mount in container.mounts]
     changed = [
         path
@@ -43,14 +43,15 @@ def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
 
 
 def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:
-    """Return the packages' directories, by their names, that a late-bound container has mounted."""
+    """Return the directories of packages, by their names, that a late-bound container has mounted."""
     return tuple(sorted(store for mount in mounts if (store := _store(mount.target))))
 
 
 def not_late_bound(mounts: Sequence[ContainerMount], cache: Path, states: Sequence[Path]) -> tuple[str, ...]:
-    """Return in words what is mounted where packages and their links lie, and is not what a run of this host mounts.
+    """Return descriptions of mounts where packages and their links belong, and that no run of this host makes.
 
-    That is a package's directory in the `cache`, read-only, and links that a run of one of the `states` made.
+    A run of this host mounts packages' directories of the `cache`, read-only, and links that a run of one of the
+    `states` made.
     """
     return tuple(_misplaced(mounts, cache.resolve(), [state.resolve() / "links" for state in states]))
 

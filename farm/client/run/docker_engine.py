@@ -26,7 +26,7 @@ __all__ = ["DockerEngine", "SandboxUnavailableError", "open_docker"]
 
 
 class DockerEngine:
-    """Docker: through its own command, so that exit status, signals and terminal are as everybody knows them."""
+    """Docker, through its own command, so that exit status, signals and terminal work as users know them."""
 
     name = "docker"
 
@@ -36,13 +36,13 @@ class DockerEngine:
         self._socket = socket_of(address)
 
     def kernel(self) -> Kernel:
-        """Return this machine's kernel; of one elsewhere only its release is known."""
+        """Return this machine's kernel; of a remote engine only the kernel's release is known."""
         if self._socket:
             return this_kernel()
         return Kernel(str(self._client.version().get("KernelVersion", "")), complete=False)
 
     def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
-        """Return all for root; Docker gives others none, but lets everybody use low ports of a network of its own."""
+        """Return all capabilities for root; Docker grants others none, but allows low ports in its own network."""
         if options.user.partition(":")[0] in ("0", "root"):
             return CAPABILITIES, ""
         low_ports = frozenset[str]() if options.network == "host" else frozenset({"CAP_NET_BIND_SERVICE"})
@@ -55,7 +55,7 @@ class DockerEngine:
         os.execvp(line[0], line)  # noqa: S606
 
     def again(self, run: LateBoundRun) -> dict[str, object] | None:
-        """Return the whole of `docker run` up to its command; None for an engine that is elsewhere."""
+        """Return the whole `docker run` command line up to the command; None for a remote engine."""
         if not self._socket:
             return None
         image, line = self._image_and_line(replace(run, options=replace(run.options, command=())))
@@ -65,12 +65,12 @@ class DockerEngine:
         image = EmptyImage.of(run.platform).ensure(self._client)
         line = docker_command(image, run.composition, run.packages, run.links, run.options)
         if not self._address:
-            line[1:1] = [f"--host=unix://{self._socket}"]  # as this did, whatever context the user has chosen
+            line[1:1] = [f"--host=unix://{self._socket}"]  # as this process did, whatever context the user has chosen
         return image, line
 
 
 def socket_of(address: str) -> str:
-    """Return the path of the socket at which an engine on this machine listens; empty for one elsewhere."""
+    """Return the path of the socket at which a local engine listens; empty for a remote one."""
     return address.removeprefix("unix://") if address.startswith("unix://") else "" if address else _SOCKET
 
 

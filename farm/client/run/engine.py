@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farm.core.sets.needs.host import Kernel
 
 DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
-# What a user namespace gives holds for what belongs to it; the clock, modules, devices and the log do not.
+# A user namespace grants these over what belongs to it; the clock, modules, devices and the log do not.
 _IN_A_NAMESPACE = frozenset(
     (
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_OWNER",
@@ -30,25 +30,25 @@ class RunEngine(Protocol):
     name: str
 
     def kernel(self) -> Kernel:
-        """Return the kernel that it would run on."""
+        """Return the kernel that the run uses."""
 
     def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
-        """Return the capabilities that a run with these options can really have, and how one gets others."""
+        """Return the capabilities that a run with these options can really have, and how to get others."""
 
     def start(self, run: LateBoundRun) -> int:
         """Run it to its end; return its exit status."""
 
     def again(self, run: LateBoundRun) -> dict[str, object] | None:
-        """Return as JSON values what `farm.client.run.prepared_run` needs to start it; None where that cannot."""
+        """Return as JSON values what `farm.client.run.prepared_run` needs to start it; None where it cannot."""
 
 
 class BubblewrapEngine:
-    """Bubblewrap, for users that may make user namespaces."""
+    """Bubblewrap, for users that may create user namespaces."""
 
     name = BUBBLEWRAP
 
     def __init__(self, unless: str = "") -> None:
-        """`unless` is the socket of the Docker Engine that would have been chosen, had it answered."""
+        """`unless` is the socket of the Docker Engine that would have been chosen if it had answered."""
         self._unless = unless
 
     def kernel(self) -> Kernel:
@@ -56,7 +56,7 @@ class BubblewrapEngine:
         return this_kernel()
 
     def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
-        """Return what a user namespace can give; over the host's network it has no say."""
+        """Return what a user namespace can grant; it grants nothing over the host's network."""
         if options.network == "host":
             return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host away, or add --with docker"
         return _IN_A_NAMESPACE | _IN_A_NETWORK, "bubblewrap cannot grant it: add --with docker"
@@ -67,15 +67,15 @@ class BubblewrapEngine:
         return run_bubblewrap(run.packages, run.links, run.options)
 
     def again(self, run: LateBoundRun) -> dict[str, object] | None:
-        """Return what is needed for it, and where the engine would answer for the lack of which it was chosen."""
+        """Return what is needed to start it, and the socket of the engine that is used instead if it answers."""
         places = {store: str(path) for store, path in run.packages.items()}
         return {"packages": places, "links": str(run.links), "options": run.options.to_dict(), "unless": self._unless}
 
 
 def choose_engine(asked: str, docker_address: str) -> RunEngine:
-    """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
+    """Return the requested engine; else Docker where it answers, else bubblewrap.
 
-    Raises `SandboxUnavailableError`, `BubblewrapError`, or `no-engine` where neither can be had.
+    Raises `SandboxUnavailableError`, `BubblewrapError`, or `no-engine` where neither is available.
     """
     if asked == BUBBLEWRAP:
         check_bubblewrap()

@@ -1,4 +1,4 @@
-"""What a set asks of its host, before it starts: whether this host has it, and the least privileges that do."""
+"""What a set needs from its host: whether this host has it, and the least privileges that grant it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A run with just the privileges that its set declares; `unknown` are kernel options of which nobody can say."""
+    """A run with exactly the privileges that its set declares; `unknown` are kernel options that cannot be checked."""
 
     options: RunOptions
     unknown: tuple[str, ...]

@@ -1,7 +1,7 @@
 """A late-bound run: one constant empty image, a read-only mount for each package, the links made at start.
 
-What runs is decided when it starts, by the newest verified release, so a fix in the channel reaches a container at
-its next start without building anything. The same view without a Docker Engine: `farm.client.run.bubblewrap`.
+The newest verified release at the time of the start decides what runs, so a fix in the channel reaches a container at
+its next start without a build. `farm.client.run.bubblewrap` gives the same view without a Docker Engine.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from farm.core.sets.composition.compose import Composition
 
 ENVIRONMENT = (("PATH", "/usr/bin:/usr/sbin"), ("LANG", "C.UTF-8"), ("HOME", "/tmp"))  # noqa: S108
-"""The variables of every run, unless they are given."""
+"""The environment variables of every run, unless they are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run asks for beyond its packages, in Docker's words.
+    """What a run requests besides its packages, in Docker's terms.
 
-    `binds` are further files and directories to see, `hidden` directories of these that are shown empty; `volumes` can
-    be written and are gone afterwards. `publish` are ports of the host's that lead to the container's, as
-    `127.0.0.1:8080:80/tcp`. `capabilities` are all that the process has.
+    `binds` are further files and directories to mount, `hidden` directories inside them that appear empty; `volumes`
+    are writable and removed afterwards. `publish` are published ports, as `127.0.0.1:8080:80/tcp`. `capabilities` are
+    all that the process has.
     """
 
     command: tuple[str, ...]
@@ -62,7 +62,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class LateBoundRun:
-    """A run with all in its place: the directories of its packages by store name, their links, and what it asks for."""
+    """A run that is ready: the directories of its packages by store name, their links, and its options."""
 
     platform: Platform
     composition: Composition
@@ -98,7 +98,7 @@ def docker_command(
 
 
 def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> list[Bind]:
-    """Return all that a run sees of its host: what lies in another comes after it."""
+    """Return all mounts of a run from its host: a mount inside another comes after it."""
     found = [Bind(path, f"/packages/{store}") for store, path in sorted(packages.items())]
     found += [Bind(links / top, f"/{top}") for top in ("usr", "etc")]
     return found + sorted(options.binds, key=lambda each: each.target)

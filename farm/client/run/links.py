@@ -1,6 +1,7 @@
 """The links of late-bound runs: `STATE/links/<digest of the composition>`, made once and mounted by every run of it.
 
-None is changed: whatever runs may have it mounted. An altered one is set aside, as `<digest>.<token>`, for a new one.
+They are never changed, because running processes may have them mounted. An altered directory is renamed to
+`<digest>.<token>`, and a new one made.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _FOLDER, _NEW, _LOCK = "links", ".new", ".lock"
 
 
 def links_directory(state: Path, composition: Composition) -> Path:
-    """Return the directory with a composition's links, made now unless it is there and whole. Raises `OSError`.
+    """Return the directory with a composition's links; made now unless it exists and is intact. Raises `OSError`.
 
-    The caller holds `Host.in_use`, until the run is recorded with the directory's name.
+    The caller holds `Host.in_use` until the run is recorded with the directory's name.
     """
     folder, forest = state / _FOLDER, composition.forest
     place = folder / composition.digest.hex
@@ -33,7 +34,7 @@ def links_directory(state: Path, composition: Composition) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not are_rendered(place, forest):  # else another run was faster
+            if not are_rendered(place, forest):  # otherwise another run was faster
                 new = folder / _NEW
                 shutil.rmtree(new, ignore_errors=True)
                 new.mkdir()
@@ -45,6 +46,6 @@ def links_directory(state: Path, composition: Composition) -> Path:
 
 
 def unused_links(state: Path, names: Collection[str]) -> tuple[Path, ...]:
-    """Return the directories of links, set aside or not, of compositions that are not among `names`."""
+    """Return the directories of links, renamed or not, of compositions that are not among `names`."""
     found = sorted((state / _FOLDER).glob("[!.]*"))
     return tuple(path for path in found if path.name.partition(".")[0] not in names)

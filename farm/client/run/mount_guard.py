@@ -1,4 +1,6 @@
-"""What a run may never write, whatever is mounted into it: the packages of this host, and what they are trusted by."""
+"""What a run may never write to, whatever is mounted into it: this host's packages, and the state that verifies
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_writable(host: Host, binds: Iterable[Bind]) -> None:
-    """See that none of the mounts that can be written reaches a host's state or cache. Raises `writable-mount`."""
+    """Check that no writable mount reaches a host's state or cache. Raises `writable-mount`."""
     written = [bind for bind in binds if bind.writable]
     if not written:
         return

@@ -1,8 +1,9 @@
-"""Leaving a run prepared for the next time that it is asked for in the same words, for `farm.client.run.prepared_run`.
+"""Preparing a run for the next time that it is requested by the same words, for `farm.client.run.prepared_run`.
 
-Only what can be judged the next time by what is seen at once is prepared. So neither what other distributions, or the
-user's own packages and files, are part of, nor what has something to tell at each start. What a policy accepted it will
-accept again: the advisories stand under the timestamp that is compared, as the release does, until they expire.
+Only a run that can be checked at the next start by simple comparisons is prepared. So a run with packages of other
+distributions or the user's own packages and files is not, nor one that shows notes at each start. What a policy
+accepted it will accept again: the advisories are under the timestamp that is compared, like the release, until they
+expire.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run that was verified as a whole, and its set.
+    """A run that was verified completely, and its set.
 
-    Of its command, `entrypoint` comes before the user's words, `usual` is used where there are none.
-    `files` are those that were read for it: an image file, a policy.
+    `entrypoint` comes before the user's words of the command, `usual` is used where there are none. `files` were read
+    for the run: an image file, a policy.
     """
 
     record: SetRecord
@@ -43,7 +44,7 @@ class Started:
 
 
 def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEngine, started: Started) -> None:
-    """Keep a run under a key, if it is one that can start again; `settings` are those of before it was begun.
+    """Store a run under a key if it can be started again; `settings` are the stamps from before the run began.
 
     Raises `OSError`.
     """

@@ -1,13 +1,14 @@
-"""A run that was prepared before: asked for in the same words, it starts as soon as nothing is found to be new.
+"""A prepared run: requested by the same words again, it starts as soon as a check finds nothing new.
 
-The first run verifies everything, and leaves here what it came to. The next needs to know only that all it rested on
-is as it was: what the repository shows, the host's subscriptions, overrides and policy, the unpacked packages. Where
-anything differs, or cannot be known at once, the whole way is taken again, which also has the words for what is wrong.
+The first run verifies everything, and stores the result here. The next one only checks that everything it depends on is
+unchanged: what the repository shows, the host's subscriptions, overrides and policy, the unpacked packages. Where
+anything differs, or cannot be checked at once, the complete path is taken again, which also has the messages for what
+is wrong.
 
-`STATE/prepared/<digest>.json` is one such run. The command's own words, which may be secret, are not in it. It keeps
-nothing from `farm gc`: without its packages it does not hold.
+`STATE/prepared/<digest>.json` is one such run. It does not contain the command's own words, which may be secret. It
+does not protect anything from `farm gc`: without its packages the run is not valid.
 
-Loading this loads no more than it needs: it is on the way to every start of a container.
+The module imports as little as possible: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 FORMAT = 3
 _FOLDER = "prepared"
 _MOST = 64
-"""How many are kept: those that were prepared last."""
+"""The number of prepared runs that are stored: the last ones."""
 _DECIDING = ("FARM_", "DOCKER_", "XDG_STATE_HOME", "HOME")
-"""How the names of the variables begin on which a run depends."""
+"""Prefixes of the environment variables on which a run depends."""
 
 
 def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words that say what is to run, and those of the command, which follow `--`."""
+    """Return the words that describe the run, and those of the command, which follow `--`."""
     if "--" not in arguments:
         return arguments, []
     end = arguments.index("--")
@@ -45,7 +46,7 @@ def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def key_of(words: Sequence[str]) -> str:
-    """Return the key of a run: a digest over the words before its own command, and where and by whom they are given."""
+    """Return the key of a run: a digest of the words before its own command, and of the place and user of the call."""
     decides = {name: value for name, value in os.environ.items() if name.startswith(_DECIDING)}
     where = [os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
     said = [FORMAT, farm.__version__, _code(), *words, *where]
@@ -53,7 +54,7 @@ def key_of(words: Sequence[str]) -> str:
 
 
 def _code() -> list[int]:
-    """Return what changes whenever a file of the whole program is replaced: the times of its directories."""
+    """Return the times of the program's directories, which change whenever a file in them is replaced."""
     times, left = [], [os.path.dirname(farm.__file__)]
     while left:
         folder = left.pop()
@@ -64,7 +65,7 @@ def _code() -> list[int]:
 
 
 def settings_of(state: str) -> dict[str, list[int] | None]:
-    """Return stamps of the settings of a host that decide what runs: subscriptions, overrides, the policy."""
+    """Return stamps of the settings of a host that decide what runs: subscriptions, overrides, policy."""
     followed, packed = f"{state}/subscriptions", f"{state}/packed"
     paths = [f"{state}/policy.yaml", f"{state}/overrides", packed, *_folders(packed), followed]
     for distribution in _folders(followed):
@@ -75,7 +76,7 @@ def settings_of(state: str) -> dict[str, list[int] | None]:
 
 
 def stamp(path: str) -> list[int] | None:
-    """Return what changes with the content of a file, or the names in a directory; None where there is nothing."""
+    """Return values that change with the content of a file, or the names in a directory; None if it is missing."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -84,7 +85,7 @@ def stamp(path: str) -> list[int] | None:
 
 
 def keep(state: Path, key: str, form: Mapping[str, object]) -> None:
-    """Keep a run for `start_again`, which says what has to be in it. Raises `OSError`."""
+    """Store a run for `start_again`, which documents its content. Raises `OSError`."""
     from farm.store.durable_file import replace_file
 
     folder = state / _FOLDER
@@ -96,13 +97,13 @@ def keep(state: Path, key: str, form: Mapping[str, object]) -> None:
 
 
 def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int | None:
-    """Start the run of this key with `words` as its command; return its exit status, None where it does not hold.
+    """Start the run of this key with `words` as its command; return its exit status, None where it is not valid.
 
-    With Docker it does not return. A run has: the `settings` of its host, the `stamps` of other paths, and those that
-    need only be `present`; `looks` at channels, each with the folder of its `metadata`, `channel`, `address`, and the
-    digests of `release` and `builders`; when what is known of vulnerabilities `ends`, in seconds since 1970; the words
-    before the command (`entrypoint`), and the `usual` command; what is recorded (`run`); and the `engine` with what it
-    needs to `start`.
+    With Docker it does not return. A run has: the `settings` of its host, the `stamps` of other paths, and the paths
+    that need only be `present`; `looks` at channels, each with the directory of its `metadata`, `channel`, `address`,
+    and the digests of `release` and `builders`; when the advisory data `ends`, in seconds since 1970; the words before
+    the command (`entrypoint`), and the `usual` command; what is recorded (`run`); and the `engine` with what it needs
+    to `start`.
     """
     try:
         with open(f"{state}/{_FOLDER}/{key}.json", "rb") as file:
@@ -140,9 +141,9 @@ def _shows_the_same(seen: dict[str, str]) -> bool:
 
 
 def _engine_is_there(form: dict[str, Any]) -> bool:
-    """Return whether the engine has the image that every run starts from; of bubblewrap, whether it is still meant.
+    """Return whether the engine has the image that every run starts from; for bubblewrap, whether it is still chosen.
 
-    Unless bubblewrap was asked for, it is used only where no Docker Engine answers.
+    Unless bubblewrap was requested, it is used only where no Docker Engine answers.
     """
     start = form["start"]
     if form["engine"] == "docker":

@@ -1,4 +1,4 @@
-"""What farm has started, or made, and is running now: runs of bubblewrap; containers are `running_containers`."""
+"""The runs of bubblewrap that are running now; `farm.client.audit.running_containers` has the containers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One container or run. `record` is its set, None where nobody here recorded it; then `stores` are its packages'
-    directories. `command` gives what brings another build of a package into it, by the package's short name.
+    """One container or run.
 
-    `unattributed` says what it holds otherwise than its set; `evidence` are provenances by descriptor, as far as known.
+    `record` is its set, None where no record of it is here; then `stores` are the directories of its packages.
+    `command` returns the command that installs another build of a package, by its short name. `unattributed` describes
+    where its content differs from its set; `evidence` are known provenances by descriptor.
     """
 
     kind: Literal["container", "run"]
@@ -52,7 +53,7 @@ class Start:
 
 
 def starts(states: Iterable[Path]) -> list[Start]:
-    """Return the starts that these states have recorded, oldest first in each."""
+    """Return the starts that these state directories have recorded, oldest first in each."""
     return [start for state in states for start in _read(state / LOG)]
 
 

@@ -1,6 +1,6 @@
-"""What ran on this host: a line of `STATE/runs.jsonl` for each start, with the record of the set.
+"""The log of runs on this host: a line of `STATE/runs.jsonl` for each start, with the record of the set.
 
-Loading this loads no more than it needs: it is on the way to every start of a container.
+The module imports as little as possible: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ LOG = "runs.jsonl"
 
 
 def run_form(record: SetRecord, links: Path) -> dict[str, object]:
-    """Return what is recorded of a set that runs, as JSON values: its digest, its links, its packages and releases."""
+    """Return the record of a set that runs, as JSON values: its digest, its links, its packages and releases."""
     return {"set": record.digest, "links": links.name, "record": json.loads(record.to_json())}
 
 
 def append_run(state: str, now: str, run: Mapping[str, object], command: str, engine: str) -> None:
-    """Append a run of which `run_form` was taken. One write, whole or not at all. `now` is RFC 3339.
+    """Append a run, as `run_form` returns it. One write, whole or not at all. `now` is RFC 3339.
 
-    `engine` is docker or bubblewrap. `command` is the first word of what runs: others may be secret.
+    `engine` is docker or bubblewrap. `command` is the first word of the command: others may be secret.
     """
     line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": _this_process()})
     descriptor = os.open(f"{state}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -37,20 +37,20 @@ def append_run(state: str, now: str, run: Mapping[str, object], command: str, en
 
 
 def still_runs(process: object) -> bool:
-    """Return whether a process of a record (`process` there) is still there, and not another of its number."""
+    """Return whether the process of a record (its `process`) still exists, and its number was not used again."""
     if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
         return False
     return _started(process["pid"]) == (process.get("boot"), process.get("started"))
 
 
 def _this_process() -> dict[str, object]:
-    # It becomes Docker's command, or waits for bubblewrap: either way it is there as long as what runs.
+    # It becomes Docker's command, or waits for bubblewrap: either way it exists as long as the run.
     boot, started = _started(os.getpid())
     return {"pid": os.getpid(), "boot": boot, "started": started}
 
 
 def _started(pid: int) -> tuple[str, int] | tuple[None, None]:
-    """Return when a process was started: which boot of the machine, and clock ticks since then (proc(5))."""
+    """Return when a process was started: the boot of the machine, and clock ticks since then (proc(5))."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as boot, open(f"/proc/{pid}/stat", "rb") as stat:
             return boot.read().strip(), int(stat.read().rpartition(b")")[2].split()[19])

@@ -1,4 +1,4 @@
-"""What a run is asked for, and what that asks of its engine: the command line's words before those of an image file."""
+"""The options of a run, and what they require of its engine: the command line takes precedence over an image file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OWN_NETWORK = "--publish needs a network of the container's own, "
 
 
 class RunRequestError(FarmError):
-    """What is asked of a run contradicts itself, or lacks something."""
+    """The options of a run contradict each other, or one is missing."""
 
     code = "run-request"
     exit_status = 2
@@ -33,8 +33,8 @@ class RunRequest:
     """A `command` over `packages`, or over those of the image file `file`, which may name the command too.
 
     An empty `engine` is Docker where one answers at the address `docker`, else bubblewrap. `publish` are ports as
-    Docker reads them, `waited` the seconds for which this start has looked for news already. `prepare_as` is the key
-    under which the run is prepared for the next time; without one it is not.
+    Docker reads them, `waited` the seconds that this start has already spent on the freshness check. `prepare_as` is
+    the key under which the run is prepared for the next time; without one it is not.
     """
 
     packages: tuple[str, ...] = ()
@@ -55,11 +55,11 @@ class RunRequest:
     prepare_as: str = ""
 
     def names(self, image_file: ImageFile | None) -> tuple[str, ...]:
-        """Return the packages that are asked for by name."""
+        """Return the packages that are requested by name."""
         return image_file.names if image_file else self.packages
 
     def usual_command(self, image_file: ImageFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the words that the command begins with, and those that follow where the request has none."""
+        """Return the words that the command begins with, and the words used where the request has none."""
         if image_file is None:
             return (), (_program_of(self.packages[0]),)
         alone = (_program_of(image_file.names[0]),) if len(image_file.names) == 1 and not image_file.entrypoint else ()
@@ -86,8 +86,10 @@ class RunRequest:
 
 
 def run_options(request: RunRequest, image_file: ImageFile | None, own: OwnMounts) -> RunOptions:
-    """Return the options of a run. Raises `RunRequestError` where there is no command, or a mount hides files of `own`,
-    and `InvalidValueError` for what is no user.
+    """Return the options of a run.
+
+    Raises `RunRequestError` where there is no command, or a mount hides files of `own`, and `InvalidValueError` for an
+    invalid user.
     """
     user = _checked_user(request.user) if request.user else ""
     entrypoint, usual = request.usual_command(image_file)
@@ -123,7 +125,7 @@ def _checked_user(text: str) -> str:
 
 
 def _program_of(package: str) -> str:
-    """Return the program that is called like a package, by the package's short or full name."""
+    """Return the program that is named like a package, by the package's short or full name."""
     return package.rpartition("/")[2]
 
 

@@ -1,4 +1,4 @@
-"""Which packages a run takes, and of which release: the newest, or the last verified one."""
+"""Selecting the packages of a run, from the newest release or the last verified one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SelectedPackages:
-    """The packages that run, and of which release; `last` where that is the last verified one, not the newest."""
+    """The packages that run, and their release; `last` is set where that is the last verified one, not the newest."""
 
     catalogue: Catalogue
     packages: tuple[VerifiedPackage, ...]
@@ -36,21 +36,21 @@ class SelectedPackages:
 
     @property
     def lists(self) -> AdvisoryLists | None:
-        """The advisories to judge them by; None is the newest."""
+        """The advisories to judge them by; None means the newest."""
         return self.last.lists if self.last else None
 
     def fetching(self) -> AbstractContextManager[None]:
-        """Open the block in which archives are fetched. Raises `NotHereError` where nobody can be asked for one."""
+        """Open the block in which archives are fetched. Raises `NotHereError` where an archive cannot be fetched."""
         return nothing_fetched(self.last) if self.last else nullcontext()
 
 
 def select_packages(
     host: Host, request: RunRequest, image_file: ImageFile | None, deadline: Deadline
 ) -> SelectedPackages:
-    """Return packages of the newest release; of the last verified one where no repository can, or may, be asked.
+    """Return packages of the newest release, or of the last verified one where no repository can, or may, be reached.
 
-    A repository that does not answer before the `deadline` counts as one that cannot be asked, unless nothing that is
-    here can run instead. Overrides of this host, and those for the image file, take effect.
+    A repository that does not answer before the `deadline` counts as unreachable, unless nothing on this host can run
+    instead. Overrides of this host, and those for the image file, apply.
     """
     channel = request.channel or (image_file.channel if image_file else "")
     names = request.names(image_file)

@@ -44,7 +44,7 @@ class PlannedRun:
 
 
 class RunProgress(Progress, Protocol):
-    """What a person sees of a run before its command starts."""
+    """What a user sees of a run before its command starts."""
 
     def announce(self, planned: PlannedRun) -> None:
         """Show what is going to run."""
@@ -78,7 +78,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
             selected.last or request.environment or granted.unknown or own.binds or own.hidden
         ):
             files = [file for file in (request.file, request.policy.file) if file]
-            with suppress(OSError):  # it starts all the same
+            with suppress(OSError):  # it starts nevertheless
                 started = Started(record, run, *request.usual_command(image_file), files)
                 prepare(host, request.prepare_as, settings, engine, started)
         now = datetime.now(UTC).isoformat()

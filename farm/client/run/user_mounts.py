@@ -1,7 +1,7 @@
-"""The user's own directories in a late-bound run: where they are, without copying, and where an image would have them.
+"""The user's own directories in a late-bound run: mounted without a copy, at their paths in an image.
 
-A directory with a place of its own is bound there. What lies below `/usr` and `/etc`, where the packages' links are,
-becomes links into the directory, bound under `/packages/.own`.
+A directory with a path of its own is bound there. What belongs below `/usr` and `/etc`, where the packages' links are,
+becomes links into the directory, which is bound under `/packages/.own`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _LINKED = ("usr", "etc")
 _OWN = "/packages/.own"
 _FRESH = "tmp"
 _MOST_HIDDEN = 200
-"""Each of them is a mount of its own."""
+"""The most files that are hidden: each of them is a mount of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnMounts:
-    """Packages with the user's directories: one composition, what is bound where, and which directories and files of it
-    are to be shown empty, because an image would not hold them.
+    """Packages with the user's directories: one composition, the mounts, and what of these to show empty.
+
+    Directories and files that an image would not hold are shown empty.
     """
 
     composition: Composition
@@ -47,7 +48,7 @@ class OwnMounts:
 def mounts_of(
     host: Host, file: Path | None, image_file: ImageFile | None, packages: Sequence[VerifiedPackage]
 ) -> OwnMounts:
-    """Return how packages are seen together with the directories that an image file, if there is one, names beside it.
+    """Return how packages are composed with the directories that an image file, if there is one, names beside it.
 
     Raises what `check_replaced`, `own_directories` and `own_mounts` raise.
     """
@@ -72,12 +73,12 @@ def own_mounts(
     imports: Iterable[PathImport] = (),
     unpacked: Callable[[str], Path] = Path,
 ) -> OwnMounts:
-    """Return how these directories, each with its path in the image (empty: its root), are seen beside packages.
+    """Return how these directories, each with its path in the image (empty: its root), are composed with packages.
 
-    What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
-    `unpacked` says that the package's directory is. Files keep the modes that they have here; what is ignored is not
-    shown. Raises the errors `own-file-conflict`, `import-conflict` and `path-import`,
-    `OwnFilesError`, the error `ignore-file`, `UnfitTreeError`, and what `compose` raises.
+    The paths of `imports` are visible too: below `/usr` and `/etc` as a link, elsewhere bound from the package's
+    directory that `unpacked` names. Files keep the modes that they have here; ignored files are not shown. Raises the
+    errors `own-file-conflict`, `import-conflict`, `path-import` and `ignore-file`, `OwnFilesError`, `UnfitTreeError`,
+    and what `compose` raises.
     """
     directories = [(each.absolute(), at) for each, at in directories]
     rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}
@@ -110,7 +111,7 @@ def _links(found: Mapping[str, tuple[Path, str, Entry]], seen: Mapping[Path, str
     links = {}
     for path, (source, inside, entry) in found.items():
         if _is_linked(path) and not isinstance(entry, Directory):
-            # A link of the user's stays what it is: relative to its place in the image.
+            # The user's link stays as it is: relative to its path in the image.
             links[path] = entry.target if isinstance(entry, Link) else f"{seen[source]}/{inside}"
     return links
 
@@ -139,7 +140,7 @@ def _binds(directory: Path, at: str, rules: IgnoreRules) -> list[tuple[str, str]
 def _hidden(
     binds: Sequence[tuple[str, str]], rules: Mapping[Path, IgnoreRules]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the directories and the files that are seen although an image would not hold them."""
+    """Return the directories and the files that are visible although an image would not hold them."""
     directories, files = set[str](), set[str]()
     for directory, own in rules.items():
         for path in own.met:

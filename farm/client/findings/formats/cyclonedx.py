@@ -1,4 +1,4 @@
-"""An audit as a CycloneDX 1.6 document: the packages, and the vulnerabilities of them.
+"""An audit as a CycloneDX 1.6 document: the packages and their vulnerabilities.
 
 Specification: https://cyclonedx.org/docs/1.6/json/
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.client.findings.report import Audit, AuditedPackage, Exposed
 
 _JUSTIFICATIONS = {
-    # OpenVEX's words, of which CycloneDX has others for the same.
+    # OpenVEX's words, for which CycloneDX has others.
     "component_not_present": "code_not_present",
     "vulnerable_code_not_present": "code_not_present",
     "vulnerable_code_not_in_execute_path": "code_not_reachable",
@@ -33,7 +33,7 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
     found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
     by_advisory: dict[str, list[tuple[Audit, Exposed]]] = {}
     for audit, each in found:
-        # What is stated of one package is not stated of another.
+        # A statement about one package says nothing about another.
         key = Digest.of_json([each.finding.advisory.id, each.finding.severity, _analysis(each)])
         by_advisory.setdefault(key, []).append((audit, each))
     document: dict[str, Any] = {
@@ -49,7 +49,7 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
         "vulnerabilities": [_vulnerability(together) for together in by_advisory.values()],
     }
     if doubted := [audit for audit in audits if audit.doubts]:
-        # Of a local build, and of what nobody looked at, all is known but what is wrong with it.
+        # For a local build or an unreviewed package, everything is known except its vulnerabilities.
         known = ("no-advisories", "not-covered")
         parts = [audit for audit in doubted if any(finding.kind not in known for finding in audit.doubts)]
         if parts:
@@ -103,7 +103,7 @@ def _package(audit: Audit, package: AuditedPackage, carried: Sequence[Exposed]) 
 
 def _part(reference: str, exposed: Exposed) -> dict[str, Any]:
     copy = exposed.carries
-    assert copy is not None  # noqa: S101  (asked by the caller)
+    assert copy is not None  # noqa: S101  (checked by the caller)
     return {
         "type": "library",
         "bom-ref": reference,
@@ -175,7 +175,7 @@ def _version(exposed: Exposed) -> str:
 
 
 def _reference(audit: Audit, package: AuditedPackage | None = None, exposed: Exposed | None = None) -> str:
-    """Return the name of a component in the document: that of what it lies in first."""
+    """Return the reference of a component in the document, which starts with that of its container."""
     parts = [audit.kind, audit.name]
     if package:
         parts += [str(package.name), package.full_version]

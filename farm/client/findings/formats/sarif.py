@@ -27,7 +27,7 @@ _LEVELS: dict[Severity, _Level] = {
     "high": "error",
     "critical": "error",
 }
-# Of a severity only its word is known; hosts that sort by a number get one out of its range (CVSS 3.1, section 5).
+# Only the word of a severity is known; hosts that sort by a number get one from its range (CVSS 3.1, section 5).
 _SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
 _DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
     "unknown-content": (
@@ -55,11 +55,11 @@ _DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
         "Ask the owner of the channel to build the package again.",
     ),
 }
-"""The rules of results that are of no advisory: level, name, description and help."""
+"""The rules of results that come from no advisory: level, name, description and help."""
 
 
 def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
-    """Return the log of one run of this farm's `version`; what does no harm is in it, suppressed."""
+    """Return the log of one run of this farm's `version`; harmless findings are in it, suppressed."""
     found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
     rules = {each.finding.advisory.id: each for _, each in reversed(found)}
     order = {identifier: number for number, identifier in enumerate(sorted(rules))}
@@ -101,7 +101,7 @@ def _doubt_rule(kind: UnverifiedKind) -> dict[str, Any]:
 
 
 def _doubt(audit: Audit, doubt: UnverifiedFinding, rule: int) -> dict[str, Any]:
-    """Return as a result what is not known: without it, finding nothing would look like an all-clear."""
+    """Return an unknown as a result: without it, a report with no findings would look like an all-clear."""
     same = Digest.of_json([audit.kind, audit.name, doubt.kind, doubt.why])
     return {
         "ruleId": doubt.kind,
@@ -157,7 +157,7 @@ def _result(audit: Audit, exposed: Exposed, order: dict[str, int]) -> dict[str, 
                 ],
             }
         ],
-        # Neither version nor release is in it: the same hole in the next release is not a new alert.
+        # Neither version nor release is part of it: the same vulnerability in the next release is not a new alert.
         "partialFingerprints": {"farm/1": same.hex},
         "properties": {"subject": audit.subject, "remedy": remedy(exposed)},
     }

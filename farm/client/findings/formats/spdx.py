@@ -28,7 +28,7 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
         elements.append(_subject(subject, audit, created))
         relations.append(relationship(DOCUMENT, "DESCRIBES", subject))
         if any(doubt.kind == "unknown-content" for doubt in audit.doubts):
-            # SPDX 2.3, 11.1: that something more is in it may be, and is not known.
+            # SPDX 2.3, 11.1: there may be more in the package, which is not known.
             relations.append(relationship(subject, "CONTAINS", NOT_SAID))
         for package in audit.held:
             found = [exposure for exposure in audit.exposed if exposure.package == package]
@@ -77,7 +77,7 @@ def _package(identifier: str, package: AuditedPackage, found: Sequence[Exposed],
 
 def _carried(identifier: str, found: Sequence[Exposed], audit: Audit) -> dict[str, Any]:
     copy = found[0].carries
-    assert copy is not None  # noqa: S101  (asked by the caller)
+    assert copy is not None  # noqa: S101  (checked by the caller)
     return element(
         identifier,
         copy.library.short,

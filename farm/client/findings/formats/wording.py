@@ -1,4 +1,4 @@
-"""A finding in a sentence, and where one reads more of an advisory: for every form that has room for words."""
+"""A finding as a sentence, and links to its advisory: for every format that has text fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CVE = "https://www.cve.org/CVERecord?id="
 
 
 def sentence(audit: Audit, exposed: Exposed) -> str:
-    """Return what holds, since when, where it is mended, and what to do."""
+    """Return what holds, since when, where it is fixed, and what to do."""
     finding = exposed.finding
     since = f" since release {exposed.since.number}" if exposed.since else ""
     override = f" It stands in for another build ({exposed.package.override})." if exposed.package.override else ""
@@ -29,12 +29,12 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
 
 
 def doubtful(audit: Audit, doubt: UnverifiedFinding) -> str:
-    """Return that something is not known, and why."""
+    """Return what is not known, and why."""
     return f"{_NOT_KNOWN[doubt.kind].format(name=audit.name)}: {doubt.why}"
 
 
 def remedy(exposed: Exposed) -> str:
-    """Return what mends it, as a sentence."""
+    """Return the fix, as a sentence."""
     version = f" with {exposed.finding.fixed}" if exposed.finding.fixed and not exposed.carries else ""
     if exposed.fixed_in is None:
         wait = f": wait for {exposed.finding.package} {exposed.finding.fixed}" if exposed.finding.fixed else ""
@@ -44,7 +44,7 @@ def remedy(exposed: Exposed) -> str:
 
 
 def addresses(exposed: Exposed) -> tuple[str, ...]:
-    """Return the addresses of an advisory: by its distribution's name for it, and of each CVE that it is."""
+    """Return the addresses of an advisory: under its distribution's id, and of each CVE that it covers."""
     advisory = exposed.finding.advisory
     owner = exposed.package.name.distribution
     own = f"https://{owner}/advisories/{quote(advisory.id, safe='')}"
