@@ -1,3 +1,4 @@
-"""What is found out in a process without keys before anything is signed; `decision` is the whole of it.
-Rooms from low to high: reading, builds, orders, gates. Imports `farm.core`, `farm.store`, `farm.trust`, `farm.signing`.
+"""The checks before anything is signed, in a process without keys; `decision` is the whole of them.
+Subpackages, lowest first: reading, builds, orders, gates. Imports `farm.core`, `farm.store`, `farm.trust`,
+`farm.signing`.
 """

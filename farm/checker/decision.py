@@ -1,6 +1,6 @@
-"""Whether a release may be signed: the checker decides it from signed statements and from the blobs.
+"""Decides whether a release may be signed, from signed statements and from the blobs.
 
-It trusts nothing of the request, which only names the release and the evidence for it.
+It trusts nothing in the request, which only names the release and the evidence for it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Decision:
         self._checked_at: dict[Digest, datetime] = {}
 
     def prepare(self) -> None:
-        """Read what is published now, so that the first check need not. Raises as `check`."""
+        """Read what is published now, so that the first check is faster. Raises as `check`."""
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._record.catch_up(self._repository, self._clock())
         for newest in self._newest():
@@ -102,9 +102,10 @@ class Decision:
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
 
-        `evidence` is the digest of a `ReleaseEvidence`. Where targets has signed no policy, as in a repository of an
-        earlier farm, only what needs none is checked.
-        Raises a `FarmError` for one that may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
+        `evidence` is the digest of a `ReleaseEvidence`. If targets has signed no policy, as in a repository of an
+        earlier farm, only the checks that need none are made.
+        Raises a `FarmError` for a release that may not be signed: `RefusedReleaseError`, `ProvenanceError`, and many
+        others.
         """
         verified = self._look_at(release, evidence)
         self._checked_at[release.digest] = self._clock()
@@ -197,7 +198,7 @@ class Decision:
     def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
         """Check that the outputs of one build move together, and that none leaves that is still made.
 
-        Two builds may be side by side where a curator has ordered one package alone, or the source has them so.
+        Two builds may be present together if a curator has ordered one package alone, or the source has them so.
         """
         source = channel.from_channel
 
@@ -211,7 +212,7 @@ class Decision:
             check_departures(outputs, permitted.takes_out)
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
-        """Continue from the release that passed last, if that was signed; else it came to nothing."""
+        """Continue from the release that passed last, if it was signed; otherwise discard it."""
         proven = self._proven.pop(channel, None)
         if proven is not None and proven == previous:
             self._sets.accept(proven)
@@ -224,7 +225,7 @@ class Decision:
         state: LedgerState,
         permitted: Permitted,
     ) -> GateInputs:
-        """Return what the gates of single packages decide from."""
+        """Return the inputs of the gates of single packages."""
         curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(digest) for digest in case.brought.approvals if self._is_envelope(digest)]
         whose, now = case.release.distribution, self._clock()
@@ -285,9 +286,9 @@ class Decision:
         return named if _asks_recipes(channel) else tuple(tests for tests in named if tests.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
-        """Return the evidence of a published release; empty where it is lost or malformed.
+        """Return the evidence of a published release; empty if it is lost or malformed.
 
-        The requester of that release chose it: a fault in it must not keep later releases from being checked.
+        The requester of that release chose it: an error in it must not prevent checks of later releases.
         """
         summary = self._repository.summary(release.digest)
         named = evidence_of(summary) if summary else None
@@ -325,7 +326,7 @@ def _verified(
 
 
 def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
-    """Return what was checked: only what is signed can be."""
+    """Return what was checked: only that can be signed."""
     owned = [Checked.OWNERS] if policy.policies.owners is not None else []
     tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
     return [Checked.PLANS, *owned, Checked.GATES, *tested]

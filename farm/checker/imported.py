@@ -1,8 +1,8 @@
-"""Whether imported packages come from distributions that targets has signed, and are signed by those.
+"""Checks that imported packages come from distributions that targets has signed, and are signed by those.
 
-What a release imports anew is proven by the other distribution's metadata, from the signed fingerprint of its root on.
-What the release before had imported was proven then. Proofs that are not needed are refused: others look in the
-evidence for what has proven a release.
+What a release newly imports is proven by the other distribution's metadata, from the signed fingerprint of its root.
+What the release before had imported was proven then. Proofs that are not needed are refused: others search the evidence
+for the proofs of a release.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_imported(
     shown: Sequence[ReleaseProof],
     described: Described,
 ) -> None:
-    """Check that what is imported anew comes from a distribution as it is `signed`, and that this has signed it.
+    """Check that new imports come from distributions as they are `signed`, and that these have signed them.
 
     `shown` are the proofs. Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob raises; the
     error names what is wrong with each package.
@@ -66,7 +66,7 @@ def check_imported(
 
 
 def _was_shown(taken: Import, earlier: Import) -> bool:
-    """Return whether the same release is imported as before, and no other package of it."""
+    """Return whether the same release is imported as before, with no other package of it."""
     had = {(package.name, package.descriptor) for package in earlier.packages}
     return _pin(taken) == _pin(earlier) and all((package.name, package.descriptor) in had for package in taken.packages)
 

@@ -1,4 +1,4 @@
-"""The proof of a release's set, made again by the checker: the released set stays in memory, changes are tried on it.
+"""Proves a release's set again for the checker: the released set stays in memory, and changes are tried on it.
 
 The first release of a channel after a start costs what the channel holds, each later one what it changes.
 """
@@ -65,14 +65,14 @@ class _Base:
 
 
 class ReleasedSets:
-    """The newest signed set of each channel. For one thread. What it reads of `blobs` is checked by digest."""
+    """The newest signed set of each channel. For one thread. What it reads from `blobs` is checked by digest."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._described = Described(blobs)
         self._bases: dict[str, _Base] = {}
 
     def read(self, newest: Release) -> None:
-        """Read the set of a release that is signed, for what is proven on it. Raises as `prove`."""
+        """Read the set of a signed release, as a base for proofs. Raises as `prove`."""
         self._base(newest.channel, newest)
 
     def prove(self, change: ReleaseChange) -> TrialSet:
@@ -145,13 +145,13 @@ class ReleasedSets:
 
 
 def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
-    """Return whether the base has the very package; its entry may have changed, to name another provenance."""
+    """Return whether the base has exactly this package; its entry may differ, e.g. in its provenance."""
     held = trial.base.get(entry.name)
     return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
 def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs) -> None:
-    """Check that no unchanged entry names what is gone: the changed ones are checked by themselves."""
+    """Check that no unchanged entry names a package that has left: changed entries are checked themselves."""
     other = {*(entry.name for entry in change.put), *change.removed}
     for name in sorted(gone):
         for user in sorted(needs.users(name) - other):
@@ -161,7 +161,7 @@ def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs
 def _check_needs(change: ReleaseChange, base: _Base) -> None:
     """Check that the release names what meets the needs of its packages: clients fetch what it names.
 
-    Of unchanged packages too, where something that they require has moved.
+    Also for unchanged packages, if something that they require has moved.
     """
     put = {entry.name: entry.needs for entry in change.put}
     put |= {name: package.needs for name, (_, package) in imported_packages(change.release.imports).items()}

@@ -1,4 +1,4 @@
-"""Upkeep on a timer: expired leases, messages to send, and rows that may be deleted.
+"""Upkeep on a timer: expired leases, messages to send, and rows to delete.
 
 Each function may run at any time, any number of times, in several processes at once.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
 _KEEP_STRANGERS = timedelta(days=30)
-"""How long refused requests of unknown clients are kept. Those of known ones are kept for good."""
+"""How long refused requests of unknown clients are stored. Those of known clients are stored for good."""
 
 
 def take_back_expired(application: Application) -> int:
@@ -40,8 +40,8 @@ def take_back_expired(application: Application) -> int:
 def dispatch(application: Application, send: Callable[[OutboxMessage], None]) -> int:
     """Send the messages of the outbox, and return how many were sent.
 
-    A message that was sent but not marked is sent again: a woken worker asks the database anyway. `send` raises when
-    the broker cannot be reached; the other messages wait for the next call.
+    A message that was sent but not marked is sent again: a woken worker asks the database anyway. `send` raises if the
+    broker cannot be reached; the other messages wait for the next call.
     """
     with application.reading() as unit:
         messages = outbox.unsent(unit.session, limit=_AT_ONCE)
@@ -58,7 +58,7 @@ def dispatch(application: Application, send: Callable[[OutboxMessage], None]) ->
 
 
 def notify_again(application: Application) -> int:
-    """Notify workers again of jobs that have been ready for long, as messages get lost; return of how many."""
+    """Notify workers again of jobs that have been ready for long, as messages get lost; return how many."""
     with application.reading() as unit:
         before = unit.now - unit.lease_policy.ring_again
         if not jobs.overdue_notifications(unit.session, before=before, now=unit.now, limit=1):
@@ -71,7 +71,7 @@ def notify_again(application: Application) -> int:
 
 
 def forget(application: Application) -> None:
-    """Delete rows that are of no more use: expired nonces, sent messages, refused requests of unknown clients."""
+    """Delete rows that are no longer needed: expired nonces, sent messages, refused requests of unknown clients."""
     with application.writing() as unit:
         identities.forget_nonces(unit.session, before=unit.now)
         outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)

@@ -1,3 +1,3 @@
-"""Whether packages were built as their recipes say, by whom, and whose recipes these are.
+"""Checks that packages were built as their recipes state, by allowed builders, from recipes signed by owners.
 May import `checker.reading`.
 """

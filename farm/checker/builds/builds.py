@@ -1,7 +1,7 @@
-"""Whether packages were built from their recipes: provenance and plan, also of all that they were built against.
+"""Checks that packages were built from their recipes: provenance and plan, also of all that they were built against.
 
-A dependency that was never released is checked like one that is: its code may be in what was built against it. What was
-released before has been checked, but its builder may not be trusted any more.
+A dependency that was never released is checked like a released one: its code may be in what was built against it. A
+package that was released before has been checked, but its builder may not be trusted any more.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What builds are checked by: what targets has signed, and what was verified before."""
+    """The inputs of checks of builds: what targets has signed, and what was verified before."""
 
     blobs: BlobStore
     builders: AllowedBuilders
@@ -72,8 +72,8 @@ def check_builds(
 ) -> Mapping[Digest, Descriptor]:
     """Check that the new packages of a release, and all that they were built against, were built from their recipes.
 
-    Of a package that another channel has released already, check that its ingredients are by allowed builders.
-    Returns what was checked, by descriptor: all but what was verified before.
+    For a package that another channel has released already, check that its ingredients are by allowed builders. Returns
+    what was checked, by descriptor: all except what was verified before.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
     builds, faults = Builds(context, evidence.dependencies), Faults()
@@ -91,7 +91,7 @@ def check_builds(
 
 
 def recipe_of(entry: ReleaseEntry, context: BuildContext) -> tuple[VerifiedProvenance, Recipe]:
-    """Return the verified provenance of a package, and its recipe: signed by an owner, and leading to the plan.
+    """Return a package's verified provenance, and its recipe, which an owner has signed and which leads to the plan.
 
     Raises as `check_builds`.
     """
@@ -103,7 +103,7 @@ def _built(entry: ReleaseEntry) -> BuiltAgainst:
 
 
 class Builds:
-    """Checks builds for one release, and remembers what has passed, beside what was `checked` before."""
+    """Checks builds for one release, and remembers what has passed, in addition to what was `checked` before."""
 
     def __init__(
         self,
@@ -139,9 +139,9 @@ class Builds:
         self.checked |= seen  # all of it, or none: another package built against the same gets the same error
 
     def check_ingredients(self, package: BuiltAgainst) -> None:
-        """Check that allowed builders have made all that a package was built against, also what was verified before.
+        """Check that allowed builders have made all that a package was built against, even if it was verified before.
 
-        Code of it may be in the package, whose own builder cannot know.
+        Its code may be in the package, whose own builder cannot know.
         """
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
@@ -155,7 +155,7 @@ class Builds:
         return found
 
     def _check_builder(self, package: BuiltAgainst, plan: Plan) -> None:
-        """Check that an allowed builder has signed for an ingredient of a plan, also one that was released."""
+        """Check that an allowed builder has signed for an ingredient of a plan, even if it was released."""
         content, descriptor = self._read(package.provenance, "provenance"), self._descriptor(package.descriptor)
         try:
             verify_provenance(content, self._context.builders, descriptor, package.recipe)
@@ -172,7 +172,7 @@ class Builds:
         self._trusted.add(package)
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[VerifiedProvenance, Recipe]:
-        """Check that a recipe, such as one with newer tests, is signed by an owner and leads to the very same plan."""
+        """Check that a recipe, e.g. one with newer tests, is signed by an owner and leads to the same plan."""
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
         verified = verify_provenance(content, self._context.builders, descriptor, package.recipe)
@@ -180,7 +180,7 @@ class Builds:
         return verified, self._context.plans.check(verified.plan, recipe)
 
     def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
-        """Check that a descriptor follows from the plan and the files: a worker could add a link to anywhere."""
+        """Check that a descriptor follows from the plan and the files: a worker could add a link to any path."""
         output = output_names(plan).get(descriptor.name.short)
         if output is None or descriptor.name.distribution != plan.name.distribution:
             raise PlanMismatchError(str(plan.name), f"{descriptor.name} is not among its outputs")
@@ -193,7 +193,7 @@ class Builds:
             )
 
     def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
-        """Return an ingredient of a plan from the evidence. Raises `RefusedReleaseError` where it is missing."""
+        """Return an ingredient of a plan from the evidence. Raises `RefusedReleaseError` if it is missing."""
         found = self._all().get((str(dependency.name), dependency.tree))
         if found is None:
             raise RefusedReleaseError(

@@ -1,11 +1,11 @@
-"""Whether the entries of a release are true: the recipe of each package, its summary and its bill of materials.
+"""Checks that the entries of a release are true: the recipe of each package, its summary and its bill of materials.
 
-What was released of a package is not looked at once more, but it may come with another recipe: an honest builder, given
-the same plan with a stranger's recipe, has built the very package and signed so.
+A released package is not checked again, but its entry may name another recipe: an honest builder that was given the
+same plan with an attacker's recipe has built exactly this package, and signed so.
 
-The bill of materials is written once more and compared. Three things in it only the builder knows: whose static code
-was linked, the archive that the toolchain was taken from, and whether its list of packages was known then. These are
-taken from the bill itself.
+The bill of materials is generated again and compared. Three things in it are known only to the builder: the static code
+that was linked, the archive that the toolchain was taken from, and whether its list of packages was known then. These
+are taken from the bill itself.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ LARGEST_BILL = 16 << 20
 
 
 def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], context: BuildContext) -> None:
-    """Check that new entries name recipes of owners that lead to their plans, and the summaries and bills of these.
+    """Check that new entries name owners' recipes that lead to their plans, and the summaries and bills of these.
 
-    What one of the `signed` releases states of the same package was checked before it was signed.
+    What one of the `signed` releases states about the same package was checked before it was signed.
     Raises `RefusedReleaseError`, and `RecipeError`, `MissingBlobError` and the like for a recipe that cannot be read.
     """
     blobs = context.blobs
@@ -100,7 +100,7 @@ def _only_in_bill(
 ) -> tuple[frozenset[str], Digest | None]:
     """Return what only a bill itself states: the packages linked statically, and the archive of the toolchain.
 
-    Nothing where it cannot be read: then it is not the one that is expected either.
+    Empty if it cannot be read: then it is not the expected bill either.
     """
     try:
         form = json.loads(content)

@@ -1,6 +1,6 @@
-"""The builds that the packages of a release are outputs of, their other outputs, and what was present during them.
+"""The builds of the packages of a release: their other outputs, and the packages present during them.
 
-A released package names its build itself; the builds of others are brought as evidence, and checked.
+A released package names its build itself; other builds come as evidence, and are checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseContext:
-    """A release to decide about, and what it is checked by. `builds` checks the builds in `brought`, the evidence."""
+    """A release to decide about, and the inputs of its checks. `builds` checks the builds in the evidence `brought`."""
 
     release: Release
     previous: Release | None
@@ -70,7 +70,7 @@ class KnownBuilds:
         self._rebuilt = self._by_files(case.brought.rebuilt)
 
     def root(self, member: Member, files: LinkedFiles) -> BuildRoot:
-        """Return what a member was built with; what later builds of the very same files were built with fits as well.
+        """Return what a member was built with; the roots of later builds of the same files are compatible as well.
 
         Raises `RefusedReleaseError` for a build that does not follow from its recipe.
         """
@@ -86,7 +86,7 @@ class KnownBuilds:
         return self._build(member.descriptor, entry.provenance.digest)
 
     def having(self, name: str, tree: Digest) -> Sequence[tuple[Member, Build]]:
-        """Return the packages with these very files, each with its build, from the releases and the evidence.
+        """Return the packages with exactly these files, each with its build, from the releases and the evidence.
 
         Raises `RefusedReleaseError` for a build that does not follow from its recipe.
         """

@@ -1,7 +1,7 @@
-"""The outputs of one build move together, and one leaves only when its recipe no longer makes it.
+"""Checks that the outputs of one build move together, and that one leaves only if its recipe no longer makes it.
 
-As in the pipeline, where they are one atom: a recipe's tests run on the package of its name, and show nothing about a
-library that is released without it.
+In the pipeline they are one atom for the same reason: a recipe's tests run on the package of its name, and show nothing
+about a library that is released without it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Output:
 
     @property
     def recipe(self) -> str:
-        """The name of its recipe, and of the package that the tests of this run on."""
+        """The name of its recipe, and of the package that the recipe's tests run on."""
         return self.plan.name.short
 
 
@@ -75,7 +75,7 @@ class Outputs:
         return self._known[digest]
 
     def put_out(self, output: Output) -> frozenset[str]:
-        """Return the names of all outputs of the build of a package."""
+        """Return the names of all outputs of a package's build."""
         content = self._described.read(output.provenance, "provenance")
         _, together = outputs_by_plan(content, output.plan.digest)
         return frozenset(self._described.descriptor(digest).name.short for digest in together)
@@ -88,7 +88,7 @@ class Outputs:
         return first.plan.digest == second.plan.digest and name in self.put_out(second)
 
     def moving_with(self, name: str) -> frozenset[str]:
-        """Return what else has to move when a package does: outputs of the old build and of the new one."""
+        """Return the packages that have to move with a package: outputs of the old build and of the new one."""
         was, now = self.before(name), self.now(name)
         left = {each for each in output_names(was.plan) if _is_of(self.before(each), was)} if was else set()
         coming = {each for each in self.put_out(now) if not _is_of(self.before(each), now)} if now else set()
@@ -100,8 +100,7 @@ def _is_of(other: Output | None, output: Output) -> bool:
 
 
 def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | None], bool]) -> None:
-    """Check that new packages come with the outputs of their builds: the package of their recipe, and no output of
-    another build.
+    """Check that new packages come with the package of their recipe, and with no output of another build.
 
     `is_apart` says whether a new package and the package of another name may be of two builds.
     Raises as `Outputs`.
@@ -139,7 +138,7 @@ def _fits(came: Output, name: str, beside: Output | None) -> bool:
 
 
 def are_side_by_side(came: Output, name: str, beside: Output | None, channel: str, stays: PublishedRecord) -> bool:
-    """Return whether the newest release of a channel has these two very packages side by side."""
+    """Return whether the newest release of a channel has exactly these two packages together."""
     return _held(stays, channel, came.name) == came.package and _held(stays, channel, name) == (
         beside.package if beside else None
     )
@@ -151,10 +150,10 @@ def _held(stays: PublishedRecord, channel: str, name: str) -> Digest | None:
 
 
 def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> None:
-    """Check that a package leaves only when the newer build of its recipe does not make it, or by an order.
+    """Check that a package leaves only if the newer build of its recipe does not make it, or by an order.
 
-    For a channel that takes what is built: no recipe ever leaves. Imported packages are not checked: they are there
-    for what needs them. Raises as `Outputs`.
+    For a channel that takes new builds: no recipe ever leaves. Imported packages are not checked: they are present for
+    the packages that need them. Raises as `Outputs`.
     """
     faults, channel = Faults(), outputs.change.release.channel
     for entry in outputs.change.going:

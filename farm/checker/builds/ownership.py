@@ -1,4 +1,4 @@
-"""Whether an owner has signed a recipe: by the signed `OWNERS`, and by envelopes whose signatures are verified here.
+"""Checks that an owner, by the signed `OWNERS`, has signed a recipe, in an envelope that is verified here.
 
 A submission is accepted as a whole: a statement counts once each recipe that it names is signed by an owner of it.
 """
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 _YEARS = range(1970, 9999)
-"""No clock makes other years, and at the ends of the range arithmetic with times fails."""
+"""Clocks do not give other years, and at the ends of the range arithmetic with times fails."""
 
 
 class ReleasedRecipes:
-    """The recipes that the packages of some releases were made from, or are tested by. Read when first needed."""
+    """The recipes that the packages of some releases were built from, or are tested by. Read when first needed."""
 
     def __init__(self, releases: Callable[[], Iterable[Release]], blobs: BlobStore) -> None:
         self._releases = releases
@@ -52,18 +52,18 @@ class ReleasedRecipes:
         return [IndexTree(Described(self._blobs).blob, release.index) for release in self._releases()]
 
     def has(self, name: str, recipe: Digest) -> bool:
-        """Return whether one of the releases has the package of this very recipe."""
+        """Return whether one of the releases has the package of exactly this recipe."""
         found = (tree.entry(name) for tree in self._trees)
         return any(entry is not None and recipe in entry.recipes for entry in found)
 
 
 class Ownership:
-    """Knows which recipes their owners have signed. Where no `OWNERS` is signed, all recipes pass.
+    """The recipes that their owners have signed. If no `OWNERS` is signed, all recipes pass.
 
     `envelopes` are blobs; one that is not a submission signed by a known person is ignored. So is one whose statement
-    is `withdrawn` (digests, each with the person who did that), except for what is released. `released` says whether a
-    release has a recipe, by name and digest: then all that it was submitted with was signed by the owners of that time.
-    Times after `now` make nothing newer.
+    is `withdrawn` (digests, each with the person who withdrew it), except for released recipes. `released` returns
+    whether a release has a recipe, by name and digest: then all that it was submitted with was signed by the owners of
+    that time. Times after `now` make nothing newer.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class Ownership:
             raise self._incomplete(its)
 
     def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
-        """Return whether an owner of the recipe `name` has signed it after that time, and not withdrawn it."""
+        """Return whether an owner of the recipe `name` has signed it after that time, without a withdrawal."""
         last = self.last_signed(name, recipe)
         return last is not None and last > since
 
     def last_signed(self, name: str, recipe: Digest) -> datetime | None:
-        """Return when an owner of the recipe `name` last signed it as it is, and did not withdraw it; None for never.
+        """Return when an owner of the recipe `name` last signed it unchanged, without a withdrawal; None for never.
 
-        A statement with a time in the future does not count: a clock that was ahead would make it the newest for ever.
+        A statement with a time in the future does not count: a clock that was ahead would make it the newest forever.
         """
         if self._owners is None:
             return None

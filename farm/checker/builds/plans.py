@@ -1,6 +1,6 @@
-"""Whether a plan follows from its recipe: the checker pins the recipe again, and compares.
+"""Checks that a plan follows from its recipe: the checker pins the recipe again, and compares.
 
-Control, which leases plans to workers, could lease one that builds something else under an honest recipe; the worker
+Control, which leases plans to workers, could lease a plan that builds something else under an honest recipe; the worker
 would carry it out and sign for it. Recipe, steps and the lock of the toolchain are read by digests that are signed.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from farm.trust.metadata.signed_policy import SignedPolicy
 
 LARGEST_TEXT = 4 << 20
-"""Bytes of a recipe, of a file beside it, of a library of steps, and of a lock."""
+"""Bytes of a recipe, of a file next to it, of a library of steps, and of a lock."""
 
 _MOST_FOLLOWED = 1024
 """How many parsed recipes are cached."""
@@ -47,13 +47,13 @@ class PlanMismatchError(RefusedReleaseError):
 
 
 class UnreadableRecipeError(PlanMismatchError):
-    """A recipe can be read with none of the libraries of steps that are signed."""
+    """No signed library of steps can read a recipe."""
 
     code = "unreadable-recipe"
 
 
 class Plans:
-    """Pins recipes again by the signed policy of one distribution. What it reads of `blobs` is checked by digest."""
+    """Pins recipes again by the signed policy of one distribution. What it reads from `blobs` is checked by digest."""
 
     def __init__(self, distribution: str, policy: SignedPolicy, blobs: BlobStore) -> None:
         self._distribution = distribution
@@ -86,7 +86,7 @@ class Plans:
                 str(plan.name), f"it is built in the toolchain {plan.toolchain}, which nobody has signed"
             )
         difference = "no steps are signed"
-        # The newest steps first: what was built with earlier ones may still be released.
+        # The newest steps first: a build with earlier ones may still be released.
         for loaded in self._readings(plan.name.short, recipe):
             if loaded.toolchain != toolchain.name:
                 raise PlanMismatchError(
@@ -109,7 +109,7 @@ class Plans:
         raise PlanMismatchError(str(plan.name), difference)
 
     def read(self, recipe: Digest, name: str) -> Recipe:
-        """Return what a recipe means by the newest library of steps that is signed and that it can be read with.
+        """Return a recipe as parsed with the newest signed library of steps that can read it.
 
         `name` is that of a package that it makes. Raises `RefusedReleaseError`, `MissingBlobError` and the like.
         """
@@ -118,12 +118,12 @@ class Plans:
         raise UnreadableRecipeError(name, "no steps are signed")
 
     def debs_of(self, tree: Digest) -> Mapping[str, Digest]:
-        """Return the Debian packages of a toolchain, by its tree; none of one that is not signed any more."""
+        """Return the Debian packages of a toolchain, by its tree; empty for one that is no longer signed."""
         toolchain = self._policy.toolchain(tree)
         return self._debs_of(toolchain.lock, toolchain.name) if toolchain else {}
 
     def lock_of(self, tree: Digest) -> ToolchainLock | None:
-        """Return what a toolchain was made of, by its tree; None for one that is not signed any more."""
+        """Return the lock of a toolchain, by its tree; None for one that is no longer signed."""
         toolchain = self._policy.toolchain(tree)
         return self._lock(toolchain.lock, toolchain.name) if toolchain else None
 
@@ -132,7 +132,7 @@ class Plans:
         return frozenset(toolchain.tree for toolchain in self._policy.toolchains if toolchain.name == name)
 
     def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
-        """Yield the recipe as parsed with each signed library of steps that it can be read with."""
+        """Yield the recipe as parsed with each signed library of steps that can read it."""
         contents = RecipeContents.from_json(self._read(recipe))
         text = self._read(contents.recipe)
         beside = {file: self._read(digest) for file, digest in contents.files.items()}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MOST_UNPUBLISHED = 10_000
-"""How far a build number may be beyond the published ones: control also numbers builds that are never released."""
+"""How far a build number may exceed the published ones: control also numbers builds that are never released."""
 
 
 _SHOWN = 3
@@ -102,13 +102,13 @@ class _Check:
         for blob in entry.blobs:
             if (size := self._blobs.size(blob.digest)) != blob.size:
                 raise OtherSizeError(blob.digest, size, blob.size)
-        # Clients must be able to read it.
+        # Clients must be able to read the entry.
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))
 
     def _identity(self, descriptor: Descriptor, verified: VerifiedProvenance) -> None:
-        """Check that the printed identity of a package means what it meant before, and its number is plausible."""
+        """Check that a printed identity still names the same package, and that its number is plausible."""
         identity = printed_identity(descriptor, verified.build)
         known = self._published.trees_of(identity)
         if known and descriptor.tree not in known:
@@ -149,7 +149,7 @@ class _Check:
             raise otherwise
         found = sensitive_files_of(descriptor, inside.manifest, inside.facts)
         check_declared(descriptor.name, found, descriptor.sensitive_files)
-        # An earlier version of the worker gathered fewer facts.
+        # An earlier version of the worker recorded fewer facts.
         if facts.format == inside.facts.format and facts != inside.facts:
             raise RefusedReleaseError(
                 f"the facts of {descriptor.name} are not those of its files",

@@ -44,10 +44,10 @@ GOING: Mapping[GateKind, _Check] = MappingProxyType({
 """The gates of packages that a release removes."""
 
 OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
-"""The gates of the whole set: in `farm.checker.sets`, and in `interfaces` and `tests` beside this."""
+"""The gates of the whole set: in `farm.checker.sets`, and in `interfaces` and `tests` of this subpackage."""
 
 OF_POLICIES = frozenset({GateKind.TRANSITION})
-"""The gates of all that moves together: in `move_gates` beside this."""
+"""The gates of packages that move together: in `move_gates` of this subpackage."""
 
 OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.OLDER, GateKind.FREEZE})
 """What only curators may order, by the signer's ledger: in `farm.checker.orders`."""
@@ -95,7 +95,7 @@ def _refused(package: Moving, channel: str, why: str, *, goes: bool) -> RefusedR
 
 
 def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[Moving], list[Moving]]:
-    """Return what enters and what leaves: own packages and imported ones."""
+    """Return the packages that enter and leave, own and imported."""
     described = inputs.described
 
     def own(entry: ReleaseEntry) -> Moving:

@@ -1,4 +1,4 @@
-"""Whether the interfaces of libraries were compared where a signed policy requires it: by results of listed testers.
+"""Checks that libraries' interfaces were compared where a signed policy requires it: by results of listed testers.
 
 The builds to compare are worked out here, from the proven set and from how its packages were built. Libraries whose
 files cannot be compared need no result.
@@ -47,10 +47,10 @@ _SHOWN = 3
 
 
 def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
-    """Check that no package of the set, as it is placed on the one before, gets a library of another interface.
+    """Check that no package of the placed set gets a library with another interface than before.
 
-    Raises `RefusedReleaseError`, also for a build that nobody has shown to follow from its recipe, `MissingBlobError`
-    and the like.
+    Raises `RefusedReleaseError`, also for a build that is not shown to follow from its recipe, `MissingBlobError` and
+    the like.
     """
     known, files = KnownBuilds(case), LinkedFiles()
     comparisons = _Comparisons(case, known)

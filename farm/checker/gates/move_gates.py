@@ -1,6 +1,6 @@
-"""The gates that look at what moves in a release: reports of trouble, and transitions.
+"""The gates of what moves in a release: reports of trouble, and transitions.
 
-With a package that is reported, no channel that soaks goes on. The packages of a transition, by the channel's signed
+A package with an open report enters no channel that soaks. The packages of a transition, by the channel's signed
 policy, move in one release or not at all; outputs of one build do so without a policy: `farm.checker.builds.outputs`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerState) -> None:
     """Check that no package with an open report enters a channel that soaks.
 
-    Nor by an order: the curator may not have known of the report. Raises `RefusedReleaseError`.
+    An order does not permit it either: the curator may not have known of the report. Raises `RefusedReleaseError`.
     """
     if not any(isinstance(gate, SoakGate) for gate in policy.gates):
         return

@@ -1,8 +1,8 @@
-"""No release names older tests and waivers for a package than releases have named before.
+"""Checks that no release names older tests and waivers for a package than releases have named before.
 
 The pipeline takes the newest recipe that leads to the package's plan, by its database. Here the newest is the one that
-an owner has signed last, of those that releases of any channel have named: only an owner goes back, by signing the
-older one again. Where no owners are signed, the order of two recipes is unknown: the requester of a release chooses.
+an owner has signed last, of those that releases of any channel have named: only an owner can go back, by signing the
+older one again. If no owners are signed, the order of two recipes is unknown: the requester of a release chooses.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class NewestTests:
             if newest.recipe == entry.tested_by:
                 return None
             output = self.outputs.of(entry)
-            # What counts for another build may be a recipe by which this one could not have been built.
+            # Tests that count for another build may be of a recipe that could not have built this one.
             if newest.plan == build.plan or self._comes_to(output.plan, newest.recipe):
                 is_newer = self.ownership.is_signed_since(output.recipe, entry.tested_by, newest.signed)
                 return None if is_newer else newest

@@ -1,6 +1,6 @@
 """The gates of single packages as the checker asks them: from signed statements, and from the bytes that they name.
 
-Each function gathers what is signed and returns what the gate of the policy (`farm.core.policy.gates`) objects to.
+Each function collects signed inputs and returns the objection of the policy's gate (`farm.core.policy.gates`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Moving:
 
 @dataclass(frozen=True, slots=True)
 class GateInputs:
-    """What the gates decide from: the signed `policy` of the channel and the `curators` (keys by name, by group).
+    """The inputs of the gates: the signed `policy` of the channel and the `curators` (keys by name, by group).
 
     `approvals` are envelopes; those of other people are ignored. `stays` is the checker's own record of what channels
     held, `now` the time by its clock. Packages that a curator has ordered to be `promoted`, by descriptor, need not
@@ -73,7 +73,7 @@ class GateInputs:
 def from_source(package: Moving, inputs: GateInputs) -> str:
     """The source channel, if there is one, has released the package, so that it has passed the gates there.
 
-    What a rollback has taken out there has been found wrong since.
+    A package that a rollback has removed there since was found to be wrong.
     """
     source, digest = inputs.policy.from_channel, package.descriptor.digest
     if not source or digest in inputs.promoted:
@@ -96,19 +96,19 @@ def gone_from_source(package: Moving, inputs: GateInputs) -> str:
 
 
 def no_advisory(gate: AdvisoriesGate, package: Moving, inputs: GateInputs) -> str:
-    """No published advisory of that severity affects it, unless it is stated that it is not affected."""
+    """No published advisory of that severity affects it, unless a statement says that it is not affected."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
     found = gate.objections(*inputs.advisories.about(package.name), [version])
     return "; ".join(objection.reason for _, objection in found)
 
 
 def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
-    """Enough people of the group have signed that it may come in."""
+    """Enough people of the group have signed that it may enter."""
     return _approved(gate, package, inputs, removed=False)
 
 
 def removal_approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
-    """Enough people of the group have signed that it may go."""
+    """Enough people of the group have signed that it may leave."""
     return _approved(gate, package, inputs, removed=True)
 
 
@@ -137,12 +137,12 @@ def within_host(gate: HostGate, package: Moving, _asked: GateInputs) -> str:
 
 def reproduced(gate: ReproducedGate, package: Moving, _asked: GateInputs) -> str:
     """Enough allowed builders have built it; their envelopes were verified with the entry that names them."""
-    # How many builders of another distribution agree, its own channel says.
+    # The channel of its own distribution decides how many builders must agree.
     return gate.lacking(1 + len(package.entry.rebuilds)) if package.entry else ""
 
 
 def soaked(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
-    """The channel that it comes from has held it for so long. Open reports are in the ledger, and not here."""
+    """The source channel has held it for the required time. Open reports are in the ledger, and not here."""
     source, digest = inputs.policy.from_channel, package.descriptor.digest
     if digest in inputs.promoted:
         return ""
@@ -152,7 +152,7 @@ def soaked(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
 
 
 def gone_long_enough(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
-    """The channel that it came from has been without it for so long; what was never there may go."""
+    """The source channel has been without it for the required time; a package that was never there may leave."""
     source, stay = inputs.policy.from_channel, inputs.stays.stay(inputs.policy.from_channel, package.name)
     if package.descriptor.digest in inputs.promoted or stay is None or stay.until is None:
         return ""
@@ -160,9 +160,9 @@ def gone_long_enough(gate: SoakGate, package: Moving, inputs: GateInputs) -> str
 
 
 def hardened(gate: HardeningGate, package: Moving, inputs: GateInputs) -> str:
-    """Its files lack nothing that its recipe does not waive: the newest one that comes to its plan, as it was tested.
+    """Its files lack no hardening, except what its recipe waives: the newest recipe of its plan, as it was tested.
 
-    Packages of other distributions are theirs to judge.
+    Imported packages are left to their distribution.
     """
     entry = package.entry
     if entry is None:
@@ -181,10 +181,10 @@ def _reason(objection: Objection | None) -> str:
 
 
 def _facts(entry: ReleaseEntry, package: Moving, inputs: GateInputs) -> PackageFacts:
-    """Return the facts of a package. Those of a worker of before tell less: then its archive is read once more."""
+    """Return the facts of a package. Those of earlier workers are incomplete: then its archive is read again."""
     facts = inputs.described.facts(package.descriptor)
     if facts.format == FORMAT:
-        return facts  # they were held against the archive
+        return facts  # they were compared with the archive
     with inputs.described.blobs.open(entry.archive.digest) as archive:
         prefix = f"{STORE_ROOT}/{package.descriptor.store_path}"
         return read_contents(archive_chunks(archive), prefix=prefix).facts

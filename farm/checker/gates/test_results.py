@@ -1,4 +1,4 @@
-"""The results of tests that listed testers have signed, as they are brought with a release."""
+"""The results of tests that listed testers have signed, from the evidence of a release."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 
 def identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
-    """Return what is the same for all orders of one test: `there` are the packages, each by store path, descriptor and
-    tree."""
+    """Return the common part of all orders of one test.
+
+    `there` are the packages present, each by store path, descriptor and tree.
+    """
     said = {
         "test": test.to_dict(),
         "subject": subject,
@@ -37,7 +39,7 @@ def identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[
 
 
 def _identity_of(order: TestOrder) -> Digest | None:
-    """Return the identity of the test that was ordered; None for an order that nothing can have expected.
+    """Return the identity of the ordered test; None for an order that nothing can have expected.
 
     An order is unverified input: it may hold numbers and text that have no canonical form, or no name.
     """
@@ -52,7 +54,7 @@ def _identity_of(order: TestOrder) -> Digest | None:
 
 
 class SignedResults:
-    """The results of listed testers among those that were brought. Anything else is ignored."""
+    """The results of listed testers in the evidence. Anything else is ignored."""
 
     def __init__(
         self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
@@ -68,7 +70,7 @@ class SignedResults:
         return len(self._who(test, passed=passed)) >= self.needed
 
     def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
-        """Return those of these tests, or of all that there are results of, that enough testers have passed."""
+        """Return those of these tests, or of all with results, that enough testers have passed."""
         named = self._named() if tests is None else tests
         found = (replace(test, testers=self._who(test.test, passed=True)) for test in named)
         return tuple(test for test in found if len(test.testers) >= self.needed)
@@ -78,7 +80,7 @@ class SignedResults:
             order, _ = orders[0]
             try:
                 package = self._described.descriptor(order.subject).name.short
-            except FarmError:  # nobody may have it any more
+            except FarmError:  # the blob may be lost
                 package = ""
             yield PassedTest(test, package=package, name=order.test.name)
 

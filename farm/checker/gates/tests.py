@@ -1,4 +1,4 @@
-"""Whether the tests that a channel's signed policy requires have passed: by results that listed testers have signed.
+"""Checks that the tests that a channel's signed policy requires have passed, by signed results of listed testers.
 
 The tests, and the packages present in each, are worked out here from the proven set and from the recipes that the
 release names. A test that fails may have failed on the set before already: then that result is signed too.
@@ -40,7 +40,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """A test as it must have been ordered: what, of which package, among which packages, within which limits."""
+    """A test as it must have been ordered: its name, its package, the packages present, and its limits."""
 
     test: Test
     subject: Digest
@@ -49,7 +49,7 @@ class _Expected:
 
     @property
     def identity(self) -> Digest:
-        """What all orders of this very test have in common."""
+        """What all orders of this test have in common."""
         there = [
             (member.descriptor.store_path, member.descriptor.digest, member.descriptor.tree) for member in self.closure
         ]
@@ -76,9 +76,9 @@ class _Failing:
 
 @dataclass(frozen=True, slots=True)
 class TestInputs:
-    """What a release is tested by: the packages to test, recipes and testers; and the results that were brought.
+    """The inputs of a release's tests: the packages to test, recipes, testers, and results.
 
-    `record` knows which tests have passed for what is released, `newest` whether the recipes are the newest.
+    `record` has the tests that have passed for released packages, `newest` decides whether the recipes are the newest.
     """
 
     scope: TestScope
@@ -91,7 +91,7 @@ class TestInputs:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the tests of a release need, where its recipes can be read with these `steps`; `unread` are the others."""
+    """The needs of a release's tests, as far as these `steps` can read its recipes; `unread` are the others."""
 
     release: Release
     index: TestNeedIndex
@@ -115,7 +115,7 @@ class _NeedsNow(TestNeedIndex):
 
 
 class ReleasedTests:
-    """Knows what the tests in the newest set of each channel need. For one thread."""
+    """The needs of the tests in the newest set of each channel. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -160,7 +160,7 @@ class ReleasedTests:
         return passed
 
     def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
-        """Return what the tests of a release need: as in the one before, except for what changes."""
+        """Return the needs of a release's tests: as in the one before, except for what changes."""
         put = difference(self._read, previous.index, release.index).put
         named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
         return _NeedsNow(self._needs(previous, plans), named)
@@ -189,14 +189,14 @@ class ReleasedTests:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What has passed for releases of a channel before: nobody can suppress those results any more."""
+    """The tests that have passed for earlier releases of a channel: nobody can suppress those results any more."""
 
     record: TestRecord
     channel: str
     results: SignedResults
 
     def has_passed(self, test: Digest) -> bool:
-        """Return whether enough of today's testers had passed a test then."""
+        """Return whether enough of the present testers had passed a test then."""
         return len(self.record.testers_of(self.channel, test) & self.results.testers.keys()) >= self.results.needed
 
     def was_red(self, test: Digest) -> bool:
@@ -225,12 +225,12 @@ class _Tests:
         A `new` package is tested by the recipe that its own entry names: that of another build may lack its tests.
         """
         seen: set[tuple[str, Digest]] = set()
-        for name in sorted(name for name in names if not is_imported(name)):  # those are tested at home
+        for name in sorted(name for name in names if not is_imported(name)):  # their own distribution tests them
             recipe = self.recipe_of(name)
             if recipe is None or (main := self._members.members.get(recipe.name)) is None:
                 continue
             subject, plan = recipe.name, self._members.members[name].descriptor.plan
-            # Another build is there where an order permits it, or the source has it so: then its tests count.
+            # Another build is present if an order permits it, or the source has it so: then its tests count.
             counting = name if name in new and main.descriptor.plan == plan else subject
             asked = self.recipe_of(counting)
             if asked is not None and (subject, asked.digest) not in seen:
@@ -267,9 +267,9 @@ class _Tests:
 def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests | None, past: _Past) -> None:
     """Check that each of these tests had failed on the base as well.
 
-    The set alone decides whether a test can be run there. One that cannot counts as failed; but not for a package that
-    moves itself, if the test has passed before: else an attacker would remove what it needs first, and then release
-    what it would have found. That is the fault of this package alone, so the error names it.
+    Only the set decides whether a test can be run there. One that cannot counts as failed, but not for a package that
+    moves itself if the test has passed before: otherwise an attacker would remove what the test needs first, and then
+    release what it would have found. That is the fault of this package alone, so the error names it.
     """
     faults, missing = Faults(), []
     for each in failing:
@@ -301,7 +301,7 @@ def _name(expected: _Expected | Unrunnable) -> str:
 
 
 def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
-    """Return what the tests of a package need; None when its steps are no longer signed: none can be ordered."""
+    """Return what the tests of a package need; None if its steps are no longer signed, so that none can be ordered."""
     try:
         recipe = plans.read(entry.tested_by, entry.name)
     except UnreadableRecipeError:

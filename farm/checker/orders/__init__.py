@@ -1,3 +1,3 @@
-"""What only a person may let a release do, held against signed orders in the ledger.
+"""Checks that need a person's permission: what a release does is compared with signed orders in the ledger.
 May import `checker.reading`, `checker.builds`.
 """

@@ -1,7 +1,6 @@
-"""Whether a list of advisories, or a record of reviewed packages, may follow what is published.
+"""Checks that a list of advisories, or a record of reviewed packages, may follow the published one.
 
-Where a policy is signed, people have to sign what is new in them, and nothing goes back: a valid order could be
-replayed.
+If a policy is signed, people have to sign what is new, and nothing goes back: a valid order could be replayed.
 """
 
 from __future__ import annotations
@@ -89,9 +88,9 @@ def checked_reviews(repository: Repository, content: bytes, state: LedgerState, 
 def _signed_words(
     repository: Repository, state: LedgerState, distribution: str, now: datetime
 ) -> frozenset[Digest] | None:
-    """Return what may be published that is new, by digest: what orders in the ledger name that are good now.
+    """Return the new documents that may be published, by digest: those that valid orders in the ledger name.
 
-    None where no policy is signed, so that nothing has to be signed by people.
+    None if no policy is signed, so that people need not sign anything.
     """
     policy = policy_in_force(repository)
     if policy is None:

@@ -1,4 +1,4 @@
-"""A curator's order that is brought for the signer's ledger: whether it may be written there."""
+"""Checks whether a curator's order may be written into the signer's ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which moves of a release an order covers, by the releases that it names by digest."""
+"""The moves of a release that an order covers, by the releases that it names by digest."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Coverage:
         return (move for move in self.moves if any(self.covers(order, move) for order in orders))
 
     def lets_come(self, order: CuratorOrder, move: Move) -> bool:
-        """Say whether an order lets a package come, by itself or with what its build put out besides."""
+        """Return whether an order lets a package enter, by itself or with the other outputs of its build."""
         if order.act is not Act.RETRY or "/" in move.name or self.covers(order, move):
             return self.covers(order, move)
         return any(self._outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
 
     def covers(self, order: CuratorOrder, move: Move) -> bool:
-        """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
+        """Return whether an order is for exactly this change: it names, or its release has, the new package."""
         if order.act is Act.RETRY:
             return move.after is not None and order.packages.get(move.name) == move.after
         if order.target is None:
@@ -102,7 +102,7 @@ class Releases:
         return (entry.descriptor.digest if entry else None) == package
 
     def hold_the_same(self, digest: Digest, release: Release) -> bool:
-        """Return whether a release of the same channel holds the very packages of another, with equal entries.
+        """Return whether a release of the same channel holds exactly the packages of another, with equal entries.
 
         Rebuilds and tests may differ: they are checked wherever an entry differs.
         """

@@ -1,8 +1,8 @@
-"""What a release may do only by a person's order, checked against the orders in the signer's ledger.
+"""Checks what a release may do only by a person's order, against the orders in the signer's ledger.
 
 A frozen channel releases nothing. A held package does not move, nor what moves with it. No package becomes older, and
 nothing that a rollback removed returns, unless a valid order of this channel covers it that no other release has used.
-The pipeline's own records of orders count for nothing here.
+The pipeline's own records of orders do not count here.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class Orders:
 
 
 def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
-    """Return whether one of these people, by name with public keys, has signed an order: permission may have ended."""
+    """Return whether one of these people, by name with public keys, has signed an order: permissions may have ended."""
     public = people.get(permit.order.curator)
     if public is None:
         return False

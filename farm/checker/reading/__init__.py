@@ -1,3 +1,3 @@
-"""Reading what a release names, by digest and within bounds; and what the checker remembers by itself.
+"""Reads what a release names, by digest and within limits; and the checker's own records.
 May import what `farm.checker` may.
 """

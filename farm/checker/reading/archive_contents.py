@@ -1,4 +1,4 @@
-"""What an archive really holds: its manifest and the facts of its files, from its bytes.
+"""The actual contents of an archive: its manifest and the facts of its files, from its bytes.
 
 Workers report both as well; the checker trusts neither report. No file of the archive is written under its name.
 """
@@ -34,9 +34,9 @@ class ArchiveContents:
 
 
 def read_contents(chunks: Iterable[bytes], *, prefix: str) -> ArchiveContents:
-    """Read an uncompressed archive, whose tree lies at `prefix`, once.
+    """Read an uncompressed archive, whose tree is at `prefix`, once.
 
-    Its files lie behind each other in a temporary file that has no name. Raises `InvalidArchiveError`,
+    Its files are written one after the other into an unnamed temporary file. Raises `InvalidArchiveError`,
     `InvalidElfError`, `InvalidPkgConfigError`.
     """
     hashed = hashlib.sha256()
@@ -55,7 +55,7 @@ def read_contents(chunks: Iterable[bytes], *, prefix: str) -> ArchiveContents:
 
 
 class _Files:
-    """Puts the files of an archive behind each other into `room`, and knows where each begins."""
+    """Writes the files of an archive one after the other into `room`, and records where each begins."""
 
     def __init__(self, room: IO[bytes]) -> None:
         self._room = room
@@ -63,10 +63,10 @@ class _Files:
         self._end = 0
 
     def directory(self, path: str, /) -> None:
-        """Ignore it: it is in the manifest."""
+        """Do nothing: it is in the manifest."""
 
     def link(self, path: str, target: str, /) -> None:
-        """Ignore it likewise."""
+        """Do nothing: it is in the manifest."""
 
     def file(self, path: str, size: int, _executable: bool, /) -> FileSink:  # noqa: FBT001 - the protocol's signature
         self._places[path] = self._end, size
@@ -76,7 +76,7 @@ class _Files:
     def facts(self, manifest: Manifest) -> PackageFacts:
         if not self._end:
             return gather_facts(manifest, lambda _: b"")
-        # Not closed by hand: what was read of it may still be in use where an error is raised.
+        # Not closed explicitly: after an error, parts of it may still be in use.
         content = memoryview(mmap.mmap(self._room.fileno(), self._end, access=mmap.ACCESS_READ))
 
         def read(path: str) -> memoryview:
@@ -96,4 +96,4 @@ class _Content:
         self._room.write(piece)
 
     def close(self, _digest: Digest, /) -> None:
-        """Ignore its digest: it is in the manifest."""
+        """Ignore the digest: it is in the manifest."""

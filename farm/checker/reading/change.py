@@ -1,4 +1,4 @@
-"""What a release changes against the one before it, found once for all checks."""
+"""The changes of a release against the one before it, computed once for all checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChange:
-    """A release, the one before it, and what differs in their indexes: entries that are `put` in, names `removed`.
+    """A release, the one before it, and the differences of their indexes: entries that are `put`, names `removed`.
 
     `was` are the entries that these names had before.
     """
@@ -45,7 +45,7 @@ class ReleaseChange:
 
     @property
     def coming(self) -> tuple[ReleaseEntry, ...]:
-        """The entries with another package than before: other entries may name another provenance, say."""
+        """The entries whose package differs from before; other entries may differ, e.g., in their provenance."""
         return tuple(
             entry
             for entry in self.put

@@ -1,4 +1,4 @@
-"""The files of the checker's own records: one that is lost is filled again from the releases."""
+"""The files of the checker's own records: a lost one is filled again from the releases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PublishedRecordError(FarmError):
-    """A record of the checker cannot be kept: others could change it, or it cannot be read or filled."""
+    """A record of the checker cannot be stored: others could change it, or it cannot be read or filled."""
 
     code = "published-record"
 
@@ -23,7 +23,7 @@ class PublishedRecordError(FarmError):
 def opened_record(
     path: Path, tables: str, version: int, *, outdated: Sequence[str], what: str
 ) -> Iterator[sqlite3.Connection]:
-    """Open a file of SQLite for one transaction, with these `tables`.
+    """Open an SQLite file for one transaction, with these `tables`.
 
     `outdated` are the statements for a file of an earlier version. `what` names its content in messages.
     Raises `PublishedRecordError`.

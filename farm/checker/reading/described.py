@@ -1,4 +1,4 @@
-"""Reading the blobs that describe packages, by digest, none larger than its kind allows."""
+"""Reads the blobs that describe packages, by digest, none larger than its kind allows."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ _Order = TypeVar("_Order")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Reads a store of blobs. All of it raises `RefusedReleaseError` for what is too large, `MissingBlobError` and the
-    like.
-    """
+    """Reads a store of blobs. Methods raise `RefusedReleaseError` for too large a blob, and `MissingBlobError`."""
 
     blobs: BlobStore
 
@@ -54,7 +52,7 @@ class Described:
         return self.blobs.read(blob.digest)
 
     def job_order(self, digest: Digest, read: Callable[[Any], _Order]) -> _Order | None:
-        """Return the order of a test or of a comparison, as `read` makes it of JSON; None for what is no such order."""
+        """Return the order of a test or of a comparison, as `read` parses it from JSON; None if it is no such order."""
         try:
             return read(json.loads(self.within(digest, LARGEST_JOB_ORDER)))
         except (FarmError, ValueError, TypeError, KeyError, RecursionError):

@@ -1,7 +1,7 @@
-"""The checker's own record of what was published: which trees, under which name, version, revision and build number.
+"""The checker's own record of published packages: trees by name, version, revision and build number.
 
-It is filled from the signed releases, each of which names the one before, so nobody can change it: it knows the last
-release that it has read of each channel, and reads on from there. What was lost is filled again.
+It is filled from the signed releases, each of which names the one before, so nobody can change it: it stores the last
+release that it has read of each channel, and continues from there. Lost parts are filled again.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _VERSION = 2
 """A file of an earlier form is filled again from the releases."""
 _REMEMBERED = 1024
 _TAKEN = "/taken"
-"""After a channel's name, which cannot contain it: up to which release the imports are recorded."""
+"""Follows a channel's name, which cannot contain it: the release up to which the imports are recorded."""
 _NEW = ("", "")
 """In place of a channel: nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
@@ -80,7 +80,7 @@ class Stay:
 
 
 class PublishedRecord:
-    """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
+    """The record in the checker's directory. For one process at a time; each call opens the file for itself."""
 
     def __init__(self, directory: Path) -> None:
         """Make the directory, or check that nobody else can write to it. Raises `PublishedRecordError`."""
@@ -101,7 +101,7 @@ class PublishedRecord:
             return [Digest(tree) for (tree,) in database.execute(query, identity)]
 
     def has(self, descriptor: Digest) -> bool:
-        """Say whether a package was published, in any channel."""
+        """Return whether a package was published, in any channel."""
         return bool(self.channels_of(descriptor))
 
     def channels_of(self, descriptor: Digest) -> frozenset[str]:
@@ -128,14 +128,14 @@ class PublishedRecord:
             return max(map(int, filter(None, found)), default=0)
 
     def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
-        """Return what a channel holds under a name, or held last; None when it never held any."""
+        """Return what a channel holds under a name, or held last; None if it never held any."""
         with self._open() as database:
             query = "SELECT name, version, revision, build FROM last_held WHERE channel = ? AND name = ?"
             found = database.execute(query, (channel, name)).fetchone()
             return PrintedIdentity(*found) if found else None
 
     def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
-        """Return the newest release of theirs that a channel has a package from, or had it last; 0 for never.
+        """Return the newest release of theirs that a channel has, or had last, a package from; 0 for never.
 
         By the full name of the package, and by anything imported from its distribution: the package may be new here.
         """
@@ -149,9 +149,9 @@ class PublishedRecord:
     ) -> int:
         """Read what was published since the last time; return how many packages were new.
 
-        A release is of the time at which it was `checked`, or else of `now`; of the time that it says itself only where
-        nothing is remembered of any channel, because that was lost. Costs what has changed since then, the first time
-        all that was ever published.
+        A release gets the time at which it was `checked`, or `now`; the time that it states itself only if nothing is
+        recorded of any channel, because that was lost. The cost is that of the changes since then, the first time that
+        of all releases.
         Raises `PublishedRecordError`, `RepositoryStateError`, `InvalidReleaseError`, `ProvenanceError`.
         """
         head, blobs = repository.head(), BlobStore(repository.root / BLOBS)
@@ -243,10 +243,10 @@ def _release(blobs: BlobStore, after: Release) -> Release:
 
 
 def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str, str, str, int, bool]]:
-    """Yield what a release takes of others, and of whom, and whether that came with it.
+    """Yield the imports of a release, with their distribution, and whether they are new with it.
 
-    What came of an earlier release than before, somebody has ordered: it counts from there. What stays as it is becomes
-    no older by that.
+    An import from an earlier release than before was ordered by a person: it counts from there. An unchanged import
+    becomes no older by that.
     """
     had = imported_descriptors(before.imports if before else ())
     for pin in release.imports:

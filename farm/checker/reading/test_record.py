@@ -1,7 +1,7 @@
-"""The checker's own record of tests: which have passed for a release, and which recipes releases have named for tests.
+"""The checker's own record of tests: those that passed for a release, and the recipes that releases named for tests.
 
-The checker knows the results of what it has passed; what is brought later, or withheld, changes nothing of that. What
-was lost is filled again from the releases, and from the evidence that their summaries name.
+The checker knows the results of what it has passed; results that are sent later, or withheld, do not change them. Lost
+parts are filled again from the releases, and from the evidence that their summaries name.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class CheckedRelease:
 
 
 class TestRecord:
-    """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
+    """The record in the checker's directory. For one process at a time; each call opens the file for itself."""
 
     __test__ = False  # pytest would collect it for its name
 
@@ -138,9 +138,9 @@ class TestRecord:
             return database.execute(query, (channel, package, test)).fetchone() is not None
 
     def counted(self, builds: Iterable[Build]) -> Mapping[Build, tuple[CountedTests, ...]]:
-        """Return which recipes releases, of any channel, have named for the tests of packages; the newest last.
+        """Return the recipes that releases of any channel have named for the tests of packages; the newest last.
 
-        For a plan that none has had yet those of other builds of the same version and revision.
+        For a plan without any, those of other builds of the same version and revision.
         """
         with self._open() as database:
             return {build: _counted(database, build) for build in builds}
@@ -154,9 +154,9 @@ class TestRecord:
     ) -> None:
         """Read what a channel has released since the last time.
 
-        What there is to keep of the release that was `checked` last is known, of others it is `published`: of each
-        with the one before it. These are of `now`, or of the time that they say themselves where nothing is remembered
-        of the channel.
+        The findings about the release `checked` last are given; those of others are read from `published`, each with
+        the one before it. They get the time `now`, or the time that they state themselves if nothing is recorded of the
+        channel.
         Raises `PublishedRecordError`, `InvalidReleaseError`, `MissingBlobError` and the like.
         """
         channel = newest.channel
@@ -195,7 +195,7 @@ def _keep(database: sqlite3.Connection, release: Release, found: TestFindings, a
     for tests in found.named:
         build = tests.build
         row = build.plan, build.name, build.version, build.revision, tests.recipe, release.channel, release.number
-        # Where nobody can say when it was signed: before it was released, and another release says no more of that.
+        # If it is unknown when it was signed: before its release, and another release adds nothing to that.
         database.execute(
             _COUNT if tests.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(tests.signed or at, at)))
         )

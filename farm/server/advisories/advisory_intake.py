@@ -104,8 +104,7 @@ def add_advisory(
 def add_statements(
     unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[tuple[Statement, ...], int]:
-    """Store the statements of an OpenVEX document, signed in `envelope` like an advisory; return them, and how many are
-    new.
+    """Store an OpenVEX document's statements, signed in `envelope` like an advisory; return them, and how many are new.
 
     Raises `StaleAdvisoryError` for a different statement of the same time; also `InvalidAdvisoryError`, `in_future`,
     `InvalidValueError` as `add_advisory` does and, unless `allow_unknown`, the errors of `check_statements`.

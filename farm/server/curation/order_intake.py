@@ -128,7 +128,7 @@ class Signature:
 
     @property
     def expires(self) -> datetime:
-        """When the last release may use it, unless it is withdrawn."""
+        """The time until which a release may use it, unless it is withdrawn."""
         return kept_order(self.given.envelope.encode()).expires
 
 

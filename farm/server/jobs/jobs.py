@@ -265,8 +265,9 @@ def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now
 
 
 def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that this worker may have a job now: it is not paused, does not exclude the worker, and is
-    no rebuild of the worker's own build.
+    """Return the condition that this worker may have a job now.
+
+    The job is not paused, does not exclude the worker, and is no rebuild of the worker's own build.
     """
     earlier = aliased(JobRow)
     done = exists().where(

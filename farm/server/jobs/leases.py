@@ -51,7 +51,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A granted lease. The worker gets `token` once, and it is not stored; `toolchain` is the one that the order needs."""
+    """A granted lease. The worker gets `token` once, and it is not stored; `toolchain` is the one the order needs."""
 
     attempt: Attempt
     job: Job

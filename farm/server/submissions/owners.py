@@ -93,7 +93,7 @@ def set_ownership(session: Session, said: Ownership) -> None:
 
 
 def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
-    """Put what the files say about owners in force, or refuse submissions until the files are fixed."""
+    """Put the owners that the files name in force, or refuse submissions until the files are fixed."""
     before = ownership(unit.session)
     if said.owners_troubles or (said.owners is None and before is not None and before.owners is not None):
         kept = before or Ownership()

@@ -40,9 +40,7 @@ def take_up(unit: UnitOfWork, said: Policies) -> None:
 
 
 def in_force(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return a policy as it is stored: with the people, and their public keys, of each group whose approval it
-    requires.
-    """
+    """Return a policy as it is stored: with the people, and their public keys, of each group that must approve."""
     form = policy.to_dict()
     for gate in form["gates"]:
         if gate["gate"] == "approvals":

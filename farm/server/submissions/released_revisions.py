@@ -52,7 +52,7 @@ def _packages(recipe: Recipe) -> set[str]:
 
 
 def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild) -> bool:
-    """Return whether a recipe and that of a released package have the same plan, with the present steps and toolchain."""
+    """Return whether a recipe and that of a released package have the same plan, with today's steps and toolchain."""
     revision = recipes.find_revision(unit.session, released.recipe)
     if revision is None:
         return False

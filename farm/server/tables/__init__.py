@@ -1,3 +1,3 @@
-"""All rows and their states, the schema and its migrations, reading rows, and sessions. Nothing here decides.
+"""All rows and their states, the schema and its migrations, reading rows, and sessions. No decisions.
 May import `farm.core`.
 """

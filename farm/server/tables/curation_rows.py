@@ -24,28 +24,28 @@ class ExcuseRow(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    candidate_id: int = Field(foreign_key="candidate.id", index=True)  # the last that held it
+    candidate_id: int = Field(foreign_key="candidate.id", index=True)  # the last that held it back
     package: str  # short name
-    digest: str = ""  # of the descriptor that is held, empty for one that should have gone
+    digest: str = ""  # of the descriptor that is held back, empty for a removal
     version: str = ""
     gate: GateKind = Field(sa_type=Enumerated(GateKind))
-    root: str = ""  # the package whose own trouble this is; empty when it is the package's own
+    root: str = ""  # the package that causes this; empty if it is this one
     reason: str = Field(sa_type=Text)
     owner: str = ""
     job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
-    line: str = Field(default="", sa_type=Text)  # of the log, inert
+    line: str = Field(default="", sa_type=Text)  # of the log, control characters escaped
     partners: str = Field(default="[]", sa_type=Text)  # JSON: it fails only together with these packages
     evidence: str = Field(default="", sa_type=Text)  # JSON of `farm.server.tables.evidence`
     remedy: str = Field(default="", sa_type=Text)  # what would clear it
-    under_way: bool = False  # a job of the farm clears it: nobody has to do anything
+    under_way: bool = False  # a job of the farm works on it: nobody has to act
     since: datetime = Field(sa_type=UtcDateTime)
-    until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the clock alone clears it
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when time alone clears it
     cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cleared_by: str = ""  # `edge release 12`, `jq 1.7.2-1`
 
 
 class FlakyTestRow(Row, table=True):
-    """A test that failed and then passed on the same files: quarantined, by test and version, until it expires."""
+    """A test that failed and then passed on the same files: in quarantine, by test and version, until it expires."""
 
     __tablename__ = "flaky_test"
     __table_args__ = (Index("ix_flaky_test_name", "recipe", "test", "version"),)
@@ -61,26 +61,26 @@ class FlakyTestRow(Row, table=True):
 
 
 class ApprovalRow(Row, table=True):
-    """That a named curator lets a package into a channel; `envelope` is the signed statement."""
+    """A named curator lets a package into a channel; `envelope` is the signed statement."""
 
     __tablename__ = "approval"
 
     channel: str = Field(primary_key=True, foreign_key="channel.name")
-    package: str = Field(primary_key=True)  # its descriptor: of an own package, or of one of another distribution
+    package: str = Field(primary_key=True)  # its descriptor, of an own or imported package
     curator: str = Field(primary_key=True)
     envelope: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ReportRow(Row, table=True):
-    """Trouble with a package of a channel that somebody reported: it does not soak while the report is open."""
+    """Reported trouble with a package of a channel: it does not soak while the report is open."""
 
     __tablename__ = "report"
     __table_args__ = (Index("ix_report_package", "package", "channel"),)
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    package: str  # its descriptor: of an own package, or of one of another distribution
+    package: str  # its descriptor, of an own or imported package
     reason: str = Field(sa_type=Text)
     reported_by: str
     at: datetime = Field(sa_type=UtcDateTime)
@@ -90,7 +90,7 @@ class ReportRow(Row, table=True):
 
 
 class HoldRow(Row, table=True):
-    """That a curator keeps a package, whatever its version, where it is in a channel."""
+    """A curator keeps a package, whatever its version, unchanged in a channel."""
 
     __tablename__ = "hold"
     __table_args__ = (Index("ix_hold_channel", "channel", "package"),)
@@ -107,7 +107,7 @@ class HoldRow(Row, table=True):
 
 
 class OrderRow(Row, table=True):
-    """What a curator asked the pipeline of a channel to do; it is done in turn."""
+    """A curator's order to the pipeline of a channel; carried out in turn."""
 
     __tablename__ = "curator_order"
     __table_args__ = (
@@ -136,18 +136,18 @@ class SignedOrderRow(Row, table=True):
     __table_args__ = (Index("ix_signed_order_delivered", "delivered_at", "at"),)
 
     digest: str = Field(primary_key=True)  # of the statement
-    channel: str  # also `advisories`, which is none
+    channel: str  # also `advisories`, which is no channel
     act: str  # a `farm.trust.attestation.curator_order.Act`
     curator: str
     envelope: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
-    order_id: int | None = Field(default=None, foreign_key="curator_order.id", index=True)  # that the pipeline takes up
-    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the signer has it
+    order_id: int | None = Field(default=None, foreign_key="curator_order.id", index=True)  # in the pipeline
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the signer took it
     refused: str = Field(default="", sa_type=Text)  # why the signer has not taken it
 
 
 class WhoOrdersRow(Row, table=True):
-    """Whose orders count, as targets say: one row, written by control from the published repository."""
+    """The people whose orders count, by targets: one row, written by control from the published repository."""
 
     __tablename__ = "who_orders"
 
@@ -156,21 +156,21 @@ class WhoOrdersRow(Row, table=True):
 
 
 class UnsignedWordRow(Row, table=True):
-    """An advisory, statement or review that is not published because nobody has signed it."""
+    """An advisory, statement or review that is not published for lack of a signature."""
 
     __tablename__ = "unsigned_word"
 
-    digest: str = Field(primary_key=True)  # of its canonical JSON
-    description: str  # what it is, for people
+    digest: str = Field(primary_key=True)  # digest of its canonical JSON
+    description: str  # a description, for people
 
 
 class LeftOutRow(Row, table=True):
-    """A package that a rollback order left out although it was on offer, or kept although it was to be removed."""
+    """A package that a rollback left out although it was available, or kept although it was to be removed."""
 
     __tablename__ = "left_out"
 
     order_id: int = Field(primary_key=True, foreign_key="curator_order.id")
-    name: str = Field(primary_key=True)  # full for those of other distributions
+    name: str = Field(primary_key=True)  # full for imported packages
     package: str = Field(index=True)  # descriptor
     stays: bool  # it is in the channel, and would have gone
 
@@ -199,19 +199,19 @@ class AdvisoryPackageRow(Row, table=True):
 
 
 class ReviewRow(Row, table=True):
-    """When a package was last checked for vulnerabilities against a source, as a curator stated."""
+    """When a package was last checked for vulnerabilities against a source, as a curator stated it."""
 
     __tablename__ = "review"
 
-    package: str = Field(primary_key=True)  # short name, full for those of other distributions
-    source: str = Field(primary_key=True)  # address of what was read
+    package: str = Field(primary_key=True)  # short name, full for imported packages
+    source: str = Field(primary_key=True)  # address of the source
     at: datetime = Field(sa_type=UtcDateTime)
     stated_by: str
     stated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class VexRow(Row, table=True):
-    """A statement (OpenVEX) of whether a vulnerability touches a package; the newest one counts."""
+    """A statement (OpenVEX) of whether a vulnerability affects a package; the newest one counts."""
 
     __tablename__ = "vex"
     __table_args__ = (

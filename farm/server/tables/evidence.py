@@ -1,4 +1,4 @@
-"""What was found about a set of a candidate: problems of the proof, changed interfaces, or the results of its tests."""
+"""Findings about a set of a candidate: problems of the proof, changed interfaces, or the results of its tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundProblem(Form, record="problem"):
-    """A problem of the proof. `packages` are the short names of its parties; `message` is for people.
+    """A problem of the proof. `packages` are the short names of the packages involved; `message` is for people.
 
-    Two are the same when their `identity` is: it stands for the kind of the problem and all its particulars.
+    Two problems are the same if their `identity` is, which covers the kind of the problem and all its details.
     """
 
     identity: Digest
@@ -29,9 +29,9 @@ class FoundProblem(Form, record="problem"):
 
 @dataclass(frozen=True, slots=True)
 class FailedTest(Form, record="failed test", omitted={"changed"}):
-    """A test that failed: which one, of which recipe; `job` is where its log is, None where it could not be run.
+    """A failed test: its name and recipe; `job` is the job with its log, None if it could not be run.
 
-    Two are the same when they are the same test. `changed`: it failed before already, with another message.
+    Two are the same if they are of the same test. `changed`: it failed before already, with another message.
     """
 
     package: str
@@ -43,7 +43,7 @@ class FailedTest(Form, record="failed test", omitted={"changed"}):
 
 @dataclass(frozen=True, slots=True)
 class ProofEvidence(Form, record="problems of the proof"):
-    """Why a set is no release, by itself."""
+    """The problems of the proof, for which a set alone is no release."""
 
     problems: tuple[FoundProblem, ...]
 
@@ -52,7 +52,7 @@ class ProofEvidence(Form, record="problems of the proof"):
 class ChangedInterface(Form, record="changed interface"):
     """A library of a package that is not the one that `dependents` were built against, all by short names.
 
-    `judged`: a comparison found its interface changed; else it could not be carried out. `message` is for people, and
+    `judged`: a comparison found its interface changed; otherwise it could not be compared. `message` is for people, and
     the whole report is in the log of `job`.
     """
 
@@ -66,14 +66,14 @@ class ChangedInterface(Form, record="changed interface"):
 
 @dataclass(frozen=True, slots=True)
 class InterfaceEvidence(Form, record="changed interfaces", keys={"changed": "interfaces"}):
-    """Which libraries of a set are others than its members were built against."""
+    """The libraries of a set that differ from those that its members were built against."""
 
     changed: tuple[ChangedInterface, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceCount(Form, record="compared interfaces", keys={"compared": "count"}):
-    """How many libraries of a set were compared and found to do, and which could not be judged, each in a sentence."""
+    """How many compared libraries of a set are compatible, and which could not be judged, each in a sentence."""
 
     compared: int = 0
     not_judged: tuple[str, ...] = ()
@@ -86,10 +86,10 @@ class TestEvidence(
     keys={"regressions": "tests", "interfaces": "compared"},
     omitted={"interfaces", "attestations"},
 ):
-    """What the tests of a set came to: how many there are, those that its changes break, those that failed before.
+    """The results of a set's tests: their number, those that its changes break, those that failed before.
 
-    `flaky` ones failed and then passed on the same files. `interfaces` is what was compared before; None where the
-    channel does not ask for that. `attestations` are the signed results that all this goes by, of a set that passes.
+    `flaky` ones failed and then passed on the same files. `interfaces` are the earlier comparisons; None if the channel
+    does not require them. `attestations` are the signed results that support all this, for a set that passes.
     """
 
     __test__ = False  # pytest would collect it for its name
@@ -106,7 +106,7 @@ Evidence: TypeAlias = ProofEvidence | InterfaceEvidence | TestEvidence
 
 
 def evidence_to_text(evidence: Evidence | None) -> str:
-    """Return evidence as a row holds it: canonical JSON, empty for none."""
+    """Return evidence in the form of a row: canonical JSON, empty for none."""
     return "" if evidence is None else canonical_json(evidence.to_dict()).decode()
 
 
@@ -126,7 +126,7 @@ def unblocking(evidence: TestEvidence) -> dict[str, list[dict[str, Any]]]:
 
 
 def unblocking_of(form: Mapping[str, Any]) -> TestEvidence:
-    """Read what `unblocking` gave; nothing for a gate without tests."""
+    """Read the result of `unblocking`; empty for a gate without tests."""
     already_red, flaky = (tuple(map(FailedTest.from_dict, form.get(kind, ()))) for kind in ("already-red", "flaky"))
     return TestEvidence(already_red=already_red, flaky=flaky)
 

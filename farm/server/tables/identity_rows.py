@@ -1,4 +1,4 @@
-"""Rows of who may do what, and of what was done or refused: workers, tokens, used nonces, the audit trail."""
+"""Rows of workers, tokens, used nonces, and the audit trail of what was done or refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TokenRow(Row, table=True):
 
 
 class AuditRow(Row, table=True):
-    """Something that was done, or refused. Rows are only ever added."""
+    """An action that was done or refused. Rows are only ever added."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_actor", "actor", "id"), Index("ix_audit_channel", "channel", "id"))

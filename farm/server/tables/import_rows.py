@@ -24,7 +24,7 @@ class ImportedReleaseRow(Row, table=True):
         Index("ix_imported_release_newest", "distribution", "channel", "root", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)  # the newest was seen last
+    id: int | None = Field(default=None, primary_key=True)  # the highest was seen last
     digest: str  # of its release.json
     distribution: str
     channel: str
@@ -32,11 +32,11 @@ class ImportedReleaseRow(Row, table=True):
     root: str  # fingerprint of root metadata
     address: str
     seen_at: datetime = Field(sa_type=UtcDateTime)
-    shown: str = Field(default="", sa_type=Text)  # JSON: the documents that show that it was signed; nothing: none yet
+    shown: str = Field(default="", sa_type=Text)  # JSON: the documents that prove that it was signed; empty: none yet
 
 
 class ImportedPackageRow(Row, table=True):
-    """A package of such a release. Its small blobs are in the farm's store, its archive only when it was needed."""
+    """A package of such a release. Its small blobs are in the farm's store, its archive only once it is needed."""
 
     __tablename__ = "imported_package"
     __table_args__ = (Index("ix_imported_package_descriptor", "descriptor"),)
@@ -53,7 +53,7 @@ class ImportedPackageRow(Row, table=True):
     facts_size: int = Field(sa_type=BigInteger)
     archive: str
     archive_size: int = Field(sa_type=BigInteger)
-    needs: str = Field(default="[]", sa_type=Text)  # JSON: full names of what meets its requirements at home
+    needs: str = Field(default="[]", sa_type=Text)  # JSON: full names of the packages there that meet its needs
 
 
 class ImportedAdvisoriesRow(Row, table=True):
@@ -69,17 +69,17 @@ class ImportedAdvisoriesRow(Row, table=True):
 
 
 class ImportTroubleRow(Row, table=True):
-    """That another distribution, which recipes take packages of, cannot be followed."""
+    """Another distribution, which recipes take packages from, cannot be followed."""
 
     __tablename__ = "import_trouble"
 
     distribution: str = Field(primary_key=True)
-    why: str = Field(sa_type=Text)  # what was said when it was tried last
-    since: datetime = Field(sa_type=UtcDateTime)  # when it went wrong first
+    why: str = Field(sa_type=Text)  # the error of the last attempt
+    since: datetime = Field(sa_type=UtcDateTime)  # time of the first error
 
 
 class WantedArchiveRow(Row, table=True):
-    """That a test waits for the archive of a foreign package."""
+    """A test waits for the archive of an imported package."""
 
     __tablename__ = "wanted_archive"
 

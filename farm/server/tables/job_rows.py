@@ -33,7 +33,7 @@ class PlanRow(Row, table=True):
 
 
 class PackageTestRow(Row, table=True):
-    """A package test that was asked for: the canonical JSON of the order, whose digest is its name."""
+    """A package test that was requested: the canonical JSON of the order, whose digest is its name."""
 
     __tablename__ = "test"
 
@@ -44,7 +44,7 @@ class PackageTestRow(Row, table=True):
 
 
 class ComparisonRow(Row, table=True):
-    """A comparison of interfaces that was asked for: the canonical JSON of the order, whose digest is its name."""
+    """A comparison of interfaces that was requested: the canonical JSON of the order, whose digest is its name."""
 
     __tablename__ = "comparison"
 
@@ -53,11 +53,11 @@ class ComparisonRow(Row, table=True):
     soname: str
     body: str = Field(sa_type=Text)
     outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported, empty until then
-    job_id: int | None = Field(default=None, foreign_key="job.id")  # whose worker reported it
+    job_id: int | None = Field(default=None, foreign_key="job.id")  # the job whose worker reported it
 
 
 class JobRow(Row, table=True):
-    """A build, a test or a comparison that is to be done."""
+    """A build, a test or a comparison."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -84,25 +84,25 @@ class JobRow(Row, table=True):
     submission_id: int | None = Field(default=None, foreign_key="submission.id", index=True)
     subject: str | None = None  # digest of the plan (once it is pinned) or of the test
     state: str
-    rebuild: bool = False  # of a plan that is built already, to see whether it comes out the same
+    rebuild: bool = False  # of a plan that is built already, to see whether it gives the same packages
     priority: int = 0  # the lower number goes first
-    lost: int = 0  # attempts that ended in trouble of one worker, since somebody last asked for it
+    lost: int = 0  # attempts that ended in trouble of one worker, since a person last requested it
     troubles: int = 0  # attempts that ended in any trouble, since then
     trouble: str = ""  # of the last attempt, while it is ready again or set aside
-    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when it is tried again
-    elsewhere_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # so long by other workers only
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when it is retried
+    elsewhere_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # until then by other workers only
     created_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
     notified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    answered_by: int | None = Field(default=None, foreign_key="job.id")  # the earlier job whose result this one took
+    answered_by: int | None = Field(default=None, foreign_key="job.id")  # the earlier job whose result this one has
     error_code: str = ""
     error: str = Field(default="", sa_type=Text)
     trace: str = Field(index=True)
 
 
 class JobNeedRow(Row, table=True):
-    """That a build waits until the current revision of this recipe is built."""
+    """A build waits until the current revision of this recipe is built."""
 
     __tablename__ = "job_need"
     __table_args__ = (Index("ix_job_need_recipe", "recipe", "job_id"),)
@@ -112,7 +112,7 @@ class JobNeedRow(Row, table=True):
 
 
 class AttemptRow(Row, table=True):
-    """One try at a job by one worker, who holds the lease while the state is live and the lease has not run out."""
+    """One attempt at a job by one worker, who holds the lease while the state is live and the lease has not expired."""
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -128,7 +128,7 @@ class AttemptRow(Row, table=True):
     job_id: int = Field(foreign_key="job.id")
     number: int
     worker: str = Field(foreign_key="worker.name")
-    token_digest: str = Field(unique=True)  # the token itself is the worker's alone
+    token_digest: str = Field(unique=True)  # of the token, which only the worker has
     state: str
     claimed_at: datetime = Field(sa_type=UtcDateTime)
     heartbeat_at: datetime = Field(sa_type=UtcDateTime)
@@ -140,12 +140,12 @@ class AttemptRow(Row, table=True):
     error: str = Field(default="", sa_type=Text)
     trouble: str = ""
     outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported
-    attestation: str = ""  # digest of the worker's signed statement of a test's or comparison's outcome, once verified
+    attestation: str = ""  # digest of the verified signed statement of a test's or comparison's outcome
     tester: str = ""  # id of the key that signed it
 
 
 class JobExclusionRow(Row, table=True):
-    """A worker that a test or comparison is kept from: it may not answer, or has answered already."""
+    """A worker excluded from a test or comparison: it may not answer, or has answered already."""
 
     __tablename__ = "job_exclusion"
 

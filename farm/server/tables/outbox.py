@@ -23,7 +23,7 @@ def unsent(session: Session, *, limit: int) -> list[OutboxMessage]:
 
 
 def mark_sent(session: Session, messages: Iterable[int], *, now: datetime) -> None:
-    """Record that messages were given to the broker. One that was sent and not recorded is sent again."""
+    """Record that messages were given to the broker. A message that was sent and not recorded is sent again."""
     session.exec(update(OutboxRow).where(col(OutboxRow.id).in_(list(messages))).values(sent_at=now))
 
 

@@ -1,4 +1,4 @@
-"""Rows of finished packages, of rebuilds, and of the libraries whose code they hold. Their bytes are blobs."""
+"""Rows of finished packages, of rebuilds, and of the libraries whose code packages hold. Their bytes are blobs."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class PackageRow(Row, table=True):
     attempt_id: int = Field(foreign_key="attempt.id", index=True)
     built_by: str = Field(foreign_key="worker.name")
     built_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    build: int = FIRST_BUILD  # as its provenance says
-    same_as: str = Field(default="", index=True)  # the earlier package that it has every file of: it was dropped for it
+    build: int = FIRST_BUILD  # as its provenance states it
+    same_as: str = Field(default="", index=True)  # the earlier package with the same files, for which it was dropped
 
 
 class AttestationRow(Row, table=True):
-    """A rebuild by another worker that gave the same package, as its signed provenance says."""
+    """A rebuild by another worker with the same result, as its signed provenance states."""
 
     __tablename__ = "attestation"
 
@@ -58,7 +58,7 @@ class AttestationRow(Row, table=True):
 
 
 class DifferenceRow(Row, table=True):
-    """A rebuild by another worker that gave other packages: which files differ."""
+    """A rebuild by another worker with other packages: the files that differ."""
 
     __tablename__ = "difference"
 
@@ -70,7 +70,7 @@ class DifferenceRow(Row, table=True):
 
 
 class ConsumedRow(Row, table=True):
-    """That the build of a package read static archives or headers of another: it may hold copies of that code."""
+    """The build of a package read static archives or headers of another: it may hold copies of that code."""
 
     __tablename__ = "consumed"
     __table_args__ = (CheckConstraint("kind IN ('static', 'headers', 'unknown')", "kind"),)
@@ -78,4 +78,4 @@ class ConsumedRow(Row, table=True):
     package: str = Field(primary_key=True, foreign_key="package.digest")
     library: str = Field(primary_key=True, index=True)  # short name
     kind: str = Field(primary_key=True)
-    tree: str  # of the library's package that was there
+    tree: str  # of the library's package at that time

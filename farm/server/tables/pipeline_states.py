@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class CandidateOrigin(StrEnum):
-    """Why a candidate was opened: found by itself, or ordered by a curator."""
+    """Why a candidate was opened: by the pipeline, or by a curator's order."""
 
     COLLECTED = "collected"
     PROMOTION = "promotion"
@@ -45,7 +45,7 @@ class StepState(StrEnum):
 
     IDLE = "idle"  # there is nothing to change
     BUILDING = "building"  # builds are not finished
-    WAITING = "waiting"  # for the clock, or for something that comes by itself
+    WAITING = "waiting"  # for time, or for something that needs no person
     OPEN = "open"  # a candidate is at the gates
     REFUSED = "refused"
     RELEASED = "released"

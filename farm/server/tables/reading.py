@@ -1,6 +1,6 @@
-"""Reading rows: many values at a time, and as frozen values that outlive their session.
+"""Reads rows: many values at a time, and as frozen values that outlive their session.
 
-A row belongs to its session, and raises once that has ended. What other rooms get is a `Record`.
+A row belongs to its session, and raises once that has ended. Other subpackages get a `Record`.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ MOST_PARAMETERS = 500
 Value = TypeVar("Value", str, int)
 _Found = TypeVar("_Found")
 _Columns = TypeVarTuple("_Columns")
-# Somebody else may have changed a row that this transaction has read before.
+# Another process may have changed a row that this transaction has read before.
 _FRESH = {"populate_existing": True}
 
 
 def in_parts(values: Iterable[Value], size: int = MOST_PARAMETERS) -> Iterator[list[Value]]:
-    """Return the values sorted, each once, in lists of at most `size`: every database takes those in one `IN (…)`."""
+    """Return the values sorted, each once, in lists of at most `size`, which every database takes in one `IN (…)`."""
     ordered = sorted(set(values))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
@@ -63,13 +63,13 @@ def rows_with(
     session: Session, query: Select[*_Columns], column: Any, values: Iterable[str] | Iterable[int]
 ) -> Iterator[tuple[*_Columns]]: ...
 def rows_with(session: Session, query: Any, column: Any, values: Iterable[Any]) -> Iterator[Any]:
-    """Yield what a query finds where `column` has one of these values, however many they are."""
+    """Yield the results of a query for which `column` has one of these values, however many."""
     for part in in_parts(values):
         yield from session.exec(query.where(col(column).in_(part)), execution_options=_FRESH)
 
 
 class TextForm(NamedTuple):
-    """How a value is read from the text of a column, and written as it."""
+    """How a value is read from the text of a column, and written to it."""
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
@@ -176,7 +176,7 @@ def _text_reader(column: str, text: TextForm) -> _Reader:
 
 
 def _reader(kind: Any, field: str, column: str) -> _Reader:
-    """Return how a field of this type is read from a row. An empty digest is none."""
+    """Return the function that reads a field of this type from a row. An empty digest is None."""
     plain = next((argument for argument in get_args(kind) if argument is not NoneType), kind)
     if not isinstance(plain, type):
         return attrgetter(column)

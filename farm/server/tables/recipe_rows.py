@@ -12,7 +12,7 @@ from farm.server.tables.states import SubmissionState
 
 
 class SubmissionRow(Row, table=True):
-    """One POST of one or more recipes."""
+    """One submission of one or more recipes."""
 
     __tablename__ = "submission"
     __table_args__ = (
@@ -32,7 +32,7 @@ class SubmissionRow(Row, table=True):
 
 
 class SubmittedRecipeRow(Row, table=True):
-    """A recipe of a submission as it came, whether or not it became current; `files` as in `RecipeRevisionRow`."""
+    """A recipe of a submission as it arrived, whether or not it became current; `files` as in `RecipeRevisionRow`."""
 
     __tablename__ = "submitted_recipe"
 
@@ -58,18 +58,18 @@ class RecipeSignatureRow(Row, table=True):
 
 
 class OwnershipRow(Row, table=True):
-    """Who owns which recipes: one row, written by control from the files `OWNERS` and `curators.yaml`."""
+    """The owners of recipes: one row, written by control from the files `OWNERS` and `curators.yaml`."""
 
     __tablename__ = "ownership"
 
     id: int = Field(default=1, primary_key=True)
-    owners: str | None = Field(default=None, sa_type=Text)  # the text in force; none: anybody with a token may submit
+    owners: str | None = Field(default=None, sa_type=Text)  # the text in force; None: recipes have no owners
     curators: str = Field(default="{}", sa_type=Text)  # JSON: keys by name, by group
-    trouble: str = Field(default="", sa_type=Text)  # why nothing can be submitted, a line for each fault
+    trouble: str = Field(default="", sa_type=Text)  # why nothing can be submitted, one line for each error
 
 
 class RecipeRevisionRow(Row, table=True):
-    """The recipe's files as they were submitted once: a blob (canonical JSON of path to base64), never changed."""
+    """A recipe's files as they were submitted: a blob (canonical JSON of path to base64) that never changes."""
 
     __tablename__ = "recipe_revision"
 
@@ -86,7 +86,7 @@ class RecipeRevisionRow(Row, table=True):
 
 
 class RecipeRow(Row, table=True):
-    """A recipe by name: the revision that counts, and the newest build of it that succeeded."""
+    """A recipe by name: its current revision, and its newest successful build."""
 
     __tablename__ = "recipe"
 
@@ -95,11 +95,11 @@ class RecipeRow(Row, table=True):
     built_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
     built_plan: str | None = Field(default=None, foreign_key="plan.digest", index=True)
     built_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  # when the two above changed
-    newest_plan: str | None = Field(default=None, index=True)  # `built_plan`, or a later one that came to its files
+    newest_plan: str | None = Field(default=None, index=True)  # `built_plan`, or a later one with the same files
 
 
 class RecipeOutputRow(Row, table=True):
-    """Which recipe makes the package of a name. A name belongs to one recipe."""
+    """The recipe that makes the package of a name. A name belongs to one recipe."""
 
     __tablename__ = "recipe_output"
 
@@ -108,7 +108,7 @@ class RecipeOutputRow(Row, table=True):
 
 
 class RecipeNeedRow(Row, table=True):
-    """That the current revision of `recipe` is built in an environment that holds packages of `needs`."""
+    """The current revision of `recipe` is built in an environment that holds packages of `needs`."""
 
     __tablename__ = "recipe_need"
     __table_args__ = (Index("ix_recipe_need_needs", "needs", "recipe"),)

@@ -1,4 +1,4 @@
-"""What rows are outside of this room: the records that several rooms share."""
+"""The values of rows outside of this subpackage: the records that several others share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from farm.server.tables.states import AttemptState, JobKind, JobState, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeRevision(Record, columns={"submission": "submission_id"}):
-    """One submitted state of a recipe. `files` is the blob (canonical JSON of path to base64) that holds its files."""
+    """One submitted state of a recipe. `files` is the blob (canonical JSON of path to base64) with its files."""
 
     id: int
     digest: Digest
@@ -31,10 +31,10 @@ class RecipeRevision(Record, columns={"submission": "submission_id"}):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeHead(Record, columns={"current": "current_id", "built": "built_id"}):
-    """A recipe by name: its current revision, and which revision and plan were built last with success, if any.
+    """A recipe by name: its current revision, and the revision and plan that were last built with success, if any.
 
-    `newest_plan` is `built_plan`, or a later one whose packages were dropped, as they had the same files: what the
-    packages of `built_plan` hold of others is what there was when that one was carried out.
+    `newest_plan` is `built_plan`, or a later one whose packages were dropped because they had the same files: the code
+    of others in the packages of `built_plan` is then that of the later build.
     """
 
     name: str
@@ -53,9 +53,9 @@ class RecipeHead(Record, columns={"current": "current_id", "built": "built_id"})
 class Job(Record, columns={"submission": "submission_id"}):
     """A plan to build or a test to run. `subject` is the plan's or the test's digest, once it is known.
 
-    A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
-    last attempt met that is no fault of the job, while nobody has taken it again; it is not given to any worker before
-    `not_before`. `troubles` counts such attempts, `lost` those in which it was trouble of one worker.
+    A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
+    the last attempt met that is no fault of the job, until a worker takes it again; no worker gets it before
+    `not_before`. `troubles` counts such attempts, `lost` those with trouble of one worker.
     """
 
     id: int
@@ -84,8 +84,8 @@ class Job(Record, columns={"submission": "submission_id"}):
 class Attempt(Record):
     """One attempt at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
 
-    `trouble` is what ended it that the job is not to blame for. `attestation` is the digest of the signed statement of
-    what a test or a comparison came to, and `tester` the id of the key that signed it, where there is one.
+    `trouble` is what ended it through no fault of the job. `attestation` is the digest of the signed statement of a
+    test's or comparison's result, and `tester` the id of the key that signed it, if any.
     """
 
     id: int
@@ -109,10 +109,10 @@ class Attempt(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package(Record, columns={"descriptor": "digest", "manifest": "tree"}):
-    """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one.
+    """A finished package and its blobs. `digest` is the descriptor's; `name` is the short one.
 
-    `build` is its build number. `same_as` is the earlier package (its descriptor) with the same files: this one was
-    dropped for it, and is offered to no channel.
+    `build` is its build number. `same_as` is the earlier package (its descriptor) with the same files, for which this
+    one was dropped; it is offered to no channel.
     """
 
     digest: Digest
@@ -158,7 +158,7 @@ class Worker(Record):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What it is enrolled for, as operators write it."""
+        """The kinds of work that it is enrolled for, as operators write them."""
         return tuple(role for role, enrolled in (("build", self.builds), ("test", self.tests)) if enrolled)
 
     def may_do(self, kind: JobKind) -> bool:
@@ -168,7 +168,7 @@ class Worker(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token(Record):
-    """What the farm keeps of a token; the token itself is known only to its holder."""
+    """The farm's record of a token; the token itself is known only to its holder."""
 
     id: int
     name: str
@@ -180,9 +180,9 @@ class Token(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent(Record):
-    """Something that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty.
+    """An action that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty.
 
-    `channel` is the one that it is about, if any.
+    `channel` is the channel it is about, if any.
     """
 
     at: datetime
@@ -207,7 +207,7 @@ class OutboxMessage(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedPackage(Record, columns={"digest": "descriptor", "manifest": "tree"}, texts={"needs": JSON_LIST}):
-    """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
+    """An imported package by its full name. `needs` are full names too: what meets its needs in its distribution."""
 
     name: str
     digest: Digest
@@ -222,7 +222,7 @@ class ImportedPackage(Record, columns={"digest": "descriptor", "manifest": "tree
 
     @property
     def build(self) -> int:
-        """Its build number: only its own distribution tells one from the others."""
+        """Always None: only its own distribution tells builds apart."""
         return FIRST_BUILD
 
     @property

@@ -1,6 +1,6 @@
-"""Rows of channels, candidates, the runs of their sets, and releases; `farm.server.pipeline` reads and writes them.
+"""Rows of channels, candidates, their set runs, and releases; `farm.server.pipeline` reads and writes them.
 
-A candidate keeps what it changes, and a release what it put in and took out: both cost what has changed, not the set.
+A candidate stores what it changes, and a release what it added and removed: both cost what has changed, not the set.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class ChannelRow(Row, table=True):
     frozen_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     frozen_why: str = ""
     frozen_by: str = ""
-    tests_seen: int = 0  # the newest answered job whose recipe's tests were looked at on what the channel holds
-    trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
-    unsigned: str = Field(default="", sa_type=Text)  # in which points its file asks for less than what is signed
-    halted: str = Field(default="", sa_type=Text)  # what keeps it from its next step
+    tests_seen: int = 0  # the newest answered job whose tests were checked against the channel's packages
+    trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, one line for each error
+    unsigned: str = Field(default="", sa_type=Text)  # in which points its file is laxer than what is signed
+    halted: str = Field(default="", sa_type=Text)  # what prevents its next step
 
 
 class CandidateRow(Row, table=True):
-    """Changes to a release of a channel that are to become the next one."""
+    """Changes to a release of a channel that are proposed as the next one."""
 
     __tablename__ = "candidate"
     __table_args__ = (
@@ -52,13 +52,13 @@ class CandidateRow(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
-    set_digest: str  # of the base and all changes that are wanted
-    base_number: int = 0  # the release that the changes are against; 0 when there is none yet
+    set_digest: str  # of the base with all proposed changes
+    base_number: int = 0  # the release that the changes are against; 0 if there is none yet
     origin: CandidateOrigin = Field(sa_type=Enumerated(CandidateOrigin))
-    from_channel: str = ""  # whose release the packages are of; empty for fresh builds
+    from_channel: str = ""  # the channel of the release that the packages are from; empty for new builds
     from_number: int = 0
     tests_mark: int = 0  # the newest answered job when it was opened: its tests and older ones count
-    testers_mark: str = ""  # whose test results counted when it was opened; empty when everybody's did
+    testers_mark: str = ""  # the testers whose results counted when it was opened; empty if all did
     state: CandidateState = Field(sa_type=Enumerated(CandidateState))
     reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -67,7 +67,7 @@ class CandidateRow(Row, table=True):
 
 
 class CandidateChangeRow(Row, table=True):
-    """One package that a candidate puts in (`before` is empty when it is new) or takes out (`after` is empty)."""
+    """One package that a candidate adds (`before` is empty if it is new) or removes (`after` is empty)."""
 
     __tablename__ = "candidate_change"
     __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
@@ -81,7 +81,7 @@ class CandidateChangeRow(Row, table=True):
 
 
 class GateResultRow(Row, table=True):
-    """What one gate said about a candidate."""
+    """The result of a gate for a candidate."""
 
     __tablename__ = "gate_result"
     __table_args__ = (
@@ -98,7 +98,7 @@ class GateResultRow(Row, table=True):
 
 
 class CandidateTestRow(Row, table=True):
-    """That a candidate asked for a test job; several candidates may share one."""
+    """A candidate requested a test job; several candidates may share one."""
 
     __tablename__ = "candidate_test"
 
@@ -121,7 +121,7 @@ class SetRunRow(Row, table=True):
     set_digest: str  # of the base and the changes in this set
     purpose: RunPurpose = Field(sa_type=Enumerated(RunPurpose))
     atoms: int  # how many atoms of the candidate are in it
-    tests: int = 0  # how many test jobs it asked for that no earlier run had
+    tests: int = 0  # how many test jobs it was the first to request
     state: RunState = Field(sa_type=Enumerated(RunState))
     detail: str = Field(default="", sa_type=Text)  # JSON of `farm.server.tables.evidence`
     started_at: datetime = Field(sa_type=UtcDateTime)
@@ -148,7 +148,7 @@ class ReleaseRow(Row, table=True):
 
 
 class MembershipRow(Row, table=True):
-    """That a package is in the releases of a channel from number `since` on, until `until` (that one without it)."""
+    """A package is in the releases of a channel from number `since` on, until `until` (the first one without it)."""
 
     __tablename__ = "membership"
     __table_args__ = (

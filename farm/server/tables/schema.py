@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this program, by the migrations that ship inside the package."""
+"""Migrates a database to the schema of this program, by the migrations that are part of the package."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ METADATA = Row.metadata
 """Every table of the farm."""
 _MIGRATION_LOCK = 0x6D696772
 FIRST_SCHEMA = "1000"
-"""The oldest revision that can be migrated. Those of previews, before the first release, were below it."""
+"""The oldest revision that can be migrated. Previews, before the first release, had lower ones."""
 
 
 class SchemaError(FarmError):
     """The database has a schema that this program can neither use nor migrate."""
 
-    exit_status = os.EX_CONFIG  # starting again would not help
+    exit_status = os.EX_CONFIG  # a restart would not help
 
 
 def migrate(database: Database) -> None:

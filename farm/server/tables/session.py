@@ -1,7 +1,7 @@
-"""Opening the database, and the two kinds of transaction: one that reads, one that writes.
+"""Opens the database, and the two kinds of transaction: one that reads, one that writes.
 
-SQLite runs in WAL mode and begins every write with BEGIN IMMEDIATE: its busy timeout does not cover a transaction
-that reads first and wants to write later.
+SQLite runs in WAL mode and begins every write with BEGIN IMMEDIATE: its busy timeout does not cover a transaction that
+reads first and then writes.
 """
 
 from __future__ import annotations

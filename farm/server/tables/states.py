@@ -1,4 +1,4 @@
-"""The states that jobs and attempts go through, and which step may follow which. Plain values, no SQL."""
+"""The states of jobs and attempts, and the allowed transitions. Plain values, no SQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class JobState(StrEnum):
     """The state of a job. `succeeded`, `failed` and `cancelled` are final; a retry makes a new job."""
 
     WAITING = "waiting"  # for packages that it is built against, or for a twin with the same plan
-    BLOCKED = "blocked"  # a package that it is built against has failed; mending that sets it waiting again
+    BLOCKED = "blocked"  # a package that it is built against has failed; once fixed, it waits again
     READY = "ready"
     LEASED = "leased"
     RUNNING = "running"
@@ -59,7 +59,7 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
         {JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.BLOCKED: frozenset({JobState.WAITING, JobState.CANCELLED}),
-    # Back to waiting: its plan names a toolchain that the farm no longer has, so it is planned anew.
+    # Back to waiting: its plan names a toolchain that the farm no longer has, so it is planned again.
     JobState.READY: frozenset({JobState.LEASED, JobState.WAITING, JobState.CANCELLED}),
     JobState.LEASED: frozenset(
         {
@@ -95,5 +95,5 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def allows(self, needed: Role) -> bool:
-        """Return whether this role may do what `needed` may do. Curators do not submit: approving is another's task."""
+        """Return whether this role includes `needed`. Curators do not submit: approval is another person's task."""
         return self in (needed, Role.ADMIN)

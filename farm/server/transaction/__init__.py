@@ -1,3 +1,3 @@
-"""The unit of work in which one decision is made: a transaction, the blobs, what plans are made with, and the time.
+"""The unit of work of one decision: a transaction, the blobs, the inputs of plans, and the time.
 May import `server.tables`, `server.documents`.
 """

@@ -1,4 +1,4 @@
-"""What plans are made with: toolchains, steps, the distribution; and the rules of leases. Set at the start."""
+"""The inputs of plans: toolchains, steps, the distribution; and the rules of leases. Set at the start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ToolchainRef(Form, record="toolchain"):
     """A toolchain that plans can name: its tree, the blobs that hold it, and its Debian packages' digests by name.
 
-    `lock` is the blob of the list of these packages; None where there is none.
+    `lock` is the blob of the list of these packages; None if there is none.
     """
 
     name: str
@@ -35,10 +35,10 @@ class ToolchainRef(Form, record="toolchain"):
 
 @dataclass(frozen=True, slots=True)
 class PlanningInputs:
-    """What plans are pinned with. `distribution` is its DNS name.
+    """The inputs that plans are pinned with. `distribution` is its DNS name.
 
     `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group. `foreign` are the other
-    distributions that packages are taken of, by name.
+    distributions that packages are imported from, by name.
     """
 
     distribution: str
@@ -55,12 +55,12 @@ class PlanningInputs:
 
 @dataclass(frozen=True, slots=True)
 class LeasePolicy:
-    """How leases last and what follows when they are lost.
+    """How long leases last, and what happens when they are lost.
 
     A lease lasts `lease` from the last heartbeat. `grace` later the job goes to another worker: time for the janitor of
     the worker's host to remove the container. A job that `most_lost` different workers lost is set aside. A job in
-    trouble is tried again after `first_pause`, doubled each time, up to `longest_pause`. A worker is notified again of
-    a ready job after `ring_again`. The policy in force on `channel` says what is rebuilt; without one, `rebuild` does.
+    trouble is retried after `first_pause`, doubled each time, up to `longest_pause`. A worker is notified again of a
+    ready job after `ring_again`. The policy in force on `channel` decides what is rebuilt; without one, `rebuild` does.
     """
 
     lease: timedelta = timedelta(seconds=60)

@@ -1,4 +1,4 @@
-"""Text from outside, made fit for the database: PostgreSQL stores no NUL, and nobody reads a megabyte."""
+"""Makes text from outside fit for the database: PostgreSQL stores no NUL, and nobody reads a megabyte."""
 
 from __future__ import annotations
 

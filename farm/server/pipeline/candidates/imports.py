@@ -64,7 +64,7 @@ class Importer:
         self._public = public
 
     def built(self, unit: UnitOfWork, newest: ReleaseRecord | None, own: Differences) -> Imports:
-        """Return what the newest releases of other distributions offer to the newest builds, given the changes `own`."""
+        """Return what the newest releases of other distributions offer to the newest builds; `own` are changes."""
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
         for distribution in unit.inputs.foreign.values():
