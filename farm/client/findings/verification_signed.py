@@ -46,7 +46,7 @@ class SignedIndex:
         return None
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
-        """Return what is wrong with the record of a package; overrides and local builds are not checked."""
+        """Return what is wrong with a package's record; for overrides and local builds, only the descriptor counts."""
         if wrong := misdescribed(placed, descriptor):
             return wrong
         if placed.channel and not placed.is_override and self.home(placed) is None:

@@ -1,7 +1,7 @@
-"""Typed access to the objects of a JSON document. A wrong value is noted and a harmless one returned, so that reading
-goes on and all problems of the document are reported together.
+"""Typed access to the objects of a JSON document.
 
-Nothing read through it may be used where `problems` is not empty.
+A wrong value is recorded as a problem and a harmless one returned, so that reading goes on and all problems of the
+document are reported together. Nothing that was read may be used where `problems` is not empty.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 1000
 _MOST_PROBLEMS = 20
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-"""RFC 3339, and what people write for it: without seconds, or with a space in the middle."""
+"""RFC 3339, and its common variants: without seconds, or with a space in the middle."""
 
 
 class JsonPart:
-    """One object of a document; unknown keys are left alone. `path` says where it stands: `affected.0.`."""
+    """One object of a document; unknown keys are ignored. `path` is its location: `affected.0.`."""
 
     def __init__(self, form: Mapping[str, Any], path: str = "", problems: list[str] | None = None) -> None:
         self._form = form
@@ -28,13 +28,13 @@ class JsonPart:
         self.problems: list[str] = [] if problems is None else problems
 
     def text(self, key: str, default: str | None = None, *, longest: int = _LONGEST_LINE, pattern: str = "") -> str:
-        """Return the text at a key; without a default it must be there. `pattern` is what all of it must match."""
+        """Return the text at a key; without a default it is required. `pattern` must match all of it."""
         if key not in self._form and default is not None:
             return default
         return self._text(key, self._form.get(key), longest, pattern) if self._has(key) else ""
 
     def text_or_none(self, key: str) -> str | None:
-        """Return the text at a key, None where there is none."""
+        """Return the text at a key, None where it is absent."""
         value = self._form.get(key)
         return None if value is None else self._text(key, value, _LONGEST_LINE, "")
 
@@ -44,7 +44,7 @@ class JsonPart:
         return tuple(self._text(f"{key}.{n}", value, _LONGEST_LINE, pattern) for n, value in enumerate(found))
 
     def choice(self, key: str, allowed: Collection[str], default: str | None = None) -> str:
-        """Return one of a few texts; without a default it must be there."""
+        """Return one of several texts; without a default it is required."""
         if key not in self._form and default is not None:
             return default
         value = self._form.get(key)
@@ -54,21 +54,21 @@ class JsonPart:
         return value if isinstance(value, str) else ""
 
     def moment(self, key: str) -> datetime:
-        """Return the time at a key, which must be there."""
+        """Return the time at a key, which is required."""
         return (self._moment(key) if self._has(key) else None) or datetime.min.replace(tzinfo=UTC)
 
     def moment_or_none(self, key: str) -> datetime | None:
-        """Return the time at a key, None where there is none."""
+        """Return the time at a key, None where it is absent."""
         return None if self._form.get(key) is None else self._moment(key)
 
     def part(self, key: str, *, required: bool = False) -> JsonPart:
-        """Return the object at a key; an empty one where it is absent and need not be there."""
+        """Return the object at a key; an empty one where it is absent and not required."""
         if key not in self._form:
             return _Absent(self.problems) if required and not self._has(key) else JsonPart({}, "", self.problems)
         return self._part(key, self._form[key])
 
     def parts(self, key: str, *, least: int = 0, most: int | None = None) -> Iterator[JsonPart]:
-        """Yield the objects of the list at a key; none where it is absent and none need be there."""
+        """Yield the objects of the list at a key; none where it is absent and not required."""
         if least and not self._has(key):
             return
         for number, value in enumerate(self._list(key, least, most)):
@@ -126,7 +126,7 @@ class JsonPart:
 
 
 class _Absent(JsonPart):
-    """What is read from where an object should be: it is noted already that there is none."""
+    """What is read in place of a missing object, which is already recorded as a problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__({}, "", problems)
@@ -136,7 +136,7 @@ class _Absent(JsonPart):
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether a text has no half of a surrogate pair, which JSON can spell and UTF-8 cannot."""
+    """Return whether a text has no half of a surrogate pair, which JSON can express and UTF-8 cannot."""
     try:
         return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Matching of packages with advisories, and of these with statements that say otherwise. Pure: no clock, no I/O."""
+"""Matching packages with advisories, and advisories with statements that dismiss them. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 EventKind: TypeAlias = Literal["introduced", "fixed", "last_affected"]
 Status: TypeAlias = Literal["not_affected", "affected", "fixed", "under_investigation"]
 
-# At one version a fix comes before what is introduced again: then the version counts as affected.
+# At equal versions a fix comes before a new introduction: then the version counts as affected.
 _ORDER: tuple[EventKind, ...] = ("last_affected", "fixed", "introduced")
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A version in an advisory, `1.7.1-2`, or `1.7.1` for all its revisions. None stands before all versions (`0`)."""
+    """A version in an advisory, `1.7.1-2`, or `1.7.1` for all its revisions. None comes before all versions (`0`)."""
 
     version: Version | None
     revision: int | None = None
@@ -39,19 +39,19 @@ class Bound:
         return cls(Version(text))
 
     def is_reached_by(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version comes after the bound, or stands on it."""
+        """Return whether a package of this version comes after the bound, or equals it."""
         if self.version is None or self.version < version:
             return True
         return self.version == version and (self.revision is None or self.revision <= revision)
 
     def is_passed_by(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version comes after the bound, and after all revisions it stands for."""
+        """Return whether a package of this version comes after the bound, and after all its revisions."""
         if self.version is None or self.version < version:
             return True
         return self.version == version and self.revision is not None and self.revision < revision
 
     def is_at(self, version: Version, revision: int) -> bool:
-        """Return whether a package of this version is what the bound names."""
+        """Return whether a package of this version equals the bound."""
         return self.version == version and self.revision in (None, revision)
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Where in the order of versions something changed."""
+    """A change at a position in the order of versions."""
 
     kind: EventKind
     bound: Bound
@@ -70,9 +70,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A package in an advisory: the ranges of versions, each a list of events, and single versions.
+    """A package in an advisory: its affected ranges of versions, each a list of events, and single versions.
 
-    `package` is the short name of one of the distribution itself, the full name of one that it takes of another.
+    `package` is the short name of a package of the distribution, the full name of an imported one.
     """
 
     package: str
@@ -86,7 +86,7 @@ class Affected:
         return named or any(_is_inside(events, version, revision) for events in self.ranges)
 
     def fixed_for(self, version: Version, revision: int) -> str:
-        """Return the first version after this one that is not affected any more; empty when none is known."""
+        """Return the first version after this one that is not affected; empty where none is known."""
         for events in self.ranges:
             for event in _in_order(events) if _is_inside(events, version, revision) else ():
                 if event.kind == "fixed" and not event.bound.is_reached_by(version, revision):
@@ -113,7 +113,7 @@ class Advisory:
 
     @property
     def severity(self) -> Severity:
-        """The worst that it is for any package."""
+        """The worst severity for any package."""
         return worst(tuple(affected.severity for affected in self.affected))
 
     @property
@@ -122,7 +122,7 @@ class Advisory:
         return tuple(sorted({affected.package for affected in self.affected}))
 
     def as_imported_by(self, owner: str) -> Advisory:
-        """Return the advisory as other distributions read it: about packages of `owner`, by their full names."""
+        """Return the advisory as importing distributions read it: about packages of `owner`, by their full names."""
         own = tuple(
             replace(affected, package=f"{owner}/{affected.package}")
             for affected in self.affected
@@ -144,21 +144,21 @@ class Statement:
     at: datetime
 
     def applies_to(self, advisory: Advisory, package: str, version: Version, revision: int) -> bool:
-        """Tell whether the statement is about this advisory in this package."""
+        """Return whether the statement is about this advisory in this package."""
         if self.package != package or not advisory.ids & {self.vulnerability, *self.aliases}:
             return False
         return self.version is None or self.version.is_at(version, revision)
 
     def as_imported_by(self, owner: str) -> Statement | None:
-        """Return the statement as other distributions read it: about a package of `owner`, by its full name."""
+        """Return the statement as importing distributions read it: about a package of `owner`, by its full name."""
         return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """That an advisory holds for a package. `fixed` is the version to go to, if one is known.
+    """An advisory that holds for a package. `fixed` is the version with the fix, if one is known.
 
-    `statement` is the newest that somebody made about it; with `not_affected` or `fixed` there is nothing to do.
+    `statement` is the newest statement about it; with `not_affected` or `fixed` there is nothing to do.
     """
 
     advisory: Advisory
@@ -171,7 +171,7 @@ class Finding:
 
     @property
     def stands(self) -> bool:
-        """Whether no statement says that it does no harm here."""
+        """Whether no statement dismisses it."""
         return self.statement is None or self.statement.status not in ("not_affected", "fixed")
 
 
@@ -182,7 +182,7 @@ def find(
 ) -> list[Finding]:
     """Return the advisories that packages (short name, version, revision) match, also those that statements dismiss.
 
-    The worst comes first, then by package and advisory. Withdrawn advisories hold for nothing.
+    The worst come first, then by package and advisory. Withdrawn advisories match nothing.
     """
     by_name = {name: (version, revision) for name, version, revision in packages}
     found = []
@@ -202,7 +202,7 @@ def blocking(
     packages: Iterable[tuple[str, Version, int]],
     least: Severity,
 ) -> list[Finding]:
-    """Return what keeps packages out of a channel that blocks this severity and worse: as `find`, where it stands."""
+    """Return the findings that block a channel with this limit of severity: of `find`, the undismissed."""
     return [
         finding
         for finding in find(advisories, statements, packages)
@@ -241,7 +241,7 @@ def _is_inside(events: tuple[Event, ...], version: Version, revision: int) -> bo
 def _in_order(events: tuple[Event, ...]) -> list[Event]:
     def key(event: Event) -> tuple[bool, Version, float, int]:
         bound = event.bound
-        # A whole version begins before its first revision, and as the last affected one it ends after all of them.
+        # A bound without a revision comes before the first revision; as `last_affected` it comes after all of them.
         last = float("inf") if event.kind == "last_affected" else -1.0
         revision = last if bound.revision is None else float(bound.revision)
         return bound.version is not None, bound.version or Version("0"), revision, _ORDER.index(event.kind)

@@ -1,6 +1,6 @@
-"""Reading statements in OpenVEX's form (https://github.com/openvex/spec, 0.2.0): whether an advisory does harm here.
+"""Reading OpenVEX statements (https://github.com/openvex/spec, 0.2.0): whether an advisory affects a package.
 
-A product is `dist.example.org/jq`, that with `@1.7.1-1` for one version, or the same in a package URL (`pkg:…`).
+A product is `dist.example.org/jq`, the same with `@1.7.1-1` for one version, or a package URL (`pkg:…`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from farm.core.names.version import InvalidVersionError
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 LARGEST_STATEMENTS = 16 * 1024 * 1024
-"""Bytes of the document that a distribution publishes, with all that was ever stated in it."""
+"""The largest document that a distribution publishes, in bytes, with all its statements."""
 
 _PURL = re.compile(r"pkg:[a-z0-9.+-]+/(?P<name>[^@?#]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?")
 _JUSTIFICATIONS = (
@@ -69,11 +69,11 @@ def _read_statement(part: JsonPart) -> _Statement:
 def read_openvex(
     content: bytes, distribution: str, *, file: str = "", largest: int = LARGEST_ADVISORY
 ) -> tuple[Statement, ...]:
-    """Read what a document states, one statement for each product; `file` is named in errors.
+    """Read the statements of a document, one for each product; errors name `file`.
 
-    A document that somebody hands in is as large as an advisory, `largest` bytes; for a published one see
-    `read_published`.
-    Products are packages of the distribution, or such that it takes of others. Raises `InvalidAdvisoryError`.
+    A submitted document is limited to the size of an advisory, `largest` bytes; for a published one see
+    `read_published`. Products are packages of the distribution, or packages that it imports. Raises
+    `InvalidAdvisoryError`.
     """
     part = JsonPart(read_json_object(content, "the document", file, largest))
     part.text("@context", pattern=_CONTEXTS)
@@ -120,7 +120,7 @@ def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: d
 
 
 def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
-    """Return one statement as it stands in a document."""
+    """Return one statement in the form of a document."""
     version = f"@{statement.version}" if statement.version else ""
     form: dict[str, Any] = {
         "products": [{"@id": f"{PackageName.parse(statement.package, within=distribution)}{version}"}],
@@ -154,5 +154,5 @@ def _check(statement: _Statement, name: str, version: Bound | None, file: str) -
     if statement.status == "not_affected" and not statement.justification and not statement.impact_statement:
         raise InvalidAdvisoryError(f"{what} does not say why", file, "Add a justification, or an impact_statement.")
     if statement.status == "fixed" and version is None:
-        # Of all versions it would say that none ever was affected.
+        # A statement about all versions would say that none was ever affected.
         raise InvalidAdvisoryError(f"{what} names no version that is fixed", file, "Name the product as NAME@VERSION.")

@@ -1,8 +1,8 @@
-"""Reading advisories in OSV's form (https://ossf.github.io/osv-schema/), checked.
+"""Reading and checking advisories in the OSV format (https://ossf.github.io/osv-schema/).
 
 Only entries of one distribution count: those whose `ecosystem` is its DNS name. They are about its own packages, by
-short name, or about such that it takes of others, by full name. Ranges are of type ECOSYSTEM, in the order of versions
-that packages have here (`1.7.1-2`: version and revision).
+short name, or about imported packages, by full name. Ranges are of type ECOSYSTEM, in the order of the farm's package
+versions (`1.7.1-2`: version and revision).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ID = r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$"
 
 
 class InvalidAdvisoryError(FarmError):
-    """A document is no advisory that this distribution can use."""
+    """A document is not an advisory that this distribution can use."""
 
     code = "invalid-advisory"
 
@@ -60,7 +60,7 @@ class _Range(NamedTuple):
 
 
 class _Severity(NamedTuple):
-    """How severe something is: as vectors, and as a word of the database."""
+    """A severity: as vectors, and as a word of the database."""
 
     scores: tuple[_Score, ...]
     word: str
@@ -75,7 +75,7 @@ class _Affected(NamedTuple):
 
 
 class _Document(NamedTuple):
-    # OSV's documents carry more than is read here; it is kept as it is.
+    # OSV documents contain more than is read here; it is kept unchanged.
     id: str
     modified: datetime
     published: datetime | None
@@ -126,7 +126,7 @@ def _read_range(part: JsonPart) -> _Range:
 
 
 def read_json_object(content: bytes, what: str, file: str, largest: int = LARGEST_ADVISORY) -> dict[str, Any]:
-    """Return a document as plain values; raises `InvalidAdvisoryError` for one that is too large or no JSON object."""
+    """Return a document as plain values; raises `InvalidAdvisoryError` where it is too large or no JSON object."""
     if len(content) > largest:
         raise InvalidAdvisoryError(f"{what} has {len(content)} bytes, and {largest} is the most", file)
     try:
@@ -139,7 +139,7 @@ def read_json_object(content: bytes, what: str, file: str, largest: int = LARGES
 
 
 def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
-    """Read an advisory about packages of `distribution`; `file` is named in errors. Raises `InvalidAdvisoryError`."""
+    """Read an advisory about packages of `distribution`; errors name `file`. Raises `InvalidAdvisoryError`."""
     part = JsonPart(read_json_object(content, "the advisory", file))
     document = _read_document(part)
     if part.problems:
@@ -208,7 +208,7 @@ def _events(package: str, found: _Range) -> tuple[Event, ...]:
 
 
 def _severity(document: _Document, affected: _Affected) -> Severity:
-    """Return the worst of the vectors that are nearest to the package; else what the database says in a word."""
+    """Return the worst of the vectors that are nearest to the package; else the severity word of the database."""
     for scores, word in (affected.severity, document.severity):
         if scores:
             return worst(tuple(severity_of_vector(score.type, score.score) for score in scores))
@@ -221,5 +221,5 @@ def _severity(document: _Document, affected: _Affected) -> Severity:
 
 
 def _plain(text: str) -> str:
-    # It goes into terminals and pages in many places.
+    # The text is printed in terminals and on pages.
     return "".join(character if character.isprintable() else " " for character in text).strip()

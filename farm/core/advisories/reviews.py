@@ -24,7 +24,7 @@ class InvalidReviewError(FarmError):
 class Review:
     """A review of a package: its vulnerabilities were looked up in a source, and an advisory was added for each.
 
-    `package` is a short name, full for one of another distribution; `source` the address of what was read.
+    `package` is a short name, or full for another distribution; `source` is the address of the vulnerability data.
     """
 
     package: str
@@ -37,15 +37,16 @@ class Review:
 
     @classmethod
     def from_dict(cls, value: Any) -> Review:
-        """Read what `to_dict` gave, and leave alone what else is there. Raises `InvalidRecordError`, `ValueError`,
-        `InvalidReviewError`.
+        """Read the result of `to_dict`; ignores other keys.
+
+        Raises `InvalidRecordError`, `ValueError`, `InvalidReviewError`.
         """
         record = Record(value, "review")
         return cls(record.text("package"), checked_source(record.text("source")), read_time(record.text("at")))
 
 
 def checked_source(text: str) -> str:
-    """Return the address of a source if it is one of the web, in one line. Raises `InvalidReviewError`."""
+    """Return the address of a source if it is a web address on one line. Raises `InvalidReviewError`."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -60,10 +61,10 @@ def checked_source(text: str) -> str:
 
 
 def time_text(at: datetime) -> str:
-    """Return a time as documents have it, in whole seconds."""
+    """Return a time as documents represent it, in whole seconds."""
     return at.astimezone(UTC).strftime(_TIME)
 
 
 def read_time(text: str) -> datetime:
-    """Read what `time_text` gave; raises `ValueError`."""
+    """Read the result of `time_text`; raises `ValueError`."""
     return datetime.strptime(text, _TIME).replace(tzinfo=UTC)

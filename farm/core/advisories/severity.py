@@ -1,4 +1,4 @@
-"""How bad a vulnerability is: the four words of CVSS, and their order."""
+"""The severity of a vulnerability: the words of CVSS, and their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_VECTOR = 500
 
 
 class InvalidSeverityError(FarmError):
-    """A CVSS vector, or a word for a severity, is none."""
+    """A CVSS vector, or a word for a severity, is invalid."""
 
     code = "invalid-severity"
 
@@ -50,7 +50,7 @@ def severity_of_vector(kind: str, vector: str) -> Severity:
 
 
 def severity_of_word(word: str) -> Severity:
-    """Return the severity that a word means, in any case; `moderate` is medium. Raises `InvalidSeverityError`."""
+    """Return the severity that a word means, in any case; `moderate` means medium. Raises `InvalidSeverityError`."""
     plain = {"moderate": "medium"}.get(word.lower(), word.lower())
     for severity in SEVERITIES:
         if plain == severity:

@@ -1,8 +1,7 @@
-"""What a package provides and requires, worked out from its facts: the words in which sets are proven.
+"""What a package provides and requires, derived from its facts: the terms in which sets are proven.
 
-A capability is a kind and a name: `soname:libz.so.1`, `interpreter:/usr/bin/sh`, `command:jq`, `pkgconfig:zlib`
-(only provided), `package:bash` and `package:bash=5.2-1` (only declared). Nothing is looked up here outside the package
-itself.
+A capability is a kind and a name: `soname:libz.so.1`, `interpreter:/usr/bin/sh`, `command:jq`, `pkgconfig:zlib` (only
+provided), `package:bash` and `package:bash=5.2-1` (only declared). Nothing outside the package itself is read.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LOADER = re.compile(r"ld[-.].*so.*|ld-musl-.*")
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a package provides to others and requires of others, each sorted."""
+    """What a package provides to other packages and requires from them, each sorted."""
 
     provides: tuple[str, ...]
     requires: tuple[str, ...]
@@ -48,9 +47,9 @@ def derive_capabilities(
 ) -> Capabilities:
     """Derive both from the files, the declared `links` (path in the root, path in the package) and `plugins`.
 
-    `requires` are the declared needs: names of packages, with `=` and a version where only that one will do, or
-    capabilities with their kind (`command:sh`).
-    What the package provides itself it does not require, nor an interpreter that lies in it.
+    `requires` are the declared needs: names of packages, with `=` and a version where only that version satisfies the
+    need, or capabilities with their kind (`command:sh`). A package does not require what it provides itself, nor an
+    interpreter inside it.
     """
     elf = {file.path: file.facts for file in facts.elf}
     provides = {
@@ -78,7 +77,7 @@ def _sonames(
     links: Sequence[tuple[str, str]],
     plugins: Sequence[Plugin],
 ) -> Iterator[str]:
-    """Give the sonames that a loader finds: it opens `lib/<soname>`, so a file or link of that name must be there."""
+    """Yield the sonames that a loader finds: it opens `lib/<soname>`, so a file or link of that name must exist."""
     offered = [(entry.path, entry.path) for entry in manifest.entries if posixpath.dirname(entry.path) == "lib"]
     offered += [link for link in links if posixpath.dirname(link[0]) in {"lib", "lib64", "usr/lib", "usr/lib64"}]
     for place, path in offered:
@@ -86,13 +85,13 @@ def _sonames(
         if file is None or file.path not in elf or any(matches(plugin.path, path) for plugin in plugins):
             continue
         name = posixpath.basename(place)
-        # A library without a soname is needed by the name of its file.
+        # A library without a soname is needed by its file name.
         if name == (elf[file.path].soname or name) and _LIBRARY.fullmatch(name):
             yield f"soname:{name}"
 
 
 def _interpreters(manifest: Manifest, elf: Mapping[str, ElfFacts], links: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Give the paths in the root under which something of this package can be run, or can load a program."""
+    """Yield the paths in the root under which a file of this package can run a script, or can load a program."""
     for path in command_paths(manifest):
         yield interpreter_capability(f"/usr/{path}")
     for path in elf:
@@ -108,16 +107,16 @@ def _interpreters(manifest: Manifest, elf: Mapping[str, ElfFacts], links: Sequen
 
 
 def _opened(facts: ElfFacts) -> Iterator[str]:
-    """Give the names of what a file is a filter for, and of what it has to be able to open while it runs."""
+    """Yield the names of what a file is a filter for, and of what it must be able to open while it runs."""
     if facts.details:
         yield from facts.details.filters
-        # One of several is nothing that a capability could say; a proof looks for it.
+        # A need for any one of several cannot be a capability; the proof checks it.
         notes = (note.sonames for note in facts.details.dlopen if note.priority == "required")
         yield from (sonames[0] for sonames in notes if len(sonames) == 1)
 
 
 def _asked_for(needed: str) -> Iterator[str]:
-    """Give the capability for a needed name; by its path a library can be asked for only where all can find it."""
+    """Yield the capability for a needed name; a library needed by its path only where every package can provide it."""
     directory, name = posixpath.split(needed)
     if not directory or _inside(directory, "") == "lib":
         yield f"soname:{name}"
@@ -126,10 +125,10 @@ def _asked_for(needed: str) -> Iterator[str]:
 
 
 def _private_directories(elf: Mapping[str, ElfFacts]) -> set[str]:
-    """Return the directories of the package that some file of it makes the loader look into.
+    """Return the directories of the package that some file of it makes the loader search.
 
-    What is found there is loaded for all that come after it, and DT_RPATH holds for whatever a file loads: which of
-    them finds what, a proof tells.
+    A library found there is loaded for all files that follow, and DT_RPATH applies to whatever a file loads; the proof
+    determines which file finds which library.
     """
     return {
         _inside(directory, path, file.machine)
@@ -145,14 +144,14 @@ def _inside(directory: str, path: str, machine: str = "") -> str:
 
 
 def _runs_within(manifest: Manifest, capability: str) -> bool:
-    """Tell whether an interpreter lies inside this very package, by its path in the root: in `libexec`, say."""
+    """Return whether an interpreter is inside this very package, by its path in the root: in `libexec`, for example."""
     path = interpreter_file(capability)
     file = resolve(manifest, path) if path else None
     return file is not None and file.executable
 
 
 def _found_within(manifest: Manifest, needed: str, directories: set[str]) -> bool:
-    """Tell whether a needed library lies inside this very package, where a file of it looks."""
+    """Return whether a needed library is inside this very package, in a directory that one of its files searches."""
     at, name = posixpath.split(needed)
     return any(
         resolve(manifest, f"{directory}/{name}") is not None for directory in ({_inside(at, "")} if at else directories)

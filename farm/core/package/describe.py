@@ -1,4 +1,4 @@
-"""Puts a descriptor together from what was declared and what was found."""
+"""Makes a descriptor from what was declared and what was found."""
 
 from __future__ import annotations
 

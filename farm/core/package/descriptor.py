@@ -1,4 +1,4 @@
-"""The descriptor of a package: small, canonical, and by its digest the package's identity everywhere."""
+"""The descriptor of a package: small and canonical; its digest is the package's identity everywhere."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from farm.core.names.version import Version
 from farm.errors import FarmError
 
 FORMAT = 2
-"""The newest format. It is written only for packages that the first one cannot describe, so older descriptors keep
-their digests, and an older client refuses a package whose sensitive files it could not show."""
+"""The newest format. It is written only for packages that the first format cannot describe, so older descriptors keep
+their digests, and an older client refuses a package whose sensitive files it could not show.
+"""
 _FIRST_FORMAT = 1
 
 
 class InvalidDescriptorError(FarmError):
-    """Bytes that should be a descriptor are not one, or not in canonical form."""
+    """Bytes are not a descriptor, or not in canonical form."""
 
     code = "invalid-descriptor"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted={"sensitive_files"}):
-    """What a set, a client and a person must know of a package without opening it. Every tuple is sorted and unique.
+    """What sets, clients and users need to know about a package without opening it. Every tuple is sorted and unique.
 
     `requires` and `provides` are capabilities (`farm.core.package.capabilities`), `links` pairs of a path in the root
     (`usr/bin/sh`) and a path in the package (`bin/bash`), `replaces` short names, `license` an SPDX expression.
     `sensitive_files` are paths of single files in the package, each with its reason.
     """
 
-    # Not slotted, so that its digest, by which everything knows it, is worked out once.
+    # Not slotted, so that its digest, which is used everywhere, is computed once.
     name: PackageName
     version: Version
     revision: Annotated[int, Minimum(1)]
@@ -56,7 +57,7 @@ class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted
     sensitive_files: tuple[SensitiveFile, ...] = ()
 
     def __post_init__(self) -> None:
-        # However a caller found them: the same package has the same descriptor.
+        # Whatever the caller's order: the same package has the same descriptor.
         for name in ("requires", "provides", "links", "replaces"):
             object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
         plugins = sorted(set(self.plugins), key=lambda plugin: (plugin.path, plugin.loader))
@@ -70,12 +71,12 @@ class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted
             raise InvalidDescriptorError("a sensitive file is declared without a reason")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the descriptor as its canonical JSON spells it."""
+        """Return the descriptor as plain values for canonical JSON."""
         return super().to_dict() | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
 
     @classmethod
     def from_dict(cls, value: Any) -> Descriptor:
-        """Read what `to_dict` gave, from its canonical bytes alone, so that none is taken that would encode otherwise.
+        """Read the result of `to_dict`, through its canonical bytes, so that only an identical value is accepted.
 
         Raises `InvalidDescriptorError`.
         """
@@ -112,15 +113,15 @@ class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted
 
     @property
     def store_path(self) -> str:
-        """The name of its directory under `/packages`, as `Manifest.store_path` has it."""
+        """The name of its directory under `/packages`, as in `Manifest.store_path`."""
         return f"{self.name.short}-{self.version}-{self.tree.store_key}"
 
     @property
     def label(self) -> str:
-        """What people know it by within a set: `jq 1.7.1-1`."""
+        """Its label for users within a set: `jq 1.7.1-1`."""
         return f"{self.name.short} {self.version}-{self.revision}"
 
     @property
     def sort_key(self) -> tuple[PackageName, Version, int]:
-        """Order by name, then version, then revision: the last of one name is the newest."""
+        """Sort by name, then version, then revision: the last of one name is the newest."""
         return self.name, self.version, self.revision

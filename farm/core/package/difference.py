@@ -1,4 +1,4 @@
-"""How two builds of one package differ: which files, and which members of the descriptor. Bounded in any case."""
+"""The difference between two builds of one package: files and members of the descriptor. Its size is bounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Change: TypeAlias = Literal["changed", "missing", "added"]
 
 MOST_FILES = 100
-"""The most paths that are listed of one package; beyond them there is only their number."""
+"""The most paths that are listed for one package; further ones are only counted."""
 
 _IN_WORDS: Mapping[Change, str] = {
     "changed": "{} differs",
@@ -29,7 +29,7 @@ _IN_WORDS: Mapping[Change, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FileDifference(Form, record="difference of a file"):
-    """A path of a package, and what became of it in the second build."""
+    """A path of a package, and how it differs in the second build."""
 
     path: str
     change: Change
@@ -42,10 +42,10 @@ class FileDifference(Form, record="difference of a file"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageDifference(Form, record="difference of a package"):
-    """How the second build of the package `name` (short) differs from the first; a tree is None where there was none.
+    """The difference between two builds of the package `name` (short); a tree is None where there was none.
 
-    `count` files, links or directories differ, and `files` are the first of them: by path, directories last. `members`
-    are those of the descriptor that differ and do not follow from the files.
+    `count` is the number of files, links and directories that differ, and `files` are the first of them: by path,
+    directories last. `members` are the members of the descriptor that differ independently of the files.
     """
 
     name: str
@@ -72,7 +72,7 @@ class PackageDifference(Form, record="difference of a package"):
 def difference_of(
     name: str, first: tuple[Descriptor, Manifest] | None, second: tuple[Descriptor, Manifest] | None
 ) -> PackageDifference | None:
-    """Compare two builds of a package, either of which may not be there; None when both are the very same."""
+    """Compare two builds of a package, either of which may be missing; None when both are identical."""
     if first is None or second is None:
         trees = [build and build[0].tree for build in (first, second)]
         return PackageDifference(name=name, first=trees[0], second=trees[1]) if trees != [None, None] else None
@@ -102,6 +102,6 @@ def _file_differences(first: Manifest, second: Manifest) -> list[FileDifference]
 
 
 def _own_members(descriptor: Descriptor, *, alike: bool) -> dict[str, Any]:
-    """Return what a descriptor says besides the digests of the files; the facts follow from those unless `alike`."""
+    """Return a descriptor without what the files determine: their digests and, unless they are `alike`, the facts."""
     follows = {"tree", "diff-id"} if alike else {"tree", "diff-id", "facts"}
     return {key: value for key, value in descriptor.to_dict().items() if key not in follows}

@@ -1,4 +1,4 @@
-"""Reads the argument that the kernel hands to env(1) for a script: which program it names, as coreutils takes it."""
+"""Reads the argument that the kernel passes to env(1) for a script: which program it names, as coreutils parses it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ _BLANKS = " \t\n\v\f\r"
 _ESCAPED = {"f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {sign: sign for sign in "\"#$'\\"}
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _UNKNOWN = "\0"
-"""Stands in a word for what a variable of the environment brings; no word holds it otherwise."""
+"""Stands for the value of an environment variable in a word; no word contains it otherwise."""
 _SPLIT = "S"
 _WITH_VALUE = "aCu"
 _LONG = {"argv0": "a", "chdir": "C", "split-string": _SPLIT, "unset": "u"}
-_SIGNALS = ("block-signal", "default-signal", "ignore-signal")  # their value is in the same word, or nowhere
+_SIGNALS = ("block-signal", "default-signal", "ignore-signal")  # their value is in the same word, or absent
 _WITHOUT_VALUE = ("debug", "ignore-environment", "list-signal-handling")
 _ALONE = ("help", "null", "version")  # with these env starts nothing
 _ALL_LONG = (*_LONG, *_SIGNALS, *_WITHOUT_VALUE, *_ALONE)
 
 
 class _UnknownProgramError(Exception):
-    """Env refuses the argument, or starts nothing, or only its environment can tell what."""
+    """Env rejects the argument, or starts nothing, or the program depends on the environment."""
 
 
 class _Option(NamedTuple):
-    """An option by its letter, where it has a value; which is None where the next word is the value."""
+    """An option by its letter, with its value if it has one; None means that the next word is the value."""
 
     letter: str
     value: str | None = None
 
 
 def program_of_env(argument: str) -> str:
-    """Return the program that `env ARGUMENT SCRIPT` starts; empty where that is the script, or cannot be told."""
+    """Return the program that `env ARGUMENT SCRIPT` starts; empty where that is the script, or is unknown."""
     try:
         words = _behind_options([argument] if argument else [])
     except _UnknownProgramError:
@@ -43,7 +43,7 @@ def program_of_env(argument: str) -> str:
 
 
 def _behind_options(words: list[str]) -> list[str]:
-    """Return what follows the options. What `-S` splits stands in its place, and may begin with options."""
+    """Return the words after the options. The words of `-S` replace it, and may begin with options."""
     while words and words[0].startswith("-") and words[0] != "-":
         word = words.pop(0)
         if word == "--":
@@ -57,7 +57,7 @@ def _behind_options(words: list[str]) -> list[str]:
                 raise _UnknownProgramError  # the script itself is the value
             value = words.pop(0)
         if _UNKNOWN in word + value:
-            raise _UnknownProgramError  # a word that is all variable is none where that is not set
+            raise _UnknownProgramError  # an unset variable that is the whole word makes no word
         if option.letter == _SPLIT:
             words[:0] = _split(value)
     return words
@@ -81,7 +81,7 @@ def _long_option(word: str) -> _Option:
 
 
 def _split(text: str) -> list[str]:
-    """Split the value of `-S` into words, as env documents it. Raises `_UnknownProgramError` for what it refuses."""
+    """Split the value of `-S` into words, as env documents it. Raises `_UnknownProgramError` for what it rejects."""
     words: list[str] = []
     quote, apart, position = "", True, 0
     while position < len(text):

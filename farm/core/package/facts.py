@@ -1,4 +1,4 @@
-"""The facts of a package: what was found by looking at its files, never typed by hand. A blob of its own."""
+"""The facts of a package: what was found in its files, never typed by hand. A blob of its own."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 FORMAT = 2
 _READ = (1, FORMAT)
 LARGEST_FACTS = 128 << 20
-"""Bytes of the canonical JSON."""
+"""The largest size of the canonical JSON, in bytes."""
 _MOST_VALUES = 8_000_000
 
 
 class InvalidFactsError(FarmError):
-    """Bytes that should be the facts of a package are not, or not in canonical form."""
+    """Bytes are not the facts of a package, or not in canonical form."""
 
     code = "invalid-facts"
 
@@ -39,10 +39,10 @@ class ElfFile(NamedTuple):
 
 
 class Script(NamedTuple):
-    """An executable text: its path in the package and the capability that its first line asks for.
+    """An executable text: its path in the package and the capability that its first line requires.
 
-    `commands` are those that it calls by name, as far as `script_commands` sees them; None where nobody has looked:
-    in facts of format 1, and where the script is not one of a shell.
+    `commands` are those that it calls by name, as far as `script_commands` finds them; None where they are unknown: in
+    facts of format 1, and for a script that is not a shell script.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Script(NamedTuple):
 
 
 class DanglingLink(NamedTuple):
-    """A link of a package that leads to nothing in it: its path and what it says."""
+    """A link of a package that leads to nothing in it: its path and its target."""
 
     path: str
     target: str
@@ -59,10 +59,7 @@ class DanglingLink(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DebugFile(Form, record="debug file"):
-    """A separate debug file (`lib/debug/.build-id/xx/yyyy.debug`): no program and no library, whatever its headers say.
-
-    `producers` are the command lines of compilers that it names (DW_AT_producer), each once, sorted.
-    """
+    """A separate debug file (`lib/debug/.build-id/xx/yyyy.debug`): no program or library, whatever its headers say."""
 
     path: str
     build_id: str
@@ -70,7 +67,7 @@ class DebugFile(Form, record="debug file"):
 
 
 class PkgConfigLibraries(NamedTuple):
-    """What a linker takes for a module: libraries (`-l`), those for static linking alone, and directories (`-L`)."""
+    """What a module passes to a linker: libraries (`-l`), those for static linking only, and directories (`-L`)."""
 
     names: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
@@ -78,9 +75,9 @@ class PkgConfigLibraries(NamedTuple):
 
 
 class ModuleVersion(NamedTuple):
-    """Which versions of another module are meant: `comparison` is as in pc(5), `>=` and its like.
+    """The versions of another module that are required: `comparison` is as in pc(5), `>=` and the like.
 
-    Where any is, comparison and version are empty; so none of what a module asks for is.
+    Where any version matches, comparison and version are empty.
     """
 
     name: str
@@ -90,12 +87,12 @@ class ModuleVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PkgConfigModule:
-    """A pkg-config module: its name (the file's), version, and the modules that it names, sorted.
+    """A pkg-config module: its name (the file's), version, and the modules that it requires, sorted.
 
-    `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted.
-    `requires_internal` are further modules, `provides` those in whose place it may stand, `conflicts` those that it
-    is not to be used with (without a comparison in any version), `files` the libraries that `Libs` names by an absolute
-    path. Older farms did not record these: where there are none, nothing is known.
+    `libraries` are None in facts of format 1. `versions` are the required versions, of any of the modules, sorted.
+    `requires_internal` are further modules, `provides` those that it can replace, `conflicts` those that it cannot be
+    used with (without a comparison: in any version), `files` the libraries that `Libs` names by an absolute path. Older
+    farms did not record these: where they are empty, nothing is known.
     """
 
     name: str
@@ -111,7 +108,7 @@ class PkgConfigModule:
 
     @property
     def all_requires(self) -> tuple[str, ...]:
-        """The modules that have to be there for it, each once."""
+        """The modules that it requires, each once."""
         return tuple(dict.fromkeys((*self.requires, *self.requires_private, *self.requires_internal)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,7 +132,7 @@ class PkgConfigModule:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
-        """Read what `to_dict` wrote, of format 1 if `old`; `KeyError` or `TypeError` when it is something else."""
+        """Read the result of `to_dict`, of format 1 if `old`; raises `KeyError` or `TypeError` for anything else."""
         own = text(value["name"]), text(value["version"]), texts(value["requires"]), texts(value["requires-private"])
         if old:
             return cls(*own, None)
@@ -154,9 +151,9 @@ class PkgConfigModule:
 class PackageFacts:
     """Facts found in the files of one package, each tuple sorted; `farm.core.package.gather` finds them.
 
-    `elf`: every loadable ELF file. `commands`: what `bin` and `sbin` offer, links included. `scripts`: executable
-    texts. `headers` and `static_libraries`: paths of what other builds may copy into theirs. `debug`: separate debug
-    files. What facts of format 1 lack is None: a proof must not take it for looked at.
+    `elf`: every loadable ELF file. `commands`: the commands in `bin` and `sbin`, links included. `scripts`: executable
+    texts. `headers` and `static_libraries`: paths whose code other builds may copy. `debug`: separate debug files. What
+    facts of format 1 lack is None: a proof must not treat it as examined.
     """
 
     elf: tuple[ElfFile, ...] = ()
@@ -171,7 +168,7 @@ class PackageFacts:
 
     @property
     def format(self) -> int:
-        """The format in which they are written: as they were read, and the newest where they were gathered."""
+        """Their format: as they were read, and the newest where they were gathered."""
         return 1 if self.dangling is None else FORMAT
 
     def to_dict(self) -> dict[str, Any]:
@@ -194,7 +191,7 @@ class PackageFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> PackageFacts:
-        """Read what `to_dict` wrote. Raises `InvalidFactsError` when it has another shape."""
+        """Read the result of `to_dict`. Raises `InvalidFactsError` for anything else."""
         try:
             if type(value["format"]) is not int or value["format"] not in _READ:
                 raise InvalidFactsError(

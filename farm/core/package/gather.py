@@ -1,4 +1,4 @@
-"""Gathers the facts of a package: looks at each of its files once, through a function that the caller gives."""
+"""Gathers the facts of a package: reads each of its files once, through a function of the caller."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ _SMALLEST_SCRIPT = 4  # "#!/x"
 def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFacts:
     """Return the facts of the package whose files are in `manifest`.
 
-    `read` gives the content of the file at a package path, whole, best as an `mmap`; it is called at most once for
-    a file, again for a pkg-config module and the requirements of a Python distribution, and no view of what it gave is
-    kept.
-    Raises `InvalidElfError` and `InvalidPkgConfigError`, which name the file.
+    `read` returns the whole content of the file at a package path, best as an `mmap`; it is called at most once for a
+    file, except for a pkg-config module and the requirements of a Python distribution, and no view of its result is
+    kept. Raises `InvalidElfError` and `InvalidPkgConfigError`, which name the file.
     """
     elf: list[ElfFile] = []
     scripts: list[Script] = []
@@ -89,7 +88,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
 
 
 def _own_producers(content: Buffer) -> tuple[str, ...]:
-    """Return what compilers say in a program or library itself. It runs whether or not its debug data can be read."""
+    """Return the producers in a program or library itself. It runs whether or not its debug data can be read."""
     try:
         return read_producers(content)
     except InvalidElfError:
@@ -97,12 +96,12 @@ def _own_producers(content: Buffer) -> tuple[str, ...]:
 
 
 def may_be_elf(size: int) -> bool:
-    """Say whether a file of this size is looked at as a program or library: wherever it lies, links can lead to it."""
+    """Return whether a file of this size is examined as a program or library, wherever it is: links can lead to it."""
     return size >= _SMALLEST_ELF
 
 
 def command_paths(manifest: Manifest) -> Iterator[str]:
-    """Give the paths right under `bin` and `sbin` that lead to an executable file of the package."""
+    """Yield the paths directly under `bin` and `sbin` that lead to an executable file of the package."""
     for path in _under(manifest, _COMMAND_DIRECTORIES):
         file = resolve(manifest, path)
         if file is not None and file.executable:
@@ -122,7 +121,7 @@ def _modules(manifest: Manifest, read: Callable[[str], Buffer]) -> tuple[PkgConf
 
 
 def _under(manifest: Manifest, directories: tuple[str, ...]) -> Iterator[str]:
-    """Give what is not a directory right under `directories`: those of the first one first, sorted."""
+    """Yield the non-directories directly under `directories`: those of the first one first, sorted."""
     for directory in directories:
         for entry in manifest.entries:
             if entry.path.rpartition("/")[0] == directory and not isinstance(entry, Directory):

@@ -1,8 +1,8 @@
-"""Which files of a package lack what a modern distribution builds in, by their facts: headers and compilers' options.
+"""Finds files without the hardening of a modern distribution, by the headers and compiler options in a package's facts.
 
-What facts do not tell is not judged, and never taken for passed: code without debug data, what other compilers than
-GCC were told, macros (`_FORTIFY_SOURCE` stands in no option that GCC records), and control-flow protection, which the
-C library's start files lack. A stack protector that left no trace proves nothing: there may be nothing to protect.
+What facts do not record is not judged, and never treated as passed: code without debug data, the options of compilers
+other than GCC, macros (`_FORTIFY_SOURCE` is in no option that GCC records), and control-flow protection, which the C
+library's start files lack. A stack protector that left no trace proves nothing: there may be nothing to protect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.core.package.facts import ElfFile, PackageFacts
 
 _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # Options that give it, and those that take it away again; of both the last one counts.
+    # Options that enable each property, and those that disable it again; the last one counts.
     "stack-protector": (
         ("-fstack-protector-strong", "-fstack-protector-all"),
         ("-fno-stack-protector", "-fstack-protector", "-fstack-protector-explicit"),
@@ -32,7 +32,7 @@ _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]
 _ALL: tuple[HardeningProperty, ...] = get_args(HardeningProperty)
 _ASSEMBLED = "GNU AS "
 _MOST_FILES = 5
-_COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # with C++ among the first; the second is what is optimised at link time
+_COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # C++ starts like the first; the second is code optimised at link time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class HardeningFinding:
 
 
 def producers_by_build_id(debug: Iterable[PackageFacts]) -> dict[str, tuple[str, ...]]:
-    """Return what compilers said of each file that there is separate debug data of, by its build id."""
+    """Return the producers for each file that has separate debug data, by its build-id."""
     found: dict[str, tuple[str, ...]] = {}
     for file in (file for facts in debug for file in facts.debug or () if file.build_id):
         found[file.build_id] = (*found.get(file.build_id, ()), *file.producers)
@@ -58,7 +58,7 @@ def hardening_findings(
 ) -> tuple[HardeningFinding, ...]:
     """Return what the ELF files of a package lack, and what cannot be judged of them.
 
-    `producers` are as `producers_by_build_id` gives them for all that came of the same build.
+    `producers` are those of `producers_by_build_id` for all packages of the same build.
     """
     return tuple(
         HardeningFinding(file.path, name, lacking, _waived(file.path, name, waivers) if lacking else "")
@@ -68,7 +68,7 @@ def hardening_findings(
 
 
 def describe_lacking(findings: Iterable[HardeningFinding]) -> str:
-    """Return the first files with the properties that they lack and that are not waived; empty when none lacks any."""
+    """Return the first files with their missing, unwaived properties; empty where no property is missing."""
     lacking = [finding for finding in findings if finding.lacking and not finding.waived]
     by_file = [
         (path, [finding.property for finding in group])
@@ -86,7 +86,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tuple[HardeningProperty, bool]]:
-    """Give each property that is not as it should be: true where it is lacking, false where nobody can tell."""
+    """Yield each property that fails: true where it is lacking, false where it is unknown."""
     details = file.facts.details
     if details is None:
         yield from ((name, False) for name in _ALL)
@@ -112,7 +112,7 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
 
 
 def _has_option(name: HardeningProperty, producer: str) -> bool | None:
-    """Tell whether a compiler's command line asks for a property; None where that is not known."""
+    """Return whether a compiler's command line enables a property; None where that is unknown."""
     if not producer.startswith(_COMPILED_BY_GCC) or " -" not in producer:
         return None
     given, taken = _OF_COMPILER[name]

@@ -1,4 +1,4 @@
-"""The normal form of an interpreter's path, so that what needs it and what provides it match."""
+"""The normal form of an interpreter's path, so that needs and capabilities match."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _AT_THE_ROOT = ("/usr/lib/", "/usr/lib64/", "/usr/lib32/", "/usr/libx32/")
 
 
 def interpreter_capability(path: str) -> str:
-    """Return `interpreter:` and the absolute path as it is usually written in a merged-usr root.
+    """Return `interpreter:` and the absolute path in its usual form in a merged-usr root.
 
-    Programs are spelt under `/usr` (`/bin/sh` is `/usr/bin/sh`), the loader as the psABI has it in every ELF file
+    Programs are spelled under `/usr` (`/bin/sh` is `/usr/bin/sh`), the loader as the psABI specifies it
     (`/lib64/ld-linux-x86-64.so.2`). Both spellings lead to one file, because `/bin` and `/lib64` are links. A relative
     path stays as it is.
     """
@@ -27,7 +27,7 @@ def interpreter_capability(path: str) -> str:
 
 
 def interpreter_file(capability: str) -> str:
-    """Return where in a package the interpreter of a capability would lie to be at its path in the root; or nothing."""
+    """Return the path in a package at which the interpreter of a capability would be; empty if there is none."""
     kind, _, path = capability.partition(":")
     top = path.split("/")[1] if kind == "interpreter" and path.startswith("/") else ""
     inside = path.removeprefix("/usr/") if top == "usr" else path.removeprefix("/") if top in {"lib", "etc"} else ""

@@ -1,4 +1,4 @@
-"""From the tree that a build installed under DESTDIR to the packages made of it: which file goes where, or nowhere.
+"""From the tree that a build installed under DESTDIR to its packages: which file goes where, or nowhere.
 
 Decides by paths alone; reads and writes nothing.
 """
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from farm.core.names.declared import Output
 
 MAIN = ""
-"""The output that takes what no other takes; its package is named as the recipe is."""
+"""The output that takes what no other takes; its package has the recipe's name."""
 DEBUG = "debug"
-"""The output of what was split off for debuggers, which look for it by the build ids of files."""
+"""The output of split debug data; debuggers find it by the build-ids of files."""
 UNASKED = (DEBUG, "doc")
-"""The outputs that a recipe gets without declaring them, where there is something for them."""
+"""The outputs that a recipe gets without a declaration, where there are files for them."""
 DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/gtk-doc")
 
 _UNDER_USR = ("bin", "sbin", "lib", "libexec", "include", "share")
@@ -39,7 +39,7 @@ _DROPPED = re.compile(
 
 
 class Misplacement(NamedTuple):
-    """A path under DESTDIR that has no place in a package: why, and what a maintainer can do about it."""
+    """A path under DESTDIR that cannot be in a package: why, and what a maintainer can do about it."""
 
     path: str
     why: str
@@ -47,7 +47,7 @@ class Misplacement(NamedTuple):
 
 
 class LayoutError(FarmError):
-    """A build installed what no package can hold; `problems` are all of it."""
+    """A build installed files that no package can hold; `problems` are all of them."""
 
     code = "layout"
 
@@ -62,7 +62,7 @@ class LayoutError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One package to be made: pairs of a path under DESTDIR and the entry that it becomes, sorted by entry path."""
+    """One package to make: pairs of a path under DESTDIR and its entry, sorted by entry path."""
 
     files: tuple[tuple[str, Entry], ...]
 

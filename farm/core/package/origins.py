@@ -1,6 +1,6 @@
-"""Where `$ORIGIN` is: in the directory by whose path the loader opened a file, for a library maybe that of a link.
+"""Where `$ORIGIN` is: the directory of the path by which the loader opened a file; for a library that may be a link.
 
-So a search path that stays in the package from where the file lies can lead anywhere from where a link to it does.
+So a search path that stays in the package from the file's own directory can lead anywhere from the directory of a link.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _TOPS = ("usr", "etc")
 
 
 def named_by_path(file: ElfFile) -> Iterator[str]:
-    """Give the libraries that the dynamic linker loads for a file without a search for them: it opens what has a slash.
+    """Yield the libraries that the dynamic linker loads for a file without a search: names with a slash are paths.
 
-    One that a token stands for (`$LIB`) may get its slash from that. A filter or auxiliary loads before the file does.
+    A token (`$LIB`) may expand to a path with a slash. A filter or auxiliary is loaded before the file is.
     """
     details = file.facts.details
     for name in (*file.facts.needed, *(details.filters + details.auxiliaries if details else ())):
@@ -34,10 +34,10 @@ def named_by_path(file: ElfFile) -> Iterator[str]:
 
 
 def faults_of_origins(file: ElfFile, manifest: Manifest, links: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Give what is wrong with RPATH, RUNPATH and paths of libraries of a file in the root, or by a link to it.
+    """Yield what is wrong with RPATH, RUNPATH and library paths of a file in the root, or by a link to it.
 
-    `links` are the pairs of a path in the root and one in the package that the package declares. Of an entry that leads
-    out of the package from where the file lies nothing more is said.
+    `links` are the declared pairs of a path in the root and one in the package. An entry that leads out of the package
+    from the file's own directory is not reported again.
     """
     for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
         upwards = _UPWARDS.fullmatch(entry)
@@ -55,9 +55,9 @@ def _top(directory: str, way: str) -> str:
 
 
 def _opened_at(file: ElfFile, manifest: Manifest, links: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Give the paths in the root at which a file may be opened, with the link that this is, empty for none.
+    """Yield the paths in the root at which a file may be opened, each with its link, empty for none.
 
-    The kernel follows the links to a program itself.
+    The kernel resolves links to a program itself.
     """
     yield _in_root(file.path), ""
     if file.facts.is_program:

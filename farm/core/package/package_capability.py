@@ -1,6 +1,6 @@
-"""The capability of being a package, `package:jq`, and of being it in one version: `package:jq=1.7.1-1` or `=1.7.1`.
+"""The capability of a package, `package:jq`, and of one version of it: `package:jq=1.7.1-1` or `=1.7.1`.
 
-Every package provides these; they are not listed in its descriptor. Versions are compared as they are written.
+Every package provides these; they are not listed in its descriptor. Versions are compared as text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _KIND = "package:"
 
 
 def package_capabilities(name: str, version: Version, revision: int) -> tuple[str, str, str]:
-    """Return what a package of this (short or full) name is: itself, of its version, and of its revision of that."""
+    """Return the capabilities of a package of this (short or full) name: its name, its version, and its revision."""
     named = _KIND + name
     return named, f"{named}={version}", f"{named}={version}-{revision}"
 

@@ -6,13 +6,13 @@ from fnmatch import fnmatchcase
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Tell whether `path` is matched: `*`, `?` and `[…]` stay within a component, `**` stands for any number of them.
+    """Return whether `path` matches: `*`, `?` and `[…]` stay within a component, `**` is any number of components.
 
-    A pattern that matches a directory takes what is below it too: `include` is as good as `include/**`. Time is
-    bounded by the product of the two lengths; no pattern is slow.
+    A pattern that matches a directory also matches everything below it: `include` means `include/**`. Time is bounded
+    by the product of the two lengths; no pattern is slow.
     """
     parts = pattern.rstrip("/").split("/")
-    # Positions in the pattern that the path read so far can have led to.
+    # Positions in the pattern that the path read so far can have reached.
     positions = _past_stars(parts, {0})
     for component in path.split("/"):
         positions = _past_stars(

@@ -1,6 +1,6 @@
 """Reads pkg-config modules (`*.pc`, pc(5)): variables, version, and the modules and libraries that a module names.
 
-Reads a text; what it refers to is not looked up.
+Reads a text; the modules and files that it names are not opened.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _LINE = re.compile(r"([A-Za-z0-9_.]+)[ \t]*([=:])[ \t]*(.*)")
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z0-9_.]+)\}")
 # "name", or "name >= 1.2"; commas and blanks separate.
 _MODULE = re.compile(r"([^\s,<>=!]+)(?:[\s,]*(<=|>=|!=|<|>|=)[\s,]*([^\s,<>=!]+))?")
-# A blank may be part of a word, behind a backslash or in quotes.
+# A blank may be part of a word, after a backslash or in quotes.
 _WORD = re.compile(r"""(?:\\.|"[^"]*"|'[^']*'|[^\s"'])+""")
 _LIBRARY_FILE = re.compile(r"/.*\.(?:a|so(?:\.[^/]*)?)")
-# What follows these is their value, and no file to link with.
+# The word after these is their value, not a file to link with.
 _WITH_VALUE = frozenset(("-L", "-l", "-I", "-R", "-rpath", "-Xlinker", "-isystem", "-idirafter", "-F", "-framework"))
 _LISTS = {
     **dict.fromkeys(("requires", "requires.private", "requires.internal", "provides", "conflicts"), ", "),
     **dict.fromkeys(("libs", "libs.private"), " "),
 }
-"""The fields that are lists, with what divides their elements."""
+"""The fields that are lists, with their separators."""
 _LONGEST = 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""What the metadata of installed Python distributions says (core metadata, PEP 345 and later; `*.dist-info/METADATA`).
+"""The metadata of installed Python distributions (core metadata, PEP 345 and later; `*.dist-info/METADATA`).
 
 Nothing is evaluated here: markers and versions stay text, for code that knows which Python will read them.
 """
@@ -17,10 +17,10 @@ _PLACE = re.compile(r"lib/python3[^/]*/(?:site|dist)-packages/[^/]+\.(?:dist-inf
 
 @dataclass(frozen=True, slots=True)
 class PythonDistribution(Form, record="Python distribution"):
-    """One installed distribution: the path of its metadata, and of these `Name`, `Version`, `Requires-Python`.
+    """One installed distribution: the path of its metadata, and its `Name`, `Version` and `Requires-Python`.
 
-    `requires` are its `Requires-Dist` as they are written, extras and markers included, in their order; where there are
-    none, what the older `requires.txt` beside it says, in the same words.
+    `requires` are its `Requires-Dist` as they are written, with extras and markers, in their order; without any, the
+    content of the older `requires.txt` beside the metadata, in the same form.
     """
 
     path: str
@@ -31,12 +31,12 @@ class PythonDistribution(Form, record="Python distribution"):
 
 
 def is_python_metadata(path: str) -> bool:
-    """Tell whether the file at this path of a package describes an installed Python distribution."""
+    """Return whether the file at this path of a package describes an installed Python distribution."""
     return _PLACE.fullmatch(path) is not None
 
 
 def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None:
-    """Return what the metadata says; None where it has no name or version, and so describes nothing."""
+    """Return the distribution that the metadata describes; None where it has no name or version."""
     head = BytesHeaderParser().parsebytes(content)
     name, version = _value(head.get("Name")), _value(head.get("Version"))
     if not name or not version:
@@ -46,13 +46,14 @@ def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None
 
 
 def requirements_beside(path: str) -> str:
-    """Return where the requirements of a distribution lie if its metadata, at this path, tells of none; or nothing."""
+    """Return the path of a distribution's `requires.txt` if its metadata, at this path, can have one; else empty."""
     directory, name = posixpath.split(path)
     return posixpath.join(directory, "requires.txt") if name == "PKG-INFO" else ""
 
 
 def read_requirements(content: bytes) -> tuple[str, ...]:
-    """Return what a `requires.txt` of setuptools says, as `Requires-Dist` would, and as `importlib.metadata` reads it.
+    """Return the requirements in a `requires.txt` of setuptools in the form of `Requires-Dist`, as `importlib.metadata`
+    does.
 
     Its sections are named `[EXTRA]`, `[:MARKER]` or `[EXTRA:MARKER]`.
     """
@@ -69,7 +70,7 @@ def read_requirements(content: bytes) -> tuple[str, ...]:
 
 
 def python_directory(path: str) -> str:
-    """Return the directory of modules that a path of a package lies below (`lib/python3.13`), or nothing."""
+    """Return the directory of modules that a path of a package is below (`lib/python3.13`), or empty."""
     parts = path.split("/")
     inside = len(parts) > 2 and parts[0] == "lib" and parts[1].startswith("python3")
     return posixpath.join(*parts[:2]) if inside else ""

@@ -19,12 +19,12 @@ def resolve(manifest: Manifest, path: str) -> File | None:
 
 
 def leads_somewhere(manifest: Manifest, path: str) -> bool:
-    """Tell whether `path` leads to a file or directory inside the package, or to the package itself."""
+    """Return whether `path` leads to a file or directory inside the package, or to the package itself."""
     return real_path(manifest, path) is not None
 
 
 def real_path(manifest: Manifest, path: str) -> str | None:
-    """Return a path without a link in it, empty for the package itself; None where it leads to nothing."""
+    """Return a path with all links resolved, empty for the package itself; None where it leads to nothing."""
     followed = 0
     done: list[str] = []
     ahead = path.split("/")[::-1]

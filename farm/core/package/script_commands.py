@@ -1,7 +1,7 @@
-"""Which commands a shell script calls by name, as far as can be seen without running it.
+"""The commands that a shell script calls by name, as far as can be found without running it.
 
-A list to look at, not one to prove by: a word that a variable makes is not seen, and a command in a branch that is
-never taken is.
+The list is a hint, not a proof: a word that a variable makes is missed, and a command in a branch that is never taken
+is included.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
 _BLANK = re.compile(r"[ \t]*")
 _OPENING, _ENDING = ("(", "$("), (";", ";;")
 _LARGEST = 1024 * 1024
-# After these a command stands, after the others that a shell has built in what they work on.
+# A command follows these; after the other builtins come their arguments.
 _LEADING = frozenset(("if", "then", "else", "elif", "while", "until", "do", "time", "exec", "command", "builtin"))
 _BUILT_IN = frozenset(
     """alias bg bind break caller case cd compgen complete continue coproc declare dirs disown done echo enable esac
@@ -36,10 +36,10 @@ _BUILT_IN = frozenset(
 
 
 def script_commands(interpreter: str, content: bytes) -> tuple[str, ...] | None:
-    """Return the commands that a script of a shell names where a command stands, sorted.
+    """Return the commands that a shell script names in command position, sorted.
 
-    None for another program's script (`interpreter` is the capability that it asks for), for one that is not UTF-8, and
-    for one of more than a mebibyte.
+    None for a script of another program (`interpreter` is the capability that the script requires), for one that is not
+    UTF-8, and for one of more than a mebibyte.
     """
     if not _SHELLS.fullmatch(interpreter) or len(content) > _LARGEST:
         return None
@@ -51,16 +51,16 @@ def script_commands(interpreter: str, content: bytes) -> tuple[str, ...] | None:
 
 
 class _Reader:
-    """Goes through a script once; `called` are the commands, `functions` those that it defines itself."""
+    """Reads a script once; `called` are the commands, `functions` those that it defines itself."""
 
     def __init__(self, text: str) -> None:
         self.called: list[str] = []
         self.functions: set[str] = set()
         self._text = text
         self._position = 0
-        self._starts = True  # whether a command can stand here
+        self._starts = True  # whether a command can be next
         self._depth = 0
-        self._since = 0  # how many commands there were before this line
+        self._since = 0  # the number of commands before this line
         self._ends: list[str] = []  # of here-documents that begin with the next line
         while match := _TOKEN.match(text, self._position):
             self._position = match.end()
@@ -104,7 +104,7 @@ class _Reader:
         self._starts, self._since = True, len(self.called)
 
     def _skip_word(self) -> None:
-        """Pass over where a redirection leads: that is no command."""
+        """Skip the target of a redirection: that is not a command."""
         blank = _BLANK.match(self._text, self._position)
         target = _TOKEN.match(self._text, blank.end() if blank else self._position)
         if target and target["word"]:

@@ -1,8 +1,8 @@
-"""Which files of a package act on programs of others, on logins or on the machine; and that they are declared.
+"""The files of a package that affect programs of other packages, logins or the machine; and their declaration.
 
-Found from paths, links and ELF facts alone, whoever gives these: a build, the farm that takes a report of one, the
-checker, and a subscriber ask the same functions. What the list leaves out, and why, is in
-docs/decisions/sensitive-files-are-declared.md.
+Found only from paths, links and ELF facts, whatever their source: builds, the farm that receives a report of one, the
+checker, and subscribers call the same functions. docs/decisions/sensitive-files-are-declared.md explains what the list
+leaves out.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _SHOWN = 20
 
 
 class SensitiveFinding(NamedTuple):
-    """A sensitive file: its path in the package, why, and what more there is to say.
+    """A sensitive file: its path in the package, why, and details.
 
-    Of a link that the package declares, `path` is where the same file would lie in the package (`etc/passwd`).
+    For a declared link, `path` is where the same file would be in the package (`etc/passwd`).
     """
 
     path: str
@@ -45,17 +45,17 @@ class SensitiveFinding(NamedTuple):
 
     @property
     def pattern(self) -> str:
-        """A glob for this file alone, which can be written in a recipe whatever characters the name has."""
+        """A glob for exactly this file, which a recipe can contain whatever characters the name has."""
         return "".join("?" if _hidden(character) or character in "*?[" else character for character in self.path)
 
     @property
     def name(self) -> str:
-        """Its path, with what is not seen spelt out."""
+        """Its path, with invisible characters escaped."""
         return _visible(self.path)
 
     @property
     def effect(self) -> str:
-        """What it does, for people."""
+        """Its effect, for people."""
         return f"{self.why.effect}{f': {_visible(self.detail)}' if self.detail else ''}"
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class UndeclaredFilesError(FarmError):
 
 
 class UnusedDeclarationError(FarmError):
-    """A package declares sensitive files that it does not have; `paths` are these."""
+    """A package declares sensitive files that it does not have: `paths`."""
 
     code = "unused-declaration"
 
@@ -94,19 +94,19 @@ class UnusedDeclarationError(FarmError):
 _LIB = r"lib(?:64)?"
 # Directories of one machine's libraries, as Debian names them: x86_64-linux-gnu.
 _TRIPLET = r"[^/]+-linux-[^/]+"
-# The loader looks there before it looks in lib: nothing that a proof says of lib holds then.
+# The loader searches these before lib: what a proof says about lib does not hold there.
 _BEFORE_LIB = re.compile(rf"{_LIB}/{_TRIPLET}/(?:glibc-hwcaps/(?:.*/)?)?[^/]+\.so(?:\.[^/]+)?")
 _VARIANT = re.compile(rf"({_LIB}(?:/{_TRIPLET})?)/glibc-hwcaps/(?:.*/)?([^/]+)")
 _PYTHON = rf"{_LIB}/(?:python|pypy)[^/]*"
 _STANDARD = re.compile(rf"({_PYTHON})/(?!(?:site|dist)-packages(?:/|\Z)|config-).+")
 _MODULES = (".py", ".pyc", ".so")
 _LANDMARK = "os.py"
-"""By this file Python finds the directory of its own modules."""
+"""Python finds the directory of its own modules by this file."""
 _COMPILED = re.compile(rf"({_PYTHON}/(?:.*/)?)__pycache__/([^/.]+)\.[^/]*pyc")
 
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})(?=/|\Z)")
 _SHARED = ("usr", "lib", "lib64")
-# Characters that show nothing and that Unicode nevertheless counts as letters or marks: fillers of Hangul and Khmer,
+# Invisible characters that Unicode nevertheless classifies as letters or marks: fillers of Hangul and Khmer,
 # the grapheme joiner, separators of Mongolian, selectors of variants.
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef\u2800]")
 
@@ -116,8 +116,8 @@ def find_sensitive_files(
 ) -> tuple[SensitiveFinding, ...]:
     """Return the sensitive files of a package, sorted by path.
 
-    `elf` are the facts of its programs and libraries, `links` the pairs of a path in the root and a path in the
-    package that it declares, and `store` the name of its own directory under `/packages`.
+    `elf` are the facts of its programs and libraries, `links` its declared pairs of a path in the root and a path in
+    the package, and `store` the name of its own directory under `/packages`.
     """
     found: set[SensitiveFinding] = set()
     for entry in manifest.entries:
@@ -144,7 +144,7 @@ def find_sensitive_files(
 
 
 def declared_of(findings: Iterable[SensitiveFinding], declared: Sequence[SensitiveFile]) -> tuple[SensitiveFile, ...]:
-    """Return what a descriptor says: each file that one of the globs of a recipe matches, with the first reason."""
+    """Return the declarations of a descriptor: each file that a glob of the recipe matches, with the first reason."""
     paths = sorted({finding.path for finding in findings})
     return tuple(
         SensitiveFile(path, reasons[0])
@@ -156,7 +156,7 @@ def declared_of(findings: Iterable[SensitiveFinding], declared: Sequence[Sensiti
 def check_declared(
     package: PackageName, findings: Iterable[SensitiveFinding], declared: Iterable[SensitiveFile]
 ) -> None:
-    """See that a descriptor declares all that was found, and nothing else: what is shown is what there is.
+    """Check that a descriptor declares exactly what was found, so that users are shown all of it.
 
     Raises `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
@@ -173,7 +173,7 @@ def sensitive_files_of(descriptor: Descriptor, manifest: Manifest, facts: Packag
 
 
 def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveFinding]:
-    """Give what is found of a file or link at `path`, which is `inside` the package."""
+    """Yield the findings for a file or link at `path`, which is `inside` the package."""
     places = places_of(path)
     if path.startswith("lib") and _is_variant(manifest, path):
         places.append(Sensitivity.LIBRARY_VARIANT)
@@ -185,9 +185,9 @@ def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveF
 
 
 def _is_variant(manifest: Manifest, path: str) -> bool:
-    """Say whether a library is loaded in place of one that lies beside it in no directory of this package.
+    """Return whether a library is loaded in place of one that this package does not have in the base directory.
 
-    Nobody finds a variant by a library in another directory, not even by one in `lib64` for `lib`.
+    A variant is not attributed to a library in another directory, not even to one in `lib64` for `lib`.
     """
     if _BEFORE_LIB.fullmatch(path):
         return True
@@ -196,10 +196,10 @@ def _is_variant(manifest: Manifest, path: str) -> bool:
 
 
 def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
-    """Say whether a module lies where those of another package are, and can win over one of them.
+    """Return whether a module is where the modules of another package are, and can take precedence over one of them.
 
-    Python takes a directory `json` or a library `json.so` before `json.py`, and what is compiled before the source. So
-    nothing but the package of a Python has modules in its own directory, and none has compiled ones of what it lacks.
+    Python prefers a directory `json` or a library `json.so` to `json.py`, and compiled code to source. So only the
+    package of a Python may have modules in its own directory, and no package compiled modules without their source.
     """
     standard = _STANDARD.fullmatch(path)
     if standard and (path.endswith(_MODULES) or resolve(manifest, inside) is None):
@@ -209,7 +209,7 @@ def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
 
 
 def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
-    """Give what the dynamic linker would do on the word of an ELF file."""
+    """Yield what an ELF file makes the dynamic linker do."""
     if auditors := [auditor for auditor in file.facts.details.audit if auditor] if file.facts.details else []:
         yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
     for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
@@ -218,9 +218,9 @@ def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
 
 
 def _search_fault(entry: str, path: str, store: str) -> str:
-    """Return what is wrong with a place where the file at `path` looks for a library; empty where nothing is.
+    """Return what is wrong with a place where the file at `path` searches for a library; empty where nothing is.
 
-    It is an entry of RPATH or RUNPATH, or the path of a library.
+    The place is an entry of RPATH or RUNPATH, or the path of a library.
     """
     if not entry:
         return "an empty entry is the current directory"
@@ -236,7 +236,7 @@ def _search_fault(entry: str, path: str, store: str) -> str:
 
 
 def _hidden(text: str) -> str:
-    """Return the first character of `text` that is not seen, by its number and name; empty where all are."""
+    """Return the first invisible character of `text`, by its number and name; empty where there is none."""
     if text.isascii() and text.isprintable():
         return ""
     for character in text:
@@ -246,7 +246,7 @@ def _hidden(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """Spell out what is not seen, as in a recipe's double quotes."""
+    """Escape invisible characters, as in a recipe's double quotes."""
     return "".join(character if not _hidden(character) else f"\\U{ord(character):08x}" for character in text)
 
 

@@ -1,8 +1,8 @@
-"""The places whose files are sensitive wherever they come from: they affect others than the package's users.
+"""The paths whose files are sensitive in any package: they affect others than the package's users.
 
-Globs over package paths: `*` stays within a component, `**` stands for any number of them, `{a,b}` is one of both. A
-directory is sensitive where programs take whatever lies in it, and a file where a program of another package reads it
-at each start and runs, loads or obeys what it says.
+Globs over package paths: `*` stays within a component, `**` is any number of them, `{a,b}` is one of both. A directory
+is sensitive where programs load whatever is in it, and a file where a program of another package reads it at each start
+and runs, loads or obeys its content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Sensitivity(Enum):
-    """Why a file is sensitive: a word for programs, and what it does, for people."""
+    """Why a file is sensitive: a word for programs, and its effect, for people."""
 
     LOADER = "loader", "every program is loaded as it says"
     LIBRARY_VARIANT = "library-variant", "it is loaded in place of another package's library"
@@ -100,13 +100,13 @@ _PLACES = {
         {etc,share}/initramfs-tools/** {etc/dracut.conf*,lib/dracut}/** {etc/mkinitcpio*,lib/initcpio}/**""",
     Sensitivity.SCHEDULE: "etc/{crontab,anacrontab} etc/{cron.*,periodic,incron*,fcron*,logrotate.conf,logrotate.d}/**",
 }
-# Whatever brings a directory there is sensitive, too, though its files are judged by what else the package has.
+# Whatever adds such a directory is sensitive, too, though its files are judged by what else the package has.
 _DIRECTORIES = f"usr {_LIBRARIES}/glibc-hwcaps/** {_PYTHON}/lib-dynload"
 _GROUP = re.compile(r"\{([^{}]*)\}")
 
 
 def _expanded(glob: str) -> Iterator[str]:
-    """Give the globs without braces that one with braces stands for."""
+    """Return the globs without braces that one with braces stands for."""
     if not (group := _GROUP.search(glob)):
         yield glob
         return
@@ -128,7 +128,7 @@ def _read(globs: str) -> list[list[str]]:
 
 
 class _Top(NamedTuple):
-    """What is to be looked for below a directory of a package; `any` matches all of it at once, for most have none."""
+    """The patterns below a top directory; `any` matches all of them at once, because most paths match none."""
 
     any: re.Pattern[str]
     each: list[tuple[Sensitivity, re.Pattern[str]]]
@@ -151,7 +151,7 @@ def _by_top() -> dict[str, _Top]:
 
 @cache
 def _above() -> re.Pattern[str]:
-    """Return what matches a directory in which there are such places, and is none itself."""
+    """Return the pattern of directories that contain such places, but are none themselves."""
     found = {_pattern(parts) for parts in _read(_DIRECTORIES)}
     for parts in _read(" ".join((*_PLACES.values(), _DIRECTORIES))):
         named = parts[:-1] if parts[-1] == "**" else parts
@@ -161,7 +161,7 @@ def _above() -> re.Pattern[str]:
 
 
 def places_of(path: str) -> list[Sensitivity]:
-    """Return as what a file or link at a path of a package is sensitive, by the path alone."""
+    """Return why a file or link at a path of a package is sensitive, by the path alone."""
     top = _by_top().get(path.partition("/")[0])
     if top is None or not top.any.fullmatch(path):
         return []
@@ -169,5 +169,5 @@ def places_of(path: str) -> list[Sensitivity]:
 
 
 def is_above(path: str) -> bool:
-    """Say whether there are sensitive places below a path: a link there brings whatever it leads to into them."""
+    """Return whether there are sensitive places below a path: a link there adds its target's files to them."""
     return _above().fullmatch(path) is not None

@@ -1,4 +1,4 @@
-"""Reads the first line of a script as the kernel and env(1) would: which program is to run it."""
+"""Reads the first line of a script like the kernel and env(1): which program runs it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from farm.core.package.env_arguments import program_of_env
 from farm.core.package.interpreter import interpreter_capability
 
 _LONGEST = 256  # BINPRM_BUF_SIZE: the kernel reads no further
-# The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name, or of its argument.
+# The kernel splits at blanks and tabs only: a carriage return is part of the interpreter's name, or of its argument.
 _LINE = re.compile(rb"[ \t]*([^ \t\0]+)(?:[ \t]+([^\0]*))?")
 _WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
 
 
 def read_shebang(head: bytes) -> str | None:
-    """Return the capability that the script starting with `head` asks for, or None where it is no script.
+    """Return the capability that the script starting with `head` requires, or None where it is not a script.
 
     `#!/bin/sh -eu` gives `interpreter:/usr/bin/sh`; `#!/usr/bin/env -S bash -e` gives `command:bash`, because env
-    looks for the name in the path. A relative interpreter is one too, which depends on where one stands:
-    `#!bin/sh` gives `interpreter:bin/sh`, that no package can provide.
+    searches the path for the name. A relative interpreter depends on the working directory: `#!bin/sh` gives
+    `interpreter:bin/sh`, which no package can provide.
     """
     if not head.startswith(b"#!"):
         return None

@@ -1,6 +1,6 @@
-"""What a recipe consists of, by digest: the text, and the files beside it that it names. Its digest is the recipe's.
+"""The contents of a recipe, by digest: the text, and the files beside it that it names. Their digest is the recipe's.
 
-Published as a blob under that digest, it leads from the recipe that a release names to all of its files.
+Published as a blob under that digest, the contents lead from the recipe that a release names to all of its files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class InvalidContentsError(FarmError):
-    """Bytes that should say what a recipe consists of say nothing of the kind."""
+    """Bytes are not the contents of a recipe."""
 
     code = "invalid-recipe-contents"
 

@@ -1,6 +1,6 @@
-"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's.
+"""The sources and the toolchain that a recipe declares, read without the steps: of any recipe, also another farm's.
 
-Its digest comes out of these too.
+The digest of a recipe is derived from them too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSources:
-    """The sources of a recipe, the name of its toolchain, and what it only carries."""
+    """The sources of a recipe, the name of its toolchain, and the sources that it only carries."""
 
     sources: tuple[Source, ...]
     toolchain: str
@@ -62,7 +62,7 @@ class DeclaredSources:
 
 
 def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str) -> DeclaredSources:
-    """Read them; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
+    """Read the sources; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
     document, root = parse(text, file)
     fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
     templates = Templates(
@@ -77,7 +77,7 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
 
 
 def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
-    """Return the digest of the recipe in the files of its directory. Raises `RecipeError`, naming `file`."""
+    """Return the digest of the recipe in a directory's files. Raises `RecipeError`, naming `file`."""
     text = files.get(RECIPE_FILE, b"")
     beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
     return recipe_digest(text, read_declared_sources(text, beside, file=file).sources, beside)

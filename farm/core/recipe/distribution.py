@@ -1,4 +1,4 @@
-"""The distribution that a tree of recipes makes: its DNS name, which all its package names begin with."""
+"""The distribution of a recipe tree: its DNS name, which all its package names begin with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.core.names.package_name import InvalidPackageNameError, PackageName
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """`recipes/distribution.yaml`: the domain (lower-case DNS name) and a line about it."""
+    """`recipes/distribution.yaml`: the domain (lower-case DNS name) and a one-line description."""
 
     domain: str
     summary: str = ""
@@ -31,7 +31,7 @@ def read_distribution(text: bytes, file: str) -> Distribution:
 
 def _domain(text: str) -> str:
     try:
-        # The rule for a distribution's DNS name is PackageName's; any short name completes it.
+        # PackageName checks a distribution's DNS name; any short name completes it.
         return PackageName(text, "any").distribution
     except InvalidPackageNameError as error:
         message = f"{quoted(text)} is not a lower-case DNS name"

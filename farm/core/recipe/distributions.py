@@ -1,4 +1,4 @@
-"""Which other distributions a tree of recipes takes packages of: where each is, and which root it has."""
+"""The other distributions that a recipe tree imports packages from: their addresses and roots."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What compiler and linker are told in every build: words as data, in the automatic steps, some for one architecture.
+"""Compiler and linker flags of every build: words as data, in the automatic steps, some for one architecture.
 
-They become variables of the plan (`CFLAGS`, …), so that plan and provenance name them. What a recipe sets under the
-same name is put behind them and takes none of them away.
+They become variables of the plan (`CFLAGS`, …), so that plan and provenance name them. A recipe's variable of the same
+name is appended to them and removes none of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag or more, as a shell would split them; for all architectures, or for one (`amd64`)."""
+    """One or more flags, as a shell would split them; for all architectures, or for one (`amd64`)."""
 
     text: str
     architecture: str = ""
@@ -25,13 +25,13 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class FlagVariable:
-    """A variable that all steps see, made of flags."""
+    """A variable of flags that all steps see."""
 
     name: str
     flags: tuple[Flag, ...]
 
     def rendered(self, render: Callable[[str], str]) -> FlagVariable:
-        """Return the variable with its templates replaced."""
+        """Return the variable with its templates rendered."""
         return FlagVariable(self.name, tuple(Flag(render(flag.text), flag.architecture) for flag in self.flags))
 
     def text(self, platform: Platform) -> str:
@@ -42,7 +42,7 @@ class FlagVariable:
 def with_flags(
     variables: Iterable[FlagVariable], environment: Iterable[tuple[str, str]], platform: Platform
 ) -> tuple[tuple[str, str], ...]:
-    """Return an environment with the variables of flags in it; what it sets itself of these comes behind the flags."""
+    """Return an environment with the variables of flags added; its own values of these come after the flags."""
     merged = dict(environment)
     for variable in variables:
         own = merged.get(variable.name, "")

@@ -47,25 +47,24 @@ def spdx_expression(text: str) -> str:
 
 
 def spdx_license(text: str) -> str:
-    """Check one SPDX license, with an exception perhaps (`WITH`), and no choice or sum of licenses."""
+    """Check one SPDX license, possibly with an exception (`WITH`), but without AND or OR."""
     if _spdx().parse(spdx_expression(text)).args:
         raise InvalidValueError(f"{quoted(text)} is more than one license", remedy="Name each by itself.")
     return text
 
 
 def refused_licenses(text: str, *, allow: Collection[str] = (), deny: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the licenses of an SPDX expression that keep it from being used; none when it can be.
+    """Return the licenses of an SPDX expression that prevent its use; none where it can be used.
 
-    With `allow` only those licenses may be used, else all but those of `deny`. Of alternatives (OR) one is enough, of
-    licenses that hold together (AND) each must be allowed. A license with an exception (WITH) is allowed or denied with
-    what it is based on too: an exception only permits more.
-    Raises `InvalidValueError`.
+    With `allow` only those licenses may be used, else all but those of `deny`. Of alternatives (OR) one is enough; of
+    combined licenses (AND) each must be allowed. A license with an exception (WITH) is allowed or denied with its base
+    license too: an exception only permits more. Raises `InvalidValueError`.
     """
 
     def blocked(expression: Any) -> tuple[str, ...]:
         parts = [blocked(part) for part in getattr(expression, "args", ())]
         if isinstance(expression, OR):
-            # The alternative with the fewest obstacles is what a person would go for.
+            # A person would choose the alternative with the fewest refused licenses.
             return min(parts, key=len)
         if isinstance(expression, AND):
             return tuple(dict.fromkeys(license_name for part in parts for license_name in part))

@@ -1,4 +1,4 @@
-"""`recipe.yaml` → a checked `Recipe`: every problem of the file is found before the first is raised."""
+"""`recipe.yaml` → a checked `Recipe`: all problems of the file are found before an error is raised."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def load_recipe(
 ) -> Recipe:
     """Read one recipe.
 
-    `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
-    Its toolchain must be one of `toolchains`, and what it requires of others of `distributions`, where these are given.
-    `warn` gets what is outdated.
-    Raises `RecipeError` with all problems.
+    Errors name `file`; `patches` are the files beside the recipe by name (patches and other local sources). Its
+    toolchain must be one of `toolchains`, and the distributions that it requires packages from must be in
+    `distributions`, where these are given. `warn` is called for deprecated keys. Raises `RecipeError` with all
+    problems.
     """
     document, root = parse(text, file, warn)
     fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)

@@ -1,4 +1,4 @@
-"""The checked recipe: what a maintainer's file means. Values alone; `farm.core.recipe.load` makes them out of text."""
+"""The checked recipe as plain values; `farm.core.recipe.load` makes them from text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.core.names.version import Version
     from farm.core.recipe.flags import FlagVariable
 
-# 2024-01-01T00:00:00Z: any fixed instant does; it is what builds see as SOURCE_DATE_EPOCH.
+# 2024-01-01T00:00:00Z: any fixed time works; builds see it as SOURCE_DATE_EPOCH.
 DEFAULT_SOURCE_EPOCH = 1704067200
 SOURCE_DIRECTORY = "/build/src"
 SOURCES_DIRECTORY = "/sources"
@@ -26,7 +26,7 @@ OriginKind: TypeAlias = Literal["debian", "pypi", "url"]
 
 @dataclass(frozen=True, slots=True)
 class Origin(Form, record="origin"):
-    """Another place where the bytes of a source may come from.
+    """Another place that may have the bytes of a source.
 
     `kind` is `debian` (reference: a source package, `jq` or `jq=1.7.1-6`), `pypi` (`name==version`) or `url`.
     """
@@ -37,11 +37,11 @@ class Origin(Form, record="origin"):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file that a build starts from; it lies at `/sources/<file>` in the container.
+    """One file that a build starts from, at `/sources/<file>` in the container.
 
     Exactly one of three kinds: fetched (`url` and `digest`), beside the recipe (`digest`, no `url`), or a package of
-    the toolchain's lock (`debian_package`, and `digest` is None until a plan pins it).
-    `unpack`: the archive is unpacked first; the first one to `/build/src`. `patch`: applied there with `patch -p1`.
+    the toolchain's lock (`debian_package`, and `digest` is None until a plan pins it). `unpack`: the archive is
+    unpacked first; the first one to `/build/src`. `patch`: applied there with `patch -p1`.
     """
 
     file: str
@@ -55,9 +55,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class CarriedSource:
-    """A file of the source that Debian built packages of the toolchain from: published with what is made of these.
+    """A file of the source that Debian built packages of the toolchain from, published with what is made from these.
 
-    `of` are the sources of the recipe (`libc6.deb`) that it is the source of. No build starts from it.
+    `of` are the sources of the recipe (`libc6.deb`) whose source it is. No build starts from it.
     """
 
     file: str
@@ -87,7 +87,7 @@ class Step:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Step:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        """Read the result of `to_dict`; raises `KeyError` or `TypeError` for anything else."""
         environment = tuple(sorted((str(key), str(text)) for key, text in value["environment"].items()))
         return cls(str(value["name"]), str(value["script"]), tuple(value["arguments"]), environment)
 
@@ -115,7 +115,7 @@ class Test(Form, record="test"):
 
 @dataclass(frozen=True, slots=True)
 class Limits(Form, record="limits", keys={"memory_mb": "memory_mb", "output_mb": "output_mb", "log_mb": "log_mb"}):
-    """Bounds of one attempt: wall time, memory and output in MiB, processes, and MiB of log."""
+    """Limits of one attempt: wall time, memory and output in MiB, processes, and MiB of log."""
 
     minutes: int = 30
     memory_mb: int = 4096
@@ -126,11 +126,11 @@ class Limits(Form, record="limits", keys={"memory_mb": "memory_mb", "output_mb":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
+    """A maintainer's recipe, checked. `digest` covers recipe.yaml and the files beside it that it names.
 
-    `flags` are those of compiler and linker, from the automatic steps; `environment` is the recipe's own.
-    `waivers` are what its files do without, for the gate `hardening`.
-    `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
+    `flags` are those of compiler and linker, from the automatic steps; `environment` is the recipe's own. `waivers` are
+    the hardening properties that its files lack, for the gate `hardening`. `requires` are names of packages, with `=`
+    and a version where only that version will do: `jq=1.7.1-1`.
     """
 
     name: str

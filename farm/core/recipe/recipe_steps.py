@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _EXTRAS = ("name", "environment")
 _INLINE = "run"
-# A template in shell text is not replaced, and nobody who writes one means it.
+# A template in shell text is not replaced, so it is always a mistake.
 _TEMPLATE = re.compile(r"\{\{-?\s*(?:name|version|revision)\b")
 
 

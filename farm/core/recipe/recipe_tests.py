@@ -1,4 +1,4 @@
-"""The `tests` key of a recipe: commands that use what was built, and what they should print."""
+"""The `tests` key of a recipe: commands that use what was built, and their expected output."""
 
 from __future__ import annotations
 

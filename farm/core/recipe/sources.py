@@ -131,8 +131,9 @@ class _Reader:
 def read_sources(
     fields: Fields, templates: Templates, beside: Mapping[str, bytes]
 ) -> tuple[tuple[Source, ...], tuple[CarriedSource, ...]]:
-    """Read `source`: a mapping, or a list of them; returns also what is only carried. `beside` are the files next to
-    the recipe.
+    """Read `source`, a mapping or a list of them; returns also the sources that are only carried.
+
+    `beside` are the files next to the recipe.
     """
     node, document = fields.get("source"), fields.document
     if node is None:

@@ -1,6 +1,6 @@
-"""Steps as data: `recipes/steps/*.yaml` define shell text that never changes and the arguments that reach it.
+"""Steps as data: `recipes/steps/*.yaml` define constant shell text and its arguments.
 
-A scalar argument arrives as the variable `ARG_<NAME>`, a list as `"$@"`. Nothing is ever pasted into the text.
+A scalar argument is passed as the variable `ARG_<NAME>`, a list as `"$@"`. Nothing is ever inserted into the text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StepArgument:
 
     @property
     def variable(self) -> str:
-        """The environment variable that a scalar argument arrives in."""
+        """The environment variable of a scalar argument."""
         return "ARG_" + self.name.upper().replace("-", "_")
 
 
@@ -57,8 +57,8 @@ class StepRun:
 class StepDefinition:
     """A step that recipes can name. `automatic` ones are added to every recipe and cannot be named.
 
-    Their `flags` are variables of all steps of every recipe, such as CFLAGS. `formerly` is the name that the step had
-    before: recipes may still use it, and plans go on recording it, so that nothing is built again for a new name.
+    Their `flags` are variables of all steps of every recipe, such as CFLAGS. `formerly` is the former name of the step:
+    recipes may still use it, and plans still record it, so that a new name does not cause new builds.
     """
 
     name: str
@@ -128,12 +128,12 @@ class StepLibrary:
 
     @property
     def flags(self) -> tuple[FlagVariable, ...]:
-        """The flags of compiler and linker in every build."""
+        """The compiler and linker flags of every build."""
         return tuple(flags for place in _PLACES for definition in self.automatic(place) for flags in definition.flags)
 
 
 def read_step(text: bytes, file: str) -> StepDefinition:
-    """Read one definition; raises `RecipeError`. The step is named for its file."""
+    """Read one definition; raises `RecipeError`. The step's name is that of its file."""
     document, root = parse(text, file)
     fields = Fields(
         document,
@@ -202,7 +202,7 @@ def _read_flag(document: Document, node: Node, name: str) -> tuple[Flag, ...]:
 
 
 def read_value(document: Document, node: Node, name: str, kind: ArgumentType) -> ArgumentValue:
-    """Return a value of an argument's type, as text or a tuple of texts; note it when it is another."""
+    """Return a value of an argument's type, as text or a tuple of texts; records a problem for any other."""
     if kind == "strings":
         return read_texts(document, node, name)
     if kind == "boolean":

@@ -1,7 +1,7 @@
-"""Templates in recipes: `{{ version }}`, for sources and step arguments alone.
+"""Templates in recipes: `{{ version }}`, only in sources and step arguments.
 
-Jinja2 parses; a whitelist of expression nodes decides what may run at all, because a sandbox bounds neither
-memory nor time; the sandbox and the bounded filters are the second and third line.
+Jinja2 parses; an allowlist of expression nodes decides what may run at all, because a sandbox bounds neither memory nor
+time; the sandbox and the bounded filters are the second and third line of defence.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _VERSION_PARTS = ("major", "minor", "patch")
 
 
 class TemplateRefusedError(FarmError):
-    """A template holds something else than the few expressions that are allowed, or makes no value."""
+    """A template contains more than the few allowed expressions, or renders no value."""
 
     code = "template-refused"
 
 
 class _VersionText(str):
-    """The version as templates see it: its text, and the first three of its dotted parts."""
+    """The version for templates: its text, and the first three of its dotted parts."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class Templates:
         self._environment.tests = {}
 
     def render(self, text: str) -> str:
-        """Return the text with its expressions replaced; raises `TemplateRefusedError`."""
+        """Return the text with its expressions rendered; raises `TemplateRefusedError`."""
         if "{" not in text:
             return text
         if len(text) > _LONGEST_TEMPLATE:

@@ -1,6 +1,6 @@
-"""Toolchains as data: what a person asks for, and the locked list of Debian packages that it came to.
+"""Toolchains as data: the requested packages, and the locked list of Debian packages that they resolve to.
 
-Resolving and fetching are the engine's job; here are values and the text form of a lock.
+Only values and the text form of a lock; `farm.build.toolchain` resolves and fetches.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class InvalidLockError(FarmError):
 class ToolchainDefinition:
     """`recipes/toolchains/<name>.yaml`.
 
-    `packages` are asked for by name in the Debian suite `suite` (recommended packages are not taken). `excludes` are
-    dpkg path-exclude patterns (`/usr/share/man/*`); `removes` are globs of what is deleted after installation,
-    relative to the root (`var/log/*`). `runtime` are the distribution's own packages that programs built in it run with
-    (C library, compiler's libraries): recipes do not name them, so they are added to what a package needs to run.
+    `packages` are requested by name in the Debian suite `suite` (recommended packages are not installed). `excludes`
+    are dpkg path-exclude patterns (`/usr/share/man/*`); `removes` are globs of files to delete after installation,
+    relative to the root (`var/log/*`). `runtime` are the distribution's own packages that programs built in it need to
+    run (C library, compiler's libraries): recipes do not name them, so they are added to the requirements of a package.
     """
 
     name: str
@@ -61,7 +61,7 @@ class LockedDeb:
 
     @property
     def reference(self) -> str:
-        """How apt names just this package: `libc6:amd64=2.41-12+deb13u5`."""
+        """The form in which apt names exactly this package: `libc6:amd64=2.41-12+deb13u5`."""
         return f"{self.name}:{self.architecture}={self.version}"
 
     def line(self) -> str:
@@ -71,14 +71,14 @@ class LockedDeb:
 
 @dataclass(frozen=True)
 class ToolchainLock:
-    """`recipes/toolchains/<name>.lock`: every package of the toolchain, one a line, sorted by name."""
+    """`recipes/toolchains/<name>.lock`: every package of the toolchain, one on each line, sorted by name."""
 
     name: str
     debs: tuple[LockedDeb, ...]
 
     @classmethod
     def from_text(cls, text: bytes, *, name: str, file: str) -> ToolchainLock:
-        """Read a lock; `file` is named in errors. Raises `InvalidLockError`."""
+        """Read a lock; errors name `file`. Raises `InvalidLockError`."""
         debs = []
         for number, line in enumerate(text.decode("ascii", "replace").splitlines(), 1):
             place = Place(file, number, 1)
@@ -118,7 +118,7 @@ def _read_line(line: str, place: Place) -> LockedDeb:
 
 
 def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
-    """Read a toolchain's definition; it is named for its file. Raises `RecipeError`."""
+    """Read a toolchain's definition; its name is that of its file. Raises `RecipeError`."""
     document, root = parse(text, file)
     known = ("suite", "packages", "excludes", "removes", "runtime")
     fields = Fields(document, root, "a toolchain", known=known, required=("suite", "packages"))

@@ -1,6 +1,6 @@
-"""What facts have told of an ELF file since format 2: copies, what it may open later, how it is hardened.
+"""The facts of an ELF file since format 2: copy relocations, what it may open later, how it is hardened.
 
-Older facts have none of it, and who reads them says "not judged", never "passed".
+Older facts have none of this, and readers of such facts report "not judged", never "passed".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KINDS = frozenset((EXECUTABLE, PIE, LIBRARY))
 
 
 class CopiedSymbol(NamedTuple):
-    """A variable of a library that the loader copies into an executable at start (R_*_COPY): `size` bytes of it.
+    """A library variable of `size` bytes that the loader copies into an executable at start (R_*_COPY).
 
     `version` and `library` are empty where the symbol is not versioned. The executable exports its copy, too.
     """
@@ -29,10 +29,7 @@ class CopiedSymbol(NamedTuple):
 
 
 class DlopenNote(NamedTuple):
-    """Libraries that a file may open while it runs, the first that is there (FDO packaging, ".note.dlopen").
-
-    `priority` is `required`, `recommended` or `suggested`.
-    """
+    """Libraries of which a file may open the first that exists, while it runs (FDO packaging, ".note.dlopen")."""
 
     sonames: tuple[str, ...]
     feature: str = ""
@@ -41,18 +38,18 @@ class DlopenNote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ElfDetails:
-    """What is known of one ELF file besides its symbols.
+    """The facts of one ELF file besides its symbols.
 
-    `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is that of a separate debug file, and
-    in no facts of a package. `audit` are DT_AUDIT and DT_DEPAUDIT, split at their colons; `filters` and
-    `auxiliaries` the sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted: `relro` and `bind-now`,
-    and where something is amiss `executable-stack` and `text-relocations`. `build_id` is in hexadecimal digits,
-    empty where there is none. `only_search_path` (DF_1_NODEFLIB): what the file needs is not looked for in the
-    loader's own directories. `only_at_start` (DF_1_NOOPEN): it is not to be opened by a running one. `producers`
-    are the command lines of compilers that debug data in the file itself name, as in a separate debug file: there
-    are none where that was split off. `refused` are words, sorted, for what in the file's header keeps ld.so from
-    loading it as a library (`os-abi`, `abi-version`, `padding`, `version`); `processor` is the level that it says it
-    needs (`x86-64-v3`), empty for any. Older farms did not record these two.
+    `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is a separate debug file, which is in no
+    facts of a package. `audit` are DT_AUDIT and DT_DEPAUDIT, split at their colons; `filters` and `auxiliaries` the
+    sonames of DT_FILTER and DT_AUXILIARY. `hardening` are words, sorted: `relro` and `bind-now`, and for defects
+    `executable-stack` and `text-relocations`. `build_id` is in hexadecimal digits, empty where there is none.
+    `only_search_path` (DF_1_NODEFLIB): the needs of the file are not searched in the loader's default directories.
+    `only_at_start` (DF_1_NOOPEN): a running process cannot open the file. `producers` are the command lines of
+    compilers in the debug data of the file itself, as in a separate debug file: empty where the debug data was split
+    off. `refused` are words, sorted, for what in the file's header keeps ld.so from loading it as a library (`os-abi`,
+    `abi-version`, `padding`, `version`); `processor` is the level that the file needs (`x86-64-v3`), empty for any.
+    Older farms did not record these two.
     """
 
     kind: str = LIBRARY
@@ -89,7 +86,7 @@ class ElfDetails:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> ElfDetails:
-        """Read what `to_dict` wrote; `KeyError`, `TypeError` or `ValueError` when it is something else."""
+        """Read the result of `to_dict`; raises `KeyError`, `TypeError` or `ValueError` for anything else."""
         if value["kind"] not in _KINDS:
             raise ValueError(f"{value['kind']!r:.100} is no kind of ELF file")
         return cls(
@@ -116,7 +113,7 @@ class ElfDetails:
 
 
 def text(value: Any) -> str:
-    """Return a string as it is; raises `TypeError` for anything else."""
+    """Return a string; raises `TypeError` for anything else."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.100} is not a text")
     return value
@@ -126,12 +123,12 @@ def texts(values: Any) -> tuple[str, ...]:
     """Return a list of strings as a tuple; raises `TypeError` for anything else."""
     if not isinstance(values, list):
         raise TypeError(f"{values!r:.100} is not a list")
-    "".join(values)  # the quickest look at a hundred thousand of them
+    "".join(values)  # the fastest check for a hundred thousand of them
     return tuple(values)
 
 
 def number(value: Any) -> int:
-    """Return a number of 0 or more as it is; raises `TypeError` for anything else."""
+    """Return a number of 0 or more; raises `TypeError` for anything else."""
     if type(value) is not int or value < 0:
         raise TypeError(f"{value!r:.100} is not a number from 0 on")
     return value

@@ -1,7 +1,7 @@
-"""Whether debug data speak of all code in a file: of what was compiled without `-g` there is no unit, and no trace.
+"""Whether debug data covers all code in a file: code compiled without `-g` has no unit, and leaves no trace.
 
-The symbol table says where functions are, `.debug_aranges` (DWARF 5, section 6.1.2) how far debug data reach: GCC and
-the GNU assembler write it for each unit with code.
+The symbol table records where functions are, `.debug_aranges` (DWARF 5, section 6.1.2) which ranges debug data covers:
+GCC and the GNU assembler write it for each unit with code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.core.package.elf.image import ElfImage
 
 _FUNCTION, _UNDEFINED = 2, 0
-# What the C library lets be linked into files: start files and libc_nonshared.a. There are no debug data of it.
+# Parts of the C library that are linked into files, without debug data: start files and libc_nonshared.a.
 _OF_C_LIBRARY = frozenset(
     (
         b"_start", b"_dl_relocate_static_pie", b"call_weak_fn",
@@ -29,7 +29,7 @@ _LONGEST_NAME = 64
 
 
 def describes_all_code(image: ElfImage) -> bool:
-    """Say whether each function with a size lies where debug data reach; no, where there is no table of symbols.
+    """Return whether debug data covers each function with a size; false where there is no symbol table.
 
     Raises `InvalidElfError`.
     """
@@ -54,7 +54,7 @@ def describes_all_code(image: ElfImage) -> bool:
 
 
 def _functions(image: ElfImage, table: memoryview) -> Iterator[tuple[int, int, int]]:
-    """Give the functions that are defined: where the name stands, address, size."""
+    """Yield the defined functions: offset of the name, address, size."""
     layout = struct.Struct(f"{image.order}IBxHQQ" if image.is_64 else f"{image.order}IIIBxH")
     whole = table[: len(table) - len(table) % layout.size]
     for entry in layout.iter_unpack(whole):
@@ -67,7 +67,7 @@ def _functions(image: ElfImage, table: memoryview) -> Iterator[tuple[int, int, i
 
 
 def _ranges(image: ElfImage, part: memoryview) -> Iterator[tuple[int, int]]:
-    """Give the first address and the one behind the last of each range."""
+    """Yield the first address of each range and the one after its last."""
     at = 0
     while at < len(part):
         start, wide = at, False
@@ -75,7 +75,7 @@ def _ranges(image: ElfImage, part: memoryview) -> Iterator[tuple[int, int]]:
         if length == 0xFFFFFFFF:
             wide, length, at = True, _number(image, part, at, 8), at + 8
         end = at + length
-        at += 2 + (8 if wide else 4)  # the version, and where the unit is
+        at += 2 + (8 if wide else 4)  # the version, and the offset of the unit
         address_size = _number(image, part, at, 1)
         if end > len(part) or address_size not in (4, 8):
             raise InvalidElfError("its .debug_aranges has a set of ranges that it cannot have")

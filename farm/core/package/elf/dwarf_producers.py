@@ -1,8 +1,8 @@
-"""Reads from debug data (DWARF 2 to 5, chapter 7) what compilers say of themselves: DW_AT_producer of each unit.
+"""Reads the names and options of compilers from debug data (DWARF 2 to 5, chapter 7): DW_AT_producer of each unit.
 
-gcc writes its options there, but for those of the preprocessor (`-D`) and paths. Of a unit nothing is read but its
-first entry. Every number comes from a file that a stranger may have written: what leads out of its section is refused,
-and time is bounded by a small multiple of the file's size.
+gcc writes its options there, except those of the preprocessor (`-D`) and paths. Only the first entry of a unit is read.
+Every number comes from an untrusted file: offsets that leave their section are refused, and time is bounded by a small
+multiple of the file's size.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 UNKNOWN = ""
-"""Stands for the units that do not say what made them, and for code that no unit describes."""
+"""Stands for units that do not name their producer, and for code that no unit describes."""
 
 _SECTIONS = (".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_str_offsets")
 _SHF_COMPRESSED = 0x800
 _PRODUCER, _OFFSETS_BASE = 0x25, 0x72
 _COMPILATIONS = (0x11, 0x4A)  # DW_TAG_compile_unit, DW_TAG_skeleton_unit
-# Types of units that tell of a compilation, with the bytes that follow the common header (DWARF 5, section 7.5.1).
+# Types of units that describe a compilation, with the bytes that follow the common header (DWARF 5, section 7.5.1).
 _UNITS = {1: 0, 4: 8, 5: 8}
-# Forms of values (section 7.5.6), by how long they are: so many bytes, …
+# Forms of values (section 7.5.6), by length: a fixed number of bytes, …
 _STRX_FIXED = {0x25: 1, 0x26: 2, 0x27: 3, 0x28: 4}
 _FIXED = _STRX_FIXED | {
     0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, 0x11: 1, 0x12: 2, 0x13: 4, 0x14: 8, 0x19: 0, 0x1C: 4, 0x1E: 16,
     0x20: 8, 0x21: 0, 0x24: 8, 0x29: 1, 0x2A: 2, 0x2B: 3, 0x2C: 4,
 }  # fmt: skip
-# … as an offset or an address is in this unit, up to an end that they tell themselves, or as they say first.
+# … the size of an offset or address in this unit, up to a terminator, or with the length first.
 _ADDRESS, _STRP, _LINE_STRP, _STRX, _STRING, _INDIRECT, _IMPLICIT = 0x01, 0x0E, 0x1F, 0x1A, 0x08, 0x16, 0x21
 _OFFSETS = frozenset((_STRP, 0x10, 0x17, 0x1D, _LINE_STRP, 0x1F20, 0x1F21))
 _LEB = frozenset((0x0D, 0x0F, 0x15, _STRX, 0x1B, 0x22, 0x23, 0x1F01, 0x1F02))
 _COUNTED = {0x03: 2, 0x04: 4, 0x0A: 1}
 _LEB_COUNTED = frozenset((0x09, 0x18))
-_LONGEST = 16_384  # of a text, in bytes
+_LONGEST = 16_384  # of a string, in bytes
 
 
 def read_producers(data: Buffer) -> tuple[str, ...]:
-    """Return what the compilation units of an ELF file say of their compilers, each once, sorted; `UNKNOWN` for none.
+    """Return the producers of the compilation units of an ELF file, each once, sorted; `UNKNOWN` where there is none.
 
-    Debug data that is compressed is not looked into, and counts as `UNKNOWN`. Raises `InvalidElfError`.
+    Compressed debug data is not read, and counts as `UNKNOWN`. Raises `InvalidElfError`.
     """
     with memoryview(data) as view:
         try:
@@ -81,7 +81,7 @@ def _producers(image: ElfImage) -> tuple[str, ...]:
 
 
 class _Part:
-    """A section, read by numbers; whatever lies outside is refused."""
+    """A section, read as numbers; offsets outside it are refused."""
 
     def __init__(self, view: memoryview, order: Literal["big", "little"], name: str) -> None:
         self.size = len(view)
@@ -92,7 +92,7 @@ class _Part:
         return int.from_bytes(self._view[at : at + size], self._order)
 
     def leb(self, at: int) -> tuple[int, int]:
-        """Return an unsigned LEB128 number and where it ends; a signed one ends at the same place."""
+        """Return an unsigned LEB128 number and its end; a signed one has the same end."""
         value = shift = 0
         while True:
             byte = self.number(at, 1)
@@ -118,12 +118,12 @@ class _Part:
 
 
 class _Reader:
-    """Goes through the units of one file."""
+    """Reads the units of one file."""
 
     def __init__(self, info: _Part, abbrev: _Part, strings: _Part, line_strings: _Part, offsets: _Part) -> None:
         self._info, self._abbrev, self._offsets = info, abbrev, offsets
         self._strings = {_STRP: strings, _LINE_STRP: line_strings}
-        # A unit is described by the first of its abbreviations, or nearly. Who makes us search makes us search long.
+        # A unit is described by (nearly) the first of its abbreviations. A hostile file makes the search long.
         self._deadline = 1024 + 4 * (info.size + abbrev.size)
 
     def producers(self) -> Iterator[str]:
@@ -156,7 +156,7 @@ class _Reader:
         return _Unit(version, offset_size, address_size, abbreviations, at + 2 + offset_size + _UNITS[kind]), end
 
     def _producer(self, unit: _Unit) -> str | None:
-        """Return what a unit says; None where it is no compilation, but a part that others share."""
+        """Return the producer of a unit; None where the unit is not a compilation, but a part that others share."""
         code, at = self._info.leb(unit.entry)
         tag, attributes = self._abbreviation(unit.abbreviations, code)
         if tag not in _COMPILATIONS:
@@ -198,7 +198,7 @@ class _Reader:
                 return tag, attributes
 
     def _end(self, form: int, at: int, unit: _Unit) -> int:
-        """Return where a value ends."""
+        """Return the end of a value."""
         info = self._info
         if form in _LEB:
             return info.leb(at)[1]

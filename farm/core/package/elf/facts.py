@@ -1,7 +1,7 @@
-"""What the dynamic loader would learn from an ELF file, as values: the words of the symbol proof.
+"""What the dynamic loader reads from an ELF file, as values: the terms of the symbol proof.
 
-Symbols are kept by what they share (version, class, visibility), as names in a tuple: there are hundreds of thousands
-of them in a set, and a name in a group costs a pointer, where a value for each symbol costs an object that the
+Symbols are stored by their common properties (version, class, visibility), as names in a tuple: a set has hundreds of
+thousands of them, and a name in a group costs a pointer, where a value for each symbol costs an object that the garbage
 collector visits.
 """
 
@@ -24,9 +24,9 @@ class Symbol(NamedTuple):
     """An exported dynamic symbol. `version` is empty where the library gives it none.
 
     `symbol_class` is `function` (indirect ones too), `object`, `tls`, or empty where the file does not say. A `hidden`
-    one is taken by imports of exactly its version. `later` tells that its version index is 3 or more, so that it is
-    not for files linked before there were versions. `protected`: the library itself uses no other. `size` is in bytes,
-    of objects and thread-local variables only.
+    symbol satisfies only imports of exactly its version. `later` means that its version index is 3 or more, so that it
+    does not satisfy files linked before the library had versions. `protected`: the library itself always uses its own
+    definition. `size` is in bytes, only for objects and thread-local variables.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Symbol(NamedTuple):
 
 
 class ImportedSymbol(NamedTuple):
-    """A dynamic symbol that has to come from elsewhere.
+    """A dynamic symbol that another file has to define.
 
     `version` and `library` (the soname that the version was bound to at link time) are empty where the symbol is
     not versioned. A `weak` import may stay unresolved. `symbol_class` is as in `Symbol`.
@@ -53,10 +53,7 @@ class ImportedSymbol(NamedTuple):
 
 
 class ExportGroup(NamedTuple):
-    """The exported symbols that have all but name and size in common; the fields are those of `Symbol`.
-
-    `sizes` go with `names` where the class is `object` or `tls`, and are empty otherwise.
-    """
+    """The exported symbols that have everything in common except name and size; the fields are those of `Symbol`."""
 
     version: str
     names: tuple[str, ...]
@@ -68,7 +65,7 @@ class ExportGroup(NamedTuple):
 
 
 class ImportGroup(NamedTuple):
-    """The imported symbols that are to come from one version of one library, weakly or not, as one class."""
+    """The imported symbols of one class, from one version of one library, all weak or all not."""
 
     library: str
     version: str
@@ -78,7 +75,7 @@ class ImportGroup(NamedTuple):
 
 
 class VersionNeed(NamedTuple):
-    """A version that the loader demands of a library at start, used by a symbol or not (`GLIBC_ABI_DT_RELR`)."""
+    """A version that the loader requires from a library at start, used by a symbol or not (`GLIBC_ABI_DT_RELR`)."""
 
     library: str
     version: str
@@ -90,14 +87,14 @@ class ElfFacts:
     """The dynamic facts of one executable or shared library; all empty for a static one.
 
     `machine` is as in `uname -m` (`x86_64`, `i686`), or `em-N` for one that the farm has no name for. `rpath` and
-    `runpath` have the entries of DT_RPATH and DT_RUNPATH as they stand there: empty ones too, `$ORIGIN` unexpanded.
-    `version_definitions` are all that the loader finds, the name of the file itself (the base) included.
-    No two groups of symbols have everything in common, and none is empty. `read_elf` gives them in the order of the
-    file; in the facts of a package they are sorted (`canonical`).
+    `runpath` have the unchanged entries of DT_RPATH and DT_RUNPATH: also empty ones, with `$ORIGIN` unexpanded.
+    `version_definitions` are all that the loader finds, including the name of the file itself (the base). No two groups
+    of symbols have everything in common, and none is empty. `read_elf` returns them in the order of the file; in the
+    facts of a package they are sorted (`canonical`).
 
-    `details` are None in facts of format 1. Those do not say either of which class symbols are and which are hidden;
-    their `runpath` has the entries of DT_RUNPATH, else of DT_RPATH, without empty ones, their `version_definitions`
-    lack the base, and what the loader copies from a library is an import and an export.
+    `details` are None in facts of format 1. Those have neither the class of symbols nor which are hidden; their
+    `runpath` has the entries of DT_RUNPATH, else of DT_RPATH, without empty ones, their `version_definitions` lack the
+    base, and a symbol that the loader copies from a library is an import and an export.
     """
 
     soname: str = ""
@@ -114,7 +111,7 @@ class ElfFacts:
 
     @property
     def is_program(self) -> bool:
-        """Whether it is started, and not loaded by another file. Facts of format 1 leave that to be guessed at."""
+        """Whether the file is started, not loaded by another file. For facts of format 1 this is a guess."""
         if self.details:
             return self.details.kind in {EXECUTABLE, PIE}
         return bool(self.interpreter) and not self.soname
@@ -150,7 +147,7 @@ class ElfFacts:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as plain values for canonical JSON, in the format that they are of."""
+        """Return the facts as plain values for canonical JSON, in their own format."""
         own = {
             "soname": self.soname,
             "needed": self.needed,
@@ -175,10 +172,10 @@ class ElfFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> ElfFacts:
-        """Read what `to_dict` wrote, of format 1 if `old`; `KeyError`, `TypeError`, `ValueError` for something else."""
+        """Read the result of `to_dict`, of format 1 if `old`. Raises `KeyError`, `TypeError`, `ValueError`."""
         exported = dict(map(_old_exports if old else _exports, value["exports"]))
         imported = dict(map(_old_imports if old else _imports, value["imports"]))
-        # What was given twice is lost here, and so is not encoded again to what it was.
+        # Duplicates are dropped here, so they do not encode to the same bytes again.
         return cls(
             soname=text(value["soname"]),
             needed=texts(value["needed"]),

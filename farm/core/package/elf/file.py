@@ -1,7 +1,6 @@
 """Reads what a proof needs from an ELF file, as the dynamic loader would: from the dynamic section on.
 
-Reads a buffer and nothing else; the parts are `elf_image`, `elf_strings`, `elf_versions`, `elf_symbols`, `elf_copies`
-and `elf_notes`.
+Reads only a buffer; its parts are read by `image`, `strings`, `versions`, `symbols`, `copies` and `notes`.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ _DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_NOOPEN, _DF_1_PIE = 
 def read_elf(data: Buffer) -> ElfFacts | None:
     """Return the facts of an ELF file, given whole; None for any other file, a relocatable object or a core dump.
 
-    `data` may be an `mmap`: only what is needed is touched, and no view of it is held afterwards. Symbols stand in
-    the order of the symbol table. Of a separate debug file there is its machine and its build-id, and the kind `debug`.
+    `data` may be an `mmap`: only the necessary pages are read, and no view of it is held afterwards. Symbols are in the
+    order of the symbol table. The facts of a separate debug file are its machine, its build-id, and the kind `debug`.
 
     Raises `InvalidElfError` where the file is truncated or contradicts itself. Time and memory are bounded by a
     small multiple of the size of `data`.
@@ -66,7 +65,7 @@ def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:
 
 
 def _split(strings: ElfStrings, tags: Mapping[int, int], *wanted: int) -> tuple[str, ...]:
-    """Return the entries of lists with colons, as they stand there: empty ones too."""
+    """Return the entries of colon-separated lists, unchanged: empty ones too."""
     return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
 
 
@@ -125,9 +124,9 @@ def _facts(image: ElfImage) -> ElfFacts:
 
 
 def _kind(image: ElfImage, tags: dict[int, int]) -> str:
-    """Tell programs from libraries; of those at no fixed address linkers before 2017 did not say which it was.
+    """Distinguish programs from libraries; linkers before 2017 did not mark those without fixed addresses.
 
-    They put DT_DEBUG, which a debugger reads, into programs alone: a library that can be run has no such entry.
+    They put DT_DEBUG, which a debugger reads, only into programs: a library that can be run has no such entry.
     """
     if image.fixed:
         return EXECUTABLE
@@ -137,11 +136,11 @@ def _kind(image: ElfImage, tags: dict[int, int]) -> str:
 
 def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
     flags, more_flags = tags.get(_DT_FLAGS, 0), tags.get(_DT_FLAGS_1, 0)
-    # Of several of a kind the kernel and the dynamic linker go by the last.
+    # Of several of one kind, the kernel and the dynamic linker use the last.
     stack, read_only = image.last_segment(PT_GNU_STACK), image.last_segment(PT_GNU_RELRO)
     found = {
         BIND_NOW: _DT_BIND_NOW in tags or flags & _DF_BIND_NOW or more_flags & _DF_1_NOW,
-        # Where a file says nothing of its stack, glibc makes it executable.
+        # Where a file has no entry for its stack, glibc makes it executable.
         EXECUTABLE_STACK: stack is None or stack.flags & PF_X,
         RELRO: read_only is not None and read_only.covers_a_page,
         TEXT_RELOCATIONS: _DT_TEXTREL in tags or flags & _DF_TEXTREL,

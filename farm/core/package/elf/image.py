@@ -1,7 +1,7 @@
-"""The frame of an ELF file (gABI chapters 4 and 5): header, segments, dynamic section, and where an address lies.
+"""The structure of an ELF file (gABI chapters 4 and 5): header, segments, dynamic section, address mapping.
 
-Knows nothing of symbols. Every offset comes from a file that a stranger may have written: nothing is read but
-through `ElfImage.part`, which checks that it lies inside the file. Holds views of the caller's buffer.
+Does not read symbols. Every offset comes from an untrusted file: everything is read through `ElfImage.part`, which
+checks that it is inside the file. Holds views of the caller's buffer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ALWAYS_64 = (62, 183)
 
 
 class InvalidElfError(FarmError):
-    """A file starts as an ELF file and is not one that a loader could load; `path` is empty while it is not known."""
+    """A file starts as an ELF file and is not one that a loader could load; `path` is empty while it is unknown."""
 
     code = "invalid-elf"
 
@@ -70,17 +70,17 @@ class Segment(NamedTuple):
 
     @property
     def covers_a_page(self) -> bool:
-        """Whether the dynamic linker makes anything read-only here: from its first page up to where its last begins."""
+        """Whether the dynamic linker makes anything read-only here: from its first page to the start of its last."""
         return (self.address + self.room) // _PAGE > self.address // _PAGE
 
     @property
     def end(self) -> int:
-        """The address behind its content; what is behind it in memory holds zeros."""
+        """The address after its content; the memory after it holds zeros."""
         return self.address + self.size
 
 
 class Section(NamedTuple):
-    """What is used of one section header: where its name stands, type, flags, virtual address, file offset and size."""
+    """The used fields of one section header: offset of the name, type, flags, virtual address, file offset and size."""
 
     name: int
     type: int
@@ -93,9 +93,9 @@ class Section(NamedTuple):
 class ElfImage:
     """A loadable ELF file: 32- or 64-bit, of either byte order.
 
-    `loadable` is false for what no loader takes (relocatable objects, core dumps), `fixed` says that it is loaded at
-    the addresses that it was linked for, `only_debug` that it is a separate debug file. `refused` says what in the
-    header keeps ld.so from loading it, which the kernel takes no notice of. Raises `InvalidElfError`.
+    `loadable` is false for files that no loader accepts (relocatable objects, core dumps), `fixed` is true for a file
+    that is loaded at its linked addresses, `only_debug` for a separate debug file. `refused` is what in the header
+    keeps ld.so from loading it; the kernel ignores that. Raises `InvalidElfError`.
     """
 
     __slots__ = (
@@ -120,7 +120,7 @@ class ElfImage:
         self.refused = _refused(ident, version)
         self.machine = _MACHINES.get(machine, (f"em-{machine}",) * 2)[self.is_64]
         if self.loadable and not self.is_64 and machine in _ALWAYS_64:
-            # The kernel goes by the machine and never looks at the class: what is read here is not what would run.
+            # The kernel uses the machine and ignores the class: what is read here would not be what runs.
             raise InvalidElfError(f"its class says 32 bits, and it is for {_MACHINES[machine][1]}")
         self._segments = self._read_segments(phoff, phentsize, phnum)
         if self.loadable:
@@ -146,7 +146,7 @@ class ElfImage:
         )
 
     def _read_sections(self, offset: int, entry_size: int, count: int) -> tuple[Section, ...]:
-        """Section headers are a convenience that a loader ignores, so broken ones count as stripped ones."""
+        """Read the section headers. A loader ignores them, so broken ones count as stripped."""
         layout = struct.Struct(f"{self.order}IIQQQQ24x" if self.is_64 else f"{self.order}IIIIII16x")
         if not offset or entry_size != layout.size or offset + count * layout.size > len(self._view):
             return ()
@@ -155,7 +155,7 @@ class ElfImage:
     def _read_dynamic(self) -> tuple[tuple[int, int], ...]:
         """Return pairs of tag and value up to DT_NULL; none for a static file or a separate debug file.
 
-        A loader goes by the address alone, and reads on to DT_NULL: neither the offset nor the size counts for it.
+        A loader uses only the address, and reads up to DT_NULL: it ignores the offset and the size.
         """
         segment = self.segment(PT_DYNAMIC)
         if segment is None or self.only_debug or not self.loadable:
@@ -170,11 +170,11 @@ class ElfImage:
         return tuple(entries)
 
     def _holds_only_debug(self) -> bool:
-        """Tell whether the program headers describe what is not there.
+        """Return whether the program headers describe content that the file does not have.
 
         `objcopy --only-keep-debug` leaves the sections of the program without content, its code among them. No loader
-        reads sections, so what has a dynamic section is a program unless a loader would find nothing but zeros there:
-        behind the content of the last segment that begins before it, where that can be written to.
+        reads sections, so a file with a dynamic section is a program, unless a loader would find only zeros there:
+        after the content of the last segment that begins before it, if that segment is writable.
         """
         dynamic = self.segment(PT_DYNAMIC)
         if dynamic is None:
@@ -183,9 +183,9 @@ class ElfImage:
         return bool(before) and before[-1].flags & _PF_W != 0 and before[-1].end <= dynamic.address
 
     def _check_segments(self) -> None:
-        """Refuse what loaders would see otherwise than this reader: the last of several, and pages that are shared.
+        """Refuse what loaders read differently from this module: the last of several sections, and shared pages.
 
-        They map whole pages, one segment after the other, each over what is there already.
+        Loaders map whole pages, one segment after the other, each over what is there already.
         """
         if len(list(self.segments(PT_DYNAMIC))) > 1:
             raise InvalidElfError("it has more than one dynamic section")
@@ -204,7 +204,7 @@ class ElfImage:
         return [None, *self.segments(kind)][-1]
 
     def segments(self, kind: int) -> Iterator[Segment]:
-        """Give the segments of this type, in their order."""
+        """Yield the segments of this type, in their order."""
         return (segment for segment in self._segments if segment.type == kind)
 
     def named(self, *names: str) -> dict[str, Section]:
@@ -221,13 +221,13 @@ class ElfImage:
         return found
 
     def part(self, offset: int, size: int, what: str) -> memoryview:
-        """Return `size` bytes at a file offset; raises `InvalidElfError`, naming `what`, if they are not all there."""
+        """Return `size` bytes at a file offset; raises `InvalidElfError`, naming `what`, if the file is too short."""
         if offset < 0 or offset + size > len(self._view):
             raise InvalidElfError(f"the {what} reaches beyond the end of the file")
         return self._view[offset : offset + size]
 
     def loaded(self, address: int, what: str, size: int | None = None) -> memoryview:
-        """Return what is loaded at a virtual address: `size` bytes, or all up to the end of its segment."""
+        """Return the content at a virtual address: `size` bytes, or all up to the end of its segment."""
         for segment in self._segments:
             if segment.type == PT_LOAD and segment.address <= address < segment.address + segment.size:
                 room = segment.address + segment.size - address
@@ -237,7 +237,7 @@ class ElfImage:
         raise InvalidElfError(f"the {what} does not lie in a loaded segment")
 
     def integers(self, part: memoryview, width: Literal[2, 4, 8]) -> memoryview[int]:
-        """Return the bytes as native unsigned integers of `width` bytes, a remainder left off."""
+        """Return the bytes as native unsigned integers of `width` bytes, without a remainder."""
         whole = part[: len(part) - len(part) % width]
         code = _INTEGERS[width]
         if self.big_endian == (sys.byteorder == "big"):
@@ -248,7 +248,7 @@ class ElfImage:
 
 
 def _refused(ident: bytes, version: int) -> tuple[str, ...]:
-    """Return what ld.so finds amiss (`open_verify` of glibc), in words, sorted."""
+    """Return what ld.so refuses (`open_verify` of glibc), in words, sorted."""
     system, abi_version = ident[7:9]
     found = {
         "abi-version": abi_version >= (_KNOWN_ABI_VERSIONS if system == _GNU else 1),

@@ -24,9 +24,9 @@ _PRIORITIES = frozenset(("required", "recommended", "suggested"))
 
 
 class Notes(NamedTuple):
-    """What was found: the build-id in hexadecimal digits, or empty, and the libraries that may be opened later.
+    """The notes found: the build-id in hexadecimal digits, or empty, and the libraries that may be opened later.
 
-    `processor` is the level that is needed, empty for the first or where nothing is said.
+    `processor` is the required level, empty for the first or where the file does not say.
     """
 
     build_id: str
@@ -35,7 +35,7 @@ class Notes(NamedTuple):
 
 
 def read_notes(image: ElfImage) -> Notes:
-    """Read them. Raises `InvalidElfError` where a dlopen note is not as its specification has it."""
+    """Read the notes. Raises `InvalidElfError` where a dlopen note violates its specification."""
     build_id = ""
     dlopen: list[DlopenNote] = []
     needed = 0
@@ -63,7 +63,7 @@ def _isa_needed(content: bytes, order: str) -> int:
 
 
 def _notes(image: ElfImage) -> Iterator[tuple[bytes, int, bytes]]:
-    """Give owner, type and content of each. What does not add up ends its part: a loader passes over it as well."""
+    """Yield owner, type and content of each note. An inconsistent note ends its part, as for a loader."""
     header = struct.Struct(f"{image.order}III")
     for part, align in _parts(image):
         position = 0
@@ -78,7 +78,7 @@ def _notes(image: ElfImage) -> Iterator[tuple[bytes, int, bytes]]:
 
 
 def _parts(image: ElfImage) -> Iterator[tuple[memoryview, int]]:
-    """Give the places of notes, with the alignment in them; in a debug file the segments lead nowhere."""
+    """Yield the parts with notes, each with its alignment; in a debug file the segments have no content."""
     if image.only_debug:
         for section in image.sections:
             if section.type == SHT_NOTE:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 _WINDOW = 32 * 1024  # every string is shorter than two of these
 _BATCH = 1024
-_SHARING = 16  # how many times over the table's size its strings may be used in all
+_SHARING = 16  # how many times the table's size its strings may be used in total
 
 
 class ElfStrings:
-    """Strings by their offset in one table. Raises `InvalidElfError` on what is not there, too long, or not UTF-8."""
+    """Strings by their offset in one table. Raises `InvalidElfError` for a bad offset, a long string, or invalid
+    UTF-8.
+    """
 
     __slots__ = ("_ascii", "_budget", "_text")
 
@@ -42,7 +44,7 @@ class ElfStrings:
         return name if self._ascii else _utf8(name)
 
     def all_at(self, offsets: Sequence[int]) -> list[str]:
-        """Return the strings at these offsets, of which none is negative, in their order."""
+        """Return the strings at these offsets, in their order; no offset may be negative."""
         if max(offsets, default=0) >= len(self._text):
             raise InvalidElfError("a name lies outside the string table")
         names: list[str] = []

@@ -1,7 +1,8 @@
-"""How many entries a dynamic symbol table has: nothing says so directly, so it is found out as well as can be.
+"""The number of entries of a dynamic symbol table: no field states it, so it is derived as well as possible.
 
-By the section header of the table; else by DT_HASH, which has the number; else by the last symbol that DT_GNU_HASH
-reaches (the exported ones) or a relocation names (the imported ones), which are all that a loader can look up.
+From the section header of the table; else from DT_HASH, which has the number; else from the last symbol that
+DT_GNU_HASH reaches (the exported ones) or a relocation names (the imported ones), which are all that a loader can look
+up.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The dynamic symbol table of an ELF file, split into what the file exports and what it imports.
+"""The dynamic symbol table of an ELF file, split into exports and imports.
 
-Libraries have up to a hundred thousand symbols, so they are read by column and sorted out by `map` and `compress`,
-without Python code for each; what remains is the making of the names and, where a file has many versions, their
-distribution over these.
+Libraries have up to a hundred thousand symbols, so they are read by column and classified by `map` and `compress`,
+without Python code for each; what remains is making the names and, where a file has many versions, grouping the names
+by version.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SHN_UNDEF, _SHN_ABS = 0, 0xFFF1
 _BINDINGS = _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _DEFAULT, _PROTECTED = 0, 3
 _HIDDEN_VERSION = 0x8000
-# The types of symbols that a loader takes (`ALLOWED_STT`); common is data, an indirect function a function.
+# The types of symbols that a loader accepts (`ALLOWED_STT`); common is data, an indirect function a function.
 _CLASS_OF_TYPE = {0: UNTYPED, 1: OBJECT, 2: FUNCTION, 5: OBJECT, 6: TLS, 10: FUNCTION}
 _CLASSES = (UNTYPED, FUNCTION, OBJECT, TLS)
 _SIZED = (OBJECT, TLS)
 _Meaning = TypeVar("_Meaning")
 _Item = TypeVar("_Item")
 
-# A symbol's role is a byte: these bits, and from `_CLASS` on the number of its class.
+# A symbol's role is one byte: these bits, and from `_CLASS` on the number of its class.
 _IS_IMPORT, _IS_EXPORT, _IS_WEAK, _IS_PROTECTED, _MAY_BE_ZERO, _CLASS = 1, 2, 4, 8, 16, 32
 _ROLES = bytes(range(256))
 _IMPORTS = bytes.maketrans(_ROLES, bytes(bool(role & _IS_IMPORT) for role in _ROLES))
@@ -44,7 +44,7 @@ _WITHOUT_ZERO = bytes.maketrans(_ROLES, bytes(role & ~_MAY_BE_ZERO for role in _
 
 
 class DynamicSymbols(NamedTuple):
-    """What a file exports and imports, each group in the order of the table, and the variables that it copies."""
+    """The exports and imports of a file, each group in the order of the table, and the variables that it copies."""
 
     exported: tuple[ExportGroup, ...] = ()
     imported: tuple[ImportGroup, ...] = ()
@@ -70,13 +70,13 @@ def read_symbols(
 ) -> DynamicSymbols:
     """Read the symbols; `copied` are the numbers of those that relocations copy.
 
-    Exported is what a loader takes for a definition: global, weak or unique, visible outside, with a value; imported
-    what is not defined so. Raises `InvalidElfError`.
+    An export is what a loader accepts as a definition: global, weak or unique, visible outside, with a value; an import
+    is an undefined symbol. Raises `InvalidElfError`.
     """
     if _DT_SYMTAB not in tags:
         return DynamicSymbols()
     table = _columns(image, tags, versions)
-    # Few values occur among very many, so each is judged once.
+    # Few values occur among very many symbols, so each value is classified once.
     role_of = {value: _role(value, big_endian=image.big_endian) for value in set(table.attributes)}
     roles = bytes(map(role_of.__getitem__, table.attributes))
     if 0 in compress(table.values, roles.translate(_VALUED)):
@@ -97,7 +97,7 @@ def _columns(image: ElfImage, tags: dict[int, int], versions: SymbolVersions) ->
     part = image.loaded(tags[_DT_SYMTAB], "symbol table", count * words * 4)
     table = image.integers(part, 4)
     indices = [0] * count
-    # Without either table of versions a loader does not look at this one.
+    # Without both version tables a loader ignores this one.
     if _DT_VERSYM in tags and (versions.defined or versions.needed or versions.base):
         indices = image.integers(image.loaded(tags[_DT_VERSYM], "table of symbol versions", count * 2), 2).tolist()
     # The first word is the name; binding, visibility and section share the second, or in 32 bits the last.
@@ -109,7 +109,7 @@ def _columns(image: ElfImage, tags: dict[int, int], versions: SymbolVersions) ->
 
 
 def _role(attributes: int, *, big_endian: bool) -> int:
-    """Judge a symbol by the word that holds st_info, st_other and st_shndx."""
+    """Classify a symbol by the word that holds st_info, st_other and st_shndx."""
     if big_endian:
         info, other, section = attributes >> 24, attributes >> 16 & 0xFF, attributes & 0xFFFF
     else:
@@ -127,8 +127,9 @@ def _role(attributes: int, *, big_endian: bool) -> int:
 
 
 def _without_undefined(roles: bytes, values: list[int]) -> bytes:
-    """Return the roles with imports in place of the exports that have no value: no loader takes these for a definition,
-    and where the file itself refers to one it looks for another.
+    """Return the roles with exports that have no value changed to imports.
+
+    No loader accepts such an export as a definition; where the file itself refers to it, the loader searches another.
     """
     return bytes(
         role & -_CLASS | _IS_IMPORT if role & _IS_EXPORT and not role & _MAY_BE_ZERO and not value else role
@@ -139,7 +140,7 @@ def _without_undefined(roles: bytes, values: list[int]) -> bytes:
 def _exports(
     names: list[str], table: _Table, roles: bytes, exported: bytes, versions: SymbolVersions
 ) -> Iterator[ExportGroup]:
-    """Give the groups of the exported symbols, of which `names` are; `table` and `roles` are of all symbols."""
+    """Yield the groups of the exported symbols, whose names are `names`; `table` and `roles` are of all symbols."""
     indices = list(compress(table.indices, exported))
     meanings = {
         index: (_origin(index, versions).version, bool(index & _HIDDEN_VERSION), index & ~_HIDDEN_VERSION > 2)
@@ -166,13 +167,13 @@ def _imports(names: list[str], indices: list[int], roles: bytes, versions: Symbo
 
 
 def _by_role(roles: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each role that occurs, with the places where it does as ones."""
+    """Yield each role that occurs, with ones at its positions."""
     for role in sorted(set(roles)):
         yield role, roles.translate(_only(role))
 
 
 def _only(role: int) -> bytes:
-    """Return a table that makes a one of this role, and a zero of all others."""
+    """Return a translation table with a one for this role, and a zero for all others."""
     table = bytearray(256)
     table[role] = 1
     return bytes(table)
@@ -181,7 +182,7 @@ def _only(role: int) -> bytes:
 def _grouped(
     items: Sequence[_Item], keys: Sequence[int], chosen: bytes, meanings: Mapping[int, _Meaning]
 ) -> dict[_Meaning, list[_Item]]:
-    """Sort the chosen items out by what their keys mean; several keys may mean the same."""
+    """Group the chosen items by the meaning of their keys; several keys may have the same meaning."""
     own = list(compress(items, chosen))
     if len(meanings) == 1:
         return dict.fromkeys(meanings.values(), own)
@@ -204,7 +205,7 @@ def _copies(
 
 
 def _origin(index: int, versions: SymbolVersions) -> VersionNeed:
-    """Explain an entry of .gnu.version, whose highest bit says hidden, and where 0 and 1 are no version."""
+    """Decode an entry of .gnu.version, whose highest bit means hidden, and where 0 and 1 are no version."""
     index &= ~_HIDDEN_VERSION
     if index in versions.needed:
         return versions.needed[index]

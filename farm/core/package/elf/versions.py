@@ -27,8 +27,8 @@ _FLAG_BASE, _FLAG_WEAK = 1, 2
 class SymbolVersions:
     """Versions by the index that .gnu.version gives a symbol: those the file defines, and those it needs.
 
-    `base` are the names that the file defines as its own: a loader that looks for a version of it finds them, too,
-    but they are not the version of a symbol.
+    `base` are the names that the file defines as its own: a loader that searches for a version finds them, too, but
+    they are not the version of a symbol.
     """
 
     defined: dict[int, str]
@@ -55,7 +55,7 @@ def read_versions(image: ElfImage, tags: dict[int, int], strings: ElfStrings) ->
 
 
 def _definitions(order: str, table: memoryview, count: int, strings: ElfStrings) -> Iterator[tuple[int, int, str]]:
-    """Give flags, index and name of each."""
+    """Yield flags, index and name of each definition."""
     definition = struct.Struct(f"{order}HHHHIII")
     name_offset = struct.Struct(f"{order}I")
     offset = 0
