@@ -215,7 +215,7 @@ def test_a_check_that_takes_more_memory_than_it_may_is_a_refusal(channel: Channe
         signer_process(tmp_path, channel.public),
     ):
         told = refusal(tmp_path, release, greedy)
-        assert "ended in an error of its own: MemoryError" in told.message
+        assert "ended in an unexpected error: MemoryError" in told.message
         assert "log/checker.log" in told.remedy
         asked(tmp_path).sign(release, evidence)
     assert channel.released == 1

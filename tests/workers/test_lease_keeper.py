@@ -132,10 +132,12 @@ def test_a_farm_that_is_away_for_a_moment_costs_nothing(
 def test_a_disk_that_takes_nothing_for_a_moment_costs_nothing(
     worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    obstacle = directory.path / "lease.json.new"
+    obstacle = directory.path / "lease.json"
+    obstacle.unlink(missing_ok=True)
     obstacle.mkdir()
     with LeaseKeeper(worker.client, lease, directory) as keeper:
         eventually(lambda: "not written down" in caplog.text, what="the disk takes nothing")
         obstacle.rmdir()
+        eventually(obstacle.is_file, what="the lease is written down")
         eventually(lambda: not _written_until(directory).is_before(host_time()), what="the end is written down")
         assert not keeper.lost
