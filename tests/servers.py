@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def program(name: str) -> str:
-    """Return the path of a program, which Debian may keep beside its PostgreSQL."""
+    """Return the path of a program, which Debian may keep in PostgreSQL's own directory."""
     found = shutil.which(name)
     if found:
         return found
@@ -67,7 +67,7 @@ def private_postgres() -> Iterator[Path]:
 
 
 def new_postgres_schema(socket: Path, name: str) -> str:
-    """Make an empty schema in a cluster and return the URL by which it is all that one sees."""
+    """Make an empty schema in a cluster and return the URL of a connection that sees only this schema."""
     with psycopg.connect(host=str(socket), user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute(f'CREATE SCHEMA "{name}"')
     return f"postgresql+psycopg://postgres@/postgres?host={socket}&options=-csearch_path%3D{name}"

@@ -1,4 +1,4 @@
-"""How a program says with which error it ends: each place once."""
+"""How a program reports the error that it ends with: each part once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole farm in a folder, without Docker and HTTP: signed repository and policy, database, pipelines; signer and checker.
+"""A whole farm in a folder, without Docker and HTTP: signed repository, policy, database, pipelines, signer, checker.
 
 It is made once (`tests.attack.scenario`); each attack runs on a copy of the folder. Its workers are honest: they
 carry out what is leased to them, and sign that.

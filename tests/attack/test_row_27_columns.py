@@ -1,4 +1,4 @@
-"""Every table and column that feeds a release is edited in an attacker's favor: nothing wrong is signed."""
+"""Every table and column that feeds a release is edited in an attacker's favour: nothing wrong is signed."""
 
 from __future__ import annotations
 

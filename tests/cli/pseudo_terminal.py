@@ -53,7 +53,7 @@ def on_a_terminal(arguments: tuple[str, ...], environment: Mapping[str, str], di
 
 
 def text_of(arrived: bytes) -> str:
-    """Return the output without our colors, and with the line ends of Python for those of a terminal."""
+    """Return the output without our colours, and with the line ends of Python for those of a terminal."""
     return OUR_COLOURS.sub("", arrived.decode().replace("\r\n", "\n"))
 
 

@@ -102,7 +102,7 @@ class SmallDistribution:
         reported: PackageFacts | None = None,
         build: int = 0,
     ) -> None:
-        """Add a package. `linked` are packages added before whose code was linked into it, `untraced` unseen.
+        """Add a package. It copies code of the earlier packages `linked`, and of `untraced` without a trace.
 
         `text` is its recipe, which is then published with the files next to it; `made_of` are the sources of the plan.
         `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports,

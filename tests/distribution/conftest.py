@@ -25,7 +25,7 @@ ALL = tuple(sorted(path.name for path in (RECIPES / "packages").iterdir()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give whoever makes the distribution time for it."""
+    """Give the test that first makes the distribution time for it."""
     for item in items:
         if "distribution" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
             if item.location[0] not in DISTRIBUTION:
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def empty_host(folder: Path) -> Path:
-    """Return a host's shared directory that has this host's toolchains, and no package that was ever built."""
+    """Return a host's shared directory with this host's toolchains, and without built packages."""
     known = Settings.from_environment()
     made = prepare_toolchains(read_tree(RECIPES), known)
     host = folder / "host"

@@ -1,7 +1,7 @@
-"""The same image the usual way: a Dockerfile on a base of Debian, whose packages come out of an apt repository here.
+"""The same image the usual way: a Dockerfile on a base of Debian, with packages from a local apt repository.
 
 The repository holds Debian's own packages, by their signed digests, and nothing is fetched while an image is built.
-An update is what a security update is: every package of the source has a newer version, and the image is built anew.
+An update is like a security update: every package of the source has a newer version, and the image is rebuilt.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CMD ["curl", "--version"]
 
 @dataclass(frozen=True)
 class DebianImages:
-    """Builds images of Debian packages; `base` is the image that they start from, with apt in it and no documents."""
+    """Builds images of Debian packages; `base` is the image that they start from, with apt, without documentation."""
 
     folder: Path
     repository: str
@@ -47,7 +47,7 @@ class DebianImages:
     packages: tuple[str, ...]
 
     def build(self, tag: str) -> None:
-        """Build an image of what the repository has now, with nothing taken from an earlier build."""
+        """Build an image of the repository's current packages, without the cache of an earlier build."""
         context = self.folder / "context"
         context.mkdir(exist_ok=True)
         text = _DOCKERFILE.format(base=self.base, repository=self.repository, packages=" ".join(self.packages))
@@ -62,7 +62,7 @@ class DebianImages:
             f"--tag={tag}",
             str(context),
         ]
-        # Not BuildKit, which keeps what it made in a cache of its own, from one run of the tests to the next.
+        # Not BuildKit, whose cache is kept from one run of the tests to the next.
         subprocess.run(build, check=True, capture_output=True, env={**os.environ, "DOCKER_BUILDKIT": "0"})
 
     def update(self, *names: str) -> None:
@@ -85,9 +85,9 @@ class DebianImages:
 
 @contextmanager
 def debian_images(folder: Path, base: str, packages: tuple[str, ...]) -> Iterator[DebianImages]:
-    """Serve a repository with `packages` and all that they need, and make the base image that `base` names.
+    """Serve a repository with `packages` and all that they need, and make the base image with the name `base`.
 
-    The base is removed at the end. Needs root; some half a minute.
+    The base is removed at the end. Needs root; takes about half a minute.
     """
     pool = folder / "pool"
     pool.mkdir(parents=True)

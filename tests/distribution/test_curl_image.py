@@ -1,6 +1,6 @@
-"""curl's image: a newer openssl is one layer in it; and where a program would miss symbols of it, that is told.
+"""curl's image: a newer openssl is one layer in it; where a program would lack symbols of openssl, an error says that.
 
-The newer openssl is built without PSK, really, and so has fewer symbols: nothing of curl needs them, Python does. The
+The newer openssl is really built, without PSK, and so has fewer symbols: curl needs none of them, Python does. The
 gates of edge would stop it; the channel here has none.
 """
 
@@ -48,7 +48,7 @@ CURL, PYTHON = "farm-test-curl", "farm-test-python"
 
 @dataclass
 class Follower:
-    """Who follows a channel whose owner runs no gates: what was really built is put there by hand."""
+    """A user who follows a channel without gates: the test publishes really built packages in it."""
 
     farm: RunningFarm
     channel: SmallDistribution
@@ -61,7 +61,7 @@ class Follower:
 
 @pytest.fixture(scope="module")
 def mine(distribution: RunningFarm, subscriber: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root of edge's in which an openssl of one's own, built here now, stands in for the channel's."""
+    """A root of edge's in which a local openssl, built here now, replaces the channel's."""
     folder = tmp_path_factory.mktemp("mine")
     directory = revised(folder, "openssl", 2, (CONFIGURE, f"{CONFIGURE} no-psk"))
     root = folder / "root"
@@ -74,7 +74,7 @@ def mine(distribution: RunningFarm, subscriber: Path, tmp_path_factory: pytest.T
 def follower(
     distribution: RunningFarm, subscriber: Path, mine: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Follower]:
-    """Has images with curl and with Python of the first release; the second has the newer openssl."""
+    """Has images with curl and with Python of the first release; the second release has the newer openssl."""
     folder = tmp_path_factory.mktemp("follower")
     keys = [*(distribution.state / "workers").glob("worker-*/key"), subscriber / "keys" / "worker.pem"]
     first, *others = [load_key(path) for path in keys]
@@ -93,7 +93,7 @@ def follower(
         found.run("image", "build", "curl", "--tag", f"{CURL}:1").done()
         found.run("image", "build", "curl", "python", "--tag", f"{PYTHON}:1", "--no-load").done()
         channel.take(newer, BlobStore(distribution.host / "blobs"))
-        channel.publish(checked=False)  # Python would miss symbols: what the signer would say, each image says below
+        channel.publish(checked=False)  # Python would lack symbols: the signer would refuse, as each image does below
         yield found
     finally:
         names = [f"{name}:{number}" for name in (CURL, PYTHON) for number in (1, 2)]
@@ -114,7 +114,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianImages]:
 
 
 class Meter:
-    """Counts what a registry is sent, and what is taken from it, from when the meter is made until it is stopped."""
+    """Counts the bytes sent to a registry and fetched from it, from the meter's creation until it is stopped."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -125,7 +125,7 @@ class Meter:
         self.taken: dict[str, int] = {}
 
     def made(self) -> None:
-        """Take the time: the image is made, and is sent next."""
+        """Record the time: the image is made, and is sent next."""
         self.seconds = time.monotonic() - self._began
 
     def stop(self) -> None:
@@ -147,7 +147,7 @@ def test_one_layer_moves_where_a_dockerfile_is_carried_out_anew(
     parts = {blob["digest"]: blob["size"] for blob in (*computed, configuration(registry, "curl", "2"))}
     parts[follower.newer.archive.digest] = follower.newer.archive.size
     assert updated.taken == parts
-    # With it go what refers to the image: its bill of materials, its set, the provenance of its packages.
+    # The referrers of the image go with it: its bill of materials, its set, the provenance of its packages.
     evidence = {each["digest"] for each in referrers_of(registry, "curl", "2")}
     assert updated.sent.keys() - evidence == parts.keys()
     pulled = pull(registry, f"{CURL}:2", "curl:2")
@@ -158,14 +158,14 @@ def test_one_layer_moves_where_a_dockerfile_is_carried_out_anew(
         "docker build, the first time": whole,
         "docker build, the second": rebuilt,
     }
-    with capsys.disabled():  # docs/benchmarks.md has what is printed here
+    with capsys.disabled():  # docs/benchmarks.md shows these figures
         print(*("", *(meter.line(name) for name, meter in meters.items())), sep="\n")  # noqa: T201
     assert sum(updated.sent.values()) < sum(rebuilt.sent.values())
     assert sum(updated.taken.values()) < sum(rebuilt.taken.values())
 
 
 def update(follower: Follower, registry: Registry, folder: Path) -> tuple[Meter, list[dict[str, Any]]]:
-    """Update curl's image for somebody who has it; returns what moved, and the layers of links and description."""
+    """Update curl's image for a user who has it; returns what moved, and the layers of links and description."""
     follower.run("image", "push", f"{CURL}:1", f"{registry.host}/curl:1", "--plain-http").done()
     take(registry, "curl:1", folder)
     meter = Meter(registry)
@@ -184,7 +184,7 @@ def update(follower: Follower, registry: Registry, folder: Path) -> tuple[Meter,
 
 
 def rebuild(debian: DebianImages, registry: Registry, folder: Path) -> tuple[Meter, Meter]:
-    """Build the Dockerfile's image, and anew when Debian has a newer openssl; returns what moved each time."""
+    """Build the Dockerfile's image, and rebuild it when Debian has a newer openssl; returns what moved each time."""
     meters = []
     for tag in (1, 2):
         if tag == 2:
@@ -250,14 +250,14 @@ def test_a_local_build_that_lacks_symbols_goes_in_and_is_told_each_time(
 
 
 def take(registry: Registry, image: str, folder: Path) -> None:
-    """Copy an image out of a registry into a layout, which keeps what it has."""
+    """Copy an image out of a registry into a layout, which keeps the blobs that it has."""
     tag = image.rpartition(":")[2]
     source = ["--src-tls-verify=false", f"docker://{registry.host}/{image}"]
     subprocess.run(["skopeo", "--insecure-policy", "copy", "--quiet", *source, f"oci:{folder}:{tag}"], check=True)
 
 
 def pull(registry: Registry, loaded: str, image: str) -> Meter:
-    """Let the Docker Engine, which has the old image, pull the new one that it was told before."""
+    """Let the Docker Engine, which has the old image, pull the new one under the same name."""
     subprocess.run(["docker", "rmi", loaded], check=True, capture_output=True)
     meter = Meter(registry)
     subprocess.run(["docker", "pull", "--quiet", f"{registry.host}/{image}"], check=True, capture_output=True)
@@ -273,7 +273,7 @@ def configuration(registry: Registry, name: str, tag: str) -> dict[str, Any]:
 
 
 def referrers_of(registry: Registry, name: str, tag: str) -> Iterator[dict[str, Any]]:
-    """Yield the blobs of all that refers to an image: its bill of materials, its set, its packages' provenance."""
+    """Yield the blobs of all referrers of an image: its bill of materials, its set, its packages' provenance."""
     digest = Digest.of(fetched(registry, f"/v2/{name}/manifests/{tag}"))
     index = "application/vnd.oci.image.index.v1+json"
     for each in json.loads(fetched(registry, f"/v2/{name}/manifests/sha256-{digest.hex}", index))["manifests"]:
@@ -289,11 +289,11 @@ def printed(image: str, *command: str) -> str:
 
 
 def https(image: str) -> None:
-    """See that curl in an image gets a page from whom it is told to trust, and from nobody else."""
+    """Check that curl in an image fetches a page from a server that it must trust, and from no other."""
     with tls_server("a page\n") as (url, authority):
         mount = f"--mount=type=bind,source={authority},target=/authority.pem,readonly"
         run = ["docker", "run", "--rm", "--network=host", mount, image, "curl", "--silent", "--show-error", url]
         trusted = subprocess.run([*run, "--cacert", "/authority.pem"], check=False, capture_output=True, text=True)
         assert (trusted.returncode, trusted.stdout) == (0, "a page\n"), trusted.stderr
-        # The bundle was read, or it would be 77.
+        # The bundle was read; otherwise the status would be 77.
         assert subprocess.run(run, check=False, capture_output=True).returncode == 60

@@ -1,4 +1,4 @@
-"""From recipes to a program that runs, out of a signed channel: the whole line on real software."""
+"""From recipes to a running program from a signed channel: the whole chain on real software."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def versions(farm: RunningFarm, channel: str = "edge") -> dict[str, str]:
 
 
 def until_released(farm: RunningFarm, channel: str, number: int) -> dict[str, Any]:
-    """Wait for a release of a channel that nobody waits for with a command of his own."""
+    """Wait for a release of a channel that no command waits for."""
     deadline = time.monotonic() + 600
     while True:
         found = farm.json("release", "list", channel)["releases"]
@@ -83,7 +83,7 @@ def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
     assert excuse["partners"] == ["left 2-1"]
     assert "test 'the sides get on with each other' of pair failed in job" in excuse["reason"]
     assert "right 2-1 breaks only with left 2-1" in excuse["reason"]
-    # A version that gets on with it clears the excuse by itself.
+    # A version that works with it clears the excuse automatically.
     distribution.submit(written(tmp_path / "3", "right", SIDE.format(name="right", version="3"))).done()
     assert versions(distribution)["right"] == "3-1"
     assert not [each for each in distribution.json("channel", "excuses", "edge") if each["package"] == "right"]

@@ -1,4 +1,4 @@
-"""An interface that changes under equal symbols, in C and in C++: held by name, and let in with what is built anew."""
+"""An interface that changes under equal symbols, in C and in C++: held by name, and admitted with the rebuilds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_struct_of_c_in_another_order_comes_in_only_with_what_was_compiled_for
     distribution.submit(revised(tmp_path, "jq", 21)).done()
     now = versions(distribution)
     assert (now["oniguruma"], now["jq"]) == ("6.9.9-21", "1.7.1-21")
-    # Back again: to the next tests the library is as upstream has it.
+    # Restored: the next tests need the library as upstream has it.
     distribution.submit(revised(tmp_path, "oniguruma", 22), revised(tmp_path, "jq", 22)).done()
 
 

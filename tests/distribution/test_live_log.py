@@ -1,4 +1,4 @@
-"""In a real browser: a line of a real build's log is there while the step that printed it still sleeps."""
+"""In a real browser: a line of a real build's log is shown while the step that printed it still sleeps."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_line_appears_while_its_step_still_sleeps(distribution: RunningFarm, t
             while distribution.json("jobs", "--name", "sleeper")["jobs"][0]["state"] == "running":
                 assert time.monotonic() < deadline
                 time.sleep(0.5)
-            # The container is gone; the log stays.
+            # The container is removed; the log stays.
             page.reload()
             expect(page.get_by_text("said before the sleep").first).to_be_visible()
         finally:

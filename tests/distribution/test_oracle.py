@@ -1,4 +1,4 @@
-"""The proof beside the dynamic linker, on mutated sets of the distribution's real packages (`tests.oracle`)."""
+"""The proof compared with the dynamic linker, on mutated sets of the distribution's real packages (`tests.oracle`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _BY_TABLE = ("retype", "resize")
 
 @pytest.fixture(scope="module")
 def packages(distribution: RunningFarm) -> tuple[tuple[Unpacked, Member], ...]:
-    """All packages of the release, unpacked, and as the proof knows them."""
+    """All packages of the release, unpacked, and as members of the proof."""
     public = BlobStore(distribution.state / "public" / "blobs")
     cache = PackageCache(distribution.host / "packages")
     release = Release.from_json(public.read(Digest(distribution.newest()["digest"])))
@@ -90,10 +90,10 @@ def test_the_distribution_as_it_is_has_no_problem_and_its_linker_no_fault(
 def test_there_are_enough_sets_and_their_counts_are_printed(
     verdicts: tuple[Verdict, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with capsys.disabled():  # docs/decisions/the-linker-is-asked.md has what is printed here
+    with capsys.disabled():  # docs/decisions/the-linker-is-asked.md shows these figures
         print("", *counts(verdicts), sep="\n")  # noqa: T201
     assert len(verdicts) >= _FEWEST
-    # Mutations that break nothing would show nothing.
+    # Mutations that break nothing would prove nothing.
     for group in ("drop", "rename", "version", "path", "soname"):
         rejected = [verdict.rejected for verdict in verdicts if verdict.mutation.group == group]
         assert sum(rejected) >= len(rejected) / 2, group

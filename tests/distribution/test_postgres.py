@@ -1,4 +1,4 @@
-"""One run from submission to release with PostgreSQL in SQLite's place."""
+"""One run from submission to release with PostgreSQL in place of SQLite."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ tests:
 
 
 def small_recipes(folder: Path) -> list[Path]:
-    """Return the C library without its own tests (they want a shell), and a package that is tested with it."""
+    """Return the C library without its own tests (they need a shell), and a package that is tested with it."""
     glibc, accounts = folder / "glibc", folder / "accounts"
     shutil.copytree(RECIPES / "packages" / "glibc", glibc)
     text = (glibc / "recipe.yaml").read_text()

@@ -1,4 +1,4 @@
-"""The gate `reproduced` in a whole farm: two workers with own keys, and a package that never comes out twice."""
+"""The gate `reproduced` in a whole farm: two workers with own keys, and a package whose builds never agree."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def rebuilds(farm: RunningFarm, name: str) -> list[dict[str, Any]]:
 
 
 def workers(farm: RunningFarm, name: str) -> set[str]:
-    """Return who has carried out builds and rebuilds of a recipe."""
+    """Return the workers that carried out builds and rebuilds of a recipe."""
     details = [httpx.get(f"{farm.url}/api/v1/jobs/{each}").json() for each in farm.builds_of(name)]
     return {attempt["worker"] for each in details for attempt in each["attempts"]}
 
 
 def builders(farm: RunningFarm, name: str) -> set[str]:
-    """Return the keys that have signed for a package of the newest release, as it is published."""
+    """Return the keys that signed for a package of the newest release, as it is published."""
     public = BlobStore(farm.state / "public" / "blobs")
     release = Release.from_json(public.read(Digest(farm.newest()["digest"])))
     (entry,) = [each for each in entries(lambda blob: public.read(blob.digest), release.index) if each.name == name]
@@ -135,7 +135,7 @@ def test_a_package_that_never_comes_out_twice_is_held_with_the_file_that_differs
     assert "share/fickle/said differs in fickle" in page
     assert "share/fickle/said differs" in text_of(httpx.get(f"{farm.url}/jobs/{found['job']}").text)
     assert "fickle" not in {package["name"] for package in farm.newest()["packages"]}
-    # A version that always comes out the same clears the excuse by itself.
+    # A version whose builds agree clears the excuse automatically.
     farm.submit(written(tmp_path, "fickle", ALWAYS_THE_SAME, version="2")).done()
     assert excuse(farm, "fickle") is None
     assert len(builders(farm, "fickle")) == 2
@@ -145,7 +145,7 @@ def test_a_client_asks_for_as_many_builders_as_the_policy_does(farm: RunningFarm
     state = subscriber(farm, tmp_path / "subscriber")
     farm.stop()
     policy(farm, 3)
-    farm.options = ("--workers", "3")  # no more are asked for than are allowed
+    farm.options = ("--workers", "3")  # no more agreement is required than there are allowed workers
     farm.start()
     refused = farm.run("install", "steady", "--root", str(tmp_path / "root"), state=state)
     assert refused.status == 1

@@ -39,7 +39,7 @@ def test_a_second_build_under_other_circumstances_gives_the_same_trees(
     second = RunningFarm(folder / "farm", empty_host(folder), options=("--vary",), recipes=recipes)
     try:
         second.start()
-        # The first farm took them by name: here what stands last there comes first.
+        # The first farm built them in the order of names: here the last name comes first.
         for names in (("xz", "zlib", "glibc", "gcc-libs"), AGAIN):
             second.submit(*(recipes / "packages" / name for name in names)).done()
         first_trees, second_trees = _trees(distribution), _trees(second)
@@ -53,7 +53,7 @@ def test_a_second_build_under_other_circumstances_gives_the_same_trees(
 
 
 def _without_tests(tree: Path) -> Path:
-    """Copy the tree of recipes without their tests, which the first farm ran on what must be the same packages."""
+    """Copy the tree of recipes without their tests, which the first farm ran on packages that must be the same."""
     shutil.copytree(RECIPES, tree)
     for recipe in tree.glob("packages/*/recipe.yaml"):
         recipe.write_text(re.sub(r"(?m)^(?:tests|test-needs):.*\n(?:(?: .*)?\n)*", "", recipe.read_text()))

@@ -1,4 +1,4 @@
-"""What a changed zlib does to who has linked it statically, and to who has not: a farm of few recipes, really built."""
+"""The effect of a changed zlib on static and other dependents: a farm of few recipes, really built."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ USERS = {"says-statically": "-Wl,-Bstatic -lz -Wl,-Bdynamic", "says-dynamically"
 
 
 def small_tree(folder: Path) -> Path:
-    """Return a tree of recipes with the two programs in it, whose C library is not tested: that would take a shell."""
+    """Return a tree with the two programs' recipes; the C library's tests are removed, as they would need a shell."""
     tree = folder / "recipes"
     shutil.copytree(RECIPES, tree)
     for name in RUNTIME:
@@ -71,7 +71,7 @@ def patched(folder: Path, revision: int, script: str) -> Path:
 
 
 def other_words(folder: Path, revision: int, words: str) -> Path:
-    """Return a zlib that is changed inside alone: it calls an error by another name."""
+    """Return a zlib that is changed only internally: it calls an error by another name."""
     return patched(folder, revision, f"""sed -i 's/"stream error"/"stream error, {words}"/' zutil.c""")
 
 
@@ -97,7 +97,7 @@ def subscriber(farm: RunningFarm, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def said(farm: RunningFarm, subscriber: Path) -> dict[str, str]:
-    """What each of the two programs says, as they are in the newest release."""
+    """What each of the two programs prints, as they are in the newest release."""
     output = {name: farm.run("run", name, "--", name, state=subscriber).done().output for name in USERS}
     return {name: words.rpartition(", ")[0] for name, words in output.items()}
 
@@ -108,7 +108,7 @@ def jobs(farm: RunningFarm, kind: str) -> list[str]:
 
 
 def since(before: list[str], farm: RunningFarm, kind: str) -> list[str]:
-    """Return the names of the jobs that have come since, sorted; the newest are listed first."""
+    """Return the sorted names of the jobs created since then; the newest jobs are listed first."""
     now = jobs(farm, kind)
     return sorted(now[: len(now) - len(before)])
 
@@ -153,7 +153,7 @@ def test_when_the_interface_rules_a_changed_inside_still_rebuilds_only_who_copie
     policy.write_text(policy.read_text().replace("rebuild: static-consumers", "rebuild: interface-changed"))
     farm.start()
     before = jobs(farm, "build")
-    # The function is back: another interface than that of the build before it.
+    # The function is back: another interface than that of the previous build.
     farm.submit(other_words(tmp_path, 4, "whole")).done()
     assert since(before, farm, "build") == [*sorted(USERS), "zlib"]
     before = jobs(farm, "build")

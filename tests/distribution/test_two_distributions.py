@@ -1,4 +1,4 @@
-"""Two whole farms, each with its own domain, keys, state and port: the one takes a package of the other."""
+"""Two whole farms, each with its own domain, keys, state and port: one imports a package of the other."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def written(folder: Path, name: str, program: str, **words: str) -> Path:
 
 
 def say(folder: Path, version: str) -> Path:
-    """The package over there; each version says which it is."""
+    """The package of the other farm; each version prints its own number."""
     program = SPEAKER.format(version=version)
     return written(folder, "say", program, version=version, summary="Says its version", says="said by")
 
 
 def small_tree(folder: Path, domain: str) -> Path:
-    """Return a tree of recipes without a package, whose programs bring along what they need of the C library."""
+    """Return a tree of recipes without packages, whose programs bring what they need of the C library."""
     tree = folder / domain
     for part in ("steps", "toolchains"):
         shutil.copytree(RECIPES / part, tree / part)
@@ -100,7 +100,7 @@ def small_tree(folder: Path, domain: str) -> Path:
 
 
 def until(told: Callable[[], Any], farm: RunningFarm) -> Any:
-    """Wait until something is told that is not nothing."""
+    """Wait until the function returns a true value."""
     deadline = time.monotonic() + SECONDS
     while not (found := told()):
         assert time.monotonic() < deadline, farm.run("channel", "show", "edge").output
@@ -109,7 +109,7 @@ def until(told: Callable[[], Any], farm: RunningFarm) -> Any:
 
 
 def head(farm: RunningFarm) -> Release:
-    """Return the newest signed release, read from what is published."""
+    """Return the newest signed release, read from the published files."""
     release = Repository(farm.state / "public").current("edge").release
     assert release is not None
     return release
@@ -122,7 +122,7 @@ def taken(farm: RunningFarm) -> Import:
 
 @dataclass
 class Pair:
-    """`there` releases `say`; `here` is another farm that takes it. What is altered over there is put back."""
+    """`there` releases `say`; `here` is another farm that imports it. Changes to `there` are undone at the end."""
 
     there: RunningFarm
     here: RunningFarm
@@ -130,7 +130,7 @@ class Pair:
     enrolled: str = ""
 
     def subscriber(self, name: str) -> Callable[..., Ran]:
-        """Return what runs `farm` on a host of its own, which follows the channel here and nothing else."""
+        """Return a function that runs `farm` on a host of its own, which follows only the channel here."""
         host = RunningFarm(self.here.state, self.folder / name / "host", port=self.here.port)
         state = self.folder / name / "state"
         options = ("--fingerprint", self.here.fingerprint)
@@ -174,7 +174,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def enrol(there: RunningFarm, here: RunningFarm, folder: Path) -> str:
-    """Name the distribution over there in the recipes here as its DNS record says; return its root."""
+    """Name the other distribution in the recipes here as its DNS record does; return its root."""
     server = NameServer()
     public = str(there.state / "public")
     line = there.run("keys", "dns", THERE, "--repository", public, "--address", f"{there.url}/repository").done().output
@@ -217,7 +217,7 @@ def test_a_subscriber_runs_both_and_verifies_each_against_its_own_root(pair: Pai
     assert said(root) == "asked by dist, said by 1.0\n"
     (pinned,) = (pair.folder / "first" / "state" / "imports" / THERE).iterdir()
     assert Digest.of((pinned / "root.json").read_bytes()) == pair.there.fingerprint
-    # It came from over there: the repository here does not hold it.
+    # It was fetched from the other repository: the repository here does not hold it.
     assert not blobs_of(pair.here).has(entry_of(pair.there, "say").archive.digest)
     ran = subscriber("run", "--verbose", "ask", "--", "ask").done()
     assert ran.output == "asked by dist, said by 1.0\n"
@@ -262,14 +262,14 @@ def test_a_package_over_there_that_was_altered_is_refused(pair: Pair, tmp_path: 
 
 
 def test_another_cannot_release_under_a_name_of_ours(pair: Pair, tmp_path: Path) -> None:
-    """Neither a signer over there that signs everything nor a builder who vouches for it makes it be taken."""
+    """A signer there that signs everything, with a builder that attests it, does not get a package imported."""
     before = head(pair.here)
     forge(pair.there, tmp_path, "say", version="3.0")
     why = rf"{SAY} 3\.0-1 of release 3 of {THERE}/edge is described as {HERE}/say 3\.0-1, which only its owner may"
     log = pair.here.state / "log" / "control.log"
     assert until(lambda: re.search(why, log.read_text()), pair.here)
     assert head(pair.here) == before
-    # Who follows that distribution itself does not get it either; what was pinned before stays to be had.
+    # A subscriber of that distribution itself does not get it either; what was pinned before stays available.
     options = ("--fingerprint", pair.there.fingerprint)
     state = tmp_path / "state"
     pair.there.run("subscribe", f"{pair.there.url}/repository", "edge", *options, state=state).done()
@@ -281,7 +281,7 @@ def test_another_cannot_release_under_a_name_of_ours(pair: Pair, tmp_path: Path)
 
 
 def forge(farm: RunningFarm, folder: Path, name: str, *, version: str) -> None:
-    """Publish, with all keys of a farm but those of its owner here, a package that calls itself one of `HERE`."""
+    """Publish, with all keys of a farm except its owner's here, a package that claims to be one of `HERE`."""
     builder = load_signer(farm.state / "workers" / "worker-1" / "key")
     assert isinstance(builder, CryptoSigner)
     forger = SmallDistribution(folder / "forger", builder=builder, domain=HERE)

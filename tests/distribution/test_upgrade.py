@@ -1,7 +1,7 @@
 """A farm of a preview is stopped, and started with this release: its database is refused, and with a new one its
-channels go on, its clients notice nothing.
+channels continue, and its clients notice nothing.
 
-The preview is the code of the commit `BEFORE`, out of this repository's history; it runs with the libraries of
+The preview is the code of the commit `BEFORE`, from this repository's history; it runs with the libraries of
 this one.
 """
 
@@ -55,7 +55,7 @@ pytestmark = [
 
 @dataclass
 class Upgraded:
-    """A farm that the version before has released with, and that runs as this one now. Commands run by either."""
+    """A farm with releases by the previous version, that now runs this one. Commands run by either version."""
 
     folder: Path
     before: RunningFarm
@@ -64,12 +64,12 @@ class Upgraded:
     """What `farm up` of this release said of the preview's database."""
 
     def client(self, version: RunningFarm, *arguments: str, state: str = "client") -> str:
-        """Run a command of the subscriber by a version of the program; return what it said."""
+        """Run a command of the subscriber by a version of the program; return its output."""
         ran = version.run(*arguments, state=self.folder / state).done()
         return ran.output + ran.message
 
     def greeting(self) -> str:
-        """Return what the root of the subscriber has of the package."""
+        """Return the package's version in the subscriber's root."""
         return (self.folder / "root/usr/share/greeting").read_text().strip()
 
 
@@ -84,7 +84,7 @@ def submit(farm: RunningFarm, folder: Path, revision: int) -> int:
 
 
 def refused_start(farm: RunningFarm) -> str:
-    """Start a farm that cannot run, and return what it said."""
+    """Start a farm that cannot run, and return its output."""
     with pytest.raises(AssertionError) as ended:
         farm.start()
     assert farm.process is not None
@@ -107,7 +107,7 @@ def wait_until_taken_up(farm: RunningFarm) -> None:
 
 
 def version_before(folder: Path) -> Path:
-    """Put the code of the version before into a folder, with an environment that has the libraries of this one.
+    """Put the code of the previous version into a folder, with an environment that has the libraries of this one.
 
     Returns its `farm` command.
     """
@@ -184,13 +184,13 @@ def test_its_channels_go_on_and_clients_of_both_versions_follow(upgraded: Upgrad
     upgraded.client(upgraded.before, "upgrade", "--root", root)
     assert upgraded.greeting() == "hello 2"
     assert submit(upgraded.after, upgraded.folder, 3) == 3
-    upgraded.client(upgraded.after, "upgrade", "--root", root)  # the client is upgraded too, with the state that it has
+    upgraded.client(upgraded.after, "upgrade", "--root", root)  # the client is upgraded too, and keeps its state
     assert upgraded.greeting() == "hello 3"
     upgraded.client(upgraded.before, "verify", "--root", root)
 
 
 def test_a_rollback_that_the_operator_signs_reaches_both(upgraded: Upgraded) -> None:
-    """To a release that the version before has signed: the operator's key is that which `farm up` has made."""
+    """Roll back to a release that the previous version signed: the operator's key is the one that `farm up` made."""
     root = str(upgraded.folder / "root")
     upgraded.after.run("channel", "rollback", "edge", "1", "--why", "the third is too loud", "--wait").done()
     assert upgraded.after.newest()["number"] == 4

@@ -1,4 +1,4 @@
-"""A web server that speaks TLS on the loopback, with one page and a certificate that vouches for itself."""
+"""A web server that speaks TLS on the loopback, with one page and a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def tls_server(page: str) -> Iterator[tuple[str, Path]]:
         certificate, key = _certificate(Path(folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        # The handshake belongs to the thread of the request, not to the one that accepts.
+        # The handshake runs in the thread of the request, not in the one that accepts.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,6 +1,6 @@
-"""The channel of the walks: jq and what it needs, built of this repository's recipes, and a fix that comes later.
+"""The channel of the walks: jq and its dependencies, built from this repository's recipes, and a later fix.
 
-Builds are those of `farm build` on this machine, and kept as it keeps them: in its own state, for the next time.
+Builds are those of `farm build` on this machine, and stay in its own state, for the next time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class RealChannel:
         self.distribution.publish()
 
     def release_the_fix(self) -> None:
-        """Publish a jq with one patch more as release 2, and the advisory that it answers."""
+        """Publish a jq with one more patch as release 2, and the advisory that it fixes."""
         self._add(with_the_fix(read_recipe_directory(RECIPES)), "jq")
         self.distribution.publish()
         announce(self.distribution, json.dumps(ADVISORY).encode())

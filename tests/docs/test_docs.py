@@ -1,4 +1,4 @@
-"""The pages know every verb, route and variable; what they show exists, and where they point there is something."""
+"""The pages name every verb, route and variable; everything that they show exists, and every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def names_of(page: Path) -> str:
 def verbs(
     command: click.Command, words: tuple[str, ...] = ("farm",)
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield every verb that does something, with its words."""
+    """Yield every verb that runs, with its words."""
     if not isinstance(command, click.Group):
         yield words, command
         return
@@ -62,7 +62,7 @@ def routes() -> Iterator[str]:
 
 
 def variables() -> set[str]:
-    """Return the variables that `Settings` reads, found in its source and in that of the places."""
+    """Return the variables that `Settings` reads, found in its source and in that of the paths module."""
     found = set()
     for module in (settings, places):
         assert module.__file__ is not None
@@ -83,7 +83,7 @@ def shown_commands(text: str) -> Iterator[list[str]]:
 
 
 def farm_commands(shell: str) -> Iterator[list[str]]:
-    """Yield the `farm` commands of shell text: without what is assigned before them, or comes after them."""
+    """Yield the `farm` commands of shell text, without assignments before them and pipes after them."""
     lexer = shlex.shlex(_COMMENT.sub("", shell.replace("\\\n", " ")), posix=True, punctuation_chars="|&;<>\n")
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
     command: list[str] = []
@@ -97,7 +97,7 @@ def farm_commands(shell: str) -> Iterator[list[str]]:
 
 
 def check(words: list[str]) -> None:
-    """Raise `click.UsageError` for a command that does not exist, or has not these options."""
+    """Raise `click.UsageError` for a command that does not exist, or does not have these options."""
     command: click.Command = farm
     context = click.Context(command, info_name="farm")
     rest = words[1:]
@@ -105,7 +105,7 @@ def check(words: list[str]) -> None:
         name, found, rest = command.resolve_command(context, rest)
         assert found is not None
         command, context = found, click.Context(found, info_name=name, parent=context)
-    # `farm run` hands what it does not know on, so a misspelt option would pass there.
+    # `farm run` passes unknown options on, so a misspelled one would pass there.
     context.ignore_unknown_options = False
     given, _, _ = command.make_parser(context).parse_args(list(rest))
     for parameter in command.params:

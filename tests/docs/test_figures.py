@@ -1,4 +1,4 @@
-"""What pages say in figures, states and options is what the code has: else it is true only until the code changes."""
+"""Figures, states and options on the pages equal those in the code: otherwise they go stale when the code changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCALES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "s": 1}
 
 
 def cells(text: str, heading: str) -> list[list[str]]:
-    """The rows of the table whose first line begins so."""
+    """The rows of the table whose first line starts with this text."""
     lines = text[text.index(heading) :].splitlines()[2:]
     rows = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""The services of docs/operate.md: systemd takes their units, and they let each program write what is given to it."""
+"""The services of docs/operate.md: systemd accepts their units, and they let each program write its own files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_units_and_directories_agree_on_who_writes_where(tmp_path: Path) -> None
     users = take_users(home, "")
     assert users
     hand_over(home, users)
-    (home.public / ".publish.lock").touch()  # the signer's, once something is published
+    (home.public / ".publish.lock").touch()  # the signer makes it at the first publication
     folders = ("database", "blobs/tmp", "logs", "foreign", "registry", "public/metadata", "public/targets", "record")
     written = {*folders, "public/blobs/tmp", "public/keys", "public/summaries", "ledger"}
     written |= {"run/check", "run/signer", "run/images"}

@@ -1,6 +1,6 @@
-"""What the pages let a newcomer do is done just so, on real software, and prints what the pages say it does.
+"""What the pages tell a newcomer to do is carried out on real software, and prints what the pages show.
 
-`UPDATE_GOLDEN=1 pytest tests/docs/test_pages_run.py` writes into the pages what is printed now, for review. Builds are
+`UPDATE_GOLDEN=1 pytest tests/docs/test_pages_run.py` writes the current output into the pages, for review. Builds are
 kept where `farm build` keeps them: the first time takes two minutes, each later one half a minute.
 """
 
@@ -31,14 +31,14 @@ _KEPT = ("HOME", "LANG", "DOCKER_HOST", "XDG_STATE_HOME", "FARM_STATE", "FARM_HO
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return what a shell has in which `farm` is on the path."""
+    """Return the environment of a shell in which `farm` is on the path."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | more
 
 
 @contextmanager
 def without_images(*names: str) -> Iterator[None]:
-    """See that Docker has none of these images before, and none afterwards."""
+    """Check that Docker has none of these images before and after."""
     remove = ["docker", "image", "rm", "--force", *names]
     subprocess.run(remove, capture_output=True, check=False)
     try:
@@ -74,6 +74,6 @@ def test_a_new_subscriber_comes_to_an_updated_image(tmp_path: Path) -> None:
 def test_two_minutes_with_the_clone() -> None:
     build = ["farm", "image", "build", "jq", "--local", "--tag", "jq:mine"]
     with without_images("jq:mine"):
-        # The page shows the second time, when all is there.
+        # The page shows the second run, when everything is present.
         subprocess.run(build, cwd=ROOT, env=environment(), capture_output=True, check=True)
         walk(Section(ROOT / "README.md", "## Two minutes"), ROOT, environment())

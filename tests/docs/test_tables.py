@@ -1,4 +1,4 @@
-"""Tables of the pages are whole: a blank line ends one, and what follows is shown as text with strokes in it."""
+"""Tables of the pages are complete: a blank line ends a table, and rows after it are shown as text with bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RULE = re.compile(r"\|[-| :]+\|")
 
 
 def torn(text: str) -> list[str]:
-    """The rows that are first of their block, and have no rule below them."""
+    """The rows that are first in their block, and have no rule below them."""
     lines = [*re.sub(r"(?ms)^```.*?^```$", "", text).splitlines(), ""]
     return [
         line

@@ -1,4 +1,4 @@
-"""How a page's section is carried out, compared and written anew: with commands that are in every shell."""
+"""How a page's section is carried out, compared and rewritten: with commands that are in every shell."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_was_printed_is_written_into_the_page(page: Path, monkeypatch: pyte
     page.write_text(PAGE.replace("say: hello\nfrom here", "…").replace("\n3\n", "\n").replace("at 2026", "on 2026"))
     with pytest.raises(AssertionError):
         carry_out(page)
-    # A line that stands for any stays.
+    # A line that matches any output stays.
     updated = PAGE.replace("say: hello\nfrom here", "…").replace("at 2026-01-02, 4.2 MB", "at 2026-11-27, 17 kB")
     assert page.read_text() == updated
 

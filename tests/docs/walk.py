@@ -1,15 +1,15 @@
-"""Sections of pages that run: a shell carries out what they show, and what it prints is compared with the page.
+"""Sections of pages that run: a shell runs the commands shown, and their output is compared with the page.
 
 Of the fenced blocks of a section, in their order:
 
-- `console`, where it begins with a command: a line after `$ ` is a command, lines after `> ` continue it, the others
-  are what it prints. A command that ends with another status than 0 is followed by `$ echo $?`.
-- any other block whose first line is `# NAME`: written to the file NAME, as it stands.
+- `console`, if it begins with a command: a line after `$ ` is a command, lines after `> ` continue it, the others
+  are its output. A command that ends with another status than 0 is followed by `$ echo $?`.
+- any other block whose first line is `# NAME`: written to the file NAME, unchanged.
 
-Digests, sizes, times and ports of the loopback stand for any other; `…` stands for any text in a line, and alone in it
-for any lines. All else is compared to the letter, except for how wide the columns of a table are.
+Digests, sizes, times and ports of the loopback match any others; `…` matches any text in a line, and alone in it
+any lines. Everything else must be equal, except for the widths of a table's columns.
 
-`UPDATE_GOLDEN=1` writes what was printed into the page, for review, where it is not what the page says.
+`UPDATE_GOLDEN=1` writes the output into the page, for review, where it differs from the page.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LIKE = (
 
 @dataclass
 class Step:
-    """What the lines `start` to `end` of a page say: a file to write, or a command and what it prints."""
+    """The lines `start` to `end` of a page: a file to write, or a command and its output."""
 
     start: int
     end: int
@@ -81,7 +81,7 @@ class Section:
         return found
 
     def rewrite(self, printed: Sequence[tuple[Step, list[str]]]) -> None:
-        """Put what was printed into the page."""
+        """Put the output into the page."""
         lines = self.lines
         for step, output in reversed(printed):
             lines[step.end - len(step.lines) : step.end] = output
@@ -108,7 +108,7 @@ def _steps(language: str, lines: Sequence[str], start: int, end: int) -> list[St
 
 
 class Shell:
-    """One shell in which commands run one after the other; what they print comes as a terminal would show it."""
+    """One shell in which commands run one after the other; their output is returned as a terminal would show it."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
@@ -156,9 +156,9 @@ def walk(
     environment: Mapping[str, str],
     meanwhile: Mapping[str, Callable[[], None]] | None = None,
 ) -> None:
-    """Carry out a section in `folder`; `meanwhile` happens before what stands below a heading of that text.
+    """Carry out a section in `folder`; `meanwhile` runs before the content below the heading with that text.
 
-    The test fails where a command prints or ends otherwise than the page says.
+    The test fails where a command's output or status differs from the page.
     """
     parts = section.parts()
     missing = set(meanwhile or ()) - {heading for heading, _ in parts}
@@ -186,13 +186,13 @@ def walk(
 
 
 def says(shown: Sequence[str], printed: Sequence[str]) -> bool:
-    """Whether what was printed is what a page shows, where `…` stands for anything."""
+    """Whether the output matches what a page shows, where `…` matches anything."""
     pattern = "".join("(.*\n)*" if line == ANY else re.escape(like(line)).replace(ANY, ".*") + "\n" for line in shown)
     return re.fullmatch(pattern, "".join(like(line) + "\n" for line in printed)) is not None
 
 
 def like(line: str) -> str:
-    """Return a line with names in place of what differs from run to run."""
+    """Return a line with placeholders for what differs from run to run."""
     for pattern, name in _LIKE:
         line = pattern.sub(name, line)
     return line.rstrip()

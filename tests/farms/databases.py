@@ -1,4 +1,4 @@
-"""The fixtures that give a test a migrated database: SQLite always, PostgreSQL when its tests are asked for."""
+"""The fixtures that give a test a migrated database: SQLite always, PostgreSQL when its tests are selected."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _make_engine = sessions._engine
 
 
 def _engine_that_shares(url: str) -> Engine:
-    """Make an engine that knows which statements others have compiled, for these are the same in every database.
+    """Make an engine that shares the cache of compiled statements, which are the same in every database.
 
-    A test has a database of its own, and so an engine: compiling what it asks took as long as all the rest of a test.
-    A dialect is shared once a connection has told it which server it speaks to.
+    A test has a database of its own, and so an engine: compiling its statements took as long as all the rest of a test.
+    A dialect is shared once a connection has detected its server's version.
     """
     engine = _make_engine(url)
     known = _DIALECTS.get(engine.dialect.name)
@@ -75,13 +75,13 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @functools.cache
 def _migration_of_postgres(socket: Path) -> str:
-    """Return SQL that makes the schema `farm_migrated` as the migrations leave it: a third of their time, each time."""
+    """Return SQL that makes the schema `farm_migrated` as the migrations do: a third of their time, each time."""
     database = Database(new_postgres_schema(socket, _MIGRATED))
     migrate(database)
     database.close()
     dump = [program("pg_dump"), f"--host={socket}", "--username=postgres", f"--schema={_MIGRATED}", "--inserts"]
     written = subprocess.check_output([*dump, "postgres"], text=True)
-    # What is left out is for psql alone.
+    # The omitted lines are for psql alone.
     return "\n".join(line for line in written.splitlines() if not line.startswith("\\"))
 
 

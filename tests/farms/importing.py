@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ImportingFarm(ReleasingFarm):
-    """`following` looks at the neighbours' first distribution when it is told to."""
+    """`following` polls the neighbours' first distribution when a test asks for it."""
 
     following: Following = field(init=False)
 

@@ -1,4 +1,4 @@
-"""A small farm whose recipes have owners, and the people who own them with their keys."""
+"""A small farm whose recipes have owners, and these people with their keys."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CURATORS = curators(curators=("alice",), others=("bob", "mallory"))
 
 
 def own(farm: SmallFarm, owners: str | None = OWNERS, people: str = CURATORS) -> None:
-    """Let the files OWNERS and curators.yaml say this from now on."""
+    """Give the files OWNERS and curators.yaml this content from now on."""
     files = {"curators.yaml": people.encode()} | ({"OWNERS": owners.encode()} if owners is not None else {})
     with farm.application.writing() as unit:
         take_up_owners(unit, read_policies(files))
@@ -58,7 +58,7 @@ def signed(
     withdrawn: bool = False,
     at: datetime | None = None,
 ) -> bytes:
-    """An envelope in which somebody signs recipes, with the own key if not with another."""
+    """An envelope in which a person signs recipes, by the person's own key unless another is given."""
     digests = {name_of(files): digest_of_files(files, file="recipe.yaml") for files in recipes}
     said = SignedSubmission(distribution, who, digests, at or datetime.now(UTC), withdrawn=withdrawn)
     return sign_statement(submission_statement(said), key or PEOPLE[who])
@@ -70,7 +70,7 @@ def send(farm: SmallFarm, *recipes: dict[str, bytes], envelope: bytes | None = N
 
 
 def whom(submission: Submission) -> dict[str, tuple[str, ...]]:
-    """Whom a submission waits for, by recipe."""
+    """The people that a submission waits for, by recipe."""
     return {each.recipe: each.owners for each in submission.waits_for}
 
 

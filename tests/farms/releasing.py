@@ -1,4 +1,4 @@
-"""A small farm with a pipeline: what its workers build goes to a repository that is signed with real keys."""
+"""A small farm with a pipeline: its workers' builds go to a repository that is signed with real keys."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def present(order: TestOrder) -> dict[str, str]:
 
 @dataclass
 class Signer:
-    """Signs with real keys, without the signer's own checks; or is away, or refuses, as the test wants."""
+    """Signs with real keys, without the signer's own checks; or is unreachable, or refuses, as the test asks."""
 
     repository: Repository
     signers: Signers
@@ -88,7 +88,7 @@ class Signer:
 
 @dataclass
 class ReleasingFarm(SmallFarm):
-    """A small farm whose packages go through the pipeline of `edge`, to a repository signed with real keys."""
+    """A small farm whose packages pass through the pipeline of `edge`, to a repository signed with real keys."""
 
     pipeline: Pipeline = field(init=False)
     signer: Signer = field(init=False)
@@ -131,7 +131,7 @@ class ReleasingFarm(SmallFarm):
     ) -> ChannelStatus:
         """Build and test until the channel has decided.
 
-        Tests whose names are in `failing` fail, and those that `judge` does not let pass, by what is there with them.
+        Tests named in `failing` fail, and also those that `judge` refuses, by the packages of their closure.
         """
         for _ in range(200):
             self.build_all_but_tests()
@@ -148,7 +148,7 @@ class ReleasingFarm(SmallFarm):
         judge: Judge | None = None,
         message: Callable[[dict[str, str]], str] = lambda _there: "it broke",
     ) -> int:
-        """Run all tests that are asked for, as a worker would; return how many there were."""
+        """Run all requested tests, as a worker would; return their number."""
         count = 0
         while lease := claim(self.application, self.workers["one"]):
             assert isinstance(lease.order, TestOrder)
@@ -169,7 +169,7 @@ class ReleasingFarm(SmallFarm):
             return newest.number if newest else 0
 
     def versions(self) -> dict[str, str]:
-        """What the newest release holds: versions by name."""
+        """The content of the newest release: versions by name."""
         with self.application.reading() as unit:
             return {
                 member.name: member.version

@@ -1,4 +1,4 @@
-"""A whole farm, started with `farm up` as an operator would, and spoken to with the `farm` command as its users do."""
+"""A whole farm, started with `farm up` as an operator would, and used through the `farm` command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ran:
 
 @dataclass
 class RunningFarm:
-    """`farm up` in a directory of its own; `host` is what it shares with other farms: toolchains and sources.
+    """`farm up` in a directory of its own; `host` is shared with other farms: toolchains and sources.
 
     `farm` is the command, which may be that of another version.
     """
@@ -95,7 +95,7 @@ class RunningFarm:
         return "sha256:" + hashlib.sha256((self.state / "public/metadata/1.root.json").read_bytes()).hexdigest()
 
     def run(self, *arguments: str, state: Path | None = None, seconds: int = 1800) -> Ran:
-        """Run the `farm` command as the farm's administrator, or as a subscriber with a state of his own."""
+        """Run the `farm` command as the farm's administrator, or as a subscriber with a separate state."""
         token = (self.state / "keys" / "admin.token").read_text().strip()
         ended = subprocess.run(
             [str(self.farm), *arguments],
@@ -128,11 +128,11 @@ class RunningFarm:
         return found
 
     def builds_of(self, name: str) -> list[int]:
-        """Return the numbers of a recipe's builds; its tests are jobs of it too."""
+        """Return the numbers of a recipe's builds; its tests are jobs of the recipe, too."""
         return [each["id"] for each in self.jobs_of(name) if each["kind"] == "build"]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return a bare environment in which the `farm` command finds this host."""
+        """Return a minimal environment in which the `farm` command finds this host."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "LANG") if name in os.environ}
         return kept | {"FARM_HOST": str(self.host), "FARM_ALLOWED_NETWORKS": "127.0.0.0/8"} | more
 

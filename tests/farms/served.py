@@ -1,4 +1,4 @@
-"""A farm that serves HTTP on a loopback port, and a hand-made worker that speaks to it with a real key."""
+"""A farm that serves HTTP on a loopback port, and a simple worker that connects to it with a real key."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ServedFarm:
         return HandMadeWorker(WorkerClient(self.url, name, key), key, BlobStore(self.directory / f"worker-{name}"))
 
     def refusals(self) -> list[tuple[str, str]]:
-        """Actor and error code of all that was refused, the oldest first."""
+        """Actor and error code of all refusals, the oldest first."""
         with self.application.reading() as unit:
             trail = [event for _, event in identities.audit_trail(unit.session, limit=500)]
         return [(event.actor, event.subject) for event in reversed(trail) if not event.allowed]
@@ -95,7 +95,7 @@ class ServedFarm:
 
 @dataclass
 class HandMadeWorker:
-    """Everything that a worker does but building."""
+    """Everything that a worker does except building."""
 
     client: WorkerClient
     key: Ed25519PrivateKey
@@ -109,7 +109,7 @@ class HandMadeWorker:
     def outcome(
         self, lease: HeldLease, *, files: Mapping[str, bytes] | None = None, sensitive: tuple[SensitiveFile, ...] = ()
     ) -> BuildOutcome:
-        """Make a package and its signed provenance in the worker's own store; it has `files` beside its own."""
+        """Make a package and its signed provenance in the worker's own store; it has `files` in addition to its own."""
         order = BuildOrder.from_dict(lease.order)
         plan, text = order.plan, order.plan.digest.encode()
         contents = {"share/x": text, **(files or {})}

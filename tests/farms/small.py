@@ -82,7 +82,7 @@ def recipe(
     version: str = "1.0",
     revision: int = 1,
 ) -> dict[str, bytes]:
-    """The files of a small recipe; another `flag` is another build."""
+    """The files of a small recipe; another `flag` makes another build."""
     text = f"""\
 name: {name}
 version: "{version}"
@@ -174,7 +174,7 @@ class SmallFarm:
         return files | {"recipe.yaml": files["recipe.yaml"] + f"requires: [{', '.join(declared)}]\n".encode()}
 
     def is_heard_of(self, *names: str) -> None:
-        """Let workers have asked for something just now."""
+        """Let workers have polled just now."""
         with self.application.writing() as unit:
             for name in names:
                 identities.worker_seen(unit.session, name, now=unit.now)
@@ -203,10 +203,10 @@ class SmallFarm:
         producers: tuple[str, ...] | None = None,
         scripts: tuple[Script, ...] = (),
     ) -> BuildOutcome:
-        """What an honest worker reports; the package has one file that says what plan it was built by, and `files`.
+        """An honest worker's report; the package has one file that names the plan it was built by, and `files`.
 
-        `debug` is the content of a file for debuggers, in a package of its own; it is of the build ids of the ELF
-        files, or `ab`, and `producers` is what compilers say there, if not what they say everywhere.
+        `debug` is the content of a debug file, in a package of its own; it is for the build ids of the ELF
+        files, or `ab`, and `producers` is the compiler record in it, if not the default one.
         """
         assert isinstance(lease.order, BuildOrder)
         plan, store = lease.order.plan, self.application.blobs
@@ -273,7 +273,7 @@ class SmallFarm:
         return fail(self.application, self.holder(lease), code="build-failed", message=message)
 
     def build_all(self) -> list[str]:
-        """Let a worker build until nothing is ready, and return what it built, in turn."""
+        """Let a worker build until nothing is ready, and return what it built, in order."""
         built = []
         while lease := claim(self.application, self.workers["one"]):
             built.append(lease.job.name)
@@ -281,7 +281,7 @@ class SmallFarm:
         return built
 
     def build_all_but_tests(self) -> list[str]:
-        """Like `build_all`, by a worker that does not test, so that tests are left to be claimed."""
+        """Like `build_all`, by a worker that does not test, so that tests stay unclaimed."""
         if "builder" not in self.workers:
             self.enrol("builder", tests=False)
         built = []

@@ -127,7 +127,7 @@ def taken_from(channel: str, number: int) -> Source:
 
 @dataclass
 class StockedFarm(SmallFarm):
-    """A small farm with the sample packages, which it builds and releases as a test says, without a pipeline."""
+    """A small farm with the sample packages, which it builds and releases as a test asks, without a pipeline."""
 
     @classmethod
     def open(
@@ -176,7 +176,7 @@ class StockedFarm(SmallFarm):
             releases.ensure_channel(unit.session, name, canonical_json(policy).decode())
 
     def candidate(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
-        """Put the change from the newest release to these packages at the gates."""
+        """Put the change from the newest release to these packages before the gates."""
         if channel not in self.channels():
             self.channel(channel)
         with self.application.writing() as unit:
@@ -234,7 +234,7 @@ class StockedFarm(SmallFarm):
         return number
 
     def hold_back(self, candidate_id: int, *held: Excuse) -> None:
-        """Let a candidate give these excuses."""
+        """Give a candidate these excuses."""
         with self.application.writing() as unit:
             candidate = candidates.candidate(unit.session, candidate_id)
             assert candidate is not None
@@ -251,7 +251,7 @@ class StockedFarm(SmallFarm):
         return candidate_id
 
     def test_job(self, package: Package, test: str, candidate: int | None = None) -> int:
-        """Wish for a test; nobody can lease it, as its order is a stand-in, but it can be looked at."""
+        """Request a test; nobody can lease it, as its order is a dummy, but it can be read."""
         with self.application.writing() as unit:
             body = canonical_json({"test": test, "subject": package.digest}).decode()
             digest = Digest.of(body.encode())
@@ -291,14 +291,14 @@ class StockedFarm(SmallFarm):
             pkg_config=tuple(PkgConfigModule(name, sample.version) for kind, name in named if kind == "pkgconfig"),
         )
         descriptor = describe_output(plan, "", manifest, facts, content)
-        archive = _archive(plan.digest.encode(), sample.size // 100)  # a hundredth: the pages read its size alone
+        archive = _archive(plan.digest.encode(), sample.size // 100)  # a hundredth: the pages read only its size
         blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts.to_json())]
         built = BuiltPackage(descriptor, *blobs)
         return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
 
 
 def _archive(content: bytes, size: int) -> bytes:
-    """Return an archive of this content that has so many bytes: what is left over is in a frame that readers skip."""
+    """Return an archive of this content with this size: the rest is in a frame that readers skip."""
     archive = ZstdCompressor().compress(content)
     left = size - len(archive) - 8
     return archive + struct.pack("<II", 0x184D2A50, left) + bytes(left)

@@ -1,4 +1,4 @@
-"""Edge and a channel that takes from it, in one small farm: what goes on edge wants to go on stable as well."""
+"""Edge and a channel that takes from it, in one small farm: what edge gets is a candidate for stable as well."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class TwoChannels:
 
     @classmethod
     def open(cls, releasing: ReleasingFarm, *gates: PackageGate) -> TwoChannels:
-        """Let stable take from edge, through these gates behind the one of holds, as every channel has it."""
+        """Let stable take from edge, through these gates after the gate `holds`, which every channel has."""
         with releasing.application.writing() as unit:
             releases.ensure_channel(unit.session, "stable", '{"from": "edge"}')
         return cls(releasing, pipeline(releasing, *gates))
 
     def settle(self) -> str:
-        """Let edge decide, then stable; return the state that stable comes to rest in."""
+        """Let edge decide, then stable; return stable's final state."""
         self.edge.settle()
         for _ in range(20):
             state = self.stable.advance().state
@@ -49,7 +49,7 @@ class TwoChannels:
         order(self.edge, "rollback", {"number": number}, channel=channel)
 
     def holds(self, channel: str = "stable") -> set[str]:
-        """The names of what the newest release of a channel holds."""
+        """The names of the packages in the newest release of a channel."""
         with self.edge.application.reading() as unit:
             newest = releases.newest_release(unit.session, channel)
             return set(releases.release_set(unit.session, channel, newest.number)) if newest else set()

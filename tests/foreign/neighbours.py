@@ -1,4 +1,4 @@
-"""Two real distributions, each with its own keys and repository; the second takes packages of the first."""
+"""Two real distributions, each with its own keys and repository; the second imports packages of the first."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Neighbours:
         found = []
         for name in names:
             entry, member = self.first.entries[name]
-            for blob in (entry.descriptor, entry.facts, entry.manifest):  # as a farm brings them for its signer
+            for blob in (entry.descriptor, entry.facts, entry.manifest):  # as a farm stores them for its signer
                 self.second.keep(self.first.read(blob))
             manifest = Manifest.from_json(self.first.read(entry.manifest))
             found.append(Member.of(member.descriptor, member.facts, manifest, imported=True))
@@ -95,7 +95,7 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
 
 
 def review(there: SmallDistribution, *packages: str, at: datetime | None = None) -> None:
-    """Let a distribution sign that it has looked at packages for vulnerabilities, and at no others."""
+    """Let a distribution sign a review that covers these packages, and no others."""
     assert there.founded is not None
     at = (at or datetime.now(UTC)).replace(microsecond=0)
     stated = tuple(Review(package, "https://tracker.example.net/", at) for package in sorted(packages))
@@ -108,7 +108,7 @@ def theirs(package: str, *, fixed: str, **members: Any) -> bytes:
 
 
 def their_own_web() -> bytes:
-    """An advisory of the first about a `web` of its own, and a full name of the second; its `say` is mended."""
+    """An advisory of the first about a `web` of its own, and a full name of the second; its `say` is fixed."""
     bad = {"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}
     mended = {"versions": ["0.9-1"]}
     affected = [

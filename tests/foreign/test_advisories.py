@@ -1,4 +1,4 @@
-"""What a subscriber hears about packages of another distribution: from their owner, and from whom he follows."""
+"""Advisories about packages of another distribution: from their owner, and from the distribution that is followed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def following(neighbours: Neighbours, host: Host) -> Neighbours:
-    """The neighbours, who have told nothing bad; the host follows the second."""
+    """The neighbours, without advisories; the host follows the second."""
     neighbours.publish("openssl", "say")
     announce(neighbours.first)
     announce(neighbours.second)
@@ -84,7 +84,7 @@ def test_an_audit_names_what_holds_for_foreign_packages(following: Neighbours, h
     assert [each.finding.package for each in audit_channel(host, "").exposed] == [SAY]
     ((exposed,), harmless) = (found.exposed, found.harmless)
     assert (exposed.finding.package, exposed.finding.fixed, exposed.fixed_in, harmless) == (SAY, "2.0-1", None, ())
-    # It is mended over there, and the distribution that is followed takes that.
+    # The other distribution fixes it, and the followed distribution imports the fix.
     following.first.package("say", {"bin/say": "\x7fmended"}, version="2.0")
     following.first.publish()
     following.publish("openssl", "say")

@@ -41,7 +41,7 @@ def names_of(host: Host, *asked: str) -> list[str]:
 
 
 def refused(host: Host, root: Path, kind: type[FarmError], match: str) -> FarmError:
-    """Try to install `web`: nothing may change, and the refusal must say what to do."""
+    """Try to install `web`: nothing may change, and the refusal must name a remedy."""
     with pytest.raises(kind, match=match) as caught:
         install(host, root, "web")
     assert caught.value.remedy
@@ -204,7 +204,7 @@ def test_a_package_of_a_builder_that_its_own_distribution_does_not_allow_is_refu
     stranger = CryptoSigner.generate_ed25519()
     neighbours.first.package("openssl", {"bin/openssl": "bad"}, version="3.1", signed_by=stranger)
     neighbours.first.publish(checked=False)
-    # Not even a builder of the distribution that takes it may vouch for it.
+    # Not even a builder of the importing distribution may attest it.
     neighbours.second.builder = stranger
     neighbours.second.entries.clear()
     neighbours.second.package("web", {"bin/web": "#!/usr/bin/openssl\n"}, requires=(SSL,))
@@ -248,7 +248,7 @@ def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host:
 
 @pytest.mark.parametrize("first", [1, 2])
 def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighbours, host: Host, first: int) -> None:
-    """The owner has signed the way from the one to the other."""
+    """The owner has signed the move from one address to the other."""
     keys = CommandRunner(neighbours.first.folder)
     keys.run("draft root --repository public --expires-days 300")
     keys.run("sign root.draft --key keys/offline/root --yes")
@@ -272,7 +272,7 @@ def test_when_the_other_is_gone_what_is_installed_goes_on_and_an_install_names_t
     assert (root / "usr/bin/openssl").read_text() == "#!/usr/bin/say\n"
     with pytest.raises(UntrustedMetadataError, match=f"packages of {FIRST} are taken from {neighbours.address}"):
         install(host, tmp_path / "elsewhere", "web")
-    install(host, tmp_path / "alone", "alone")  # what needs nothing of the other goes on as well
+    install(host, tmp_path / "alone", "alone")  # a package without imports continues as well
     assert (tmp_path / "alone/usr/share/alone/file").read_text() == "alone"
 
 

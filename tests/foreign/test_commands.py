@@ -1,4 +1,4 @@
-"""What a subscriber types, where packages need those of another distribution."""
+"""The commands of a subscriber whose packages need those of another distribution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def subscribed(neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def farm(*words: str, status: int = 0, printed: bool = False) -> str:
-    """What a command prints; with another status, what it complains of, unless it is `printed` all the same."""
+    """A command's output; with another status its error message, unless the output is `printed` all the same."""
     output, message = io.TextIOWrapper(io.BytesIO()), io.StringIO()  # some print bytes
     with redirect_stdout(output), redirect_stderr(message), pytest.raises(SystemExit) as end:
         main(list(words))

@@ -1,4 +1,4 @@
-"""The control worker follows other distributions by the clock, where the recipes name any."""
+"""The control worker follows other distributions on a schedule, where the recipes name any."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def test_others_are_looked_at_by_the_clock_and_at_once_for_what_is_newly_require
     assert following.keep_up() == 1
     neighbours.first.package("say", {"bin/say": "louder"}, version="2.0")
     neighbours.first.publish()
-    assert following.keep_up() == 0  # it is not time yet
+    assert following.keep_up() == 0  # not due yet
     taking.submit(recipe("other"))
-    assert following.keep_up() == 0  # and that asks for nothing
+    assert following.keep_up() == 0  # and sends no request
     taking.submit(recipe("more", more=f"requires: [{FIRST}/openssl]\n"))
     assert following.keep_up() == 1
     neighbours.first.package("say", {"bin/say": "loudest"}, version="3.0")
@@ -164,7 +164,7 @@ def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     following.keep_up()
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
-    # Who cannot be reached was looked for all the same: then the proof says what is lacking.
+    # The attempt counts even if the other distribution is unreachable: then the proof reports what is missing.
     neighbours.first.public.rename(tmp_path / "gone")
     taking.shape("more", "1.0", {}, requires=(f"{FIRST}/unused",))
     taking.submit(recipe("more", more=f"requires: [{FIRST}/unused]\n"))

@@ -1,4 +1,4 @@
-"""The gates of single packages are asked about packages of other distributions too, where there is something to ask."""
+"""The gates of single packages also judge packages of other distributions, where they apply."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
 
 @pytest.fixture
 def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
-    """A farm whose package `web` wants `openssl` and `say` of the neighbour, which has been looked at."""
+    """A farm whose package `web` needs `openssl` and `say` of the neighbour, which has been polled."""
     taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
     taking.shape("web", "1.0", {}, requires=(SSL,))
     files = recipe("web", more=f"requires: [{SSL}]\n")
@@ -140,7 +140,7 @@ def test_what_its_own_distribution_says_about_a_package_counts(taking: Importing
     assert taking.follow() == 0
     assert gated(taking, gate) == "refused"
     assert held(taking)[SAY][1].startswith("EXAMPLE-2026-2 (critical)")
-    # Its owner states that it does no harm.
+    # Its owner states that it has no effect.
     statement = openvex(product=f"{FIRST}/say", about="EXAMPLE-2026-2")
     announce(
         neighbours.first,
@@ -196,7 +196,7 @@ def test_it_soaks_on_the_channel_that_it_comes_from(taking: ImportingFarm, neigh
     taking.clock.passes(4 * 3600)
     assert until_still(stable) == "released"
     first = taking.taken("stable").release
-    # What comes later soaks from then on.
+    # Later packages soak from then on.
     neighbours.first.package("say", {"bin/say": "\x7fnewer"}, version="2.0")
     neighbours.first.publish()
     taking.follow()
@@ -281,7 +281,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -
             with pytest.raises(ApprovalError, match=told) as refused:
                 approve(unit, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy
-        # What an earlier farm has taken so, of a package of others, counts no more: it is waited for.
+        # An approval that an earlier farm accepted for another distribution's package no longer counts: it is awaited.
         kept = Approval(
             channel="edge",
             package=descriptors[1].digest,

@@ -1,4 +1,4 @@
-"""What pages and the API say of a candidate that brings packages of another distribution."""
+"""How pages and the API show a candidate that brings packages of another distribution."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROMISE = "Clients fetch these from their own distributions, and verify them by 
 
 @pytest.fixture
 def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
-    """A farm that took openssl, and then refused another one that broke a test."""
+    """A farm that imported openssl, and then refused another build of it that broke a test."""
     taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
     taking.shape("web", "1.0", {}, requires=(SSL,))
     more = f"requires: [{SSL}]\ntests:\n  - name: of web\n    command: [/usr/bin/web]\n"
@@ -80,7 +80,7 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: ImportingFar
         shown = text_of(page(browser, "/channels/edge/releases/1"))
         assert f"Imported packages {PROMISE} {FIRST} Release release 1 of edge {pin.release}" in shown
         assert f"{SSL} 3.0-1" in shown
-        # The next update over there is tried by itself: then the next release differs in it.
+        # The next update there becomes a candidate automatically: then the next release changes it.
         neighbours.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n"}, version="3.2")
         neighbours.first.publish()
         taking.follow()

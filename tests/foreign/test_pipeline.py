@@ -1,4 +1,4 @@
-"""What another distribution releases becomes a candidate here: proven and tested here, then pinned or held back."""
+"""A release of another distribution becomes a candidate here: proven and tested here, then pinned or held back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def submit_web(taking: ImportingFarm, *, version: str = "1.0", more: str = REQUI
 
 
 def update(neighbours: Neighbours, version: str, *, interpreter: str = "say", **files: str) -> None:
-    """Let the first release another openssl."""
+    """Let the first distribution release another openssl."""
     neighbours.first.package(
         "openssl",
         {"bin/openssl": f"#!/usr/bin/{interpreter}\n", "share/openssl/version": version, **files},
@@ -88,13 +88,13 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     entry = IndexTree(taking.blob, taking.head().index).entry("web")
     assert entry is not None
     assert entry.needs == (SSL,)
-    # A client opens what was pinned, and finds the very builds that were tested.
+    # A client opens what was pinned, and finds exactly the tested builds.
     host = Host(tmp_path / "state", tmp_path / "shared")
     home = ImportedReleases(host.state, host.blobs, host.subscriptions).open(pin)
     assert [home.entry(package.name).descriptor.digest for package in pin.packages] == [
         package.descriptor for package in pin.packages
     ]
-    assert not blobs.has(neighbours.first.entries["openssl"][0].archive.digest)  # no test wanted it
+    assert not blobs.has(neighbours.first.entries["openssl"][0].archive.digest)  # no test needed it
 
 
 def test_before_it_was_followed_the_package_is_held_back_for_what_it_lacks(taking: ImportingFarm) -> None:
@@ -176,7 +176,7 @@ def test_an_update_over_there_becomes_a_candidate_here(taking: ImportingFarm, ne
         assert [(each.name, each.state) for each in candidates.changes_of(unit.session, latest.id)] == [
             (SSL, "accepted")
         ]
-    assert taking.test_runs == ["of web", "of web"]  # what depends on it was tested with it
+    assert taking.test_runs == ["of web", "of web"]  # its dependents were tested with it
 
 
 def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
@@ -195,13 +195,13 @@ def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
     assert "both claim /usr/bin/shout" in excuse.reason
     assert excuse.remedy.startswith(f"Tell the owner of {FIRST}")
     assert taking.taken().number == 1
-    # Own packages go on meanwhile, upon the older pin.
+    # Own packages continue meanwhile, on the older pin.
     taking.submit(recipe("more"))
     taking.decide()
     assert "more" in taking.released()
     assert taking.taken().number == 1
     assert SSL in taking.excuses()
-    # And the next update over there is tried by itself.
+    # And the next update there becomes a candidate automatically.
     update(neighbours, "3.2")
     taking.follow()
     assert taking.decide() == "idle"
@@ -370,7 +370,7 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
     assert told[0]["why"] == "RuntimeError: the log of the control process says more."
     assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
     taking.clock.passes(60)
-    assert follow(*broken) == told  # since when it goes wrong, and not since it was tried last
+    assert follow(*broken) == told  # the time of the first failure, not of the last attempt
     assert follow() == []
 
 
@@ -402,7 +402,7 @@ def test_a_rollback_brings_back_what_was_taken_then(taking: ImportingFarm, neigh
     assert taking.head().number == 3
     assert taking.taken() == first
     assert "a rollback, took it out: it broke my web" in taking.excuses()[SSL].reason
-    update(neighbours, "3.2")  # what was taken out does not come back by itself; what is newer does
+    update(neighbours, "3.2")  # what was removed does not return automatically; newer versions do
     taking.follow()
     assert taking.decide() == "idle"
     assert taking.taken().number == 3
@@ -420,7 +420,7 @@ def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking
 
 
 def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: ImportingFarm, neighbours: Neighbours) -> None:
-    """The signer would refuse that: it is no promotion of a program to bring a library."""
+    """The signer would refuse that: a program's promotion does not bring a library."""
     submit_web(taking)
     taking.follow()
     taking.decide()
@@ -434,7 +434,7 @@ def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: Importing
 
 
 def promote_web(taking: ImportingFarm) -> str:
-    """Order it, let stable come as far as that, and return what came of it."""
+    """Order it, run stable as far as possible, and return the result."""
     with taking.application.writing() as unit:
         detail = {"number": taking.head().number, "from": "edge", "packages": ["web"]}
         order = orders.add_order(

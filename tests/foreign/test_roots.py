@@ -1,4 +1,4 @@
-"""Roots that hold packages of two distributions: locked, installed again, reduced, and cleared up after."""
+"""Roots that hold packages of two distributions: locked, reinstalled, reduced, and garbage-collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a farm takes of another distribution it shows to its signer, by what it kept while it followed that one."""
+"""A farm shows its signer the proof of its imports, from what it stored while it followed the other distribution."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def update(neighbours: Neighbours, version: str) -> None:
 
 
 def check_newest(taking: ImportingFarm, neighbours: Neighbours, channel: str = "edge") -> ReleaseEvidence:
-    """Ask as the checker does, of the blobs that were brought to it alone; return what the evidence was."""
+    """Check as the checker does, with only the blobs that were brought to it; return the evidence."""
     assert neighbours.first.founded is not None
     public = BlobStore(taking.signer.repository.root / "blobs")
     root = Digest(neighbours.first.founded.fingerprint)
@@ -88,7 +88,7 @@ def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: ImportingFa
 def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
     taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
-    """It has recorded releases, and kept nothing that shows that they were signed."""
+    """It has recorded releases, and stored nothing that proves their signatures."""
     taking.follow()
     update(neighbours, "3.1")
     taking.follow()
@@ -96,7 +96,7 @@ def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
     with taking.application.database.connection() as connection:
         connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.submit(recipe("own"))
-    taking.decide()  # what stays as it was needs no showing
+    taking.decide()  # what is unchanged needs no proof
     assert check_newest(taking, neighbours).abroad == ()
     update(neighbours, "3.2")
     taking.follow()
@@ -116,7 +116,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     taking.decide()
     with refuses("unshown-import", match="there is no proof"):
         check_newest(taking, neighbours)
-    assert taking.follow() == 0  # nothing new, but that
+    assert taking.follow() == 0  # nothing new except that
     taking.pipeline = taking.channel(STABLE)
     taking.decide()
     assert check_newest(taking, neighbours, "stable").abroad
@@ -125,7 +125,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
 def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
     taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
-    """Their newest release is another by now: no look at them would make known what is in force here."""
+    """Their newest release is a different one by now: following them would not reveal what is in force here."""
     lose_what_is_known(taking, neighbours)
     taking.follow()
     taking.decide()
@@ -137,7 +137,7 @@ def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
 def test_a_spoiled_document_beside_that_is_passed_over(
     taking: ImportingFarm, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """Earlier signers have let it be brought, beside the good one or where nothing was taken anew."""
+    """Earlier signers accepted it, next to the good one or where nothing was newly imported."""
     public, sign, good = BlobStore(taking.signer.repository.root / "blobs"), taking.signer.sign, []
 
     def spoiled(release: Release, evidence: Digest) -> None:
@@ -160,7 +160,7 @@ def test_a_spoiled_document_beside_that_is_passed_over(
 
 
 def lose_what_is_known(taking: ImportingFarm, neighbours: Neighbours) -> None:
-    """Make two releases, lose what the database knows of them, and let what they took be taken up again."""
+    """Make two releases, delete what the database knows of them, and let control recover their imports."""
     taking.signer.states = True
     taking.follow()
     taking.decide()
@@ -175,7 +175,7 @@ def lose_what_is_known(taking: ImportingFarm, neighbours: Neighbours) -> None:
 
 
 def test_a_release_names_the_address_that_is_signed(taking: ImportingFarm, neighbours: Neighbours) -> None:
-    """The signer asks for it, whichever was followed when their release was seen."""
+    """The signer requires it, whichever mirror was followed when their release was seen."""
     assert neighbours.first.founded is not None
     taking.follow()
     taking.decide()

@@ -1,5 +1,5 @@
-"""What was published, sent or stored by the farm of a certain day, kept as files, and read by the code of today.
+"""Fixtures that the farm of a certain day published, sent or stored, kept as files and read by the current code.
 
-`data` was written once by `make` and is never changed: it stands for all that lies in channels, databases and home
-directories. What is new is added beside it. `reading` is the one door to the farm's code.
+`data` was written once by `make` and never changes: it represents what is in channels, databases and home
+directories. New fixtures are added next to it. `reading` is the only access to the farm's code.
 """

@@ -1,4 +1,4 @@
-"""The fixtures: where they are, how they are unpacked, and the moment at which they are read."""
+"""The fixtures: their paths, how they are unpacked, and the time at which they are read."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def read_json(name: str) -> Any:
 
 
 def unpacked(name: str, folder: Path) -> Path:
-    """Unpack an archive of files into a folder, and return that."""
+    """Unpack an archive of files into a folder, and return the folder."""
     with tarfile.open(fileobj=io.BytesIO(read(name))) as archive:
         archive.extractall(folder, filter="data")
     return folder
 
 
 def home(folder: Path, repository: Path | None = None) -> Path:
-    """Unpack a subscriber's home; of its subscriptions, the addresses lead to repositories below another folder."""
+    """Unpack a subscriber's home; the addresses of its subscriptions lead to repositories below another folder."""
     unpacked("home.tar.gz", folder)
     for record in folder.glob("state/subscriptions/*/*/subscription.json"):
         record.write_bytes(record.read_bytes().replace(b"/tmp/farm-formats", str(repository or "/nowhere").encode()))
@@ -44,7 +44,7 @@ def home(folder: Path, repository: Path | None = None) -> Path:
 
 
 def household(folder: Path) -> dict[str, str]:
-    """Unpack a home with all that stands around it; return the environment for commands that are given there."""
+    """Unpack a home with all that surrounds it; return the environment for commands that run there."""
     published = unpacked("published.tar.gz", folder / "published")
     there = home(folder / "home", published)
     (there / "state" / "policy.yaml").rename(there / "policy.yaml")
@@ -61,7 +61,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def document(name: str) -> bytes:
-    """Return a document, `<kind>/<case>`; for a kind alone the names of all that are kept of it."""
+    """Return a document, `<kind>/<case>`; for a kind alone the names of all its documents."""
     path = DATA / "documents" / name
     if path.is_dir():
         return "\n".join(sorted(f"{name}/{each.name}" for each in path.iterdir())).encode()
@@ -70,7 +70,7 @@ def document(name: str) -> bytes:
 
 @contextmanager
 def at(moment: str) -> Iterator[None]:
-    """Let TUF's client believe that it is this moment (RFC 3339): then nothing that was signed has expired."""
+    """Set the time of TUF's client (RFC 3339): then nothing that was signed has expired."""
     then = datetime.datetime.fromisoformat(moment)
     before = trusted_metadata_set.datetime
     clock = SimpleNamespace(now=then.astimezone)

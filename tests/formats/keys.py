@@ -1,4 +1,4 @@
-"""The keys that fixtures were signed with: anybody can make them."""
+"""The keys that fixtures were signed with: anybody can derive them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verbs answer in a home of then: how they end, and the shape of the JSON that programs read."""
+"""The answers of verbs in an old home: how they end, and the shape of the JSON that programs read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_verb_ends_as_it_did_and_answers_in_the_same_shape(answers: Sequence[d
 
 
 def made_here(answer: str) -> str:
-    """Leave out what the Docker Engine of this machine has of other tests."""
+    """Leave out what the Docker Engine of this machine has from other tests."""
     if not answer.startswith("[") or '"made-here"' not in answer:
         return answer
     return json.dumps([image for image in json.loads(answer) if image["made-here"]])

@@ -1,4 +1,4 @@
-"""Every verb and option that there was is there: what is renamed goes on under its old name too."""
+"""Every former verb and option exists: a renamed one works under its old name too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each kind of document: what is kept of it says what it said, and is written back byte for byte."""
+"""Each kind of document: the stored files have the same values as then, and are written back byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A farm's database of then, with its logs and blobs: what the program of the day answers out of it."""
+"""An old database of a farm, with its logs and blobs: the current program's answers from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subscriber has at home since then says the same, is written back the same, and goes on being used."""
+"""A subscriber's old home has the same values, is written back the same, and stays usable."""
 
 from __future__ import annotations
 

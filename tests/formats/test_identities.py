@@ -1,4 +1,4 @@
-"""What is known by its digest, and what people and machines sign, is worked out anew to the very same bytes."""
+"""What is known by its digest, and what people and machines sign, is recomputed to exactly the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of what is published have the digests that they had, and a layout of before is read and verified."""
+"""Images of published packages have the digests that they had, and an old layout is read and verified."""
 
 from __future__ import annotations
 

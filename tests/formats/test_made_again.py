@@ -1,7 +1,7 @@
-"""The code of the day makes the very bytes that were made then, from the first key to the last signature.
+"""The current code makes exactly the bytes that were made then, from the first key to the last signature.
 
-What is compared with here depends on the helpers of other tests and on the libraries that compress, too. Where one of
-these changes, so that other bytes mean the same, a part may leave this list: what was made stays, and is read.
+The bytes compared here also depend on the helpers of other tests and on the compression libraries. Where one of
+these changes, so that other bytes mean the same, a part may leave this list: its fixture stays, and is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.formats.make.__main__ import PARTS
 from tests.threats.simulator import needs_faketime
 
-# In `farm` and `command` threads take turns at what is random; `identities` are of the recipes of the day they were made.
+# In `farm` and `command` threads alternate in drawing random values; `identities` are of the recipes of their day.
 ALIKE = [part for part in PARTS if part not in ("farm", "command", "identities")]
 
 

@@ -1,4 +1,4 @@
-"""What the farm's processes say to each other, and what signer, checker and workers have written down."""
+"""Messages between the farm's processes, and the files of signer, checker and workers."""
 
 from __future__ import annotations
 

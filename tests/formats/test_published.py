@@ -1,4 +1,4 @@
-"""What was published is verified and read by the code of the day, and comes out as it did then."""
+"""The current code verifies and reads what was published, with the same result as then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients of the day ask in the same words, down to the bytes that are signed, and understand what was answered then."""
+"""Current clients send the same requests, down to the signed bytes, and understand the old answers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
 
 
 def _shapes(api: Any) -> dict[str, Any]:
-    """Return the members of each body that goes over the wire, by path; whatever Python calls its type."""
+    """Return the members of each body that is sent over the wire, by path; independent of Python's type names."""
     return {
         f"{method} {path} {part}": _members(api, content["application/json"]["schema"])
         for path, methods in api["paths"].items()

@@ -1,4 +1,4 @@
-"""cosign as Debian has it, asked as a stranger asks: without a transparency log, and of registries on the loopback."""
+"""cosign as Debian has it, run as a stranger would: without a transparency log, and with registries on the loopback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ needs_cosign = pytest.mark.skipif(shutil.which("cosign") is None, reason="needs 
 
 @dataclass(frozen=True)
 class Cosign:
-    """Runs it in a directory of its own, whose `key` and the like commands name."""
+    """Runs it in a directory of its own, whose `key` and other files commands name."""
 
     folder: Path
 

@@ -51,10 +51,10 @@ def composition(packages: Sequence[TinyPackage]) -> Composition:
 
 
 def printing_program(text: bytes) -> bytes:
-    """A static x86-64 Linux program that prints `text` and ends well: all that a scratch image needs to run."""
+    """A static x86-64 Linux program that prints `text` and exits with 0: all that a scratch image needs to run."""
     code = (
         b"\xb8\x01\0\0\0\xbf\x01\0\0\0"  # write(1, …
-        b"\x48\x8d\x35\x10\0\0\0"  # … text, which lies 16 bytes behind this instruction, …
+        b"\x48\x8d\x35\x10\0\0\0"  # … text, 16 bytes after this instruction, …
         b"\xba%s"  # … length)
         b"\x0f\x05\xb8\x3c\0\0\0\x31\xff\x0f\x05"  # exit(0)
     ) % struct.pack("<I", len(text))
@@ -62,7 +62,7 @@ def printing_program(text: bytes) -> bytes:
 
 
 def waiting_program() -> bytes:
-    """A static x86-64 Linux program that waits until it is ended."""
+    """A static x86-64 Linux program that waits until it is killed."""
     return _program(b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7")  # again: pause()
 
 

@@ -1,4 +1,4 @@
-"""Debian's docker-registry on the loopback, with its access log; with a password or a token server where asked."""
+"""Debian's docker-registry on the loopback, with its access log; with a password or a token server on request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SENT = re.compile(r'"GET \S+/blobs/(sha256:[0-9a-f]{64}) HTTP/1\.1" 200 (\d+)')
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that runs: where it is, and what it was asked."""
+    """A running registry: its address, and its requests."""
 
     host: str
     log: Path
@@ -46,7 +46,7 @@ class Registry:
         return [(method, path, int(status)) for method, path, status in _REQUEST.findall(self.log.read_text())]
 
     def blobs_received(self) -> list[str]:
-        """Return the digests of the blobs that were sent, in the order of their arrival."""
+        """Return the digests of the uploaded blobs, in the order of their arrival."""
         return [
             parse_qs(urlsplit(path).query)["digest"][0]
             for method, path, status in self.requests()
@@ -54,7 +54,7 @@ class Registry:
         ]
 
     def blobs_sent(self) -> list[tuple[str, int]]:
-        """Return digest and bytes of every blob that somebody took, in order, from the access log."""
+        """Return digest and bytes of every downloaded blob, in order, from the access log."""
         return [(digest, int(size)) for digest, size in _SENT.findall(self.log.read_text())]
 
     def size(self, digest: str) -> int:
@@ -98,7 +98,7 @@ def running_registry(folder: Path, auth: dict[str, Any] | None = None) -> Iterat
 
 @contextmanager
 def token_server(folder: Path, user: str, password: str) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Run a token server that knows one person; yields a registry's `auth` for it, and the scopes it was asked for."""
+    """Run a token server that knows one user; yields a registry's `auth` for it, and the requested scopes."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tokens")])
     now = datetime.now(UTC)

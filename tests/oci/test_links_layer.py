@@ -1,4 +1,4 @@
-"""The links layer makes a root filesystem: merged /usr, the forest, and places to mount on."""
+"""The links layer makes a root filesystem: merged /usr, the forest, and mount points."""
 
 from __future__ import annotations
 

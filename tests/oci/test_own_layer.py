@@ -1,4 +1,4 @@
-"""The user's own files as a layer: a function of what they are, and nothing that an image cannot have."""
+"""The user's own files as a layer: a function of their content, with errors for what an image cannot hold."""
 
 from __future__ import annotations
 

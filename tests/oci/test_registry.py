@@ -1,4 +1,4 @@
-"""What registries answer that Debian's does not: blobs that lie on another host, and errors in their own words."""
+"""Answers of registries that Debian's does not give: blobs on another host, and errors in their own words."""
 
 from __future__ import annotations
 

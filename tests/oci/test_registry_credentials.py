@@ -1,4 +1,4 @@
-"""Credentials as `docker login` writes them: plainly, for Docker Hub, or in a helper."""
+"""Credentials as `docker login` writes them: in plain text, for Docker Hub, or in a helper."""
 
 from __future__ import annotations
 

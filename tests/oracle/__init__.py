@@ -1,5 +1,5 @@
-"""The oracle: real packages, mutated by a seed, and what their own dynamic linker says of each, beside the proof.
+"""The oracle: real packages, mutated by a seed, and their own dynamic linker's verdict on each, next to the proof.
 
-`campaign` draws the mutations, `parts` makes packages of them, `linker` asks, `verdict` compares, `tables` has what is
-written down by hand. `tests/distribution/test_oracle.py` carries it out on the distribution.
+`campaign` draws the mutations, `parts` makes packages of them, `linker` asks, `verdict` compares, `tables` holds the
+hand-written lists. `tests/distribution/test_oracle.py` runs it on the distribution.
 """

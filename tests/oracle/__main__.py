@@ -1,4 +1,4 @@
-"""`python -m tests.oracle` asks about what `farm build --all` has built here, without a farm: for work on the proof."""
+"""`python -m tests.oracle` tests what `farm build --all` has built here, without a farm: for work on the proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All mutated sets of a run: so many of each kind, drawn from the sets of the distribution by one seed."""
+"""All mutated sets of a run: a number of each kind, drawn from the sets of the distribution by one seed."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
     (6, symbols.resize("copied object grows", lambda size: size * 2, copied=True)),
     (6, symbols.resize("copied object shrinks", lambda size: size // 2, copied=True)),
     (5, symbols.resize("other object grows", lambda size: size * 2, copied=False)),
-    # --- added later, so that what is above draws as before
+    # --- added later, so that the mutations above are drawn as before
     (3, paths.private("path", "private, by $LIB as if it were lib", "/usr/$LIB/private")),
     (4, paths.copy_for_another),
     (5, paths.linked_copy("path", "its link leads to a copy that lacks a symbol", "lib", lacking=True)),
@@ -122,7 +122,7 @@ _PLAN: tuple[tuple[int, Draw], ...] = (
 
 
 def mutations(bases: Sequence[LinkedSet], seed: str = SEED) -> Iterator[Mutation]:
-    """Give the mutations of the plan, none twice. Each draws by its own place: a new last one changes no other."""
+    """Yield the mutations of the plan, none twice. Each draws by its own position: a new last one changes no other."""
     for place, (count, draw) in enumerate(_PLAN):
         random = Random(f"{seed} {place}")
         drawn: set[tuple[str, str]] = set()

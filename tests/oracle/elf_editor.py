@@ -1,6 +1,6 @@
-"""Overwrites the dynamic tables of an ELF file in place: what a mutation changes is changed, and not a byte besides.
+"""Overwrites the dynamic tables of an ELF file in place: a mutation changes its bytes and no others.
 
-Finds the tables by their section headers, where farm itself goes by the dynamic section, so that neither hides what
+Finds the tables by their section headers, where farm itself uses the dynamic section, so that neither hides what
 the other misreads. 64 bits, little-endian: what the distribution is built for.
 """
 
@@ -88,7 +88,7 @@ class _Section:
 
 
 class ElfEditor:
-    """One file, whole, in memory. `content` is what has become of it."""
+    """One file, whole, in memory. `content` is its edited content."""
 
     def __init__(self, content: bytes) -> None:
         if not is_elf(content):
@@ -118,7 +118,7 @@ class ElfEditor:
 
     @property
     def auxiliary(self) -> tuple[str, ...]:
-        """The names in DT_AUXILIARY: what is looked in first, if it is there."""
+        """The names in DT_AUXILIARY: libraries that are searched first, if they exist."""
         return tuple(self._string(value) for tag, value, _ in self.dynamic if tag == DT_AUXILIARY)
 
     @property
@@ -127,7 +127,7 @@ class ElfEditor:
 
     @cached_property
     def symbols(self) -> tuple[DynamicSymbol, ...]:
-        """All but the first, which is none."""
+        """All symbols except the first, null symbol."""
         table = self._section(_DYNSYM)
         if table is None:
             return ()
@@ -153,7 +153,7 @@ class ElfEditor:
 
     @cached_property
     def dynamic(self) -> tuple[tuple[int, int, int], ...]:
-        """Tag, value and place of each entry up to the first that is none."""
+        """Tag, value and offset of each entry up to the first null entry."""
         section = self._section(_DYNAMIC)
         found = []
         for at in range(section.offset, section.offset + section.size, _ENTRY.size) if section else ():
@@ -213,7 +213,7 @@ class ElfEditor:
         size: int | None = None,
         version: int | None = None,
     ) -> ElfEditor:
-        """Overwrite what is given of a symbol."""
+        """Overwrite the given fields of a symbol."""
         table = self._section(_DYNSYM)
         assert table is not None
         info = (symbol.binding if binding is None else binding) << 4 | (symbol.type if type_ is None else type_)
@@ -234,25 +234,25 @@ class ElfEditor:
         return self._changed()
 
     def rename_version(self, version: Version, shift: int = 1) -> ElfEditor:
-        """Cut `shift` letters off the front of a version's name, which is in the string table anyway."""
+        """Cut `shift` letters off the front of a version's name, as the string table has the rest anyway."""
         at = self._word("<I", version.name_at) + shift
         struct.pack_into("<I", self._data, version.name_at, at)
         struct.pack_into("<I", self._data, version.hash_at, elf_hash(self._string(at)))
         return self._changed()
 
     def make_weak(self, version: Version) -> ElfEditor:
-        """Let the loader go on without a version that is needed."""
+        """Let the loader continue without a version that is needed."""
         struct.pack_into("<H", self._data, version.flags_at, 2)
         return self._changed()
 
     def put_tag(self, place: int, tag: int, value: int | None = None) -> ElfEditor:
-        """Overwrite the tag of the dynamic section's entry at a place, and its value where one is given."""
+        """Overwrite the tag of the dynamic section's entry at an offset, and its value if one is given."""
         old = self._word("<Q", place + 8)
         _ENTRY.pack_into(self._data, place, tag, old if value is None else value)
         return self._changed()
 
     def retag(self, tag: int, new: int = IGNORED_TAG) -> ElfEditor:
-        """Give each entry of a tag another one."""
+        """Give each entry of a tag another tag."""
         for each, _, at in self.dynamic:
             if each == tag:
                 self.put_tag(at, new)
@@ -270,7 +270,7 @@ class ElfEditor:
     def add_definition(self, name: str) -> int:
         """Let a file that defines no version define one, of a name in its string table; return the version's index.
 
-        What says so takes the place of a note, of which the loader reads no more than it can make out.
+        The definition overwrites a note, of which the loader reads no more than it understands.
         """
         place = next(
             section for section in self._sections if section.kind == _NOTE and section.size >= _DEFINITION.size
@@ -286,7 +286,7 @@ class ElfEditor:
         return self._changed()
 
     def place_of(self, text: str) -> int:
-        """Return where a text stands in the string table, or the end of a longer one."""
+        """Return the offset of a text in the string table, or of the end of a longer one."""
         strings = self._strings
         at = bytes(self._data[strings.offset : strings.offset + strings.size]).find(text.encode() + b"\0")
         if at < 0:

@@ -1,4 +1,4 @@
-"""A set as a mutator sees it: who imports which symbol of which library, read from the files by the editor alone."""
+"""A set as a mutator sees it: which file imports which symbol of which library, read by the editor alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class BinaryFile:
 
     @cached_property
     def elf(self) -> ElfEditor:
-        """The file as it is; to change it take `edited`."""
+        """The file as it is; to change it use `edited`."""
         return ElfEditor(self.content)
 
     def edited(self) -> ElfEditor:
@@ -89,7 +89,7 @@ class Edge:
 
 
 class LinkedSet:
-    """A set with its files and its edges; those into the C library apart, of which there are most."""
+    """A set with its files and its edges; those into the C library are separate, as they are most."""
 
     def __init__(self, name: str, parts: Sequence[Part]) -> None:
         self.name = name
@@ -109,7 +109,7 @@ class LinkedSet:
         return [found for soname in file.elf.needed if (found := self.library(soname)) is not None]
 
     def users(self, library: BinaryFile) -> list[BinaryFile]:
-        """Return the files that need a library, themselves."""
+        """Return the files that need a library directly."""
         return [file for file, needed in self.links if needed is library]
 
     @cached_property
@@ -118,12 +118,12 @@ class LinkedSet:
 
     @cached_property
     def own_edges(self) -> tuple[Edge, ...]:
-        """Those between packages of the distribution's own building."""
+        """Those between packages that the distribution itself builds."""
         return tuple(edge for edge in self.edges if edge.library.package not in _C_LIBRARY)
 
     @cached_property
     def links(self) -> tuple[tuple[BinaryFile, BinaryFile], ...]:
-        """Each file with each library that it needs, those of the C library apart."""
+        """Each file with each library that it needs, except the C library."""
         return tuple(
             (file, library)
             for file in self.files

@@ -1,7 +1,7 @@
-"""What the dynamic linker of a set says of each of its files: the truth that the proof is held against.
+"""What the dynamic linker of a set reports on each of its files: the truth that the proof is compared with.
 
-The set is composed as `farm run` composes it, and its own loader asked, in bubblewrap, where nothing of the host is but
-a static shell. One sandbox answers for all files of a set.
+The set is composed as `farm run` composes it, and its own loader run in bubblewrap, where the only file of the host is
+a static shell. One sandbox serves all files of a set.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ FileOf = tuple[str, str]
 class Fault:
     """One thing that the linker does not find: a `symbol`, a `version`, a `library`, or an `interpreter`; or a `start`.
 
-    `package` and `file` are who lacks it. A `start` is a program that ends in the linker's hands though nothing is
-    told to be missing; its name is the last that was heard of it.
+    `package` and `file` name what lacks it. A `start` is a program that ends inside the linker although nothing is
+    reported missing; its name is the last one that the linker printed.
     """
 
     kind: str
@@ -87,7 +87,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the linker said of a set, and with what each file was loaded.
+    """What the linker reported on a set, and with what each file was loaded.
 
     `warnings` are of the kinds `no versions` (of a library), `size` and `protected` (of a copied symbol).
     """
@@ -98,7 +98,7 @@ class Answer:
 
 
 def ask(parts: Sequence[Part], folder: Path, about: Collection[str] = ()) -> Answer:
-    """Ask the loader of a set about every file of it, or of the packages it is asked `about`; `folder` is its own."""
+    """Run the loader of a set on every file of it, or of the packages given by `about`; `folder` is its own."""
     composition = compose((part.descriptor, part.manifest) for part in parts)
     (folder / "links").mkdir(parents=True)
     render_links(folder / "links", composition.forest)
@@ -145,13 +145,13 @@ def _questions(parts: Iterable[Part]) -> Iterator[tuple[str, ...]]:
 
 
 def _news(faults: set[Fault]) -> set[Fault]:
-    """Leave out what follows from a library that is not there: everything that would have come from it."""
+    """Leave out what follows from a missing library: everything that would have come from it."""
     missing = {fault for fault in faults if fault.kind in {"library", "interpreter"}}
     return missing or faults
 
 
 class _Reader:
-    """Reads what the script printed, and knows which file of which package a path of the root is."""
+    """Reads the script's output, and knows which file of which package a path of the root is."""
 
     def __init__(self, parts: Sequence[Part], view: RootView) -> None:
         self._parts = parts
@@ -180,7 +180,7 @@ class _Reader:
                 last = line
             else:
                 self._line(line, asked, how)
-        # What no search path leads to is loaded by somebody who has one; then that is how it is judged.
+        # A library on no search path is loaded by a file that has one; then it is judged there.
         elsewhere = {file for asked, files in self._loaded.items() if asked not in self._inner for file in files}
         judged = [_news(faults) for asked, faults in self._faults.items() if asked not in self._inner & elsewhere]
         return Answer(
@@ -194,13 +194,13 @@ class _Reader:
         if found := _LOADED.fullmatch(line):
             self._loaded[asked].add(self._file(found[1]))
         elif fault := self._matched(_FAULTS, line, asked):
-            # One that a library only would rather have another look in first (DT_AUXILIARY) is traced, and not missed.
+            # A library that another one only prefers to be searched first (DT_AUXILIARY) is traced, and not missed.
             if not (fault.kind == "library" and fault.name in self._auxiliary):
                 faults.add(fault)
         elif warning := self._matched(_WARNINGS, line, asked):
             self._warnings.add(warning)
         elif _CANNOT_START.fullmatch(line):
-            if how == "program":  # of a plugin it is the program that cannot, and is told of that
+            if how == "program":  # of a plugin the program fails, and is reported
                 faults.add(Fault("interpreter", *asked, ElfEditor(self._part(asked[0]).read(asked[1])).interpreter))
         elif not _SILENT.fullmatch(line):
             faults.add(Fault("start", *asked, line))

@@ -1,4 +1,4 @@
-"""A mutation: which set is changed, how, and what the written tables say of it where the linker is no judge."""
+"""A mutation: which set is changed, how, and what the hand-written tables say of it where the linker cannot judge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change to a set. `group` is what is counted by, `kind` what was done, `what` says so with names."""
+    """A change to a set. `group` is counted, `kind` is what was done, `what` describes it with names."""
 
     group: str
     kind: str
@@ -31,7 +31,7 @@ class Mutation:
 
 @dataclass
 class Changes:
-    """Edits under way, by package."""
+    """Edits in progress, by package."""
 
     put: dict[str, dict[str, bytes]] = field(default_factory=dict)
     link: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -39,17 +39,17 @@ class Changes:
     root_links: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def write(self, file: BinaryFile, content: bytes, path: str = "") -> Changes:
-        """Put a content in place of a file's, or beside it at a path of its package."""
+        """Replace a file's content, or add content next to the file at a path of its package."""
         self.put.setdefault(file.package, {})[path or file.path] = content
         return self
 
     def remove(self, file: BinaryFile, *paths: str) -> Changes:
-        """Take a file away with the links to it beside it, or these paths of its package alone."""
+        """Remove a file with the links to it in its directory, or only these paths of its package."""
         self.drop.setdefault(file.package, set()).update(paths or file.places)
         return self
 
     def content(self, file: BinaryFile) -> bytes:
-        """Return a file as it is by now."""
+        """Return a file in its current state."""
         return self.put.get(file.package, {}).get(file.path, file.content)
 
     @property
@@ -68,7 +68,7 @@ class Changes:
 
 
 def patched(content: bytes, *arguments: str, renamed: Mapping[str, str] | None = None) -> bytes:
-    """Return what `patchelf` makes of a file."""
+    """Return `patchelf`'s edit of a file."""
     with tempfile.TemporaryDirectory() as folder:
         file, names = Path(folder) / "file", Path(folder) / "names"
         file.write_bytes(content)

@@ -1,6 +1,6 @@
-"""Packages as parts of a set: their ELF files on disk, what farm makes of them, and changed copies of them.
+"""Packages as parts of a set: their ELF files on disk, farm's members of them, and changed copies of them.
 
-Only what the linker, the shell and the proof look at is kept of a package: ELF files, programs, and links to these.
+Of a package, only what the linker, the shell and the proof read is kept: ELF files, programs, and links to these.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of a package: files and links that are put, paths that go, and its links in the root."""
+    """Changes of a package: files and links that are added, paths that are removed, and its links in the root."""
 
     package: str
     put: Mapping[str, bytes] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Edit:
 
 
 def slimmed(descriptor: Descriptor, manifest: Manifest, tree: Path, folder: Path) -> Part:
-    """Return a package without what neither the linker nor the proof of its files looks at."""
+    """Return a package without what neither the linker nor the proof of its files reads."""
     kept = {file.path for file in manifest.files() if file.executable or is_elf((tree / file.path).open("rb").read(8))}
     links = [entry for entry in manifest.entries if isinstance(entry, Link)]
     entries: list[Entry] = [file for file in manifest.files() if file.path in kept]

@@ -35,7 +35,7 @@ def needed(group: str, kind: str, *options: str) -> Draw:
 
 
 def removed_library(kind: str, *, only_link: bool) -> Draw:
-    """Take a library away, or only the link by whose name it is found."""
+    """Remove a library, or only the link by whose name it is found."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         file, library = random.choice(base.links)
@@ -66,14 +66,14 @@ def interpreter(group: str, kind: str, path: str) -> Draw:
 
 
 def no_loader(random: Random, base: LinkedSet) -> Mutation | None:
-    """Take away the link that programs find the loader by."""
+    """Remove the link by which programs find the loader."""
     program, changes = _program(random, base), Changes()
     changes.root_links["glibc"] = ()
     return _mutation("path", "no loader", program, None, base, changes)
 
 
 def no_default_directories(random: Random, base: LinkedSet) -> Mutation | None:
-    """Let a file's needs be looked for on its search path alone, which it has none of."""
+    """Let a file's needs be searched on its search path alone, and give it none."""
     file, library = random.choice(base.links)
     changes = Changes().write(file, patched(file.content, "--no-default-lib"))
     return _mutation("path", "no default directories", file, library, base, changes)
@@ -104,7 +104,7 @@ def private(
 
 
 def private_of_library(random: Random, base: LinkedSet) -> Mutation | None:
-    """Let the libraries that need a library look beside themselves; it is of whichever package.
+    """Let the libraries that need a library search their own directory; the library is of any package.
 
     The loader takes `$ORIGIN` of a library from the path that it was opened by, which is a link of the root.
     """
@@ -119,9 +119,9 @@ def private_of_library(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def private_of_program(group: str, kind: str, *, own: bool) -> Draw:
-    """Let the programs that need a library look beside themselves: where it is `own`, or another package has it.
+    """Let the programs that need a library search their own directory: where it is `own`, or another package has it.
 
-    The loader takes `$ORIGIN` of a program from where it really lies, not from the link that it was started by.
+    The loader takes `$ORIGIN` of a program from its real path, not from the link that it was started by.
     """
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
@@ -142,9 +142,9 @@ def private_of_program(group: str, kind: str, *, own: bool) -> Draw:
 
 
 def inherited(group: str, kind: str, *options: str) -> Draw:
-    """Move a library and one that it needs to a private directory that only the program looks in.
+    """Move a library and one that it needs to a private directory that only the program searches.
 
-    A search path of the old kind (DT_RPATH) is inherited by what the program loads, one of the new kind is not.
+    A search path of the old kind (DT_RPATH) is inherited by what the program loads; one of the new kind is not.
     """
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
@@ -169,7 +169,7 @@ def inherited(group: str, kind: str, *options: str) -> Draw:
 
 
 def moved(group: str, kind: str, directory: str) -> Draw:
-    """Move a library to another directory, and tell nobody."""
+    """Move a library to another directory, without a search path to it."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         file, library = random.choice(base.links)
@@ -196,8 +196,8 @@ def second_copy(group: str, kind: str, directory: str, *, found: bool = False, l
 
 
 def linked_copy(group: str, kind: str, directory: str, *, found: bool = False, lacking: bool) -> Draw:
-    """Add a copy of a library far away, whole or lacking a symbol, and lead the name that users ask for to it: the link
-    in lib, beside the library as it was, or one in another directory, `found` by a search path of an importer.
+    """Add a copy of a library far away, whole or lacking a symbol, and point the name that users need to it: the link
+    in lib, next to the unchanged library, or one in another directory, `found` by a search path of an importer.
     """
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
@@ -217,9 +217,9 @@ def linked_copy(group: str, kind: str, directory: str, *, found: bool = False, l
 
 
 def copy_for_another(random: Random, base: LinkedSet) -> Mutation | None:
-    """Let a program find a private copy of a library that lacks what another of its libraries wants of the first.
+    """Let a program find a private copy of a library that lacks what another of its libraries needs of the first.
 
-    Both ask for one name, and the copy is what is loaded under it first.
+    Both need one name, and the copy is what is loaded under it first.
     """
     edges = [
         (program, edge)
@@ -253,7 +253,7 @@ def both_paths(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def filters(group: str, kind: str, tag: int) -> Draw:
-    """Let a library name a filtee that is nowhere: its own soname without the first letter."""
+    """Let a library name a filtee that does not exist: its own soname without the first letter."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         file, library = random.choice(base.links)
@@ -268,21 +268,21 @@ def filters(group: str, kind: str, tag: int) -> Draw:
 
 
 def other_soname(random: Random, base: LinkedSet) -> Mutation | None:
-    """Let a library call itself otherwise, under the old name of its file: it is found by that."""
+    """Give a library another soname, under the old name of its file: it is found by the file name."""
     file, library = random.choice(base.links)
     changes = Changes().write(library, patched(library.content, "--set-soname", f"{library.elf.soname}.99"))
     return _mutation("soname", "another in the old file", file, library, base, changes)
 
 
 def no_soname(random: Random, base: LinkedSet) -> Mutation | None:
-    """Take a library's name for itself away: it is found by that of its file."""
+    """Remove a library's soname: it is found by the name of its file."""
     file, library = random.choice(base.links)
     changes = Changes().write(library, library.edited().retag(elf.DT_SONAME).content)
     return _mutation("soname", "none", file, library, base, changes)
 
 
 def new_soname(group: str, kind: str, *, followed: str) -> Draw:
-    """Give a library a new soname, file name and all; nobody follows, all but one (`some`), or `all`."""
+    """Give a library a new soname, and its file too; no user follows, all but one (`some`), or `all`."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         choices = [pair for pair in base.links if followed != "some" or len(base.users(pair[1])) > 1]

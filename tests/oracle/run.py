@@ -1,4 +1,4 @@
-"""Carries a campaign out: the sets of a distribution as they are, then each mutation of them."""
+"""Runs a campaign: the unchanged sets of a distribution, then each mutation of them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def base_sets(packages: Iterable[Unpacked], folder: Path) -> tuple[LinkedSet, ..
 
 
 def unmutated(base: LinkedSet, folder: Path) -> Verdict:
-    """Return what both say of a set as it is."""
+    """Return both verdicts on an unchanged set."""
     try:
         return judge(Mutation("none", "as it is", "", base, ()), base.parts, ask(base.parts, folder))
     finally:
@@ -101,7 +101,7 @@ def counts(verdicts: Iterable[Verdict]) -> list[str]:
 def _verdict(mutation: Mutation, folder: Path) -> Verdict:
     try:
         parts = apply(mutation.base.parts, mutation.edits, folder / "parts")
-        # Who loads nothing of a changed package is as he was.
+        # A file that loads nothing of a changed package has not changed.
         touched = mutation.base.touched(edit.package for edit in mutation.edits)
         return judge(mutation, parts, ask(parts, folder, touched))
     finally:

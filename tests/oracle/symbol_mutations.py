@@ -23,7 +23,7 @@ _NEW_NAME = "farm_oracle_other_name"
 
 
 def drop(how: str, *, of: str = "own") -> Draw:
-    """Take away an export that is imported: of an `own` library, of the C library (`libc`), or a `copied` one."""
+    """Remove an export that is imported: of an `own` library, of the C library (`libc`), or a `copied` one."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         edge = _edge(random, base, of)
@@ -38,7 +38,7 @@ _GONE: dict[str, dict[str, int]] = {
     "hidden": {"visibility": elf.HIDDEN},
     "internal": {"visibility": elf.INTERNAL},
     "local": {"binding": elf.LOCAL},
-    # Weakly, so that the library does not miss it itself.
+    # Weakly, so that the library itself does not lack it.
     "undefined": {"section": elf.UNDEFINED, "binding": elf.WEAK, "value": 0, "size": 0},
     "of a file": {"type_": elf.FILE},
     "without a value": {"value": 0},
@@ -46,7 +46,7 @@ _GONE: dict[str, dict[str, int]] = {
 
 
 def drop_weakly_wanted(random: Random, base: LinkedSet) -> Mutation | None:
-    """Take away an export of which the one import is made weak: what may be missing."""
+    """Remove an export whose only import is made weak: it may be missing."""
     edges = [edge for edge in base.own_edges if not edge.copied and not edge.export.name.startswith("_")]
     alone = [edge for edge in edges if base.imported[edge.wanted.name] == 1]
     edge = _one(random, alone)
@@ -59,7 +59,7 @@ def drop_weakly_wanted(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def drop_unwanted(random: Random, base: LinkedSet) -> Mutation | None:
-    """Take away an export that nobody imports."""
+    """Remove an export that nothing imports."""
     found = _unwanted(random, base)
     if found is None:
         return None
@@ -70,7 +70,7 @@ def drop_unwanted(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def alter_export(group: str, kind: str, **new: int) -> Draw:
-    """Overwrite what is given of an export that is imported, and not copied."""
+    """Overwrite the given fields of an export that is imported, and not copied."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         edge = _one(random, [edge for edge in base.own_edges if edge.wanted.name not in base.copied])
@@ -80,7 +80,7 @@ def alter_export(group: str, kind: str, **new: int) -> Draw:
 
 
 def rename_export(random: Random, base: LinkedSet) -> Mutation | None:
-    """Rename an export; its hash goes with it."""
+    """Rename an export; its hash changes with it."""
     edge = _edge(random, base, "own")
     if edge is None:
         return None
@@ -89,7 +89,7 @@ def rename_export(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def rename_import(random: Random, base: LinkedSet) -> Mutation | None:
-    """Let a file ask for another name: the same without its first letter, which the string table has anyway."""
+    """Let a file import another name: the same without its first letter, which the string table has anyway."""
     edge = _one(
         random, [each for each in base.own_edges if not each.copied and each.wanted.name[1:] not in base.imported]
     )
@@ -112,7 +112,7 @@ def rename_both(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def rename_unwanted(random: Random, base: LinkedSet) -> Mutation | None:
-    """Rename an export that nobody imports: one symbol added, one gone, the table in another order."""
+    """Rename an export that nothing imports: one symbol added, one removed, the table in another order."""
     found = _unwanted(random, base)
     if found is None:
         return None
@@ -140,7 +140,7 @@ def another_version(random: Random, edge: Edge) -> int | None:
 
 
 def unversioned_import(kind: str, wanted: Callable[[int], bool], version: Callable[[int], int]) -> Draw:
-    """Clear the version of an import, and overwrite that of the export, of which `wanted` tells by its index."""
+    """Clear the version of an import, and overwrite that of the export, selected by `wanted` from its index."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         edges = [each for each in base.edges if each.versioned and wanted(each.export.version & 0x7FFF)]
@@ -205,7 +205,7 @@ def rename_need(kind: str, *, weak: bool, unused: bool = False) -> Draw:
 
 
 def lose_versions(random: Random, base: LinkedSet) -> Mutation | None:
-    """Take all definitions of versions from a library: the loader warns and goes on."""
+    """Remove all definitions of versions from a library: the loader warns and continues."""
     edge = _one(random, [each for each in base.own_edges if each.versioned and each.library.elf.definitions])
     if edge is None:
         return None
@@ -303,7 +303,7 @@ def _edge(random: Random, base: LinkedSet, of: str) -> Edge | None:
 
 
 def _one(random: Random, edges: Sequence[Edge]) -> Edge | None:
-    """Draw a library first, so that the one with most symbols is not drawn most."""
+    """Draw a library first, so that the one with most symbols is not drawn most often."""
     by_library: dict[BinaryFile, list[Edge]] = {}
     for edge in edges:
         by_library.setdefault(edge.library, []).append(edge)

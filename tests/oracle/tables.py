@@ -1,4 +1,4 @@
-"""What is written down by hand: the proof's false alarms with their reasons, and what the linker does not judge."""
+"""Hand-written lists: the proof's false alarms with their reasons, and what the linker does not judge."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MISMATCHES = {
     "retype: object to function": "class-mismatch",
     "retype: object to thread's variable": "class-mismatch",
     "retype: function to indirect function": "",  # one class: what is called is what the resolver returns
-    "retype: function to no type": "",  # says nothing, as assembler does
+    "retype: function to no type": "",  # no meaning, as in assembler output
     "retype: object to no type": "",
     "retype: protected, copied": "protected-copy",
     "retype: protected, not copied": "",
     "resize: copied object grows": "size-mismatch",
     "resize: copied object shrinks": "size-mismatch",
-    "resize: other object grows": "",  # nobody has made room for it
+    "resize: other object grows": "",  # no program has reserved space for it
 }
 """The problem that the file which imports the symbol is to have; none where it is empty. The linker goes on, at most
 with a warning, or crashes.

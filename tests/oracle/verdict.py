@@ -1,4 +1,4 @@
-"""Proof and linker beside each other: what the proof passed though the linker would not, and the other way round."""
+"""Proof and linker compared: what the proof passed and the linker refused, and the other way round."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _BEYOND = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What both say of one mutated set.
+    """Both verdicts on one mutated set.
 
-    `missed` are faults of which no problem tells, `unfounded` problems that tell of no fault.
+    `missed` are faults that no problem reports, `unfounded` problems without a fault.
     """
 
     mutation: Mutation
@@ -77,13 +77,13 @@ class Verdict:
 
 
 def judge(mutation: Mutation, parts: Sequence[Part], answer: Answer) -> Verdict:
-    """Prove a mutated set, and compare that with what its linker said."""
+    """Prove a mutated set, and compare the proof with the linker's report."""
     proof = prove(PackageSet.of(part.member for part in parts))
     problems = tuple(problem for problem in proof.problems if not isinstance(problem, _BEYOND))
     own = frozenset(_own(answer, parts))
     told = {fault: [each for each in problems if _tells(each, fault, answer, own)] for fault in answer.faults}
     founded = [problem for found in told.values() for problem in found]
-    # A file that is told to lack a library may lack others too, which whoever loads it brings along.
+    # A file that is reported to lack a library may lack others too, which the file that loads it provides.
     lacking = {(fault.package, fault.file) for fault, found in told.items() if found and fault.kind == "library"}
     untold = [fault for fault, found in told.items() if not found]
     return Verdict(
@@ -96,7 +96,7 @@ def judge(mutation: Mutation, parts: Sequence[Part], answer: Answer) -> Verdict:
 
 
 def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
-    """Give the faults of a file that misses what it has itself, unfindable: told where others are told to miss it."""
+    """Yield the faults of a file that cannot find its own symbol: the proof reports them at other files."""
     by_name = {part.name: part for part in parts}
     for fault in answer.faults:
         if fault.kind == "symbol":
@@ -109,7 +109,7 @@ def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
 def _tells(problem: Problem, fault: Fault, answer: Answer, own: frozenset[Fault]) -> bool:
     of_file = (problem.packages[0], getattr(problem, "file", "")) == (fault.package, fault.file)
     if fault.kind == "start":
-        # The loader itself looks for this and that in the C library, which no file imports.
+        # The loader itself looks up some symbols in the C library that no file imports.
         return fault.package in problem.packages
     if isinstance(problem, MissingSymbol):
         if fault.kind == "symbol":
@@ -118,7 +118,7 @@ def _tells(problem: Problem, fault: Fault, answer: Answer, own: frozenset[Fault]
     if isinstance(problem, MissingVersion):
         return of_file and (fault.kind, fault.name) == ("version", problem.version)
     if isinstance(problem, UnmetRequirement) and fault.kind in {"library", "interpreter"}:
-        # Told once for a package; and what a file loads may be what lacks it.
+        # Reported once for a package; and the lacking file may be one that a file loads.
         behind = {package for package, _ in answer.loaded.get((fault.package, fault.file), ())}
         needed = problem.requirement.partition(":")[2]
         return needed == fault.name and problem.packages[0] in {fault.package, *behind}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all scenarios: each starts the command many times, which is no part of the fast tests."""
+    """Mark all scenarios: each starts the command many times, which is too slow for the fast tests."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
@@ -38,18 +38,18 @@ def built(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]) 
     farm = Farm(tmp_path_factory.mktemp("farm"), toolchain=toolchain).recipe("good")
     assert "built good" in farm.run("build", "good").done().message
     yield farm
-    unmount_below(farm.root)  # after a test that failed: what removes the directory must not go through a mount
+    unmount_below(farm.root)  # after a failed test: the removal of the directory must not go through a mount
 
 
 @pytest.fixture
 def farm(built: Farm) -> Farm:
-    """A farm that has built the package `good`, and whose recipes are that one only."""
+    """A farm that has built the package `good`, and that has only its recipe."""
     return built.reset().recipe("good")
 
 
 @pytest.fixture(scope="session")
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """This host's own toolchain `c`, made if it is missing: what a farm has to link to in order to share it."""
+    """This host's own toolchain `c`, made if it is missing: a farm must link to it in order to share it."""
     host = Settings.from_environment().host
     preparing = Farm(tmp_path_factory.mktemp("toolchain")).setting(HOME=os.environ["HOME"], FARM_HOST=str(host))
     tree = preparing.run("toolchain", "prepare", "c").done().output.split()[1]

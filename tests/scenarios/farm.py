@@ -1,7 +1,7 @@
 """A farm of one test: a small tree of recipes, a state and a host directory of its own, and the `farm` command.
 
 `Farm(tmp_path).recipe("x", run="false").run("build", "x").refused("a-failing-step")` is a whole test. Messages are
-compared with `golden/<case>.txt`; `UPDATE_GOLDEN=1` writes them anew, for review.
+compared with `golden/<case>.txt`; `UPDATE_GOLDEN=1` rewrites them, for review.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HANGS = 1200
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended, and what it said; places that differ from run to run have names in place of them."""
+    """How a command ended, and its output; paths that differ from run to run are replaced by names."""
 
     status: int
     output: str
@@ -53,7 +53,7 @@ class Outcome:
         return self
 
     def refused(self, case: str, *, status: int = 1) -> Outcome:
-        """It ended with `status` and the words of the golden file; nothing of Python and no escape codes in them."""
+        """It ended with `status` and the text of the golden file; without Python tracebacks and escape codes."""
         golden = GOLDEN / f"{case}.txt"
         if os.environ.get("UPDATE_GOLDEN"):
             golden.write_text(self.message)
@@ -80,7 +80,7 @@ class Farm:
             (self.host / place).symlink_to(target)
 
     def reset(self) -> Farm:
-        """Write the tree anew, without recipes, and forget all settings; what was built stays."""
+        """Rewrite the tree, without recipes, and forget all settings; built packages stay."""
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root),
@@ -94,7 +94,7 @@ class Farm:
         return self
 
     def recipe(self, name: str, more: str = "", *, run: str = INSTALL, files: Mapping[str, str] | None = None) -> Farm:
-        """Write a recipe of one shell step; `more` is YAML after the head, `files` lie beside it."""
+        """Write a recipe of one shell step; `more` is YAML after the head, `files` are written next to it."""
         text = _HEAD.format(name=name)
         if more:
             text += more.rstrip() + "\n"
@@ -142,7 +142,7 @@ class Farm:
         return self.finish(self.start(*arguments), seconds=seconds)
 
     def finish(self, process: subprocess.Popen[str], *, seconds: float = HANGS) -> Outcome:
-        """Wait for a command that was started. It has left no container and no attempt's directory."""
+        """Wait for a command that was started. It must leave no container and no attempt's directory."""
         try:
             output, message = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -158,11 +158,11 @@ class Farm:
         return json.loads(self.run(*arguments, "--json").done().output)
 
     def blob(self, digest: str) -> Path:
-        """Return where this host keeps a blob."""
+        """Return the path of a blob on this host."""
         return self.host / "blobs" / "sha256" / digest[7:9] / digest[9:]
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return every file that says what was built, by path."""
+        """Return every file that records what was built, by path."""
         return {str(path): path.read_bytes() for path in sorted(self.state.rglob("*.json"))}
 
     def _same_everywhere(self, text: str) -> str:
@@ -186,14 +186,14 @@ def write_tree(recipes: Path) -> None:
         shutil.copytree(shipped / part, recipes / part)
     (recipes / "toolchains").mkdir()
     shutil.copy(shipped / "toolchains" / "c.lock", recipes / "toolchains")
-    # Its runtime packages are recipes that this tree has not; the root is the same.
+    # Its runtime packages are recipes that this tree lacks; the root is the same.
     definition = (shipped / "toolchains" / "c.yaml").read_text()
     (recipes / "toolchains" / "c.yaml").write_text(re.sub(r"(?m)^runtime:.*\n", "", definition))
     shutil.copy(shipped / "distribution.yaml", recipes)
 
 
 def attempts_of(host: Path) -> list[Path]:
-    """The directories of attempts that are left there; what else lies beside them says whose they are."""
+    """The directories of attempts that are left there; the other files there name their owners."""
     return [path for path in (host / "attempts").glob("*") if path.name != IDENTITY]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with recipes and names is said in one message, with place and remedy, before anything is built."""
+"""Errors in recipes and names are reported in one message, with position and remedy, before anything is built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command itself: what it says to someone who does not know it, to a pipe, and to a program."""
+"""The command itself: its output to a new user, to a pipe, and to a program."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ def test_what_a_build_prints_cannot_move_the_terminal(farm: Farm) -> None:
 
 
 def commands(text: str) -> list[str]:
-    """Return the lines of the help's lists of commands, which follow its options, that begin one."""
+    """Return the lines of the help's lists of commands, after its options, that begin an entry."""
     listed = text.partition("Options:\n")[2].partition("\n\n")[2].splitlines()
     return [line for line in listed if line.startswith("  ") and line[2] != " "]

@@ -1,4 +1,4 @@
-"""What curators cannot ask for is refused in words that say what to do, whoever asks, and whatever the farm holds."""
+"""Impossible requests of curators are refused with a remedy, whoever makes them, and whatever the farm holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds that fail, hang or take too much: the limit or step is named, nothing is left, and what was built is kept."""
+"""Builds that fail, hang or use too much: the limit or step is named, nothing is left, and earlier builds are kept."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def hanging(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]) -> Iterator[tuple[Farm, Popen[str]]]:
-    """A build that hangs for a minute, the least limit there is: it may do so while other tests run."""
+    """A build that hangs for a minute, the smallest limit: other tests may run meanwhile."""
     farm = Farm(tmp_path_factory.mktemp("hanging"), toolchain=toolchain)
     farm.recipe("x", "limits: {minutes: 1}", run="echo begun; sleep 1000")
     process = farm.start("build", "x")

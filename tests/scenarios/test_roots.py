@@ -1,4 +1,4 @@
-"""Roots by the command: what it says before it changes something, and what it says when it cannot."""
+"""Roots by the command: its output before it changes something, and its errors when it cannot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOUNTS = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 
 
 class Subscriber:
-    """A host that has installed `greet` from release 1, when release 2 with another `say` is out."""
+    """A host that has installed `greet` from release 1, after release 2 with another `say` is published."""
 
     def __init__(self, farm: Farm) -> None:
         self.farm = farm

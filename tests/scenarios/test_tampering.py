@@ -1,4 +1,4 @@
-"""Bytes that are not what was signed or stored: a subscriber and a builder notice, say which, and change nothing."""
+"""Bytes that differ from what was signed or stored: subscribers and builders notice, name them, and change nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def published(tmp_path: Path) -> SmallDistribution:
 
 
 class Subscriber:
-    """A host that has installed `alone` from release 1, when release 2 comes out."""
+    """A host that has installed `alone` from release 1, when release 2 is published."""
 
     def __init__(self, farm: Farm, distribution: SmallDistribution) -> None:
         self.farm = farm

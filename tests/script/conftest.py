@@ -1,4 +1,4 @@
-"""What users are given, made once for the tests of a process; and an environment with a subscriber's client alone."""
+"""The files that users get, made once for the tests of a process; and an environment with a subscriber's client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def run(*command: str | Path, environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> str:
-    """Run a program that has to end well, with what a test adds to the environment; return what it prints."""
+    """Run a program that must succeed, with a test's additions to the environment; return its output."""
     done = subprocess.run(
         command, env={**os.environ, **(environment or {})}, cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -29,7 +29,7 @@ def run(*command: str | Path, environment: Mapping[str, str] | None = None, cwd:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what script/dist makes of this tree."""
+    """The folder with what script/dist makes of this tree."""
     folder = tmp_path_factory.mktemp("made")
     run(ROOT / "script" / "dist", folder)
     return folder
@@ -43,7 +43,7 @@ def wheel(made: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the wheel, and the locked requirements of a subscriber alone."""
+    """A virtual environment with the wheel, and only the locked requirements of a subscriber."""
     folder = tmp_path_factory.mktemp("base") / "venv"
     run(UV, "venv", "--quiet", "--python", sys.executable, folder)
     install = (UV, "pip", "install", "--quiet", "--python", folder / "bin" / "python")

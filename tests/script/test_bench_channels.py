@@ -1,4 +1,4 @@
-"""What the benchmarks publish is what subscribers take, and the server that they take it from counts right."""
+"""Channels of the benchmarks are accepted by subscribers, and the server that they are fetched from counts right."""
 
 from __future__ import annotations
 

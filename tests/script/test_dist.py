@@ -1,4 +1,4 @@
-"""What users are given: the same bytes wherever it is made, with what belongs in it, for the Pythons that there are."""
+"""The files that users get: the same bytes wherever they are made, the right content, for each supported Python."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PARTS = re.compile(r"^(farm|web|workers|farm-[0-9.]+\.(dist-info|data))/")
 
 
 def python(version: str) -> Path:
-    """Return an interpreter of this version (`3.13`) that is on this machine; without one the test is skipped."""
+    """Return an interpreter of this version (`3.13`) on this machine; without one the test is skipped."""
     places = (sys.executable, *(shutil.which(name) for name in (f"python{version}", "python3")), "/usr/bin/python3")
     for place in filter(None, places):
         told = subprocess.run([place, "-V"], capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ def python(version: str) -> Path:
 
 @pytest.fixture
 def constraints(tmp_path: Path) -> Path:
-    """The locked versions without their hashes: pip wants one of the wheel too where there are any."""
+    """The locked versions without their hashes: pip would require one for the wheel too if there were any."""
     locked = re.findall(r"^[a-z0-9.-]+==\S+", LOCK.read_text(), re.MULTILINE)
     file = tmp_path / "constraints.txt"
     file.write_text("\n".join(locked))
@@ -63,7 +63,7 @@ def test_the_same_tree_makes_the_same_bytes_elsewhere(made: Path, tmp_path: Path
     for name in listed:
         if (ROOT / name).exists():
             (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, elsewhere / name)  # its time is now
+            shutil.copy(ROOT / name, elsewhere / name)  # its modification time is now
     (elsewhere / ".venv").symlink_to(Path(sys.prefix))
     run("bash", "-c", 'umask 077; exec bash script/dist "$0"', tmp_path / "again", cwd=elsewhere)
 
@@ -128,7 +128,7 @@ def test_each_verb_has_a_man_page_that_man_can_read(base: Path) -> None:
     [
         ("bash", 'source "$0"; COMP_WORDS=(farm ins); COMP_CWORD=1; _farm_completion farm; echo "${COMPREPLY[@]}"'),
         ("fish", 'source "$argv[1]"; complete --do-complete "farm ins"'),
-        # -D: it is to write nothing. What it is told to write it replaces, and be it a device.
+        # -D: it must write nothing. What it is told to write it replaces, even if that is a device.
         ("zsh", 'autoload -Uz compinit; compinit -u -D; source "$0"; echo "$_comps[farm]"'),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_shell_completes_by_the_script_that_was_installed(shell: str, line: st
 
 @pytest.mark.parametrize("version", ["3.11", "3.13"])
 class TestAPythonOfThisVersion:
-    """The wheel is installed as people do it, out of the registry, in the locked versions."""
+    """The wheel is installed as users do it, from the registry, in the locked versions."""
 
     def test_takes_it_by_pip(self, version: str, wheel: Path, tmp_path: Path) -> None:
         venv = tmp_path / "venv"
@@ -183,7 +183,7 @@ class TestAPythonOfThisVersion:
 
 
 def works(command: Path, share: Path) -> None:
-    """The command answers, and brought its pages and completion."""
+    """The command answers, and has its man pages and completion."""
     assert run(command, "--version") == "farm 0.1.0\n"
     assert "install" in run(command, "--help")
     assert (share / "man" / "man1" / "farm-run.1").exists()

@@ -1,4 +1,4 @@
-"""The whole of `script/mutate`, on a tree of two modules whose tests see one thing and miss another."""
+"""The whole of `script/mutate`, on a tree of two modules whose tests cover one decision and miss another."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_it_says_which_test_notices_and_what_nobody_does(tree: Path, capsys: pyt
     assert (tree / FILE).read_text() == kept
     assert "+    return count <= 10" in told.out
     assert "2 mutations, 1 survived" in told.out
-    # A test that looks at the boundary kills it.
+    # A test of the boundary kills it.
     (tree / "test_limit.py").write_text(TESTS + "\ndef test_ten_is_refused():\n    assert not limit.allowed(10)\n")
     assert runner.main(["--only", "boundary"], tree) == 0
     assert "boundary: killed by test_limit.py::test_ten_is_refused" in capsys.readouterr().err

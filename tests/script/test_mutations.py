@@ -21,7 +21,7 @@ def read(module: str) -> str:
 
 class TestTheTable:
     def test_every_named_mutation_still_has_its_place(self) -> None:
-        """Whoever moves such a decision says in script/mutations/named.py where it is taken now."""
+        """A change that moves such a decision updates its place in script/mutations/named.py."""
         for named in NAMED:
             mutation = placed(named, read)
             ast.parse(mutation.applied(read(named.module)))

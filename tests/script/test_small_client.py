@@ -1,4 +1,4 @@
-"""A subscriber's client alone: all that a subscriber does goes without the extras; other verbs say which they need."""
+"""A subscriber's client alone: everything a subscriber does works without the extras; other verbs name theirs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ steps: []
 
 
 class Client:
-    """The command with nothing but a subscriber's client beneath it, and directories of its own."""
+    """The command with only a subscriber's client installed, and directories of its own."""
 
     def __init__(self, venv: Path, folder: Path) -> None:
         self.command, self.folder = venv / "bin" / "farm", folder

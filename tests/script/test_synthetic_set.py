@@ -1,4 +1,4 @@
-"""The sets that benchmarks make up: they hold, and are of the shape that their description says."""
+"""The sets that benchmarks generate: they hold, and have the shape that their description gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes of tests and comparisons with what an honest tester signs of them, and with what another one might."""
+"""Outcomes of tests and comparisons with an honest tester's statement, and with another tester's."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def envelope_of(order: TestOrder | AbiOrder, outcome: TestOutcome | AbiOutcome, 
 
 
 def attested(store: BlobStore, order: TestOrder | AbiOrder, outcome: Outcome, signer: CryptoSigner) -> Outcome:
-    """The outcome with the statement of it that this key signs; its log is put into the store."""
+    """The outcome with a statement about it signed by this key; its log is put into the store."""
     outcome = replace(outcome, log=store.put_bytes(b"log"))
     return replace(outcome, attestation=store.put_bytes(envelope_of(order, outcome, signer)))

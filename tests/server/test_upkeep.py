@@ -1,4 +1,4 @@
-"""The timers: messages are sent after the commit, sent again when lost, and rows that serve nothing go."""
+"""The timers: messages are sent after the commit, sent again when lost, and unused rows are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _drop(ring: OutboxMessage) -> None:
-    """A broker that takes everything."""
+    """A broker that accepts everything."""
 
 
 def test_a_ready_job_rings_once_it_is_committed(farm: SmallFarm) -> None:

@@ -1,4 +1,4 @@
-"""The signer believes the root that it has pinned, and signs on nothing that is older than what it has signed."""
+"""The signer trusts the root that it has pinned, and signs nothing on top of a state older than its own signatures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def release(channel: Channel, version: str) -> None:
 
 
 def new_root(channel: Channel, *edits: RoleEdit) -> None:
-    """Hold the ceremony of the next root, as `farm keys` does: with the keys of root, beside the running signer."""
+    """Hold the ceremony of the next root, as `farm keys` does: with the keys of root, next to the running signer."""
     for edit in edits or (RoleEdit(),):
         repository = Repository(channel.public)
         draft = draft_root(repository, edit, channel.now)
@@ -95,7 +95,7 @@ def test_an_older_root_stops_signing(edge: Channel) -> None:
 
 
 def test_a_root_of_others_stops_signing(edge: Channel, tmp_path: Path) -> None:
-    """Under the same number, or under the next one: it is not enough that a root bears itself out."""
+    """Under the same number, or under the next one: a root's own signatures are not enough."""
     foreign = tmp_path / "foreign"
     found_repository(foreign, tmp_path / "keys-of-others", ["edge"], [edge.builder.worker.public_key], edge.now)
     mine = save(edge, "mine")
@@ -107,7 +107,7 @@ def test_a_root_of_others_stops_signing(edge: Channel, tmp_path: Path) -> None:
 
 
 def test_a_next_root_that_the_pinned_keys_have_not_signed_stops_signing(edge: Channel, tmp_path: Path) -> None:
-    """Somebody exchanges the root before as well, so that the two follow on each other."""
+    """Somebody replaces the previous root as well, so that the two form a chain."""
     release(edge, "2.0")
     other = Channel(
         edge.builder, tmp_path / "foreign", tmp_path / "others", "edge", edge.decision, edge.ledger, edge.operator
@@ -153,7 +153,7 @@ def test_a_ledger_that_is_lost_begins_with_what_is_published(edge: Channel) -> N
 
 
 def test_who_gives_a_channel_other_keys_may_put_it_back(edge: Channel) -> None:
-    """As clients forget what a channel's old keys have numbered: that is how an older state is restored."""
+    """As clients forget the numbers that a channel's old keys signed: an older state is restored that way."""
     old = save(edge, "old")
     release(edge, "2.0")
     put_back(edge, old, "metadata", "targets")
@@ -170,7 +170,7 @@ def test_who_gives_a_channel_other_keys_may_put_it_back(edge: Channel) -> None:
 
 
 def test_targets_put_back_stop_signing(edge: Channel) -> None:
-    """Else keys that were taken off a channel would come back by it, and with them what they have numbered."""
+    """Otherwise keys removed from a channel would come back with it, and with them what they have numbered."""
     before = Repository(edge.public).read_metadata("timestamp.json")
     snapshot = sorted((edge.public / "metadata").glob("*.snapshot.json"))
     draft = draft_targets(Repository(edge.public), TargetsEdit(), edge.now)
@@ -208,7 +208,7 @@ def test_a_signer_that_was_cut_off_after_it_published_goes_on(edge: Channel) -> 
 
 
 def test_looking_while_somebody_signs_finds_nothing_put_back(edge: Channel) -> None:
-    """As the thread of the timestamp does beside what is asked for."""
+    """As the thread of the timestamp does while requests are served."""
     looks: list[Exception | None] = []
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The ledger is only ever added to: what was changed, cut off or exchanged is told, and what was torn is mended."""
+"""The ledger is append-only: a changed, truncated or replaced entry is reported, an incomplete write is repaired."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_two_writers_one_after_the_other_do_not_part(ledger: Ledger, place: Path
 
 @pytest.mark.parametrize("line", range(3))
 def test_a_changed_entry_is_found(ledger: Ledger, place: Path, line: int) -> None:
-    """The last one is named by none after it: it is its time or what it says that would be believed."""
+    """No entry after the last one names it, so its time or content could be forged."""
     lines = ledger.path.read_bytes().splitlines(keepends=True)
     lines[line] = lines[line].replace(b"20", b"21", 1)
     ledger.path.write_bytes(b"".join(lines))
@@ -267,7 +267,7 @@ class TestReports:
             take_report(ledger, self.told(7, channel="nightly"), ["edge"])
 
     def test_under_a_known_number_about_something_else_is_another(self, ledger: Ledger) -> None:
-        """Who can invent one must not keep that of somebody else away."""
+        """An attacker who can invent a report must not block somebody else's."""
         for package in ("jq", "zlib", "jq"):
             assert take_report(ledger, self.told(7, package), ["edge"]) == 7
         kinds = [line.entry.kind for line in ledger.lines()]

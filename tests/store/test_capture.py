@@ -1,4 +1,4 @@
-"""Capture gives one digest for one tree, archives that the strict reader takes, and notices what changes under it."""
+"""Capture gives one digest for one tree, archives that the strict reader accepts, and detects concurrent changes."""
 
 from __future__ import annotations
 

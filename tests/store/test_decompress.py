@@ -1,4 +1,4 @@
-"""What an archive holds, by digest: the same whether it passes by in any pieces or is read out of a store."""
+"""The content of an archive, by digest: the same whether it is streamed in any pieces or read from a store."""
 
 from __future__ import annotations
 

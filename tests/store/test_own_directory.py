@@ -1,4 +1,4 @@
-"""What is unpacked is verified once: whoever could change it afterwards would decide what others run."""
+"""Unpacked files are verified once: a user who could change them afterwards would decide what others run."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_link_of_anothers_leads_to_no_state_of_ones_own(state: Path, tmp_path:
 @needs_root
 @pytest.mark.parametrize("inner", ["{state}", "../above/state", "../above/../above/"])
 def test_each_link_on_the_way_counts_where_it_lies(state: Path, tmp_path: Path, inner: str) -> None:
-    """From a link of root's by one in a stranger's directory to a directory of root's."""
+    """From a link of root's through one in a stranger's directory to a directory of root's."""
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "link").symlink_to(inner.format(state=state))

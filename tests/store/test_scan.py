@@ -1,4 +1,4 @@
-"""A scan sees everything, follows nothing, and names all that cannot be captured."""
+"""A scan sees everything, follows nothing, and names everything that cannot be captured."""
 
 from __future__ import annotations
 

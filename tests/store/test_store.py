@@ -1,4 +1,4 @@
-"""The store keeps what it was given, whole, once, and never passes on anything else."""
+"""The store keeps what it was given, complete, once, and never returns anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package cache holds what was asked for or nothing, however it is filled and whatever happens to it."""
+"""The package cache holds what was requested or nothing, however it is filled and whatever happens to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Packed:
-    """A package in a store, and ways to ask a cache for it."""
+    """A package in a store, and ways to request it from a cache."""
 
     def __init__(self, directory: Path) -> None:
         self.root = directory / "tree"

@@ -1,4 +1,4 @@
-"""A channel, a farm and a user's own files whose every free text is written for the terminal of whoever reads it."""
+"""A channel, a farm and a user's own files whose every free text is an attack on the reader's terminal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _KEPT = {
 
 
 def channel(folder: Path) -> SmallDistribution:
-    """A channel signed by a signer whose checks were broken into."""
+    """A channel signed by a signer whose checks were bypassed."""
     made = SmallDistribution(folder)
     made.package("pack", {"lib/pack.a": "pack 1\n"}, version="1.3")
     made.package("say", {"bin/say": "\x7fnot elf", "share/\u202eevil\u2028": "x", "etc/say.conf": "loud\n"})
@@ -102,7 +102,7 @@ class HostileFarm:
 
 
 class Hostile:
-    """An application in front of another, which writes what it likes into what that answers, or refuses all."""
+    """An application in front of another, which inserts text into the other's answers, or refuses every request."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -141,7 +141,7 @@ class Hostile:
 
 
 def written_over(value: Any, key: str = "") -> Any:
-    """Return JSON values with the hostile text after every text that is not of a form which clients insist on."""
+    """Return JSON values with the hostile text after every text whose form clients do not check."""
     if isinstance(value, dict):
         return {name: written_over(each, name) for name, each in value.items()}
     if isinstance(value, list):
@@ -155,7 +155,7 @@ def environment(home: Path, farm_url: str, token: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
-        "TERM": "dumb",  # nothing moves: what rich does on other terminals has a test of its own
+        "TERM": "dumb",  # no moving line: what rich does on other terminals has its own test
         "COLUMNS": "200",
         "LANG": "C.UTF-8",
         "FARM_STATE": str(home / "state"),

@@ -1,4 +1,4 @@
-"""A publisher that is killed at its Nth touch of the file system: a child process, and the kernel's own SIGKILL."""
+"""A publisher that is killed at its Nth access to the file system: a child process, and the kernel's own SIGKILL."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir"})
 
 
 def dies_at(touch: int, act: Callable[[], object], places: str, *, touches: frozenset[str] = _TOUCHES) -> bool:
-    """Run `act` in a child that is killed when it first touches a file below `places` for the `touch`th time.
+    """Run `act` in a child that is killed at its `touch`th access to a file below `places`.
 
     `touches` are the events (`sys.addaudithook`) that count.
 
-    Returns whether it was killed; an `act` that fails by itself fails the test.
+    Returns whether it was killed; an `act` that fails without being killed fails the test.
     """
     child = os.fork()
     if child == 0:

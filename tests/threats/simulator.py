@@ -1,7 +1,7 @@
-"""A real repository with real keys in a temporary directory, subscribers of it, and the hands of an attacker.
+"""A real repository with real keys in a temporary directory, its subscribers, and the abilities of an attacker.
 
-What a test does to it is what an attacker could do: with a mirror, with stolen keys, with the network between. The
-publisher's and the client's code are the farm's own, and so are files, signatures and HTTP.
+Tests do what an attacker could do: with a mirror, with stolen keys, with the network in between. The code of
+publisher and client is the farm's own; files, signatures and HTTP are real.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Simulator:
         (self.folder / f"{draft}.draft").unlink()
 
     def replace_online_key(self, role: str, new: str) -> None:
-        """Do what docs/operate.md says when the key of snapshot, timestamp or a channel is stolen."""
+        """Do what docs/operate.md prescribes when the key of snapshot, timestamp or a channel is stolen."""
         kind = "root" if role in ("snapshot", "timestamp") else "targets"
         old = CommandRunner(self.folder).key_id(f"keys/online/{role}")
         self.keys(
@@ -118,7 +118,7 @@ class Simulator:
     # --- what an attacker does -----------------------------------------------------------------------------------
 
     def mirror(self, name: str) -> Mirror:
-        """Copy what is public now, for a mirror that serves it ever after, or changes it."""
+        """Copy what is public now, for a mirror that keeps serving it, or changes it."""
         place = self.folder / name
         shutil.copytree(self.public, place)
         return Mirror(place)
@@ -139,10 +139,10 @@ class Simulator:
     def _aside(self) -> Path:
         return self.folder / "public-of-the-owner"
 
-    # --- who it is done to ---------------------------------------------------------------------------------------
+    # --- the victims ---------------------------------------------------------------------------------------------
 
     def subscriber(self, name: str = "subscriber", address: str = "") -> Subscriber:
-        """A host that has subscribed to `edge`, at the owner's directory if nothing else is said."""
+        """A host that has subscribed to `edge`, at the owner's directory unless another is given."""
         subscriber = Subscriber(self.folder / name, self.fingerprint)
         subscriber.subscribe(address or str(self.public))
         return subscriber
@@ -150,7 +150,7 @@ class Simulator:
 
 @dataclass
 class Mirror:
-    """A copy of the public directory in the hands of somebody else."""
+    """A copy of the public directory under an attacker's control."""
 
     root: Path
 
@@ -173,12 +173,12 @@ class Mirror:
         return Metadata.from_file(str(self.path(role))).signed
 
     def write(self, role: str, document: Any, signers: Signers) -> None:
-        """Write a document as a role's next or same version, signed by whatever keys one has."""
+        """Write a document as a role's next or same version, signed by the given keys."""
         name = f"{role}.json" if role == "timestamp" else f"{document.version}.{role}.json"
         (self.root / "metadata" / name).write_bytes(signed(document, signers))
 
     def expire(self, role: str, since: datetime, online: Signers) -> None:
-        """Let a role's metadata have run out at `since`, under metadata that was signed for it today."""
+        """Let a role's metadata have expired at `since`, under metadata that was signed for it today."""
         chain = ("edge", "snapshot", "timestamp")
         below: tuple[str, MetaFile] | None = None
         for name in chain[chain.index(role) :]:
@@ -194,7 +194,7 @@ class Mirror:
             below = name, MetaFile.from_data(document.version, self.path(name).read_bytes(), ["sha256"])
 
     def forge_targets(self, change: Callable[[Targets], None], keys: Signers, online: Signers) -> None:
-        """Publish changed targets as whoever holds `keys` could, with snapshot and timestamp that lead to them."""
+        """Publish changed targets as a holder of `keys` could, with snapshot and timestamp that lead to them."""
         head = self.repository.head()
         change(head.targets)
         head.targets.version += 1
@@ -210,7 +210,7 @@ class Mirror:
         versions: int | None = None,
         change: Callable[[Targets], None] = lambda _document: None,
     ) -> None:
-        """Publish a release as a thief of the online keys could, asking nobody; `versions` makes all of them that."""
+        """Publish a release as a thief of the online keys could, without the signer; `versions` sets all versions."""
         repository = self.repository
         head = repository.head()
         channel = repository.delegated(head, "edge")
@@ -252,7 +252,7 @@ class Subscriber:
         return {str(path.relative_to(usr)): path.read_text() for path in sorted(usr.rglob("*")) if path.is_file()}
 
     def refuses(self, *names: str) -> FarmError:
-        """Installing must fail with a message and a remedy, and leave what is installed as it was."""
+        """Installing must fail with a message and a remedy, and leave the installed state unchanged."""
         before, generation = self.installed(), self._generation()
         with pytest.raises(FarmError) as caught:
             self.install(*names)
@@ -263,7 +263,7 @@ class Subscriber:
         return caught.value
 
     def command(self, *words: str, clock: str = "+0d") -> subprocess.CompletedProcess[str]:
-        """Run `farm` itself as this subscriber, under a clock that is off by so much."""
+        """Run `farm` itself as this subscriber, under a clock that is wrong by this much."""
         environment = os.environ | {"FARM_STATE": str(self.folder / "state"), "FARM_HOST": str(self.folder / "shared")}
         code = "from farm.cli.entry import main; main()"
         return subprocess.run(
@@ -288,7 +288,7 @@ needs_faketime = pytest.mark.skipif(
 def serving(
     root: Path, answers: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] | None = None
 ) -> Iterator[str]:
-    """Serve a directory over HTTP on the loopback; `answers` serve single paths in their own way."""
+    """Serve a directory over HTTP on the loopback; `answers` are handlers for single paths."""
 
     class Handler(web_server.Silent):
         def do_GET(self) -> None:  # noqa: N802  (the base class calls it so)
@@ -308,13 +308,13 @@ def serving(
 def metadata_over_http(
     simulator: Simulator, state: Path, url: str, pace: TransferLimits | None = None
 ) -> ChannelMetadata:
-    """A client's metadata that reads over HTTP, with a root that is pinned."""
+    """A client's metadata that reads over HTTP, with a pinned root."""
     root = (simulator.public / "metadata" / "1.root.json").read_bytes()
     return ChannelMetadata(state, root, HttpReader(url, pace))
 
 
 def successor(release: Release, **changes: Any) -> Release:
-    """The release that would come next, with changes."""
+    """The next release, with changes."""
     return replace(release, **{"number": release.number + 1, "previous": release.digest, **changes})
 
 

@@ -1,7 +1,7 @@
-"""The procedures of docs/operate.md about keys and restoring, carried out as they stand on the page.
+"""The procedures of docs/operate.md about keys and restoring, carried out exactly as on the page.
 
-Each test runs the command blocks of some sections in order, in a directory of its own. Between them subscribers look:
-those from before, from in between, and new ones. So page and farm cannot part.
+Each test runs the command blocks of some sections in order, in a directory of its own. Between them subscribers update:
+earlier ones, ones that joined in between, and new ones. So page and farm stay in agreement.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def commands(section: str) -> list[str]:
 
 
 class Farm:
-    """A directory in which the page's commands are run, and the subscribers of what they publish."""
+    """A directory in which the page's commands run, and the subscribers of what they publish."""
 
     def __init__(self, folder: Path) -> None:
         self.runner = CommandRunner(folder)
@@ -61,7 +61,7 @@ class Farm:
         self.states: list[Path] = []
 
     def follow(self, *names: str) -> None:
-        """Run the commands of these sections; each must succeed. Whoever signs is asked, and says yes."""
+        """Run the commands of these sections; each must succeed. Prompts for signatures are answered with yes."""
         for name in names:
             found = commands(name)
             assert found, f"the section {name} shows no commands"
@@ -110,7 +110,7 @@ class Farm:
         return ChannelMetadata(state, root, reader).newest(channel)[0]
 
     def leave_subscriber(self) -> Path:
-        """Let somebody subscribe now; he looks again when `everybody_sees` says so."""
+        """Let a host subscribe now; it updates again when `everybody_sees` asks."""
         state = self.folder / "subscribers" / str(len(self.states))
         self.look(state)
         self.states.append(state)
@@ -216,7 +216,7 @@ def test_the_key_of_the_timestamp_is_lost(founded: Farm) -> None:
 
 
 def test_online_keys_are_stolen(founded: Farm) -> None:
-    """The thief has shown one subscriber a release that is numbered beyond all others."""
+    """The thief has shown one subscriber a release with a number higher than all others."""
     newest = founded.publish()
     stolen = read_signers(founded.folder / "keys" / "online")
     shutil.copytree(founded.folder / "public", founded.folder / "mirror")
@@ -230,7 +230,7 @@ def test_online_keys_are_stolen(founded: Farm) -> None:
     founded.follow("Online keys are stolen")
     founded.everybody_sees(newest)
     founded.everybody_sees(founded.publish())
-    # What the thief signs now is signed by nobody.
+    # From now on the thief's signatures are not valid.
     timestamp = mirror.document("timestamp")
     timestamp.version += 1
     (founded.folder / "public/metadata/timestamp.json").write_bytes(signed(timestamp, stolen))
@@ -261,7 +261,7 @@ def test_an_older_state_is_restored(founded: Farm) -> None:
     with pytest.raises(PutBackError):
         PinnedRepository(founded.folder / "backup" / "public", ledger).check_releases()
     founded.follow("Restore an older state")
-    signer.check_releases()  # and the same ledger goes on with it
+    signer.check_releases()  # and the same ledger continues with it
     restored = founded.repository.current("edge").release
     assert restored is not None
     assert restored.number == 1
@@ -270,7 +270,7 @@ def test_an_older_state_is_restored(founded: Farm) -> None:
 
 
 def test_every_section_about_keys_is_followed_here() -> None:
-    """A section with commands that no test follows would be a promise that nobody keeps."""
+    """A section whose commands no test runs could go stale unnoticed."""
     text = PAGE.read_text()
     keys = text[text.index("## Keys\n") : text.index("## Logs\n")]
     named = set(re.findall(r"(?m)^#{2,3} (.*)$", keys))

@@ -1,4 +1,4 @@
-"""What is published holds for clients that others have written: python-tuf's own, tuf-js's, and cosign."""
+"""What is published works with independent clients: python-tuf's own, tuf-js's, and cosign."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_tuf_js_reads_it_before_and_after_keys_change(simulator: Simulator, tuf_
             simulator.replace_online_key(role, f"{role}-2")
         second = simulator.release()
         assert read(url, edge).stdout.strip() == second.to_json().decode()
-        # And it refuses what it should, so that the above says something.
+        # And it refuses what it should; otherwise the checks above would prove nothing.
         path = simulator.public / "metadata" / "timestamp.json"
         content = path.read_bytes()
         at = content.index(b'"expires":') + 14
@@ -135,7 +135,7 @@ def test_cosign_verifies_the_provenance_of_a_package(simulator: Simulator, tmp_p
 
 @pytest.mark.skipif(shutil.which("cosign") is None, reason="cosign is not installed: script/bootstrap --test")
 def test_cosign_verifies_what_the_signer_states_of_a_release(simulator: Simulator, tmp_path: Path) -> None:
-    """As docs/subscribe.md says: with the key of the channel, of the release's file as it is published."""
+    """As docs/subscribe.md says: with the key of the channel, on the release's published file."""
     public, release = simulator.public, simulator.releases[0]
     (keyid,) = json.loads((public / "keys" / "index.json").read_bytes())["channels"]["edge"]
     summary = public / "summaries" / f"{release.digest.hex}.json"

@@ -1,4 +1,4 @@
-"""What starts again because nothing is new must be what the whole way would come to, whoever serves the repository."""
+"""A run that starts again without news gives the same result as the full way, whoever serves the repository."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONTENT = shell("@cat /usr/share/alone/file")
 def _run(
     subscriber: Subscriber, *words: str, clock: str = "", engine: str = "bubblewrap"
 ) -> tuple[bool, subprocess.CompletedProcess[str]]:
-    """Run a command over `alone`; return whether it started at once, and what came of it."""
+    """Run a command over `alone`; return whether it started at once, and its result."""
     places = {"FARM_STATE": str(subscriber.folder / "state"), "FARM_HOST": str(subscriber.folder / "shared")}
     line = [sys.executable, "-c", _PROGRAM, "run", "--with", engine, *MOUNT, "alone", "--", *(words or _CONTENT)]
     if clock:
@@ -48,7 +48,7 @@ def _run(
 
 
 def _prepared(subscriber: Subscriber) -> Path:
-    """Return the one run that is prepared."""
+    """Return the only prepared run."""
     (path,) = (subscriber.folder / "state/prepared").glob("*.json")
     return path
 
@@ -80,7 +80,7 @@ def test_with_docker_it_starts_at_once_as_well(simulator: Simulator) -> None:
 
 
 def test_until_all_is_known_to_be_as_it_was_nothing_more_is_loaded(simulator: Simulator) -> None:
-    """Loading code is most of what a start costs."""
+    """Importing code is most of the cost of a start."""
     subscriber = simulator.subscriber()
     _run(subscriber)
     state, shared = str(subscriber.folder / "state"), str(subscriber.folder / "shared")
@@ -122,7 +122,7 @@ def test_a_newer_root_is_seen_though_the_timestamp_is_the_same(simulator: Simula
     timestamp = simulator.public / "metadata" / "timestamp.json"
     before = timestamp.read_bytes()
     simulator.replace_online_key("timestamp", "timestamp-2")
-    timestamp.write_bytes(before)  # a thief of the old key goes on showing what it has signed
+    timestamp.write_bytes(before)  # a thief of the old key keeps showing what it has signed
     at_once, ended = _run(subscriber)
     assert not at_once
     assert ended.returncode == 1
@@ -143,7 +143,7 @@ def test_an_altered_timestamp_is_refused(simulator: Simulator) -> None:
 
 
 def test_what_another_command_has_seen_since_is_not_forgotten(simulator: Simulator) -> None:
-    """TUF keeps one timestamp for all that is asked of a repository, so there is one to go back from."""
+    """TUF keeps one timestamp for the whole repository, so there is one that could be rolled back."""
     subscriber = simulator.subscriber()
     _run(subscriber)
     old = simulator.mirror("mirror")

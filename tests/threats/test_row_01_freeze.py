@@ -1,4 +1,4 @@
-"""Row 1: a mirror serves old but validly signed metadata for ever."""
+"""Row 1: a mirror serves old but validly signed metadata forever."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_host_that_starts_two_days_later_does_not_even_subscribe(simulator: Si
 
 @needs_faketime
 def test_a_frozen_mirror_has_no_say_in_since_when(simulator: Simulator) -> None:
-    """The timestamp that is known has ended, and what the mirror serves next was not verified by then."""
+    """The known timestamp has expired, and the mirror's next metadata was not verified before that."""
     mirror = simulator.mirror("mirror")
     subscriber = simulator.subscriber(address=mirror.address)
     subscriber.install("greet")
@@ -74,7 +74,7 @@ def test_each_document_that_has_run_out_is_named_with_its_end(simulator: Simulat
 
 
 def test_the_timestamp_lives_a_day_and_is_signed_four_times_in_it(simulator: Simulator) -> None:
-    """So that a stale mirror is noticed within a day, and a signer may fail three times before anybody notices."""
+    """So a stale mirror is noticed within a day, and a signer may fail three times before a subscriber notices."""
     now = datetime.now(UTC)
     simulator.repository.refresh_timestamp(simulator.online, now)
     expires = simulator.mirror("mirror").document("timestamp").expires

@@ -1,4 +1,4 @@
-"""Row 1, for who only looks: what is installed can be checked without its repository, and after all has expired."""
+"""Row 1, for read-only commands: installed files can be checked without the repository, and after all has expired."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = needs_faketime
 
 @pytest.fixture
 def subscriber(simulator: Simulator) -> Subscriber:
-    """A subscriber who has installed `greet` and an image of it, and has asked for advisories once."""
+    """A subscriber who has installed `greet` and an image of it, and has fetched advisories once."""
     distribution = simulator.distribution
     simulator.release("1.5")
     for name, (entry, member) in distribution.entries.items():
@@ -76,7 +76,7 @@ def test_what_is_installed_is_looked_at_without_its_repository(simulator: Simula
     assert last["expired-since"] is None
     assert told_json(subscriber, "provenance", "greet", "--root", str(subscriber.root))["last-verified"] == [last]
     assert told_json(subscriber, "info", "greet")["last-verified"] == [last]
-    # Its list of advisories is valid still: it is known that there is nothing.
+    # Its list of advisories is still valid: it is known that there is none.
     ended = done(subscriber.command("audit", "--root", str(subscriber.root)))
     assert "no advisory holds" in ended.stdout
     form = told_json(subscriber, "audit", "--root", str(subscriber.root), flag=("--format", "json"))
@@ -102,7 +102,7 @@ def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
         assert ("its metadata has expired since 20" in ended.stderr) == (verb != "list"), verb
     form = told_json(subscriber, "verify", "--root", str(subscriber.root), clock="+2d")
     assert form["last-verified"][0]["expired-since"] is not None
-    # Advisories may be missing: finding none is no all-clear any more.
+    # Advisories may be missing: finding none is no longer an all-clear.
     ended = done(subscriber.command("audit", "--root", str(subscriber.root), clock="+2d"), 1)
     assert "no advisory holds" in ended.stdout
     assert "its metadata has expired since" in ended.stderr
@@ -115,7 +115,7 @@ def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
 
 
 def test_what_was_never_fetched_is_named(simulator: Simulator) -> None:
-    """`greet` was never looked at."""
+    """`greet` was never reviewed."""
     subscriber = simulator.subscriber(address=str(simulator.public))
     done(subscriber.command("install", "alone", "--root", str(subscriber.root)))
     simulator.public.rename(simulator.public.with_name("away"))
@@ -151,7 +151,7 @@ def test_what_cannot_be_known_about_advisories_stops_no_installation(simulator: 
     if wrong == "they are not what was signed":
         for path in (simulator.public / "targets" / "advisories").iterdir():
             path.write_bytes(b"something else")
-    if wrong == "they cannot be written":  # as on a disk that is full
+    if wrong == "they cannot be written":  # as on a full disk
         subscriptions = subscriber.host.subscriptions
         (subscriptions.metadata_folder(subscriptions.find("")) / "advisories.json" / "in the way").mkdir(parents=True)
     done(subscriber.command("install", "greet", "--root", str(subscriber.root)))
@@ -163,7 +163,7 @@ def test_what_cannot_be_known_about_advisories_stops_no_installation(simulator: 
 def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
     simulator: Simulator, subscriber: Subscriber
 ) -> None:
-    """Of the newer one this host has its name alone: what is installed is judged by the one that it came from."""
+    """Of the newer release this host has only the name: the installed state is judged by the release it came from."""
     installed = simulator.releases[-1].number
     for version in ("3.0", "3.1"):
         simulator.release(version)
@@ -186,7 +186,7 @@ def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
         done(subscriber.command(*words))
     ended = done(subscriber.command("audit", *root))
     assert "no advisory holds" in ended.stdout
-    # Nobody has said anything of what was never there.
+    # Nobody has stated anything about a package that never existed.
     assert "no package nothing-like-that" in done(subscriber.command("sbom", "nothing-like-that", *root), 1).stderr
 
 

@@ -1,4 +1,4 @@
-"""Row 1, for what starts anew each time: a run takes no news from a frozen mirror, and goes on without any."""
+"""Row 1, for programs that start anew each time: a run accepts no news from a frozen mirror, and continues without."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_two_days_later_a_frozen_mirror_is_refused_and_what_was_verified_before_
 @needs_bubblewrap
 @needs_faketime
 def test_what_was_refused_is_not_what_was_verified_last(simulator: Simulator) -> None:
-    """A mirror that shows a release that the host refuses, and is then out of reach, has changed nothing."""
+    """A mirror that shows a release that the host refuses, and is then unreachable, has changed nothing."""
     subscriber = simulator.subscriber()
     assert subscriber.command(*RUN, *SAY).stdout == "ran\n"
     kept = last_verified(subscriber.host).catalogue.release
     simulator.release()
-    # The clock of this host is so far behind that the new release is yet to be made.
+    # The clock of this host is so far behind that the new release is in its future.
     refused = subscriber.command(*RUN, *SAY, clock="-1000d")
     assert refused.returncode == 1
     assert last_verified(subscriber.host).catalogue.release == kept

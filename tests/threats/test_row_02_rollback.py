@@ -1,4 +1,4 @@
-"""Row 2: rollback of metadata and of a release's number; a fast-forward, and how one gets away from it."""
+"""Row 2: rollback of metadata and of a release's number; a fast-forward, and the recovery from it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_signer_publishes_no_release_that_goes_back(simulator: Simulator) ->
 
 
 def test_after_a_fast_forward_rotating_root_and_channel_leads_clients_on(simulator: Simulator) -> None:
-    """A thief of all online keys numbers everything so high that nothing of the owner's can follow."""
+    """A thief of all online keys signs such high numbers that nothing of the owner's can follow."""
     subscriber = simulator.subscriber()
     subscriber.install()
     mirror = simulator.mirror("mirror")
@@ -83,13 +83,13 @@ def test_after_a_fast_forward_rotating_root_and_channel_leads_clients_on(simulat
     generation = subscriber.install("alone")
     assert generation.set.releases[0].number == real.number
     assert subscriber.installed()["bin/say"] == "\x7fsay 2.0"
-    # The thief's keys lead nobody any more.
+    # The thief's keys are no longer valid for anyone.
     simulator.lead_to(mirror)
     assert reason(subscriber.refuses()) in {"signature", "rollback", "mismatch"}
 
 
 def test_rotating_the_timestamp_alone_does_not_let_an_old_release_in(simulator: Simulator) -> None:
-    """What a host has seen of a channel is forgotten with the channel's own keys, and not before."""
+    """What a host has seen of a channel is forgotten when the channel's own keys change, and not before."""
     newest = simulator.release()
     subscriber = simulator.subscriber()
     subscriber.install()

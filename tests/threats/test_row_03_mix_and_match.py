@@ -1,4 +1,4 @@
-"""Row 3: parts of two releases put together."""
+"""Row 3: parts of two releases combined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 4: data that never ends, and data that comes so slowly that it may as well not."""
+"""Row 4: data that never ends, and data that arrives so slowly that it never ends in practice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACE = TransferLimits(grace_seconds=0.4, bytes_per_second=50_000, longest_second
 
 
 class Endless:
-    """Answers with bytes for as long as somebody reads them; `sent` is how many that were."""
+    """Sends bytes for as long as the client reads them; `sent` is their number."""
 
     def __init__(self, begin: bytes = b"", *, announced: int | None = None) -> None:
         self.sent = 0
@@ -79,7 +79,7 @@ def test_endless_metadata_is_cut_off(simulator: Simulator, tmp_path: Path, path:
 def test_a_length_that_a_thief_of_the_online_keys_has_signed_has_a_bound_too(
     simulator: Simulator, tmp_path: Path, role: str
 ) -> None:
-    """What is signed by keys that lie on a machine in the network is no reason to fill a client's memory."""
+    """Signatures by keys on a networked machine are no reason to fill a client's memory."""
     mirror = simulator.mirror("mirror")
     timestamp, snapshot, channel = (mirror.document(name) for name in ("timestamp", "snapshot", "edge"))
     if role == "release":

@@ -1,4 +1,4 @@
-"""Row 5: fewer than threshold keys stolen, or all online keys: what they can do, and how one gets rid of the thief."""
+"""Row 5: fewer than threshold keys stolen, or all online keys: what a thief can do, and how the owner recovers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def reason_of(runner: CommandRunner) -> str:
 
 
 def test_one_stolen_key_of_root_makes_no_root(shared: CommandRunner) -> None:
-    """Neither by the thief's own hands, nor with the farm's commands."""
+    """Neither by the thief's own code, nor with the farm's commands."""
     metadata = shared.folder / "public/metadata"
     root = Metadata.from_file(str(metadata / "1.root.json")).signed
     thief = CryptoSigner.generate_ed25519()
@@ -65,7 +65,7 @@ def test_one_stolen_key_of_root_makes_no_root(shared: CommandRunner) -> None:
     (metadata / "2.root.json").write_bytes(signed(root, [stolen, thief]))
     assert reason_of(shared) == "signature"
     (metadata / "2.root.json").unlink()
-    assert reason_of(shared) == "missing"  # no release yet, and all is well
+    assert reason_of(shared) == "missing"  # no release yet, and everything is valid
 
     shared.run("draft root --repository public --threshold 1")
     shared.run("sign root.draft --key eve.root --yes")
@@ -94,7 +94,7 @@ def test_one_stolen_key_of_targets_allows_no_builder(shared: CommandRunner) -> N
 
 
 def test_the_stolen_keys_are_replaced_by_the_people_that_are_left(shared: CommandRunner) -> None:
-    """Eve's key of root is stolen: Ann and Ben take it out, and Eve's new one in."""
+    """Eve's key of root is stolen: Ann and Ben remove it, and add Eve's new one."""
     shared.run("new eve.root-2")
     shared.run("draft root --repository public --remove-key eve.root.pub --add-key eve.root-2.pub")
     assert "is none of" in shared.refused("sign root.draft --key eve.targets --yes")
@@ -102,7 +102,7 @@ def test_the_stolen_keys_are_replaced_by_the_people_that_are_left(shared: Comman
         shared.run(f"sign root.draft --key {person}.root --yes")
     shared.run("publish root.draft --repository public --online keys/online")
     assert reason_of(shared) == "missing"
-    # From now on what Eve's old key signs counts for nothing.
+    # From now on what Eve's old key signs does not count.
     (shared.folder / "root.draft").unlink()
     shared.run("draft root --repository public")
     assert "is none of" in shared.refused("sign root.draft --key eve.root --yes")
@@ -134,7 +134,7 @@ def test_all_online_keys_together_sign_nothing_for_an_offline_role(simulator: Si
 
 
 def test_a_thief_of_all_online_keys_gets_no_package_of_his_own_to_clients(simulator: Simulator) -> None:
-    """He can publish a release; its packages still need a builder that the offline keys allow."""
+    """The thief can publish a release; its packages still need a builder that the offline keys allow."""
     subscriber = simulator.subscriber()
     subscriber.install()
     thief = simulator.distribution

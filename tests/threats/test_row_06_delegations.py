@@ -1,5 +1,5 @@
-"""Row 6: two delegators for one role, names of others, look-alike and overlapping names: refused by whoever signs, and
-by the client when somebody has signed them all the same, be it the owner himself."""
+"""Row 6: two delegators for one role, names of others, look-alike and overlapping names: refused by every signer, and
+by the client if somebody has signed them all the same, even the owner."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def key_twice(targets: Targets) -> None:
 
 
 def key_twice_spelt_otherwise(targets: Targets) -> None:
-    """The digits of a key in capitals are the same key, under another id."""
+    """A key's digits in capitals are the same key, under another id."""
     assert targets.delegations is not None
     assert targets.delegations.roles is not None
     twin = type(KEY)("0" * 64, KEY.keytype, KEY.scheme, {"public": KEY.keyval["public"].upper()})
@@ -222,7 +222,7 @@ def test_advisories_are_no_channel_and_a_release_needs_a_digest(simulator: Simul
 def test_a_repository_of_somebody_else_cannot_be_another_channel_of_a_distribution(
     simulator: Simulator, tmp_path: Path
 ) -> None:
-    """A distribution has one root: a host that knows it is not told that `stable` has another."""
+    """A distribution has one root: a host that knows it does not accept another one for `stable`."""
     subscriber = simulator.subscriber()
     thief = found_repository(tmp_path / "thief", tmp_path / "keys", ["stable"], [], datetime.now(UTC))
     forged = replace(simulator.releases[0], channel="stable")
@@ -279,7 +279,7 @@ def test_root_with_one_key_for_two_roles_is_refused_by_the_client(simulator: Sim
 
 
 def test_root_that_asks_for_no_consistent_snapshots_is_refused_by_the_client(simulator: Simulator) -> None:
-    """Python-tuf follows it: files could then change under a client's hands."""
+    """Python-tuf follows it: files could then change unnoticed by a client."""
     subscriber = simulator.subscriber()
     subscriber.install()
     mirror = simulator.mirror("mirror")

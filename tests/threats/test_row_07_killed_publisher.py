@@ -1,4 +1,4 @@
-"""Row 7: the publisher killed at every touch of the file system, and two publishers at once."""
+"""Row 7: the publisher killed at every access to the file system, and two publishers at once."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def seen(simulator: Simulator, public: Path, state: Path) -> Release:
 def killed_everywhere(
     simulator: Simulator, act: Callable[[Repository], object], check: Callable[[Path, bool], None]
 ) -> int:
-    """Do `act` on a copy for every touch at which it can be killed; `check` the copy after each, then finish it."""
+    """Do `act` on a copy for every access at which it can be killed; `check` the copy after each, then finish it."""
     for touch in range(1, MOST_TOUCHES):
         public = simulator.folder / "attempt"
         shutil.copytree(simulator.public, public)
         killed = dies_at(touch, lambda at=public: act(Repository(at)), str(public))  # type: ignore[misc]
         check(public, not killed)
-        # Whoever comes next finishes the work.
+        # The next publisher finishes the work.
         act(Repository(public))
         check(public, True)
         shutil.rmtree(public)
@@ -80,7 +80,7 @@ def test_a_killed_publisher_of_a_release_leaves_the_old_or_the_new(simulator: Si
             for state in (fresh, before):
                 newest = seen(simulator, public, state)
                 assert newest in ((new,) if done else (old, new))
-                if newest == new:  # never without what is stated of it, killed or not
+                if newest == new:  # never without its summary, killed or not
                     read_summary((public / summary_path(new.digest)).read_bytes(), keys, new)
         finally:
             for state in (fresh, before):

@@ -1,4 +1,4 @@
-"""Row 8: keys change while clients are at any older version: none is locked out, at no instant."""
+"""Row 8: keys change while clients are at any older version: none is locked out at any instant."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """Hosts that looked at the repository at different times, and one that never has."""
+    """Hosts that updated from the repository at different times, and one that never has."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
@@ -32,7 +32,7 @@ class Clients:
         self._numbers = itertools.count()
 
     def leave_one(self) -> None:
-        """Let a host look now, and never again before the test asks."""
+        """Let a host update now, and not again until the test asks."""
         self._newest(self._folder / f"old-{next(self._numbers)}")
 
     def all_get_on(self, release: Release) -> None:
@@ -84,7 +84,7 @@ def test_root_gets_a_new_key_and_a_higher_threshold(simulator: Simulator, client
     clients.all_get_on(simulator.releases[-1])
     clients.leave_one()
     (simulator.folder / "root.draft").unlink()
-    # The first key goes; Ann and Ben are enough.
+    # The first key is removed; Ann and Ben are enough.
     simulator.keys(
         "draft root --repository public --remove-key keys/offline/root.pub",
         "sign root.draft --key ann --yes",
@@ -97,7 +97,7 @@ def test_root_gets_a_new_key_and_a_higher_threshold(simulator: Simulator, client
 
 
 def test_the_key_of_targets_changes_in_two_steps(simulator: Simulator, clients: Clients) -> None:
-    """First targets with old and new signatures, then the root that names the new key: the other way is refused."""
+    """First targets with old and new signatures, then the root that names the new key: the reverse order is refused."""
     simulator.keys(
         "new keys/offline/targets-2",
         "draft root --repository public --role targets --remove-key keys/offline/targets.pub "
@@ -142,7 +142,7 @@ def test_while_keys_change_the_timestamp_bears_the_signatures_of_old_and_new(
         timestamp = Metadata.from_file(str(simulator.public / "metadata" / "timestamp.json"))
         assert set(timestamp.signatures) == old | new
         clients.all_get_on(simulator.releases[-1])
-        # As long as the old key is here, also what is signed later holds for who read the old root just before.
+        # As long as the old key is here, later signatures are also valid for a client that just read the old root.
         simulator.repository.refresh_timestamp(simulator.online, datetime.now(UTC))
     without = Signers({k: v for k, v in simulator.online.by_keyid.items() if k not in old})
     simulator.repository.refresh_timestamp(without, datetime.now(UTC))

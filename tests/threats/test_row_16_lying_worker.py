@@ -1,6 +1,6 @@
 """Row 16, over real HTTP: a worker that lies about its output, reports another build's result, or reports too late.
 
-That k - 1 liars get nothing into a channel that asks for k is in test_row_16_rebuilds.py.
+That k - 1 liars get nothing into a channel that requires k is in test_row_16_rebuilds.py.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def packages(farm: ServedFarm) -> list[str]:
 
 
 def refused(farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, outcome: BuildOutcome) -> str:
-    """The report is refused, nothing is in the farm, and the honest report of the same lease is taken afterwards."""
+    """The report is refused, nothing is stored, and the honest report of the same lease is accepted afterwards."""
     worker.upload(lease, outcome)
     with pytest.raises(RefusedRequestError) as caught:
         worker.client.finish(lease, outcome.to_dict())

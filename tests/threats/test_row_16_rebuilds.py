@@ -1,4 +1,4 @@
-"""Threat 16, a worker that lies about what it built: where a channel asks for k builders, k - 1 liars get nothing in.
+"""Threat 16, a worker that lies about its build: where a channel requires k builders, k - 1 liars get nothing in.
 
 Workers with real keys, provenance that they really sign, and the pipeline of a channel with the gate `reproduced`.
 """
@@ -49,7 +49,7 @@ EDGE = ChannelPolicy("edge", (ReproducedGate(2), ProofGate()))
 
 @dataclass
 class KeyedFarm(ReleasingFarm):
-    """A farm whose workers sign what they build, and whose channel wants two of them to agree."""
+    """A farm whose workers sign their builds, and whose channel requires two of them to agree."""
 
     @property
     def public(self) -> BlobStore:
@@ -71,7 +71,7 @@ class KeyedFarm(ReleasingFarm):
         return finish_build(self.application, holder, outcome, check_provenance=check_with_workers_key)
 
     def published_builders(self) -> set[str]:
-        """The workers whose provenance of the package `a` lies in the public store, each checked."""
+        """The workers whose provenance of the package `a` is in the public store, each verified."""
         with self.application.reading() as unit:
             newest = releases.newest_release(unit.session, "edge")
         assert newest is not None

@@ -1,4 +1,4 @@
-"""Row 19: requests that the API must not take: 401, 403 or 413, a row in the audit trail, and nothing changed."""
+"""Row 19: requests that the API must refuse: 401, 403 or 413, a row in the audit trail, and nothing changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CHANGES = (
 
 
 def state(farm: ServedFarm) -> tuple[object, ...]:
-    """Everything that a request could have changed, but the audit trail."""
+    """Everything that a request could have changed, except the audit trail."""
     with farm.client() as client, farm.application.reading() as unit:
         jobs = [(job.id, job.state) for job in client.jobs().jobs]
         packages = [package.digest for package in client.packages().packages]
@@ -80,7 +80,7 @@ def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy:
     assert len(changes) > 20
     for number, (method, path) in enumerate(changes, start=2):
         filled = re.sub(r"{\w+}", lambda found: str(Digest.of(b"x")) if "digest" in found[0] else "1", path)
-        # Each from an address of its own: of many from one address only some leave a row.
+        # Each from an address of its own: of many refusals to one address only some leave a row.
         with httpx.Client(transport=httpx.HTTPTransport(local_address=f"127.0.0.{number}")) as stranger:
             answer = stranger.request(method.upper(), busy.url + filled, content=b"{}")
         assert answer.status_code == 401, (method, path, answer.text)
@@ -198,7 +198,7 @@ def test_a_path_that_leads_out_reaches_no_file(busy: ServedFarm, path: str) -> N
     before = state(busy)
     host, port = busy.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        # As it is: a client would tidy it up.
+        # Sent raw: a client would normalize it.
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         answer = b""
         while part := connection.recv(65536):
@@ -252,13 +252,13 @@ def test_a_body_that_drips_is_cut_off_with_a_row(database: Database, tmp_path: P
         assert b" 408 " in answer.split(b"\r\n")[0]
         assert [code for _, code in farm.refusals()] == ["body-too-slow"]
         assert state(farm) == before
-        # Others are served meanwhile and after.
+        # Others are served meanwhile and afterwards.
         assert httpx.get(f"{farm.url}/api/v1/channels").status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"])
 def test_a_form_of_another_site_changes_nothing(busy: ServedFarm, content_type: str) -> None:
-    """A browser sends cookies along, and there are none; a token it does not send, and without one nothing changes."""
+    """A browser sends cookies by itself, and there are none; it sends no token, without which nothing changes."""
     before = state(busy)
     headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": content_type}
     for method, path in CHANGES:

@@ -1,8 +1,8 @@
-"""Row 20, the terminal: whatever a channel, a farm, a recipe or a file says, nothing of it is obeyed by a terminal.
+"""Row 20, the terminal: no text of a channel, a farm, a recipe or a file is obeyed by a terminal.
 
 Every verb of the command runs on a real pseudo-terminal, against a channel, a farm and files whose every free text
-holds escape sequences, C1, bidi controls, line separators and invisible characters. A new verb is not covered before it
-stands in `CASES`.
+holds escape sequences, C1, bidi controls, line separators and invisible characters. A new verb is not covered until it
+is in `CASES`.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ LOCAL = {
 
 @dataclass(frozen=True)
 class World:
-    """A user's directory, with what is in it, and the farm that is asked."""
+    """A user's directory with its files, and the farm that it uses."""
 
     home: Path
     environment: dict[str, str]
@@ -144,7 +144,7 @@ class World:
         return tuple(re.sub(r"\{(\w+)\}", lambda found: self.words[found[1]], word) for word in shlex.split(line))
 
     def run(self, line: str, **changes: str) -> str:
-        """Return what arrives on a terminal; asserts that nothing of it is obeyed, and that nothing looks like ours."""
+        """Return what a terminal receives; asserts that none of it is obeyed, and that nothing imitates our output."""
         text = text_of(on_a_terminal(self.arguments(line), self.environment | changes, self.home))
         assert obeyed(text) == [], line
         assert not re.search(r"^(?:error: forged| help: forged)", text, re.MULTILINE), f"{line}: {text}"
@@ -197,7 +197,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def names() -> set[str]:
-    listing = {"subscriptions"}  # a group that does something by itself
+    listing = {"subscriptions"}  # a group that also runs as a command
     return listing | {" ".join(words[1:]) for words, _ in verbs(command)}
 
 
@@ -236,12 +236,12 @@ def test_json_on_a_terminal_is_ascii_and_whole(world: World, line: str) -> None:
 
 
 def test_what_moves_on_a_terminal_is_all_of_farms_own(world: World) -> None:
-    """A line that moves is written over in place; of what is fetched only our words stand there."""
+    """A progress line is overwritten in place; it shows only farm's own words about what is fetched."""
     arrived = on_a_terminal(
         world.arguments("install --root other pack"),
         world.environment | {"TERM": "xterm-256color", "FARM_HOST": str(world.home / "empty")},
         world.home,
     )
-    assert b"\x1b[K" in arrived  # the line is written over while it moves
+    assert b"\x1b[K" in arrived  # the line is overwritten while it moves
     moved = re.sub(rb"\x1b\[(?:\?25[lh]|[012]?K|\d*A|[\d;]*m)|\r", b"", arrived)
     assert obeyed(moved.decode()) == []

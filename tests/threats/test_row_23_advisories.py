@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def announce(simulator: Simulator, *documents: bytes, vex: bytes = b"") -> None:
-    """Publish these advisories through the signer's own check, and what is stated about them."""
+    """Publish these advisories and statements through the signer's own check."""
     publish(simulator, listed(simulator, documents, vex))
 
 
@@ -67,7 +67,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     subscriber.install("greet")
     announce(simulator, osv(package="say", fixed="2.0"))
 
-    # Nothing is mended yet: there is nothing to do but to know.
+    # Nothing is fixed yet: there is nothing to do except to know.
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 3, ended.stderr
     assert "2 packages, 1 advisory holds" in ended.stdout
@@ -107,7 +107,7 @@ def test_a_channel_is_audited_without_a_root(simulator: Simulator) -> None:
     assert ended.returncode == 3
     assert "release 1 of dist.example.org/edge: 3 packages, 1 advisory holds" in ended.stdout
 
-    # `alone` comes in anew, and is affected still: since the release that brought this version.
+    # `alone` is added, and still affected: since the release with this version.
     simulator.release("2.0")
     found = audit_channel(subscriber.host, "")
     (exposed,) = found.exposed
@@ -143,7 +143,7 @@ def test_policy_refuses_to_install_and_to_run_it_and_says_what_to_do(simulator: 
 
     assert farm(subscriber, "install", *option, *into, "alone", **variables).returncode == 0
     assert farm(subscriber, "install", "--max-severity", "critical", *into, "greet", **variables).returncode == 0
-    # What is there already counts with what comes.
+    # What is installed counts together with what is added.
     again = farm(subscriber, "install", *option, *into, "alone", **variables)
     assert again.returncode == 1
 
@@ -179,7 +179,7 @@ def test_where_nothing_is_published_nothing_is_claimed(simulator: Simulator) -> 
 
 
 def test_a_mirror_cannot_leave_an_advisory_out_or_change_it(simulator: Simulator) -> None:
-    """It serves the list as it was before, one of its own, or a changed advisory: each is refused."""
+    """The mirror serves the earlier list, a list of its own, or a changed advisory: each is refused."""
     announce(simulator)
     older = simulator.mirror("older")
     subscriber = simulator.subscriber()
@@ -203,7 +203,7 @@ def test_a_mirror_cannot_leave_an_advisory_out_or_change_it(simulator: Simulator
 
 
 def test_the_list_of_another_distribution_says_nothing_about_this_one(simulator: Simulator) -> None:
-    """Whoever holds the key of advisories could else bring in a list in which nothing is known of these packages."""
+    """Otherwise a holder of the advisories key could publish a list in which nothing is known of these packages."""
     subscriber = simulator.subscriber()
     foreign = AdvisoryIndex("elsewhere.example.org", ())
     with pytest.raises(InvalidAdvisoryIndexError, match=r"is of elsewhere.example.org, not of dist"):

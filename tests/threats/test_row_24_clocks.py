@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def publish_now(simulator: Simulator) -> str:
-    """Publish a release that was made this second; return when."""
+    """Publish a release dated now; return the time."""
     now = datetime.now(UTC)
     made = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     release = successor(simulator.releases[-1], released_at=made)
@@ -56,7 +56,7 @@ def test_a_client_whose_clock_is_behind_is_told_by_what(simulator: Simulator) ->
     assert "the clock is behind" in ended.stderr
     assert "Set the clock" in ended.stderr
     assert subscriber.installed() == before
-    # A few minutes are nothing: clocks differ.
+    # A few minutes do not matter: clocks differ.
     assert subscriber.command("install", "alone", "--root", str(subscriber.root), clock="-2m").returncode == 0
 
 

@@ -1,7 +1,7 @@
 """Row 26, over real HTTP: a tester that reports *passed* without running, an unknown worker whose verdict counts, a
 verdict replayed for another closure.
 
-What an edit of the database does is in tests/server/pipeline/test_testers.py; statements are taken apart in
+Edits of the database are in tests/server/pipeline/test_testers.py; forged statements are in
 tests/trust/test_test_result.py.
 """
 
@@ -51,7 +51,7 @@ class EdgeChannel:
     honest: HandMadeWorker
 
     def submits(self, version: str = "1.0") -> None:
-        """Have a package built whose only test always fails, and its test asked for."""
+        """Have a package built whose only test always fails, and its test requested."""
         with self.farm.client() as client:
             client.submit({"a": recipe("a", version=version, more=BROKEN)})
         self.builder.build()
@@ -72,7 +72,7 @@ class EdgeChannel:
         worker.client.finish(lease, outcome.to_dict())
 
     def settles(self) -> tuple[int, str]:
-        """Let the pipeline go on; return how many releases there are, and what it said of its candidate."""
+        """Run the pipeline; return how many releases there are, and its message about its candidate."""
         for _ in range(3):
             message = self.pipeline.advance().message
         with self.farm.application.reading() as unit:
@@ -111,7 +111,7 @@ def channel(farm: ServedFarm, tmp_path: Path) -> EdgeChannel:
 
 
 def refuses_the_package(channel: EdgeChannel, worker: HandMadeWorker) -> None:
-    """An honest tester goes on, and its three failures decide."""
+    """An honest tester continues, and its three failures decide."""
     for _ in range(3):
         lease = worker.claim()
         channel.reports(worker, lease, signs(worker, lease, FAILED))
@@ -129,7 +129,7 @@ def test_a_worker_that_is_not_listed_is_given_no_test(channel: EdgeChannel) -> N
 
 @pytest.mark.parametrize("signed", [True, False], ids=["with its signature", "without a signature"])
 def test_the_verdict_of_an_unknown_worker_counts_nothing(channel: EdgeChannel, signed: bool) -> None:
-    """It is enrolled after the test was asked for, and is quicker than the pipeline."""
+    """It is enrolled after the test was requested, and is quicker than the pipeline."""
     unknown = channel.farm.worker("unknown", builds=False)
     lease = unknown.claim()
     outcome = signs(unknown, lease, PASSED)
@@ -140,7 +140,7 @@ def test_the_verdict_of_an_unknown_worker_counts_nothing(channel: EdgeChannel, s
 
 
 def test_who_takes_a_listed_testers_name_is_refused(channel: EdgeChannel) -> None:
-    """Its signature is not that of the key which holds the lease."""
+    """Its signature is not by the key that holds the lease."""
     unknown = channel.farm.worker("unknown", builds=False)
     lease = unknown.claim()
     statement = signs(replace(unknown, key=channel.honest.key), lease, PASSED)
@@ -149,7 +149,7 @@ def test_who_takes_a_listed_testers_name_is_refused(channel: EdgeChannel) -> Non
 
 
 def test_a_verdict_that_is_replayed_for_another_closure_is_refused(channel: EdgeChannel) -> None:
-    """By a listed tester too: what passed among other packages says nothing of these."""
+    """By a listed tester too: a test passed among other packages proves nothing about these."""
     first = channel.honest.claim()
     replayed = signs(channel.honest, first, PASSED)
     channel.reports(channel.honest, first, replayed)

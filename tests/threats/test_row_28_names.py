@@ -1,7 +1,7 @@
-"""Threat 28, a name or sentence that a decision could take for a fact: it gets nothing past a gate.
+"""Threat 28, a name or sentence that a decision could mistake for a fact: it gets nothing past a gate.
 
-Channels, packages and reasons have the very words with which the farm tells of rollbacks, ends and states. What comes
-from a channel of such a name is asked everything that any other channel is asked.
+Channels, packages and reasons have exactly the words with which the farm describes rollbacks, ends and states. What
+comes from a channel with such a name passes the same checks as from any other channel.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ ALICE = Actor("token:alice")
 
 @dataclass
 class Lane:
-    """A farm whose first channel has a name of somebody's choice; `stable` takes from it through `gates`."""
+    """A farm whose first channel has the given name; `stable` takes from it through `gates`."""
 
     farm: ReleasingFarm
     stable: Pipeline
     source: str
 
     def rest(self) -> str:
-        """Let the first channel publish what is built, then stable come to rest; return the state it rests in."""
+        """Let the first channel publish what is built, then run stable until it rests; return its state."""
         self.farm.build_all_but_tests()
         while self.farm.advance() not in ("idle", "refused"):
             pass
@@ -156,7 +156,7 @@ def test_an_order_is_withdrawn_by_its_ending_and_not_by_its_words(database: Data
     farm.rest()
     assert farm.held().keys() == {"withdrawn"}
 
-    # An order that was taken back lets nothing in, whatever its reason says; one that was not does, whatever it says.
+    # A withdrawn order lets nothing in, whatever its reason; one in force does, whatever its reason.
     with farm.farm.application.planning() as unit:
         taken_back = retry(unit, ALICE, "stable", packages=["withdrawn"], why="released: release 3 of stable")
         withdraw_order(unit, ALICE, "stable", taken_back.id, why="released: nothing to do")

@@ -1,6 +1,6 @@
 """Threat 29, first half: other content under a released name, version and revision is refused, with the remedy.
 
-Against a signer in a process of its own, over its socket, and by releases that nobody else has looked at.
+Against a signer in its own process, over its socket, and by releases that nobody else has checked.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def sign(distribution: SmallDistribution, client: SignerClient) -> None:
 
 
 def prepared(distribution: SmallDistribution) -> Release:
-    """The release that holds what was added last; all of it lies in the public store, and nobody has signed it."""
+    """The release with what was added last; its blobs are in the public store, and nobody has signed it."""
     release, index = make_release(
         distribution.released,
         [entry for entry, _ in distribution.entries.values()],
@@ -144,7 +144,7 @@ class TestTheRecord:
     def test_of_releases_that_were_signed_with_two_trees_under_one_identity_allows_both(
         self, distribution: SmallDistribution
     ) -> None:
-        # As a farm of the version before could: what is published cannot be taken back.
+        # As a farm of the previous version could: what is published cannot be taken back.
         distribution.package("say", {"bin/say": "also 2"}, version="2.2.5", revision=2, build=1)
         distribution.publish(checked=False)
         made = record(distribution)

@@ -1,4 +1,4 @@
-"""Threat 29, second half, a package that its submitter does not own: it is not built, and the error says who could.
+"""Threat 29, second half, a package that its submitter does not own: it is not built, and the error names who could.
 
 The farm, its API and the commands are the real ones; what an attacker sends is made by hand.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.server.tables.session import Database
 
-# What is asked of the database is asked of both kinds in tests/server/submissions/test_owners.py.
+# Queries are tested with both kinds of database in tests/server/submissions/test_owners.py.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 EVIL = recipe("a", flag="evil")
@@ -105,7 +105,7 @@ def test_no_signature_but_an_owners_own_on_this_very_recipe_counts(shells: Peopl
 
 
 def test_an_envelope_that_was_seen_brings_nothing_back(shells: People) -> None:
-    """An old recipe of the owner's own, with a hole that is mended since: the old word makes it current no more."""
+    """An owner's own old recipe, with a hole that was fixed since: the old signature no longer makes it current."""
     seen = envelope(shells, "alice", "alice", A)
     assert post(shells, A, seen, who="alice")["signed_by"] == "alice"
     mended = recipe("a", flag="mended")

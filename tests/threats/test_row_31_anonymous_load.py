@@ -35,7 +35,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
-    """One with little room, so that tests fill it quickly."""
+    """A process with tight limits, so that tests reach them quickly."""
     bounds = {"head_seconds": 2, "submission_bytes": 8 * _MB, "streams": _STREAMS, "streams_each": _STREAMS_EACH}
     with web_process(tmp_path_factory.mktemp("narrow"), **bounds) as process:
         yield process
@@ -50,7 +50,7 @@ def at_once(number: int, do: Callable[[int], None]) -> None:
 
 
 def answer_of(connection: socket.socket) -> bytes:
-    """What comes until the farm ends the connection; the connection must end."""
+    """Return what arrives until the farm ends the connection; the connection must end."""
     answer = b""
     with suppress(ConnectionError):
         while piece := connection.recv(65536):
@@ -69,7 +69,7 @@ def test_sixteen_strangers_with_sixty_megabytes_each_cost_next_to_no_memory(farm
         piece = b" " * _MB if announced else b"100000\r\n" + b" " * _MB + b"\r\n"
         with farm.connect() as connection:
             connection.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % (path.encode(), framing))
-            with suppress(ConnectionError):  # it may be cut off at any time
+            with suppress(ConnectionError):  # it may be closed at any time
                 for _ in range(59):
                     connection.sendall(piece)
             with suppress(ConnectionError):
@@ -83,7 +83,7 @@ def test_sixteen_strangers_with_sixty_megabytes_each_cost_next_to_no_memory(farm
 
 def test_who_is_refused_before_the_body_still_reads_why(farm: WebProcess) -> None:
     """The answer comes while the client is sending, and must not be lost when the connection ends."""
-    # An address of its own: whose refusals are written down, however many others had.
+    # An address of its own: its refusals are recorded, however many others had.
     headers = {"Authorization": "Bearer guessed", "X-Forwarded-For": "198.51.100.8"}
     answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 30 * _MB, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["message"]) == (401, "nobody has this token")
@@ -112,10 +112,10 @@ def test_large_bodies_of_known_callers_take_turns(narrow: WebProcess) -> None:
         answer = httpx.post(narrow.url + SUBMISSIONS, content=body, headers=headers, timeout=120)
         statuses.append(answer.status_code)
 
-    send(0)  # what Python keeps for the next time is not counted
+    send(0)  # what Python caches is not counted
     before = narrow.memory()
     at_once(16, send)
-    assert statuses == [422] * 17  # each was read, and found to be no recipe
+    assert statuses == [422] * 17  # each was read, and is not a valid recipe
     assert narrow.most_memory() - before < 80  # without turns they take 320
 
 
@@ -144,7 +144,7 @@ def test_who_has_not_the_role_is_refused_before_the_body_is_asked_for(farm: WebP
     for path, role in routes.items():
         with farm.connect() as connection:
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {farm.token(role)}\r\n"
-            head += "X-Forwarded-For: 198.51.100.7\r\n"  # whose refusals are written down, however many others had
+            head += "X-Forwarded-For: 198.51.100.7\r\n"  # its refusals are recorded, however many others had
             connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {_MB // 8}\r\n\r\n".encode())
             assert connection.recv(1000)[:12] == b"HTTP/1.1 403", path
         with farm.application.reading() as unit:
@@ -153,7 +153,7 @@ def test_who_has_not_the_role_is_refused_before_the_body_is_asked_for(farm: WebP
 
 
 def test_a_large_tree_of_recipes_is_read_whole(farm: WebProcess) -> None:
-    """As large as they may be: a thousand recipes of ten files, 50 MB in all."""
+    """At the limit: a thousand recipes of ten files, 50 MB in all."""
     patches = {f"{number}.patch": b"+" * 4000 for number in range(9)}
     recipes = {f"large-{number}": recipe(f"large-{number}") | patches for number in range(1000)}
     with FarmClient(farm.url, farm.token()) as client, pytest.raises(RefusedRequestError) as refused:
@@ -166,7 +166,7 @@ def test_the_largest_submission_takes_a_few_times_its_size(farm: WebProcess) -> 
     headers = {"Authorization": f"Bearer {farm.token()}"}
     before = farm.memory()
     answer = httpx.post(farm.url + SUBMISSIONS, json=recipes, headers=headers, timeout=120)
-    assert answer.status_code == 422  # it was read, and found to be no recipe
+    assert answer.status_code == 422  # it was read, and is not a valid recipe
     assert farm.most_memory() - before < 6 * 60
 
 
@@ -204,7 +204,7 @@ def test_more_event_streams_than_there_may_be_are_refused(narrow: WebProcess) ->
             assert says in text
         assert client.get("/").status_code == 200
         first[0][0].close()
-        # A place that was given back is somebody else's, as soon as the farm sees that it was.
+        # A place that was given back goes to another client, as soon as the farm notices.
         assert any(opened("198.51.100.1")[0].status_code == 200 for _ in range(200))
 
 

@@ -1,4 +1,4 @@
-"""Row 32: what another user can write to or owns, or what leads there, is refused before anything in it is read."""
+"""Row 32: a path that another user can write to, owns or controls is refused before anything in it is read."""
 
 from __future__ import annotations
 

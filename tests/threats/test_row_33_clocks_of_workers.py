@@ -45,7 +45,7 @@ def farms(tmp_path: Path, migrated_sqlite: Path, tmp_path_factory: pytest.TempPa
 
 
 def ahead(seconds: int) -> dict[str, str]:
-    """The environment of a program whose time of day is ahead: how long it sleeps and waits is as it was."""
+    """The environment of a program whose time of day is ahead: durations of sleeps and waits are unchanged."""
     return {
         "LD_PRELOAD": str(bind_faketime().source),
         "FAKETIME": f"{seconds:+d}",
@@ -62,13 +62,13 @@ def test_nobody_elses_container_is_touched_whatever_the_time_is(farms: list[Host
     jobs = [(host, host.submit(a=script("a", LONG))["a"]) for host in farms]
     for host, job in jobs:
         eventually(lambda host=host, job=job: host.says(job, "begun"), what="both builds have begun")
-    # One farm, two workers with two opinions about the time, on one host.
+    # One farm, two workers with two different clocks, on one host.
     other.worker("behind", attempts=shared, environment=ahead(-200))
     for host, job in jobs:
         assert host.ended(job).job.state == "succeeded"
         assert [(attempt.number, attempt.error_code) for attempt in host.attempts(job)] == [(1, "")]
 
-    # What a killed worker leaves is its own farm's to remove, and nobody else's.
+    # What a killed worker leaves behind is removed by its own farm, and by no other.
     begun = here.submit(b=script("b", LONG))["b"]
     eventually(lambda: here.says(begun, "begun"), what="the build has begun")
     killed.send_signal(signal.SIGKILL)

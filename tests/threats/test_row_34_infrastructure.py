@@ -1,6 +1,6 @@
-"""Threat 34, infrastructure trouble again and again: the engine away, the disk full, an origin down, workers lost.
+"""Threat 34, infrastructure trouble again and again: the engine down, the disk full, an origin down, workers lost.
 
-Jobs wait and go on elsewhere, and nothing fails that did not fail itself. Real workers, engine, mounts and origins.
+Jobs wait and continue elsewhere, and a job fails only by its own fault. Real workers, engine, mounts and origins.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_an_engine_that_goes_away_costs_no_job_and_its_worker_says_so(host: Host
         eventually(lambda: host.says_worker("one", "no jobs are taken"), what="the worker says so")
         assert len(host.attempts(job)) == 1, "while its engine is away a worker takes nothing"
 
-        # Elsewhere it goes on.
+        # It continues elsewhere.
         host.worker("two")
         assert host.ended(job).job.state == "succeeded"
         assert _troubles(host, job) == [
@@ -98,7 +98,7 @@ def test_a_full_disk_costs_no_job(host: Host, tmp_path: Path) -> None:
 
 @contextmanager
 def _origin(answer: list[tuple[int, bytes]], port: int = 0) -> Iterator[str]:
-    """A server of sources that answers with what the list holds last."""
+    """A server of sources that answers with the last entry of the list."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -145,7 +145,7 @@ def test_an_origin_that_does_not_answer_is_waited_for_and_one_that_says_no_is_no
 
 
 def test_each_try_asks_an_origin_that_could_not_be_reached_anew(host: Host) -> None:
-    """A worker that remembers a host makes tries that are none, each followed by a longer pause."""
+    """A worker that remembers a host makes fake attempts, each followed by a longer pause."""
     host.worker("one", allowed_networks=["127.0.0.0/8"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening

@@ -1,7 +1,7 @@
 """Row 35: a file that changes how others load or log in is refused when it is built, reported and signed.
 
-Or it is declared with a reason, and whoever gets it sees both. Which files these are is in
-tests/core/package/test_sensitive_files.py, what a build says in tests/build/test_capture_outputs.py.
+Or it is declared with a reason, and every subscriber sees both. Which files these are is in
+tests/core/package/test_sensitive_files.py, a build's messages are in tests/build/test_capture_outputs.py.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def test_what_the_recipe_declares_is_taken_with_its_own_reason_and_no_other(farm
 
 
 class Host:
-    """A subscriber who types commands."""
+    """A subscriber at a shell."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.home = simulator.folder / "home"
@@ -161,7 +161,7 @@ def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Sim
     assert NOTE in host.run("upgrade", "--root", "root")
     shown = "sensitive   etc/ld.so.preload: every program is loaded as it says: It traces all\n"
     assert shown in host.run("info", "say")
-    # What was seen before is not said again; what comes beside it is, whatever the channel says of it.
+    # Files shown before are not shown again; new ones are, whatever the channel claims.
     more = {**preload, "etc/passwd": "evil::0:0::/:/bin/sh\n"}
     distribution.package("say", {"bin/say": "say 3", **more}, version="3.0", sensitive=reasons)
     distribution.publish(checked=False)

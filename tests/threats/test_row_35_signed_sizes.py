@@ -1,6 +1,6 @@
-"""Rows 4 and 35: sizes that are signed by keys that lie on a machine in the network, and are no reason to believe them.
+"""Rows 4 and 35: sizes signed by keys on a networked machine are no reason to trust them.
 
-The channel is signed with its own valid keys, and asks its subscribers to fetch terabytes.
+The channel is signed with its own valid keys, and tells its subscribers to fetch terabytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TEN_TERABYTES = 10 * 10**12
 
 
 def next_release(simulator: Simulator, entry: ReleaseEntry) -> Release:
-    """The release that would come next, with this entry of `alone`; its blobs are public, and nothing is signed."""
+    """The next release, with this entry of `alone`; its blobs are public, and nothing is signed."""
     distribution = simulator.distribution
     release, index = make_release(
         distribution.released,
@@ -81,7 +81,7 @@ def test_ten_terabytes_are_refused_before_a_byte_is_asked_for(simulator: Simulat
 def test_what_the_disk_has_no_room_for_is_not_begun(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A size within the bounds, and beyond this disk."""
+    """A size within the bounds, but larger than this disk."""
     archive = simulator.distribution.entries["alone"][0].archive
     asked: list[str] = []
 
@@ -99,7 +99,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
 
 
 def test_the_signer_refuses_a_manifest_that_clients_would_refuse(simulator: Simulator) -> None:
-    """6 MB of JSON that would be gigabytes of paths: the parents of deep ones are missing."""
+    """6 MB of JSON that would expand to gigabytes of paths: the parents of deep paths are missing."""
     deep = "/".join("a" for _ in range(2000))
     line = b'{"path":"%d/%s","type":"dir","mode":"0755"}'
     lines = b",".join(line % (number, deep.encode()) for number in range(1500))

@@ -1,7 +1,7 @@
 """Threat 36: control leases a plan that does not follow from the recipe, and gets honest provenance for it.
 
-Against a signer in a process of its own, over its socket. All that an honest worker was given to do lies in the public
-store, with its signature; the signer works the plan out again from recipe, steps, toolchain and dependencies.
+Against a signer in its own process, over its socket. All inputs of an honest worker are in the public store, with its
+signature; the signer recomputes the plan from recipe, steps, toolchain and dependencies.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class LyingControl:
-    """Control in an attacker's hand: it leases what it likes, and asks the signer for what it likes."""
+    """Control under an attacker: it leases any plan, and asks the signer for anything."""
 
     builder: Builder
     public: Path
     signer: SignerClient
 
     def ask(self, *packages: Package, without: tuple[str, ...] = ()) -> Release:
-        """Ask for the next release, with these packages in it, and evidence but of those that it is `without`."""
+        """Ask for the next release, with these packages in it, and evidence for all but those that it is `without`."""
         newest = Repository(self.public).current("edge").release
         release, index = make_release(
             newest,
@@ -101,7 +101,7 @@ def test_a_dependency_that_is_never_released_cannot_hide_it(control: LyingContro
 
 
 def test_steps_of_its_own_do_not_help(control: LyingControl) -> None:
-    """Its own library of steps lies in the store too; but nobody has signed it."""
+    """The attacker's library of steps is in the store too; but nobody has signed it."""
     builder = control.builder
     with pytest.raises(SignerRefusedError, match="its steps should be"):
         control.ask(builder.build(builder.recipe("zlib", steps=LATER_STEPS)))
@@ -117,7 +117,7 @@ def test_a_link_that_no_plan_asks_for_is_not_signed(control: LyingControl) -> No
 
 
 def test_what_was_signed_before_is_believed_when_it_is_built_against(control: LyingControl) -> None:
-    """A signer that was started again has it in its record, and asks for no evidence of it."""
+    """A restarted signer has it in its record, and requires no evidence of it."""
     builder = control.builder
     zlib = builder.build(builder.recipe("zlib"))
     control.ask(zlib)

@@ -1,6 +1,6 @@
-"""Row 37: who has database and control leaves out what was ordered, or uses it twice. The signer remembers by itself.
+"""Row 37: a holder of database and control omits orders, or uses one twice. The signer has its own memory.
 
-The signer is a process of its own, asked over its socket as control does it; the rows are those of a farm.
+The signer is its own process, called over its socket as control does it; the rows are those of a farm.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
         replace(given, until=edge.now),
         replace(given, channel="stable"),
         replace(given, distribution="other.example"),
-        replace(given, base=edge.newest().digest),  # of a repository that these rows know nothing of
+        replace(given, base=edge.newest().digest),  # of a repository that these rows do not know
         replace(given, at=given.at - timedelta(days=2), expires=edge.now),
-        replace(given, at=given.at + timedelta(hours=1)),  # the signer would refuse it when nobody looks any more
+        replace(given, at=given.at + timedelta(hours=1)),  # the signer would refuse it when nobody watches any more
     ):
         with pytest.raises(CuratorOrderError):
             hold(edge, farm, edge.signed(other))
@@ -171,7 +171,7 @@ def test_an_expired_order_permits_nothing(edge: Channel, signer: SignerClient) -
 
 
 def test_a_report_that_control_closes_by_itself_is_open(edge: Channel, signer: SignerClient) -> None:
-    """It can bring none, and add others; closing one needs a person's key."""
+    """It can withhold reports, and add others; closing one needs a person's key."""
     report = {"channel": "edge", "label": "jq 2.0-1", "reason": "it crashes", "report": 1}
     package = edge.builder.built["jq"].descriptor.digest
     signer.take_report(canonical_json(report | {"package": package}))

@@ -1,4 +1,4 @@
-"""Row 38: web, control or the checker taken over. Other users hold keys and metadata: none of it is theirs."""
+"""Row 38: web, control or the checker taken over. Other users hold keys and metadata: they can reach none of these."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class Taken:
-    """A program that an attacker runs as: its process, and all that the kernel goes by."""
+    """The identity of a program that an attacker controls: its user, and all else that the kernel checks."""
 
     pid: int
     uid: int
@@ -58,7 +58,7 @@ class Taken:
     groups: tuple[int, ...]
 
     def tries(self, attempts: dict[str, Callable[[], object]]) -> dict[str, str]:
-        """Do each in a child that is this user; return what came of it by name: `done`, or the errno's name."""
+        """Do each in a child as this user; return the result by name: `done`, or the errno's name."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -86,7 +86,7 @@ def _outcome(attempt: Callable[[], object]) -> str:
 
 @pytest.fixture(scope="module")
 def farm() -> Iterator[RunningFarm]:
-    """A farm to whose directory everybody can walk: what keeps others out of it is its own. It has released once."""
+    """A farm whose directory every user can reach: only its own permissions protect it. It has released once."""
     place = Path(tempfile.mkdtemp(prefix="farm-38-"))
     place.chmod(0o755)
     running = RunningFarm(place / "farm", empty_host(place), options=("--workers", "1"))
@@ -134,7 +134,7 @@ def write(path: Path) -> None:
 
 
 def exchange(path: Path) -> None:
-    """Put a file in the place of another: here itself, by another name."""
+    """Replace a file by another: here by itself, under another name."""
     aside = path.with_name("aside")
     path.rename(aside)
     aside.rename(path)
@@ -146,7 +146,7 @@ def connect(path: Path) -> None:
 
 
 def secrets_of(farm: RunningFarm) -> list[Path]:
-    """All that only root and the signer may read; found as root, so that none is forgotten."""
+    """Everything that only root and the signer may read; found as root, so that none is omitted."""
     keys = [path for path in (farm.state / "keys").rglob("*") if path.is_file() and path.suffix != ".pub"]
     assert {"admin.token", "root", "targets", "snapshot", "timestamp", "edge"} <= {path.name for path in keys}
     workers = [path for path in (farm.state / "workers").rglob("*") if path.name in {"key", "settings.json"}]
@@ -182,7 +182,7 @@ def attempts_on_keys_and_metadata(farm: RunningFarm) -> dict[str, Callable[[], o
 
 
 def others_of(farm: RunningFarm, name: str) -> dict[str, Callable[[], object]]:
-    """What belongs to the others of the three, and what only one of them has to do with."""
+    """What belongs to the other two of the three, and what only one of them may access."""
     state = farm.state
     published = next(path for path in (state / "public/blobs/sha256").rglob("*") if path.is_file())
     if name == "control":
@@ -225,7 +225,7 @@ def test_nothing_of_anothers_can_be_read_or_written(farm: RunningFarm, name: str
 
 
 def test_what_they_have_to_do_they_can(farm: RunningFarm) -> None:
-    """So what is refused above is not refused for another reason."""
+    """This shows that what is refused above is not refused for another reason."""
     state = farm.state
     both = {
         "read metadata": partial(read, state / "public/metadata/timestamp.json"),

@@ -1,4 +1,4 @@
-"""`farm keys …` as a person types it, in a directory of its own."""
+"""`farm keys …` as a user types it, in a directory of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from farm.cli.main import main
 
 @dataclass(frozen=True)
 class Said:
-    """What a command ended with and printed."""
+    """The status and output of a command."""
 
     status: int
     output: str
@@ -24,7 +24,7 @@ class Said:
 
 
 class CommandRunner:
-    """A directory in which commands are run; each must succeed, unless it is to be refused."""
+    """A directory in which commands run; each must succeed, unless a refusal is expected."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

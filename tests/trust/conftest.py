@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class DirectoryReader:
-    """Reads a repository from a directory and remembers what was asked for."""
+    """Reads a repository from a directory and records the requests."""
 
     root: Path
 
@@ -74,7 +74,7 @@ class Published:
         return release
 
     def verified(self, release: Release) -> VerifiedRelease:
-        """What the checker would say of a release in which it has found nothing wrong."""
+        """What the checker would report on a release without problems."""
         return VerifiedRelease(
             release=release.digest,
             previous=release.previous,
@@ -91,7 +91,7 @@ class Published:
 
 
 def found(folder: Path, now: datetime, *, builder_tests: bool = False) -> Published:
-    """Found a repository with one builder, whose results of tests count as well when it `builder_tests`."""
+    """Found a repository with one builder; its test results count as well with `builder_tests`."""
     builder = CryptoSigner.generate_ed25519()
     builders = [builder.public_key]
     testers = builders if builder_tests else None

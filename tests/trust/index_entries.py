@@ -1,4 +1,4 @@
-"""Entries of packages that are nowhere but in an index, imports, and a store of blobs that counts its reads."""
+"""Entries of packages that exist only in an index, imports, and a store of blobs that counts its reads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def entry(name: str, version: str = "1.0", needs: tuple[str, ...] = ()) -> Relea
 
 
 def imported(**needs: tuple[str, ...]) -> Import:
-    """What a release takes of another distribution: packages by name, with what meets their needs here."""
+    """What a release imports from another distribution: packages by name, with what provides their needs here."""
     return Import(
         distribution=THEIRS,
         channel="stable",
@@ -52,7 +52,7 @@ def imported(**needs: tuple[str, ...]) -> Import:
 
 
 class CountingStore:
-    """Blobs in memory; `read` counts how often each was asked for."""
+    """Blobs in memory; `read` counts the reads of each."""
 
     def __init__(self) -> None:
         self.blobs: dict[Digest, bytes] = {}
@@ -71,5 +71,5 @@ class CountingStore:
         return change
 
     def index(self, *names: str) -> BlobRef:
-        """Return the root of an index of these packages, which are kept here."""
+        """Return the root of an index of these packages, which are stored here."""
         return self.extend(None, map(entry, names)).root

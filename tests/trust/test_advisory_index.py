@@ -1,4 +1,4 @@
-"""The signed list of advisories: its one form, and what may follow it."""
+"""The signed list of advisories: its canonical form, and which list may follow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An approval is a curator's own word about one package and one channel, and nothing else passes for one."""
+"""An approval is a curator's own statement about one package and one channel, and nothing else counts as one."""
 
 from __future__ import annotations
 

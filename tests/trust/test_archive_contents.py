@@ -1,4 +1,4 @@
-"""What the checker reads of an archive: what is in it, and no more than a client would unpack."""
+"""What the checker reads of an archive: its content, and no more than a client would unpack."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_tree_without_any_content_has_no_facts() -> None:
 
 @pytest.mark.parametrize(("beyond", "reason"), [(0, Refusal.TRUNCATED), (1, Refusal.FILE_TOO_LARGE)])
 def test_it_reads_no_file_that_a_client_would_refuse(beyond: int, reason: Refusal) -> None:
-    """One of the largest size is only refused because it is not all there."""
+    """An archive of the largest size is refused only because it is incomplete."""
     file = File("a", ArchiveLimits().file_bytes + beyond, Digest.of(b""))
     with pytest.raises(InvalidArchiveError) as caught:
         read_contents((WRITER.opening(), WRITER.header(file), b"a"), prefix=PREFIX)

@@ -1,4 +1,4 @@
-"""The signed list of builders, with and without what a channel asks of them."""
+"""The signed list of builders, with and without the channels' requirements."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_is_no_list_is_refused(document: bytes) -> None:
 
 
 def test_one_key_under_two_ids_is_not_two_builders() -> None:
-    """Else a single worker could agree with itself."""
+    """Otherwise a single worker could agree with itself."""
     (key, _), twin = KEYS, "0" * 64
     forms = [{"keyid": keyid, **key.to_dict()} for keyid in (key.keyid, twin)]
     for same in (key.keyval["public"], key.keyval["public"].upper()):
@@ -52,7 +52,7 @@ def test_one_key_under_two_ids_is_not_two_builders() -> None:
 
 
 def test_a_list_of_before_says_nothing_of_testers() -> None:
-    """Whereas an empty one says that nobody's results count: the last tester may be taken off."""
+    """An empty list says that nobody's results count: the last tester may be removed."""
     assert read_builders(builders_document(KEYS)).testers is None
     assert read_builders(builders_document(KEYS, testers=[])).testers == {}
 

@@ -1,4 +1,4 @@
-"""Channels and builders that come after founding, with the keys of targets beside the farm and without."""
+"""Channels and builders added after founding, with the keys of targets on the farm's machine and elsewhere."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_a_draft_says_what_it_changes_for_machines_too(published: Published, tmp
 
 
 def test_a_forged_predecessor_in_a_draft_is_noticed_by_its_signer(published: Published, tmp_path: Path) -> None:
-    """Who makes the draft could show a signer harmless changes against a version that never was."""
+    """The author of a draft could show a signer harmless changes against a version that never existed."""
     draft = draft_root(published.repository, RoleEdit(), now())
     assert draft.previous is not None
     forged = Metadata.from_bytes(draft.previous.to_bytes())
@@ -281,7 +281,7 @@ def test_a_builders_list_that_the_metadata_does_not_name_is_noticed(published: P
 
 
 def test_a_new_builder_cannot_be_hidden_by_a_list_before_that_never_was(published: Published, tmp_path: Path) -> None:
-    """What is shown is the difference of two lists, so the older one has to be the one that was signed."""
+    """The signer sees the difference of two lists, so the older one must be the one that was signed."""
     runner = CommandRunner(tmp_path)
     runner.run("new thief")
     runner.run("draft targets --repository public --allow-builder thief.pub")
@@ -310,7 +310,7 @@ def test_a_first_list_of_builders_follows_on_none(tmp_path: Path) -> None:
 def test_a_draft_says_the_fingerprint_of_the_root_that_it_rests_on(
     published: Published, tmp_path: Path, role: str
 ) -> None:
-    """A root that a thief has made for the draft bears out whatever he likes; only people can tell it from theirs."""
+    """A root that a thief has made for the draft confirms any content; only people can tell it from theirs."""
     runner = CommandRunner(tmp_path)
     says = f"rests on root version 1 with the fingerprint {published.founded.fingerprint}"
     assert says in runner.run(f"draft {role} --repository public")
@@ -330,7 +330,7 @@ def test_a_draft_says_the_fingerprint_of_the_root_that_it_rests_on(
 
 @pytest.mark.parametrize("role", ["root", "targets"])
 def test_another_key_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path, role: str) -> None:
-    """Nobody would see that change: people compare ids."""
+    """Nobody would notice that change: people compare ids."""
     runner = CommandRunner(tmp_path)
     runner.run(f"draft {role} --repository public")
     draft = Draft.from_json((tmp_path / f"{role}.draft").read_bytes())
@@ -363,7 +363,7 @@ def test_another_builder_under_a_known_id_is_noticed_by_the_signer(published: Pu
 def test_a_count_that_cannot_be_is_refused_by_who_signs_and_who_publishes(
     published: Published, tmp_path: Path, rebuilds: dict[str, int], says: str
 ) -> None:
-    """Whoever made the draft need not have made it with this program."""
+    """The draft need not have been made with this program."""
     made = draft_targets(published.repository, TargetsEdit(), now())
     _smuggle(made, tmp_path, builders_document([published.builder.public_key], rebuilds))
     _refused_by_all(CommandRunner(tmp_path), says)
@@ -381,7 +381,7 @@ def test_a_builder_with_the_key_of_a_role_is_refused_by_who_signs_and_who_publis
 
 
 def test_a_root_with_the_key_of_a_builder_is_not_put_in_force(published: Published, tmp_path: Path) -> None:
-    """A draft of root has no list of builders beside it: where it is published, there is one."""
+    """A draft of root has no list of builders in it; the repository that publishes it has one."""
     made = draft_root(published.repository, RoleEdit(), now())
     made.metadata.signed.add_key(published.builder.public_key, "timestamp")
     signed = made.signed_by(load_key(published.keys / "offline" / "root"))
@@ -479,7 +479,7 @@ def test_another_tester_under_a_known_id_is_noticed_by_the_signer(published: Pub
 def test_a_list_of_testers_that_is_begun_beside_the_keys_begins_with_the_builders(
     published: Published, tmp_path: Path
 ) -> None:
-    """Those test today: an upgrade must not make their results count for nothing."""
+    """Those test today: an upgrade must not invalidate their results."""
     builder, tester = published.builder.public_key, CryptoSigner.generate_ed25519().public_key
     assert allow_more_builders(published.repository, published.keys, [builder], now(), testers=[builder, tester]) == 2
     listed = published.repository.builders().testers

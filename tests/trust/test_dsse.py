@@ -1,4 +1,4 @@
-"""Envelopes that are none: whoever sends them, the reader says so, and goes on."""
+"""Invalid envelopes: from any sender, the reader reports an error, and continues."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_bytes_that_are_no_envelope_are_refused(content: bytes) -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b"1", b'"text"'])
 def test_a_payload_that_is_no_statement_is_refused_though_an_allowed_key_signed_it(payload: bytes) -> None:
-    """An allowed builder may lie about anything; its lie must not bring down who reads it."""
+    """An allowed builder may lie about anything; its lie must not crash the reader."""
     with pytest.raises(InvalidEnvelopeError):
         open_envelope(signed(payload), ALLOWED)
 
 
 @pytest.mark.parametrize("payload", [b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b"1", b'"text"', b"{}"])
 def test_nor_is_it_an_order_an_approval_or_a_submission(payload: bytes) -> None:
-    """The signer reads an order first, and has it looked at then."""
+    """The signer reads an order first, and then has the checker read it."""
     people = {"ann": str(BUILDER.public_key.keyval["public"])}
     for read in (
         kept_order,

@@ -1,4 +1,4 @@
-"""Online keys in an HSM: SoftHSM is one in software, reached by PKCS#11 as any other."""
+"""Online keys in an HSM: SoftHSM is one in software, used through PKCS#11 like any other."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def pin(path: Path, text: str = PIN) -> None:
 
 @pytest.fixture
 def with_timestamp_in_hsm(hsm: Path, tmp_path: Path) -> Published:
-    """A repository whose timestamp has been given a key in the HSM, and lost the one in a file."""
+    """A repository whose timestamp has a key in the HSM, and no longer one in a file."""
     published = found(tmp_path, datetime.now(UTC))
     runner = CommandRunner(tmp_path)
     runner.run("new keys/online/timestamp-hsm --uri hsm:2?label=online", answer=f"{PIN}\n")

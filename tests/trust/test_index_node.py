@@ -1,4 +1,4 @@
-"""Nodes of a release's index: what another publisher could write, and no reader takes."""
+"""Nodes of a release's index that another publisher could write and every reader refuses."""
 
 from __future__ import annotations
 
@@ -148,8 +148,8 @@ def test_a_branch_that_is_divided_as_it_must_be_is_read() -> None:
     "wrong",
     [
         children(),
-        children(("0", 10), ("1", 10)),  # one leaf would do
-        children(("0", 20), ("10", 10), ("11", 10)),  # for its second half one leaf would do
+        children(("0", 10), ("1", 10)),  # one leaf would be enough
+        children(("0", 20), ("10", 10), ("11", 10)),  # one leaf would be enough for its second half
         children(("0", 33), ("1", 20)),  # too many for a leaf, and not divided
         children(("1", 20), ("0", 20)),
         children(("0", 20), ("0", 20)),
@@ -185,7 +185,7 @@ def test_a_child_of_a_size_or_a_number_that_cannot_be_is_refused() -> None:
 
 
 class TestNodesTogether:
-    """Each node is right by itself, and the tree is not."""
+    """Each node is valid on its own, and the tree is not."""
 
     @pytest.fixture
     def store(self) -> CountingStore:

@@ -1,4 +1,4 @@
-"""The tree of a release's index: one form for one set, and work that is that of the change."""
+"""The tree of a release's index: one form for one set, and work proportional to the change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_whatever_edits_lead_to_a_set_its_root_is_that_of_the_set(
 
 @given(st.randoms(use_true_random=False), st.lists(st.integers(-90, 90), min_size=1, max_size=8))
 def test_a_channel_that_grows_and_shrinks_has_the_index_of_what_it_holds(random: Random, steps: list[int]) -> None:
-    """By numbers at which leaves run over in every depth: Hypothesis' own dictionaries are too small for that."""
+    """By numbers at which leaves overflow at every depth: Hypothesis' own dictionaries are too small for that."""
     store = CountingStore()
     held: list[ReleaseEntry] = []
     change = store.extend(None, [])

@@ -1,4 +1,4 @@
-"""What `farm keys` lists: builders with their beginning, and keys by the names that the reader has for them."""
+"""The output of `farm keys`: builders with the version that added them, and keys by the reader's names for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def runner(published: Published, tmp_path: Path) -> CommandRunner:
-    """Two more builders: the second comes in version 2 of targets and the third in version 3; the first one goes."""
+    """Two more builders, added in versions 2 and 3 of targets; the first one is removed."""
     runner = CommandRunner(tmp_path)
     changes = [
         "--allow-builder workers/two.pub --rebuilds edge=2",
@@ -107,7 +107,7 @@ def test_keys_are_told_with_the_names_that_the_reader_has_for_them(runner: Comma
 
 
 def test_a_key_is_not_called_by_the_name_of_another_whose_id_it_bears(tmp_path: Path) -> None:
-    """Ids are what the document says they are: whoever makes a draft can write Ben's beside a key of their own."""
+    """Ids are what the document claims: the author of a draft can write Ben's id next to another key."""
     ben, thief = CryptoSigner.generate_ed25519().public_key, CryptoSigner.generate_ed25519().public_key
     (tmp_path / "ben.pub").write_text(json.dumps(key_to_dict(ben)))
     names = KeyNames.beneath([tmp_path])

@@ -1,4 +1,4 @@
-"""The ceremonies for programs: every verb of `farm keys` tells what came of it as JSON too."""
+"""The ceremonies for programs: every verb of `farm keys` prints its result as JSON, too."""
 
 from __future__ import annotations
 

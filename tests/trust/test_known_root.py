@@ -1,4 +1,4 @@
-"""A key signs for the root that it has signed for before, and for what that root's keys made of it."""
+"""A key signs for the root that it has signed for before, and for successors signed by that root's keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def runner(published: Published, tmp_path: Path) -> CommandRunner:
 
 
 def put_on_another_root(published: Published, tmp_path: Path) -> Digest:
-    """Let the draft rest on a root of the version that is known, in which a thief has put a key of his own."""
+    """Base the draft on a root of the known version, in which a thief has put a key of his own."""
     path = tmp_path / "targets.draft"
     other = Metadata(Metadata.from_file(str(published.root / "metadata" / "1.root.json")).signed)
     other.signed.add_key(create_key(tmp_path / "thief").public_key, "targets")
@@ -41,7 +41,7 @@ def put_on_another_root(published: Published, tmp_path: Path) -> Digest:
 
 
 def new_root(runner: CommandRunner) -> None:
-    """Give the key of the timestamp another one beside it: what the keys of targets see nothing of."""
+    """Add a second key to the timestamp's, a change that the keys of targets do not see."""
     runner.run("new keys/online/timestamp-2")
     runner.run("draft root --repository public --role timestamp --add-key keys/online/timestamp-2.pub")
     runner.run("sign root.draft --key keys/offline/root --yes")
@@ -86,7 +86,7 @@ def test_a_key_that_has_signed_founds_no_other_distribution(runner: CommandRunne
         "--targets-key keys/offline/targets.pub"
     )
     assert "founds a distribution" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
-    runner.run("sign root.draft --key keys/offline/root --yes")  # that one has signed nothing yet
+    runner.run("sign root.draft --key keys/offline/root --yes")  # this key has signed nothing yet
 
 
 def test_what_is_kept_is_no_key_and_is_told_when_it_is_broken(

@@ -1,4 +1,4 @@
-"""What comes along with packages of a release: all that they need in it, own packages and those of others alike."""
+"""What is added to packages of a release: everything that they need in it, own and imported packages alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of public keys in a published repository: those of its metadata, as openssl reads them, and no others."""
+"""The files of public keys in a published repository: exactly those of its metadata, in a form that openssl reads."""
 
 from __future__ import annotations
 

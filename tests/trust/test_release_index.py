@@ -1,4 +1,4 @@
-"""The head of a release and the entries of its packages: what reads back, and what is refused."""
+"""The head of a release and the entries of its packages: what is read back, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A package of a signed release is what it says it is, of its own distribution, and built as it says: or refused."""
+"""A package of a signed release matches its entry, its own distribution, and its build: or it is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_entry_under_another_name_or_version_is_refused(
 
 
 def test_a_package_of_another_namespace_is_refused(distribution: SmallDistribution) -> None:
-    """Whoever holds a channel's keys cannot pass off under his own name what another distribution has signed."""
+    """A holder of a channel's keys cannot present as its own what another distribution has signed."""
     with pytest.raises(BrokenReleaseError, match="which only its owner may release"):
         check(distribution, entry_of(distribution), distribution="elsewhere.example.org")
 

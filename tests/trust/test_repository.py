@@ -1,4 +1,4 @@
-"""The publisher and the client's metadata against each other, over real files and real keys."""
+"""The publisher and the client's metadata tested against each other, over real files and real keys."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_one_byte_altered_inside_signed_metadata_is_refused(published: Published
     content = path.read_bytes()
     at = content.index(b'"expires":"20') + len(b'"expires":"20')
     path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-    if name == "root":  # what a client has pinned it does not fetch; a newer root that is not signed is refused
+    if name == "root":  # a client does not fetch the pinned root; an unsigned newer root is refused
         (published.root / "metadata" / "2.root.json").write_bytes(path.read_bytes())
     with pytest.raises(UntrustedMetadataError) as caught:
         client.newest("edge")

@@ -1,4 +1,4 @@
-"""What was looked at for vulnerabilities, as it is signed: read again, and refused where it may not follow."""
+"""The signed list of reviews for vulnerabilities: read back, and refused where it may not follow."""
 
 from __future__ import annotations
 

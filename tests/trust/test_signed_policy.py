@@ -1,4 +1,4 @@
-"""The policy in the signed list of builders: what it says, what a draft shows of it, and what clients notice."""
+"""The policy in the signed list of builders: its content, what a draft shows of it, and what clients notice."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_a_draft_says_what_becomes_laxer_before_anything_else(published: Publish
 def test_a_draft_says_first_that_other_steps_run_and_shows_them_line_by_line(
     published: Published, *, carried: bool
 ) -> None:
-    """Also where there is nothing but the draft."""
+    """Also where only the draft exists."""
     repository = published.repository
     sign_policy(repository, published.keys, _policy(steps__old_yaml=b"run: old\n"), NOW)
     BlobStore(repository.root / BLOBS).put_bytes(canonical_json(steps_texts(_files(steps__old_yaml=b"run: old\n"))))
@@ -203,7 +203,7 @@ def test_a_draft_that_something_else_is_added_to_still_shows_the_steps(published
     draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
     again = draft_targets(repository, TargetsEdit(allow_builders=(KEY,)), NOW, start=Draft.from_json(draft.to_json()))
     assert "  +run: curl evil" in changes_of(Draft.from_json(again.to_json()))
-    # Without other steps it holds none, as one of before.
+    # Without other steps it holds none, like an older draft.
     assert b'"steps"' not in draft_targets(repository, TargetsEdit(allow_builders=(KEY,)), NOW).to_json()
 
 
@@ -213,7 +213,7 @@ def test_steps_that_a_draft_does_not_bring_are_said_not_to_be_shown(published: P
     sign_policy(repository, published.keys, _policy(), NOW)
     now = _policy(policy_in_force(repository), steps__make_yaml=b"run: curl evil\n")
     draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
-    # Those of before are nowhere to be had here: the new ones are shown whole.
+    # The old ones are not available here: the new ones are shown whole.
     assert changes_of(draft)[0] == (
         "LAXER OR NOT: the steps change, which run in every build: steps/make.yaml (those of before are not at hand)"
     )
@@ -281,7 +281,7 @@ def test_a_policy_that_contradicts_the_rest_of_targets_is_not_drafted(published:
     many = _policy(channels__edge_yaml=b"gates: [proof, reproduced: {agree: 9}]\n")
     with refuses("unreachable-rebuilds"):
         draft_targets(repository, TargetsEdit(policy=many), NOW)
-    # Nor is such a one signed that somebody has written into a draft by hand.
+    # Nor is such a policy signed that somebody has written into a draft by hand.
     draft = draft_targets(repository, TargetsEdit(policy=_policy()), NOW)
     form = json.loads(draft.to_json())
     document = builders_document([KEY], testers=[KEY], policy=_policy(channels__nightly_yaml=EDGE))

@@ -1,4 +1,4 @@
-"""A signed submission is a person's own word about these very recipes, and nothing else passes for one."""
+"""A signed submission is a person's own statement about exactly these recipes, and nothing else counts as one."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_owner_has_signed_this_recipe_as_it_is_in_this_distribution() -> None
 
 
 def test_one_signature_has_one_smallest_form() -> None:
-    """Whoever sends it again cannot make it look like another by what the envelope has besides."""
+    """A replay cannot make it look different by other members of the envelope."""
     plain = read_submission(signed(), KEYS).envelope
     both = Envelope.from_dict(json.loads(signed()))
     both.sign(BOB)

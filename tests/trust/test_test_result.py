@@ -1,4 +1,4 @@
-"""Signed results of tests and comparisons: what they say, and that nothing else is taken for what was ordered."""
+"""Signed results of tests and comparisons: their content, and that nothing else counts for what was ordered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as a test reads them: their texts and links, and whether their markup is what the policy and readers need."""
+"""Pages as a test reads them: their texts and links, and whether their markup meets the policy's and readers' needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text_of(html: str) -> str:
 
 
 class PageReader(HTMLParser):
-    """Reads a page as a browser would: its texts, links, ids, headings, and whether every tag is closed in turn."""
+    """Reads a page as a browser would: its texts, links, ids, headings, and whether every tag is closed in order."""
 
     VOID = frozenset({"meta", "link", "input", "br", "img"})
 

@@ -1,4 +1,4 @@
-"""Advisories through the API: who may add them, what is taken, and what is told about it."""
+"""Advisories through the API: who may add them, which are accepted, and the answers."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_there_may_be_more_advisories_than_a_page_holds(farm: ServedFarm) -> Non
 
 
 def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(farm: ServedFarm) -> None:
-    """It would be told as added, and guard nothing."""
+    """It would be reported as added, and protect nothing."""
     with client(farm) as curator:
         for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-debug, jq-doc.")):
             with pytest.raises(RefusedRequestError, match=f"names the package {name}, which no recipe has ever made") as caught:
@@ -181,7 +181,7 @@ def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(fa
         assert list(curator.advisories()) == []
 
         assert curator.add_advisory(document(osv(package="jqq")), allow_unknown=True)["outcome"] == "added"
-        # What was let in once is no surprise any more: neither the same again, nor what is newer, nor its end.
+        # What was allowed once needs no confirmation: neither the same again, nor a newer version, nor its withdrawal.
         assert curator.add_advisory(document(osv(package="jqq")))["outcome"] == "unchanged"
         later = "2024-11-22T10:00:00Z"
         assert curator.add_advisory(document(osv(package="jqq", modified=later)))["outcome"] == "updated"

@@ -1,4 +1,4 @@
-"""The pages in a real browser: a log that is followed live, and a hostile one that does nothing."""
+"""The pages in a real browser: a log that is followed live, and a hostile one that has no effect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Page]:
-    """A page in which whatever a script or the policy complains about fails the test."""
+    """A page in which any complaint of a script or of the content security policy fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     complaints: list[str] = []
@@ -73,7 +73,7 @@ def see(tab: Page, text: str, *, seconds: float = 10) -> None:
 
 
 def until(tab: Page, condition: str, *, seconds: float = 10) -> None:
-    """Wait for a condition; by asking, as the pages' policy lets nobody evaluate texts in them."""
+    """Wait for a condition by polling, as the pages' policy forbids evaluating strings in them."""
     end = time.monotonic() + seconds
     while not tab.evaluate(condition):
         assert time.monotonic() < end, f"it never came to {condition}"
@@ -92,7 +92,7 @@ def test_a_line_appears_while_the_step_that_printed_it_still_sleeps(
     began = time.monotonic()
     see(tab, "going to sleep")
     assert time.monotonic() - began < 1
-    assert tab.locator("h1 .state").inner_text() == "leased"  # nobody has said that the step has ended
+    assert tab.locator("h1 .state").inner_text() == "leased"  # nobody has reported the end of the step
 
     worker.client.append_log(lease, size, log_record("<b>woken</b>", step="make", stream="stderr"))
     see(tab, "<b>woken</b>")

@@ -1,4 +1,4 @@
-"""What pages, the API and `farm jobs` say of build numbers, and of builds that were dropped for an earlier one."""
+"""How pages, the API and `farm jobs` show build numbers, and builds that were dropped for an earlier one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def small(database: Database, tmp_path: Path) -> SmallFarm:
-    """`app 1.0-1+b2`, built again because of `lib 1.0-2`, and then again to the same files because of `lib 1.0-3`."""
+    """`app 1.0-1+b2`, rebuilt because of `lib 1.0-2`, and rebuilt with the same files because of `lib 1.0-3`."""
     farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
     farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     farm.build_all()

@@ -1,4 +1,4 @@
-"""Connections within their bounds, with real sockets and an application that only answers."""
+"""Connections within their limits, with real sockets and an application that only answers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SETTINGS = WebSettings(head_seconds=0.5, stalled_seconds=0.5, connections=6, co
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers a GET shortly, and a POST without reading its body; to `/endless` it says 400 MB.
+    """Answers a GET briefly, and a POST without reading its body; answers `/endless` with 400 MB.
 
-    To `/stuffed` it says just so much that a little does not fit any more between it and a client that reads nothing.
+    Answers `/stuffed` with just enough that no more fits into the buffers to a client that reads nothing.
     """
     if scope["type"] == "lifespan":
         return
@@ -83,7 +83,7 @@ def is_let_in(port: int) -> bool:
         try:
             connection.sendall(HEAD)
             return is_answered(connection)
-        except ConnectionError:  # refused before it was asked
+        except ConnectionError:  # refused before the request
             return False
 
 
@@ -174,7 +174,7 @@ def test_one_address_has_only_so_many_connections(port: int) -> None:
 
 
 class _Peer(asyncio.Transport):
-    """The other end of a connection, as far as an address goes: a host has no second network to try it from."""
+    """The other end of a connection, by address alone: a host has no second network to test from."""
 
     def __init__(self, address: str) -> None:
         super().__init__({"peername": (address, 1000, 0, 0), "sockname": ("::1", 80, 0, 0)})

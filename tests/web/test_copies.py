@@ -1,4 +1,4 @@
-"""Who holds code of a package: on its page, and over the API."""
+"""Which packages hold code of a package: on its page, and over the API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def built(database: Database, tmp_path: Path) -> tuple[StockedFarm, dict[str, Pa
 
 @pytest.fixture
 def browser(built: tuple[StockedFarm, dict[str, Package]]) -> Iterator[TestClient]:
-    """jq has oniguruma linked in; what it took of zlib is not known; oniguruma read headers of zlib."""
+    """jq has oniguruma linked in; what it copied of zlib is not known; oniguruma read headers of zlib."""
     stocked, packages = built
 
     def of(name: str) -> Consumption:

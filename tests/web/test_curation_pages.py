@@ -1,4 +1,4 @@
-"""What a channel's page, feed and JSON say of what is held back, of freezes, holds, reports and orders."""
+"""How a channel's page, feed and JSON show held packages, freezes, holds, reports and orders."""
 
 from __future__ import annotations
 
@@ -109,10 +109,10 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
         "Clears by itself at ",
     ):  # fmt: skip
         assert expected in text, expected
-    assert text.count("farm candidate retry edge") == 1  # what waits for the clock needs no second look
+    assert text.count("farm candidate retry edge") == 1  # what waits for a time needs no retry
     assert f'href="/packages/jq?build={jq.digest.replace(":", "%3A")}"' in html
     assert 'href="/jobs/3"' in html
-    assert "/packages/oniguruma%20" not in html  # a partner is told with its version, and its page has none
+    assert "/packages/oniguruma%20" not in html  # a companion package is shown with its version, and its page has none
     assert 'id="excuse-1"' in html
 
 
@@ -221,7 +221,7 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
 
 
 def feed(browser: TestClient) -> ET.Element:
-    """Fetch the feed and check what RFC 4287 asks of every feed."""
+    """Fetch the feed and check what RFC 4287 requires of every feed."""
     answer = browser.get("/channels/edge/excuses.atom")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/atom+xml"
@@ -242,7 +242,7 @@ def feed(browser: TestClient) -> ET.Element:
 
 
 def test_hostile_words_do_nothing_on_page_and_feed(stocked: StockedFarm, browser: TestClient) -> None:
-    inert = HOSTILE.replace("\x00", "").replace("\ud800", "")  # no database takes these
+    inert = HOSTILE.replace("\x00", "").replace("\ud800", "")  # no database accepts these
     stocked.hold_back(2, excuse(reason=inert, root=inert, owner=inert, line=inert, remedy=inert, partners=(inert,)))
     stocked.gate(2, "tests", "pending", inert, TestEvidence(1, already_red=(FailedTest(inert, inert, inert),)))
     html = page(browser, "/channels/edge")
@@ -250,7 +250,7 @@ def test_hostile_words_do_nothing_on_page_and_feed(stocked: StockedFarm, browser
     assert not re.search("[\x1b\u202e]", html)
     (entry,) = feed(browser).findall(f"{ATOM}entry")
     content = entry.findtext(f"{ATOM}content") or ""
-    assert "<script>alert(1)</script> ]]> &" in content  # as text: nothing below it
+    assert "<script>alert(1)</script> ]]> &" in content  # as text: no elements below it
     assert list(entry.iter(f"{ATOM}script")) == []
     assert not re.search("[\x1b\u202e\ufffe]", content)
 

@@ -1,4 +1,4 @@
-"""Tools that look whether a link holds ask for the head of a page alone."""
+"""Link checkers request only the head of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who provides what is required, as the page of a package lists it."""
+"""Which packages provide what is required, as the page of a package lists it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of a package says about its vulnerabilities."""
+"""How the page of a package shows its vulnerabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of a package says of its hardening."""
+"""How the page of a package shows its hardening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of a package says of the commands that its scripts call, which no proof looks at."""
+"""How the page of a package shows the commands that its scripts call, which no proof checks."""
 
 from __future__ import annotations
 

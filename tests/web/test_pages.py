@@ -59,7 +59,7 @@ def current(stocked: StockedFarm) -> list[Package]:
 
 @dataclass(frozen=True)
 class Told:
-    """A farm that is only looked at: edge has releases 1 and 2, a refusal between them, and a candidate."""
+    """A farm for reading only: edge has releases 1 and 2, a refusal between them, and a candidate."""
 
     browser: TestClient
     current: dict[str, Package]
@@ -421,7 +421,7 @@ def test_what_is_published_of_a_package_can_be_fetched_from_its_page(database: D
         fetched = browser.get(f"/repository/{blob_path(package.provenance.digest)}")
     assert f'href="{fetched.url.path}"' in shown
     assert fetched.content == stocked.application.blobs.read(package.provenance.digest)
-    assert shown.count('href="/repository/') == 1  # nothing leads to what is not there
+    assert shown.count('href="/repository/') == 1  # no link leads to a missing page
 
 
 @pytest.mark.parametrize(

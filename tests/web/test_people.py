@@ -1,4 +1,4 @@
-"""The API of people: submissions with all their problems, jobs, packages, tokens and what each may do."""
+"""The API for people: submissions with all their problems, jobs, packages, tokens and their permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A probe is told whether the farm can take anything, by a disk that is really full."""
+"""A readiness probe learns whether the farm can accept anything, from a disk that is really full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages and the API say of rebuilds: who came to the same, and what differs where somebody did not."""
+"""How pages and the API show rebuilds: who built the same files, and the differences where somebody did not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bodies may take: turns in order, places on disk that are given back, time that only clients use."""
+"""Limits of request bodies: turns in order, disk space that is given back, and time that only clients use."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_body_is_what_was_sent_wherever_it_waited(tmp_path: Path, parts: tuple
     spool, whole = Spool(BlobStore(tmp_path), 100), b"".join(parts)
     found = asyncio.run(received(spool, *parts, promised=len(whole) if promised else None))
     assert found == (Digest.of(whole), whole)
-    # The place was given back: all of it can be had again.
+    # The space was given back: all of it is available again.
     with spool.place(100):
         assert not list(tmp_path.rglob("*.*"))
 
@@ -69,7 +69,7 @@ def test_no_more_waits_on_disk_than_there_is_room_for(tmp_path: Path) -> None:
     with spool.place(50):
         with pytest.raises(OverloadedError):
             asyncio.run(received(spool, b"x" * 60, promised=60))
-        with pytest.raises(OverloadedError):  # without a length it may become as large as the limit
+        with pytest.raises(OverloadedError):  # without a length it may grow to the limit
             asyncio.run(received(spool, b"x" * 60))
         assert asyncio.run(received(spool, b"small", promised=5))[1] == b"small"
         assert len(asyncio.run(received(spool, b"x" * 50, promised=50))[1]) == 50

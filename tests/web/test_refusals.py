@@ -1,4 +1,4 @@
-"""Strangers can make the farm write only so much."""
+"""Strangers can make the farm write only a limited amount."""
 
 from __future__ import annotations
 

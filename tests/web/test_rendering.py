@@ -1,4 +1,4 @@
-"""What templates say of sizes, times and digests, and that no text of a stranger becomes markup."""
+"""How templates print sizes, times and digests, and that no text of a stranger becomes markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions that wait for owners, as the API and the pages tell of them; and what clients of before are told."""
+"""Submissions that wait for owners, in the API and the pages; and the answers to older clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
 
-# What is asked of the database is asked of both kinds in tests/server/submissions/test_owners.py.
+# Queries are tested with both kinds of database in tests/server/submissions/test_owners.py.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 
@@ -58,7 +58,7 @@ def body(*recipes: dict[str, bytes], **more: Any) -> dict[str, Any]:
 def test_where_recipes_have_no_owners_a_client_of_before_reads_every_answer(
     small: SmallFarm, browser: TestClient
 ) -> None:
-    """It refuses members that it does not know."""
+    """It refuses unknown members."""
     taken = browser.post("/api/v1/submissions", json=body(A), headers=token(small, Role.MAINTAINER)).json()
     assert set(taken) == {"id", "trace", "accepted"}
     assert set(browser.get("/api/v1/submissions/1").json()) == {"id", "jobs"}

@@ -1,4 +1,4 @@
-"""Whatever a program prints, what is shown of it is inert, and says all that was printed."""
+"""Any output of a program is shown without control sequences, and complete."""
 
 from __future__ import annotations
 

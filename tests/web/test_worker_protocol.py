@@ -353,7 +353,7 @@ def test_a_body_that_never_ends_in_time_is_cut_off(database: Database, tmp_path:
 
 
 def test_a_farm_without_room_is_as_good_as_away_and_no_refusal() -> None:
-    """A refusal would end the job, or its log; what does not answer is asked again."""
+    """A refusal would end the job, or its log; a request without an answer is repeated."""
 
     async def full(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":

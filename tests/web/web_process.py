@@ -32,7 +32,7 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class WebProcess:
-    """A running process. `application` opens the same database, to look and to prepare."""
+    """A running process. `application` opens the same database, to read and to prepare rows."""
 
     application: Application
     directory: Path
@@ -52,20 +52,20 @@ class WebProcess:
         return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
 
     def most_memory(self) -> float:
-        """The most that the process had in memory since it was started or was asked to forget, in MB."""
+        """The process' peak memory since its start or the last reset, in MB."""
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         assert found
         return int(found[1]) / 1024
 
     def memory(self) -> float:
-        """What the process has in memory, in MB; what it had most is this from now on."""
+        """The process' current memory in MB; resets the peak to it."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
         return self.most_memory()
 
 
 @contextmanager
 def web_process(folder: Path, **bounds: float) -> Iterator[WebProcess]:
-    """Start one whose `WebSettings` are the usual ones but for `bounds`. It believes the loopback about addresses."""
+    """Start one with the usual `WebSettings` except for `bounds`. It trusts the loopback about addresses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from farm.api import wire
     from farm.server.tables.records import Attempt
 
-# The machine's own /usr stands in for a toolchain, whose making takes longer than all of this.
+# The machine's own /usr replaces a toolchain, whose making takes longer than all of this.
 EMPTY = Manifest.of([])
 DEB = b"a binary package of Debian's"
 NOTHING = BlobRef(EMPTY.tree_digest, 0)
@@ -45,7 +45,7 @@ INSTALL = 'mkdir -p "$DESTDIR/usr/share/x"; echo {name} > "$DESTDIR/usr/share/x/
 
 
 def script(name: str, text: str = "", *, needs: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """A recipe whose one step runs this shell text and installs a file."""
+    """A recipe whose only step runs this shell text and installs a file."""
     files = recipe(name, needs=needs)
     install = INSTALL.format(name=name)
     lines = "".join(f"\n      {line}" for line in (*text.splitlines(), install))
@@ -65,7 +65,7 @@ class Host:
     def worker(
         self, name: str, *, environment: Mapping[str, str] | None = None, ready: str = "ready.", **changes: Any
     ) -> subprocess.Popen[bytes]:
-        """Enrol and start a worker; `changes` are other settings than usual."""
+        """Enrol and start a worker; `changes` are settings that differ from the usual ones."""
         key = create_key(self.directory / name / "key")
         assert isinstance(key, CryptoSigner)
         with self.farm.application.writing() as unit:
@@ -91,7 +91,7 @@ class Host:
         return self.stack.enter_context(started)
 
     def seen(self, name: str) -> bool:
-        """Say whether the farm has heard of a worker: it counts on none of which it has not."""
+        """Return whether a worker has contacted the farm, which does not count on it before."""
         with self.farm.application.reading() as unit:
             return any(
                 worker.name == name and worker.seen_at is not None for worker in identities.workers(unit.session)
@@ -121,7 +121,7 @@ class Host:
             return any(text in record["text"] for record in client.log(job_id).records)
 
     def containers(self, *, also_at_rest: bool = False) -> list[str]:
-        """The containers of this farm's attempts that run; `also_at_rest`: those too that do not."""
+        """The running containers of this farm's attempts; `also_at_rest`: the others, too."""
         found = self.engine.containers(all=also_at_rest, filters={"label": f"farm.owner={self.farm.url}"})
         return [each["Id"] for each in found]
 

@@ -71,7 +71,7 @@ def control(settings: FarmSettings, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def woken(redis: PrivateRedis, tmp_path: Path) -> Iterator[Path]:
-    """A worker runs that writes the jobs that it is woken for to this file."""
+    """A running worker that writes the jobs that it is woken for to this file."""
     file = tmp_path / "woken"
     file.touch()
     with program(tmp_path / "woken.log", "tests.workers.woken", redis.url, str(file), ready="ready."):

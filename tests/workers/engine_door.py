@@ -1,4 +1,4 @@
-"""A way to the machine's Docker Engine that a test can shut: to whoever goes through it, the engine is away then."""
+"""A proxy to the machine's Docker Engine that a test can shut: for its users the engine is then unreachable."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ENGINE = "/var/run/docker.sock"
 
 
 class EngineDoor:
-    """Listens on a Unix socket and passes all on to the engine, until it is shut.
+    """Listens on a Unix socket and forwards everything to the engine, until it is shut.
 
-    What has `holds` in it is kept back until `let_go` is set; `is_held` is set from when there was some.
+    Data that contains `holds` is withheld until `let_go` is set; `is_held` is set as soon as there is some.
     """
 
     def __init__(self, path: Path, holds: bytes = b"") -> None:
@@ -39,7 +39,7 @@ class EngineDoor:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        """Let nobody through any more, nor those who are in it."""
+        """Accept no new connections, and end the existing ones."""
         if self._listener is not None:
             self.path.unlink()
             with suppress(OSError):

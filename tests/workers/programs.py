@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def program(
     log: Path, *arguments: str, ready: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python -m …` in a process group of its own until the end of the block; waits until it has said `ready`."""
+    """Run `python -m …` in a process group of its own until the end of the block; waits until it prints `ready`."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -48,7 +48,7 @@ def program(
 
 
 def eventually(true: Callable[[], object], *, seconds: float = 30, what: str = "it happens") -> None:
-    """Wait until something is true."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:

@@ -59,7 +59,7 @@ def test_two_workers_build_a_chain_and_every_job_once(host: Host) -> None:
 
 @pytest.mark.parametrize(("command", "passed"), [("--version", True), ("--no-such-option", False)])
 def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, command: str, passed: bool) -> None:
-    """Of a program that needs nothing else: it is linked statically."""
+    """Of a program without dependencies: it is linked statically."""
     host.worker("one")
     host.ended(
         host.submit(a=script("a", 'mkdir -p "$DESTDIR/usr/bin"; cp /usr/sbin/ldconfig "$DESTDIR/usr/bin/"'))["a"]
@@ -79,7 +79,7 @@ def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, com
     content = application.blobs.read(Digest(attempt.attestation))
     signed = verify_test_result(content, {key.keyid: key}, order=order)
     assert signed.outcome.passed is passed
-    # The log that is named is there, and says what people could follow.
+    # The named log exists, and shows what people can follow.
     log = [json.loads(line)["text"] for line in application.blobs.read(signed.outcome.log).splitlines()]
     assert log
     assert all(host.says(job.id, line) for line in log)

@@ -1,4 +1,4 @@
-"""The files of channels while the farm runs: what they say counts soon, and a mistake stops its own channel alone."""
+"""The files of channels while the farm runs: changes take effect soon, and a mistake stops only its own channel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EDGE, STABLE = "gates: [proof]\n", "from: edge\ngates: [proof]\n"
 
 @dataclass
 class Running:
-    """A farm whose control worker looks at the files below `recipes`."""
+    """A farm whose control worker reads the files below `recipes`."""
 
     farm: SmallFarm
     recipes: Path
@@ -81,7 +81,7 @@ class Running:
 
 
 def advance(channels: Channels, turns: int = 3) -> list[str]:
-    """Let some ticks of the clock pass; return which channels go on."""
+    """Let some ticks of the clock pass; return which channels run."""
     for _ in range(turns):
         pipelines = channels.pipelines()
         for pipeline in pipelines:
@@ -136,7 +136,7 @@ def test_a_changed_policy_is_in_force_without_a_restart_and_leaves_a_line(runnin
     running.build("b")
     advance(channels)
     assert running.newest("edge") == 1  # b waits for alice
-    assert channels.pipelines()[1] is kept  # and stable was left in peace
+    assert channels.pipelines()[1] is kept  # and stable was left alone
     with running.farm.application.reading() as unit:
         assert dict(asked(unit, "edge").keys) == {"alice": ALICE}
         trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "policy"]
@@ -197,7 +197,7 @@ def test_a_new_channel_waits_until_a_role_signs_for_it(running: Running) -> None
 
 
 def sign(running: Running) -> None:
-    """Have what the files say now signed."""
+    """Have the files' current content signed."""
     paths = [each for each in running.recipes.rglob("*") if each.is_file()]
     files = {path.relative_to(running.recipes).as_posix(): path.read_bytes() for path in paths}
     said = sign_policy(Repository(running.public), running.keys, policy_of_files(files, ()), datetime.now(UTC))
@@ -223,12 +223,12 @@ def test_a_file_can_ask_for_more_than_is_signed_and_never_for_less(running: Runn
     advance(channels)
     assert gates_in_force(running, "edge") == ["proof", "hardening", "tests"]
     running.write("channels/edge.yaml", "gates: [proof, tests]\n")
-    assert "edge" in advance(channels)  # it goes on
+    assert "edge" in advance(channels)  # it continues
     assert gates_in_force(running, "edge") == ["proof", "hardening"]
     (line,) = unsigned(running, "edge")
     assert line == "channels/edge.yaml asks for less than what is signed: the gate hardening is missing"
     assert running.trouble("edge") == ()
-    # Once that is signed it counts, without anybody touching the file.
+    # Once that is signed it counts, without a change of the file.
     sign(running)
     advance(channels)
     assert gates_in_force(running, "edge") == ["proof", "tests"]
@@ -289,7 +289,7 @@ def test_while_what_is_signed_cannot_be_read_channels_wait_and_go_on_by_themselv
         )
     with pytest.raises(OwnershipTroubleError, match="what the keys of targets have signed cannot be read"):
         running.farm.submit(recipe("b"))
-    document.write_bytes(content)  # no file that is looked at has changed
+    document.write_bytes(content)  # no watched file has changed
     assert advance(channels) == ["edge", "stable"]
     assert gates_in_force(running, "edge") == ["proof", "hardening"]
     assert running.trouble("edge") == ()
@@ -301,7 +301,7 @@ def test_a_signed_policy_that_cannot_be_followed_is_as_one_that_cannot_be_read(
 ) -> None:
     running.write("channels/edge.yaml", "gates: [proof, nothing]\n")
     with monkeypatch.context() as patch:
-        patch.setattr(SignedPolicy, "policies", Policies({}, {}))  # a key holder who does not look
+        patch.setattr(SignedPolicy, "policies", Policies({}, {}))  # a key holder who does not check
         sign(running)
     running.write("channels/edge.yaml", EDGE)
     assert advance(running.start()) == []
@@ -369,18 +369,18 @@ def test_signed_owners_count_where_the_file_is_gone(running: Running) -> None:
 
 
 def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned(tmp_path: Path) -> None:
-    """The web process may be there before the control worker is."""
+    """The web process may start before the control worker does."""
     files = {
         "distribution.yaml": b"domain: dist.example.org\n",
         "curators.yaml": f"curators:\n  alice: {ALICE!r}\n".encode(),
         "OWNERS": b"* @curators\n",
     }
-    for written in (files, files | {"OWNERS": b"* alice\n"}):  # later it is the control worker that looks
+    for written in (files, files | {"OWNERS": b"* alice\n"}):  # later the control worker reads them
         assert first_owners(tmp_path, written).owners == "* @curators\n"
 
 
 def first_owners(place: Path, files: Mapping[str, bytes], repository: Path | None = None) -> Ownership:
-    """Who owns what as soon as a farm is open, before control has looked."""
+    """The owners as soon as a farm is open, before control has read the files."""
     settings = FarmSettings(
         database=f"sqlite:///{place / 'farm.db'}",
         broker="",

@@ -1,4 +1,4 @@
-"""What a check may cost, in a process of its own that ends or does not."""
+"""The limits of a check, in a process of its own that ends or does not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_ends_in_time_ends_nothing() -> None:
 
 
 def test_a_loop_in_a_library_that_lets_nobody_else_run_is_ended_and_named() -> None:
-    """A regular expression holds the interpreter's lock, so no thread of Python's could see to it."""
+    """A regular expression holds the interpreter's lock, so no thread of Python's could stop it."""
     done = run(
         "import re; from workers.check_bounds import Deadline\n"
         "def hopeless():\n"

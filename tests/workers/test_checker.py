@@ -1,4 +1,4 @@
-"""The checker beside the signer, each a process: what it refuses, breaks at or lies about is not signed."""
+"""The checker next to the signer, each a process: what it refuses, crashes on or lies about is not signed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def channel(tmp_path: Path) -> Channel:
 
 
 def next_release(channel: Channel, name: str) -> tuple[Release, Digest]:
-    """The next release, with a package more, and its evidence: honest, and only to be asked for."""
+    """The next release, with one more package, and its evidence: honest, and ready to be requested."""
     builder = channel.builder
     return channel.prepare(builder.build(builder.recipe(name)))
 
@@ -166,7 +166,7 @@ def refusal(folder: Path, release: Release, evidence: Digest) -> SignerRefusedEr
 def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(channel: Channel, tmp_path: Path) -> None:
     release, evidence = next_release(channel, "zlib")
     with signer_process(tmp_path, channel.public):
-        with checker_process(tmp_path, channel.public, "--seconds", "0.001") as checker:  # none ends within that
+        with checker_process(tmp_path, channel.public, "--seconds", "0.001") as checker:  # none ends within that time
             told = refusal(tmp_path, release, evidence)
             assert checker.wait() == 1
         assert "the checker ended during the check" in told.message
@@ -181,7 +181,7 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
 
 
 def test_an_image_that_takes_too_long_ends_nothing_but_itself(channel: Channel, tmp_path: Path) -> None:
-    """Strangers have images asked for: a release that is looked at beside one is none the worse for it."""
+    """Strangers request images: a concurrent check of a release is not affected."""
     builder = channel.builder
     channel.sign(builder.build(builder.recipe("zlib")))
     image = AskedImage("edge", 1, ("zlib",), plain=False).to_json()
@@ -257,7 +257,7 @@ def test_an_answer_about_something_else_signs_nothing(channel: Channel, tmp_path
 def test_an_answer_under_another_policy_signs_nothing_and_it_may_be_asked_again(
     channel: Channel, tmp_path: Path
 ) -> None:
-    """So it is as well when targets change while the checker looks."""
+    """The same holds when targets change while the checker works."""
     release, evidence = next_release(channel, "zlib")
     honest = json.loads(channel.decision.check(release, evidence).to_json())
     with signer_process(tmp_path, channel.public):
@@ -288,7 +288,7 @@ def test_an_answer_that_is_none_signs_nothing(channel: Channel, tmp_path: Path) 
 
 @contextmanager
 def lying_checker(folder: Path, content: bytes | None, status: int = 200) -> Iterator[None]:
-    """Somebody who has taken the checker over: answers the next question with this; None: closes the connection."""
+    """An attacker in the checker: answers the next question with this; None: closes the connection."""
     path = checker_socket(folder)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The duties of a control worker: what goes wrong with one thing keeps nothing else back."""
+"""The periodic tasks of a control worker: a failure of one thing delays nothing else."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
 
 
 def test_who_asks_for_a_release_waits_longer_than_it_may_be_looked_at(tmp_path: Path) -> None:
-    """Who has gone never hears of a refusal, and would have the same looked at again, and so on."""
+    """A caller that has gone never hears of a refusal, and would ask for the same check again, and so on."""
     assert CheckerClient(tmp_path / "checker.sock").deadline < LONGEST_SIGNING
 
 
 def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a release is looked at it takes none; leases are watched by the same few threads."""
+    """During the check of a release it uses no thread; leases are watched by the same few threads."""
     answered, brought = threading.Event(), threading.Event()
 
     def deliver(_delivery: OrderDelivery) -> None:

@@ -1,4 +1,4 @@
-"""A worker looks whether it can work before it takes any, and names what is wrong."""
+"""A worker checks whether it can work before it takes a job, and names what is wrong."""
 
 from __future__ import annotations
 

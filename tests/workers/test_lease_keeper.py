@@ -1,4 +1,4 @@
-"""A lease is kept while heartbeats get through, and given up when the farm or the time says so."""
+"""A lease is kept while heartbeats get through, and given up when the farm or the clock ends it."""
 
 from __future__ import annotations
 

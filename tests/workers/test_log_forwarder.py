@@ -1,4 +1,4 @@
-"""The log arrives whole and once, in order, however the farm behaves meanwhile."""
+"""The log arrives complete, once and in order, however the farm behaves meanwhile."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_all_of_a_large_log_arrives_in_order(farm: ServedFarm, worker: HandMadeW
 
 
 class _LosesAnswers:
-    """A connection on which every other answer is lost, after the farm has taken what was sent."""
+    """A connection on which every other answer is lost, after the farm has accepted the request."""
 
     def __init__(self, client: WorkerClient) -> None:
         self._client = client

@@ -73,7 +73,7 @@ def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, cap
 
 
 class _BrokenRepository(Repository):
-    """Its keys lie in a service whose library raises errors of its own, the first two times."""
+    """Its keys are in a service whose library raises its own errors, the first two times."""
 
     def __init__(self, stop: threading.Event) -> None:
         super().__init__(Path("public"))
@@ -116,7 +116,7 @@ def test_public_keys_that_cannot_be_written_do_not_keep_the_timestamp(caplog: py
 
 
 class _CountedChecks(ChecksHere):
-    """The checker's own code, which counts how many orders it is asked about."""
+    """The checker's own code, which counts the orders that it checks."""
 
     asked = 0
 

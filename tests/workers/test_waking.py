@@ -1,4 +1,4 @@
-"""Waking through a real Redis: what is committed rings, what is lost rings again, what is forged changes nothing."""
+"""Waking through a real Redis: a commit notifies, a lost message is sent again, a forged one changes nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _submit(farm: SmallFarm, name: str) -> int:
 
 
 def _push(redis: PrivateRedis, *, task: str, body: bytes, content_type: str, queue: str = BUILD_QUEUE) -> None:
-    """Put a message where Celery's messages lie, as anyone could who reaches Redis."""
+    """Put a message into Celery's queue, as anyone with access to Redis could."""
     message: dict[str, Any] = {
         "body": base64.b64encode(body).decode(),
         "content-encoding": "utf-8",

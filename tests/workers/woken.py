@@ -1,4 +1,4 @@
-"""A build worker that only writes down which jobs it was woken for: `python -m tests.workers.woken BROKER FILE`."""
+"""A build worker that only records which jobs it was woken for: `python -m tests.workers.woken BROKER FILE`."""
 
 from __future__ import annotations
 

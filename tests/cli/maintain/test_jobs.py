@@ -98,6 +98,6 @@ def test_what_the_farm_had_trouble_with_is_listed_with_when_and_why_and_taken_up
     said = shell.run("retry", str(job))
     assert said == f"job {job} is tried again: build of {SAMPLES[2].name} as job {job}\n"
     assert small.job(job).state is JobState.READY
-    # Older programs read the record of a job without trouble.
+    # A job without trouble has no such keys, so older programs can read it.
     (shown,) = shell.json("jobs", "--name", SAMPLES[2].name)["jobs"]
     assert not {"trouble", "not_before"} & shown.keys()

@@ -144,7 +144,7 @@ def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path
     assert "farm up --workers" in refused.value.remedy
     found(home, tree, recipes, (), 2, vary=False)
     assert "nightly" in channels_of(Repository(home.public).head().targets)
-    # Clients send the channel's requests to the farm, too.
+    # Clients require as many builders as the channel requires of the farm.
     assert [Repository(home.public).builders().needed(name) for name in ("edge", "nightly")] == [1, 2]
 
     (recipes / "channels" / "weekly.yaml").write_text("gates: [proof]\n")

@@ -36,7 +36,7 @@ PACKAGES = PackageSet.of([TLS, CURL, GIT, HUB, SH, ALONE])
 
 
 def found(asked: str) -> dict[str, tuple[str, ...]]:
-    """What needs it: the need itself for direct dependents, the path in brackets for others."""
+    """Direct dependents with what they use of it; the others with the path to it, in brackets."""
     wanted = understand(asked, PACKAGES, "the set")
     answer = who_needs(wanted, PACKAGES, lambda name: PACKAGES.members[name].facts)
     return {each.name: tuple(map(str, each.uses)) or (f"[{' '.join(each.path[1:])}]",) for each in answer}

@@ -114,7 +114,7 @@ class Box:
 
     @staticmethod
     def _starts(there: Path, program: str) -> bool:
-        """Return whether it exits with 0; /proc is mounted, from which the linker learns a program's path."""
+        """Return whether it runs without an error; /proc is mounted, from which the linker learns a program's path."""
         (there / "proc").mkdir(exist_ok=True)
         enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
         command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
@@ -777,7 +777,7 @@ WRITTEN = {
 @pytest.mark.parametrize("code", WRITTEN)
 def test_what_the_linker_does_not_judge_is_refused_by_name(box: Box, code: str) -> None:
     WRITTEN[code](box)
-    # A program that calls a variable would start, and end at once.
+    # A program that calls a variable would start, and crash at once.
     assert code == "class-mismatch" or box.starts()
     (problem,) = box.proof().problems
     assert problem.code == code

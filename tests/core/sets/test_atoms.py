@@ -1,4 +1,4 @@
-"""Which changes move together: found by proving, never by what a person wrote down."""
+"""Which changes move together: found by the proof, not from a list that a person wrote."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_base_is_as_it_was_afterwards():
 
 
 def proven_set(random, libraries, users):
-    """A set that holds: libraries with sonames and symbols by chance, and users that import what is there."""
+    """A set that holds: libraries with random sonames and symbols, and users that import from these."""
     members = []
     offered = {}
     for number in range(libraries):
@@ -118,7 +118,7 @@ def proven_set(random, libraries, users):
 
 @given(st.randoms(use_true_random=False), st.integers(1, 5), st.integers(0, 8))
 def test_every_beginning_of_the_atoms_between_two_sets_that_hold_is_a_set_that_holds(random, libraries, users):
-    # No symbol has two libraries here: then two changes that hold alone hold together. Else the search finds them.
+    # No symbol has two libraries here: then two changes that hold alone hold together. Otherwise the search finds them.
     base, wanted = (proven_set(random, libraries, users) for _ in range(2))
     assert prove(PackageSet.of(base.values())).holds
     assert prove(PackageSet.of(wanted.values())).holds

@@ -1,4 +1,4 @@
-"""What comes along with a package."""
+"""What is added to a package: its closure."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One root out of packages."""
+"""Composing packages to one root."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Packages required in exactly one version: who meets that, how it is told where nobody does, and what moves as one."""
+"""Packages required in exactly one version: what satisfies that, the error if nothing does, and what moves as one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Packages of other distributions as members of a set: their names, who serves, and which come in at all."""
+"""Packages of other distributions as members of a set: their names, their origin, and which are admitted at all."""
 
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import ImportCandidate, needs_of, select_imported

@@ -1,4 +1,4 @@
-"""What packages ask of a kernel, against one that is there."""
+"""What packages require of a kernel, compared with an actual one."""
 
 from __future__ import annotations
 

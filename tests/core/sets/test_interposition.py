@@ -1,4 +1,4 @@
-"""What a program loads takes each symbol from the first that has it, also where that is not what it was linked with."""
+"""A program takes each symbol from the first loaded library that has it, even if it was linked with another one."""
 
 import re
 

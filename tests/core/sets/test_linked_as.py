@@ -1,4 +1,4 @@
-"""Symbols that are there and do not fit, what a file may open while it runs, and what is only worth knowing."""
+"""Symbols that exist and do not match, what a file may open while it runs, and what is only a note."""
 
 import pytest
 

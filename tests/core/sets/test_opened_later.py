@@ -1,4 +1,4 @@
-"""What a note says that a library opens, and the changes after which that is another or lacks something."""
+"""What a note lists of libraries that a library opens, and changes that replace one of these or break it."""
 
 from farm.core.package.elf.details import DlopenNote
 from farm.core.sets.proof.prover import Prover, prove, prove_change

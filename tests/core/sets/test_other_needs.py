@@ -1,4 +1,4 @@
-"""Links, pkg-config modules and Python distributions: each check finds its fault, and finds it again after a change."""
+"""Links, pkg-config modules and Python distributions: each check finds its problem, and again after a change."""
 
 import shutil
 import subprocess
@@ -287,7 +287,7 @@ def told(*members):
 
 
 class TestSharedModules:
-    """What lies where whichever Python 3 of the set looks, as in Debian."""
+    """Modules in the directory that every Python 3 of the set searches, as in Debian."""
 
     @pytest.mark.parametrize("marker", [
         "python_version >= '3.8'", "python_version < '3.8'", "python_version in '3.12, 3.13'",

@@ -1,4 +1,4 @@
-"""What a stand-in does to a set: who needs it, and which problems are its own."""
+"""What an override does to a set: which packages need it, and which problems it causes."""
 
 from farm.core.sets.findings.link_problem import MissingSymbol
 from farm.core.sets.findings.problem import PathConflict, UnmetRequirement
@@ -39,7 +39,7 @@ def test_a_library_that_is_gone_is_blamed_on_what_stands_where_it_was() -> None:
     said = effects(whole.members.values(), {"tls": TLS, "other": None})
     (problem,) = said["tls"].problems
     assert isinstance(problem, UnmetRequirement)
-    assert problem.labels == ("curl 1.0-1",)  # which names no stand-in
+    assert problem.labels == ("curl 1.0-1",)  # which names no substitute
     assert said["other"].problems == ()
     assert blamed(problem, whole, {"other": None}) == ()
 

@@ -1,4 +1,4 @@
-"""Packages at paths of the user's choice: composed the same in any order, and never in the way of anything."""
+"""Packages at paths of the user's choice: composed the same in any order, and never in conflict with anything."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Libraries of other packages that are there for nobody but those whose search path leads to them."""
+"""Libraries that only files with a search path to them can load."""
 
 import pytest
 

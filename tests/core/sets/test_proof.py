@@ -1,4 +1,4 @@
-"""What a proof finds, and that it finds the same after a change as from nothing."""
+"""What a proof finds, and that it finds the same after a change as from scratch."""
 
 from dataclasses import replace
 
@@ -334,7 +334,7 @@ def owner_of_private(directory):
     return member("liba", files | private)
 
 
-# Each a set that holds, and one member of it that takes something from another member that is not changed.
+# Each a set that holds, and one member of it that takes something from another, unchanged member.
 LOSSES = {
     "a library": ([program(needs=["liba.so.1"]), library("liba.so.1")], member("liba")),
     "a symbol": (
@@ -480,7 +480,7 @@ class TestWhatLiesInALibrarysPlace:
         assert prover.proof.holds
         between = [member("between", {"lib/between/x": ""}), member("second", {"lib/between/y": ""})]
         assert not prove_change(prover, add=between).holds
-        # With one alone it is a link to that package, where nothing lies beside it.
+        # With one package alone it is a link to that package, where no other package has a file.
         assert prove_change(prover, remove=["second"]).holds
         assert not prove_change(prover, add=[member("first", worse | {"lib/between/z": ""})], remove=["between"]).holds
 

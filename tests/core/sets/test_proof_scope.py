@@ -1,4 +1,4 @@
-"""What a proof says that it has looked at, and what it has not."""
+"""What a proof reports as checked, and as not checked."""
 
 from farm.core.package.elf.facts import ImportedSymbol
 from farm.core.package.facts import PackageFacts

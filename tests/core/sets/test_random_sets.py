@@ -1,4 +1,4 @@
-"""Over random sets: a proof after changes is the proof from nothing, and a proof finds what a forest would."""
+"""Over random sets: a proof after changes equals the proof from scratch, and a proof finds what a forest would."""
 
 from random import Random
 
@@ -30,7 +30,7 @@ def test_a_proof_after_changes_is_the_proof_from_nothing(seed):
 @settings(max_examples=300, deadline=None)
 @given(SEEDS)
 def test_it_is_so_for_sets_that_hold_too(seed):
-    # They are rare when drawn, and they are where work is saved: take out what has problems until none is left.
+    # Sets that hold are rare when drawn, and save most work: remove what has problems until none is left.
     random = Random(seed)
     start = random_members(random)
     prover = Prover(start)

@@ -1,4 +1,4 @@
-"""What lies at a path of a composed root: through links of packages, of the merged `/usr`, and of the user's own."""
+"""What is at a path of a composed root: through links of packages, of the merged `/usr`, and of the user's own."""
 
 from __future__ import annotations
 

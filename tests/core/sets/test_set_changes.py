@@ -1,4 +1,4 @@
-"""What makes one set of another, in words and as JSON."""
+"""The changes from one set to another, in words and as JSON."""
 
 from __future__ import annotations
 

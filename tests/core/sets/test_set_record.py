@@ -70,7 +70,7 @@ def _with_package(**changes: object) -> bytes:
         (_altered(releases=[{"channel": "edge"}]), "missing"),
         (_altered(more=1), "'more' is not known"),
         (_altered(asked="jq"), "asked"),
-        # Paths, and lines on a terminal, are made of what it says.
+        # Paths, and lines on a terminal, are made from its values.
         (_altered(asked=["../../x"]), "not a package name|DNS name"),
         (_altered(packages=FORM["packages"] * 2), "dist.example.org/jq more than once"),
         (_altered(releases=[FORM["releases"][0] | {"channel": "\x1b[31m"}]), "no distribution and channel"),

@@ -1,4 +1,4 @@
-"""What the proof says of programs and scripts, beside whether the kernel and the dynamic linker start them at all."""
+"""The proof of programs and scripts, compared with whether the kernel and the dynamic linker start them at all."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ NOTHING = "int main(void) { return 0; }"
 
 
 def starts(box: Box, monkeypatch) -> bool:
-    """Say whether everything in `bin` runs and says that all is well, whatever ends it otherwise."""
+    """Return whether everything in `bin` runs and reports success, however it fails otherwise."""
 
     def ran(there: Path, program: str) -> bool:
         command = ["/usr/sbin/chroot", there, program]
@@ -107,7 +107,7 @@ def test_the_kernel_does_not_mind_the_header_of_a_program_nor_the_linker_that_of
 
 
 def needing(box: Box, path: str, bits: int) -> None:
-    """Write down in a file, which has to have room for that, which levels of processors it needs."""
+    """Write into a file, which must have room for that, which processor levels it needs."""
     content = box.place(path).read_bytes()
     place = content.index((0xC0008002).to_bytes(4, "little")) + 8
     patched(box, path, *((place + index, byte) for index, byte in enumerate(bits.to_bytes(4, "little"))))

@@ -113,7 +113,7 @@ def member(
 
 
 def tree(files):
-    """A manifest; the content of a file does not matter here, so its path stands for it."""
+    """A manifest; the content of a file does not matter here, so its path takes the content's place."""
     return Manifest.of(
         Link(path, value.removeprefix("-> "))
         if isinstance(value, str) and value.startswith("-> ")

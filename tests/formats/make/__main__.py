@@ -1,9 +1,9 @@
-"""Write fixtures with the code of the day: `python -m tests.formats.make [PART…]`.
+"""Write fixtures with the current code: `python -m tests.formats.make [PART…]`.
 
-It is kept to show how those of `tests/formats/data` were made, and for new ones: a file that is there already is never
-written again, unless `--overwrite` says so, and then what is published is another thing than it was.
+It is kept to show how the files of `tests/formats/data` were made, and for new ones: an existing file is never
+overwritten, except with `--overwrite`, and then the fixture is no longer what was published.
 
-It starts itself anew on a clock that stands still but for `tick`, and with keys and tokens out of a counter, so that
+It restarts itself with a clock that only `tick` advances, and with keys and tokens from a counter, so that
 the same code writes the same bytes.
 """
 
@@ -25,7 +25,7 @@ PARTS = ("published", "documents", "identities", "home", "command", "farm", "row
 
 
 class Output:
-    """Where fixtures are written; or, when it only `checks`, what they are compared with."""
+    """The place where fixtures are written; or, if it only `checks`, what they are compared with."""
 
     def __init__(self, *, overwrite: bool = False, checks: bool = False) -> None:
         self._overwrite = overwrite
@@ -33,7 +33,7 @@ class Output:
         self.differs: list[str] = []
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Write one file below `data`; refuse where it is there already with other content."""
+        """Write one file below `data`; refuse if it exists with other content."""
         path = DATA / name
         content = content.encode() if isinstance(content, str) else content
         if path.exists() and _same(name, path.read_bytes(), content):
@@ -48,7 +48,7 @@ class Output:
 
 
 def _same(name: str, kept: bytes, made: bytes) -> bool:
-    """Whether both are the same bytes; of a table that these tests write themselves, the same values by key."""
+    """Whether both are the same bytes; for a table that these tests write themselves, the same values by key."""
     return kept == made or (name.endswith(".json") and json.loads(kept) == json.loads(made))
 
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _begin(part: str) -> int:
-    """Make one part in a process of its own, which begins at `START`."""
+    """Make one part in its own process, whose clock begins at `START`."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     options = [each for each in sys.argv[1:] if each.startswith("-")]
     environment = {

@@ -1,4 +1,4 @@
-"""The table of verbs and options; and what verbs answer in a subscriber's home. `published` and `home` come first."""
+"""The table of verbs and options; and the verbs' answers in a subscriber's home. `published` and `home` come first."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ LINES: tuple[tuple[str, ...], ...] = (
 
 
 def make(out: Output, folder: Path) -> None:
-    """Write `command.json`, and `answers.json` with how each line ended and the shape of what it said."""
+    """Write `command.json`, and `answers.json` with how each command line ended and the shape of its output."""
     out.write("command.json", json.dumps(command.table(), indent=1, sort_keys=True) + "\n")
-    # On the clock of this machine, as those who read it later: what was published has expired by then.
+    # On this machine's real clock, as for later readers: the published metadata has expired by then.
     environment = {name: each for name, each in kept.household(folder).items() if name not in ("LD_PRELOAD", CLOCK)}
     told = []
     for line, said in zip(LINES, command.carried_out(LINES, environment, folder / "home"), strict=True):

@@ -1,4 +1,4 @@
-"""One document of each kind with everything in it that can be, and one with as little as can be."""
+"""Of each kind of document, one with every member that it can have and one with as few as possible."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ LATER = THEN + timedelta(days=1)
 
 
 def make(out: Output, folder: Path) -> None:
-    """Write `documents/<kind>/<case>`, and `documents.json` with what each says."""
+    """Write `documents/<kind>/<case>`, and `documents.json` with the values of each."""
     told: dict[str, Any] = {}
     for kind, cases in documents(folder).items():
         for case, value in cases.items():
@@ -99,12 +99,12 @@ def make(out: Output, folder: Path) -> None:
 
 
 def d(text: str) -> Digest:
-    """A digest that stands for something."""
+    """A placeholder digest."""
     return Digest.of(text.encode())
 
 
 def b(text: str, size: int = 7) -> BlobRef:
-    """A blob that stands for something."""
+    """A placeholder blob."""
     return BlobRef(d(text), size)
 
 
@@ -348,7 +348,7 @@ def _order(act: Act, **said: Any) -> CuratorOrder:
 
 
 def orders() -> Mapping[str, CuratorOrder]:
-    """One order of each act, with all that it can say."""
+    """One order of each act, with every member that it can have."""
     held, built = {"jq": None, "zlib": None}, {"jq": d("jq")}
     return {
         each.act.value: each
@@ -493,7 +493,7 @@ def _ledger() -> dict[str, dict[str, Any]]:
 
 
 def _drafts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Drafts on their way: a root that its old key has signed, the next targets with a policy, and the very first."""
+    """Drafts in progress: a root that its old key has signed, the next targets with a policy, and the very first."""
     keys, worker = folder / "keys", key("one").public_key
     first, _ = found_drafts(
         folder / "new",

@@ -1,4 +1,4 @@
-"""A farm with rows in its tables and logs; what its clients said to it; and what it answers who looks."""
+"""A farm with rows in its tables and logs; the requests of its clients; and its answers to readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that stands still, and chance out of a counter."""
+"""A clock that stands still, and random values from a counter."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _FORM = "%Y-%m-%d %H:%M:%S"
 
 
 def tick(**ahead: float) -> None:
-    """Let some time go by: a minute, unless something else is told."""
+    """Advance the clock: by a minute, unless another time is given."""
     later = datetime.strptime(os.environ[CLOCK], _FORM) + timedelta(**(ahead or {"minutes": 1}))  # noqa: DTZ007
     os.environ[CLOCK] = later.strftime(_FORM)
 
 
 def pretend() -> None:
-    """Let what is random come out of a counter. It comes before any module that makes keys when it is read."""
+    """Draw random values from a counter. Must be called before the import of any module that makes keys at import."""
     numbers = itertools.count()
 
     def some(size: int) -> bytes:

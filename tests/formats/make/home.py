@@ -1,4 +1,4 @@
-"""A subscriber's home, and images of what is published. The fixture `published` comes first."""
+"""A subscriber's home, and images of published packages. The fixture `published` comes first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOOT = "e62f9c4e-cf7b-4659-a0c3-8cd144085aed"
 
 def make(out: Output, folder: Path) -> None:
     """Write `home.tar.gz` and `home.json`, `layout.tar.gz` and `images.json`."""
-    tick(minutes=30)  # what was published was published
+    tick(minutes=30)  # so that this is after the publication
     (folder / "boot").write_text(BOOT)
     flush_record._BOOT = folder / "boot"
     shutil.rmtree(PLACE, ignore_errors=True)

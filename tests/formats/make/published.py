@@ -1,4 +1,4 @@
-"""A signed repository with two channels, the other distribution that it takes a package of, and a mirror of both."""
+"""A signed repository with two channels, the other distribution that it imports a package of, and a mirror of both."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def distribution(folder: Path, other: SmallDistribution) -> Channel:
 
 
 def _releases(edge: Channel, other: SmallDistribution) -> dict[str, Package]:
-    """Five releases of edge: more, an import, a new version while a package goes, one of before again, and a newer."""
+    """Five releases of edge: more, an import, a new version while a package goes, an earlier one again, and a newer."""
     zlib = _built(edge, "zlib")
     jq, doc = _jq(edge)
     _sign(edge, zlib, jq, doc)
@@ -206,7 +206,7 @@ def _stable(edge: Channel, packages: dict[str, Package]) -> None:
 
 
 def _words(edge: Channel) -> None:
-    """What is known of vulnerabilities."""
+    """The known vulnerabilities."""
     document = canonical_json(json.loads(osv(package="jq", fixed="1.0-2")))
     (statement,) = read_openvex(openvex(timestamp="2024-11-21T10:00:00Z"), "dist.example.org")
     looked = Review("jq", "https://tracker.example.net/", edge.now)
@@ -221,7 +221,7 @@ def _words(edge: Channel) -> None:
 
 
 def _new_root(edge: Channel) -> None:
-    """Put another key in the place of root's."""
+    """Replace the key of root."""
     repository, old = Repository(edge.public), load_key(edge.keys / "offline" / "root")
     new = create_key(edge.keys / "offline" / "root-2")
     edit = RoleEdit("root", add=(new.public_key,), remove=(old.public_key.keyid,))
@@ -230,7 +230,7 @@ def _new_root(edge: Channel) -> None:
 
 
 def _taken(edge: Channel, other: SmallDistribution) -> Import:
-    """The newest release of the other distribution with its openssl, whose blobs the checker reads out of our store."""
+    """The newest release of the other distribution with its openssl, whose blobs the checker reads from our store."""
     assert other.released
     found = []
     for name, needs in (("openssl", ("say",)), ("say", ())):
@@ -272,9 +272,9 @@ def _root_of(other: SmallDistribution) -> Digest:
 
 
 def mirrored(folder: Path, edge: Channel, other: SmallDistribution) -> None:
-    """Let a host mirror both channels of ours, and what they take of the other distribution."""
+    """Let a host mirror both of our channels, and what they import from the other distribution."""
     host = Host(folder / "state", folder / "shared")
-    # The owner of the other distribution is not there: its packages lie where a mirror would have them.
+    # The other distribution's owner is not reachable: its packages are where a mirror would have them.
     imports = edge.public / "imports" / FIRST
     imports.parent.mkdir()
     imports.symlink_to(other.public)

@@ -1,4 +1,4 @@
-"""The schema of the farm's database, and rows with something in each column."""
+"""The schema of the farm's database, and rows with a value in each column."""
 
 from __future__ import annotations
 

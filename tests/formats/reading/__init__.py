@@ -1,1 +1,1 @@
-"""The one door to the farm's code: what is imported from it by the tests of formats is imported here."""
+"""The only access to the farm's code: the tests of formats import it through this package."""

@@ -1,7 +1,7 @@
-"""The command: which verbs and options there are, and what it answers programs.
+"""The command: its verbs and options, and its answers to programs.
 
-Run as `python -m tests.formats.reading.command`, it carries out command lines (a list of lists, JSON, on its input) one
-after the other, and prints how each ended and what it said.
+Run as `python -m tests.formats.reading.command`, it runs command lines (a list of lists, JSON, on its stdin) one
+after the other, and prints how each ended and its output.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def table() -> dict[str, Any]:
-    """Return every verb, and verb of a verb, with its options and arguments."""
+    """Return every verb and subcommand, with its options and arguments."""
     return dict(_verbs(farm, click.Context(farm), ""))
 
 
 def find(path: str) -> dict[str, Any] | None:
-    """Return a verb by its words, also one that no help shows; None where there is none."""
+    """Return a verb by its words, including one that no help shows; None if there is none."""
     command: click.Command | None = farm
     for word in path.split():
         assert isinstance(command, click.Group)
@@ -75,7 +75,7 @@ def shape(value: Any) -> Any:
 
 
 def shape_of(text: str) -> Any:
-    """Return the shape of what was printed; a text that is no JSON has its number of lines for one."""
+    """Return the shape of the output; for text that is not JSON, its number of lines."""
     try:
         return shape(json.loads(text))
     except ValueError:
@@ -83,7 +83,7 @@ def shape_of(text: str) -> Any:
 
 
 def carried_out(lines: Sequence[Sequence[str]], environment: Mapping[str, str], folder: Any) -> list[dict[str, Any]]:
-    """Carry out command lines in one process of their own; return status and output of each."""
+    """Run command lines in one process of their own; return status and output of each."""
     command = [sys.executable, "-m", "tests.formats.reading.command"]
     ended = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""The farm's database: its schema, and rows with something in each column."""
+"""The farm's database: its schema, and rows with a value in each column."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def schema() -> dict[str, Any]:
-    """Return every table: of its columns the type, whether they may be empty, and what they are when nothing is said."""
+    """Return every table: the type of each column, whether it is nullable, and its default."""
     return {table.name: _table(table) for table in METADATA.sorted_tables}
 
 
@@ -59,19 +59,19 @@ def _column(column: sa.Column[Any]) -> list[Any]:
 
 
 def revision(path: Path) -> str:
-    """Return which schema a database says that it has."""
+    """Return the schema version that a database records."""
     with closing(Database(f"sqlite:///{path}")) as database:
         return schema_of(database)
 
 
 def migrated(path: Path) -> None:
-    """Bring a database to the schema of today."""
+    """Upgrade a database to the current schema."""
     with closing(Database(f"sqlite:///{path}")) as database:
         migrate(database)
 
 
 def filled(path: Path) -> None:
-    """Add rows that have something in every column, one for each member of an enumeration, and one that is bare."""
+    """Add rows that have a value in every column, one for each member of an enumeration, and one with nulls."""
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
@@ -86,7 +86,7 @@ def _members(table: sa.Table) -> int:
 
 
 def members_of(column: sa.Column[Any]) -> list[str]:
-    """Return what a column may hold, where that is not any text."""
+    """Return the values that a column accepts, where that is not any text."""
     if isinstance(column.type, Enumerated):
         return [each.value for each in column.type.members]
     said = (str(each.sqltext) for each in column.table.constraints if isinstance(each, sa.CheckConstraint))
@@ -95,7 +95,7 @@ def members_of(column: sa.Column[Any]) -> list[str]:
 
 
 def states() -> list[list[str]]:
-    """Return the values of every enumeration whose members stand in rows."""
+    """Return the values of every enumeration whose members are in rows."""
     kinds = (
         JobKind,
         JobState,

@@ -1,7 +1,7 @@
-"""Every kind of document that is published, signed, sent or kept: how it is read, written, and what it says.
+"""Every kind of document that is published, signed, sent or stored: how it is read, written, and its values.
 
-What it says are a few plain values that do not go by the names of Python's fields: digests that were worked out, and
-members that could be taken for one another.
+The values are a few plain ones, independent of the names of Python's fields: digests that were computed, and
+members that could be confused with one another.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """`says` gives plain values of what `read` returns; `write` makes the very bytes again."""
+    """`says` gives plain values of what `read` returns; `write` makes exactly the same bytes again."""
 
     read: Callable[[bytes], Any]
     write: Callable[[Any], bytes]
@@ -321,7 +321,7 @@ KINDS: dict[str, Kind] = {
     ),
     "osv": Kind(
         lambda text: (read_osv(text, "dist.example.org"), text),
-        lambda found: found[1],  # nobody writes it anew
+        lambda found: found[1],  # nothing writes it again
         lambda found: [
             found[0].id,
             list(found[0].aliases),

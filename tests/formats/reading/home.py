@@ -1,4 +1,4 @@
-"""What a subscriber has at home: the state directory, what its hosts share, and a root."""
+"""A subscriber's local files: the state directory, what its hosts share, and a root."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FILES = {
 
 
 def furnish(host: Host, home: Path, built: Digest) -> None:
-    """Do all of which a home keeps something. `built` is a plan that was carried out here."""
+    """Do everything that leaves a record in a home. `built` is a plan that was carried out here."""
     root = Root(home / "root")
     catalogue = host.catalogue(EDGE)
     for each in host.subscriptions.all():
@@ -86,7 +86,7 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
 
 
 def home_view(home: Path) -> Any:
-    """Return what a home says when nobody can be asked any more, as JSON values; its own place is HOME there."""
+    """Return a home's content as JSON values, without any server; its own path is HOME there."""
     return json.loads(json.dumps(_view(home)).replace(str(home), "HOME"))
 
 
@@ -124,14 +124,14 @@ def _view(home: Path) -> dict[str, Any]:
 
 
 def verified_root(host: Host, home: Path) -> list[list[str]]:
-    """Return what is wrong with a root, and with its lock file, when its channels can be asked."""
+    """Return what is wrong with a root, and with its lock file, while its channels are reachable."""
     faults = [[each.of, each.path, each.what] for each in verify_root(host, home / "root").faults]
     locked = locked_packages(host, read_lock(home / "farm.lock"))
     return [*faults, *([each.name, "", "locked"] for each in locked)]
 
 
 def start(home: Path, key: str, words: list[str]) -> int | None:
-    """Start a run that was prepared, if that still holds."""
+    """Start a run that was prepared, if it is still valid."""
     return start_again(str(home / "state"), str(home / "shared"), key, words)
 
 
@@ -182,7 +182,7 @@ LOCKED = ("jq", "jq-doc", "web", "zlib", "other.example/openssl", "other.example
 
 
 def rewrite(home: Path) -> None:
-    """Read what is `REWRITTEN`, remove it, and write it anew."""
+    """Read each `REWRITTEN` file, remove it, and write it anew."""
     state = home / "state"
     host, names = ReadOnlyHost(state, home / "shared"), KnownNames(state)
     owners = {name: names.owner(name) for name in ("jq", "say")}

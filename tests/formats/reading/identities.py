@@ -1,4 +1,4 @@
-"""What is known by its digest, and what is signed: worked out anew from documents that are kept."""
+"""What is known by its digest, and what is signed: recomputed from stored documents."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _RUNTIME = {"docker": "28.0", "runtime": "runc"}
 
 
 def plans(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the plan of every recipe of a directory, against toolchains and dependencies that are made up."""
+    """Return the plan of every recipe of a directory, for made-up toolchains and dependencies."""
     tree = load_tree(files)
     return {name: _planned(tree, each).to_json() for name, each in tree.recipes.items()}
 
 
 def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return by what recipes are known, and what is made of them besides the plan."""
+    """Return the digests of recipes, and what is made of them besides the plan."""
     tree = load_tree(files)
     found: dict[str, Any] = {"steps": steps_digest(files), "locks": {}, "recipes": {}}
     found["locks"] = {name: lock.digest for name, lock in tree.locks.items()}
@@ -79,7 +79,7 @@ def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def sbom_of_every_recipe(files: Mapping[str, bytes]) -> dict[str, Digest]:
-    """Return the digest of a bill of materials for the main package of each recipe, with all that it can say."""
+    """Return the digest of a bill of materials for the main package of each recipe, with every possible member."""
     tree = load_tree(files)
     return {name: Digest.of(_sbom(tree, each)) for name, each in tree.recipes.items()}
 
@@ -134,7 +134,7 @@ def _planned(tree: RecipeTree, recipe: Recipe) -> Any:
 
 
 def statements(document: Callable[[str], bytes]) -> dict[str, bytes]:
-    """Return one envelope of every kind that is signed, about documents that are kept."""
+    """Return one envelope of every kind that is signed, about stored documents."""
 
     def read(name: str) -> Any:
         return KINDS[name.partition("/")[0]].read(document(name))
@@ -174,7 +174,7 @@ def statements(document: Callable[[str], bytes]) -> dict[str, bytes]:
 
 
 def opened(name: str, envelope: bytes, document: Callable[[str], bytes]) -> Any:
-    """Verify what a statement says, and return it as plain values."""
+    """Verify a statement, and return its values."""
     keys = {key("alice").public_key.keyid: key("alice").public_key}
     people = {"alice": public("alice"), "ann": public("alice")}
 

@@ -1,4 +1,4 @@
-"""Images of published packages: composed anew, and read out of a layout that was written once."""
+"""Images of published packages: composed anew, and read from a layout that was written once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def compose(host: Host, case: str, folder: Path) -> ImageRecord:
 
 
 def image_view(host: Host, record: ImageRecord) -> dict[str, Any]:
-    """Return what an image that was made on this host is."""
+    """Return the values of an image that was made on this host."""
     manifest = json.loads(host.blobs.read(record.image.manifest.digest))
     config = json.loads(host.blobs.read(record.image.config.digest))
     known = open_image(record.names[0], host, None)
@@ -112,12 +112,12 @@ def _labels(labels: dict[str, str]) -> list[Any]:
 
 
 def layout_of(host: Host, record: ImageRecord, directory: Path) -> None:
-    """Write an image as an OCI layout, with all that refers to it."""
+    """Write an image as an OCI layout, with all its referrers."""
     write_layout(record.image, host.blobs, directory, reference=record.names[0], referrers=record.referrers)
 
 
 def layout_view(host: Host, directory: Path) -> dict[str, Any]:
-    """Return what is found in a layout by a host that did not write it, which also verifies it."""
+    """Return what a host that did not write the layout reads from it, which also verifies it."""
     found = read_layout(directory)
     known = open_image(str(directory), host, None)
     verified = verify_image(host, known, None, None)
@@ -131,7 +131,7 @@ def layout_view(host: Host, directory: Path) -> dict[str, Any]:
 
 
 def registry_images(repository: Path) -> dict[str, list[Any]]:
-    """Return what the farm's own registry would serve for questions about released packages."""
+    """Return what the farm's own registry would serve for requests about released packages."""
     found = {}
     for name, asked in {
         "plain": AskedImage("edge", 4, ("jq", "jq-doc"), plain=True),

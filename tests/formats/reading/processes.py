@@ -1,4 +1,4 @@
-"""What the farm's processes say to each other, and what signer and checker remember."""
+"""Messages between the farm's processes, and the records of signer and checker."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _LostError(FarmError):
 
 
 class Canned:
-    """A checker that says what is kept, or refuses, or is not there."""
+    """A checker that gives a stored answer, or refuses, or is unreachable."""
 
     def __init__(self, error: FarmError | None = None) -> None:
         self._error = error
@@ -91,7 +91,7 @@ class Canned:
 
 
 def refusal() -> FarmError:
-    """Return an error with all that one process tells another of it."""
+    """Return an error with everything of it that one process sends to another."""
     error = _LostError("the blob is gone", remedy="Put it back.")
     error.by_package = {"jq": ("it is gone", "Build it again.")}
     error.lost_blobs = (Digest.of(b"blob"),)
@@ -115,7 +115,7 @@ def checker_answers() -> list[Any]:
 
 
 def signer_answers(own: Path, ledger: Path) -> list[Any]:
-    """Return what the signer's application answers, which holds no key here and signs nothing."""
+    """Return the answers of the signer's application, which holds no key here and signs nothing."""
     memory = Ledger(ledger)
     repository = PinnedRepository(own, memory)
     newest = Repository(own).current("edge").release
@@ -147,7 +147,7 @@ def _answers(app: Any, asked: Sequence[tuple[str, bytes | None]]) -> list[list[A
 
 
 def ask_signer(path: Path) -> list[Any]:
-    """Ask a signer all that control and the registry ask; return how each ended."""
+    """Send a signer every request of control and the registry; return how each ended."""
     signer, images = SignerClient(path), ImageSignerClient(path)
     release, index, reviews = (
         KINDS[name.partition("/")[0]].read(kept.document(name))
@@ -173,7 +173,7 @@ def ask_signer(path: Path) -> list[Any]:
 
 
 def remembered(ledger: Path, record: Path) -> dict[str, Any]:
-    """Return what a signer's ledger and a checker's record say."""
+    """Return the values of a signer's ledger and of a checker's record."""
     reader, known = LedgerReader(ledger), PublishedRecord(record)
     lines = [
         [line.number, line.at.isoformat(), line.previous, line.entry.kind, line.entry.to_dict()]
@@ -202,7 +202,7 @@ def record_text(path: Path) -> str:
 
 
 def names() -> dict[str, Any]:
-    """Return the names under which messages go through the broker, and what leases and attempts are called."""
+    """Return the names under which messages pass through the broker, and the names of leases and attempts."""
     app = celery_app("formats", "memory://", "farm-formats")
     asked = ("task_serializer", "accept_content", "task_acks_late", "timezone")
     return {
@@ -214,19 +214,19 @@ def names() -> dict[str, Any]:
 
 
 def lease_in(folder: Path) -> list[Any] | None:
-    """Return what is written in an attempt's directory."""
+    """Return the files of an attempt's directory."""
     lease = written_lease(folder)
     return lease and [lease.owner, lease.until and [lease.until.clock, lease.until.seconds]]
 
 
 def settings(path: Path) -> Any:
-    """Return what a program reads out of its settings file."""
+    """Return what a program reads from its settings file."""
     read = BuildSettings.read if path.name == "worker.json" else FarmSettings.read
     return json.loads(read(path).model_dump_json())
 
 
 def home_layout() -> list[str]:
-    """Return where the parts of a farm's home lie."""
+    """Return the paths of the parts of a farm's home."""
     home = FarmHome(Path("/srv/farm"), Path("/srv/host"), 8000)
     return [
         str(each)

@@ -1,4 +1,4 @@
-"""What a subscriber sees of a published repository, as plain values."""
+"""A subscriber's view of a published repository, as plain values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def subscribed(folder: Path, repository: Path, root: str, mirror: Path, *channels: str) -> Host:
-    """Return a host that follows channels from their pinned root on, with a mirror for what they take of others."""
+    """Return a host that follows channels from their pinned root, with a mirror for what they import from others."""
     host = Host(folder / "state", folder / "shared")
     for name in channels:
         followed = host.subscriptions.subscribe(str(repository), name, Digest(root))
@@ -42,7 +42,7 @@ def subscribed(folder: Path, repository: Path, root: str, mirror: Path, *channel
 
 
 def views(published: Path, told: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Return what there is to be seen of the two distributions, of which a mirror has a part."""
+    """Return what is visible of the two distributions, of which a mirror has a part."""
     own = subscribed(folder / "own", published / "own", told["root"], published / "mirror", "edge", "stable")
     other = subscribed(folder / "other", published / "other", told["other-root"], published / "mirror", "edge")
     return {
@@ -55,7 +55,7 @@ def views(published: Path, told: Mapping[str, str], folder: Path) -> dict[str, A
 
 
 def channel_view(host: Host, channel: str, folder: Path) -> dict[str, Any]:
-    """Return all that can be seen of a channel. Everything on the way is verified, and the set proven."""
+    """Return all that is visible of a channel. Everything on the way is verified, and the set proven."""
     catalogue = host.catalogue(channel)
     names = [each.name for each in catalogue.listings()]
     names += [f"{each.distribution}/{one.name}" for each in catalogue.release.imports for one in each.packages]
@@ -77,7 +77,7 @@ def channel_view(host: Host, channel: str, folder: Path) -> dict[str, Any]:
 
 
 def repository_view(folder: Path) -> dict[str, Any]:
-    """Return what a publisher sees of its own repository."""
+    """Return a publisher's view of its own repository."""
     repository = Repository(folder)
     head, builders, policy = repository.head(), repository.builders(), policy_in_force(repository)
     return {
@@ -184,7 +184,7 @@ def published_documents(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def archive_of(folder: Path, channel: str) -> list[list[Any]]:
-    """Return of each package of a channel's newest release the digest of what its archive unpacks to."""
+    """Return for each package of a channel's newest release the digest of its unpacked archive."""
     repository, blobs = Repository(folder), BlobStore(folder / "blobs")
     release = repository.current(channel).release
     assert release

@@ -1,4 +1,4 @@
-"""What programs and the farm say to each other over HTTP: recorded once, and played back to the clients of the day."""
+"""HTTP between programs and the farm: recorded once, and replayed to the current clients."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _SEED = b"the key of the worker of formats"
 
 
 def converse(url: str, tokens: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Say all that clients can say, one after the other; return what came back, as plain values."""
+    """Send every request that clients can send, one after the other; return the answers as plain values."""
     found: dict[str, Any] = {}
 
     def ask(name: str, what: Callable[[], Any]) -> Any:
@@ -231,7 +231,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Tape:
-    """All that went over the wire."""
+    """All that was sent over the wire."""
 
     def __init__(self, exchanges: list[dict[str, Any]]) -> None:
         self.exchanges = exchanges
@@ -263,21 +263,21 @@ class _Tape:
 
 @contextmanager
 def recording(exchanges: list[dict[str, Any]]) -> Iterator[None]:
-    """Record what clients send, and what they are answered."""
+    """Record the requests of clients, and the answers."""
     with _transport(_Tape(exchanges).record(httpx.HTTPTransport.handle_request)):
         yield
 
 
 @contextmanager
 def playing(exchanges: list[dict[str, Any]]) -> Iterator[None]:
-    """Answer clients as they were answered then, and see that they ask the same."""
+    """Give clients the recorded answers, and check that they send the same requests."""
     with _transport(_Tape(exchanges).play):
         yield
 
 
 @contextmanager
 def answering(answers: list[dict[str, Any]], exchanges: list[dict[str, Any]]) -> Iterator[None]:
-    """Give these answers, and record what was asked."""
+    """Give these answers, and record the requests."""
     waiting = iter(answers)
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -301,7 +301,7 @@ def _transport(handle: Any) -> Iterator[None]:
 
 
 def signed_as_then(method: str, target: str, headers: dict[str, str]) -> bool:
-    """Say whether a request that was recorded is verified, and would be signed with the very same bytes today."""
+    """Return whether a recorded request is verified, and would be signed with exactly the same bytes today."""
     signed = _check_signature(method, target, headers)
     again = {name.lower(): value for name, value in signed.headers(_key()).items()}
     return again == {name: value for name, value in headers.items() if name.startswith("farm-")}
@@ -314,7 +314,7 @@ def _check_signature(method: str, target: str, headers: dict[str, str]) -> Signe
 
 
 def _unsigned(request: dict[str, Any]) -> dict[str, Any]:
-    # The digest of the body follows from the order of its members, which says nothing.
+    # The digest of the body depends on the order of its members, which has no meaning.
     varying = ("farm-nonce", "farm-signature", "farm-body")
     headers = {name: each for name, each in request["headers"].items() if name not in varying}
     return {**request, "headers": headers}
@@ -354,7 +354,7 @@ def _content(body: Any) -> bytes:
 
 
 def open_farm(folder: Path) -> tuple[Application, Database]:
-    """Return a farm whose database, blobs and logs lie in a folder."""
+    """Return a farm whose database, blobs and logs are in a folder."""
     database = Database(f"sqlite:///{folder / 'farm.db'}")
     return Application.open(
         database, BlobStore(folder / "blobs"), LogStore(folder / "logs"), WORLD, LeasePolicy()
@@ -369,7 +369,7 @@ def served(application: Application) -> Iterator[str]:
 
 
 def openapi(application: Application) -> Any:
-    """Return what the API says of itself."""
+    """Return the API's description of itself."""
     return create_app(application).openapi()
 
 
@@ -411,7 +411,7 @@ LOOKS = (
 
 
 def looked_at(url: str, targets: list[str], token: str) -> dict[str, Any]:
-    """Return what the farm answers to each of these."""
+    """Return the farm's answer to each of these."""
     found = {}
     with httpx.Client(base_url=url, timeout=60) as client:
         for target in targets:

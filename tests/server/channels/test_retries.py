@@ -1,4 +1,4 @@
-"""What is suggested to have something that is held back looked at again."""
+"""The suggested ways to have a held package judged again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for
 
 
 def test_it_is_said_who_can_have_it_looked_at_again() -> None:
-    """The owner of a package submits it; to have a channel look again is for curators."""
+    """The owner of a package submits it; only curators can have a channel judge it again."""
     assert (kept("tests").retry_role, kept("build").retry_role, kept("licences").retry_role) == (
         "curator",
         "maintainer",

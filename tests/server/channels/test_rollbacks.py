@@ -1,4 +1,4 @@
-"""What a rollback took out of a channel or left as it was, and which orders given since let it move again."""
+"""What a rollback removed from a channel or kept, and which later orders let it move again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def given(session: Session, kind: OrderKind, **detail: object) -> Order:
 
 
 def released(session: Session, number: int, changes: Differences, order: Order | None = None) -> None:
-    """Release these changes as the next of edge: as what an order was given for, where there is one."""
+    """Release these changes as the next of edge, as the result of an order, if there is one."""
     origin = CandidateOrigin.ROLLBACK if order else CandidateOrigin.COLLECTED
     made = candidates.add_candidate(
         session, "edge", changes, base_number=number - 1, source=Source(origin, "edge", 1), now=NOW

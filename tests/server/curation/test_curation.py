@@ -1,4 +1,4 @@
-"""What curators decide: it is done with its line in the audit trail, or refused with a reason and nothing done."""
+"""Curators' decisions: each is done with its line in the audit trail, or refused with a reason and without effect."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 
 @pytest.fixture
 def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
-    """Edge has released the chain; stable takes from edge, asks for an approval, and has released nothing."""
+    """Edge has released the chain; stable takes from edge, requires an approval, and has released nothing."""
     stocked = StockedFarm.open(database, tmp_path)
     application = stocked.application
     stocked.application = replace(application, inputs=replace(application.inputs, curators=CURATORS))
     stocked.release("edge", stocked.build_samples(CHAIN))
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     yield stocked
-    # Whatever a test has decided about a channel is found by that channel.
+    # Any decision of a test about a channel is found by that channel.
     events = look(stocked, lambda unit: [each for _, each in identities.audit_trail(unit.session, limit=500)])
     assert [
         event for event in events if re.search(r"\b(on|channel) (edge|stable)", event.subject) and not event.channel
@@ -210,7 +210,7 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
     jq = package(farm, "jq")
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
     farm.release("stable", [jq], source=taken_from("edge", 1))
-    if not signed:  # the signer is at it, and nothing holds it up any more
+    if not signed:  # the signer is working on it, and nothing holds it up any more
         with farm.application.writing() as unit:
             unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
     told = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
@@ -274,7 +274,7 @@ def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: St
 def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds_it(farm: StockedFarm) -> None:
     there = [each.package for each in look(farm, lambda unit: approving.in_question(unit, "stable"))]
     farm.release("edge", [each for each in there if each.name != "jq"])
-    act(farm, curation.hold, "edge", "glibc", why="another")  # both releases have the same
+    act(farm, curation.hold, "edge", "glibc", why="another")  # both releases have the same glibc
     act(farm, curation.hold, "edge", "jq", why="it loses data")
     assert refused(farm, ordering.rollback, "edge", 1, why="x") == (
         "going back to release 1 would change what is held: token:ann holds jq on edge: it loses data "

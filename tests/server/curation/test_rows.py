@@ -1,4 +1,4 @@
-"""What curators decide, in rows: holds, reports, approvals, advisories and what is stated about them."""
+"""Curators' decisions in rows: holds, reports, approvals, advisories and statements about them."""
 
 from __future__ import annotations
 

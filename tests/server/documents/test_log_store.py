@@ -1,4 +1,4 @@
-"""Logs: appended by offset, taken once, bounded, and read in whole lines while they grow."""
+"""Logs: appended by offset, accepted once, bounded, and read in whole lines while they grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of other distributions: where a release was seen last, and where archives are fetched from."""
+"""What is stored of other distributions: where a release was last seen, and where archives are fetched from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail, read: by channel, since a time, a page at a time, without a look at all lines."""
+"""Reading the audit trail: by channel, since a time, a page at a time, without reading all lines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_line_that_was_written_late_is_there_all_the_same(
     database: Database, trail: Callable[..., list[tuple[int, str]]]
 ) -> None:
     with database.write() as session:
-        for second in (2, 1):  # the second of two that were written side by side had begun first
+        for second in (2, 1):  # the second of two concurrent transactions had begun first
             at = START + timedelta(hours=20, seconds=second)
             line = AuditEvent(at=at, actor="a", action="x", subject=f"late {second}", allowed=True)
             identities.add_audit(session, line)
@@ -77,6 +77,6 @@ def test_an_index_finds_the_lines(
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
     assert trail(**asked)
-    assert "since" not in asked or 5 in statements[1][1]  # the fifth line is the last of those before
+    assert "since" not in asked or 5 in statements[1][1]  # the fifth line is the last of the earlier ones
     assert plans
     assert all(plan.startswith("SEARCH audit") for plan in plans), plans

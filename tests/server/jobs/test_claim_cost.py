@@ -1,6 +1,6 @@
-"""What a claim costs does not depend on how many jobs are queued, rebuilds that the worker may not have among them.
+"""The cost of a claim does not depend on the number of queued jobs, including rebuilds that the worker may not have.
 
-Nor does the question whether a job has met trouble, which each step of a channel asks.
+The same holds for the query whether a job has met trouble, which each step of a channel makes.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _claim(session: Session, worker: str) -> None:
 
 
 def _steps(database: Database, question: Callable[[Session], None]) -> int:
-    """How many steps (in tens) SQLite's machine takes for a question."""
+    """How many steps (in tens) SQLite's virtual machine takes for a query."""
     steps = 0
 
     def count() -> int:

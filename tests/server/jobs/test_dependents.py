@@ -1,4 +1,4 @@
-"""What a finished build brings about: plans of dependents, the policy of rebuilding, and early cutoff."""
+"""What a finished build causes: plans of dependents, rebuilds by the policy, and early cutoff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends of attempts: an outcome is taken once, and only if it is the outcome of what was leased."""
+"""Ends of attempts: an outcome is accepted once, and only if it is the outcome of what was leased."""
 
 from __future__ import annotations
 

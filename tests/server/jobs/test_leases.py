@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, and nobody's word counts after the lease has run out."""
+"""Leases: one holder at a time, and no report counts after the lease has expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rebuilds: another worker carries a plan out once more, and nothing that is built depends on what comes of it."""
+"""Rebuilds: another worker carries out a plan once more, and nothing that is built depends on the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def rebuild(farm: SmallFarm, name: str) -> Job:
-    """Wish for the current package of a name to be built again."""
+    """Request a rebuild of the current package of a name."""
     package = farm.current()[name]
     with farm.application.planning() as unit:
         revision = recipes.find_revision(unit.session, package.recipe)

@@ -1,4 +1,4 @@
-"""Jobs as rows: a step is taken from the state that was seen or not at all, and only where the state machine has it."""
+"""Jobs as rows: a transition is made from the state that was read or not at all, and only if the machine has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each package has a bill of materials from the end of its build on, or from its publication where it has none."""
+"""Each package has a bill of materials from the end of its build, or from its publication if it has none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOURCE = f"source:\n  url: https://example.org/a-1.0.tar.gz\n  sha256: {Digest.o
 
 
 def _build_all(farm: SmallFarm) -> None:
-    farm.application.blobs.put_bytes(b"a")  # which the worker has uploaded
+    farm.application.blobs.put_bytes(b"a")  # uploaded by the worker
     farm.build_all()
 
 
@@ -33,7 +33,7 @@ def _document(farm: SmallFarm, sbom: BlobRef | None) -> dict[str, list[dict[str,
 
 
 def _forget(farm: SmallFarm) -> Package:
-    """Make the package one of before there were any such documents."""
+    """Make it a package from before such documents existed."""
     with farm.application.writing() as unit:
         unit.session.connection().execute(update(PackageRow).values(sbom="", sbom_size=0))
     return farm.current()["a"]

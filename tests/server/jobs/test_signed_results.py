@@ -1,4 +1,4 @@
-"""What a tester has signed is checked where it reports: by its own key, about this very lease, word for word."""
+"""A tester's signed result is checked on arrival: signed by its own key, about exactly this lease, word for word."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_signed_result_is_kept_with_whose_it_is(
 
 
 def test_an_unsigned_result_is_taken_and_bears_nobodys_name(farm: SmallFarm, lease: Lease) -> None:
-    """As workers of before report it."""
+    """As older workers report it."""
     assert finish_test(farm.application, farm.holder(lease), PASSED).state is JobState.SUCCEEDED
     assert (attempt_of(farm, lease).attestation, attempt_of(farm, lease).tester) == ("", "")
 

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, every job ends once, no two work at one plan, and nothing waits for ever."""
+"""In any order of events, every job ends once, no two workers carry out one plan, and nothing waits forever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trouble of the farm's own: jobs are tried again, elsewhere first, ever later; none fails of what it did not do."""
+"""Trouble of the farm's own: jobs are retried, elsewhere first, ever later; no job fails because of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST = 15 * 60 * 1.25
 
 
 def _meets(farm: SmallFarm, trouble: Trouble, worker: str = "one") -> None:
-    """Let a worker claim the one job and meet trouble at it."""
+    """Let a worker claim the only job and run into trouble with it."""
     lease = farm.claim(worker)
     if trouble is Trouble.LOST:
         farm.clock.passes(100)

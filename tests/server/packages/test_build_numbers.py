@@ -1,4 +1,4 @@
-"""Which number a build gets among those of its version and revision, and what becomes of one with the same files."""
+"""Which number a build gets among those of its version and revision, and what happens to one with the same files."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_provenance_with_another_number_than_the_lease_is_refused(farm: SmallF
 
 @pytest.fixture
 def always(database: Database, tmp_path: Path) -> SmallFarm:
-    """A library and a program that is built against it, and again with each change of the library."""
+    """A library and a program that is built against it, and rebuilt with each change of the library."""
     farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
     farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     farm.build_all()
@@ -186,7 +186,7 @@ def test_a_worker_carries_out_no_build_whose_number_nobody_could_count_on_from(f
 
 
 def test_after_the_last_number_comes_none_and_all_else_goes_on(always: SmallFarm) -> None:
-    """A build of the last number can have been published by who had taken over control; it was taken up since."""
+    """An intruder in control can have published a build with the last number; the farm has recovered it since."""
     with always.application.database.connection() as connection:
         for statement in ("UPDATE plan SET build = :last", "UPDATE package SET build = :last"):
             connection.execute(text(statement), {"last": LAST_BUILD})

@@ -1,4 +1,4 @@
-"""What is built again because it holds a copy of code that has changed: static libraries, headers, and nothing else."""
+"""What is rebuilt because it holds a copy of changed code: from static libraries, from headers, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ UNKNOWN = None
 
 @dataclass
 class Builders:
-    """Workers who report what they are told to: the files of each recipe, and what each has opened of which other."""
+    """Workers that report what a test sets: the files of each recipe, and what each has opened of which other."""
 
     farm: SmallFarm
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     opened: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
 
     def build_all(self) -> list[str]:
-        """Build until nothing is ready, and return what was built, in turn."""
+        """Build until nothing is ready, and return what was built, in order."""
         built = []
         while lease := claim(self.farm.application, self.farm.workers["one"]):
             built.append(lease.job.name)
@@ -79,9 +79,9 @@ def policy() -> Rebuild:
 
 @pytest.fixture
 def builders(database: Database, tmp_path: Path, policy: Rebuild) -> Builders:
-    """zlib, and four that need it: linked statically, linked dynamically, seen by nobody, and with no use for it."""
+    """zlib, and four dependents: linked statically, linked dynamically, untraced, and not using it."""
     farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild=policy))
-    # The versioned file of a shared library: its presence is what tells it from a library of headers.
+    # The versioned file of a shared library: its presence distinguishes it from a library of headers.
     farm.shape("zlib", "1.0", {"lib/libz.so.1": ElfFacts(soname="libz.so.1")})
     builders = Builders(farm, {"zlib": {ARCHIVE: "deflate", HEADER: "int deflate(void);"}})
     builders.opened = {
@@ -162,7 +162,7 @@ def test_copies_of_copies_follow_until_one_comes_out_the_same(builders: Builders
 
     builders.files["png"] = {"lib/libpng.a": "holds inflate"}
     assert builders.change("zlib", "x", archive="inflate") == ["zlib", "png", "static", "unseen", "viewer"]
-    # Built anew, and yet the same: what viewer holds is what png has.
+    # png's rebuild has the same files, so viewer, which holds its code, is not rebuilt.
     assert builders.change("zlib", "y", archive="infer") == ["zlib", "png", "static", "unseen"]
 
 
@@ -198,7 +198,7 @@ def test_who_holds_old_code_and_cannot_be_built_again_holds_back_the_new_code(bu
     assert (standing.state, standing.under_way) == ("failed", False)
     assert standing.reason.startswith("static could not be built again against it: job ")
 
-    # Another change starts that build anew, though its own files are as they were.
+    # Another change starts that build again, though its own files are unchanged.
     assert builders.change("zlib", "y", archive="inflate") == ["zlib", "static"]
     with builders.farm.application.reading() as unit:
         assert Dependents().check(unit, "edge", list(builders.farm.current().values())) == {}

@@ -1,7 +1,7 @@
-"""A publisher as a process of its own: brings a release's blobs and signs it, and is killed before the n-th write.
+"""A publisher in its own process: publishes a release's blobs and signs it, and is killed before the n-th write.
 
-Run as `python -m tests.server.pipeline.publisher PUBLIC BUILT ONLINE_KEYS`. Takes orders in JSON, one a line,
-carries it out in a process forked for it, and answers with how that ended.
+Run as `python -m tests.server.pipeline.publisher PUBLIC BUILT ONLINE_KEYS`. Reads one JSON order from each line,
+carries it out in a forked process, and answers with how that ended.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WRITES = ("fsync", "link", "replace", "unlink")
 
 
 def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> None:
-    """Publish the release of this digest; all of it lies in the store of what is built."""
+    """Publish the release of this digest; all its blobs are in the store of builds."""
     store = BlobStore(built)
     release = Release.from_json(store.read(Digest(order["release"])))
     index = [store.read(Digest(each)) for each in order["index"]]
@@ -41,7 +41,7 @@ def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> Non
 
 
 def die_at(number: int) -> None:
-    """Have this process killed in place of its `number`-th write, counted from 0; never for a negative one."""
+    """Have this process killed instead of its `number`-th write, counted from 0; never for a negative one."""
     writes = count()
 
     def dying(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +57,7 @@ def die_at(number: int) -> None:
 
 
 def carry_out(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> str:
-    """Fork, publish there, and say how it ended: `published`, `killed`, or the code of the refusal."""
+    """Fork, publish in the child, and return how it ended: `published`, `killed`, or the code of the refusal."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -77,7 +77,7 @@ def carry_out(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> s
 
 
 def main() -> None:
-    """Carry out orders until there are no more."""
+    """Carry out orders until the input ends."""
     public, built, keys = map(Path, sys.argv[1:])
     for line in sys.stdin:
         sys.stdout.write(carry_out(public, built, keys, json.loads(line)) + "\n")

@@ -38,7 +38,7 @@ ALICE = Actor("token:alice")
 
 @dataclass
 class Signer:
-    """The signer's own code on real keys; or it is away."""
+    """The signer's own code with real keys; or it is unreachable."""
 
     repository: Repository
     signers: Signers

@@ -1,4 +1,4 @@
-"""Builds that fail alone, with nothing beside them to release, are told of as those are that fail beside others."""
+"""Failed builds without other changes to release are reported like those that fail next to others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_update_that_cannot_be_built_has_an_excuse_until_the_recipe_is_what_i
     excuse = releasing.excuses()["a"]
     assert (excuse.version, excuse.reason) == ("2.0-1", "its build failed: make: *** [all] Error 2")
     assert releasing.advance() == "idle"
-    farm.submit(recipe("a"))  # taken back: what is built already is that
+    farm.submit(recipe("a"))  # reverted: the existing build is of this recipe
     assert releasing.advance() == "idle"
     assert held(releasing) == {}
     assert releasing.releases() == 1

@@ -1,4 +1,4 @@
-"""What a channel keeps in memory from one step to the next is never taken for something else."""
+"""A channel's memory between two steps is never mistaken for something else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_atoms_of_a_step_that_broke_off_are_not_those_of_the_candidate_that_gets
     farm.submit(recipe("a"))
     farm.build_all()
     farm.submit(recipe("b"))
-    farm.finish(farm.claim(), requires=("soname:libgone.so.1",))  # held back, so that atoms are asked for
+    farm.finish(farm.claim(), requires=("soname:libgone.so.1",))  # held back, so that atoms are computed
     archive = farm.application.blobs.path(farm.current()["a"].archive.digest)
     away = archive.rename(archive.with_suffix(".away"))
     with pytest.raises(MissingBlobError):

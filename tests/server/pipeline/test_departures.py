@@ -1,4 +1,4 @@
-"""What goes from a channel passes its gates as what comes does: holds, soak and approvals are asked about it."""
+"""Removals from a channel pass the gates as additions do: holds, soak and approvals apply to them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def channels(releasing: ReleasingFarm) -> TwoChannels:
-    """Edge has released bb, then aa besides, and gone back to bb alone; stable has both, and may let aa go."""
+    """Edge has released bb, then aa in addition, and rolled back to bb; stable has both, and may remove aa."""
     two = TwoChannels.open(releasing)
     releasing.submit(recipe("bb"))
     releasing.settle()
@@ -96,7 +96,7 @@ def test_a_departure_soaks_from_the_release_that_is_without_the_package(channels
 
 def test_a_departure_waits_for_signatures_that_say_that_it_goes(channels: TwoChannels) -> None:
     channels.stable = pipeline(channels.edge, Approvals(ApprovalsGate("curators", 1), GROUP))
-    sign(channels, "aa", removed=False)  # that it came in, somebody has let pass long ago
+    sign(channels, "aa", removed=False)  # its addition was approved long ago
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
     excuse = channels.excuses()["aa"]
@@ -108,7 +108,7 @@ def test_a_departure_waits_for_signatures_that_say_that_it_goes(channels: TwoCha
 
 
 def sign(channels: TwoChannels, name: str, *, removed: bool) -> None:
-    """Keep alice's word about a package that stable has."""
+    """Store alice's approval for a package that stable has."""
     with channels.edge.application.writing() as unit:
         newest = releases.newest_release(unit.session, "stable")
         assert newest is not None

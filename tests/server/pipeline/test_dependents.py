@@ -1,4 +1,4 @@
-"""A dependent that could not be built again holds back what changed under it, and is tried again with every change."""
+"""A dependent whose rebuild failed holds back the change under it, and is retried with every change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def farm(releasing: ReleasingFarm, request: pytest.FixtureRequest) -> ReleasingF
 
 
 def build(releasing: ReleasingFarm, *failing: str, lib: Mapping[str, str] = HEADER) -> list[str]:
-    """Build what is ready; the recipes `failing` fail. Return the names of what was tried, in turn."""
+    """Build what is ready; the recipes `failing` fail. Return the names of what was tried, in order."""
     farm, tried = releasing, []
     while any(state is JobState.READY for state in farm.states().values()):
         lease = farm.claim()
@@ -143,7 +143,7 @@ def test_each_later_change_of_the_dependency_tries_it_again(farm: ReleasingFarm,
     decide(farm)
     assert revisions(farm)["lib"] == 1
 
-    # A change that leaves the new interface as it is tries it again too: what it lacks may be in it.
+    # A change that keeps the new interface also retries it: the change may contain what it lacks.
     farm.submit(recipe("lib", revision=4, flag="x"))
     assert build(farm, lib={"include/lib.h": "int f(long long long );"}) == ["lib", "app"]
     decide(farm)

@@ -1,4 +1,4 @@
-"""A dependent that was built again and came to the same files: it counts as built again, and nothing is released."""
+"""A dependent whose rebuild has the same files counts as rebuilt, and nothing is released."""
 
 from __future__ import annotations
 

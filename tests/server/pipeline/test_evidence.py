@@ -1,4 +1,4 @@
-"""What an excuse rests on: with what a package breaks, and where the log says so; also candidates later."""
+"""The evidence of an excuse: the packages that break together, and the place in the log; also in later candidates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def pair(releasing: ReleasingFarm) -> None:
-    """Release aa, bb and what is tested with both; then hold back a new bb that breaks with the new aa."""
+    """Release aa, bb and a package that is tested with both; then hold back a new bb that breaks with the new aa."""
     releasing.shape("whole", "1.0", {}, requires=("package:aa", "package:bb"))
     releasing.submit(recipe("aa"), recipe("bb"), recipe("whole", more=TEST.format("together")))
     releasing.settle()

@@ -13,7 +13,7 @@ TEST = "tests:\n  - name: of a\n    command: [/usr/bin/x]\n"
 
 
 def release_first(releasing: ReleasingFarm) -> None:
-    """Release 1.0 of `a`, which requires exactly `b` 1.0-1, of `b` and of `apart`."""
+    """Release 1.0 of `a`, which requires exactly `b` 1.0-1, of `b`, and of `apart`."""
     for version in ("1.0", "2.0"):
         releasing.shape("a", version, {}, requires=(f"b={version}-1",))
     releasing.submit(a("1.0"), recipe("b"), recipe("apart"))

@@ -1,4 +1,4 @@
-"""The gate `abi`: a library of another interface comes in only with dependents that were built against it."""
+"""The gate `abi`: a library with another interface is released only with dependents built against it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def library(build: str):
 
 
 class Shapes:
-    """A library `shape` and a program `draw` that loads it, on a channel that asks for the gate abi."""
+    """A library `shape` and a program `draw` that loads it, on a channel that requires the gate abi."""
 
     def __init__(self, releasing: ReleasingFarm, repository: Path, *, toolchain: bool = True) -> None:
         self.farm = releasing
@@ -189,7 +189,7 @@ def test_an_equal_interface_comes_in_without_a_rebuild_and_is_compared_once(shap
     assert shapes.farm.versions()["shape"] == "1.1"
     assert len(shapes.compared) == 1
     assert shapes.gate() == (GateState.PASSED, "1 interface compared")
-    # Compared is with what the program was built against, not with what the channel had last.
+    # The comparison is with what the program was built against, not with the channel's last release.
     shapes.submit(shape="1.2")
     shapes.settle(COMPATIBLE)
     first, second = shapes.compared

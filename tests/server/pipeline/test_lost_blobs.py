@@ -1,4 +1,4 @@
-"""Blobs that are gone from the public store are put back from the farm's own, in turn and when the signer asks."""
+"""Blobs missing from the public store are restored from the farm's own, in turn and when the signer asks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
 def test_a_directory_in_the_place_of_a_blob_is_replaced(
     released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever lies in it; and so it goes on when the signer asks."""
+    """Whatever it contains; also when the signer asks."""
     first, second = held(released)[0].descriptor.digest, held(released)[1].facts.digest
     for digest in (first, second):
         public(released).delete(digest)
@@ -102,7 +102,7 @@ def test_a_directory_in_the_place_of_a_blob_is_replaced(
 def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     released: ReleasingFarm, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither in the log, nor to whoever asks for a release."""
+    """Neither in the log, nor to the client that requests a release."""
     digest = held(released)[0].descriptor.digest
     public(released).delete(digest)
     shard = public(released).path(digest).parent
@@ -114,7 +114,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     said = [record.getMessage() for record in caplog.records if digest in record.getMessage()]
     assert any("cannot be put back" in line and str(shard) in line for line in said)
     assert not any("none either" in line for line in said)
-    shard.unlink()  # what else is to be put there may be
+    shard.unlink()  # so that the other blobs in it can be restored
     shard.with_name("aside").rename(shard)
 
     def sign(_release: Release, _evidence: Digest) -> None:
@@ -140,11 +140,11 @@ def test_the_signer_is_asked_again_once_what_it_missed_is_back(
     released.submit(recipe("after"))
     released.settle()
     assert released.releases() == 2
-    assert asked == [missed[0]]  # the second was looked for at the same time
+    assert asked == [missed[0]]  # the second was restored at the same time
 
 
 def test_it_is_not_asked_for_ever(released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a signer that misses what is there."""
+    """By a signer that reports blobs missing although they exist."""
     missed = held(released)[0].descriptor.digest
     count = 0
 
@@ -161,7 +161,7 @@ def test_it_is_not_asked_for_ever(released: ReleasingFarm, monkeypatch: pytest.M
 
 
 def test_which_blobs_are_lost_passes_through_a_refusal() -> None:
-    """Also those that an error was raised for want of; and one that is about none is as it was before."""
+    """Also those whose absence raised an error; an error about none is as it was before."""
     digest = Digest.of(b"x")
     inner, outer = FarmError("gone"), FarmError("it cannot be said")
     inner.lost_blobs = (digest,)
@@ -171,11 +171,11 @@ def test_which_blobs_are_lost_passes_through_a_refusal() -> None:
     assert form["blobs"] == [digest]
     assert read_refusal(canonical_json(form)).lost_blobs == (digest,)
     del form["blobs"]
-    assert read_refusal(canonical_json(form)).lost_blobs == ()  # by a checker of before
+    assert read_refusal(canonical_json(form)).lost_blobs == ()  # by an older checker
 
 
 def refusing(releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch, missed: list[Digest]) -> list[Digest]:
-    """Let the signer refuse as long as one of these blobs is missing; return which it has named."""
+    """Let the signer refuse as long as one of these blobs is missing; return those that it has named."""
     asked: list[Digest] = []
     honest = releasing.signer.sign
 

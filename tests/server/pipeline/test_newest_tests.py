@@ -1,4 +1,4 @@
-"""A submission that changes only tests: nothing is built, and the newest tests run on the build that there is."""
+"""A submission that changes only tests: nothing is built, and the newest tests run on the existing build."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def with_tests(name: str, *tests: str, **more: object) -> dict[str, bytes]:
 
 
 def builds(releasing: ReleasingFarm) -> int:
-    """How many builds were carried out, and not answered by what was built before."""
+    """How many builds were carried out, rather than answered by an earlier build."""
     with releasing.application.reading() as unit:
         found = jobs.list_jobs(unit.session, limit=1000)
         return sum(each.kind is JobKind.BUILD and each.answered_by is None for each in found)
 
 
 def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
-    """The entry of a package in the index that was published last."""
+    """The entry of a package in the last published index."""
     public = releasing.pipeline._tools.public
     with releasing.application.reading() as unit:
         newest = releases.newest_release(unit.session, "edge")
@@ -119,7 +119,7 @@ def test_what_is_released_shows_that_its_newest_tests_fail_until_they_do_not(rel
     assert excuse.reason.startswith("release 1 of edge holds it: test 'strict' of a failed in job ")
     assert builds(releasing) == 2
 
-    # Another release leaves it standing; only tests that pass clear it.
+    # Another release does not clear it; only passing tests do.
     releasing.submit(recipe("b", version="2.0"))
     releasing.settle(failing=("strict",))
     assert releasing.releases() == 2
@@ -185,7 +185,7 @@ def told(releasing: ReleasingFarm) -> list[tuple[str, str]]:
 
 
 def test_whoever_is_tested_in_a_release_is_named_with_the_newest_tests(releasing: ReleasingFarm) -> None:
-    """By what is named the signer asks for tests: others than those that ran would keep the release from it."""
+    """The signer requires the named tests: a release that names others than those that ran is refused."""
     releasing.shape("app", "1.0", {}, requires=("package:lib",))
     releasing.submit(recipe("lib"), with_tests("app", "weak"))
     releasing.settle()
@@ -234,6 +234,6 @@ def test_so_it_is_where_older_tests_would_have_run_and_the_newest_need_not(relea
 
 
 def newest(releasing: ReleasingFarm, name: str) -> Digest:
-    """The recipe of this name that was submitted last."""
+    """The last submitted recipe of this name."""
     with releasing.application.reading() as unit:
         return recipes.current_digests(unit.session, [name])[name]

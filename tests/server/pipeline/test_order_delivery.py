@@ -1,4 +1,4 @@
-"""Reports and orders on their way to the signer's ledger: none is lost, and what cannot be brought is said once."""
+"""Reports and orders on their way to the signer's ledger: none is lost, and a failed delivery is reported once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ INVENTED = Digest.of(b"a package that there is not")
 
 @dataclass
 class Keeper:
-    """The signer's ledger, asked as the signer is, by who needs no checker to believe an order."""
+    """The signer's ledger, called as the signer is, without a checker for orders."""
 
     ledger: Ledger
 
@@ -64,7 +64,7 @@ class Keeper:
 
 @dataclass
 class Post:
-    """A farm that has released jq on two channels, ann's key, and what brings reports and orders."""
+    """A farm that has released jq on two channels, ann's key, and the delivery of reports and orders."""
 
     farm: StockedFarm
     keeper: Keeper
@@ -182,7 +182,7 @@ def test_closing_what_the_signer_has_not_open_is_told(post: Post) -> None:
 
 
 def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) -> None:
-    """Somebody closes with the signer what another has closed: it is refused, and nothing is left to do."""
+    """A report that somebody else has closed at the signer: the order is refused, and nothing is left to do."""
     made = post.report()
     post.delivery.deliver()
     post.close(made)
@@ -195,7 +195,7 @@ def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) 
 
 
 def test_a_report_from_before_anybody_could_close_it_with_the_signer_is_not_brought(post: Post) -> None:
-    """Closed without a signature, it would stay open there."""
+    """Closed without a signature, it would stay open at the signer."""
     with post.farm.application.writing() as unit:
         people = signed_orders.who_orders(unit.session)
         signed_orders.set_who_orders(unit.session, None)

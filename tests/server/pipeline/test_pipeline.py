@@ -130,7 +130,7 @@ def test_a_signer_that_is_away_keeps_the_release_until_it_is_back(releasing: Rel
     with pytest.raises(SignerUnreachableError):
         releasing.advance()
     assert releasing.status().newest is None
-    # The process that knew of it is gone; another goes on from what the database says.
+    # The process that knew of it is gone; another continues from the database.
     again = Pipeline(releasing.application, EDGE, releasing.signer.repository.root, releasing.signer)
     with pytest.raises(SignerUnreachableError):
         again.advance()
@@ -200,7 +200,7 @@ def test_an_excuse_of_the_signer_says_what_clears_it(releasing: ReleasingFarm) -
 
 
 class Refusing:
-    """A signer that refuses releases with a `bad` package in them, and says which these are."""
+    """A signer that refuses releases with a `bad` package in them, and names these packages."""
 
     def __init__(self, releasing: ReleasingFarm) -> None:
         self.bad: set[str] = {"b", "d"}
@@ -301,7 +301,7 @@ def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
 
 
 def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_while(releasing: ReleasingFarm) -> None:
-    """What it refuses for may pass: what was published is put back, say, and brought forth again."""
+    """The reason of its refusal may disappear: for example, a published blob is restored, and requested again."""
     releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     releasing.settle()

@@ -1,4 +1,4 @@
-"""Publishers that are killed, and two at once: a client sees wholly one release or wholly the next."""
+"""Publishers that are killed, and two at once: a client sees one complete release or the next complete one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class BuiltDistribution(SmallDistribution):
-    """Its packages and releases are built here, for a publisher to bring into the repository."""
+    """The packages and releases are built here, for a publisher to bring into the repository."""
 
     @property
     def blobs(self) -> BlobStore:
@@ -87,7 +87,7 @@ class Publisher:
 
 @dataclass
 class Watcher:
-    """A client that looks at the channel all the time, and remembers what it saw."""
+    """A client that polls the channel all the time, and records what it saw."""
 
     host: Host
     seen: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -150,7 +150,7 @@ def test_a_publisher_that_is_killed_at_any_write_leaves_the_old_set_or_the_new_a
         watching, looking = (Watcher(subscribed(built, tmp_path / name)) for name in ("watching", "looking"))
         with watching.looking():
             write, killed_after_it_was_seen, last = 0, 0, 0
-            # Some releases take a write more than others: the last ones are tried until one was the very last.
+            # Some releases take one write more than others: the last numbers are tried until one was the last write.
             while not last or (not killed_after_it_was_seen and write < last + 20):
                 version = str(release.number)
                 built.package("changing", {"share/changing/version": version}, version=version)
@@ -158,7 +158,7 @@ def test_a_publisher_that_is_killed_at_any_write_leaves_the_old_set_or_the_new_a
                 sets[after.number] = sets[release.number] | {"changing": version}
                 kill = write if not last else last - 1 - write % 3
                 if publisher.publish(order, kill=kill) == "published":
-                    last = last or write  # there was no write of this number any more
+                    last = last or write  # there is no write with this number
                 else:
                     assert looking.look() in {release.number, after.number}
                     killed_after_it_was_seen += looking.seen[-1][0] == after.number
@@ -171,7 +171,7 @@ def test_a_publisher_that_is_killed_at_any_write_leaves_the_old_set_or_the_new_a
     assert watching.trouble == []
     numbers = [number for number, _ in watching.seen]
     assert numbers == sorted(numbers)
-    assert len(set(numbers)) > 2  # how many it catches depends on the machine
+    assert len(set(numbers)) > 2  # how many it sees depends on the machine
     for watcher in (watching, looking):
         assert all(found == sets[number] for number, found in watcher.seen)
 

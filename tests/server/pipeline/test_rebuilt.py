@@ -1,4 +1,4 @@
-"""An agreement that comes after the release: the next one names it, and nothing else is written again for that."""
+"""An agreement after the release: the next release names it, and nothing else is rewritten for that."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_sock
 
 
 def settle(farm: KeyedFarm) -> None:
-    """Let `one` build what is new and `two` build it again, until the channel has released it."""
+    """Let `one` build what is new and `two` rebuild it, until the channel has released it."""
     for worker in ("one", "two"):
         while lease := claim(farm.application, farm.workers[worker]):
             farm.report(lease)
@@ -64,7 +64,7 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
     assert written(farm, 2) == ["a", "c"]
     builders = Repository(farm.public.root.parent).builders()
     change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
-    check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer takes it
+    check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer accepts it
     assert [each.name for each in change.put] == ["a", "c"]
     released_with(farm, "d")
     assert written(farm, 3) == ["d"]

@@ -1,4 +1,4 @@
-"""Other content under a version and revision that a channel has released is refused when it is submitted."""
+"""Other content under a version and revision that a channel has released is refused at submission."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: 
     released.submit(recipe("lib-dev", version="2.0"))
     released.settle()
     with released.application.planning() as unit:
-        # The name is free again, as when its recipe is withdrawn: only releases know of it.
+        # The name is free again, as after its recipe's withdrawal: only releases know it.
         unit.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
     told = refused(released, recipe("lib", version="2.0", more=outputs))
     assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in told

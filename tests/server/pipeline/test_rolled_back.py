@@ -1,4 +1,4 @@
-"""After a rollback a channel is what it was, until somebody builds anew or orders a package back by its name."""
+"""After a rollback a channel keeps its state until a new build is made, or a package is ordered back by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def gone_back(releasing: ReleasingFarm) -> None:
-    """Edge has released aa and bb, then new ones and cc, and gone back."""
+    """Edge has released aa and bb, then new ones and cc, and was rolled back."""
     releasing.submit(recipe("aa"), recipe("bb"))
     releasing.settle()
     releasing.submit(recipe("aa", version="2.0"), recipe("bb", version="2.0"), recipe("cc"))
@@ -80,7 +80,7 @@ def test_a_retry_brings_along_what_must_move_with_what_it_names(releasing: Relea
 
 
 def test_what_was_held_when_a_channel_went_back_does_not_come_in_for_that(releasing: ReleasingFarm) -> None:
-    """bb breaks with the new aa: without it bb would pass, and the channel would not be what it was."""
+    """bb breaks with the new aa: without aa bb would pass, and the channel would not keep its state."""
 
     def judge(_test: str, there: dict[str, str]) -> bool:
         return not (there["aa"] == "2.0" and there["bb"] >= "3")

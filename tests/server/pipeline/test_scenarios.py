@@ -46,7 +46,7 @@ def program(name: str, soname: str, *imports: str) -> dict[str, object]:
 
 
 def integrated(releasing: ReleasingFarm, count: int) -> list[str]:
-    """Release `count` small packages, and one whose only test runs with all of them there."""
+    """Release `count` small packages, and one whose only test runs with all of them present."""
     names = [f"p{number:02}" for number in range(count)]
     releasing.shape("whole", "1.0", {}, requires=tuple(f"package:{name}" for name in names))
     releasing.submit(*[recipe(name) for name in names], recipe("whole", more=TEST.format("together")))
@@ -56,7 +56,7 @@ def integrated(releasing: ReleasingFarm, count: int) -> list[str]:
 
 
 def breaks_with(*packages: str) -> Callable[[str, dict[str, str]], bool]:
-    """A judge for whom tests break when all of these are there in version 2.0."""
+    """A judge for whom tests break when all of these are present in version 2.0."""
 
     def judge(_test: str, there: dict[str, str]) -> bool:
         return not all(there.get(name) == "2.0" for name in packages)
@@ -139,7 +139,7 @@ def test_3_a_soname_bump_with_a_dependent_that_does_not_build_moves_nothing_of_i
     releasing.settle()
     versions = releasing.versions()
     assert versions["apart"] == "2.0"
-    assert {versions[name] for name in ("libx", *users)} == {"1.0"}  # the old library is there, for all that need it
+    assert {versions[name] for name in ("libx", *users)} == {"1.0"}  # the old library is present, for all that need it
     held = releasing.excuses()
     assert set(held) == {"libx", *users}
     for name in ("libx", "user0", "user4"):
@@ -161,7 +161,7 @@ def test_4_what_breaks_alone_ships_in_one_publish_with_what_mends_it(releasing: 
 
     def judge(_test: str, there: dict[str, str]) -> bool:
         alone = there["p01"] == "2.0" and there["p03"] == "1.0"
-        return not alone and there["p02"] == "1.0"  # and a culprit, so that the search goes through the halves
+        return not alone and there["p02"] == "1.0"  # and a culprit, so that the search bisects
 
     releasing.settle(judge=judge)
     assert releasing.releases() == 2
@@ -220,7 +220,7 @@ def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(r
         found = flaky_tests.flaky(unit.session, now=unit.now)
     assert {(each.recipe, each.test, each.version) for each in found} == {("whole", "together", "1.0-1")}
     assert all(each.expires_at > each.seen_at for each in found)
-    # A regression that is none of chance is caught all the same.
+    # A real regression is caught all the same.
     releasing.submit(recipe("p02", version="3.0"))
     releasing.settle(judge=lambda _test, there: there["p02"] != "3.0" and chance.random() >= 0.3)
     assert set(releasing.excuses()) == {"p02"}
@@ -236,7 +236,7 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     before = len(releasing.test_runs)
     judge = breaks_with("p09")
     for _ in range(100):
-        # Each step is made by a process that knows nothing and is gone afterwards.
+        # Each step is made by a new process that knows nothing and ends afterwards.
         another = Pipeline(releasing.application, EDGE, releasing.signer.repository.root, releasing.signer)
         step = another.advance()
         if step.state == "released":
@@ -252,7 +252,7 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     assert set(releasing.excuses()) == {"p09"}
     runs = releasing.runs()
     assert runs["search"] <= 2 + 4
-    # Every red set was tested three times over, every green one once, and none more.
+    # Every red set was tested three times, every green one once.
     with releasing.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
@@ -287,7 +287,7 @@ def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(re
 
 
 def reopen(unit: UnitOfWork, candidate_id: int) -> None:
-    """Let a candidate be open again, as if it had been tested beside the one that was published."""
+    """Reopen a candidate, as if it had been tested at the same time as the published one."""
     unit.session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(state="open"))
 
 
@@ -436,7 +436,7 @@ def test_what_a_curator_declared_to_move_together_is_held_together(releasing: Re
 
 
 def test_what_was_declared_to_move_together_waits_for_each_other(releasing: ReleasingFarm) -> None:
-    """All in one release or none: also where one of them is not there yet, or has nothing new."""
+    """All in one release or none: also where one of them is not built yet, or has nothing new."""
     application, root = releasing.application, releasing.signer.repository.root
     policy = replace(EDGE, transitions=(Transition("the move", ("a", "b")),))
     releasing.pipeline = Pipeline(application, policy, root, releasing.signer)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Engine:
-    """Counts the sets that are really looked at; the same set is looked at once, as in the pipeline."""
+    """Counts the sets that are really tested; the same set is tested once, as in the pipeline."""
 
     red: Callable[[frozenset[str]], bool]
     runs: dict[str, int] = field(default_factory=lambda: {"search": 0, "retry": 0, "evidence": 0})
@@ -124,7 +124,7 @@ def test_what_is_accepted_is_green_and_complete_and_nothing_more_could_be(
     for key in found.accepted:
         assert by_key[key].needs <= set(found.accepted)
     for key, hold in found.held.items():
-        # No held atom could go in by itself, and every one has a cause that stands for itself.
+        # No held atom could go in alone, and every one has a cause of its own.
         if by_key[key].needs <= set(found.accepted):
             assert engine.red(frozenset([*found.accepted, key]))
         assert found.held[hold.root].root == hold.root

@@ -1,4 +1,4 @@
-"""What changed between two sets is told by name, and by what kind of change it is."""
+"""What changed between two sets is reported by name, and by the kind of change."""
 
 from __future__ import annotations
 

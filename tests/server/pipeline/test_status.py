@@ -1,4 +1,4 @@
-"""When a channel has settled: all that there is to take has been decided about, and nothing is on its way."""
+"""When a channel has settled: everything available is decided, and nothing is in progress."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def current(stocked: StockedFarm) -> list[Package]:
 
 
 def built_again(stocked: StockedFarm, name: str) -> None:
-    """Let a recipe be built once more, with the same packages as before."""
+    """Rebuild a recipe, with the same packages as before."""
     with stocked.application.writing() as unit:
         head = recipes.head(unit.session, name)
         assert head is not None
@@ -84,7 +84,7 @@ def test_a_build_that_comes_to_what_is_there_or_is_held_already_unsettles_nothin
     stocked.clock.passes(60)
     built_again(stocked, "jq")
     assert status(stocked).settled
-    stocked.hold_back(1, replace(held, digest=members[0].digest))  # another build of it than the one that is held
+    stocked.hold_back(1, replace(held, digest=members[0].digest))  # another build than the held one
     assert not status(stocked).settled
 
 
@@ -123,7 +123,7 @@ def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they
     stocked.hold_back(1, waits)
     assert not status(stocked).settled
     stocked.hold_back(1, replace(waits, reason="two came to something else", under_way=False))
-    assert status(stocked).settled  # it is for a person to go on
+    assert status(stocked).settled  # only a person can continue
 
 
 def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm) -> None:

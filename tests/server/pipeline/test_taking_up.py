@@ -1,4 +1,4 @@
-"""What is published and the database does not know is taken up, whoever had it signed; then the channel goes on."""
+"""Published releases that the database lacks are recovered, whoever had them signed; then the channel continues."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def published(releasing: ReleasingFarm) -> Release:
 
 
 def begins_anew(releasing: ReleasingFarm) -> None:
-    """Let control be started again: what it held in memory is gone."""
+    """Restart control: what it held in memory is gone."""
     signer = releasing.signer
     releasing.pipeline = Pipeline(releasing.application, EDGE, signer.repository.root, signer)
 
 
 def goes_on(releasing: ReleasingFarm) -> None:
-    """See that honest work is released, and that database and public directory say the same."""
+    """Check that honest work is released, and that database and public directory agree."""
     releasing.clock.passes(60)
     releasing.submit(recipe("after"))
     number = published(releasing).number
@@ -128,7 +128,7 @@ def test_it_is_corrected_by_a_control_that_remembers_nothing(released: Releasing
 
 
 def test_a_build_of_the_last_number_is_taken_up(releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As who holds control may have had one signed, step by step: the database has room for it."""
+    """As an intruder in control may have had one signed, step by step: the database has room for it."""
     farm = releasing
     farm.enrol("builder", tests=False)
     farm.builder = farm.signers["builder"]
@@ -159,7 +159,7 @@ def test_a_build_of_the_last_number_is_taken_up(releasing: ReleasingFarm, monkey
 
 
 def test_a_release_that_somebody_else_had_signed_is_taken_up(released: ReleasingFarm) -> None:
-    """As who holds control may have had one signed that passed all gates: here one without `b`, and one with it."""
+    """As an intruder in control may have had one signed that passed all gates: one without `b`, and one with it."""
     sign_behind_its_back(released, remove=("b",), put=False)
     sign_behind_its_back(released, remove=(), put=True)
     assert released.advance() == "released"
@@ -273,7 +273,7 @@ def halted(releasing: ReleasingFarm) -> str:
 
 
 def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(released: ReleasingFarm) -> None:
-    """Packages of another distribution that it never had: no look at that one will ever make them known."""
+    """Packages of another distribution that it never had: following that distribution will never reveal them."""
     sign_behind_its_back(released, remove=("b",), imports=(NEVER,))
     sign_behind_its_back(released, put=True)
     assert released.advance() == "released"
@@ -375,7 +375,7 @@ def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_
 
 
 def test_whatever_keeps_a_channel_from_its_next_step_is_shown_until_it_goes_on(released: ReleasingFarm) -> None:
-    """A blob of a new package is gone from the farm's own store; then the signer is away."""
+    """A blob of a new package is missing from the farm's own store; then the signer is unreachable."""
     released.clock.passes(60)
     released.submit(recipe("after"))
     released.build_all_but_tests()
@@ -420,7 +420,7 @@ def recorded(releasing: ReleasingFarm) -> list[ReleaseRecord]:
 def sign_behind_its_back(
     releasing: ReleasingFarm, *, remove: tuple[str, ...] = (), put: bool = False, imports: tuple[Import, ...] = ()
 ) -> None:
-    """Have a release signed of which the database knows nothing; with `put` it has `b` again."""
+    """Have a release signed that the database does not know; with `put` it has `b` again."""
     farm, signer = releasing, releasing.signer
     public = PublicStore(signer.repository.root, farm.application.blobs)
     first = Release.from_json(farm.application.blobs.read(recorded(releasing)[0].digest))

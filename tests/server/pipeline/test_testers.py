@@ -1,4 +1,4 @@
-"""Whose test results count: those of listed testers, for the very order, and of as many as the channel asks for."""
+"""Whose test results count: those of listed testers, for exactly this order, from as many as the channel requires."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def with_test(name: str, **more: object) -> dict[str, bytes]:
 
 @dataclass
 class TestedFarm(ReleasingFarm):
-    """A farm with the testers `one` and `two`, whose repository lists those that a test wants."""
+    """A farm with the testers `one` and `two`, whose repository lists those that a test chooses."""
 
     __test__ = False
 
@@ -80,7 +80,7 @@ class TestedFarm(ReleasingFarm):
         return self.signers[name].public_key
 
     def lists(self, *names: str, gone: tuple[str, ...] = (), needed: int = 1) -> None:
-        """Let the signed list name these testers besides, and no more those that are gone."""
+        """Add these testers to the signed list, and remove those that are `gone`."""
         edit = TargetsEdit(
             allow_testers=tuple(map(self.key, names)),
             remove_testers=tuple(self.key(name).keyid for name in gone),
@@ -93,7 +93,7 @@ class TestedFarm(ReleasingFarm):
         publish_draft(self.signer.repository, draft, self.signer.signers, now)
 
     def wishes(self) -> str:
-        """Build what can be built, and let the pipeline ask for tests; return what it says."""
+        """Build what can be built, and let the pipeline request tests; return its last message."""
         self.build_all_but_tests()
         return self.pipeline.advance().message
 
@@ -110,7 +110,7 @@ class TestedFarm(ReleasingFarm):
         return lease
 
     def decides(self) -> str:
-        """Let the pipeline go on; return what it says last."""
+        """Run the pipeline; return its last message."""
         for _ in range(3):
             message = self.pipeline.advance().message
         return message
@@ -141,7 +141,7 @@ class TestedFarm(ReleasingFarm):
         return [job.state for job in reversed(found) if job.kind is JobKind.TEST]
 
     def forges(self, statement: str, **values: object) -> None:
-        """Change the database, as whoever holds it could."""
+        """Change the database, as an intruder could."""
         with self.application.writing() as unit:
             changed = unit.session.connection().execute(text(statement), values)
             assert changed.rowcount
@@ -149,7 +149,7 @@ class TestedFarm(ReleasingFarm):
 
 @pytest.fixture
 def empty(migrated_sqlite: Path, tmp_path: Path) -> Iterator[TestedFarm]:
-    """A farm whose repository says nothing of testers."""
+    """A farm whose repository lists no testers."""
     shutil.copyfile(migrated_sqlite, tmp_path / "farm.db")
     database = Database(f"sqlite:///{tmp_path / 'farm.db'}")
     yield TestedFarm.open(database, tmp_path)
@@ -192,7 +192,7 @@ def test_the_result_of_a_listed_tester_counts_and_the_release_rests_on_it(testin
 
 
 def test_the_signer_is_brought_who_signed_the_tests_of_what_does_not_move(empty: TestedFarm) -> None:
-    """It asks whether they are the newest of all that is tested: an owner may have gone back to them."""
+    """It asks whether they are the newest of all tested ones: an owner may have gone back to them."""
     empty.lists("one")
     empty.shape("app", "1.0", {}, requires=("package:lib",))
     said = empty.submit(recipe("lib"), with_test("app"))
@@ -252,7 +252,7 @@ def test_a_failure_of_a_listed_tester_refuses_it(testing: TestedFarm) -> None:
 
 
 def test_a_listed_tester_that_does_not_sign_counts_nothing_and_the_channel_says_why(testing: TestedFarm) -> None:
-    """A worker of before: it goes on, and is not asked again and again without a pause."""
+    """An older worker: it continues, and is not asked again and again without a pause."""
     testing.reports("one", signs=False)
     assert "its worker has not signed the result" in testing.decides()
     assert testing.lease_for("one") is None
@@ -264,7 +264,7 @@ def test_a_listed_tester_that_does_not_sign_counts_nothing_and_the_channel_says_
 
 
 def test_what_a_tester_said_counts_no_more_once_it_is_off_the_list(empty: TestedFarm) -> None:
-    """Also for a candidate that is at the gates."""
+    """Also for a candidate at the gates."""
     empty.lists("one")
     empty.submit(with_test("a"), with_test("b"))
     empty.wishes()
@@ -326,7 +326,7 @@ def test_an_attestation_of_another_test_does_not_pass_for_this_one(testing: Test
 
 
 def test_a_forged_verdict_without_a_statement_counts_nothing(testing: TestedFarm) -> None:
-    """What let a package in whose only test always fails."""
+    """Such a verdict used to admit a package whose only test always fails."""
     lease = testing.lease_for("one")
     assert lease is not None
     testing.forges("UPDATE job SET state = 'succeeded', finished_at = changed_at WHERE id = :id", id=lease.job.id)
@@ -346,7 +346,7 @@ def test_a_forged_verdict_without_a_statement_counts_nothing(testing: TestedFarm
 class TestAgreement:
     @pytest.fixture
     def agreeing(self, database: Database, tmp_path: Path) -> TestedFarm:
-        """A channel that asks for two testers; there are `one`, `two` and `three`."""
+        """A channel that requires two testers; there are `one`, `two` and `three`."""
         made = TestedFarm.open(database, tmp_path)
         made.enrol("three")
         made.lists("one", "two", "three", needed=2)
@@ -414,11 +414,11 @@ ABI = ToolchainRef("abi", Digest.of(b"abi"), BlobRef(Digest.of(b"abi archive"), 
 
 
 class TestComparisons:
-    """The gate abi goes by the same list."""
+    """The gate abi uses the same list."""
 
     @pytest.fixture
     def comparing(self, empty: TestedFarm) -> TestedFarm:
-        """A farm for a library and a program that loads it, whose channel asks for the gate abi."""
+        """A farm for a library and a program that loads it, whose channel requires the gate abi."""
         farm = empty
         farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
         farm.debug_data, farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
@@ -434,7 +434,7 @@ class TestComparisons:
 
     @pytest.fixture
     def shapes(self, comparing: TestedFarm) -> TestedFarm:
-        """Both are released; another build of the library is to be compared."""
+        """Both are released; another build of the library must be compared."""
         comparing.submit(recipe("shape"), recipe("draw", needs=("shape",)))
         comparing.wishes()
         comparing.decides()
@@ -483,7 +483,7 @@ class TestComparisons:
             check_interfaces(replace(case, brought=replace(case.brought, comparisons=())), trial)
 
     def test_it_is_also_brought_what_shows_that_nothing_can_be_compared(self, comparing: TestedFarm) -> None:
-        """With a library that was never released, and debug data in which no compiler says anything."""
+        """With a library that was never released, and debug data without a compiler record."""
         farm = comparing
         farm.producers = ()
         farm.submit(recipe("shape"), recipe("draw", needs=("shape",)))
@@ -497,7 +497,7 @@ class TestComparisons:
             check_interfaces(case, trial)
 
     def case(self, shapes: TestedFarm) -> tuple[ReleaseContext, TrialSet]:
-        """What the signer was asked last: as if all builds were in order."""
+        """The last release that the signer was asked for, in a check that finds all builds valid."""
         blobs = BlobStore(shapes.signer.repository.root / BLOBS)
         release = shapes.signer.repository.current("edge").release
         assert release is not None
@@ -517,7 +517,7 @@ class TestComparisons:
 
 
 class Everything:
-    """The memory of a signer that has found every build in order."""
+    """The memory of a signer that has found every build valid."""
 
     def has(self, _descriptor: Digest) -> bool:
         return True

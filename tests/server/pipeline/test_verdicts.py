@@ -1,4 +1,4 @@
-"""The jobs by which verdicts come about."""
+"""The jobs that verdicts come from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that are made meanwhile."""
+    """Collect the SQL statements in the block."""
     made: list[str] = []
     with database.read() as session:
         engine = session.get_bind()
@@ -53,8 +53,8 @@ def test_a_candidate_that_waits_for_many_tests_asks_the_database_no_more_often_t
     for names in (["a"], list("bcdefghij")):
         releasing.submit(*(recipe(name, more=tested) for name in names))
         releasing.build_all_but_tests()
-        assert releasing.advance() == "open"  # it wishes for the tests
-        assert releasing.advance() == "open"  # and has read now what it will see again each second
+        assert releasing.advance() == "open"  # it requests the tests
+        assert releasing.advance() == "open"  # and has now read what it will read each second
         with statements(releasing.application.database) as made:
             assert releasing.advance() == "open"
         asked.append(len(made))

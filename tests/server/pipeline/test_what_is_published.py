@@ -1,4 +1,4 @@
-"""With a release come a bill of materials for each package and all that it was made of; a client verifies both."""
+"""A release comes with a bill of materials and the materials of each package; a client verifies both."""
 
 from __future__ import annotations
 
@@ -318,7 +318,7 @@ def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from
     written = published.farm("source", "c")
     assert (published.folder / "c/sources/glibc_2.41.orig.tar.xz").read_bytes() == ORIGINAL
     assert (published.folder / "c/sources/libc6.deb").read_bytes() == DEB
-    assert written.returncode == 1  # one file of it is nowhere
+    assert written.returncode == 1  # one file of it does not exist anywhere
     assert written.stdout.splitlines()[1] == (
         "sources/libc6.deb is a binary package of Debian, built from glibc_2.41.orig.tar.xz, glibc_2.41-12.dsc"
     )

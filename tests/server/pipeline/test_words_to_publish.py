@@ -1,4 +1,4 @@
-"""What nobody has signed is left out of what is published and said, and keeps nothing else back; signed, it follows."""
+"""Unsigned statements are left out of publications and answers, and hold nothing else back; signed, they follow."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Signer:
 
 @dataclass
 class Newsroom:
-    """A farm in which `ann` may sign, before its publisher and its signer."""
+    """A farm in which `ann` may sign, with its publisher and its signer."""
 
     farm: SmallFarm
     signer: Signer
@@ -99,7 +99,7 @@ class Newsroom:
             return add_statements(unit, ALICE, document, allow_unknown=True, envelope=envelope)[1]
 
     def review(self, name: str) -> None:
-        """Let `ann` state, signed, that she has looked at a package just now."""
+        """Let `ann` sign a review of a package, dated now."""
         review = Review(name, "https://tracker.example.net/", self.farm.clock.now.replace(microsecond=0))
         with self.farm.application.writing() as unit:
             review_rows.keep_reviews(unit.session, [review], by="ann", now=unit.now)
@@ -114,7 +114,7 @@ class Newsroom:
 
     @contextmanager
     def before_the_policy(self) -> Iterator[UnitOfWork]:
-        """Do something as it was done while nobody had to sign."""
+        """Do something as it was done while no signature was required."""
         with self.farm.application.writing() as unit:
             people = signed_orders.who_orders(unit.session)
             signed_orders.set_who_orders(unit.session, None)
@@ -122,7 +122,7 @@ class Newsroom:
             signed_orders.set_who_orders(unit.session, people)
 
     def turn(self) -> None:
-        """Let orders be brought, and what is new be published."""
+        """Deliver orders, and publish what is new."""
         self.delivery.deliver()
         self.publication.advance()
 
@@ -131,7 +131,7 @@ class Newsroom:
             return sorted(signed_orders.unsigned_words(unit.session).values())
 
     def published(self) -> tuple[dict[str, str], list[str], list[str]]:
-        """Return the advisories by id, with `modified`; the states that are stated; the packages looked at."""
+        """Return the advisories by id, with `modified`; the stated statuses; the reviewed packages."""
         repository = Repository(self.signer.channel.public)
         blobs = BlobStore(repository.root / "blobs")
         targets = repository.delegated(repository.head(), ADVISORIES).targets
@@ -182,7 +182,7 @@ def test_what_is_signed_is_published_once_the_signer_has_the_order(newsroom: New
 
 
 def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -> None:
-    """The signer would refuse the whole list for it."""
+    """The signer would refuse the whole list because of it."""
     other, envelope = osv(id="EXAMPLE-2026-2", package="zlib"), newsroom.signed(word(osv()))
     newsroom.add(osv(), envelope)
     newsroom.delivery.deliver()
@@ -214,7 +214,7 @@ def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) ->
         newsroom.state(openvex(), newsroom.signed(*words(openvex("affected"))))
     newsroom.turn()
     assert newsroom.published() == ({}, [], [])
-    # What the database refused to keep is not there either.
+    # The database has not stored what was refused either.
     assert newsroom.add(osv(), newsroom.signed(word(osv()))) == "added"
 
 
@@ -234,7 +234,7 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
     assert newsroom.unsigned() == ["EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq", "review of jq"]
     assert "nobody has signed, so it is not published (3 in all): EXAMPLE-2026-1" in caplog.text
 
-    assert newsroom.add(osv()) == "unchanged"  # and brings no signature
+    assert newsroom.add(osv()) == "unchanged"  # and sends no signature
     newsroom.turn()
     assert newsroom.unsigned()
     assert newsroom.add(osv(), newsroom.signed(word(osv()))) == "unchanged"

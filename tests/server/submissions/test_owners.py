@@ -57,7 +57,7 @@ def owned(farm: SmallFarm) -> SmallFarm:
 
 
 def stranger() -> CryptoSigner:
-    """A key that nobody knows."""
+    """An unknown key."""
     return CryptoSigner.generate_ed25519()
 
 
@@ -71,13 +71,13 @@ def nothing_happened(farm: SmallFarm) -> bool:
 
 
 def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
-    """Who has signed a recipe, as the signer can see from what is kept."""
+    """The people who have signed a recipe, as the signer can see from what is stored."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
     with farm.application.reading() as unit:
         kept = [unit.blobs.read(each) for each in signatures_of(unit, [digest(files)])]
     named, there = name_of(files), WORLD.distribution
     signed = (read_submission(envelope, keys).said for envelope in kept)
-    # Others are of what was signed with it.
+    # The others are of recipes signed together with it.
     return [said.submitter for said in signed if said.signs(named, digest(files), distribution=there)]
 
 
@@ -125,7 +125,7 @@ def test_each_recipe_needs_one_of_its_own_owners(owned: SmallFarm) -> None:
     assert taken.waits_for == ()
     assert sorted(each.revision.name for each in taken.accepted) == ["a", "b", "c"]
     assert {each.job.submission for each in taken.accepted} == {kept.id}
-    # Whoever owns it or not: all that was signed is kept for who decides by it.
+    # All signatures are stored for the signer, of owners and of others.
     assert [set(evidence(owned, each)) for each in (A, B, C)] == [{"alice"}, {"alice", "bob"}, {"alice"}]
     assert view(owned, kept.id).record.state is SubmissionState.TAKEN
 
@@ -192,7 +192,7 @@ def test_what_is_current_from_before_there_were_owners_is_signed_when_it_comes_n
 
 
 def test_a_signature_is_for_one_submission(owned: SmallFarm) -> None:
-    """Who has seen an envelope cannot go back to what it once signed, nor bring about what was withdrawn."""
+    """A known envelope cannot be replayed to return to what it once signed, nor to undo a withdrawal."""
     newer, first = recipe("a", flag="x"), signed("alice", A)
     send(owned, A, envelope=first)
     send(owned, newer, envelope=signed("alice", newer))
@@ -211,7 +211,7 @@ def test_a_signature_is_for_one_submission(owned: SmallFarm) -> None:
 
 
 def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm) -> None:
-    """Whoever may sign may sign again, as often as he likes: the pages and the next submission cost no more by it."""
+    """A person who may sign may sign again, any number of times, without cost for pages and the next submission."""
     for who in ("alice", "mallory", "alice", "mallory"):
         owned.clock.passes(1)
         newest = signed(who, A)
@@ -248,11 +248,11 @@ def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(ow
 
 
 def test_the_signer_is_brought_what_makes_submissions_whole(owned: SmallFarm) -> None:
-    """Of each recipe that was signed with what is asked about, though only one of them is released."""
+    """Of each recipe that was signed together with the requested one, though only one of them is released."""
     kept = send(owned, A, B, envelope=signed("alice", A, B))
     accept(owned.application, CURATOR, kept.id, signed("bob", A, B))
     d = recipe("d")
-    taken = send(owned, B, d, envelope=signed("alice", B, d))  # b is as it was
+    taken = send(owned, B, d, envelope=signed("alice", B, d))  # b is unchanged
     assert taken.waits_for == ()
     with owned.application.reading() as unit:
         brought = signatures_of(unit, [digest(d)])
@@ -278,7 +278,7 @@ def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: Smal
             unit.blobs.delete(envelope)
     assert len(lost) == 2
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
-    assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nobody can show who signed it
+    assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nothing shows who signed it
     assert send(owned, C, envelope=signed("alice", C)).accepted[0].unchanged
 
 
@@ -288,7 +288,7 @@ def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
     own(owned, people=curators(curators=("mallory",), others=("bob", "alice")))
     assert whom(accept(owned.application, CURATOR, kept.id, signed("bob", B))) == {"a": ("mallory",)}
-    # Another key under the same name: what the old one signed is not the person's any more.
+    # Another key under the same name: what the old one signed no longer counts as the person's.
     own(owned, people=curators(curators=("alice",), others=("bob",)).replace(public(ALICE), public(MALLORY)))
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a"}
 

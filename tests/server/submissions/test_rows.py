@@ -1,4 +1,4 @@
-"""A submission is in one of the states that there are."""
+"""A submission is in one of the existing states."""
 
 from __future__ import annotations
 

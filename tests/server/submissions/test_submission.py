@@ -1,4 +1,4 @@
-"""Submissions: all or nothing, every problem told, nothing built twice, nothing rebuilt that need not be."""
+"""Submissions: all or nothing, every problem reported, nothing built twice, nothing rebuilt without need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What candidates and orders are is kept in columns that take nothing else."""
+"""The kinds of candidates and orders are stored in columns that accept no other value."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_kind_that_there_is_not_is_neither_written_nor_read(database: Database
         session.flush()
         run(
             session, "UPDATE candidate SET state = 'passed'"
-        )  # the one state that the database takes and nothing writes
+        )  # the one state that the database accepts and nothing writes
         session.expire_all()
         with pytest.raises(ValueError, match="passed"):
             session.exec(select(CandidateRow)).all()

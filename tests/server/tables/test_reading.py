@@ -1,4 +1,4 @@
-"""Rows become records and records rows, field by field, without a word about either."""
+"""Rows become records and records rows, field by field, without code for any single type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The migrations make exactly the schema of the rows, all of it or nothing, whoever else migrates meanwhile."""
+"""The migrations make exactly the schema of the rows, all of it or nothing, even if others migrate at the same time."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_sqlite_is_set_up_on_every_connection(database: Database, pragma: tuple[
 
 
 def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
-    """What SQLite means to do for the statements that `query` really sends."""
+    """SQLite's query plan for the statements that `query` really sends."""
     sent: list[tuple[str, object]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:

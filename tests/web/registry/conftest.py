@@ -42,7 +42,7 @@ def registry(database: Database, tmp_path: Path, distribution: SmallDistribution
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[RunningRegistry]:
-    """The registry of a distribution that publishes nothing more, for all tests of a module that only read."""
+    """The registry of an unchanging distribution, for all tests of a module that only read."""
     folder = tmp_path_factory.mktemp("quiet")
     distribution = published(folder, secrets.token_hex(8))
     with (
@@ -54,7 +54,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> It
 
 @contextmanager
 def copied(migrated: Path, folder: Path) -> Iterator[Database]:
-    # One kind is enough: the registry asks no database.
+    # One kind is enough: the registry uses no database.
     shutil.copyfile(migrated, folder / "farm.db")
     database = Database(f"sqlite:///{folder}/farm.db")
     yield database

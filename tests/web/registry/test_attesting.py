@@ -1,4 +1,4 @@
-"""The channel's word on the images of the farm's registry: given by the signer, which works each out itself."""
+"""The channel's signature on images of the farm's registry: made by the signer, which computes each image itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ GREET = ImageName("edge", ("greet",))
 
 @contextmanager
 def running_signer(distribution: SmallDistribution, folder: Path) -> Iterator[Path]:
-    """The signer as a process of its own; yields the socket on which it takes questions about images."""
+    """The signer in its own process; yields the socket on which it answers requests about images."""
     assert distribution.founded is not None
     keys = str(distribution.founded.online.relative_to(folder))
     with checker_process(folder, distribution.public), signer_process(folder, distribution.public, keys=keys):
@@ -61,7 +61,7 @@ def running_signer(distribution: SmallDistribution, folder: Path) -> Iterator[Pa
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[tuple[RunningRegistry, Path]]:
-    """A registry that asks a signer, and the directory of the distribution; nothing is published more."""
+    """A registry that asks a signer, and the directory of the distribution; nothing more is published."""
     folder = tmp_path_factory.mktemp("signing")
     distribution = published(folder, "quiet")
     distribution.publish()
@@ -130,7 +130,7 @@ def test_the_socket_takes_questions_about_images_and_nothing_else(
     for content in (
         b"",
         b"[]",
-        asked.to_json()[:-1] + f",{digest}}}".encode(),  # nobody tells it a digest
+        asked.to_json()[:-1] + f",{digest}}}".encode(),  # nobody gives it a digest
         replace(asked, packages=()).to_json(),
         replace(asked, packages=("say", "greet")).to_json(),
         replace(asked, packages=("../greet",)).to_json(),
@@ -173,7 +173,7 @@ def test_it_needs_the_keys_of_the_channel(distribution: SmallDistribution) -> No
 
 def test_packages_of_another_distribution_are_not_vouched_for(tmp_path: Path) -> None:
     neighbours = Neighbours(tmp_path)
-    neighbours.address = "http://127.0.0.1:1"  # where nobody is
+    neighbours.address = "http://127.0.0.1:1"  # where nothing listens
     neighbours.second.package("web", {"bin/web": "#!/usr/bin/openssl\n"}, requires=(f"{FIRST}/openssl",))
     neighbours.publish("openssl", "say")
     repository, signers = signing_with(neighbours.second)
@@ -285,7 +285,7 @@ def test_when_the_checker_ended_while_it_looked_it_is_asked_again(
 def test_an_image_that_somebody_put_on_the_shelf_is_not_vouched_for(
     distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    """Who holds the registry's process can serve what he likes, and gets no word of the channel about it."""
+    """An attacker in the registry's process can serve anything, and gets no signature of the channel for it."""
     attest, record, _ = attesting(distribution, tmp_path / "registry")
     other = replace(record, image=replace(record.image, manifest=record.image.config))
     assert words(attest.attested(other)) == 0

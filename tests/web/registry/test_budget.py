@@ -1,4 +1,4 @@
-"""The registry makes a thing once for all who ask, few at a time, and so many a minute."""
+"""The registry makes each image once for all requests, few at a time, and a limited number a minute."""
 
 from __future__ import annotations
 

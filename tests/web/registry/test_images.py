@@ -1,4 +1,4 @@
-"""Which image a name gives: that of `farm image build`, of what is signed, made once."""
+"""Which image a name gives: the one of `farm image build`, of the signed packages, made once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def built(distribution: SmallDistribution, folder: Path, *sets: tuple[str, ...])
 
 
 def files(folder: Path) -> dict[str, int]:
-    """Every file that the registry keeps of images, and when it was written last."""
+    """Every file that the registry keeps of images, and its time of modification."""
     kept = [each for name in ("blobs", "images", "known") for each in (folder / name).rglob("*")]
     return {str(each): each.stat().st_mtime_ns for each in kept if each.is_file()}
 
@@ -73,7 +73,7 @@ def test_what_was_pulled_before_is_given_without_making_or_writing_anything(
 ) -> None:
     digest = registry.digest("edge/greet/alone")
     before = files(registry.folder)
-    # Nothing but signatures is looked at: what describes packages is not there any more.
+    # Only signatures are read: the descriptions of packages no longer exist.
     for entry, _ in distribution.entries.values():
         for blob in (entry.descriptor, entry.manifest, entry.facts):
             distribution.blobs.delete(blob.digest)
@@ -116,7 +116,7 @@ def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
     distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = making(distribution, tmp_path / "registry")
-    with monkeypatch.context() as before:  # farm of before knew one form, and spelt its questions without it
+    with monkeypatch.context() as before:  # older versions of farm had only one form, and made requests without it
         before.setattr("web.registry.image_lookup.Form", partial(Form, described=False))
         old = images.tagged(GREET, "1")
     assert images.pinned(old)
@@ -155,7 +155,7 @@ def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallD
 
 def test_packages_of_another_distribution_are_not_handed_on_nor_fetched(tmp_path: Path) -> None:
     neighbours = Neighbours(tmp_path)
-    neighbours.address = "http://127.0.0.1:1"  # where nobody is
+    neighbours.address = "http://127.0.0.1:1"  # where nothing listens
     neighbours.second.package("web", {"bin/web": "#!/usr/bin/openssl\n"}, requires=(f"{FIRST}/openssl",))
     neighbours.second.package("alone", {"share/alone": "x"})
     neighbours.publish("openssl", "say")
@@ -192,7 +192,7 @@ def test_the_same_set_in_another_release_is_the_same_image_with_both_beside_it(
     assert {each["digest"] for each in first} < {each["digest"] for each in both}
     releases = {each["annotations"].get("farm.releases") for each in both}
     assert {f"{distribution.domain}/edge@1", f"{distribution.domain}/edge@2"} <= releases
-    # Of the image itself nothing was written again.
+    # Nothing of the image itself was written again.
     assert {each: files(registry.folder)[each] for each in made}.keys() == set(made)
 
 
@@ -206,7 +206,7 @@ def test_an_older_release_stays_to_be_had_by_its_number_and_by_digest(
     assert new != old
     assert (registry.digest("edge/greet", "1"), registry.digest("edge/greet", "2")) == (old, new)
     assert registry.ask(f"edge/greet/manifests/{old}").status_code == 200
-    # An older one that nobody asked for while it was the newest is made as well.
+    # An older one that nobody requested while it was the newest is made as well.
     assert registry.digest("edge/say", "1") != registry.digest("edge/say", "2")
 
 
@@ -238,7 +238,7 @@ def test_a_release_that_nobody_signed_is_not_there(registry: RunningRegistry, di
     distribution.package("secret", {"share/secret": "not out yet"})
     entry = distribution.entries["secret"][0]
     assert distribution.released is not None
-    # Everything of it lies in the published directory already, but for the signature.
+    # Everything except the signature is in the published directory already.
     release, index = make_release(
         distribution.released,
         [entry],

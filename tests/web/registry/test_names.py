@@ -1,4 +1,4 @@
-"""Which repositories and tags there are."""
+"""Which repositories and tags exist."""
 
 from __future__ import annotations
 

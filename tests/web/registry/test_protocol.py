@@ -255,5 +255,5 @@ def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> Non
     assert got["address"] == "127.0.0.1"
     registry.ask(
         "", **{"X-Forwarded-For": "198.51.100.9, 192.0.2.7"}
-    )  # by a proxy on this machine, of what it was told
+    )  # by a proxy on this machine, from what it received
     assert registry.lines()[-1]["address"] == "192.0.2.7"

@@ -1,4 +1,4 @@
-"""What real clients take from the registry: Docker, podman, containerd, skopeo and oras."""
+"""Pulls from the registry by real clients: Docker, podman, containerd, skopeo and oras."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*command: str) -> str:
 
 @pytest.fixture
 def pulled(client: docker.APIClient, registry: RunningRegistry) -> Iterator[list[str]]:
-    """Names that are gone from the engine at the end."""
+    """Names that are removed from the engine at the end."""
     names: list[str] = []
     yield names
     for name in names:
@@ -44,7 +44,7 @@ def pulled(client: docker.APIClient, registry: RunningRegistry) -> Iterator[list
 def test_docker_pulls_it_and_a_second_image_brings_only_what_is_new(
     registry: RunningRegistry, distribution: SmallDistribution, pulled: list[str], marker: str
 ) -> None:
-    # Docker's graph drivers stack layers, so what is new has to lie on top: it is the smallest.
+    # Docker's graph drivers stack layers, so the new one must be on top: it is the smallest.
     distribution.package("talk", {"bin/talk": printing_program(marker.encode())})
     distribution.package("new", {"share/new": marker[0]})
     distribution.publish()
@@ -74,7 +74,7 @@ def test_images_share_the_layers_of_the_packages_that_both_hold(
     copy("edge/greet")
     first = registry.blobs_sent()
     assert len(first) == 5
-    copy("edge/greet/alone")  # whose layer lies under the others
+    copy("edge/greet/alone")  # whose layer is below the others
     manifest = registry.manifest("edge/alone/greet")
     computed = {layer["digest"] for layer in manifest["layers"][-2:]}  # the links, the description
     second = registry.blobs_sent()[len(first) :]

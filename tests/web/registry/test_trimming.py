@@ -1,4 +1,4 @@
-"""The disk has a bound: what was not asked for longest goes, with the blobs that nothing else needs."""
+"""The disk has a limit: what was requested longest ago is removed, with the blobs that nothing else needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def images(distribution: SmallDistribution, tmp_path: Path) -> ImageMaking:
 
 
 def made(images: ImageMaking) -> list[Digest]:
-    """Make all images, the first asked for longest ago."""
+    """Make all images; the first was requested longest ago."""
     digests = [images.tagged(name, "latest") for name in NAMES]
     for days, digest in enumerate(reversed(digests), start=3):
         then = time.time() - days * 86400
@@ -51,7 +51,7 @@ def blobs_of(images: ImageMaking, digest: Digest) -> set[Digest]:
 
 def test_what_was_asked_for_last_stays_whole(distribution: SmallDistribution, images: ImageMaking) -> None:
     digests = made(images)
-    assert images.tagged(NAMES[0], "latest") == digests[0]  # the oldest, and asked for just now
+    assert images.tagged(NAMES[0], "latest") == digests[0]  # the oldest, and requested just now
     assert Trimming(images.shelf, Room(images=4, spare=0)).look() == 0
     assert Trimming(images.shelf, Room(images=3, spare=0), young=-1).look() == 2
     assert kept(images, digests) == [True, False, False, True]
@@ -115,7 +115,7 @@ def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_half_is_given_up(
     with refuses("registry-no-room"):
         full.tagged(NAMES[0], "latest-plain")
     assert kept(images, digests)[:2] == [True, False]
-    # Not half each time that somebody asks.
+    # Not half at every request.
     assert images.tagged(NAMES[1], "latest") == digests[1]
     with refuses("registry-no-room"):
         full.tagged(NAMES[2], "latest-plain")

@@ -1,4 +1,4 @@
-"""A small farm with the packages `a` and `b`, that are on edge and want into stable."""
+"""A small farm with the packages `a` and `b`, which are on edge and are candidates for stable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 @dataclass
 class GatedChannel:
-    """What stands before the gates of stable."""
+    """The candidate before the gates of stable."""
 
     farm: SmallFarm
 
@@ -38,7 +38,7 @@ class GatedChannel:
             return dict(gate.check(unit, channel, arrivals))
 
     def release(self, channel: str, number: int, *names: str) -> None:
-        """Publish a release that holds these packages, as they are now, and no others."""
+        """Publish a release that holds these packages in their current state, and no others."""
         wanted = {name: self.arrivals[name].digest for name in names}
         with self.farm.application.writing() as unit:
             before = releases.release_set(unit.session, channel, number - 1)

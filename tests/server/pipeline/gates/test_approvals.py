@@ -32,7 +32,7 @@ def sign(
     channel: str = "stable",
     says: str = "",
 ) -> str:
-    """Keep what somebody signed, under the name of `curator`, for the package `a` on stable; returns the envelope.
+    """Store what a person signed, under the name of `curator`, for the package `a` on stable; returns the envelope.
 
     The statement itself is about `package`, `channel` and the curator `says`.
     """

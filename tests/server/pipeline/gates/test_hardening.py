@@ -26,7 +26,7 @@ hardening:
 
 @pytest.fixture
 def lazy(entrance: GatedChannel) -> GatedChannel:
-    """The library and the program of `a` are built in the old way."""
+    """The library and the program of `a` are built without hardening."""
     entrance.farm.shape("a", "2.0", {"lib/libx.so.1": LAZY, "bin/x": FIXED})
     entrance.farm.submit(recipe("a", version="2.0"))
     entrance.farm.build_all()

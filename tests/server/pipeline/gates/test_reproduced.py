@@ -1,4 +1,4 @@
-"""The gate `reproduced`: k different workers come to the same package, or it stays out with a reason."""
+"""The gate `reproduced`: k different workers build the same package, or it is held back with a reason."""
 
 from __future__ import annotations
 
