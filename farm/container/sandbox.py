@@ -130,7 +130,7 @@ class Sandbox:
                 self._client.remove_container(container, force=True, v=True)
 
     def _attach(self, container: str) -> AttachedOutput:
-        # Before the start: attaching to a container that has ended hangs for ever.
+        # Before the start: attaching to a container that has ended hangs forever.
         with _engine("attach to the container"):
             parameters = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
             return AttachedOutput(self._client.attach_socket(container, parameters))
@@ -198,7 +198,7 @@ class Sandbox:
                 "LD_PRELOAD": FAKETIME_PLACE,
                 "FAKETIME": f"{spec.variation.clock_offset:+d}",
                 "DONT_FAKE_MONOTONIC": "1",
-                # Shared memory uses semaphores, on which a program was seen to wait for ever.
+                # Shared memory uses semaphores, on which a program was seen to wait forever.
                 "FAKETIME_DISABLE_SHM": "1",
             }
         mounts = [

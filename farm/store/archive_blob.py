@@ -1,4 +1,4 @@
-"""An archive on its way into the store: its digest, its compression, and the digest of the compressed blob."""
+"""Compressing an archive into the store: its digest, and the digest of the compressed blob."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BATCH = 1 << 20
 
 
 class ArchiveBlob:
-    """Takes the pieces of an uncompressed archive; `commit` gives its digest and the blob that holds it compressed.
+    """Takes the pieces of an uncompressed archive; `commit` returns its digest and the compressed blob.
 
-    Use it as a context manager; left without `commit` it leaves nothing in the store. `threads` compress behind the
-    caller's back. (A thread for hashing too was tried: handing over the interpreter lock cost more than it won.)
+    Use it as a context manager; without `commit` it leaves nothing in the store. `threads` compress in the background.
+    (A thread for hashing too was tried: handing over the interpreter lock cost more than it gained.)
     """
 
     def __init__(self, store: BlobStore, *, threads: int) -> None:

@@ -1,8 +1,8 @@
-"""The content-addressed store: immutable blobs on disk, known by their sha256.
+"""The content-addressed store: immutable blobs on disk, identified by their sha256.
 
-It knows nothing of what the bytes mean. A blob appears whole or not at all, survives a crash once its digest was
-returned, and is verified whenever it is read. Any number of processes may share a store, also one that another user
-writes to: what is no regular file is no blob, so that nobody waits at a pipe or reads what a link leads to.
+The store does not interpret the bytes. A blob appears whole or not at all, survives a crash once its digest was
+returned, and is verified whenever it is read. Any number of processes may share a store, including one that another
+user writes to: only regular files are blobs, so that no reader waits at a pipe or follows a link.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _REST = re.compile(r"[0-9a-f]{62}")
 
 
 class BlobStore:
-    """A directory of blobs: `ROOT/sha256/ab/cdef…`, and `ROOT/tmp` for those that are still being written."""
+    """A directory of blobs: `ROOT/sha256/ab/cdef…`, and `ROOT/tmp` for those that are being written."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     @property
     def incoming(self) -> Path:
-        """The directory in which blobs are written before they have their names."""
+        """The directory in which blobs are written before they get their names."""
         return self.root / "tmp"
 
     def put_bytes(self, content: bytes) -> Digest:
-        """Store these bytes and return their digest. Bytes that are there already are not written again."""
+        """Store these bytes and return their digest. Existing bytes are not written again."""
         digest = Digest.of(content)
         with suppress(MissingBlobError, CorruptBlobError):
             if self.size(digest) == len(content) and self.read(digest) == content:
-                sync_folder(self.path(digest).parent)  # another writer may have renamed it this very moment
+                sync_folder(self.path(digest).parent)  # another writer may have renamed it at this moment
                 return digest
         with self.writer() as writer:
             writer.write(content)
@@ -64,16 +64,16 @@ class BlobStore:
         return BlobWriter(self, self.incoming)
 
     def scratch(self) -> BinaryIO:
-        """Open a file without a name on the store's disk, for what is to become no blob."""
+        """Open a file without a name on the store's disk, for content that will not be a blob."""
         self.incoming.mkdir(parents=True, exist_ok=True)
         return cast("BinaryIO", TemporaryFile(dir=self.incoming))
 
     def path(self, digest: Digest) -> Path:
-        """Return where the blob lies, whether or not it is there. Reading it there does not verify it."""
+        """Return the path of the blob, whether or not it exists. Reading that path does not verify it."""
         return self.root / "sha256" / digest.hex[:2] / digest.hex[2:]
 
     def has(self, digest: Digest) -> bool:
-        """Say whether the blob is there (its bytes are not looked at)."""
+        """Return whether the blob exists (its bytes are not read)."""
         return self._status(digest) is not None
 
     def size(self, digest: Digest) -> int:
@@ -84,8 +84,10 @@ class BlobStore:
         return status.st_size
 
     def open(self, digest: Digest) -> BinaryIO:
-        """Open the blob as a stream (not seekable) that raises `CorruptBlobError` instead of yielding its last bytes
-        when they are not the blob's. Raises `MissingBlobError`.
+        """Open the blob as a stream (not seekable).
+
+        The stream raises `CorruptBlobError` instead of yielding its last bytes when they are not the blob's. Raises
+        `MissingBlobError`.
         """
         return io.BufferedReader(_Verifying(self._opened(digest), digest, self.path(digest)), _BUFFER)
 
@@ -99,16 +101,16 @@ class BlobStore:
         return content
 
     def verify(self, digest: Digest) -> None:
-        """Read the blob through; raises `MissingBlobError`, `CorruptBlobError`."""
+        """Read the whole blob; raises `MissingBlobError`, `CorruptBlobError`."""
         with self.open(digest) as stream:
             while stream.read(_BUFFER):
                 pass
 
     def share(self, other: BlobStore, digest: Digest) -> None:
-        """Take a blob over from another store: by a hard link where one file system holds both, else by a copy.
+        """Take a blob from another store: by a hard link on one file system, else by a copy.
 
-        What another user has made is copied too: whose file it is can change what is in it, under every name.
-        Raises `MissingBlobError`; and `CorruptBlobError`, or `BlobMismatchError`, when a copy shows that it has rotted.
+        Another user's file is copied too: its owner can change its content, under every name. Raises
+        `MissingBlobError`; and `CorruptBlobError`, or `BlobMismatchError`, when a copy shows that the blob is damaged.
         """
         place = self.path(digest)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,7 @@ class BlobStore:
             is_linked = False
         except FileNotFoundError:
             raise MissingBlobError(digest) from None
-        except OSError:  # another file system, or another's file
+        except OSError:  # another file system, or another user's file
             is_linked = False
         if not is_linked:
             with other.open(digest) as source, self.writer() as writer:
@@ -150,18 +152,18 @@ class BlobStore:
         return io.FileIO(descriptor, "rb")
 
     def iter(self) -> Iterator[Digest]:
-        """Yield the digests of all blobs, sorted. Blobs that come or go meanwhile may or may not be among them."""
+        """Yield the digests of all blobs, sorted. Blobs added or removed meanwhile may or may not be among them."""
         base = self.root / "sha256"
         for shard in sorted(name for name in _names(base) if _SHARD.fullmatch(name)):
             for rest in sorted(name for name in _names(base / shard) if _REST.fullmatch(name)):
                 yield Digest.from_hex(shard + rest)
 
     def delete(self, digest: Digest) -> None:
-        """Remove the blob if it is there. Streams that are open on it go on reading."""
+        """Remove the blob if it exists. Open streams continue to read it."""
         self.path(digest).unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        """Remove what killed writers have left in `ROOT/tmp`, and return how many files that were."""
+        """Remove the files that killed writers have left in `ROOT/tmp`, and return their number."""
         swept = 0
         for name in _names(self.incoming):
             path = self.incoming / name
@@ -191,7 +193,7 @@ class BlobWriter:
     ) -> None:
         if not self._raw.closed:
             self._temporary.unlink(missing_ok=True)
-            self._raw.close()  # before its buffer, which would write out what belongs to nobody
+            self._raw.close()  # before its buffer, which would otherwise write out the discarded bytes
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes."""
@@ -200,11 +202,11 @@ class BlobWriter:
         self.size += len(data)
 
     def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
-        """Make the blob durable under its digest, and return that.
+        """Make the blob durable under its digest, and return the digest.
 
-        An existing file is replaced, whatever it is, so writing a blob again repairs a corrupt one.
-        One that is not made durable may be gone, or cut off, after a power cut: for what can be had again.
-        Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
+        An existing file is replaced, whatever it is, so writing a blob again repairs a corrupt one. Without `durable`,
+        the blob may be missing or truncated after a power cut: only for blobs that can be fetched again. Raises
+        `BlobMismatchError` (and stores nothing) when the content is not `expected`.
         """
         digest = Digest.from_hex(self._hash.hexdigest())
         if expected is not None and digest != expected:
@@ -225,7 +227,7 @@ class BlobWriter:
 
 
 class _Verifying(io.RawIOBase):
-    """Hashes what passes, and raises in place of the last bytes when the whole is not what it should be."""
+    """Hashes the bytes that are read, and raises in place of the last ones when the whole has another digest."""
 
     def __init__(self, raw: io.FileIO, digest: Digest, path: Path) -> None:
         self._raw = raw
@@ -259,7 +261,7 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
         path = directory / secrets.token_hex(16)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:  # else a sweep came between the two calls
+        if os.fstat(descriptor).st_nlink:  # otherwise a sweep ran between the two calls
             return path, descriptor
         os.close(descriptor)
 
@@ -267,7 +269,7 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 def _take_place(temporary: Path, final: Path) -> None:
     try:
         temporary.replace(final)
-    except IsADirectoryError:  # the only thing that a file does not replace; nobody else than a stranger makes one
+    except IsADirectoryError:  # a file does not replace a directory; only foreign programs make one here
         shutil.rmtree(final)
         temporary.replace(final)
 

@@ -1,4 +1,4 @@
-"""From a tree on disk, which may be hostile, to a manifest and a canonical archive in the store."""
+"""Captures a tree on disk, which may be hostile: a manifest and a canonical archive in the store."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 _KEPT_BYTES = 256 << 20
-"""How much content is remembered between working out the tree digest and writing the archive that it names."""
+"""How much content is held in memory between computing the tree digest and writing the archive that it names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A tree in the store: its manifest (a blob too, under the tree digest), the digest of its uncompressed archive
-    (the `diff_id` of OCI), and the blob of the compressed one.
+    """A tree in the store.
+
+    Its parts are the manifest (a blob too, under the tree digest), the digest of the uncompressed archive (the
+    `diff_id` of OCI), and the blob of the compressed archive.
     """
 
     manifest: Manifest
@@ -53,11 +55,11 @@ def capture_tree(
 ) -> Captured:
     """Read the files of `tree` from under `root`, and put its archive and its manifest into the store.
 
-    `tree` comes from `scan_tree`, or from what was decided about its entries; digests other than `NOT_READ` in it are
-    checked. `sources` says where the files lie under `root` that lie elsewhere in `tree`. `prefix` is where the tree
-    lies in the archive; where that depends on the tree digest (`packages/<store path>`), a function of the complete
-    manifest: then all is hashed before the first byte is archived, and files that do not fit the memory set aside for
-    it are read, and checked, once more. Raises `TreeChangedError` for a file that is not as the tree says.
+    `tree` comes from `scan_tree`, with possible changes to its entries; digests other than `NOT_READ` in it are
+    checked. `sources` maps paths in `tree` to paths under `root` where they differ. `prefix` is the tree's path in the
+    archive; where that depends on the tree digest (`packages/<store path>`), it is a function of the complete manifest:
+    then everything is hashed before the first byte is archived, and files that do not fit into the memory for this are
+    read, and checked, twice. Raises `TreeChangedError` for a file that differs from the tree.
     """
     threads = threads or os.cpu_count() or 1
     with TreeReader(root) as reader:
@@ -74,7 +76,7 @@ def capture_tree(
 
 
 def digest_tree(root: Path | int, tree: Manifest) -> Manifest:
-    """Return `tree` with the digests of its files as they lie under `root`; raises `TreeChangedError`."""
+    """Return `tree` with the digests of its files under `root`; raises `TreeChangedError`."""
     with TreeReader(root) as reader:
         contents = _Contents(reader, {})
         return _with_entries(tree, [contents.read(e, _ignore) if isinstance(e, File) else e for e in tree.entries])
@@ -97,13 +99,13 @@ def _write_archive(writer: ArchiveWriter, tree: Manifest, contents: _Contents, b
 
 
 def _with_entries(tree: Manifest, entries: list[Entry]) -> Manifest:
-    # The paths were checked when `tree` was made. The same manifest keeps the digest that it has worked out.
+    # The paths were checked when `tree` was made. An unchanged manifest keeps its computed digest.
     completed = tuple(entries)
     return tree if completed == tree.entries else Manifest(completed, tree.imports, tree.absolute_links)
 
 
 class _Contents:
-    """Reads and hashes the contents of a tree's files, and keeps some between a first reading and a second."""
+    """Reads and hashes the contents of a tree's files, and keeps some between the first reading and the second."""
 
     def __init__(self, reader: TreeReader, sources: Mapping[str, str]) -> None:
         self._reader = reader
@@ -121,7 +123,7 @@ class _Contents:
         return self.read(entry, _ignore)
 
     def read(self, entry: File, take: Callable[[bytes], object]) -> File:
-        """Hand the file's content to `take`; return the file with its digest, or raise `TreeChangedError`."""
+        """Pass the file's content to `take`; return the file with its digest, or raise `TreeChangedError`."""
         content = self._kept.pop(entry.path, None)
         if content is not None:
             take(content)

@@ -1,4 +1,4 @@
-"""Undoing the compression around an archive, in bounded memory whatever the stream says: its bytes, or their digest."""
+"""Decompressing an archive in bounded memory, whatever the stream contains: its bytes, or their digest."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 LARGEST_WINDOW = 128 << 20
-"""Bytes of history that a stream may ask a reader to keep (the default of `zstd -d`)."""
+"""The window of a stream, in bytes, that a reader accepts (the default of `zstd -d`)."""
 _LARGEST = 2 * ArchiveLimits().total_bytes
-"""Bytes of an archive as it is unpacked: all its files, and as much again for its headers."""
+"""The largest size of an unpacked archive, in bytes: all its files, and as much again for its headers."""
 _WINDOW = 16 << 20
-"""Bytes of history for a stream that passes by: archives of farm ask for 2 MiB, and many may pass at once."""
+"""The window of a stream that is hashed in passing: farm's archives need 2 MiB, and many may pass at once."""
 _PIECE = 128 << 10  # small enough to be hashed and written while it is in the processor's cache
 
 
 def archive_chunks(compressed: BinaryIO) -> Iterator[bytes]:
-    """Give the uncompressed bytes of a zstd stream in pieces of at most 128 KiB, as they are asked for.
+    """Yield the uncompressed bytes of a zstd stream in pieces of at most 128 KiB, on demand.
 
-    All frames are read, so that data behind the first is seen here as by any other reader. Raises
+    All frames are read, so that data after the first frame is treated as by any other reader. Raises
     `UndecodableArchiveError`, and what reading `compressed` raises.
     """
     decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
@@ -44,15 +44,15 @@ def archive_chunks(compressed: BinaryIO) -> Iterator[bytes]:
 
 
 class PassingArchive:
-    """Works out what a stream of zstd holds while it is written somewhere else, in bounded memory.
+    """Computes the digest of a zstd stream's content while it is written somewhere else, in bounded memory.
 
-    A stream that is none, or that asks for more than is given to a passer-by, has no digest here; that is no fault.
+    A stream that is not zstd, or that needs a larger window, has no digest here; that is no error.
     """
 
     def __init__(self) -> None:
         self._hash = _Hash()
         decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-        out = cast("IO[bytes]", self._hash)  # of which nothing but `write` is asked
+        out = cast("IO[bytes]", self._hash)  # only its `write` is used
         self._stream: zstandard.ZstdDecompressionWriter | None = decompressor.stream_writer(out, closefd=False)
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -66,12 +66,12 @@ class PassingArchive:
 
     @property
     def digest(self) -> Digest | None:
-        """The digest of all that has come out so far; None when nothing has."""
+        """The digest of everything that was decompressed so far; None when nothing was."""
         return self._hash.digest if self._stream is not None and self._hash.size else None
 
 
 def unpacked_digest(store: BlobStore, archive: Digest) -> Digest:
-    """Return the digest of what an archive of the store holds, which is read through for that.
+    """Return the digest of the uncompressed content of an archive in the store, which is read completely.
 
     Raises `MissingBlobError`, `CorruptBlobError`, `UndecodableArchiveError`.
     """

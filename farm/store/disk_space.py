@@ -1,6 +1,6 @@
-"""Whether a disk has room: looked at before anything is fetched, tried by writing, and named when it is full.
+"""Disk space: checked before anything is fetched, tested by writing, and reported with the directory when it runs out.
 
-The system's own error about a full disk names a temporary file of no meaning, or nothing.
+The system's own error about a full disk names a meaningless temporary file, or nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LEAST_FREE = 64 << 20
-"""With fewer free bytes than that nothing can be begun."""
+"""With fewer free bytes nothing is started."""
 _MB = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """No space, or none that this user may use."""
@@ -28,7 +28,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def full_disk_named(place: Path) -> Iterator[None]:
-    """Let an `OSError` about a full disk name `place`, the directory that is written to."""
+    """Make an `OSError` about a full disk name `place`, the directory that is written to."""
     try:
         yield
     except OSError as error:
@@ -38,7 +38,7 @@ def full_disk_named(place: Path) -> Iterator[None]:
 
 
 def check_room(place: Path, needed: int) -> None:
-    """Raise the `OSError` of a full disk when so many bytes do not fit on the disk of `place`."""
+    """Raise the `OSError` of a full disk when this many bytes do not fit on the disk of `place`."""
     free = free_bytes(place)
     if free is not None and needed > free:
         why = f"{os.strerror(errno.ENOSPC)}: {needed / 1e6:.1f} MB are still to come, and {free / 1e6:.1f} MB are free"
@@ -46,7 +46,7 @@ def check_room(place: Path, needed: int) -> None:
 
 
 def free_bytes(place: Path) -> int | None:
-    """Return what this user may still write where `place` is, or will be; None where the system does not say."""
+    """Return how many bytes this user may still write to the disk of `place`; None where that is unknown."""
     for folder in (place, *place.parents):
         try:
             found = os.statvfs(folder)
@@ -54,13 +54,13 @@ def free_bytes(place: Path) -> int | None:
             continue
         except OSError:
             return None
-        # A file system without a size, as some networks have, is not full.
+        # A file system without a size, like some network file systems, is not full.
         return found.f_bavail * found.f_frsize if found.f_blocks else None
     return None
 
 
 class DiskTroubleError(FarmError):
-    """A disk is full, or does not take what is written."""
+    """A disk is full, or refuses writes."""
 
     code = "disk-trouble"
 
@@ -72,7 +72,7 @@ class DiskTroubleError(FarmError):
 
 
 def check_disks(paths: Iterable[Path]) -> None:
-    """Write something in each directory, and see that there is room for more. Raises `DiskTroubleError`."""
+    """Write something in each directory, and check that there is room for more. Raises `DiskTroubleError`."""
     for path in paths:
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Atomic writing of files: readers see the old or the new content whole, also after a power cut."""
+"""Atomic writing of files: readers see the complete old or new content, also after a power cut."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file so that at every instant its old or its new content is there whole, also after a power cut.
+    """Replace a file atomically: at every instant its complete old or new content exists, also after a power cut.
 
-    What can be made again at any time need not be `durable`: a power cut may leave it empty. Nobody else may write to
-    it, nor to directories that are made for it, whatever the umask: much of it is believed as it lies.
+    A file that can be made again at any time need not be `durable`: a power cut may leave it empty. Other users cannot
+    write to it, nor to directories that are made for it, whatever the umask: many of these files are trusted as they
+    are.
     """
     _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -37,7 +38,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """See that the names in a directory outlive a power cut."""
+    """Make the names in a directory survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

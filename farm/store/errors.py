@@ -1,4 +1,4 @@
-"""What can be wrong with a blob, with a tree on disk that should become one, and with one that should become a tree."""
+"""Errors of blobs, of trees on disk that are captured, and of trees that are unpacked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MissingBlobError(FarmError):
-    """The store does not hold the blob `digest`."""
+    """The store does not have the blob `digest`."""
 
     code = "missing-blob"
 
@@ -25,7 +25,7 @@ class MissingBlobError(FarmError):
 
 
 class CorruptBlobError(FarmError):
-    """The bytes that the store holds for `digest` are others: they rotted, or somebody wrote to them."""
+    """The stored bytes for `digest` have another digest: the disk damaged them, or a user wrote to them."""
 
     code = "corrupt-blob"
 
@@ -40,7 +40,7 @@ class CorruptBlobError(FarmError):
 
 
 class BlobMismatchError(FarmError):
-    """Content that was announced as `expected` turned out to be `actual`; it was not stored."""
+    """Content that was expected as `expected` is `actual`; it was not stored."""
 
     code = "blob-mismatch"
 
@@ -52,7 +52,7 @@ class BlobMismatchError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class TreeProblem:
-    """One path of a tree on disk that no FileSet can hold: `reason` is a stable name, `explanation` ends a sentence."""
+    """A path of a tree on disk that no FileSet can hold: `reason` is a stable name, `explanation` ends a sentence."""
 
     path: str
     reason: str
@@ -63,7 +63,7 @@ class TreeProblem:
 
 
 class UnfitTreeError(FarmError):
-    """A tree on disk holds what no FileSet can hold; `problems` are all of them, up to the first limit exceeded."""
+    """A tree on disk that no FileSet can hold; `problems` are all problems up to the first exceeded limit."""
 
     code = "unfit-tree"
     _SHOWN = 20
@@ -80,7 +80,7 @@ class UnfitTreeError(FarmError):
 
 
 class TreeChangedError(FarmError):
-    """A file or directory was exchanged, or changed its size or content, while the tree was being read."""
+    """A file or directory was replaced, or changed its size or content, while the tree was being read."""
 
     code = "tree-changed"
 
@@ -92,7 +92,7 @@ class TreeChangedError(FarmError):
 
 
 class UndecodableArchiveError(FarmError):
-    """The zstd stream around an archive is malformed, ends early, or asks for more memory than it may."""
+    """The zstd stream around an archive is malformed, ends early, or needs more memory than allowed."""
 
     code = "undecodable-archive"
 

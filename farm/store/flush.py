@@ -1,4 +1,4 @@
-"""Seeing that what was written outlives a power cut: a whole file system at once, however many files that is."""
+"""Making written data survive a power cut: the whole file system at once, however many files were written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def flush_file_system(place: Path) -> None:
-    """Write out all that is waiting for the file system on which `place` lies. Raises `OSError`.
+    """Write out all pending data of the file system of `place`. Raises `OSError`.
 
-    A tree of thirty thousand small files takes minutes with an `fsync` for each.
+    With an `fsync` for each file, a tree of thirty thousand small files takes minutes.
     """
     descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:

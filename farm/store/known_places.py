@@ -1,6 +1,6 @@
-"""Directories that a host has to remember: the roots that it installed into, the states that share its cache.
+"""Directories that a host has to remember: the roots it installed into, the state directories that share its cache.
 
-`FOLDER/<digest of the path>` holds the path, and is written before anything there is first changed.
+`FOLDER/<digest of the path>` holds the path, and is written before anything in that directory is first changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class KnownPlaces:
             replace_file(record, os.fsencode(path))
 
     def all(self) -> tuple[Path, ...]:
-        """Return every directory that is remembered, whether or not it is there, sorted."""
+        """Return every remembered directory, whether or not it exists, sorted."""
         return tuple(sorted(Path(os.fsdecode(record.read_bytes())) for record in self._folder.glob("[!.]*")))
 
     def forget(self, place: Path) -> None:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def no_progress(_place: Path) -> None:
-    """Ignore it."""
+    """Do nothing."""
 
 
 def take_lock(file: IO[str] | int, kind: int, place: Path, waiting: Waiting) -> None:
-    """Take a lock of `fcntl.flock`; calls `waiting` with what it is on before it waits for somebody else."""
+    """Take a lock of `fcntl.flock`; calls `waiting` with the locked place before it waits for another process."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

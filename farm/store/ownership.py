@@ -1,6 +1,6 @@
-"""Whether others than a user and root could change what lies at a path, or put something else in its place.
+"""Checks that only a user and root can change the file at a path, or replace it.
 
-Loading this loads next to nothing: it is on the way to every start of a container.
+The module imports almost nothing: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ EVERYBODY, ITS_GROUP, LISTED = "everybody", "its group", "somebody in its access
 """Who else may write to a place."""
 
 _MOST_LINKS = 40  # MAXSYMLINKS of Linux
-# Tags of an access list's entries, the number of those that have none, and the right to write (linux/posix_acl.h).
+# Tags of ACL entries, the id of entries without one, and the write permission (linux/posix_acl.h).
 _USER, _OWNING_GROUP, _GROUP, _UNDEFINED, _WRITE = 2, 4, 8, 0xFFFFFFFF, 2
 
 
 def weakness(path: str, user: int) -> tuple[str, int, str] | None:
-    """Return the first place on the way to `path`, or itself, that somebody else could change; None if none.
+    """Return the first place on the way to `path`, or itself, that another user could change; None if none.
 
-    With its owner, and who may write to it (`EVERYBODY`, `ITS_GROUP`, `LISTED`); empty where the owner is somebody
-    else. It may be a file. Whatever the kernel passes through counts: of each link on the way where it lies, too.
+    The result is the place, its owner, and who may write to it (`EVERYBODY`, `ITS_GROUP`, `LISTED`; empty where the
+    owner is another user). `path` may be a file. Everything that the kernel passes through counts, including the
+    directories of links on the way.
 
-    A directory on the way may be one that everybody may write to, when it is sticky, as `/tmp` is: nobody can take away
-    there what is another's. `path` itself may not: the first to make a name in it decides what that is. A group of
-    the user's own or root's, with nobody else in it, is nobody else. What is not there is nobody's.
+    A directory on the way may be world-writable if it is sticky, like `/tmp`: users cannot remove each other's files
+    there. `path` itself may not: the first user to make a name in it decides what that is. A group of the user or of
+    root, without other members, counts as that user. Missing places are ignored.
     """
     for place, is_end in dict.fromkeys(way(path)):
         try:
             found = os.lstat(place)
         except OSError:
-            continue  # it is not there; or it lies where this user cannot look, and then can read nothing either
+            continue  # it is missing, or in a place that this user cannot search, and so cannot read from either
         if found.st_uid not in (0, user) and (is_end or not _has_no_number_here(found.st_uid)):
             return place, found.st_uid, ""
         is_passed_through = not is_end and found.st_mode & stat.S_ISVTX
@@ -50,14 +51,14 @@ def weakness_below(
     given: dict[str, tuple[int, int]] | None = None,
     seen: set[tuple[int, int]] | None = None,
 ) -> tuple[str, int, str] | None:
-    """Return the first file or directory below one that somebody else could change, as `weakness` does; None if none.
+    """Return the first file or directory below one that another user could change, as `weakness`; None if none.
 
-    What a link leads to counts, with all below it. `leave_out` are paths in the directory whose content is nobody's
-    business here. So is that of what is `given`: there a user and a group, and nobody else, may be the owners.
-    What cannot be read is left out: it cannot be believed either.
+    The targets of links count, with everything below them. `leave_out` are paths in the directory whose content is not
+    checked. Nor is the content of the `given` paths: there the given user and group, and no others, may be the owners.
+    What cannot be read is left out: it cannot be used either.
     """
     given = given or {}
-    seen = set() if seen is None else seen  # links can lead round in circles
+    seen = set() if seen is None else seen  # links can form loops
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
@@ -70,7 +71,7 @@ def weakness_below(
                     return weak
                 found = entry.stat()
         except OSError:
-            continue  # it went, or leads nowhere
+            continue  # it was removed, or leads nowhere
         owner, group = given.get(entry.name, (user, None))
         if found.st_uid not in (0, user, owner):
             return entry.path, found.st_uid, ""
@@ -89,9 +90,9 @@ def weakness_below(
 
 
 def way(path: str) -> Iterator[tuple[str, bool]]:
-    """Yield what the kernel passes through on the way to an absolute path, and whether that stands for the path itself.
+    """Yield what the kernel passes through on the way to an absolute path, and whether that is the path itself.
 
-    The end of the way is all of it where links lead on from one another.
+    Where links lead on from one another, all of them count as the path itself.
     """
     here, ahead, followed = "/", _parts(path), 0
     yield here, not ahead
@@ -106,7 +107,7 @@ def way(path: str) -> Iterator[tuple[str, bool]]:
         try:
             target = os.readlink(place)
         except OSError:
-            here = place  # it is no link, or not there
+            here = place  # it is not a link, or does not exist
             continue
         followed += 1
         if followed > _MOST_LINKS:
@@ -125,7 +126,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _has_no_number_here(owner: int) -> bool:
-    """Say whether this user namespace has no number for an owner, as for root outside: that is for those outside."""
+    """Return whether an owner has no id in this user namespace, like root outside: the owner is outside."""
     try:
         with open("/proc/self/uid_map") as ranges, open("/proc/sys/kernel/overflowuid") as number:
             mapped = [(int(first), int(count)) for first, _, count in map(str.split, ranges)]
@@ -135,16 +136,16 @@ def _has_no_number_here(owner: int) -> bool:
 
 
 def _writers(place: str, found: os.stat_result, user: int, given: int | None = None) -> str:
-    """Return who else may write to a file or directory, than a user and the group that it is `given` to.
+    """Return who may write to a file or directory besides a user and the group that it is `given` to.
 
-    Nobody writes to a link, and a socket is no content.
+    Links cannot be written to, and sockets have no content.
     """
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         return ""
     if found.st_mode & stat.S_IWOTH:
         return EVERYBODY
     if not found.st_mode & stat.S_IWGRP:
-        return ""  # where there is an access list, these bits are the most that it gives
+        return ""  # where there is an ACL, these bits are its upper bound
     listed = _listed(place)
     is_its_groups = listed is None or (_OWNING_GROUP, _UNDEFINED) in listed
     if is_its_groups and found.st_gid != given and not _is_nobody_elses(found.st_gid, user):
@@ -156,12 +157,12 @@ def _writers(place: str, found: os.stat_result, user: int, given: int | None = N
 
 
 def _listed(place: str) -> list[tuple[int, int]] | None:
-    """Return whom a POSIX access list (acl(5)) lets write: pairs of a tag and a number. None where there is no list."""
+    """Return whom a POSIX ACL (acl(5)) lets write: pairs of a tag and an id. None where there is no ACL."""
     try:
         content = os.getxattr(place, "system.posix_acl_access", follow_symlinks=False)
     except (AttributeError, OSError):  # not on this system, not on this file system, or not on this file
         return None
-    # A version, and entries of 2 bytes of tag, 2 of rights and 4 of the user's or group's number, all little-endian.
+    # A version, and entries of 2 bytes of tag, 2 of permissions and 4 of the user's or group's id, all little-endian.
     entries = [content[at : at + 8] for at in range(4, len(content), 8)]
     return [(entry[0], int.from_bytes(entry[4:], "little")) for entry in entries if entry[2] & _WRITE]
 
@@ -171,9 +172,9 @@ def _is_nobody_elses(group: int, user: int) -> bool:
 
 
 def _is_own_group(group: int, user: int) -> bool:
-    """Say whether a group was made for this user alone, as Debian's and Fedora's `useradd` do.
+    """Return whether a group was made for this user alone, as Debian's and Fedora's `useradd` do.
 
-    Others are in it by its list of members, or because it is the group that they log in with.
+    Others belong to it if they are in its list of members, or if it is their login group.
     """
     import grp
     import pwd

@@ -1,7 +1,7 @@
-"""Resumable downloads of blobs: the part that has arrived is kept by the blob's digest, and continued later.
+"""Resumable downloads of blobs: the part that has arrived is stored by the blob's digest, and continued later.
 
-`ROOT/partial/<digest>` is no blob: it is verified as a whole before it becomes one. A process that is killed leaves it
-behind, and the next one that wants the blob takes it up.
+`ROOT/partial/<digest>` is not a blob: the whole is verified before it becomes one. A killed process leaves it behind,
+and the next process that wants the blob continues it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def partial_size(store: BlobStore, digest: Digest) -> int:
 
 
 class PartialWriter(BlobWriter):
-    """Writes a blob from where an earlier writer ended: `size` says where. Leaving it without `commit` keeps the part.
+    """Writes a blob from the end of an earlier writer: `size` is that position. Without `commit` the part is kept.
 
-    One writer at a time has the part of a digest; others wait for it, in this and in other processes.
+    Only one writer at a time has the part of a digest; others wait for it, in this and in other processes.
     """
 
     def __init__(self, store: BlobStore, digest: Digest) -> None:
@@ -60,7 +60,7 @@ class PartialWriter(BlobWriter):
     ) -> None:
         if self._raw.closed:
             return
-        with suppress(OSError):  # a full disk: what was written of it is kept all the same
+        with suppress(OSError):  # a full disk: what was written is kept nevertheless
             self._file.flush()
         if not os.fstat(self._raw.fileno()).st_size:
             self._temporary.unlink(missing_ok=True)
@@ -82,7 +82,7 @@ class PartialWriter(BlobWriter):
 
 
 def sweep_partial(store: BlobStore, *, remove: bool = True) -> int:
-    """Remove the parts that nobody is writing, and return how many bytes that were; or only count them."""
+    """Remove the parts that no process is writing, and return their total size; or only count them."""
     freed = 0
     directory = store.root / "partial"
     for path in directory.iterdir() if directory.is_dir() else ():
@@ -105,4 +105,4 @@ def _open_locked(path: Path) -> tuple[Path, int]:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its former writer has made a blob of it
+        os.close(descriptor)  # its last writer has made a blob of it

@@ -1,7 +1,7 @@
-"""Whether what lies in a directory is as this user put it there: nobody else may write to it, but root.
+"""Checks that only this user and root may write to a directory and its content.
 
-Blobs are verified whenever they are read. What is unpacked is verified once, and its files are then run as they lie;
-what a user follows, and has overridden or allowed, is believed as it lies.
+Blobs are verified whenever they are read. Unpacked packages are verified once, and their files are then run as they
+are; the subscriptions, overrides and policy of a user are trusted as they are.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USERS = "users.json"
-"""In a state: who the users of the farm in it are, and what belongs to them. `farm up` writes it."""
+"""A file in a state directory: the users of the farm in it, and the files that belong to them. `farm up` writes it."""
 _CACHES = ("packages", "blobs")
 _NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
-"""What in a state is verified whenever it is read, or is for people to read; and the cache, which has its own guard."""
+"""Parts of a state directory that are verified when read, or are only for people; and the cache, which has its own
+check.
+"""
 
 
 NOT_OWN = "not-own-directory"
-"""The code of the error: others than this user and root can change what this user runs."""
+"""The code of the error: users other than this one and root can change what this user runs."""
 
 
 def make_own(host: Path) -> None:
-    """Make the directory that holds a host's cache, for this user alone, if it is not there. Raises `OSError`."""
+    """Make the directory of a host's cache, for this user alone, if it does not exist. Raises `OSError`."""
     host.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in _CACHES:
         (host / name).mkdir(mode=0o755, exist_ok=True)
 
 
 def check_own(host: Path) -> None:
-    """See that nobody but this user and root may write to a host's cache, or to what leads to it.
+    """Check that only this user and root may write to a host's cache, or to the way to it.
 
     Raises `FarmError` (`not-own-directory`).
     """
@@ -53,11 +55,12 @@ def check_own(host: Path) -> None:
 
 
 def own_state(state: Path, host: Path | None = None) -> None:
-    """See that nobody but this user and root may write to what a user keeps, every file of it, or to what leads to it.
+    """Check that only this user and root may write to a state directory, every file of it, or the way to it.
 
-    The host's cache may lie in it, and has its own guard; and a farm, whose programs own what `users.json` says that
-    they do: they believe none of it without looking, and no verb believes it. A state that is not there is made, for
-    this user alone: so nobody else makes it first, and nobody gets into it. Raises `FarmError` (`not-own-directory`).
+    The host's cache may be in it, and is checked separately; so may a farm, whose programs own the paths that
+    `users.json` lists: they verify them when they read them, and no verb trusts them. A missing state directory is
+    made, for this user alone: so no other user makes it first, or can enter it. Raises `FarmError`
+    (`not-own-directory`).
     """
     with suppress(OSError):  # a writer fails later, a reader finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,7 +78,7 @@ def own_state(state: Path, host: Path | None = None) -> None:
 
 
 def _given(state: Path) -> dict[str, tuple[int, int]]:
-    """Return the places in a state that belong to programs of the farm in it, each with the user and the group."""
+    """Return the paths in a state directory that belong to programs of the farm in it, each with user and group."""
     try:
         given: dict[str, list[int]] = json.loads((state / USERS).read_bytes())["given"]
     except OSError:
@@ -84,7 +87,7 @@ def _given(state: Path) -> dict[str, tuple[int, int]]:
 
 
 def _refused(found: tuple[str, int, str], what: str, variable: str, *, of_another: str, changed: str) -> FarmError:
-    """Return the error about a place; `what` could be changed there, and `changed` says how to look for it."""
+    """Return the error for a place; `what` could be changed there, and `changed` tells how to find changes."""
     place, owner, writers = found
     harm = what.format(user=_name(os.geteuid()))
     if not writers:

@@ -1,6 +1,6 @@
-"""Looking over a tree on disk that may be hostile: what is there, within limits, and what no FileSet can hold.
+"""Scans a tree on disk that may be hostile: its entries, within limits, and what no FileSet can hold.
 
-Follows no link, opens nothing but directories, reads no file.
+Follows no link, opens only directories, reads no file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_READ = Digest("sha256:" + "0" * 64)
-"""Stands for the digest of a file that was seen and not yet read; `capture_tree` puts the true one in its place."""
+"""Stands for the digest of a file that was found and not yet read; `capture_tree` replaces it."""
 
 _SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 _REFUSED_KINDS = {
@@ -35,7 +35,7 @@ _REFUSED_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class ScanLimits:
-    """The most that a tree may hold: entries, bytes (as `ls -l` counts them), levels of directories."""
+    """The limits of a tree: entries, bytes (as `ls -l` counts them), levels of directories."""
 
     entries: int = 200_000
     file_bytes: int = 4 << 30
@@ -50,19 +50,19 @@ def scan_tree(
     absolute_links: bool = False,
     leaves_out: Callable[[str], bool] = lambda _path: False,
 ) -> Manifest:
-    """Return what lies under `root` (a directory or a descriptor of one); the digests in it are all `NOT_READ`.
+    """Return the tree under `root` (a directory or a descriptor of one); its digests are all `NOT_READ`.
 
-    Files that are hard links of each other become separate files. A directory's special bits are dropped, those of
-    a file are refused. `absolute_links` lets links lead anywhere. What `leaves_out` says yes to (a path, of a
-    directory with a slash at its end) is not looked at, nor what lies below. Raises `UnfitTreeError`, which
-    lists every problem; the scan ends at the first limit exceeded.
+    Hard links become separate files. Special bits are dropped from a directory, and refused for a file.
+    `absolute_links` allows links to any target. Paths for which `leaves_out` returns true are skipped, with everything
+    below them (the path of a directory ends with a slash). Raises `UnfitTreeError`, which lists every problem; the scan
+    ends at the first exceeded limit.
     """
     scan = _Scan(limits or ScanLimits(), absolute_links=absolute_links, leaves_out=leaves_out)
     descriptor = open_root(root)
     try:
         scan.directory(descriptor, "", 0)
     except _LimitExceededError:
-        pass  # noted among the problems
+        pass  # recorded among the problems
     finally:
         os.close(descriptor)
     if scan.problems:
@@ -71,11 +71,11 @@ def scan_tree(
 
 
 class _LimitExceededError(Exception):
-    """A limit is exceeded, and noted; there is no point in looking further."""
+    """A limit is exceeded, and recorded; the scan ends."""
 
 
 class _Scan:
-    """The state of one scan: what was found and what is wrong."""
+    """The state of one scan: the entries and problems found."""
 
     def __init__(self, limits: ScanLimits, *, absolute_links: bool, leaves_out: Callable[[str], bool]) -> None:
         self._limits = limits
@@ -87,7 +87,7 @@ class _Scan:
         self.problems: list[TreeProblem] = []
 
     def directory(self, descriptor: int, path: str, depth: int) -> None:
-        """Look at all that an open directory holds, and below."""
+        """Scan everything in an open directory, and below."""
         below: list[str] = []
         with os.scandir(descriptor) as listing:
             for item in listing:

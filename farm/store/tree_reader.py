@@ -1,4 +1,4 @@
-"""Reading the files of a tree on disk that may be hostile, each by one chain of directories that are no links."""
+"""Reads the files of a tree on disk that may be hostile, each through a chain of open directories, never links."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PIECE = 1 << 20
-"""Bytes read at once, and the largest file that is read in one call."""
+"""The number of bytes read at once, and the largest file that is read in one call."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# A fifo put in a file's place would otherwise wait for a writer for ever.
+# Opening a FIFO in a file's place would otherwise wait for a writer forever.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_root(root: Path | int) -> int:
-    """Open the directory at the top of a tree (a path whose last component is no link, or a descriptor)."""
+    """Open the top directory of a tree (a path whose last component is not a link, or a descriptor)."""
     if isinstance(root, int):
         return os.open(".", _DIRECTORY, dir_fd=root)
     return os.open(root, _DIRECTORY)
@@ -30,7 +30,7 @@ def open_root(root: Path | int) -> int:
 class OpenDirectories:
     """The directories from a tree's root down to the last one used, held open: no link is followed between them.
 
-    Going through paths in their order opens each directory once. `descriptor` is the current one's.
+    Reading paths in their order opens each directory once. `descriptor` is that of the current one.
     """
 
     def __init__(self, root: Path | int) -> None:
@@ -67,9 +67,10 @@ class OpenDirectories:
 
 
 class TreeReader:
-    """Opens the files of a tree relative to directories that it holds open: cheapest in the order of the paths.
+    """Opens the files of a tree relative to open directories: cheapest in the order of the paths.
 
-    Use it as a context manager. Everything raises `TreeChangedError` where the tree is not as the caller expects.
+    Use it as a context manager. Every method raises `TreeChangedError` where the tree differs from what the caller
+    expects.
     """
 
     def __init__(self, root: Path | int) -> None:
@@ -87,7 +88,7 @@ class TreeReader:
         """Return the content of a file of `size` bytes, at most `PIECE`: one open, one read, one close."""
         descriptor = self._open(path)
         try:
-            # One byte more is asked for, so that a file that grew shows itself in the same call.
+            # One byte more is requested, so that a file that grew is noticed in the same call.
             content = os.read(descriptor, size + 1)
         except OSError as error:
             raise TreeChangedError(path, f"it cannot be read ({error.strerror})") from error
@@ -98,7 +99,7 @@ class TreeReader:
         return content
 
     def pieces(self, path: str, size: int) -> Iterator[bytes]:
-        """Give the content of a file of `size` bytes in pieces."""
+        """Yield the content of a file of `size` bytes in pieces."""
         descriptor = self._open(path)
         left = size
         try:

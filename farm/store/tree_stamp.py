@@ -1,6 +1,6 @@
-"""Whether an unpacked tree looks as it was unpacked: names, kinds, modes, sizes, times, where links lead.
+"""Checks whether an unpacked tree is unchanged: names, kinds, modes, sizes, times, link targets.
 
-No file is read, so it tells what happens to a tree by accident or by a careless hand, at the cost of one stat(2) each.
+No file is read, so the check finds accidental changes to a tree, at the cost of one stat(2) for each entry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 def looks_unpacked(root: Path, manifest: Manifest) -> bool:
-    """Return whether `root` looks as `TreeWriter` has left it of what the manifest lists, with nothing added."""
+    """Return whether `root` matches what `TreeWriter` made from the manifest, with nothing added."""
     expected = {entry.path: entry for entry in manifest.entries}
     met, waiting = 0, [""]
     try:
@@ -57,4 +57,4 @@ def _looks(item: os.DirEntry[str], entry: Entry) -> bool:
 
 
 def _is_directory(status: os.stat_result) -> bool:
-    return status.st_mode & ~_SPECIAL == _DIRECTORY  # below a directory with a group's bit, each is made with it
+    return status.st_mode & ~_SPECIAL == _DIRECTORY  # below a setgid directory, new directories get the bit too

@@ -1,4 +1,4 @@
-"""Writing the entries of a verified archive into an empty directory, relative to directories that it holds open."""
+"""Writes the entries of a verified archive into an empty directory, relative to directories that it holds open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TreeWriter:
     """The sink of `read_archive` that writes to a disk: files 0444 or 0555, directories 0755, the archive's one time.
 
     Use it as a context manager around the reading; leaving it without an error completes the directories' times.
-    Nothing is flushed to the disk: after a power failure the tree needs checking.
+    Nothing is flushed to the disk: after a power cut the tree must be checked.
     """
 
     def __init__(self, root: Path) -> None:
@@ -89,7 +89,7 @@ class TreeWriter:
 
 
 def _hides_modes(root: int) -> bool:
-    """Say whether the process's umask takes bits away that the tree needs (it can only be read by setting it)."""
+    """Return whether the umask removes bits that the tree needs (the umask can only be read by setting it)."""
     probe = ".umask"
     os.mkdir(probe, 0o755, dir_fd=root)
     mode = os.stat(probe, dir_fd=root, follow_symlinks=False).st_mode

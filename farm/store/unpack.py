@@ -1,4 +1,4 @@
-"""The host's cache of unpacked packages: filled from archives that are verified, read-only afterwards, scrubbed.
+"""The host's cache of unpacked packages: filled from verified archives, read-only afterwards, scrubbed.
 
 Any number of processes may share a cache. A package appears whole or not at all.
 """
@@ -38,8 +38,8 @@ _ASIDE = ".aside"
 class PackageCache:
     """A directory with one read-only directory for each package, named by its store path.
 
-    `ROOT/<store>` is the tree; `ROOT/.tree/<store>` holds its full tree digest and is written last; `.work` holds what
-    is being unpacked, `.aside` what was exchanged and may be in use, `.lock` what callers wait on.
+    `ROOT/<store>` is the tree; `ROOT/.tree/<store>` holds its full tree digest and is written last; `.work` holds
+    packages that are being unpacked, `.aside` replaced ones that may be in use, `.lock` the locks.
     """
 
     def __init__(self, root: Path, *, limits: ArchiveLimits | None = None) -> None:
@@ -47,13 +47,13 @@ class PackageCache:
         self._limits = limits or ArchiveLimits()
 
     def path(self, store: str) -> Path:
-        """Return where the package of that store path lies, whether or not it is there."""
+        """Return the directory of the package with that store path, whether or not it exists."""
         if not _STORE.fullmatch(store):
             raise ValueError(f"{store[:300]!r} is not a store path")
         return self.root / store
 
     def holds(self, store: str, tree: Digest) -> bool:
-        """Say whether the package is there and was unpacked to this tree (it is not read again)."""
+        """Return whether the package exists and was unpacked to this tree (it is not read again)."""
         return self._record(store).split(" ")[0] == tree and self.path(store).is_dir()
 
     def ensure(
@@ -66,13 +66,13 @@ class PackageCache:
         absolute_links: bool = False,
         look: Manifest | None = None,
     ) -> Path:
-        """Return the directory of a package, unpacking its zstd archive first if it is not there.
+        """Return the directory of a package; unpacks its zstd archive first if the package is missing.
 
-        `tree` is what must come out of it; `prefix` is where the tree lies in the archive, `packages/<store>` unless
-        told; `absolute_links` as in `Manifest`. With `look`, the manifest of the tree, a package that does not look as
-        it was unpacked is exchanged; what has it mounted keeps the old one. Of several callers at once, one unpacks and
-        the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `FarmError` (`unpack-mismatch`), and
-        what reading the archive raises; the package is then not in the cache, or as it was.
+        `tree` is the expected tree; `prefix` is the tree's path in the archive, by default `packages/<store>`;
+        `absolute_links` as in `Manifest`. With `look`, the manifest of the tree, a package that was changed since it
+        was unpacked is replaced; processes that have it mounted keep the old one. Of several concurrent callers, one
+        unpacks and the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `FarmError`
+        (`unpack-mismatch`), and what reading the archive raises; the package is then not in the cache, or unchanged.
         """
         final = self.path(store)
         record = str(tree) + (_ABSOLUTE_LINKS if absolute_links else "")
@@ -89,7 +89,7 @@ class PackageCache:
                 work = self.root / ".work" / store
                 shutil.rmtree(work, ignore_errors=True)
                 work.parent.mkdir(mode=0o755, exist_ok=True)
-                work.mkdir(mode=0o755)  # whatever the umask, nobody else may add to it
+                work.mkdir(mode=0o755)  # whatever the umask, no other user may add to it
                 try:
                     self._unpack(
                         work,
@@ -109,27 +109,27 @@ class PackageCache:
         return final
 
     def aside(self) -> tuple[tuple[str, Path], ...]:
-        """Return the packages that were exchanged, by store path, with the directories that are of no more use here."""
+        """Return the replaced packages, by store path, with their directories, which are no longer used here."""
         return tuple(sorted((path.name.rpartition("@")[0], path) for path in self.root.glob(f"{_ASIDE}/*")))
 
     def remove(self, store: str) -> None:
-        """Remove a package, if it is there. That nobody uses it any more is for the caller to know."""
+        """Remove a package, if it exists. The caller must know that it is no longer used."""
         with self._locked(store):
             self._discard(store)
 
     def stores(self) -> tuple[str, ...]:
-        """Return the store paths of the packages that are there, sorted."""
+        """Return the store paths of the packages, sorted."""
         return tuple(name for name in self._stores() if self.path(name).is_dir())
 
     def is_intact(self, store: str) -> bool:
-        """Read a package again, and say whether it is still what was unpacked; so is one that went meanwhile."""
+        """Read a package again, and return whether it is unchanged; true for one that was removed meanwhile."""
         with self._locked(store):
             return not self.path(store).exists() or self._intact(store)
 
     def scrub(self) -> tuple[str, ...]:
-        """Read everything again; remove the packages that are not what was unpacked, and return their store paths.
+        """Read everything again; remove the packages that were changed, and return their store paths.
 
-        What killed processes have left behind is removed too. A removed package is unpacked anew when it is wanted.
+        Files that killed processes have left are removed too. A removed package is unpacked again when it is needed.
         """
         removed: list[str] = []
         for store in self._stores():
@@ -190,7 +190,7 @@ class PackageCache:
                 tree.unlink(missing_ok=True)
 
     def record(self, store: str) -> Path:
-        """Return the file that is there, and says to which tree, as long as a package is."""
+        """Return the file that exists as long as the package does, and names its tree."""
         return self.root / ".tree" / store
 
     def _record(self, store: str) -> str:

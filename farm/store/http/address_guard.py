@@ -1,7 +1,7 @@
-"""Keeps downloads away from the worker's own network: checks each address that is really connected to.
+"""Keeps downloads away from the worker's own network: checks each address that is actually connected to.
 
-A recipe is a stranger's text, and its host names resolve to whatever their owner likes. So the check is made here, on
-the socket's address, and not on the URL.
+A recipe is untrusted text, and the owner of a host name decides what it resolves to. So the socket's address is
+checked, not the URL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class ForbiddenAddressError(FarmError):
-    """A source's address is one that a worker must not reach; nothing was sent to it."""
+    """The address of a source must not be reached by a worker; nothing was sent to it."""
 
     code = "forbidden-address"
 
@@ -41,25 +41,25 @@ class ForbiddenAddressError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class AddressGuard:
-    """Which addresses may be connected to: public unicast ones, and the networks that the operator lists."""
+    """The addresses that may be connected to: public unicast addresses, and the networks that the operator lists."""
 
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def of(cls, networks: Iterable[str]) -> AddressGuard:
-        """Make a guard that also lets through these networks (`10.1.0.0/16`); raises `ValueError`."""
+        """Make a guard that also allows these networks (`10.1.0.0/16`); raises `ValueError`."""
         return cls(tuple(ip_network(network) for network in networks))
 
     def violation(self, text: str) -> str:
-        """Say why the address (as `getaddrinfo` writes it) must not be connected to; empty when it may."""
+        """Return why the address (in the form of `getaddrinfo`) must not be connected to; empty when it may be."""
         address = ip_address(text.partition("%")[0])
         embedded = _embedded(address)
         if any(candidate in network for candidate in (address, embedded) if candidate for network in self.allowed):
             return ""
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            # No honest resolver answers with one; `is_global` says different things of it from Python to Python.
+            # No honest resolver returns one; `is_global` differs for it between Python versions.
             return f"{address} is an IPv4-mapped address"
-        # A translator's own prefix says nothing; the address behind it does (networks with IPv6 alone need it).
+        # A NAT64 prefix itself does not matter; the embedded address does (IPv6-only networks need it).
         judged = (embedded,) if address in _NAT64 else (address, embedded)
         for candidate in judged:
             if candidate is not None and not _is_public(candidate):
@@ -68,13 +68,13 @@ class AddressGuard:
 
 
 class NoSuchHostError(httpcore.ConnectError):
-    """The resolver says that there is no such host; this is no trouble of the network."""
+    """The resolver reports that there is no such host; this is not a network failure."""
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """httpcore's sockets behind an `AddressGuard`. Names are resolved here, once, and the answer is connected to.
+    """httpcore's sockets behind an `AddressGuard`. A name is resolved here, once, and that address is connected to.
 
-    `remaining` says how many seconds are left for all connections together, and raises when there are none.
+    `remaining` returns how many seconds are left for all connections together, and raises when none are.
     """
 
     def __init__(self, guard: AddressGuard, remaining: Callable[[], float]) -> None:
@@ -115,7 +115,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,  # noqa: ARG002
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        """Refuse: no source lies behind a socket of this machine."""
+        """Refuse: no source is behind a Unix socket."""
         raise ForbiddenAddressError(path, "it is a socket of this machine")
 
     def _check(self, host: str, address: str) -> None:
@@ -135,7 +135,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 
 
 def _embedded(address: Address) -> IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address leads to by translation or a tunnel."""
+    """Return the IPv4 address that an IPv6 address embeds for translation or a tunnel."""
     if isinstance(address, IPv4Address):
         return None
     if address in _NAT64:

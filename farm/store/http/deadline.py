@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NEWS_SECONDS = 5.0
-"""How long a start waits for news, of all repositories and mirrors together, where something verified can run instead.
+"""How long a start waits for news from all repositories and mirrors together, where a verified release can run instead.
 
-A look at a repository is a handful of small files, one after the other: with a round trip of 300 ms it takes 3 s. What
-is downloaded after that is not counted, because then there is news.
+A freshness check requests a few small files, one after the other: with a round trip of 300 ms it takes 3 s. Downloads
+after that do not count, because then there is news.
 """
 
 
@@ -33,18 +33,18 @@ class Deadline:
 
     @classmethod
     def after(cls, waited: float) -> Deadline:
-        """Return the deadline of a start that has waited for news for so many seconds already, in vain.
+        """Return the deadline of a start that has already waited for news for so many seconds, in vain.
 
-        On a busy machine these may have been taken by something else, so some are left always.
+        On a busy machine other work may have used these seconds, so a minimum is always left.
         """
         return cls(max(_LEAST_SECONDS, NEWS_SECONDS - waited))
 
     @contextmanager
     def share(self, parties: int) -> Iterator[Callable[[], float]]:
-        """Give the first of so many that may be asked, one after the other, its equal part of what is left.
+        """Yield a limit for the first of so many places that are tried in turn: an equal part of the time left.
 
-        What is given says how many seconds of that are left, and raises `TooSlowError` when there are none. Only what
-        the block has taken is gone afterwards.
+        The yielded function returns how many seconds of that part are left, and raises `TooSlowError` when none are.
+        Only the time that the block has taken is subtracted.
         """
         began = self.clock()
         try:
@@ -55,14 +55,14 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class _Deadline:
-    """The end of one question, so many `seconds` after it began."""
+    """The end of one request, so many `seconds` after it began."""
 
     deadline: Deadline
     began: float
     seconds: float
 
     def remaining(self) -> float:
-        """Return how many seconds are left; raises `TooSlowError` when there are none."""
+        """Return how many seconds are left; raises `TooSlowError` when none are."""
         left = self.began + self.seconds - self.deadline.clock()
         if left <= 0:
             self.deadline.is_cut = True

@@ -1,4 +1,4 @@
-"""A connection with one deadline for all that passes through it, so that a trickle of bytes cannot hold a worker."""
+"""A connection with one deadline for all its traffic, so that a trickle of bytes cannot hold a worker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 class DeadlineStream(httpcore.NetworkStream):
-    """Wraps a stream; no operation waits beyond the deadline. `remaining` says how many seconds are left, and raises
-    when there are none.
+    """Wraps a stream so that no operation waits beyond the deadline.
+
+    `remaining` returns how many seconds are left, and raises when none are.
     """
 
     def __init__(self, stream: httpcore.NetworkStream, remaining: Callable[[], float]) -> None:
@@ -21,11 +22,11 @@ class DeadlineStream(httpcore.NetworkStream):
         self._remaining = remaining
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there, up to `max_bytes`."""
+        """Read the available bytes, up to `max_bytes`."""
         try:
             return self._stream.read(max_bytes, self._shorter(timeout))
         except httpcore.ReadTimeout:
-            self._remaining()  # the deadline is the better reason, if it was that
+            self._remaining()  # the deadline is the better explanation, where it passed
             raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -39,12 +40,12 @@ class DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Go on in TLS, under the same deadline."""
+        """Continue in TLS, under the same deadline."""
         inner = self._stream.start_tls(ssl_context, server_hostname, self._shorter(timeout))
         return DeadlineStream(inner, self._remaining)
 
     def get_extra_info(self, info: str) -> Any:
-        """Ask the wrapped stream."""
+        """Return the wrapped stream's value."""
         return self._stream.get_extra_info(info)
 
     def _shorter(self, timeout: float | None) -> float:

@@ -1,6 +1,6 @@
-"""Downloads a source by HTTP for a recipe that nobody trusts: within limits, and to public addresses alone.
+"""Downloads a source over HTTP for an untrusted recipe: within limits, and only from public addresses.
 
-It asks no proxy of the environment (behind one, the connected address would say nothing) and sends no credentials.
+It uses no proxy of the environment (the connected address would then be the proxy's) and sends no credentials.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _HEADERS = [("User-Agent", "farm"), ("Accept", "*/*"), ("Accept-Encoding", "iden
 
 
 class OriginFailedError(FarmError):
-    """One origin did not yield the bytes; the message is the reason. Others may still be asked.
+    """One origin did not yield the bytes; the message is the reason. Others may still be tried.
 
-    With `unanswered` it has not said that it does not have them: asked later, it may yield them after all.
+    `unanswered`: the origin may have the bytes, so a later attempt may succeed.
     """
 
     code = "origin-failed"
@@ -46,7 +46,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DownloadPolicy:
-    """What a download may do. `seconds` bound it as a whole, `connect_seconds` and `read_seconds` each step."""
+    """The limits of a download. `seconds` limits all of it, `connect_seconds` and `read_seconds` each step."""
 
     guard: AddressGuard = field(default_factory=AddressGuard)
     max_bytes: int = 1 << 30
@@ -57,7 +57,7 @@ class DownloadPolicy:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is no plain http(s) URL, or carries credentials; raises `ForbiddenAddressError`. Resolves nothing."""
+    """Refuse anything but a plain http(s) URL without credentials; raises `ForbiddenAddressError`. Resolves nothing."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -75,7 +75,7 @@ def check_url(url: str) -> None:
 class Downloader:
     """Fetches URLs by GET, for one attempt at a build.
 
-    Remembers which hosts could not be connected to, so that each costs its time-out once.
+    Remembers hosts that could not be connected to, so that each costs its time-out once.
     """
 
     def __init__(self, policy: DownloadPolicy, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -102,7 +102,7 @@ class Downloader:
         raise OriginFailedError(f"more than {self.policy.redirects} redirects, the last one to {url[:200]}")
 
     def _get(self, pool: httpcore.ConnectionPool, url: str, sink: Sink) -> str:
-        """Write the body of one response, or return where it redirects to."""
+        """Write the body of one response, or return the address that it redirects to."""
         host = urlsplit(url).netloc
         if host in self._unreachable:
             known = self._unreachable[host]
@@ -137,7 +137,7 @@ class Downloader:
 
     def _check_headers(self, status: int, headers: dict[bytes, bytes]) -> None:
         if status != 200:
-            unanswered = status in _ASK_LATER or status >= 500  # what these mean in HTTP
+            unanswered = status in _ASK_LATER or status >= 500  # by the meaning of these codes in HTTP
             raise OriginFailedError(f"the server answered with HTTP status {status}", unanswered=unanswered)
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise OriginFailedError("the server encoded the content although it was asked not to")

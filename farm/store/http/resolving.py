@@ -1,6 +1,6 @@
-"""Resolving the name of a host within a time: the resolver of the C library knows no end.
+"""Resolving a host name within a time limit: the C library's resolver has none.
 
-Loading this loads no more than it needs: it is on the way to every start of a container.
+The module imports as little as possible: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 
 
 def addresses_of(host: str, port: int, seconds: float) -> list[str]:
-    """Return the addresses of a host, in the order in which they are to be tried.
+    """Return the addresses of a host, in the order in which they should be tried.
 
     Raises `TimeoutError`, and `OSError` or `UnicodeError` where there is no such host.
     """
@@ -23,7 +23,7 @@ def addresses_of(host: str, port: int, seconds: float) -> list[str]:
         except (OSError, UnicodeError) as error:
             found.append(error)
 
-    # Nothing ends it, so it must not keep the process from ending.
+    # The thread cannot be stopped, so it must not keep the process from ending.
     thread = threading.Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(seconds)

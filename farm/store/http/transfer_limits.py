@@ -1,4 +1,4 @@
-"""How slow a server may be: a floor under the rate and a bound on the whole, so that a trickle cannot hold a client."""
+"""How slow a server may be: a minimum rate and a total limit, so that a trickle cannot hold a client."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class TooSlowError(OSError):
-    """A server sends so little that it may as well be silent."""
+    """A server sends too slowly to be of use."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """What is expected of a transfer: `bytes_per_second` once `grace_seconds` have passed, and an end after all.
+    """The limits of a transfer: `bytes_per_second` once `grace_seconds` have passed, and a limit for the whole.
 
-    `until` says how many seconds are left until an end that it has together with others.
+    `until` returns how many seconds are left until a deadline that it shares with other transfers.
     """
 
     grace_seconds: float = 20.0
@@ -33,7 +33,7 @@ class TransferLimits:
 
 @dataclass(slots=True)
 class Transfer:
-    """One file on its way."""
+    """The transfer of one file."""
 
     pace: TransferLimits
     clock: Callable[[], float]
@@ -41,7 +41,7 @@ class Transfer:
     received: int = field(default=0)
 
     def remaining(self) -> float:
-        """Return how many seconds it may take until the next byte; raises `TooSlowError` when there are none left."""
+        """Return how many seconds may pass until the next byte; raises `TooSlowError` when none are left."""
         allowed = self.pace.grace_seconds + self.received / self.pace.bytes_per_second
         spent = self.clock() - self.began
         left = min(allowed, self.pace.longest_seconds) - spent

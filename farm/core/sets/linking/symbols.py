@@ -183,7 +183,7 @@ def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: Lib
     before = libraries.scope(starts[:-1], scope.level).files
     found = [_prove_order(survey.shared, scope, {starts[-1], *before}, starts[-1], label)]
     for note, library, after in libraries.opened_after(scope) if survey.opens else ():
-        # An incomplete library is reported by itself; that a program ends for want of an optional one is not said.
+        # An incomplete library is reported by itself; that a program exits without an optional one is not.
         if note.priority == "required" and after is not scope and after.complete:
             shared = libraries.survey((*starts, library)).shared
             found.append(_prove_order(shared, after, scope.files, starts[-1], label))

@@ -36,7 +36,7 @@ class InvalidSetRecordError(FarmError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ReleaseRef(Form, record="release"):
-    """One release of a channel. `release` is the digest of its signed head, which identifies it for ever."""
+    """One release of a channel. `release` is the digest of its signed head, which identifies it permanently."""
 
     distribution: str
     channel: str

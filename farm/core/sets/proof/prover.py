@@ -60,7 +60,7 @@ def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable
 
 
 class Prover:
-    """A set under proof with its indexes: the one mutable thing of this room.
+    """A set under proof with its indexes. Mutable.
 
     `change` checks only what the change affects: members that require what changed, members that load a library that
     lost something (through any number of others), and members that have a problem already. `checked` is the number of
