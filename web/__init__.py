@@ -1,1 +1,1 @@
-"""The farm's face on HTTP: the API for people and workers, and the pages. Decides nothing; never speaks to Celery."""
+"""The farm over HTTP: the API for people and workers, and the pages. Decides nothing, and never uses Celery."""

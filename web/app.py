@@ -1,4 +1,4 @@
-"""The application factory: everything that the web process serves, put together. Nothing happens at import."""
+"""The application factory: assembles everything that the web process serves. Imports have no effects."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def create_app(
 ) -> FastAPI:
     """Return the application that serves one farm.
 
-    What is published in `repository` it serves below `/repository`, and with `images` as images below `/v2`, about
-    which the signer is asked at the socket `image_signer`.
+    It serves the directory `repository` below `/repository` and, with `images`, images below `/v2`; the signer signs
+    statements about these over the socket `image_signer`.
     """
-    # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is there for tools.
+    # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is for tools.
     app = FastAPI(
         title="farm",
         version=farm.__version__,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        # FastAPI would describe its own form of errors, which nobody gets here.
+        # FastAPI would describe its own form of errors, which is never sent.
         responses={422: {"model": ErrorWire, "description": "What was asked for cannot be"}},
     )
     app.state.application = application

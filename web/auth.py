@@ -48,13 +48,13 @@ SettingsHere = Annotated[WebSettings, Depends(settings_of)]
 
 @dataclass(frozen=True, slots=True)
 class WorkerCall:
-    """A request that a worker has signed; `signed` says what the signature covers."""
+    """A request that a worker has signed; `signed` is what the signature covers."""
 
     worker: Worker
     signed: SignedRequest
 
     def check_body(self, body: Digest) -> None:
-        """Raise `UnsignedRequestError` when the body is not the one that was signed."""
+        """Raise `UnsignedRequestError` if the body is not the one that was signed."""
         if body != self.signed.body:
             raise UnsignedRequestError("the body of the request is not the one that was signed")
 
@@ -65,12 +65,12 @@ class WorkerCall:
 
 @dataclass(frozen=True, slots=True)
 class RoleCheck:
-    """Lets only tokens with one of these roles pass. Routes depend on its method, and `web.routes` reads the roles."""
+    """Admits only tokens with one of these roles. Routes depend on its method, and `web.routes` reads the roles."""
 
     roles: tuple[Role, ...]
 
     def check(self, request: Request, application: ApplicationHere) -> Token:
-        """A dependency: the token of the caller, who may do this."""
+        """A dependency: the token of the caller, after the check of its role."""
         actor = ""
         try:
             token = _token(request, application)
@@ -83,7 +83,7 @@ class RoleCheck:
 
 
 def require(*roles: Role) -> Callable[[Request, ApplicationHere], Token]:
-    """Return a dependency that lets only tokens with one of these roles pass."""
+    """Return a dependency that admits only tokens with one of these roles."""
     return RoleCheck(roles).check
 
 
@@ -99,7 +99,7 @@ def check_token(token: Token, roles: Sequence[Role]) -> None:
 def signed_call(request: Request, application: ApplicationHere) -> WorkerCall:
     """A dependency: the worker whose fresh signature the request has. Its body is not compared yet.
 
-    `check_caller` has verified it before the body was read: a nonce is good once.
+    `check_caller` has verified it before the body was read: a nonce can be used once.
     """
     call: WorkerCall | None = getattr(request.state, "call", None)
     if call is None:
@@ -117,15 +117,15 @@ def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call
 
 
 def check_caller(request: Request, application: Application, roles: Sequence[Role]) -> None:
-    """Authenticate a request by its head alone; `caller_of` knows the caller from then on.
+    """Authenticate a request by its head alone; afterwards `caller_of` returns the caller.
 
     Below `/api/v1/worker` requests are signed; elsewhere in the API a request that may change something needs a token,
-    with one of `roles` if there are any. All others may be anonymous. Raises `FarmError` for a caller that is refused.
+    with one of `roles` if there are any. All others may be anonymous. Raises `FarmError` if the caller is refused.
     """
     path: str = request.scope["path"]
     if path.startswith(_WORKERS):
         request.state.call = call = _signed(request, application)
-        # For the answer, when it turns out that what is reported is not what was leased.
+        # For the answer if the report does not match the lease.
         request.state.worker = call.worker.name
     elif path.startswith(_API) and request.method not in _LOOKING:
         request.state.token = token = _token(request, application)
@@ -141,7 +141,7 @@ def caller_of(request: Request) -> str:
 
 
 def check_signed_body(request: Request, body: Digest) -> None:
-    """Raise `UnsignedRequestError` when a worker's request has another body than the one that it has signed."""
+    """Raise `UnsignedRequestError` if a worker's request has another body than the signed one."""
     call: WorkerCall | None = getattr(request.state, "call", None)
     if call is not None:
         call.check_body(body)
@@ -149,7 +149,7 @@ def check_signed_body(request: Request, body: Digest) -> None:
 
 
 def check_role(request: Request, application: Application, call: WorkerCall, kind: JobKind) -> None:
-    """Raise `ForbiddenError` when a worker reports work that it may not do."""
+    """Raise `ForbiddenError` if a worker reports work that it may not do."""
     if not call.worker.may_do(kind):
         error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
         refuse(request, application, actor=f"worker:{call.worker.name}", error=error)

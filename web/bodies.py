@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """Lets `capacity` bytes be handled at a time. Others wait in the order of their coming, for `seconds` at most."""
+    """Limits the bytes that are handled at a time to `capacity`. Others wait in order of arrival, at most `seconds`."""
 
     def __init__(self, capacity: int, seconds: float) -> None:
         self._capacity = capacity
@@ -44,9 +44,9 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, size: int) -> AsyncIterator[None]:
-        """Wait until `size` bytes have room, and take it for the block. Raises `OverloadedError`.
+        """Wait until `size` bytes fit, and reserve them for the block. Raises `OverloadedError`.
 
-        Nothing needs no room, and waits behind nobody.
+        A size of 0 does not wait.
         """
         if size:
             await self._wait(size)
@@ -67,9 +67,9 @@ class Turns:
         except BaseException as error:
             if mine in self._waiting:
                 self._waiting.remove(mine)
-                self._give_back(0)  # those behind may be smaller
+                self._give_back(0)  # smaller ones behind it may fit
             else:
-                self._give_back(size)  # the turn came at the very moment at which nobody waited for it any more
+                self._give_back(size)  # its turn came in the very moment in which it stopped waiting
             if isinstance(error, TimeoutError):
                 raise OverloadedError("the farm is busy with other requests of this size") from error
             raise
@@ -83,7 +83,7 @@ class Turns:
                 turn.set_result(None)
 
 
-# A blob is streamed by its own route, which bounds it by what the header promised.
+# A blob is streamed by its own route, which limits it by the length in the header.
 _STREAMED = re.compile(r"/api/v1/worker/attempts/[0-9]+/blobs/[^/]+")
 _LARGE = 1 << 20
 _ORDINARY_AT_ONCE = 8  # of the largest
@@ -91,7 +91,7 @@ _LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
 
 
 class BodyBounds:
-    """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece when it is its turn."""
+    """ASGI middleware that reads a whole body, within its limits, and passes it on in one piece when it is its turn."""
 
     def __init__(self, app: ASGIApp, settings: WebSettings, application: Application, routes: Routes) -> None:
         self._app = app
@@ -128,7 +128,7 @@ class BodyBounds:
                     begun = True
                     await self._app(request.scope, replay, send)
                     if body.size > _LARGE:
-                        gc.collect()  # an error that was answered holds what it was about in a cycle of its traceback
+                        gc.collect()  # the traceback of an answered error refers to its request in a cycle
         except ClientDisconnect:
             if begun:
                 raise
@@ -144,7 +144,7 @@ class BodyBounds:
 
 def _check_address(request: Request) -> None:
     if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-        # No name here holds one, and PostgreSQL would refuse to look for it.
+        # No name here contains NUL, and PostgreSQL would refuse to look for it.
         raise BadAddressError("the address holds a NUL")
 
 
@@ -160,7 +160,7 @@ def _promised(request: Request) -> int | None:
 async def _answer_early(response: Response, request: Request, receive: Receive, send: Send) -> None:
     """Answer before the body was read, and read on for a moment before the connection ends.
 
-    A connection that ends while something unread lies in it is reset, and many a client then never sees the answer.
+    A connection that ends with unread data in it is reset, and many clients then never see the answer.
     """
     response.headers["Connection"] = "close"
 
@@ -168,7 +168,7 @@ async def _answer_early(response: Response, request: Request, receive: Receive, 
         await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
     await response(request.scope, receive, send_all_but_the_end)
-    waits = "expect" in request.headers  # for leave to send its body, which it has not got
+    waits = "expect" in request.headers  # for permission to send its body, which it did not get
     if _has_body(request) and not waits:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_SECONDS):
@@ -193,7 +193,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
     async def replay() -> Message:
         if not pieces:
-            return await receive()  # what comes after a body is only that the client has gone
+            return await receive()  # after a body, the only message is that the client has disconnected
         return {"type": "http.request", "body": pieces.pop(), "more_body": False}
 
     return replay

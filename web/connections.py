@@ -1,4 +1,4 @@
-"""Bounds of connections, below HTTP's own: how many there are, how long a head may take, whether lengths agree.
+"""Limits of connections, below HTTP: their number, the time for a head, and the consistency of lengths.
 
 uvicorn has none of them (docs/decisions/the-web-server.md); its protocol on h11 is small enough to add them.
 """
@@ -23,9 +23,9 @@ _REFUSED = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/plain\r\nCon
 
 
 class _StrictConnection(h11.Connection):
-    """Refuses a request with two lengths: whoever stands before this server may have believed the other one.
+    """Refuses a request with two lengths: a proxy in front of this server may have used the other one.
 
-    RFC 9112, 6.1 allows that, and h11 does not do it. Two different `Content-Length` it refuses itself.
+    RFC 9112, 6.1 allows that, and h11 does not do it. It refuses two different `Content-Length` itself.
     """
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
@@ -38,7 +38,7 @@ class _StrictConnection(h11.Connection):
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection, within the bounds of `settings`; see `bounded_protocol`."""
+    """One connection, within the limits of `settings`; see `bounded_protocol`."""
 
     settings = WebSettings()
 
@@ -51,7 +51,7 @@ class BoundedProtocol(H11Protocol):
         self._household = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or refuse one too many."""
+        """Accept a connection, or refuse it above the limit."""
         self._household = household(_peer(transport))
         if self._one_too_many(transport):
             self.transport = transport
@@ -61,30 +61,30 @@ class BoundedProtocol(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Remove it from the count."""
         for timer in (self._deadline, self._stalled):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece of what the client sends."""
+        """Take data from the client."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
-        """Go on with the next request."""
+        """Continue with the next request."""
         super().on_response_complete()
         self._watch()
         self._watch_reading()
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than is written: it may, as long as it reads."""
+        """The client reads more slowly than the server writes: it may, as long as it reads."""
         super().pause_writing()
         self._watch_reading()
 
     def resume_writing(self) -> None:
-        """The client has read most of what was there."""
+        """The client has read most of what was buffered."""
         super().resume_writing()
         self._watch_reading()
 
@@ -93,15 +93,15 @@ class BoundedProtocol(H11Protocol):
             return True
         app = cast("ASGI3Application", self.config.loaded_app)
         if isinstance(app, ProxyHeadersMiddleware) and _peer(transport) in app.trusted_hosts:
-            return False  # a proxy has many clients, and bounds their connections itself
+            return False  # a proxy has many clients, and limits their connections itself
         others = cast("set[BoundedProtocol]", self.connections)
         same = sum(1 for other in others if other._household == self._household)
         return same >= self.settings.connections_each
 
     def _watch(self) -> None:
-        """See to it that a deadline runs while the client owes something: a head, or the rest of an unread body.
+        """Make sure that a deadline runs while the client has to send something: a head, or the rest of an unread body.
 
-        It is not set back by single bytes. Between two requests uvicorn's own time for idle connections runs.
+        Single bytes do not reset it. Between two requests uvicorn's own timeout for idle connections runs.
         """
         theirs, ours = self.conn.their_state, self.conn.our_state
         unread = theirs is h11.SEND_BODY and ours in (h11.DONE, h11.MUST_CLOSE)
@@ -127,9 +127,9 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
     def _watch_reading(self) -> None:
-        """See to it that a timer runs while something is unsent and nobody but the client is waited for.
+        """Make sure that a timer runs while data is unsent and only the client can make progress.
 
-        Also once the answer is whole: a connection that is closed lasts until all of it is sent.
+        Also after the answer is complete: a connection that is closed lasts until all of it is sent.
         """
         if not (self.transport.get_write_buffer_size() and self._waits_for_reader()):
             if self._stalled is not None:
@@ -152,7 +152,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def bounded_protocol(settings: WebSettings) -> type[BoundedProtocol]:
-    """Return the protocol for uvicorn's `http`: it makes one object of it for each connection."""
+    """Return the protocol for uvicorn's `http`, which creates one object of it for each connection."""
     return type("BoundedProtocol", (BoundedProtocol,), {"settings": settings})
 
 

@@ -1,4 +1,4 @@
-"""Following a log that still grows: the one loop behind all streams of events, and how many streams there may be."""
+"""Follows a growing log: the one loop behind all event streams, and the limit of their number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class EventStreams:
-    """Counts them, in all and by household. Belongs to one event loop."""
+    """Counts streams, in total and by network. Belongs to one event loop."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._most = settings.streams
@@ -34,7 +34,7 @@ class EventStreams:
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
-        """Count one stream for the block. Raises `TooManyStreamsError` or `OverloadedError` instead of the next."""
+        """Count one stream for the block. Raises `TooManyStreamsError` or `OverloadedError` above the limits."""
         who = household(address)
         if self._open[who] >= self._most_each:
             raise TooManyStreamsError(
@@ -61,7 +61,7 @@ async def one_stream(request: Request) -> AsyncIterator[None]:
         yield
 
 
-_ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended
+_ASK_EVERY = 4  # reads of the log between two database queries whether the attempt has ended
 _LONGEST_ID = 19  # digits
 
 
@@ -75,7 +75,7 @@ def attempt_of(application: Application, attempt_id: int) -> Attempt:
 
 
 def resumed(application: Application, attempt: Attempt, last_event_id: str, offset: int) -> int:
-    """Return where a follower goes on: behind the last event that it had, or at `offset` when that is no place here."""
+    """Return where a follower continues: after its last event, or at `offset` if that is no place here."""
     if last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) <= _LONGEST_ID:
         behind = int(last_event_id)
         if application.logs.begins_line(attempt.id, behind):
@@ -86,11 +86,11 @@ def resumed(application: Application, attempt: Attempt, last_event_id: str, offs
 async def follow(
     application: Application, settings: WebSettings, attempt: Attempt, offset: int
 ) -> AsyncIterator[LogPage | Attempt]:
-    """Yield what the log has from `offset` on, as it comes; last, when no more can come, the attempt as it ended."""
+    """Yield the log from `offset` on, as it grows; at the end, when no more can come, the ended attempt."""
     looks = 0
     while True:
         page = None
-        if application.logs.size(attempt.id) > offset:  # nearly free, unlike a thread and a read for each follower
+        if application.logs.size(attempt.id) > offset:  # almost free, unlike a thread and a query for each follower
             page = await run_in_threadpool(application.logs.page, attempt.id, offset)
         if page is not None and page.records:
             yield page

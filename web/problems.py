@@ -1,4 +1,4 @@
-"""Errors as answers: one table says which status each has, one form carries them."""
+"""Errors as answers: one table has the status of each, and all have one form."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SOON = "5"  # seconds
 
 
 class UnauthenticatedError(FarmError):
-    """The caller is not known."""
+    """The caller is unknown."""
 
     code = "unauthenticated"
 
@@ -45,19 +45,19 @@ class ForbiddenError(FarmError):
 
 
 class NotFoundError(FarmError):
-    """There is nothing of this name or number."""
+    """There is nothing with this name or number."""
 
     code = "not-found"
 
 
 class NotReadyError(FarmError):
-    """The farm answers, and cannot take any work."""
+    """The farm answers, but cannot take work."""
 
     code = "not-ready"
 
 
 class BodyTooLargeError(FarmError):
-    """A body is larger than allowed, or than its header said."""
+    """A body is larger than allowed, or than its header stated."""
 
     code = "body-too-large"
 
@@ -69,24 +69,24 @@ class BodyTooSlowError(FarmError):
 
 
 class BadAddressError(FarmError):
-    """An address holds what no address here can."""
+    """An address contains a character that no address here has."""
 
     code = "bad-address"
 
 
 class OverloadedError(FarmError):
-    """The farm does as much as it may at a time."""
+    """The farm is at a limit of concurrent work."""
 
     code = "overloaded"
 
 
 class TooManyStreamsError(FarmError):
-    """One address follows as many logs as it may at a time."""
+    """One address follows the most logs that it may at a time."""
 
     code = "too-many-streams"
 
 
-# The first that fits counts; any other FarmError is about what the request asked for: 422.
+# The first match counts; any other FarmError is about the content of the request: 422.
 _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (BadAddressError, 400),
     (LogPlaceError, 400),
@@ -119,7 +119,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
 
 
 def install(app: FastAPI) -> None:
-    """Have the application answer every error in one form."""
+    """Make the application answer every error in one form."""
     app.add_exception_handler(FarmError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
@@ -149,7 +149,7 @@ def answer_to(error: FarmError) -> Response:
 
 
 def retry_headers(status: int) -> dict[str, str]:
-    """Return what an answer of this status says about asking again."""
+    """Return the headers about retries for an answer of this status."""
     return {"Retry-After": _SOON} if status in (429, 503) else {}
 
 
@@ -169,13 +169,13 @@ async def _answer(request: Request, error: Exception) -> Response:
         return error_response(422, "invalid-request", told)
     if isinstance(error, HTTPException):
         return error_response(error.status_code, "http", str(error.detail))
-    # What went wrong goes into the operator's log, not to the client.
+    # The details are in the operator's log, not in the answer.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return error_response(500, "internal", "the farm failed to answer; its log says why")
 
 
 def _write_down(request: Request, code: str, message: str) -> None:
-    """Record an impossible report of a worker: people might not see that answer."""
+    """Record an impossible report of a worker: people might not see the answer."""
     worker: str = getattr(request.state, "worker", "")
     if not worker:
         return

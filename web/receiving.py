@@ -1,4 +1,4 @@
-"""Bodies as they arrive: no slower than they may be, small ones in memory and others on disk until they are whole."""
+"""Receives bodies: with a minimum rate, small ones in memory and others on disk until they are complete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 async def pieces(receive: Receive, settings: WebSettings) -> AsyncIterator[bytes]:
-    """Yield a body as it arrives. Only the time that is spent waiting for the client counts.
+    """Yield a body as it arrives. Only the time spent waiting for the client counts.
 
-    Raises `BodyTooSlowError`, and `ClientDisconnect` when the client has gone before its end.
+    Raises `BodyTooSlowError`, and `ClientDisconnect` if the client disconnects before its end.
     """
     clock = asyncio.get_running_loop().time
     left, more = settings.body_seconds, True
@@ -45,7 +45,7 @@ async def pieces(receive: Receive, settings: WebSettings) -> AsyncIterator[bytes
 
 
 class Spool:
-    """Files without names for bodies that are on their way: what is there is gone with the process, however it ends."""
+    """Unnamed files for bodies that are being received: they vanish with the process, however it ends."""
 
     def __init__(self, blobs: BlobStore, capacity: int) -> None:
         self._blobs = blobs
@@ -54,7 +54,7 @@ class Spool:
 
     @contextmanager
     def place(self, size: int) -> Iterator[BinaryIO]:
-        """Give a file that may grow to `size` bytes. Raises `OverloadedError` when all of them have no room for it."""
+        """Give a file that may grow to `size` bytes. Raises `OverloadedError` if all files together exceed the limit."""
         if self._taken + size > self._capacity:
             raise OverloadedError("the farm is receiving as much as it can at a time")
         self._taken += size
@@ -66,7 +66,7 @@ class Spool:
 
 
 class Body:
-    """One body. Use it as a context manager: its place is given back at the end."""
+    """One body. Use it as a context manager: its space is released at the end."""
 
     def __init__(self, spool: Spool, settings: WebSettings) -> None:
         self._spool = spool
@@ -86,14 +86,14 @@ class Body:
 
     @property
     def digest(self) -> Digest:
-        """The digest of what has arrived."""
+        """The digest of what was received."""
         return Digest.from_hex(self._hash.hexdigest())
 
     async def receive(self, receive: Receive, limit: int, promised: int | None, *, parsed: bool = False) -> None:
-        """Take a body of at most `limit` bytes; `promised` is its `Content-Length`, if it has one.
+        """Receive a body of at most `limit` bytes; `promised` is its `Content-Length`, if any.
 
-        One that will be `parsed` as JSON may have so many values: 3 bytes can become an object of 70. They are counted
-        as they come, so that nothing waits while all of it is looked through.
+        A body that will be `parsed` as JSON has a limit of values: 3 bytes can become an object of 70. They are counted
+        during receipt, so that no request waits for a scan of a whole body.
 
         Raises `BodyTooLargeError`, `BodyTooSlowError`, `OverloadedError`, `ClientDisconnect`.
         """
@@ -125,7 +125,7 @@ class Body:
             await run_in_threadpool(self._file.write, piece)
 
     async def content(self) -> bytes:
-        """Return all of it, from wherever it is; once."""
+        """Return the whole body, from memory or disk; once."""
         if self._file is None:
             return bytes(self._start)
         self._file.seek(0)

@@ -1,4 +1,4 @@
-"""Refused requests go into the audit trail, but anonymous callers cannot make the farm write without end."""
+"""Records refused requests in the audit trail, with limits, so that anonymous callers cannot fill it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST = 5
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A request that was refused: who asked from where, what for, and why not."""
+    """A refused request: the caller and its address, the request, and the reason."""
 
     actor: str
     address: str
@@ -34,13 +34,13 @@ class Refused:
 
     @property
     def channel(self) -> str:
-        """Which channel the request was about; empty when it was about none."""
+        """The channel that the request was about; empty if none."""
         before, found, rest = self.path.partition("/api/v1/channels/")
         return rest.partition("/")[0] if found and not before else ""
 
 
 class RefusalBudget:
-    """How many refusals of an address are recorded in a minute. The last one says that it is the last."""
+    """How many refusals of an address are recorded in a minute. The last one is marked as the last."""
 
     def __init__(self, a_minute: int = 60, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._a_minute = a_minute
@@ -50,11 +50,11 @@ class RefusalBudget:
         self._spent: dict[str, int] = {}
 
     def spend(self, address: str) -> int:
-        """Return how many refusals may still be written for this address, this one included; 0: do not write."""
+        """Return how many refusals may still be recorded for this address, this one included; 0: record none."""
         with self._lock:
             if self._clock() - self._began >= _MINUTE:
                 self._began, self._spent = self._clock(), {}
-            # Addresses beyond the bound share one budget: they are one attacker, or a very bad day.
+            # Addresses beyond the limit share one budget: they are one attacker, or a very bad day.
             key = address if address in self._spent or len(self._spent) < _MOST_ADDRESSES else ""
             spent = self._spent.get(key, 0)
             self._spent[key] = spent + 1
@@ -62,10 +62,10 @@ class RefusalBudget:
 
 
 class StrangerTally:
-    """How often somebody without a good token or signature was refused in an hour, by where they come from.
+    """Counts refused requests without a valid token or signature in an hour, by network.
 
-    The first few refusals are written down, then the tenth, the hundredth and so on: of a million guesses that is a
-    dozen rows, which say how many they were.
+    The first few refusals are recorded, then the tenth, the hundredth and so on: a million guesses make a dozen rows
+    with their counts.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,19 +75,19 @@ class StrangerTally:
         self._counts: dict[str, int] = {}
 
     def count(self, address: str) -> int:
-        """Count a refusal; return which one of this hour it is for where it came from."""
+        """Count a refusal; return its number in this hour for its network."""
         network = household(address)
         with self._lock:
             if self._clock() - self._began >= _HOUR:
                 self._began, self._counts = self._clock(), {}
-            # So many networks are one attacker: what is beyond is counted together.
+            # So many networks are one attacker: those beyond the limit are counted together.
             key = network if network in self._counts or len(self._counts) < _MOST_NETWORKS else ""
             self._counts[key] = self._counts.get(key, 0) + 1
             return self._counts[key]
 
 
 def household(address: str) -> str:
-    """Return what one customer of a provider has: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Return the network of one customer of a provider: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -99,7 +99,7 @@ def household(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What was refused lately: to those who are known, and to strangers."""
+    """The latest refusals: of known callers, and of unknown ones."""
 
     budget: RefusalBudget
     strangers: StrangerTally

@@ -1,4 +1,4 @@
-"""What the API's routes ask of a request before its body is read: a role, and no more bytes than they need."""
+"""The requirements of the API's routes, before a body is read: a role, and a limit of bytes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ DOCUMENTS = frozenset(
         "/api/v1/worker/attempts/{attempt_id}/log",
     }
 )
-"""Routes that take whole documents of others, or many signed ones; all else that is asked fits into a small body."""
+"""Routes that take whole documents, or many signed ones; every other request fits into a small body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a route asks: one of `roles`, if any. `path` is its pattern; with `parsed` its body is read as JSON."""
+    """The requirements of a route: one of `roles`, if any. `path` is its pattern; a body that is `parsed` is JSON."""
 
     path: str = ""
     roles: tuple[Role, ...] = ()
@@ -58,7 +58,7 @@ class Asked:
 
 
 class Routes:
-    """The routes of the API, to be asked before the application is."""
+    """The routes of the API, matched before the application is called."""
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         self._routes = [
@@ -69,7 +69,7 @@ class Routes:
         ]
 
     def asked(self, scope: Scope) -> Asked:
-        """Return what is asked of a request; nothing where no route of the API takes it."""
+        """Return the requirements for a request; None if no route of the API matches."""
         return next((asked for route, asked in self._routes if route.matches(scope)[0] is Match.FULL), Asked())
 
 

@@ -48,7 +48,7 @@ class WebSettings:
 
     @classmethod
     def with_bounds(cls, bounds: Mapping[str, float]) -> WebSettings:
-        """Return the usual settings with other bounds by name. Raises `InvalidSettingsError`."""
+        """Return the default settings with other limits by name. Raises `InvalidSettingsError`."""
         usual = cls()
         kinds: dict[str, Any] = {field.name: type(getattr(usual, field.name)) for field in fields(cls)}
         unknown = sorted(bounds.keys() - kinds.keys())

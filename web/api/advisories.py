@@ -1,4 +1,4 @@
-"""Routes about security advisories: curators add them and state what does no harm; everybody may look."""
+"""Routes about security advisories: curators add them and state which do no harm; everybody may read them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]
 def advisories(
     application: ApplicationHere, package: Name = "", after: Name = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, Any]:
-    """Return advisories by id; with `package` those that speak of it and are not withdrawn.
+    """Return advisories by id; with `package` those that name it and are not withdrawn.
 
-    `unsigned` ones are not published as they are here, until a curator signs them.
+    `unsigned` ones are published in this form only once a curator signs them.
     """
     with application.reading() as unit:
         if package:
@@ -56,7 +56,7 @@ def advisories(
 
 @router.get("/advisories/{number}")
 def advisory(application: ApplicationHere, number: str) -> dict[str, Any]:
-    """Return one advisory as it was given, and which newest releases hold a package that it holds for."""
+    """Return one advisory as received, and the newest releases with a package that it affects."""
     with application.reading() as unit:
         found = rows.advisory(unit.session, number)
         if found is None:
@@ -79,10 +79,10 @@ def add(
     document: Document,
     allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
-    """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused.
+    """Accept an advisory in OSV's form; the same one again changes nothing, and an older one is refused.
 
-    So is one about a package that nothing here has ever made, unless `allow-unknown` is true. Where a policy is signed,
-    the body is `document` and the `envelope` that signs it.
+    An advisory about a package that was never built here is refused too, unless `allow-unknown` is true. Where a policy
+    is signed, the body is `document` and the `envelope` that signs it.
     """
     content, signed = _parts(document)
     with application.writing() as unit:
@@ -109,9 +109,9 @@ def state(
     document: Document,
     allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
-    """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing.
+    """Accept an OpenVEX document: whether advisories apply here. Known statements change nothing.
 
-    Unless `allow-unknown` is true, it may speak only of packages and advisories that are known here. Where a policy is
+    Unless `allow-unknown` is true, it may name only packages and advisories that are known here. Where a policy is
     signed, the body is `document` and the `envelope` that signs it.
     """
     content, signed = _parts(document)
@@ -137,7 +137,7 @@ def state(
 
 @router.post("/reviews", status_code=201)
 def review(*, request: Request, application: ApplicationHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
-    """Take that packages were looked at for vulnerabilities, and that an advisory was added for each that was found."""
+    """Record that packages were reviewed for vulnerabilities, and that an advisory was added for each one found."""
     with application.writing() as unit:
         found, new = state_reviews(
             unit, actor_of(request, token), body.packages, body.source, at=body.at, envelope=envelope_of(body)
@@ -148,13 +148,13 @@ def review(*, request: Request, application: ApplicationHere, token: Curator, bo
 
 @router.get("/reviews")
 def reviews(application: ApplicationHere, package: Name = "") -> dict[str, Any]:
-    """Return which packages were looked at last, when, and against which source."""
+    """Return the newest review of each package and source, with its time."""
     with application.reading() as unit:
         return {"reviews": [each.to_dict() for each in review_rows.reviews(unit.session, package=package)]}
 
 
 def _parts(body: SignedDocument | dict[str, Any]) -> tuple[bytes, SignedDocument | None]:
-    """Return the document in a body, and the body where something is signed beside it."""
+    """Return the document in a body, and the whole body if it has a signature."""
     if isinstance(body, SignedDocument):
         return json.dumps(body.document).encode(), body
     return json.dumps(body).encode(), None

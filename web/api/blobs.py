@@ -1,4 +1,4 @@
-"""Routes by which workers fetch blobs, and send those that a leased build puts out."""
+"""Routes by which workers fetch blobs, and upload the outputs of leased builds."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ StreamedCall = Annotated[WorkerCall, Depends(signed_call)]
 
 @router.head("/blobs/{digest}")
 def find(application: ApplicationHere, call: WholeCall, digest: str) -> Response:  # noqa: ARG001
-    """Say whether the farm has a blob, and its size."""
+    """Return whether the farm has a blob, and its size."""
     size = application.blobs.size(Digest(digest))
     return Response(headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"})
 
 
 @router.get("/blobs/{digest}")
 def fetch(application: ApplicationHere, call: WholeCall, digest: str) -> StreamingResponse:  # noqa: ARG001
-    """Send a blob, verified while it is read: one that has rotted breaks off before its last bytes."""
+    """Send a blob, verified while it is read: a corrupt one breaks off before its last bytes."""
     name = Digest(digest)
     size = application.blobs.size(name)
     return StreamingResponse(
@@ -52,7 +52,7 @@ def fetch(application: ApplicationHere, call: WholeCall, digest: str) -> Streami
 async def take(
     request: Request, application: ApplicationHere, call: StreamedCall, attempt_id: Number, digest: str
 ) -> None:
-    """Take a blob from the holder of a live lease. Its digest is in the path, and is what the signature covers."""
+    """Accept a blob from the holder of a live lease. Its digest is in the path, which the signature covers."""
     settings, name = settings_of(request), Digest(digest)
     if call.signed.body != name:
         raise UnsignedRequestError("the body that was signed is not the blob that the path names")

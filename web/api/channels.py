@@ -1,4 +1,4 @@
-"""Routes to look at channels: how one stands, its releases, and what was held back."""
+"""Routes to read channels: their state, their releases, and what was held back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 
 @router.get("")
 def channels(application: ApplicationHere) -> dict[str, Any]:
-    """Return how every channel stands."""
+    """Return the state of every channel."""
     with application.reading() as unit:
         session = unit.session
         known = [channel_status(session, name, now=unit.now) for name in releases.channels(session)]
@@ -34,7 +34,7 @@ def channels(application: ApplicationHere) -> dict[str, Any]:
 
 @router.get("/{name}")
 def channel(application: ApplicationHere, name: str) -> dict[str, Any]:
-    """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
+    """Return the state of a channel: its newest release, its newest candidate, and whether all is decided."""
     with application.reading() as unit:
         policy_of(unit, name)
         status = channel_status(unit.session, name, now=unit.now)
@@ -58,7 +58,7 @@ def release_page(
 
 @router.get("/{name}/releases/{number}")
 def release(application: ApplicationHere, name: str, number: Number) -> dict[str, Any]:
-    """Return one release: its packages, what it has taken of other distributions, and tests that blocked nothing."""
+    """Return one release: its packages, its imports from other distributions, and failed tests that blocked nothing."""
     with application.reading() as unit:
         policy_of(unit, name)
         record = releases.release(unit.session, name, number)
@@ -78,7 +78,7 @@ def candidate_page(
     before: Number | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, Any]:
-    """Return candidates of a channel, newest first, with what the gates said and why packages were held back."""
+    """Return candidates of a channel, newest first, with the results of gates and the excuses."""
     with application.reading() as unit:
         policy_of(unit, name)
         found = candidates.candidates(unit.session, name, before=before, limit=limit)
@@ -90,7 +90,7 @@ def candidate_page(
 
 @router.get("/{name}/candidates/{number}")
 def candidate(application: ApplicationHere, name: str, number: Number) -> dict[str, Any]:
-    """Return one candidate: also what it changes, atom by atom, and all that its gates said."""
+    """Return one candidate, with its changes, atom by atom, and all results of its gates."""
     with application.reading() as unit:
         policy_of(unit, name)
         found = candidates.candidate(unit.session, number)
@@ -102,7 +102,7 @@ def candidate(application: ApplicationHere, name: str, number: Number) -> dict[s
 
 @router.get("/{name}/releases/{number}/changes")
 def changes(application: ApplicationHere, name: str, number: Number, against: Number) -> dict[str, Any]:
-    """Return what differs between release `against` and release `number` of a channel, by package."""
+    """Return the differences between release `against` and release `number` of a channel, by package."""
     with application.reading() as unit:
         policy_of(unit, name)
         for each in (against, number):
@@ -116,7 +116,7 @@ def changes(application: ApplicationHere, name: str, number: Number, against: Nu
 def excuse_page(
     application: ApplicationHere, name: str, *, cleared: bool = False, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, Any]:
-    """Return the excuses that stand on a channel; with `cleared` also those that were cleared, newest first."""
+    """Return the open excuses of a channel; with `cleared` also the cleared ones, newest first."""
     with application.reading() as unit:
         policy_of(unit, name)
         return excuses_of_channel(unit.session, name, cleared=cleared, limit=limit)

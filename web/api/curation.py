@@ -49,7 +49,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def freeze(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: FreezeRequest
 ) -> dict[str, Any]:
-    """Let a channel publish nothing, until a time or until it is thawed."""
+    """Freeze a channel, so that it publishes nothing, until a time or until it is thawed."""
     with application.writing() as unit:
         order = curation.freeze(
             unit,
@@ -67,7 +67,7 @@ def freeze(
 def thaw(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: SignedRequest | None = None
 ) -> dict[str, Any]:
-    """Let a frozen channel go on."""
+    """Thaw a frozen channel."""
     with application.writing() as unit:
         curation.thaw(unit, actor_of(request, token), name, envelope=envelope_of(body))
         return {"channel": name, "frozen": None, **signed_part(unit, body)}
@@ -75,7 +75,7 @@ def thaw(
 
 @router.get("/channels/{name}/holds")
 def held(application: ApplicationHere, name: str) -> dict[str, Any]:
-    """Return the holds that are in force on a channel."""
+    """Return the holds in force on a channel."""
     with application.reading() as unit:
         policy_of(unit, name)
         return {"holds": [hold.to_dict() for hold in holds.open_holds(unit.session, name, now=unit.now)]}
@@ -85,7 +85,7 @@ def held(application: ApplicationHere, name: str) -> dict[str, Any]:
 def hold(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: HoldRequest
 ) -> dict[str, Any]:
-    """Keep a package where it is in a channel."""
+    """Hold a package: it stays unchanged in a channel."""
     with application.writing() as unit:
         made = curation.hold(
             unit,
@@ -109,7 +109,7 @@ def lift(
     package: str,
     body: SignedRequest | None = None,
 ) -> dict[str, Any]:
-    """Let a held package go on."""
+    """Lift the hold on a package."""
     with application.writing() as unit:
         curation.lift(unit, actor_of(request, token), name, package, envelope=envelope_of(body))
         return {"channel": name, "package": package, **signed_part(unit, body)}
@@ -117,7 +117,7 @@ def lift(
 
 @router.get("/channels/{name}/approvals")
 def approvals(application: ApplicationHere, name: str) -> dict[str, Any]:
-    """Return what wants into or out of a channel that asks for approvals, each with the descriptor that is signed."""
+    """Return the additions and removals that wait for approval in a channel, with the descriptor to sign for each."""
     with application.reading() as unit:
         wanted = approving.asked(unit, name)
         listed = approving.in_question(unit, name)
@@ -132,7 +132,8 @@ def approvals(application: ApplicationHere, name: str) -> dict[str, Any]:
         "packages": [
             {
                 "package": approval.package.name,
-                # As the descriptor has it, with which programs of before compare it; the build number stands beside.
+                # In the descriptor's form, with which earlier clients compare it; the build number is a field of its
+                # own.
                 "version": printed_version(approval.package.version, approval.package.revision),
                 **build_to_dict(approval.package),
                 "digest": approval.package.digest,
@@ -148,7 +149,7 @@ def approvals(application: ApplicationHere, name: str) -> dict[str, Any]:
 
 
 def _withdrawn(listed: approving.PendingApproval, withdrawn: Mapping[tuple[Digest, str], Digest]) -> dict[str, Any]:
-    """Return by which orders approvals were taken back, by curator: who approves again names that."""
+    """Return the orders that withdrew approvals, by curator: a new approval has to name its order."""
     found = {curator: order for (package, curator), order in withdrawn.items() if package == listed.package.digest}
     return {"withdrawn": found} if found else {}
 
@@ -157,7 +158,7 @@ def _withdrawn(listed: approving.PendingApproval, withdrawn: Mapping[tuple[Diges
 def approve(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: ApprovalsRequest
 ) -> dict[str, Any]:
-    """Take signed approvals: all or none."""
+    """Accept signed approvals: all or none."""
     envelopes = [json.dumps(envelope).encode() for envelope in body.envelopes]
     with application.writing() as unit:
         taken = approving.approve(unit, actor_of(request, token), name, envelopes)
@@ -170,7 +171,7 @@ def approve(
 def withdraw(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: WithdrawalRequest
 ) -> dict[str, Any]:
-    """Take back what a curator has signed for packages that still want in: for all of them or for none."""
+    """Withdraw a curator's approvals for packages that still wait: for all of them or for none."""
     with application.writing() as unit:
         taken = approving.withdraw(
             unit,
@@ -190,7 +191,7 @@ def withdraw(
 
 @router.get("/channels/{name}/approvals/revocable")
 def revocable(application: ApplicationHere, name: str, curator: str, package: str) -> dict[str, Any]:
-    """Return what a curator has signed for builds of a package, and can take back."""
+    """Return the approvals for builds of a package that a curator can withdraw."""
     with application.reading() as unit:
         found = approving.revocable(unit, name, curator, package)
         short = own_name(unit, package)
@@ -201,7 +202,7 @@ def revocable(application: ApplicationHere, name: str, curator: str, package: st
 def withdraw_approvals_with_signer(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownWithdrawalRequest
 ) -> dict[str, Any]:
-    """Have the signer count approvals no more, also such that the farm does not know."""
+    """Have the signer ignore approvals, also those that the farm does not know."""
     packages = {each: Digest(digest) for each, digest in body.packages.items()}
     with application.writing() as unit:
         actor = actor_of(request, token)
@@ -266,7 +267,7 @@ def ordered(application: ApplicationHere, name: str, limit: Limit = 20) -> dict[
 def order(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: OrderRequest
 ) -> dict[str, Any]:
-    """Order the pipeline of a channel to promote, to go back, or to look again; it does so in turn."""
+    """Order the pipeline of a channel to promote, roll back, or retry; orders are carried out in turn."""
     actor, signed = actor_of(request, token), envelope_of(body)
     with application.writing() as unit:
         if isinstance(body, PromoteRequest):
@@ -292,7 +293,7 @@ def signed_order(application: ApplicationHere, digest: str) -> dict[str, Any]:
 
 @router.get("/descriptors/{digest}")
 def descriptor(application: ApplicationHere, digest: str) -> Response:
-    """Send the descriptor of a package that was built or taken here: what orders and approvals name by its digest."""
+    """Send the descriptor of a package that was built or imported here: orders and approvals name its digest."""
     with application.reading() as unit:
         found = packages.package(unit.session, Digest(digest)) or imported.package(unit.session, Digest(digest))
     if found is None:
@@ -310,7 +311,7 @@ def withdraw_order(
     number: Number,
     body: OrderWithdrawalRequest,
 ) -> dict[str, Any]:
-    """Take back an order that is not done, or that no release has used: its candidate is given up."""
+    """Withdraw an order that is not done, or that no release has used: its candidate is superseded."""
     with application.planning() as unit:
         withdrawn = ordering.withdraw_order(
             unit, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
@@ -322,7 +323,7 @@ def withdraw_order(
 def withdraw_order_with_signer(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownOrderRequest
 ) -> dict[str, Any]:
-    """Have the signer let nothing through by an order, also one that the farm does not know."""
+    """Have the signer ignore an order, also one that the farm does not know."""
     with application.writing() as unit:
         ordering.withdraw_with_signer(
             unit, actor_of(request, token), name, Digest(body.order), why=body.why, envelope=envelope_of(body)

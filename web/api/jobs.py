@@ -1,4 +1,4 @@
-"""Routes to look at jobs and their attempts, to cancel and to retry; jobs as the API shows them."""
+"""Routes to read jobs and their attempts, to cancel and to retry; jobs as the API shows them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def page(
 
 @router.get("/jobs/{job_id}")
 def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
-    """Return a job, the attempts at it, and what it put out."""
+    """Return a job, its attempts, and its outputs."""
     with application.reading() as unit:
         job = find_job(unit, job_id)
         tries = attempts.attempts_of(unit.session, job_id)
@@ -67,7 +67,7 @@ def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
-    """Cancel a job; a worker that is at it stops within one heartbeat."""
+    """Cancel a job; the worker that runs it stops within one heartbeat."""
     with application.planning() as unit:
         job = cancel(unit, job_id, by=token.name)
     note(request, application, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
@@ -76,7 +76,7 @@ def cancel_job(request: Request, application: ApplicationHere, token: Maintainer
 
 @router.post("/jobs/{job_id}/retry", status_code=201)
 def retry_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
-    """Make a new job of one that failed or was cancelled."""
+    """Make a new job for one that failed or was cancelled."""
     with application.planning() as unit:
         job = retry(unit, job_id, trace=uuid.uuid4().hex)
     note(request, application, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
@@ -84,7 +84,7 @@ def retry_job(request: Request, application: ApplicationHere, token: Maintainer,
 
 
 def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[JobWire, ...]:
-    """Return jobs with the versions of those that are no first builds, and the builds that they were dropped for."""
+    """Return jobs with the versions of builds that are no first builds, and the builds they were dropped for."""
     subjects = {job.subject for job in jobs if job.subject}
     numbers, dropped = numbers_of(session, subjects), packages.dropped_for(session, subjects)
     again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]

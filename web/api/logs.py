@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1", tags=["logs"])
 
 @router.get("/jobs/{job_id}/log")
 def job_log(application: ApplicationHere, job_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
-    """Return a page of the log of a job's newest attempt; empty while nobody has begun."""
+    """Return a page of the log of a job's newest attempt; empty before the first attempt."""
     with application.reading() as unit:
         find_job(unit, job_id)
         tries = attempts.attempts_of(unit.session, job_id)
@@ -35,13 +35,13 @@ def job_log(application: ApplicationHere, job_id: wire.Number, offset: wire.Offs
 
 @router.get("/attempts/{attempt_id}/log")
 def attempt_log(application: ApplicationHere, attempt_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
-    """Return a page of the log of one attempt. `offset` is 0 or what a page before gave as `next_offset`."""
+    """Return a page of the log of one attempt. `offset` is 0 or an earlier page's `next_offset`."""
     return _page(application, attempt_of(application, attempt_id), offset)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a follower begins in the log of an attempt."""
+    """The place where a follower starts in the log of an attempt."""
 
     attempt: Attempt
     offset: int
@@ -53,7 +53,7 @@ def mark(
     offset: wire.Offset = 0,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Mark:
-    """A dependency: refuses before the first event what no event could tell any more."""
+    """A dependency: refuses requests before the first event, while an error can still be answered."""
     attempt = attempt_of(application, attempt_id)
     offset = resumed(application, attempt, last_event_id, offset)
     application.logs.check_begins_line(attempt.id, offset)
@@ -66,9 +66,9 @@ async def events(
     settings: SettingsHere,
     at: Annotated[Mark, Depends(mark)],
 ) -> AsyncIterable[ServerSentEvent]:
-    """Follow the log of an attempt: an event `log` for each record, and `end` with the state that it came to.
+    """Follow the log of an attempt: an event `log` for each record, and `end` with its final state.
 
-    The id of each event is the offset behind its record: a browser that reconnects goes on there.
+    The id of each event is the offset after its record: a browser that reconnects continues there.
     """
     offset = at.offset
     async for found in follow(application, settings, at.attempt, offset):

@@ -1,4 +1,4 @@
-"""Routes of those who run the farm: enrol and revoke workers, issue and revoke tokens."""
+"""Routes for operators: enrol and revoke workers, issue and revoke tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def workers(application: ApplicationHere, token: Admin) -> list[wire.WorkerWire]
 
 @router.post("/workers", status_code=201)
 def enrol(request: Request, application: ApplicationHere, token: Admin, body: wire.WorkerRequest) -> wire.WorkerWire:
-    """Enrol a worker, or give a known one another key."""
+    """Enrol a worker, or give a known one a new key."""
     with application.writing() as unit:
         worker = access.enrol(
             unit,
@@ -44,7 +44,7 @@ def enrol(request: Request, application: ApplicationHere, token: Admin, body: wi
 
 @router.delete("/workers/{name}", status_code=204)
 def revoke_worker(request: Request, application: ApplicationHere, token: Admin, name: str) -> None:
-    """Take no request of this worker any more."""
+    """Revoke a worker: its requests are refused from now on."""
     with application.writing() as unit:
         known = identities.revoke_worker(unit.session, name, now=unit.now)
     if not known:
@@ -54,7 +54,7 @@ def revoke_worker(request: Request, application: ApplicationHere, token: Admin, 
 
 @router.post("/tokens", status_code=201)
 def issue(request: Request, application: ApplicationHere, token: Admin, body: wire.TokenRequest) -> wire.TokenWire:
-    """Make a token; this answer is the only place where it can be read."""
+    """Issue a token; only this answer contains it."""
     with application.writing() as unit:
         text, kept = access.issue_token(unit, name=body.name, role=Role(body.role), lasts=timedelta(days=body.days))
     note(request, application, actor=f"token:{token.name}", subject=f"token {kept.id}")
@@ -63,7 +63,7 @@ def issue(request: Request, application: ApplicationHere, token: Admin, body: wi
 
 @router.delete("/tokens/{number}", status_code=204)
 def revoke_token(request: Request, application: ApplicationHere, token: Admin, number: wire.Number) -> None:
-    """Make a token useless."""
+    """Revoke a token."""
     with application.writing() as unit:
         known = identities.revoke_token(unit.session, number, now=unit.now)
     if not known:

@@ -1,4 +1,4 @@
-"""Routes to look at finished packages."""
+"""Routes to read finished packages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def page(
 
 @router.get("/packages/{name}")
 def builds(application: ApplicationHere, name: str) -> wire.PackagePage:
-    """Return the builds of one package, the newest first."""
+    """Return the builds of one package, newest first."""
     with application.reading() as unit:
         found = packages.builds_of(unit.session, name)
     if not found:
@@ -38,7 +38,7 @@ def builds(application: ApplicationHere, name: str) -> wire.PackagePage:
 
 @router.get("/packages/{name}/copies")
 def copies(application: ApplicationHere, name: str) -> wire.CopiesWire:
-    """Return who holds code of a package, and is not mended by mending that package alone."""
+    """Return the packages that hold code of a package, so that fixing that package alone does not fix them."""
     with application.reading() as unit:
         if not packages.builds_of(unit.session, name, limit=1):
             raise NotFoundError(f"no package {name[:100]!r} was built here")

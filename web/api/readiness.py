@@ -1,4 +1,4 @@
-"""The readiness probe: whether database and disks take writes."""
+"""The readiness probe: whether database and disks can be written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEPT_SECONDS = 2.0
 
 
 class Readiness:
-    """Checks at most every two seconds, however often it is asked: asking needs no token."""
+    """Checks at most every two seconds, however often it is called: a call needs no token."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -33,7 +33,7 @@ class Readiness:
         self._trouble: NotReadyError | None = None
 
     def check(self, application: Application) -> None:
-        """Raise `NotReadyError` when database or disks take nothing."""
+        """Raise `NotReadyError` if database or disks cannot be written."""
         with self._turn:
             if time.monotonic() >= self._good_until:
                 self._trouble = _look(application)
@@ -45,7 +45,7 @@ class Readiness:
 
 @router.get("")
 def ready(request: Request, application: ApplicationHere) -> dict[str, bool]:
-    """Answer 200 when the farm can take work, 503 when it cannot."""
+    """Answer 200 if the farm can take work, 503 if it cannot."""
     request.app.state.readiness.check(application)
     return {"ready": True}
 
@@ -56,7 +56,7 @@ def _look(application: Application) -> NotReadyError | None:
         with application.writing() as unit:
             unit.session.connection().execute(text("SELECT 1"))
     except (DiskTroubleError, SQLAlchemyError) as error:
-        # Where its files lie is told to the operator's log, not to whoever asks.
+        # The paths are only in the operator's log, not in the answer.
         _LOG.error("not ready: %s", error)
         what = "a disk" if isinstance(error, DiskTroubleError) else "the database"
         return NotReadyError(f"{what} of this farm takes nothing", remedy="Its log of web says where.")

@@ -1,4 +1,4 @@
-"""What a curator has signed beside a request, and what is answered about it."""
+"""A curator's signature that comes with a request, and the part of the answer about it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def envelope_of(body: SignedRequest | None) -> bytes | None:
 
 
 def signed_part(unit: UnitOfWork, body: SignedRequest | None) -> dict[str, Any]:
-    """Return which signed order was kept, as a part of the answer; nothing where none has to be signed."""
+    """Return the stored signed order as a part of the answer; empty if no signature is required."""
     kept = signed_order_kept(unit, envelope_of(body))
     return {"signed": kept} if kept else {}
 
 
 def signed_order_kept(unit: UnitOfWork, envelope: bytes | None) -> dict[str, Any]:
-    """Return which signed order was kept of what came; nothing where none has to be signed."""
+    """Return the signed order that was stored for this request; None if no signature is required."""
     if envelope is None or signed_orders.who_orders(unit.session) is None:
         return {}
     found = signed_orders.signed_order(unit.session, kept_order(envelope).digest)
@@ -37,7 +37,7 @@ def signed_order_kept(unit: UnitOfWork, envelope: bytes | None) -> dict[str, Any
 
 
 def signature_parts(unit: UnitOfWork, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
-    """Return what was signed as each order to the pipeline, as a part of the answer; nothing where none has to be."""
+    """Return the signatures of each order to the pipeline, as a part of the answer; empty if none is required."""
     if signed_orders.who_orders(unit.session) is None:
         return {order.id: {} for order in orders}
     found = signatures_of(unit, [order.id for order in orders])

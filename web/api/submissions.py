@@ -1,4 +1,4 @@
-"""Routes of maintainers and owners: submit recipes, see how far a submission is, decide about one that waits."""
+"""Routes of maintainers and owners: submit recipes, follow a submission, decide about one that waits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 def create(
     request: Request, application: ApplicationHere, token: Maintainer, body: submission_wire.SubmissionRequest
 ) -> submission_wire.SubmissionWire:
-    """Take recipes, all together or none: 422 tells every problem of every file. They may have to wait for owners."""
+    """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners."""
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     taken = submit(
         application,
@@ -75,7 +75,7 @@ def listed(
 
 @router.get("/submissions/{number}")
 def progress(application: ApplicationHere, number: wire.Number) -> submission_wire.SubmissionProgress:
-    """Return the jobs that a submission made."""
+    """Return the jobs of a submission."""
     with application.reading() as unit:
         found = jobs.list_jobs(unit.session, submission=number, limit=2000)
         forms = job_forms(unit.session, found)
@@ -90,7 +90,7 @@ def progress(application: ApplicationHere, number: wire.Number) -> submission_wi
 
 @router.get("/submissions/{number}/recipes")
 def contents(application: ApplicationHere, token: Anybody, number: wire.Number) -> submission_wire.SubmissionContents:  # noqa: ARG001
-    """Return a submission with its files, for whoever is to sign it, and those of what is current here."""
+    """Return a submission with its files, for the people who may sign it, and the files of the current recipes."""
     with application.reading() as unit:
         view = find_submission(unit, number)
         heads = recipes.heads(unit.session, [recipe.name for recipe in view.recipes])
@@ -118,7 +118,7 @@ def accept(
     number: wire.Number,
     body: submission_wire.AcceptRequest,
 ) -> submission_wire.SubmissionWire:
-    """Take an owner's signature on a submission that waits; with the last that it lacks it is taken."""
+    """Accept an owner's signature on a waiting submission; the last missing signature accepts it."""
     envelope = json.dumps(body.envelope).encode()
     return _taken(waiting_submissions.accept(application, actor_of(request, token), number, envelope))
 
@@ -131,7 +131,7 @@ def withdraw(
     number: wire.Number,
     body: submission_wire.SubmissionWithdrawalRequest,
 ) -> submission_wire.SubmissionProgress:
-    """Let a submission that waits come to nothing."""
+    """Withdraw a waiting submission."""
     with application.writing() as unit:
         waiting_submissions.withdraw(
             unit,

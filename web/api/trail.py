@@ -1,4 +1,4 @@
-"""The route to the audit trail: who did what, and what was refused. For those who decide; nobody writes to it here."""
+"""The route to the audit trail: what was done and refused, and by whom. For curators and operators; read only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trail(
     before: Number | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> dict[str, Any]:
-    """Return lines of the audit trail, newest first. Where people sat is for administrators alone to see."""
+    """Return lines of the audit trail, newest first. Only administrators see addresses."""
     if since is not None and since.tzinfo is None:
         raise CurationError(f"{since.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
     with application.reading() as unit:

@@ -1,4 +1,4 @@
-"""Routes of build workers: claim, heartbeat, log, report. Each request is signed, each report needs a live lease."""
+"""Routes of build workers: claim, heartbeat, log, report. Each request is signed; each report needs a live lease."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Call = Annotated[WorkerCall, Depends(whole_call)]
 def create_claim(
     application: ApplicationHere, call: Call, body: worker_wire.ClaimRequest
 ) -> worker_wire.LeaseWire | Response:
-    """Give the worker a job that it may do, or answer 204 when there is none."""
+    """Give the worker a job that it may do, or answer 204 if there is none."""
     lease = claim(application, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
     if lease is None:
         return Response(status_code=204)
@@ -47,7 +47,7 @@ def create_claim(
 
 @router.post("/attempts/{attempt_id}/heartbeat")
 def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> worker_wire.ExtendedWire:
-    """Extend the lease; 409 when it is lost."""
+    """Extend the lease; 409 if it is lost."""
     with application.writing() as unit:
         heartbeat(unit, call.holder(attempt_id))
     return worker_wire.ExtendedWire(seconds=application.lease_policy.lease.total_seconds())
@@ -57,7 +57,7 @@ def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> w
 async def append_log(
     request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, offset: wire.Offset
 ) -> worker_wire.AppendedWire:
-    """Append whole records at `offset`; 409 tells the right offset when that is another."""
+    """Append whole records at `offset`; 409 with the right offset if that is another."""
     piece = await request.body()
     return await run_in_threadpool(_append, application, call, attempt_id, offset, piece)
 
@@ -102,6 +102,6 @@ def _append(
         attempt = require_lease(unit, call.holder(attempt_id))
         job = find_job(unit, attempt.job_id)
         limits = limits_of(unit, job)
-    # The worker counts the text of the build; here are its JSON too, and the worker's own words.
+    # The worker limits the text of the build; the JSON form and the worker's own lines come on top.
     limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
     return worker_wire.AppendedWire(size=application.logs.append(attempt_id, offset, piece, limit=limit))

@@ -1,1 +1,1 @@
-"""The pages for people: HTML rendered here, out of what the database and the log store say. They change nothing."""
+"""The pages for people: HTML rendered here, from the database and the log store. They change nothing."""

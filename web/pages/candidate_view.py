@@ -1,4 +1,4 @@
-"""A candidate as its page shows it: gates in the order of the policy, atoms, runs of sets, tests, and excuses."""
+"""A candidate for its page: gates in the order of the policy, atoms, runs of sets, tests, and excuses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TOLD = 100
 
 @dataclass(frozen=True, slots=True)
 class GateLine:
-    """A gate of the policy and what it has said of a candidate; `state` is empty while it was not asked."""
+    """A gate of the policy and its result for a candidate; `state` is empty before it was asked."""
 
     name: str
     state: str
@@ -45,7 +45,7 @@ class GateLine:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One set that was looked at, and for how long."""
+    """One set that was evaluated, and how long that took."""
 
     run: SetRun
     lasted: timedelta
@@ -61,7 +61,7 @@ class AtomLine:
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """A candidate with its gates in the order of the policy, what it would change, and how its search went.
+    """A candidate with its gates in the order of the policy, its changes, and its search.
 
     `purposes` counts the sets that had to be tested, by purpose. `moving` are the atoms of more than one package.
     """
@@ -82,7 +82,7 @@ class CandidateView:
 
 
 def view_candidate(unit: UnitOfWork, candidate: Candidate, policy: Sequence[str]) -> CandidateView:
-    """Return what a page says of a candidate; `policy` names the gates in their order."""
+    """Return the view of a candidate; `policy` names the gates in their order."""
     session = unit.session
     status = candidate_status(session, candidate)
     changed = candidates.changes_of(session, candidate.id)
@@ -108,14 +108,14 @@ def view_candidate(unit: UnitOfWork, candidate: Candidate, policy: Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class UnblockingTests:
-    """Tests that kept nothing out of a release though they failed."""
+    """Failed tests that blocked nothing."""
 
     already_red: Sequence[FailedTest]
     flaky: Sequence[FailedTest]
 
     @classmethod
     def of(cls, session: Session, release: ReleaseRecord | None) -> UnblockingTests:
-        """Return what was told when this release was a candidate; nothing of no release."""
+        """Return those recorded when this release was a candidate; empty without a release."""
         said = candidates.gate_results(session, release.candidate_id) if release and release.candidate_id else []
         return cls(_already_red(said), _flaky(said))
 

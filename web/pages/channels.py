@@ -1,4 +1,4 @@
-"""Pages of channels: how each stands, what is at its gates, what is held back and why, and its releases."""
+"""Pages of channels: their state, pending candidate, excuses and releases."""
 
 from __future__ import annotations
 

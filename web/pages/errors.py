@@ -1,4 +1,4 @@
-"""Errors as pages, for requests of pages; the API's errors stay as they are."""
+"""Errors as pages, for requests of pages; the errors of the API stay the same."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TITLES = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer with a page outside of `/api`, and inside of it as before."""
+    """Answer with a page outside of `/api`, and with JSON inside."""
     before = {kind: app.exception_handlers[kind] for kind in _KINDS}
     for kind in _KINDS:
         app.add_exception_handler(kind, _handler(before[kind]))
@@ -74,6 +74,6 @@ def _told(request: Request, error: Exception) -> tuple[int, str, str]:
     if isinstance(error, HTTPException):
         known = {404: "There is no page at this address.", 405: "This address does not take that method."}
         return error.status_code, known.get(error.status_code, str(error.detail)), ""
-    # What went wrong goes into the operator's log, not to the client.
+    # The details are in the operator's log, not in the answer.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return 500, "The farm failed to answer. Its log says why.", ""

@@ -1,4 +1,4 @@
-"""Excuses as people read them: one card for each reason, with all the packages that it holds back."""
+"""Excuses for people: one card for each reason, with all the packages that it holds back."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExcuseCard:
-    """A reason that holds for one or more packages; `first` is the excuse that says it, `reason` a sentence.
+    """A reason that applies to one or more packages; `first` is the excuse with it, `reason` a sentence.
 
-    `retry` is the command that has it looked at again, `retry_role` what it needs.
+    `retry` is the command that tries again, `retry_role` the role that it needs.
     """
 
     packages: Sequence[KeptExcuse]
@@ -26,7 +26,7 @@ class ExcuseCard:
 
 
 def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
-    """Return cards of these excuses, in their order."""
+    """Return the cards of these excuses, in their order."""
     found: dict[tuple[object, ...], list[KeptExcuse]] = {}
     for excuse in excuses:
         said = excuse.excuse
@@ -36,14 +36,14 @@ def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
 
 
 def sentence(reason: str) -> str:
-    """Return a reason as a sentence of its own. Names of packages keep their small letters."""
+    """Return a reason as a sentence. Names of packages keep their lower case."""
     reason = reason.strip()
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
     first = same[0]
-    # A job is tried once for all that it holds back.
+    # A job is retried once for all packages that it holds back.
     others = [] if first.retried_job or not first.retry_command else [excuse.excuse.package for excuse in same[1:]]
     retry = " ".join([first.retry_command, *others])
     return ExcuseCard(same, first, sentence(first.excuse.reason), retry, first.retry_role or "")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-# What XML 1.0 cannot hold and `spelt_out` leaves: the non-characters at the end of the first plane.
+# Characters that XML 1.0 cannot hold and `spelt_out` leaves: the noncharacters at the end of the BMP.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -42,7 +42,7 @@ class Feed:
     channel: str
 
     def document(self, kept: Sequence[KeptExcuse], latest: Candidate | None) -> bytes:
-        """Return the feed as XML; `latest` says when the channel was looked at when there never was an excuse."""
+        """Return the feed as XML; `latest` is the time of the feed if the channel never had an excuse."""
         page = f"{self.base}channels/{quote(self.channel, safe='')}"
         feed = ET.Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
         _text(feed, "title", f"{self.distribution}: held back from {self.channel}")
@@ -77,7 +77,7 @@ class Feed:
         content.set("type", "text")
 
     def _id(self, day: str, what: str) -> str:
-        # A tag URI (RFC 4151): it stays when the farm moves to another address.
+        # A tag URI (RFC 4151): it stays the same if the farm moves to another address.
         return f"tag:{self.distribution},{day}:farm/{quote(what)}"
 
 
@@ -132,7 +132,7 @@ _ENTRIES = 100
 
 @router.get("/channels/{name}/excuses.atom")
 def feed(request: Request, application: ApplicationHere, name: str) -> Response:
-    """Return the newest excuses of a channel, standing and cleared, as an Atom feed."""
+    """Return the newest excuses of a channel, open and cleared, as an Atom feed."""
     with application.reading() as unit:
         policy_of(unit, name)
         kept = excuses.recent(unit.session, name, limit=_ENTRIES)
@@ -143,7 +143,7 @@ def feed(request: Request, application: ApplicationHere, name: str) -> Response:
 
 @router.get("/channels/{name}/excuses.json")
 def form(application: ApplicationHere, name: str) -> dict[str, Any]:
-    """Return the excuses that stand on a channel, as the API does."""
+    """Return the open excuses of a channel, as the API does."""
     with application.reading() as unit:
         policy_of(unit, name)
         return excuses_of_channel(unit.session, name)

@@ -1,4 +1,4 @@
-"""The front page: what this farm is, where its channels stand, and what it is doing now."""
+"""The front page: the farm, its channels, and its present work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.pages.rendering import PagesHere
 
 router = APIRouter()
 
-# Each line of each log has an address: a robot would never come to an end.
+# Each line of each log has an address: a crawler would never finish.
 _ROBOTS = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in ("/jobs/", "/attempts/", "/api/", "/v2/"))
 
 
@@ -41,5 +41,5 @@ def front(request: Request, application: ApplicationHere, pages: PagesHere) -> H
 
 @router.get("/robots.txt")
 def robots() -> PlainTextResponse:
-    """Say which pages are for people alone."""
+    """List the pages that crawlers should not visit."""
     return PlainTextResponse(_ROBOTS)

@@ -1,6 +1,6 @@
-"""The pages for people: HTML rendered here, out of what the database and the log store say. They change nothing.
+"""Installs the pages for people into the application: routes, static files, headers and error pages.
 
-They work without scripts, except for following a log live; nothing that a stranger wrote reaches a page unescaped.
+The pages work without scripts, except for following a log live; no untrusted text reaches a page unescaped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POLICY = "; ".join((
 
 
 class PageHeaders:
-    """ASGI middleware that adds them to every answer; whatever an answer says itself, stays."""
+    """ASGI middleware that adds them to every answer; headers that an answer sets itself stay."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -65,18 +65,19 @@ STATIC = Path(__file__).parent.parent / "static"
 router = APIRouter(include_in_schema=False)
 for _part in (front, packages, jobs, log, channels, excuse_feed, releases, submissions):
     for _route in _part.router.routes:
-        # Who asks for the head of a page gets it: tools that look whether a link holds do. The server sends no body
-        # then; but what is followed live has no end.
+        # HEAD is answered for pages, as link checkers ask. The server then sends no body; but a followed log has no
+        # end.
         if isinstance(_route, APIRoute) and _route.response_class is not EventSourceResponse:
             _route.methods = {*(_route.methods or ()), "HEAD"}
     router.include_router(_part.router)
 
 
 def install_pages(app: FastAPI, repository: Path | None, *, images: bool) -> None:
-    """Add the pages, the files that they need, their headers and their error pages.
+    """Add the pages, their static files, headers and error pages.
 
-    `app.state.application` is there already, and so are the error handlers of the API, which go on answering for it.
-    `repository` is what the application publishes below `/repository`, if it does, and with `images` as images.
+    `app.state.application` exists already, and so do the error handlers of the API, which stay in use for it.
+    `repository` is the directory that the application publishes below `/repository`, if any, and with `images` also as
+    images.
     """
     app.state.pages = Pages.open(app.state.application, STATIC, repository, images=images)
     app.include_router(router)

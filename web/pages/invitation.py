@@ -1,4 +1,4 @@
-"""What a visitor has to know to subscribe, or to pull an image: where that is, and the fingerprint of the root."""
+"""What a visitor needs to subscribe, or to pull an image: the addresses, and the fingerprint of the root."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ FIRST_ROOT = f"{METADATA}/1.root.json"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """Either is empty while it is not known."""
+    """Either field is empty while it is not known."""
 
     address: str
     fingerprint: str
 
 
 def invitation(request: Request, repository: Path | None) -> Invitation:
-    """Return it for the repository that this application serves below `/repository`, as the visitor reaches it."""
+    """Return the invitation to the repository below `/repository`, with the address that the visitor uses."""
     if repository is None:
         return Invitation("", "")
     try:
         fingerprint = str(Digest.of((repository / FIRST_ROOT).read_bytes()))
-    except FileNotFoundError:  # the ceremony of keys has not been held yet
+    except FileNotFoundError:  # the key ceremony was not held yet
         fingerprint = ""
     return Invitation(f"{request.base_url}repository", fingerprint)
 
 
 def pulled_as(request: Request, pages: Pages, channel: str, *packages: str) -> str:
-    """Return what these packages are pulled as from this host, without a tag; empty where they cannot be.
+    """Return the name under which these packages are pulled from this host, without a tag; empty if they cannot be.
 
-    Without packages it is what stands before them.
+    Without packages it is the prefix of all names.
     """
     if not pages.images:
         return ""

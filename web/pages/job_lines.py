@@ -1,4 +1,4 @@
-"""Jobs as lines of a table: a job with what its row alone does not say."""
+"""Jobs as lines of a table: a job with data that its row alone does not have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job with the name that people know it by, who is or was at it last, and how long that took or has taken."""
+    """A job with its name for people, its present or last worker, and its duration so far."""
 
     job: Job
     title: str
@@ -57,5 +57,5 @@ def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[J
 
 
 def time_of(attempt: Attempt | None, now: datetime) -> timedelta | None:
-    """Return how long an attempt took, or has taken until now."""
+    """Return how long an attempt took, or has taken so far."""
     return (attempt.finished_at or now) - attempt.claimed_at if attempt else None

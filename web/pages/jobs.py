@@ -48,7 +48,7 @@ def job_list(
     kind: Annotated[str, Query(max_length=20)] = "",
     name: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
-    """List jobs, newest first; an empty filter lets everything through."""
+    """List jobs, newest first; an empty filter matches everything."""
     name = name.strip()
     states = [each for each in JobState if each == state]
     kinds = [each for each in JobKind if each == kind]
@@ -88,7 +88,7 @@ def job_page(
     attempt: Number | None = None,
     line: Number | None = None,
 ) -> HTMLResponse:
-    """Show a job. `attempt` is the number of the try whose log is shown (else the last), `line` a line of it."""
+    """Show a job. `attempt` is the number of the attempt with the log (default: the last), `line` a line of it."""
     with application.reading() as unit:
         view = _look(unit, find_job(unit, job_id))
     chosen = _chosen(view.attempts, attempt)
@@ -115,8 +115,8 @@ def job_page(
 class JobView:
     """Everything that is known of a job besides its log.
 
-    Of a rebuild, `first` is a package that the first build of the plan put out, and `difference` how this one differs.
-    `same_as` is a package of the earlier build for which all that this one put out was dropped.
+    For a rebuild, `first` is an output of the first build of the plan, and `difference` how this build differs.
+    `same_as` is a package of the earlier build for which all outputs of this one were dropped.
     """
 
     line: JobLine
@@ -169,7 +169,7 @@ def _comparison(unit: UnitOfWork, job: Job) -> Comparison | None:
 
 
 def _difference(unit: UnitOfWork, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:
-    """Return what one of these attempts came to that the first build had not."""
+    """Return how the result of one of these attempts differs from the first build."""
     numbers = {attempt.id for attempt in tries}
     found = attestations.differences_of(unit.session, [plan.digest]).get(plan.digest, ())
     return next((difference for difference in found if difference.attempt_id in numbers), None)

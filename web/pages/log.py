@@ -31,7 +31,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a follower stands in the log of an attempt: the offset at which the line of this number begins."""
+    """The place of a follower in the log of an attempt: the offset at which the line of this number begins."""
 
     attempt: Attempt
     offset: int
@@ -45,7 +45,7 @@ def mark(
     offset: Offset = 0,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Mark:
-    """A dependency: a browser that reconnects goes on behind the last event that it had."""
+    """A dependency: a browser that reconnects continues after the last event that it received."""
     attempt = attempt_of(application, attempt_id)
     offset = resumed(application, attempt, last_event_id, offset)
     line = pages.logs.line_at(attempt_id, offset)
@@ -72,14 +72,14 @@ async def events(
 
 @router.get("/attempts/{attempt_id}/log.txt")
 def plain(application: ApplicationHere, attempt_id: Number) -> StreamingResponse:
-    """Send the whole log as it is now, one line of text a record, as inert in a terminal as on a page."""
+    """Send the whole log as it is now, one line of text for each record, with control characters escaped."""
     attempt = attempt_of(application, attempt_id)
     return StreamingResponse(_lines(application, attempt.id), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/attempts/{attempt_id}/attestation.json")
 def attestation(application: ApplicationHere, attempt_id: Number) -> Response:
-    """Send the signed statement of what a test or a comparison came to, as its worker made it."""
+    """Send the signed statement about the result of a test or a comparison, as its worker made it."""
     digest = attempt_of(application, attempt_id).attestation
     if not digest:
         raise NotFoundError(f"Attempt {attempt_id} has no signed result.")

@@ -1,6 +1,6 @@
-"""Where the pages of a log begin, and its first error: found by looking at the bytes once, and remembered.
+"""The start of each page of a log, and its first error: found by reading the bytes once, and cached.
 
-A log only grows, so what was found stays true; only the new end is looked at again. Lines are not parsed here.
+A log only grows, so earlier results stay true; only the new end is read again. Lines are not parsed here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PageStart(NamedTuple):
 
 @dataclass
 class LogIndex:
-    """What is known of one log so far. `lines` and `size` count whole lines; `first_error` is a line, or 0."""
+    """The index of one log so far. `lines` and `size` count whole lines; `first_error` is a line, or 0."""
 
     starts: list[PageStart] = field(default_factory=lambda: [PageStart(1, 0)])
     lines: int = 0
@@ -48,11 +48,11 @@ class LogIndex:
         return self.starts[page], self.starts[following].offset if following < len(self.starts) else self.size
 
     def copy(self) -> LogIndex:
-        """Return one that can be added to while others read this."""
+        """Return a copy that can be extended while others read this one."""
         return LogIndex(list(self.starts), self.lines, self.size, self.first_error)
 
     def add(self, piece: bytes) -> None:
-        """Take the next whole lines."""
+        """Add the next whole lines."""
         end = 0
         while newline := piece.find(b"\n", end) + 1:
             start = self.starts[-1]
@@ -66,7 +66,7 @@ class LogIndex:
 
 
 class LogIndexes:
-    """The indexes of the logs that were looked at last."""
+    """The indexes of the least recently read logs are dropped."""
 
     def __init__(self, logs: LogStore) -> None:
         self._logs = logs
@@ -74,10 +74,10 @@ class LogIndexes:
         self._lock = threading.Lock()
 
     def of(self, attempt_id: int) -> LogIndex:
-        """Return what is known of a log now, after a look at what has been added to it."""
+        """Return the present index of a log, after reading what was added."""
         with self._lock:
             known = self._known.get(attempt_id)
-        # Others may look at other logs, or at this one, meanwhile: what is remembered is never changed, only replaced.
+        # Others may read other logs, or this one, meanwhile: cached values are never changed, only replaced.
         index = known.copy() if known else LogIndex()
         while piece := self._logs.lines(attempt_id, index.size, most=_PIECE):
             index.add(piece)
@@ -89,7 +89,7 @@ class LogIndexes:
         return index
 
     def line_at(self, attempt_id: int, offset: int) -> int | None:
-        """Return the number of the line that begins at an offset; None when none does, or will next."""
+        """Return the number of the line that begins at an offset; None if none begins there, now or next."""
         index = self.of(attempt_id)
         if offset > index.size:
             return None

@@ -1,6 +1,6 @@
-"""One page of a log as the build page shows it, and where the other pages are.
+"""One page of a log for the build page, and links to the other pages.
 
-`log_rows` is the one place where what a build printed becomes markup. Everything in it is escaped.
+`log_rows` is the only place where the output of a build becomes markup. Everything in it is escaped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STREAMS = {"stderr": "err", "farm": "farm"}
 WORKER_STEP = "worker"
-"""What stands over the lines that the worker itself says, which belong to no step."""
+"""The heading over the worker's own lines, which belong to no step."""
 
 
 def log_rows(records: Iterable[Mapping[str, Any]], *, first: int, page: str) -> Markup:
@@ -75,7 +75,7 @@ def line_markup(text: str) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class FirstError:
-    """The first line of a log that calls itself an error."""
+    """The first line of a log that is marked as an error."""
 
     line: int
     address: str
@@ -84,9 +84,9 @@ class FirstError:
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """A page of a log: lines `first` to `last` of `lines`. Addresses are empty where there is nothing to go to.
+    """A page of a log: lines `first` to `last` of `lines`. Addresses are empty if there is no such page.
 
-    `follow` is where what comes after this page can be followed, while the attempt runs and this is the last page.
+    `follow` is the address to follow the lines after this page, while the attempt runs and this is the last page.
     """
 
     rows: Markup
@@ -105,10 +105,10 @@ class LogView:
 
 
 def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: str, line: int | None) -> LogView:
-    """Return the page that holds `line`; without one, where a reader wants to look first.
+    """Return the page that holds `line`; without one, the page that a reader wants first.
 
-    That is the end of a log that still grows or broke off, the first error of one that failed, and else the beginning.
-    `address` is that of the page, ready for `line=` to be added.
+    That is the end of a log that still grows or broke off, the first error of one that failed, and otherwise the
+    beginning. `address` is that of the page, ready for `line=` to be added.
     """
     index = indexes.of(attempt.id)
     live = attempt.state in LIVE_ATTEMPT

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryLine:
-    """An advisory that speaks of a package. `state` says how it stands with one build, `is_open` whether it holds.
+    """An advisory about a package. `state` is its state for one build, `is_open` whether it applies.
 
-    `released` are the newest releases that hold a build which it holds for.
+    `released` are the newest releases with an affected build.
     """
 
     advisory: Advisory
@@ -38,7 +38,7 @@ class AdvisoryLine:
 
 
 def advisories_about(unit: UnitOfWork, package: Package) -> list[AdvisoryLine]:
-    """Return what is known about a package and not withdrawn: what stands against this build first, the worst first."""
+    """Return the advisories about a package, except withdrawn ones: first those that affect this build, worst first."""
     advisories, statements = known_about(unit, [package.name])
     here = [(package.name, Version(package.version), package.revision)]
     findings = {finding.advisory.id: finding for finding in find(advisories, statements, here)}
@@ -63,7 +63,7 @@ def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: s
 
 @dataclass(frozen=True, slots=True)
 class HardeningLine:
-    """A property and the files of which one thing is to be said; `reason` is that of a waiver."""
+    """A hardening property and the files with the same finding; `reason` is that of a waiver."""
 
     property: HardeningProperty
     state: Literal["lacking", "waived", "not judged"]
@@ -72,7 +72,7 @@ class HardeningLine:
 
 
 def hardening_lines(unit: UnitOfWork, package: Package) -> list[HardeningLine]:
-    """Return what there is to say: nothing of files that have all that can be seen. What is lacking comes first."""
+    """Return the findings, without files that have everything that can be checked. Missing properties come first."""
     paths: dict[tuple[str, HardeningProperty, str], list[str]] = {}
     for finding in hardening_of(unit, package):
         paths.setdefault((_state(finding), finding.property, finding.waived), []).append(finding.path)
@@ -101,7 +101,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The capabilities of one kind. `names` pairs what is shown with the whole capability."""
+    """The capabilities of one kind. `names` pairs the shown text with the whole capability."""
 
     title: str
     names: tuple[tuple[str, str], ...]

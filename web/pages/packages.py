@@ -1,4 +1,4 @@
-"""Pages of packages: the list that can be searched, and the page that says all that is known of one."""
+"""Pages of packages: the searchable list, and the page with all that is known of one package."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def package_list(
     q: Annotated[str, Query(max_length=200)] = "",
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
-    """List the current packages by name; `q` is looked for in names and summaries."""
+    """List the current packages by name; `q` is searched in names and summaries."""
     text = q.strip()
     with application.reading() as unit:
         found = packages.search(unit.session, text, after=after, limit=_PAGE + 1)
@@ -83,7 +83,7 @@ def package_page(
     name: str,
     build: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
-    """Show a package as it was built last, or the one of its builds whose descriptor has the digest `build`."""
+    """Show the newest build of a package, or its build whose descriptor has the digest `build`."""
     with application.reading() as unit:
         package = _find(unit, name, build)
         view = _look(unit, package, pages.needs)
@@ -102,7 +102,7 @@ def package_page(
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A source of a build as its provenance names it; `address` is where the recipe says that it comes from."""
+    """A source of a build as its provenance names it; `address` is its address in the recipe."""
 
     file: str
     digest: Digest
@@ -111,7 +111,7 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the manifest says of a package's files: how many, how many links, and their size in bytes unpacked."""
+    """The files of a package in its manifest: their number, the number of links, and their unpacked size in bytes."""
 
     count: int
     links: int
@@ -120,10 +120,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """All that is known of a package besides its row. `release` is the one that `needs` was worked out of.
+    """All that is known of a package besides its row. `release` is the one that `needs` was computed from.
 
-    `copies` are who holds code of this package, `advisories` what is known to be wrong with it, `hardening` what its
-    files lack; `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
+    `copies` are the packages that hold code of this one, `advisories` those about it, `hardening` what its files lack;
+    `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
     """
 
     descriptor: Descriptor
@@ -214,7 +214,7 @@ def _recipe(unit: UnitOfWork, package: Package) -> Recipe | None:
         return None
     try:
         return unit.recipes.recipe(revision)
-    except RecipeError:  # an old recipe that today's steps no longer know: its addresses are lost, its digests are not
+    except RecipeError:  # an old recipe that the present steps do not know: its addresses are lost, its digests are not
         return None
 
 

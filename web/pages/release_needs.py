@@ -1,4 +1,4 @@
-"""Who provides what within a release, and which packages therefore need which: worked out once for each release."""
+"""Providers of capabilities within a release, and the needs between its packages: computed once for each release."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REMEMBERED = 8
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNeeds:
-    """`providers`: the packages that provide a capability. `users`: the packages that require something of one."""
+    """`providers`: the packages that provide a capability. `users`: the packages that need something from a package."""
 
     providers: Mapping[str, tuple[str, ...]]
     users: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, descriptors: Iterable[Descriptor]) -> ReleaseNeeds:
-        """Work both out; names are short and sorted."""
+        """Compute both; names are short and sorted."""
         members = sorted(descriptors, key=lambda each: each.name)
         providers: defaultdict[str, list[str]] = defaultdict(list)
         for member in members:
@@ -52,7 +52,7 @@ NOTHING = ReleaseNeeds({}, {})
 
 
 class ReleaseNeedsCache:
-    """The needs of the releases that were asked about last. A release never changes."""
+    """The needs of the most recently used releases. A release never changes."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Digest, ReleaseNeeds] = OrderedDict()

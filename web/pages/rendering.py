@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 
 class Assets:
-    """Knows the address of each file below a directory."""
+    """The addresses of the files below a directory."""
 
     def __init__(self, static: Path) -> None:
         self._static = static
         self._digests: dict[str, str] = {}
 
     def address(self, name: str) -> str:
-        """Return the address of a file: with a digest of its content, so that no browser shows an old one."""
+        """Return the address of a file, with a digest of its content, so that no browser shows an old one."""
         if name not in self._digests:
             self._digests[name] = hashlib.sha256((self._static / name).read_bytes()).hexdigest()[:12]
         return f"/static/{name}?v={self._digests[name]}"
 
 
 class StaticAssets(StaticFiles):
-    """Serves them: at such an address for ever, at any other to be asked again."""
+    """Serves the files: cacheable forever at such an address, revalidated at any other."""
 
     def __init__(self, static: Path) -> None:
         super().__init__(directory=static)
@@ -77,9 +77,9 @@ class Pages:
 
     @classmethod
     def open(cls, application: Application, static: Path, repository: Path | None, *, images: bool) -> Pages:
-        """Read the templates, which say where to find the files of `static`.
+        """Read the templates, which contain the addresses of the files of `static`.
 
-        `images`: what is published in `repository` can also be pulled as images.
+        `images`: the packages published in `repository` can also be pulled as images.
         """
         environment = Environment(
             loader=PackageLoader("web", "templates"),
@@ -115,7 +115,7 @@ class Pages:
 
 
 def pages_of(request: Request) -> Pages:
-    """Return what the pages of the application that serves this request share."""
+    """Return what the pages of this request's application share."""
     pages: Pages = request.app.state.pages
     return pages
 
@@ -124,7 +124,7 @@ PagesHere = Annotated[Pages, Depends(pages_of)]
 
 
 def published(repository: Path | None, digest: Digest) -> Markup:
-    """Return a digest as it is written, leading to the blob itself where that is published."""
+    """Return a digest as text, linked to the blob itself if that is published."""
     written = Markup('<code class="digest">{}</code>').format(digest)
     if repository is None or not (repository / blob_path(digest)).is_file():
         return written
@@ -165,12 +165,12 @@ def size(count: int) -> str:
 
 
 def short_digest(digest: str) -> Markup:
-    """Return the first twelve digits of a digest; the whole of it shows when one points at it."""
+    """Return the first twelve digits of a digest; the whole of it is the tooltip."""
     return Markup('<code class="digest" title="{}">{}</code>').format(digest, digest.removeprefix("sha256:")[:12])
 
 
 def commands(text: str) -> Markup:
-    """Return a text with what stands between backticks as code; a backtick without a partner stays what it is."""
+    """Return a text with the parts between backticks as code; a single backtick stays."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         *parts, last = parts
@@ -183,7 +183,7 @@ def commands(text: str) -> Markup:
 
 
 def _inert(value: Any) -> Any:
-    """Make every text that a template prints inert, whoever wrote it; markup has been made so where it was built."""
+    """Escape control characters in every text that a template prints; markup is escaped where it is built."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return escape(spelt_out(value))

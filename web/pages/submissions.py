@@ -1,4 +1,4 @@
-"""Pages of submissions: the list, and one with its recipes, their signatures, and the owners that are awaited."""
+"""Pages of submissions: the list, and one with its recipes, their signatures, and the owners it waits for."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def submission_list(
 def submission_page(
     *, request: Request, application: ApplicationHere, pages: PagesHere, number: Number
 ) -> HTMLResponse:
-    """Show a submission and the jobs that it made."""
+    """Show a submission and its jobs."""
     with application.reading() as unit:
         view = find_submission(unit, number)
         found = jobs.list_jobs(unit.session, submission=number, limit=_JOBS)

@@ -1,7 +1,7 @@
-"""Text that a stranger's program wrote, made safe to look at. Pure.
+"""Makes text from untrusted programs safe to display. Pure.
 
-Colours (SGR) become names of styles. Everything else that acts on a terminal or turns text about, control characters,
-operating-system commands, bidirectional marks and invisible characters, is spelt out: it is seen, and does nothing.
+Colours (SGR) become names of styles. Everything else that acts on a terminal or reorders text is escaped visibly, and
+has no effect: control characters, operating-system commands, bidirectional marks and invisible characters.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ _NEWLINE = "^J"
 
 
 class Segment(NamedTuple):
-    """A piece of a line in one style. `styles` are words such as `bold` and `red`; `control` is something spelt out."""
+    """A piece of a line in one style. `styles` are words such as `bold` or `red`; `control`: an escaped character."""
 
     text: str
     styles: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
-    """A line as it may be shown, and how many characters of it were left out at the end."""
+    """A line for display, and how many characters of it were cut at the end."""
 
     segments: tuple[Segment, ...]
     cut: int
 
 
 def spelt_out(text: str) -> str:
-    """Return the text with every odd character in it replaced by a name for it: no colours, nothing dropped."""
+    """Return the text with every special character replaced by its name: no colours, nothing dropped."""
     return _ODD.sub(lambda found: _name(found[0]), text)
 
 
 def one_line(text: str) -> str:
-    """Return the text spelt out, and newlines too: nothing in it can pass for another line."""
+    """Return the text in one line, newlines escaped too."""
     return spelt_out(text).replace("\n", _NEWLINE)
 
 
 def shown(text: str, *, most: int = MOST_SHOWN) -> Line:
-    """Return a line in segments, cut after `most` characters of what was written."""
+    """Return a line in segments, cut after `most` characters of the source."""
     cut = max(len(text) - most, 0)
     text = (text[:most] if cut else text).replace("\n", _NEWLINE)
     if not _ODD.search(text):
@@ -88,7 +88,7 @@ def _name(character: str) -> str:
 
 
 def _apply(style: dict[str, str], parameters: str) -> None:
-    """Change the style as SGR says. Backgrounds and concealment are left out: they can hide text."""
+    """Change the style as SGR demands. Backgrounds and concealment are ignored: they can hide text."""
     codes = [int(code) if code else 0 for code in re.split("[;:]", parameters)]
     while codes:
         code = codes.pop(0)

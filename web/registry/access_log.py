@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from starlette.types import Message, Scope, Send
 
 LARGEST = 64 << 20
-"""Bytes of the file, of which there are two at most."""
+"""Bytes of the file; there are at most two of them."""
 _LONGEST = 300
 
 
 class AccessLog:
-    """A file that lines are added to, opened for each: so it can be moved away, and several processes may share it.
+    """A file that lines are appended to, opened for each: so it can be moved away, and several processes may share it.
 
-    One that has grown large becomes `access.log.1`, in the place of what was that before.
+    A file that has grown large becomes `access.log.1`, replacing the earlier one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class AccessLog:
             with self._path.open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.write(text)
-                # Of two processes that find it large the second has another file before it by then.
+                # Of two processes that find it large, the second has a new file by then.
                 if file.tell() > LARGEST and self._is_at_its_place(file.fileno()):
                     self._path.replace(self._path.with_name(f"{self._path.name}.1"))
 
@@ -50,10 +50,10 @@ class AccessLog:
 
 
 class Counted:
-    """What goes out on one request: the status, and how many bytes of a body were given to the connection.
+    """The answer to one request: its status, and how many bytes of a body were given to the connection.
 
-    `done` is awaited before the last of it goes out, so that whoever has an answer finds its line: also one that is
-    only a head, which is held back until what comes after it is there.
+    `done` is awaited before the end of the answer is sent, so that the line exists once a client has the answer: for an
+    answer without a body, the head is held back until then.
     """
 
     def __init__(self, send: Send, method: str, done: Callable[[Counted], Awaitable[None]]) -> None:
@@ -66,7 +66,7 @@ class Counted:
         self.ended = False
 
     async def __call__(self, message: Message) -> None:
-        """Send one message on."""
+        """Send one message."""
         if message["type"] == "http.response.start":
             self.status, self._head = message["status"], message
             return
@@ -80,7 +80,7 @@ class Counted:
         await self._send(message)
 
     async def end(self) -> None:
-        """Say that nothing comes any more; counts once."""
+        """End the answer; counts once."""
         if not self.ended:
             self.ended = True
             await self._done(self)

@@ -1,7 +1,7 @@
-"""The channel's word on what an image is made of, which the signer gives: nothing here can sign, or say what is signed.
+"""The channel's signed statement about the packages of an image. The signer signs it: this process has no keys.
 
-It is asked for when somebody first asks what refers to an image, and kept with it. Without the signer images are served
-all the same; what refers to them then lacks that word.
+It is requested when a client first asks for the referrers of an image, and stored with it. Without the signer images
+are still served; their referrers then lack the statement.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from web.registry.releases import SignedReleases
 
 _log = logging.getLogger("farm.web")
-_BROKEN = "check-broken"  # the checker ended while it looked, perhaps at something else: it is asked again
+_BROKEN = "check-broken"  # the checker ended during its check, perhaps of something else: it is asked again
 KEYS = "farm.keys"
-"""The annotation of a statement's referrer that names the keys which the channel had when it was signed."""
+"""The annotation of a statement's referrer with the channel's keys at the time of signing."""
 
 
 class Attesting:
-    """What refers to the images of one shelf. `signer` is None where nobody signs."""
+    """The referrers of the images in one cache. `signer` is None if there is no signer."""
 
     def __init__(
         self, releases: SignedReleases, shelf: ImageCache, bounds: Bounds, signer: ImageSignerClient | None
@@ -52,11 +52,12 @@ class Attesting:
         self._asking: Makings[Digest] = Makings(bounds)
 
     def attested(self, record: ImageRecord, who: str = "") -> ImageRecord:
-        """Return an image with the statement of the channel about it, by the keys that the channel has now.
+        """Return an image with the channel's statement about it, by the channel's present keys.
 
-        `who` is the household that asks. Where none is to be had, the image comes as it is. Raises `RegistryError`.
+        `who` is the network that asks. If no statement is available, the image is returned unchanged. Raises
+        `RegistryError`.
         """
-        # Images of before are not what the signer makes of the same packages.
+        # The signer does not make earlier images from the same packages.
         if self._signer is None or not any(layer.holds == DESCRIPTION for layer in record.image.layers):
             return record
         try:
@@ -76,7 +77,7 @@ class Attesting:
         return self._shelf.record(record.digest) or record
 
     def cosigned(self, record: ImageRecord, kind: str, who: str = "") -> Digest | None:
-        """Return the manifest that cosign looks for beside an image, which is on the shelf then; None where none is."""
+        """Return the manifest that cosign looks for next to an image, now in the cache; None if there is none."""
         blobs = self._shelf.blobs
         if kind == ATTESTATIONS:
             referrers = self.attested(record, who).referrers
@@ -97,7 +98,7 @@ class Attesting:
             _log.error("registry: the signer says nothing of the image %s: %s", record.digest, error)
             raise RegistryError(
                 Refusal.UNSIGNED_IMAGE, error.message
-            ) from error  # so that it is not asked the same again
+            ) from error  # so that the same request is not repeated
         check_image_statement(envelope, keys, record.digest)
         said = {RELEASES: str(newest), KEYS: " ".join(sorted(keys))}
         signed = attested_sbom(record.image.manifest, envelope, said, self._shelf.blobs)

@@ -1,4 +1,4 @@
-"""How much the registry works for strangers: the same thing once, few things at a time, so many a minute."""
+"""Limits the registry's work for strangers: each thing once, few at a time, and a number in each minute."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _MINUTE = 60.0
 _MOST_KEPT = 1024
 _SOON = 5  # seconds
 _LASTING = (403, 404)
-"""The refusals that stay as they are, because a key names a release."""
+"""Refusals that never change, because a key names a release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many makings there may be in a minute and at a time, and how many wait for one, for how many seconds.
+    """Limits: how many images may be made in a minute and at a time, and how many requests wait, for how many seconds.
 
-    `one_a_minute` and `one_waits` are the share of one household in what there may be in a minute, and in what is
-    made or waits. `content` is how many bytes the packages of one image may have.
+    `one_a_minute` and `one_waits` are the share of one network in those limits. `content` is the most bytes that the
+    packages of one image may have.
     """
 
     a_minute: int = 120
@@ -41,12 +41,12 @@ class Bounds:
 
     @property
     def inside(self) -> int:
-        """How many make something or wait, at most."""
+        """The most requests that make something or wait."""
         return self.at_a_time + self.waiting
 
 
 class Makings(Generic[_T]):
-    """Runs what is to be made. Who asks for what is being made already waits for that; no lock is held meanwhile."""
+    """Runs makings. A request for something that is being made waits for it; no lock is held meanwhile."""
 
     def __init__(self, bounds: Bounds, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._bounds = bounds
@@ -61,13 +61,13 @@ class Makings(Generic[_T]):
 
     @property
     def inside(self) -> int:
-        """How many make something or wait."""
+        """The number of requests that make something or wait."""
         return self._inside.total()
 
     def once(self, key: Hashable, make: Callable[[], _T], who: str = "") -> _T:
-        """Return what `make` gives, or gave to another who asks just now; `who` is the household that asks.
+        """Return the result of `make`, or that of a concurrent request; `who` is the network that asks.
 
-        What was refused for this key is refused again without another look. Raises `RegistryError`, and what it raises.
+        A refusal for this key is repeated without another check. Raises `RegistryError`, and what `make` raises.
         """
         with self._lock:
             if key in self._refused:

@@ -1,4 +1,4 @@
-"""What the registry refuses, each with the code of the OCI distribution specification (1.1, "Error Codes")."""
+"""The registry's refusals, each with the code of the OCI distribution specification (1.1, "Error Codes")."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Refusal(Enum):
     RANGE_INVALID = "registry-range", "RANGE_INVALID", 416  # a part that begins behind the end of the blob
     READ_ONLY = "registry-not-reading", "UNSUPPORTED", 405
     NO_SUCH_ENDPOINT = "registry-no-such-endpoint", "UNSUPPORTED", 404
-    IMPORTED_PACKAGES = "registry-foreign-packages", "DENIED", 403  # of a distribution that this farm does not pass on
-    TOO_LARGE = "registry-too-large", "DENIED", 403  # larger than the images that are made for anybody
+    IMPORTED_PACKAGES = "registry-foreign-packages", "DENIED", 403  # of a distribution that is not passed on here
+    TOO_LARGE = "registry-too-large", "DENIED", 403  # larger than the images made for anonymous clients
     UNSIGNED_IMAGE = "registry-unsigned-image", "DENIED", 403  # the signer was asked for a statement, and refuses
-    TOO_MANY = "registry-too-many", "TOOMANYREQUESTS", 429  # more new images are wanted than are made at a time
-    NOTHING_SIGNED = "registry-nothing-signed", "UNAVAILABLE", 503  # what is published does not verify just now
+    TOO_MANY = "registry-too-many", "TOOMANYREQUESTS", 429  # the limit of new images is reached
+    NOTHING_SIGNED = "registry-nothing-signed", "UNAVAILABLE", 503  # the published metadata does not verify at present
     NO_ROOM = "registry-no-room", "UNAVAILABLE", 503  # the farm's disk is nearly full
     INTERNAL = "registry-broken-inside", "UNKNOWN", 500  # the farm failed; its log says why
 
@@ -47,13 +47,13 @@ class RegistryError(FarmError):
 
 
 def name_unknown(message: str, near: Iterable[str]) -> RegistryError:
-    """Return the refusal of a name that is not there; `near` are names like it that are."""
+    """Return the refusal of an unknown name; `near` are similar names that exist."""
     found = " or ".join(near)
     return RegistryError(Refusal.NAME_UNKNOWN, message, remedy=f"Did you mean {found}?" if found else "")
 
 
 def too_many(seconds: int) -> RegistryError:
-    """Return the refusal of an image that nobody has pulled before, for as many seconds."""
+    """Return the refusal of an image that was never pulled before, for as many seconds."""
     remedy = f"Try again in {seconds} seconds; images that were pulled before are served at once."
     headers = [("Retry-After", str(seconds))]
     return RegistryError(
@@ -62,7 +62,7 @@ def too_many(seconds: int) -> RegistryError:
 
 
 def answer(error: RegistryError) -> Response:
-    """Return an error as the specification has it. Docker shows the message alone, so the remedy is part of it."""
+    """Return an error in the form of the specification. Docker shows only the message, so it contains the remedy."""
     told = {"code": error.oci, "message": f"{error.message}. {error.remedy}".rstrip(" "), "detail": {}}
     body = json.dumps({"errors": [told]}, ensure_ascii=True)
     return Response(body, error.status, headers=error.headers, media_type="application/json")

@@ -1,8 +1,8 @@
-"""The images that the registry has made: records, blobs, and which request leads to which image; and their bounds.
+"""The images that the registry has made: records, blobs, and which request leads to which image; and their limits.
 
-Everything in its store of blobs is for everybody: what no release holds never comes into it. What was not asked for
-longest is forgotten, so that requests for ever other sets do not fill the disk. Nothing is lost by that but what a
-digest led to: by its tag, an image is made again.
+Everything in its blob store is public: what no release holds never enters it. The least recently requested images are
+removed, so that requests for ever new sets do not fill the disk. Only what a digest led to is lost by that: by its tag,
+an image is made again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _DAY = 86400.0
 _MOST_RELEASES = 64
-"""How many releases, the newest, an image is said to be of: some packages stay for years as they are."""
+"""How many releases, the newest, an image's record lists: some packages stay unchanged for years."""
 
 
 class ImageCache:
@@ -56,19 +56,19 @@ class ImageCache:
         return record
 
     def keep(self, record: ImageRecord) -> None:
-        """Keep an image, with the releases and referrers that were known of it before."""
+        """Store an image, with the releases and referrers that were recorded for it before."""
         with self._changing():
             before = self.record(record.digest)
             replace_file(self._path(record.digest), (_merged(before, record) if before else record).to_json())
 
     def remember(self, question: Digest, image: Digest) -> None:
-        """Let a question lead to an image that is kept."""
+        """Make a question lead to a stored image."""
         replace_file(self.folder / "known" / question.hex, image.encode())
 
     def record(self, digest: Digest) -> ImageRecord | None:
-        """Return what is known of an image that was made, whether or not its blobs are here.
+        """Return the record of an image that was made, whether or not its blobs are here.
 
-        A record that is damaged, or of another version of farm, is as good as none: its image is made again.
+        A record that is damaged, or of another version of farm, is ignored: its image is made again.
         """
         try:
             return ImageRecord.from_json(self._path(digest).read_bytes())
@@ -76,7 +76,7 @@ class ImageCache:
             return None
 
     def _note_use(self, digest: Digest) -> None:
-        """Let an image count as asked for just now, for `trim`; to a day, so that reading seldom writes."""
+        """Record the image's last use for `trim`, to the day, so that reads seldom write."""
         path = self._path(digest)
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _DAY:
@@ -87,7 +87,7 @@ class ImageCache:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Let one process at a time bring a record up to date; nothing is composed meanwhile."""
+        """Lock out other processes while a record is updated; no image is made meanwhile."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -111,17 +111,17 @@ def _merged(before: ImageRecord, new: ImageRecord) -> ImageRecord:
 
 
 _YOUNG = 600.0
-"""Seconds for which a blob may lie there before the record of its image does."""
+"""Seconds for which a blob may exist before the record of its image does."""
 _MEASURED_EVERY = 60.0
 _LEFT = 0.9
-"""A tenth goes at a time, because looking which blobs are still needed costs as much for one as for many."""
+"""A tenth is removed at a time, because finding the needed blobs costs as much for one as for many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the registry may take: images, questions whose answers are known, and bytes of blobs of its own.
+    """The limits of the registry: images, questions with known answers, and bytes of its own blobs.
 
-    A blob that is one file with the published one is not its own. `spare` bytes of the disk are left to others.
+    A hard link to a published blob is not counted. `spare` bytes of the disk are left to others.
     """
 
     images: int = 5000
@@ -131,13 +131,13 @@ class Room:
 
     @property
     def after(self) -> Room:
-        """What is left to it when it has taken more: less, so that this is seldom."""
+        """The limits after trimming: lower, so that trimming is rare."""
         images, questions = int(self.images * _LEFT), int(self.questions * _LEFT)
         return Room(images, questions, int(self.bytes * _LEFT), self.spare)
 
 
 class Trimming:
-    """Keeps one shelf within its room; blobs younger than `young` seconds stay."""
+    """Keeps one cache within its limits; blobs younger than `young` seconds stay."""
 
     def __init__(self, shelf: ImageCache, room: Room, *, young: float = _YOUNG) -> None:
         self._shelf = shelf
@@ -146,7 +146,7 @@ class Trimming:
         self._measured = -_MEASURED_EVERY
 
     def is_short(self) -> bool:
-        """Say whether the disk is nearly full, of whatever: nothing is to be made then. Gives up half to make room."""
+        """Return whether the disk is nearly full, so that no image may be made. If it is, first frees half the cache."""
         if not self._lacks_spare():
             return False
         if self._may_measure():
@@ -154,7 +154,7 @@ class Trimming:
         return self._lacks_spare()
 
     def look(self) -> int:
-        """Make room if more is taken than may be, and return how many images were forgotten. Cheap if there is room."""
+        """Trim if a limit is exceeded, and return how many images were removed. Cheap otherwise."""
         folder, room = self._shelf.folder, self._room
         few = _count(folder / "images") <= room.images and _count(folder / "known") <= room.questions
         # Bytes are counted file by file: not each time.
@@ -163,9 +163,9 @@ class Trimming:
         return self.trim(room)
 
     def trim(self, room: Room) -> int:
-        """Forget what was asked for longest ago until there is less than `room` allows; return how many images went.
+        """Remove the least recently requested images until `room` is kept; return how many were removed.
 
-        One process does it at a time.
+        Only one process does it at a time.
         """
         folder, room = self._shelf.folder, room.after
         with (folder / ".trim").open("w") as lock:
@@ -181,7 +181,7 @@ class Trimming:
             return len(records) - len(needed)
 
     def _may_measure(self) -> bool:
-        """Say whether it is time to look at every file again."""
+        """Return whether it is time to measure every file again."""
         now = time.monotonic()
         if now - self._measured < _MEASURED_EVERY:
             return False
@@ -193,7 +193,7 @@ class Trimming:
         return shutil.disk_usage(self._shelf.folder).free < self._room.spare
 
     def _newest_within(self, records: list[Path], room: Room, own: dict[Digest, int]) -> dict[Digest, set[Digest]]:
-        """Return the images that stay, with the blobs of each; the others are forgotten. The newest stays always."""
+        """Return the images that stay, with the blobs of each; the others are removed. The newest always stays."""
         kept: dict[Digest, set[Digest]] = {}
         counted: set[Digest] = set()
         size = 0
@@ -210,7 +210,7 @@ class Trimming:
         return kept
 
     def _forget_questions(self, kept: set[Digest], most: int) -> None:
-        # Not those whose names begin with a dot, which are being written.
+        # Without names that begin with a dot, which are being written.
         paths = sorted((self._shelf.folder / "known").glob("[0-9a-f]*"), key=_written_at, reverse=True)
         for number, path in enumerate(paths):
             with suppress(FileNotFoundError, UnicodeDecodeError):
@@ -222,12 +222,12 @@ class Trimming:
         blobs = self._shelf.blobs
         for digest in blobs.iter():
             with suppress(FileNotFoundError):
-                # The time of a change of the file's own record: a link to an old archive is young too.
+                # The inode's change time: a new link to an old archive is young too.
                 if digest not in needed and blobs.path(digest).stat().st_ctime < before:
                     blobs.delete(digest)
 
     def _own(self) -> dict[Digest, int]:
-        """Return the size of each blob that is nowhere else."""
+        """Return the size of each blob that is not hard-linked elsewhere."""
         found: dict[Digest, int] = {}
         for digest in self._shelf.blobs.iter():
             with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Which image a request leads to; an image that nobody has asked for before is made."""
+"""Finds the image of a request; an image that was never requested before is made."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How an image of a set is spelt: its layers uncompressed; with a description, which images of before lack."""
+    """The form of an image of a set: with uncompressed layers or not; with a description, which earlier images lack."""
 
     plain: bool
     described: bool = True
 
     def to_list(self) -> list[Any]:
-        """Return it as part of a question; without a description as questions of before were spelt."""
+        """Return it as part of a question; without a description in the form of earlier questions."""
         return [self.plain, *([DESCRIPTION] if self.described else [])]
 
 
 class ImageMaking:
-    """The images of one published repository. `who` is always the household that asks."""
+    """The images of one published repository. `who` is always the network that asks."""
 
     def __init__(
         self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
@@ -56,7 +56,7 @@ class ImageMaking:
         self._images: Makings[Digest] = Makings(self._bounds)
 
     def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
-        """Return the image of a tag; it is on the shelf then. Raises `RegistryError`."""
+        """Return the image of a tag, after storing it in the cache. Raises `RegistryError`."""
         tag = Tag.parse(text)
         return self._in_form(name, tag.number, Form(plain=tag.plain), who)
 
@@ -68,7 +68,7 @@ class ImageMaking:
         )
 
     def pinned(self, digest: Digest, who: str = "") -> ImageRecord | None:
-        """Return the image of a digest; made again if blobs of it were removed since. None where none was made."""
+        """Return the image of a digest; made again if blobs of it were removed since. None if it was never made."""
         kept = self.shelf.image(digest)
         if kept or not (lost := self.shelf.record(digest)):
             return kept
@@ -108,7 +108,7 @@ class ImageMaking:
         return record.digest
 
     def _composed(self, name: ImageName, catalogue: Catalogue, form: Form) -> tuple[MadeImage, tuple[ImagePart, ...]]:
-        """Return the image of these packages: the one that is kept, where an earlier release had the very same set."""
+        """Return the image of these packages: the stored one, if an earlier release had exactly the same set."""
         parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
         size = sum(part.content_bytes for part in parts)
         if size > self._bounds.content:

@@ -1,4 +1,4 @@
-"""What repositories and tags are called: `stable/bash/jq`, `latest`, `7`, `7-plain`. Pure."""
+"""The names of repositories and tags: `stable/bash/jq`, `latest`, `7`, `7-plain`. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPELT = "Write it as CHANNEL/PACKAGE/PACKAGE…, a plus sign in a package's nam
 
 @dataclass(frozen=True, slots=True)
 class ImageName:
-    """An image that is asked for: a channel, and its packages, each once, sorted."""
+    """A requested image: a channel, and its packages, each once, sorted."""
 
     channel: str
     packages: tuple[str, ...]
@@ -53,14 +53,14 @@ class ImageName:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Which release is meant, 0 the newest, and whether its layers are to come uncompressed."""
+    """The release, 0 for the newest, and whether its layers are uncompressed."""
 
     number: int
     plain: bool
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Read a tag. Raises `RegistryError` for one that no image has."""
+        """Parse a tag. Raises `RegistryError` for one that no image has."""
         found = _TAG.fullmatch(text)
         if found is None:
             raise RegistryError(
@@ -72,6 +72,6 @@ class Tag:
 
 
 def image_name(channel: str, packages: Iterable[str]) -> str:
-    """Return the repository of an image; empty where none can be called so, as of a package `x-+`."""
+    """Return the repository of an image; empty if it can have no such name, as for a package `x-+`."""
     components = (channel, *(package.replace("+", "_p") for package in packages))
     return "/".join(components) if all(_COMPONENT.fullmatch(component) for component in components) else ""

@@ -46,7 +46,7 @@ _ENDPOINT = re.compile(
     r"/v2/(?P<name>.+)/(?:(?P<kind>manifests|blobs|referrers)/(?P<reference>[^/]+)|tags/(?P<tags>list))"
 )
 _THREADS = 16
-"""For what needs no making; of its own, so that nobody who pulls keeps a worker's report waiting."""
+"""Threads for requests that make no image; separate, so that pulls never delay a worker's report."""
 _MOST_TAGS, _TAGS = 1000, 100
 _VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -56,7 +56,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 class _Asked:
     """A request: `kind` is `manifests`, `blobs`, `referrers`, `tags`, or empty for the root.
 
-    `who` is the household that asks, `has` the entity tags of what it has already, `range` the part that it wants.
+    `who` is the network that asks, `has` the entity tags that it has already, `range` the requested part.
     """
 
     method: str
@@ -70,7 +70,7 @@ class _Asked:
 
 
 class RegistryFace:
-    """The ASGI application that answers for one published repository. `folder` is the registry's own directory."""
+    """The ASGI application for one published repository. `folder` is the registry's own directory."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RegistryFace:
         self._images = ImageMaking(releases, folder, bounds, room)
         self._attesting = Attesting(releases, self._images.shelf, bounds, signer)
         self._tags = TagLists(releases, bounds)
-        # Images are made beside lists of tags: however many wait for either, others find a thread.
+        # Images and lists of tags have separate threads: however many wait for either, others find one.
         self._most_threads = 2 * bounds.inside + _THREADS
         self._access = AccessLog(folder / "access.log")
         self._threads: CapacityLimiter | None = None
@@ -94,7 +94,7 @@ class RegistryFace:
         """Serve one request."""
         scope = with_one_range(scope)
         asked = _asked(scope)
-        # A limiter belongs to the event loop that it is made in.
+        # A limiter belongs to the event loop that creates it.
         limiter = self._threads = self._threads or CapacityLimiter(self._most_threads)
 
         async def note(counted: Counted) -> None:
@@ -112,7 +112,7 @@ class RegistryFace:
     def _note(self, line: dict[str, Any]) -> None:
         try:
             self._access.write(line)
-        except OSError as error:  # nobody pulls less for it
+        except OSError as error:  # no reason to refuse the pull
             _log.error("registry: the access log cannot be written: %s", error)
 
     def _answer(self, asked: _Asked) -> Response:
@@ -125,7 +125,7 @@ class RegistryFace:
             told: FarmError = error
         except (FarmError, OSError) as error:
             told = RegistryError(Refusal.INTERNAL, str(error))
-        # What went wrong inside is told to the operator's log, not to whoever asked.
+        # The details are in the operator's log, not in the answer.
         _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, told)
         return answer(RegistryError(Refusal.INTERNAL, "the farm failed to answer; its log says why"))
 
@@ -160,7 +160,7 @@ class RegistryFace:
         return Response(content, headers={**_names(digest), "Cache-Control": kept}, media_type=MANIFEST)
 
     def _tagged(self, name: ImageName, asked: _Asked) -> Digest:
-        """Return the image of a tag, or what cosign looks for under a tag that is named after an image."""
+        """Return the image of a tag, or what cosign expects under a tag derived from an image."""
         beside = parse_cosign_tag(asked.reference)
         if beside is None:
             return self._images.tagged(name, asked.reference, asked.who)
@@ -193,7 +193,7 @@ class RegistryFace:
         except FileNotFoundError:
             raise RegistryError(Refusal.BLOB_UNKNOWN, f"no image that was made here has the blob {digest}") from None
         check_range(asked.range, state.st_size)
-        # Not verified on its way: whoever pulls does it, and knows the digest.
+        # Not verified on the way: the client knows the digest, and verifies it.
         headers = {**_names(digest), "Cache-Control": _FOR_EVER}
         return FileResponse(path, headers=headers, media_type="application/octet-stream", stat_result=state)
 
@@ -201,7 +201,7 @@ class RegistryFace:
         record = self._images.pinned(_digest(asked.reference), asked.who)
         record = self._attesting.attested(record, asked.who) if record else None
         listed = [referrer.descriptor() for referrer in record.referrers] if record else []
-        # No type has a space in it: that is a plus sign which was not encoded.
+        # No type has a space in it: it is a plus sign that was not encoded.
         wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")
         headers = {"Cache-Control": "no-cache"}
         if wanted:
@@ -276,9 +276,9 @@ _ONE = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|-(?P<l
 
 
 def with_one_range(scope: Scope) -> Scope:
-    """Return the request, without its range where that is none, or is of several parts.
+    """Return the request, without its range if that is invalid, or has several parts.
 
-    A server may leave a range alone (RFC 9110, 14.2): whoever asks so gets the whole.
+    A server may ignore a range (RFC 9110, 14.2): the client then gets the whole.
     """
     asked = Headers(scope=scope).get("range")
     found = _ONE.fullmatch(asked) if asked else None
@@ -288,7 +288,7 @@ def with_one_range(scope: Scope) -> Scope:
 
 
 def check_range(asked: str, size: int) -> None:
-    """Refuse a part that begins where a blob of `size` bytes has ended."""
+    """Refuse a part that begins after the end of a blob of `size` bytes."""
     found = _ONE.fullmatch(asked)
     if found and (int(found["first"]) >= size if found["first"] else not int(found["length"])):
         raise RegistryError(

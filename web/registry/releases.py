@@ -1,6 +1,6 @@
-"""Which releases are signed: the registry reads the published repository as a subscriber does, and verifies it so.
+"""The signed releases: the registry reads the published repository like a subscriber, and verifies it.
 
-What the database says of releases is not asked: a release that nobody signed is not there.
+The database is not asked about releases: an unsigned release does not exist here.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from farm.trust.metadata.builders import AllowedBuilders
 
 _LONGEST = 60.0
-"""Seconds for which the newest release is believed where nothing was published meanwhile: metadata expires."""
+"""Seconds for which the newest release is trusted if nothing was published meanwhile: metadata expires."""
 _FEW = 2000
-"""Of more packages, only names that begin with the same letter are compared with one that is not there."""
+"""Above this number of packages, only names with the same first letter are compared with an unknown one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class SignedReleases:
     """The verified releases of one published repository, by channel and number."""
 
     def __init__(self, repository: Path, state: Path) -> None:
-        """`state` keeps TUF's metadata, so that what is shown never goes back."""
+        """`state` holds TUF's metadata, so that answers never go back to an older release."""
         self._repository = repository
         self._state = state
         self.blobs = BlobStore(repository / BLOBS)
@@ -101,19 +101,19 @@ class SignedReleases:
         return Catalogue(release, lambda: builders, self._downloads, _refuse_foreign)
 
     def lacking(self, release: Release, names: Iterable[str]) -> list[str]:
-        """Return which of these packages a release does not have; reads their paths in its index."""
+        """Return which of these packages a release lacks; reads their paths in its index."""
         index = IndexTree(lambda blob: self._downloads.read(blob, "index of a release"), release.index)
         return [name for name in names if index.listing(name) is None]
 
     def check_known(self, release: Release, names: Sequence[str]) -> None:
-        """Raise `RegistryError`, with what is near, if a release lacks one of these packages."""
+        """Raise `RegistryError`, with similar names, if a release lacks one of these packages."""
         lacking = self.lacking(release, names)
         if lacking:
             what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
             raise name_unknown(what, self._near(release, lacking))
 
     def _near(self, release: Release, lacking: Sequence[str]) -> list[str]:
-        """Return names of the channel's newest release that are like those which `release` lacks."""
+        """Return names of the channel's newest release that are similar to those which `release` lacks."""
         names = self._names_in(self.newest(release.channel))
         found: dict[str, None] = {}
         for each in lacking:
@@ -137,7 +137,7 @@ class SignedReleases:
         known, stamp = self._verified.get(channel), self._stamp()
         if known and known.stamp == stamp and time.monotonic() - known.at < _LONGEST:
             return known
-        # One looks for all who ask meanwhile; it makes nothing.
+        # One caller reads for all who ask meanwhile; it makes no image.
         with self._looking:
             known = self._verified.get(channel)
             if not known or known.stamp != stamp or time.monotonic() - known.at >= _LONGEST:
@@ -157,7 +157,7 @@ class SignedReleases:
 
     def _chain(self, newest: Release) -> dict[int, Digest]:
         """Return the digests of all releases by number, each named by the one after it, the newest by its signature."""
-        with self._walking:  # one walks for all: the first walk reads every release there was
+        with self._walking:  # one caller reads for all: the first time, it reads every release
             before = self._chains.get(newest.channel, {})
             if before.get(newest.number) != newest.digest:
                 before = self._chains[newest.channel] = self._walked(newest, before)

@@ -1,4 +1,4 @@
-"""Which tags an image has: the releases that hold all its packages."""
+"""The tags of an image: the releases that hold all its packages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from web.registry.releases import SignedReleases
 
 _MOST_FOUND = 100_000
-"""How many answers to whether a release has a package are kept in memory."""
+"""How many answers to whether a release has a package are cached in memory."""
 _MOST_LISTS = 64
-"""Of how many names the releases are kept in memory, so that who reads a list page by page makes one look."""
+"""For how many names the releases are cached, so that a client that pages through a list causes one search."""
 _MOST_LISTED = 1000
-"""How many releases, the newest, are looked through for a list of tags; older ones are to be had by their numbers."""
+"""How many releases, the newest, are searched for a list of tags; older ones are available by their numbers."""
 
 
 class TagLists:
@@ -68,7 +68,7 @@ class TagLists:
         return numbers
 
     def _holds(self, name: ImageName, release: Digest) -> bool:
-        """Say whether a release has all packages of a name; looked up once."""
+        """Return whether a release has all packages of a name; looked up once."""
         key = (release, name.packages)
         if key not in self._found:
             if len(self._found) >= _MOST_FOUND:
