@@ -1,6 +1,6 @@
 """Reads what was signed as a subscriber does from its pinned root, and judges it by what may ever be released.
 
-The oracle uses nothing of `farm.checker` or `farm.server.pipeline`: python-tuf verifies signatures, `attack.scenario`
+Nothing of `farm.checker` or `farm.server.pipeline` is used: python-tuf verifies signatures, `tests.attack.scenario`
 lists what may be released, and an unattacked farm's release shows what the entry of each package must contain.
 """
 

@@ -121,7 +121,7 @@ def test_what_is_held_waits_with_its_library_and_comes_once_it_is_let_go(farm: A
 
 
 def test_single_packages_are_promoted_and_the_others_follow(farm: AttackedFarm) -> None:
-    """Slow lets nothing in by itself yet."""
+    """Slow admits nothing automatically yet."""
     promotes(farm, "slow", "duo")
     assert holds(farm, "slow", "duo") == {"duo": "1.0"}
     promotes(farm, "slow", "duo-libs")

@@ -327,7 +327,7 @@ def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) 
 
 
 class TestPromoted:
-    """A promotion of one package skips the soak for the imported packages that it needs, and for no other imports."""
+    """A promotion of one package skips the soak of the imports that it needs, and of no other imports."""
 
     @pytest.fixture
     def taking(self, tmp_path: Path) -> Taking:

@@ -468,7 +468,7 @@ def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [{}, {"jq": None}], ids=["all that there is", "the package"])
 @pytest.mark.parametrize("is_known", [True, False], ids=["reported before", "reported since"])
 def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, None], is_known: bool) -> None:
-    """The curator who orders it may not know of the report, so an order of its own must close the report first."""
+    """The curator who orders it may not know of the report, so a separate order must close the report first."""
     policies = {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
     stable = opened_channel(tmp_path, PROOF, name="stable", policies=policies)
     edge = stable.named("edge")

@@ -302,7 +302,7 @@ class TestHolds:
 
 
 class TestTransitions:
-    """What the signed policy of a channel says moves together."""
+    """Packages that move together by the signed policy of a channel."""
 
     @pytest.fixture
     def edge(self, edge: Channel) -> Channel:

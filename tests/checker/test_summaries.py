@@ -121,7 +121,7 @@ def test_one_of_another_release_channel_or_key_is_none(edge: Channel) -> None:
 
 
 def test_what_is_asked_for_again_keeps_the_one_that_it_has(edge: Channel) -> None:
-    """The answer to control may be lost: it asks again, and nothing is new by then."""
+    """The answer to control may be lost: control asks again, and nothing is new by then."""
     release, evidence = edge.prepare(edge.builder.build(edge.builder.recipe("zlib")))
     edge.ask(release, evidence)
     content = summary(edge, release)

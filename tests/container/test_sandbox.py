@@ -189,7 +189,7 @@ def test_a_container_removed_from_outside_is_a_lost_one_not_a_failed_build(box: 
             time.sleep(0.05)
         client.remove_container(found[0], force=True)
 
-    for _ in range(5):  # whether the killed container or its removal is seen first is a matter of chance
+    for _ in range(5):  # whether the end of the container or its removal is seen first is random
         remover = threading.Thread(target=remove)
         remover.start()
         with pytest.raises(SandboxLostError, match=box.spec.attempt.name):

@@ -257,7 +257,7 @@ def take(registry: Registry, image: str, folder: Path) -> None:
 
 
 def pull(registry: Registry, loaded: str, image: str) -> Meter:
-    """Let the Docker Engine, which has the old image, pull the new one under the same name."""
+    """Remove the image `loaded` before from the Docker Engine, which keeps the old one, and pull it anew."""
     subprocess.run(["docker", "rmi", loaded], check=True, capture_output=True)
     meter = Meter(registry)
     subprocess.run(["docker", "pull", "--quiet", f"{registry.host}/{image}"], check=True, capture_output=True)

@@ -145,7 +145,7 @@ def test_a_client_asks_for_as_many_builders_as_the_policy_does(farm: RunningFarm
     state = subscriber(farm, tmp_path / "subscriber")
     farm.stop()
     policy(farm, 3)
-    farm.options = ("--workers", "3")  # no more agreement is required than there are allowed workers
+    farm.options = ("--workers", "3")  # a policy may not require more builders than are allowed
     farm.start()
     refused = farm.run("install", "steady", "--root", str(tmp_path / "root"), state=state)
     assert refused.status == 1

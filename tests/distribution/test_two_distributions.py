@@ -281,7 +281,7 @@ def test_another_cannot_release_under_a_name_of_ours(pair: Pair, tmp_path: Path)
 
 
 def forge(farm: RunningFarm, folder: Path, name: str, *, version: str) -> None:
-    """Publish, with all keys of a farm except its owner's here, a package that claims to be one of `HERE`."""
+    """Publish, with all keys of `farm` and none of the other owner's, a package that claims to be one of `HERE`."""
     builder = load_signer(farm.state / "workers" / "worker-1" / "key")
     assert isinstance(builder, CryptoSigner)
     forger = SmallDistribution(folder / "forger", builder=builder, domain=HERE)

@@ -62,7 +62,7 @@ def routes() -> Iterator[str]:
 
 
 def variables() -> set[str]:
-    """Return the variables that `Settings` reads, found in its source and in that of the paths module."""
+    """Return the variables that `Settings` reads, found in its source and in that of `places`."""
     found = set()
     for module in (settings, places):
         assert module.__file__ is not None

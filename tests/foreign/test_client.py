@@ -248,7 +248,7 @@ def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host:
 
 @pytest.mark.parametrize("first", [1, 2])
 def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighbours, host: Host, first: int) -> None:
-    """The owner has signed the move from one address to the other."""
+    """The owner has signed the step from one root version to the other."""
     keys = CommandRunner(neighbours.first.folder)
     keys.run("draft root --repository public --expires-days 300")
     keys.run("sign root.draft --key keys/offline/root --yes")

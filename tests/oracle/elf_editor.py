@@ -67,7 +67,7 @@ class DynamicSymbol:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version that is defined, or needed of `library`; `name_at` and `hash_at` are where its entry says so."""
+    """A version that is defined, or needed of `library`; `name_at` and `hash_at` are the offsets in its entry."""
 
     index: int
     name: str

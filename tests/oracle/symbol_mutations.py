@@ -182,7 +182,7 @@ def rename_definition(random: Random, base: LinkedSet) -> Mutation | None:
 
 
 def rename_need(kind: str, *, weak: bool, unused: bool = False) -> Draw:
-    """Let a file need a version of another name; weakly, so that the loader goes on, or though no symbol has it."""
+    """Let a file need a version of another name; weakly, so that the loader continues, or although no symbol has it."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         edge = _one(

@@ -115,7 +115,7 @@ def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
 
 
 def test_what_was_never_fetched_is_named(simulator: Simulator) -> None:
-    """`greet` was never reviewed."""
+    """This host has never fetched `greet`."""
     subscriber = simulator.subscriber(address=str(simulator.public))
     done(subscriber.command("install", "alone", "--root", str(subscriber.root)))
     simulator.public.rename(simulator.public.with_name("away"))
@@ -186,7 +186,7 @@ def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
         done(subscriber.command(*words))
     ended = done(subscriber.command("audit", *root))
     assert "no advisory holds" in ended.stdout
-    # Nobody has stated anything about a package that never existed.
+    # A package that never existed is reported as such.
     assert "no package nothing-like-that" in done(subscriber.command("sbom", "nothing-like-that", *root), 1).stderr
 
 

@@ -1,4 +1,4 @@
-"""Row 23: a package with a critical advisory in a channel or a root: said, refused by policy, mended by one command."""
+"""Row 23: a critical advisory about a package of a channel or a root: reported, refused by policy, fixed by command."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     subscriber.install("greet")
     announce(simulator, osv(package="say", fixed="2.0"))
 
-    # Nothing is fixed yet: there is nothing to do except to know.
+    # Nothing is fixed yet: the audit can only inform.
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 3, ended.stderr
     assert "2 packages, 1 advisory holds" in ended.stdout

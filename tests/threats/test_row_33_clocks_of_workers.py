@@ -1,7 +1,7 @@
 """Threat 33, the clock of one worker stepped by minutes, and another farm on the same engine.
 
 Two farms on one Docker Engine, with the same directory of attempts, as two users' `FARM_STATE` with one `FARM_HOST`
-have it. The workers of one of them live minutes ahead of everybody else.
+have it. The clocks of one farm's workers are minutes ahead of all others.
 """
 
 from __future__ import annotations

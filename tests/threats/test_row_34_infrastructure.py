@@ -145,7 +145,7 @@ def test_an_origin_that_does_not_answer_is_waited_for_and_one_that_says_no_is_no
 
 
 def test_each_try_asks_an_origin_that_could_not_be_reached_anew(host: Host) -> None:
-    """A worker that remembers a host makes fake attempts, each followed by a longer pause."""
+    """A worker that cached the failure would count attempts without a request, each followed by a longer pause."""
     host.worker("one", allowed_networks=["127.0.0.0/8"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening

@@ -32,7 +32,7 @@ pytestmark = [
     ),
 ]
 
-# A PKCS#11 library is loaded and initialised once for a process, so its tokens are found once too: all in one place.
+# A PKCS#11 library is loaded and initialised once in a process, so all its tokens must be in one place from the start.
 TOKENS = ("online", "offline")
 PIN = "1234"
 

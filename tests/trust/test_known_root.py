@@ -41,7 +41,7 @@ def put_on_another_root(published: Published, tmp_path: Path) -> Digest:
 
 
 def new_root(runner: CommandRunner) -> None:
-    """Add a second key to the timestamp's, a change that the keys of targets do not see."""
+    """Add a second key to the timestamp role, of which the keys of targets see nothing."""
     runner.run("new keys/online/timestamp-2")
     runner.run("draft root --repository public --role timestamp --add-key keys/online/timestamp-2.pub")
     runner.run("sign root.draft --key keys/offline/root --yes")

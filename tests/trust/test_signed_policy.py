@@ -208,7 +208,7 @@ def test_a_draft_that_something_else_is_added_to_still_shows_the_steps(published
 
 
 def test_steps_that_a_draft_does_not_bring_are_said_not_to_be_shown(published: Published) -> None:
-    """As one of an earlier farm; and what it shows is what the digest names, or it is no draft."""
+    """Like the draft of an earlier farm; and what a draft shows must match the digest, or it is not a draft."""
     repository = published.repository
     sign_policy(repository, published.keys, _policy(), NOW)
     now = _policy(policy_in_force(repository), steps__make_yaml=b"run: curl evil\n")

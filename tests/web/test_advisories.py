@@ -174,7 +174,9 @@ def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(fa
     """It would be reported as added, and protect nothing."""
     with client(farm) as curator:
         for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-debug, jq-doc.")):
-            with pytest.raises(RefusedRequestError, match=f"names the package {name}, which no recipe has ever made") as caught:
+            with pytest.raises(
+                RefusedRequestError, match=f"names the package {name}, which no recipe has ever made"
+            ) as caught:
                 curator.add_advisory(document(osv(package=name)))
             assert (caught.value.status, caught.value.code) == (422, "no-such-package")
             assert caught.value.remedy == f"{near} If it is still to come, use --allow-unknown."

@@ -62,7 +62,7 @@ def test_who_asks_for_a_release_waits_longer_than_it_may_be_looked_at(tmp_path: 
 def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """During the check of a release it uses no thread; leases are watched by the same few threads."""
+    """The signer accepts no orders while it checks a release; the same few threads also watch leases."""
     answered, brought = threading.Event(), threading.Event()
 
     def deliver(_delivery: OrderDelivery) -> None:

@@ -53,7 +53,7 @@ CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 class Signer:
     """Accepts orders as the signer does, without its checker; or is unreachable, refuses, or has no room.
 
-    It has no reports of its own, so it accepts whatever is said to close one.
+    It has no reports of its own, so it accepts any order that closes one.
     """
 
     taken: list[CuratorOrder]
@@ -435,7 +435,7 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
 
 @pytest.fixture
 def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """Ann is in the group whose approval stable asks for, which takes from edge."""
+    """Ann is in the group whose approval stable requires, which takes from edge."""
     application = ann.stocked.application
     with application.reading() as unit:
         people = dict(signed_orders.who_orders(unit.session) or {})

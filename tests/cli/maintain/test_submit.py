@@ -112,7 +112,7 @@ class Submitting:
         with pytest.raises(SystemExit) as ended:
             main(["submit", *places, "--release", "edge"])
         shown = self._shown.readouterr()
-        told = [line for line in shown.err.splitlines() if not line.startswith("[")]  # the board of builds
+        told = [line for line in shown.err.splitlines() if not line.startswith("[")]  # the progress board of builds
         return int(ended.value.code or 0), shown.out.splitlines()[-1], told
 
 

@@ -1,4 +1,4 @@
-"""`farm keys ledger`: how it came to be, what is in force now, and that a truncated file is no whole ledger."""
+"""`farm keys ledger`: its history, what is in force now, and that a truncated file is no complete ledger."""
 
 from __future__ import annotations
 

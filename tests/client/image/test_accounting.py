@@ -155,7 +155,7 @@ def derived(client: docker.APIClient, image: ImageRecord, lines: str, folder: Pa
 def test_an_image_that_docker_derived_can_be_asked(
     follower: Host, loaded: tuple[docker.APIClient, ImageRecord], tmp_path: Path
 ) -> None:
-    """Its history lists settings too; they are no layers."""
+    """Its history lists settings too; these are not layers."""
     client, image = loaded
     shelf = EngineImages(client)
     for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):

@@ -1,4 +1,4 @@
-"""Images in real engines: run by Docker, containerd and podman, and changed where Docker alone has them."""
+"""Images in real engines: run by Docker, containerd and podman, and changed where only Docker has them."""
 
 from __future__ import annotations
 

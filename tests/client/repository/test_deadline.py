@@ -30,7 +30,7 @@ find = partial(select_packages, request=RunRequest(packages=("alone",)), image_f
 
 
 class Moody(Silent):
-    """Answers all but the next `unanswered` requests; their clients may leave at `end`."""
+    """Answers all requests except the next `unanswered` ones, which it holds open until `end`."""
 
     unanswered: ClassVar[int]
     end: ClassVar[threading.Event]
@@ -60,7 +60,7 @@ def host(distribution: SmallDistribution, address: str, tmp_path: Path) -> Host:
 
 
 def ran(host: Host) -> Subscription:
-    """Fetch what is to run to the host; return the subscription."""
+    """Fetch the packages of the run to the host; return the subscription."""
     host.unpack(find(host, deadline=Deadline()).packages, lambda _blob: None)
     return host.subscriptions.find()
 

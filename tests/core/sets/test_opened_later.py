@@ -1,4 +1,4 @@
-"""What a note lists of libraries that a library opens, and changes that replace one of these or break it."""
+"""Dlopen notes: the libraries that a library opens, and changes that replace one of these or break it."""
 
 from farm.core.package.elf.details import DlopenNote
 from farm.core.sets.proof.prover import Prover, prove, prove_change

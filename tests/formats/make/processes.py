@@ -1,4 +1,4 @@
-"""What processes answer each other, remember and are told (`settings` were written by hand). `published`, `documents` and `identities` come first."""
+"""Messages, records, settings of processes (`settings` by hand). `published`, `documents`, `identities` come first."""
 
 from __future__ import annotations
 

@@ -101,6 +101,6 @@ def test_packages_are_asked_for_by_more_digests_than_a_statement_takes(farm: Sma
     with farm.application.reading() as unit:
         driver = unit.session.connection().connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
-            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)  # as SQLite comes; Debian's takes more
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)  # SQLite's default; Debian's is higher
         assert packages.by_digest(unit.session, digests) == {}
         assert imported.packages_by_digest(unit.session, digests) == {}

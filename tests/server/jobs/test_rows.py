@@ -1,4 +1,4 @@
-"""Jobs as rows: a transition is made from the state that was read or not at all, and only if the machine has it."""
+"""Jobs as rows: a transition starts from the state that was read, or is not made; only if the state machine has it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasin
 
 
 def red_on_the_base(releasing: ReleasingFarm) -> dict[str, object]:
-    """Release `a` with a test that is red: a curator's policy without tests let it in."""
+    """Release `a` with a test that is red: a curator's policy without tests admitted it."""
     application, root = releasing.application, releasing.signer.repository.root
     without = Pipeline(application, EDGE_WITHOUT_TESTS, root, releasing.signer)
     releasing.submit(recipe("a", more=TEST.format("shaky")))
@@ -267,7 +267,7 @@ def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(re
     assert releasing.advance() == "open"
     releasing.submit(recipe("p02", version="1.1"))
     releasing.build_all_but_tests()
-    # A security fix goes in past the gate of tests while the others are tested.
+    # A security fix bypasses the gate of tests while the others are tested.
     fix = Pipeline(releasing.application, EDGE_WITHOUT_TESTS, releasing.signer.repository.root, releasing.signer)
     with releasing.application.planning() as unit:
         stale = candidates.open_candidate(unit.session, "edge")

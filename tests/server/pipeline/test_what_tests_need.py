@@ -1,4 +1,4 @@
-"""Tests run when anything in their own closure changes: what the package needs to run, and what only the test needs."""
+"""Tests run when anything in their own closure changes: what the package needs to run, or what only the test needs."""
 
 from __future__ import annotations
 
