@@ -54,7 +54,7 @@ class Spool:
 
     @contextmanager
     def place(self, size: int) -> Iterator[BinaryIO]:
-        """Give a file that may grow to `size` bytes. Raises `OverloadedError` if all files together exceed the limit."""
+        """Give a file that may grow to `size` bytes. Raises `OverloadedError` if all files would exceed the limit."""
         if self._taken + size > self._capacity:
             raise OverloadedError("the farm is receiving as much as it can at a time")
         self._taken += size

@@ -50,7 +50,7 @@ def celery_app(name: str, broker: str, queue: str) -> Celery:
 
 
 def worker_arguments(name: str, queue: str, *, concurrency: int) -> list[str]:
-    """Return the command line of a worker: threads, so that its main loop stays awake while it works."""
+    """Return the command line of a worker: threads, so that its main loop stays responsive while it works."""
     return [
         "worker",
         "--pool=threads",
@@ -65,7 +65,7 @@ def worker_arguments(name: str, queue: str, *, concurrency: int) -> list[str]:
 
 
 def log_to_stderr() -> None:
-    """Log to standard error what the farm does, and the warnings of libraries."""
+    """Log the farm's messages, and the warnings of libraries, to standard error."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("farm").setLevel(logging.INFO)
 

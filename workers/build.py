@@ -42,7 +42,7 @@ _LOG = logging.getLogger("farm.worker")
 
 
 def build_app(broker: str, work: Callable[[int], object]) -> Celery:
-    """Return the application whose one task wakes the worker. The job that a message names is a hint, nothing more."""
+    """Return the application whose one task wakes the worker. The job that a message names is only a hint."""
     app = celery_app("farm-build", broker, BUILD_QUEUE)
 
     @app.task(name=BUILD_WAKE)
@@ -55,7 +55,7 @@ def build_app(broker: str, work: Callable[[int], object]) -> Celery:
 
 
 def every(seconds: float, stop: threading.Event, do: Callable[[], object], name: str) -> threading.Thread:
-    """Repeat something in a thread of its own until `stop` is set. An error is logged and ends nothing."""
+    """Call a function repeatedly in a thread of its own until `stop` is set. An error is logged and ends nothing."""
 
     def run() -> None:
         # Workers that started together must not keep asking at the same moment.

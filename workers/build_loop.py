@@ -1,6 +1,6 @@
 """One build worker's loop: claim a job, carry it out, report. One job at a time.
 
-A fault of the build is reported as its failure; trouble of this worker gives the job back; when the lease is lost, the
+An error of the build is reported as its failure; trouble of this worker gives the job back; if the lease is lost, the
 result is dropped.
 """
 
@@ -76,12 +76,12 @@ class BuildLoop:
     _unfit: bool = False
 
     def work(self, hint: int | None = None) -> int:
-        """Work until nothing is left to do, beginning with the hinted job; return how many jobs were done."""
+        """Work until no job is left, beginning with the hinted job; return how many jobs were done."""
         with self._one_at_a_time:
             return self._until_idle(hint)
 
     def work_if_idle(self) -> int:
-        """Work, unless a job is at work already. Called from time to time, it makes up for lost messages."""
+        """Work, unless a job is running already. Called from time to time, it makes up for lost messages."""
         if not self._one_at_a_time.acquire(blocking=False):
             return 0
         try:
@@ -90,7 +90,7 @@ class BuildLoop:
             self._one_at_a_time.release()
 
     def stop(self) -> None:
-        """Stop soon: the container at work is stopped, and its job given back."""
+        """Stop soon: the running container is stopped, and its job given back."""
         self.stopping.set()
 
     def _until_idle(self, hint: int | None) -> int:
@@ -109,7 +109,7 @@ class BuildLoop:
         return done
 
     def _is_fit(self) -> bool:
-        """Say whether this worker can take a job: it is not pausing, its engine answers, its disks can be written.
+        """Return whether this worker can take a job: it is not paused, its engine answers, its disks can be written.
 
         After trouble, a whole container is tried first.
         """
@@ -233,7 +233,7 @@ class BuildLoop:
             except RefusedRequestError as error:
                 if error.status == _REPORT_REFUSED:
                     self._pause_longer()
-                    _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # it says all
+                    _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # no traceback needed
                     message = f"the farm refused the report: {error.message}"
                     return self.client.release(lease, error=message, trouble=Trouble.WORKER)
                 if error.status < _FARM_IN_TROUBLE or keeper.lost:

@@ -17,7 +17,7 @@ class InvalidWorkerSettingsError(FarmError):
     """A settings file cannot be read, or has another form."""
 
     code = "invalid-worker-settings"
-    exit_status = os.EX_CONFIG  # starting again would not help
+    exit_status = os.EX_CONFIG  # a restart would not help
 
 
 class BuildSettings(BaseModel):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.server")
 
 Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], Pipeline]"
-"""Makes the pipeline of a policy; the second are the public keys of curators, by name, by group."""
+"""Makes the pipeline of a policy; the second argument has the public keys of curators, by name, by group."""
 _NEWEST = f"{METADATA}/timestamp.json"
 
 FileStamp: TypeAlias = tuple[str, int, int, int]
@@ -55,7 +55,7 @@ class ChannelFiles:
         return tuple(stamp_of(self._recipes, path) for path in self._paths())
 
     def read(self) -> Policies:
-        """Return what they say now; a file that cannot be read is the trouble of its channel."""
+        """Return the present content; a file that cannot be read is recorded as its channel's trouble."""
         files: dict[str, bytes] = {}
         unreadable: dict[str, str] = {}
         for path in self._paths():
@@ -101,25 +101,25 @@ class SignedTargets:
         return stamp_of(self._repository.root, _NEWEST)
 
     def channels(self) -> tuple[str, ...] | None:
-        """Return the channels that a role signs for; None where the repository cannot be read."""
+        """Return the channels for which a role signs; None if the repository cannot be read."""
         try:
             return channels_of(self._repository.head().targets)
         except FarmError:
             return None
 
     def who_orders(self) -> Mapping[str, str] | None:
-        """Return whose orders count: public keys by name; None while no policy is signed, so that no order need be.
+        """Return the people whose orders count: public keys by name; None without a signed policy.
 
-        Raises `FarmError` where that cannot be read.
+        Raises `FarmError` if it cannot be read.
         """
         policy = policy_in_force(self._repository)
         return None if policy is None else who_may_order(self._repository.builders(), policy)
 
     def policy(self) -> SignedPolicy | None:
-        """Return the signed policy, None where there is none. Raises `FarmError` where it cannot be read."""
+        """Return the signed policy, None if there is none. Raises `FarmError` if it cannot be read."""
         policy = policy_in_force(self._repository)
         if policy:
-            _ = policy.policies  # read now, so that a fault in its files is raised here
+            _ = policy.policies  # read now, so that an error in its files is raised here
         return policy
 
 
@@ -145,18 +145,18 @@ class Channels:
 
     def _keep_up(self) -> None:
         stamp = (*self._files.stamp(), self._signed.stamp())
-        # A change is read once the files have been at rest for a turn: an editor may still be writing.
+        # A change is read once the files have been unchanged for a turn: an editor may still be writing.
         resting, self._seen = stamp == self._seen, stamp
         if not resting or (stamp == self._taken and self._lacking(self._undelegated) == self._undelegated):
             return
         try:
             signed = self._signed.policy()
         except FarmError as error:
-            # Without it, files could ask for less than what is signed. It is tried again at each turn.
+            # Without it, files could be laxer than what is signed. It is tried again at each turn.
             self._taken = None
             if self._unread != (stamp, error.message):
                 self._unread = stamp, error.message
-                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # no trace needed
+                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # no traceback needed
                 self._take_up(_waiting(self._files.read()))
             return
         said = self._files.read()
@@ -171,7 +171,7 @@ class Channels:
         kept = self._pipelines
         self._pipelines = {}
         for name, policy in said.policies.items():
-            # A pipeline, with what it has read of its channel, is kept while its policy stays the same.
+            # A pipeline, with all that it has read of its channel, is kept while its policy is the same.
             policy_now = (policy, in_force(policy, said.curators))
             before = kept.get(name)
             if before is not None and before[0] == policy_now:
@@ -190,11 +190,11 @@ class Channels:
             _LOG.error("submissions are refused: %s", line)
 
     def _take_up_people(self, unit: UnitOfWork) -> None:
-        """Record whose orders count, as targets say; while that cannot be read, nothing changes."""
+        """Record the people whose orders count, by targets; while that cannot be read, nothing changes."""
         try:
             people = self._signed.who_orders()
         except FarmError as error:
-            _LOG.error("whose orders count cannot be read: %s", error)  # no trace needed
+            _LOG.error("whose orders count cannot be read: %s", error)  # no traceback needed
         else:
             if people != signed_orders.who_orders(unit.session):
                 signed_orders.set_who_orders(unit.session, people)
@@ -221,7 +221,7 @@ _UNREAD = "what the keys of targets have signed cannot be read: control's log sa
 
 
 def _waiting(said: Policies) -> Policies:
-    """Let all channels and submissions wait: the bounds within which files count cannot be read."""
+    """Let all channels and submissions wait: the limits that the files must keep cannot be read."""
     troubles = dict.fromkeys(said.policies, (_UNREAD,)) | dict(said.troubles)
     owners_troubles = said.owners_troubles or (_UNREAD,)
     return replace(said, policies={}, troubles=dict(sorted(troubles.items())), owners_troubles=owners_troubles)

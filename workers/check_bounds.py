@@ -1,4 +1,4 @@
-"""What a check may cost: seconds and memory. A check that takes longer ends the process."""
+"""The limits of a check: seconds and memory. A check that exceeds them ends the process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _GRACE = 5.0
 
 
 class Deadline:
-    """Ends the process when a check takes too long, and writes to standard error where each thread was.
+    """Ends the process when a check takes too long, and writes the stack of each thread to standard error.
 
-    A Python thread does so, which can safely read the stacks of the others. Where a loop in a library's C code never
+    A Python thread does so, which can safely read the stacks of the others. If a loop in a library's C code never
     releases the interpreter, a thread of `faulthandler` does it a little later: it may read the stacks only because
     nothing but that loop runs.
     """
@@ -58,7 +58,7 @@ class Deadline:
         sys.stderr.write(f"Timeout: a check has not ended within {self._seconds:g} s. Where each thread was:\n")
         sys.stderr.flush()
         faulthandler.dump_traceback(all_threads=True)
-        os._exit(1)  # not an exception, which code of a check could catch
+        os._exit(1)  # not an exception, which the checking code could catch
 
 
 def bound_memory(mebibytes: int) -> None:

@@ -60,7 +60,7 @@ def _refuse_foreign(pin: Import) -> Catalogue:
 
 
 def main() -> None:
-    """Answer one question; ends with status 3 where the answer is a refusal."""
+    """Answer one request; exits with status 3 if the answer is a refusal."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     repository, ledger = map(Path, sys.argv[1:3])
     # By then nobody waits for the answer. A loop in a library's C code cannot delay this.

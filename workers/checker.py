@@ -74,7 +74,7 @@ class FailedCheckError(FarmError):
 
 
 class Checks:
-    """Checks what the signer is asked to sign, within bounds: one thing at a time, and one image beside it."""
+    """Checks what the signer is asked to sign, within limits: one thing at a time, plus one image."""
 
     def __init__(
         self,
@@ -93,15 +93,15 @@ class Checks:
         self._one, self._one_image = threading.Lock(), threading.Lock()
 
     def prepare(self) -> None:
-        """Read what was published before, which takes long after a start; requests wait meanwhile.
+        """Read what was published before, which is slow after a start; requests wait meanwhile.
 
-        Where that fails, each release is refused with the reason.
+        If that fails, each release is refused with the reason.
         """
         try:
             if self._repository.exists():
                 self._decision.prepare()
         except (FarmError, OSError) as error:
-            _LOG.error("what was published cannot be read: %s", error)  # no trace needed
+            _LOG.error("what was published cannot be read: %s", error)  # no traceback needed
         except Exception:  # noqa: BLE001  # each check then reports it as a refusal
             _LOG.exception("what was published cannot be read")
             self._decision = self._new_decision()
@@ -159,8 +159,8 @@ class Checks:
 def checker_app(checks: Checks) -> FastAPI:
     """Return the checker's HTTP application.
 
-    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`,
-    `POST /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and why not.
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`, `POST
+    /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and the reason.
     """
     app = refusing_app("farm checker", _LOG)
 

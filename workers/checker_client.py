@@ -1,4 +1,4 @@
-"""How the signer asks the checker, over a Unix socket. The signer itself sees that the answer is about its question."""
+"""The signer's client of the checker, over a Unix socket. The signer checks that an answer is about its request."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 LONGEST_CHECK = 900.0
 """Seconds that a check may take: the first after a start costs what the channel holds."""
 _MORE = 1.1
-"""How much longer the client waits than the checker gives itself: the checker's log then says where it was."""
+"""How much longer the client waits than the checker's own limit: the checker's log then shows the stack."""
 _LARGEST_ANSWER = 64 << 20
 
 
 class NoCheckerError(FarmError):
-    """The checker does not listen: nothing is known about what was asked, and the signer may ask again."""
+    """The checker does not listen: nothing is known about the request, and the signer may ask again."""
 
     code = "no-checker"
 
@@ -52,7 +52,7 @@ class CheckerClient:
         return VerifiedRelease.from_json(self._ask(f"/releases?evidence={evidence}", release.to_json()))
 
     def check_order(self, envelope: bytes) -> CheckedOrder:
-        """Return which order an envelope holds, that may be written down. Raises as `check`."""
+        """Return the order in an envelope, which may be written into the ledger. Raises as `check`."""
         return CheckedOrder.from_json(self._ask("/orders", envelope))
 
     def check_advisories(self, content: bytes) -> CheckedLists:
@@ -60,11 +60,11 @@ class CheckerClient:
         return CheckedLists.from_json(self._ask("/advisories", content))
 
     def check_reviews(self, content: bytes) -> CheckedLists:
-        """Return what is to be signed for a record of looking. Raises as `check`."""
+        """Return what is to be signed for a record of reviews. Raises as `check`."""
         return CheckedLists.from_json(self._ask("/reviews", content))
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
-        """Return what an image is. Raises as `check`."""
+        """Return the digest and the bill of materials of an image. Raises as `check`."""
         return CheckedImage.from_json(self._ask("/images", asked.to_json()))
 
     def _ask(self, path: str, content: bytes) -> bytes:

@@ -53,7 +53,7 @@ _MESSAGE_EXPIRES = 3600
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """What a control worker runs every `seconds`, under the name of a task."""
+    """A function that a control worker runs every `seconds`, under the name of a task."""
 
     task: str
     seconds: float
@@ -73,7 +73,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
 def release_tasks(
     application: Application, settings: FarmSettings, following: Following | None
 ) -> tuple[PeriodicTask, ...]:
-    """Return the tasks that take channels forward and publish advisories; none without a repository and a signer."""
+    """Return the tasks that advance channels and publish advisories; none without a repository and a signer."""
     if settings.repository is None or settings.signer is None:
         return ()
     repository, signer = settings.repository, SignerClient(settings.signer)
@@ -110,9 +110,9 @@ def _nothing_unseen(_unit: UnitOfWork) -> tuple[str, ...]:
 
 
 def following_of(application: Application, settings: FarmSettings) -> Following | None:
-    """Return what follows other distributions; None where the recipes name none.
+    """Return the follower of other distributions; None if the recipes name none.
 
-    Their owners choose what their names resolve to: private networks are refused unless the operator allows them.
+    Their owners choose the addresses of their names: private networks are refused unless the operator allows them.
     """
     if not application.inputs.foreign:
         return None
@@ -137,7 +137,7 @@ def following_tasks(following: Following | None) -> tuple[PeriodicTask, ...]:
 
 
 class BackgroundTask:
-    """Runs something in a thread of its own, unless it is still running: a slow answer delays no other task."""
+    """Runs a function in a thread of its own, unless it is still running: a slow answer delays no other task."""
 
     def __init__(self, run: Callable[[], object]) -> None:
         self._run = run
@@ -168,12 +168,12 @@ class Advancing(Protocol):
 
 
 def advance_all(pipelines: Sequence[Advancing]) -> None:
-    """Take every channel a step forward. An error of one channel is logged, and the others go on."""
+    """Advance all channels by one step. An error of one channel is logged, and the others go on."""
     for pipeline in pipelines:
         try:
             step = pipeline.advance()
         except FarmError as error:
-            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no trace needed
+            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no traceback needed
         except Exception:  # noqa: BLE001  # the other channels go on
             _LOG.exception("%s does not go forward", pipeline.channel)
         else:
@@ -182,7 +182,7 @@ def advance_all(pipelines: Sequence[Advancing]) -> None:
 
 
 def sender(app: Celery) -> Callable[[OutboxMessage], None]:
-    """Return what sends a message of the outbox. It does not retry: the outbox does."""
+    """Return the function that sends a message of the outbox. It does not retry: the outbox does."""
 
     def send(message: OutboxMessage) -> None:
         app.send_task(message.task, args=[message.job_id], queue=BUILD_QUEUE, expires=_MESSAGE_EXPIRES, retry=False)

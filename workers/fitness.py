@@ -1,6 +1,6 @@
 """Whether a worker can work: its engine answers and sees its mounts, and its disks can be written.
 
-And which trouble an error is, judged by its type and by the system's error number.
+Also the kind of trouble that an error is, by its type and by the system's error number.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def check_mounts(workshop: Workshop) -> None:
 
 
 def trouble_of(error: Exception) -> Trouble:
-    """Return which trouble ended an attempt; NONE where the recipe is to blame."""
+    """Return the kind of trouble that ended an attempt; NONE if the recipe is to blame."""
     if isinstance(error, SourceUnreachableError):
         return Trouble.ORIGIN if error.unanswered else Trouble.NONE
     for cause in _causes(error):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from farm.trust.attestation.image_request import AskedImage
 
 _MORE = 1.1
-"""How much longer this waits than the process gives itself: the log then says where it was."""
+"""How much longer this waits than the process's own limit: the log then shows its stack."""
 
 
 class ImageProcess:

@@ -33,7 +33,7 @@ _LARGEST_QUESTION = 16 << 10
 
 
 def image_signer_app(repository: Repository, signers: Signers, checker: Checker) -> FastAPI:
-    """Return the HTTP application: `POST /images` with an `AskedImage` gives the signed envelope."""
+    """Return the HTTP application: `POST /images` with an `AskedImage` returns the signed envelope."""
     app = refusing_app("farm signer of images", _LOG, NoCheckerError)
 
     @app.post("/images")

@@ -1,4 +1,4 @@
-"""Keeps one lease alive by heartbeats while the work goes on, and notices when it is lost."""
+"""Keeps one lease alive by heartbeats while the work goes on, and notices if it is lost."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _TRY_AGAIN_SECONDS = 1.0
 class LeaseKeeper:
     """A context manager that sends heartbeats from a thread of its own.
 
-    A lease is lost when the farm says so, and also when it has expired without an answer: a worker that was stopped or
-    disconnected for that long must not go on.
+    A lease is lost if the farm says so, or if it expired without an answer: a worker that was stopped or disconnected
+    for that long must not go on.
     """
 
     def __init__(self, client: WorkerClient, lease: HeldLease, attempt: AttemptDirectory) -> None:
@@ -52,7 +52,7 @@ class LeaseKeeper:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0  # the first heartbeat says that the work has begun
+        pause = 0.0  # the first heartbeat marks the start of the work
         while not self._done.wait(pause):
             if self.lost:
                 self._gone.set()
@@ -73,10 +73,10 @@ class LeaseKeeper:
         return True
 
     def _write_down(self) -> bool:
-        """Tell the janitor of this host, should this process be stopped, until when the lease is; say if it could."""
+        """Write the end of the lease for the janitor of this host, in case this process stops; return success."""
         try:
             self._attempt.extend(self._deadline - time.monotonic())
-        except OSError as error:  # such as a full disk: the work itself may go on for all that
+        except OSError as error:  # such as a full disk: the work itself may go on nevertheless
             _LOG.warning("the end of the lease is not written down: %s", error)
             return False
         return True

@@ -30,7 +30,7 @@ _TRY_AGAIN_SECONDS = 1.0
 class LogForwarder:
     """A context manager that takes records from any thread, and sends them from its own.
 
-    `lost` says whether the lease is gone: then the farm takes no more of them. Leaving the context waits until all
+    `lost` is whether the lease is gone: then the farm takes no more records. Leaving the context waits until all
     records are sent or refused.
     """
 
@@ -66,7 +66,7 @@ class LogForwarder:
         self.close()
 
     def close(self) -> None:
-        """Send what is left, and stop."""
+        """Send the rest, and stop."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""How an error is passed from one process to another: from the checker to the signer, and within the checker."""
+"""The form in which an error passes between processes: from the checker to the signer, and within the checker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refusal_form(error: FarmError) -> dict[str, object]:
 
 
 def read_refusal(told: bytes) -> FarmError:
-    """Return the error that `refusal_form` was given, with its code; `InvalidAnswerError` for anything else."""
+    """Return the error for which `refusal_form` was called, with its code; `InvalidAnswerError` for anything else."""
     try:
         form = json.loads(told)
         packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}

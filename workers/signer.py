@@ -62,9 +62,9 @@ _MOST_CONNECTIONS = 64
 def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker, ledger: Ledger) -> FastAPI:
     """Return the signer's HTTP application.
 
-    `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
-    `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories`
-    with a list of them, `POST /reviews` with a list of reviews; `GET /health`.
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, where the digest is that of a blob in the
+    repository; `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST
+    /advisories` with a list of them, `POST /reviews` with a list of reviews; `GET /health`.
     """
     app = refusing_app("farm signer", _LOG, NoCheckerError, StalePolicyError)
 
@@ -112,7 +112,7 @@ def sign(
 ) -> dict[str, object]:
     """Have one release checked, and publish it. Raises the checker's refusal, and as `Repository.publish`.
 
-    A release that is published already is not checked again: the client has missed the answer.
+    A release that is published already is not checked again: the client missed the answer.
     """
     repository.check_releases()
     told = {"release": release.digest, "number": release.number}
@@ -122,7 +122,7 @@ def sign(
     verified.check_about(release)
 
     def write_down() -> None:
-        # Before it is published: if the signer ends now, its ledger says what the orders were used for.
+        # Before it is published: if the signer ends now, its ledger has the use of the orders.
         ledger.append(
             Signing(
                 channel=release.channel,
@@ -196,7 +196,7 @@ def _publish_lists(
 
 
 def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: threading.Event) -> None:
-    """Renew the timestamp now and every six hours, until `stop` is set; after a failure sooner."""
+    """Renew the timestamp now and every six hours, until `stop` is set; sooner after a failure."""
     while True:
         period = TIMESTAMP_PERIOD
         try:
@@ -206,7 +206,7 @@ def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: t
             _keep_public_keys(repository)
             warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
-            _LOG.error("the timestamp could not be signed: %s", error)  # no trace needed
+            _LOG.error("the timestamp could not be signed: %s", error)  # no traceback needed
             period = RETRY_PERIOD
         except Exception:  # noqa: BLE001
             # A key service's library may raise anything, and clients are locked out if this thread ends.
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--check-seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    os.umask(0o022)  # what is published is for everybody to read
+    os.umask(0o022)  # published files are public
     try:
         for path in (arguments.socket, arguments.images_socket):
             if path:

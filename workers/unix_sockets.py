@@ -1,4 +1,4 @@
-"""HTTP on Unix sockets, as signer and checker share it: in folders that keep other users out."""
+"""HTTP on Unix sockets, for signer and checker, in directories that keep other users out."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ async def body(request: Request, largest: int) -> bytes:
 
 
 def private_folder(folder: Path, whose: str) -> None:
-    """Make the folder of a socket, or check that it keeps others out: the socket itself is open to everybody.
+    """Make the directory of a socket, or check that it keeps others out: the socket itself is open to everybody.
 
     Raises `FarmError`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A group may enter: that of the client, where it runs as a user of its own.
+    # A group may enter: that of the client, if it runs as a user of its own.
     if folder.stat().st_mode & 0o007:
         raise FarmError(
             f"every user can enter {folder}, where the {whose} listens",
@@ -65,6 +65,6 @@ def listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
-    path.chmod(0o666)  # its folder keeps other users out
+    path.chmod(0o666)  # its directory keeps other users out
     listening.listen(16)
     return listening

@@ -1,7 +1,7 @@
 """Reads and checks the answers of a farm.
 
-Answers with models are checked by these (`farm.api.wire`). All others are checked against a shape, which names the
-members that this program needs. Further members are ignored, so that a newer farm may answer more.
+Answers with models are checked by these (`farm.api.wire`). All others are checked against a shape with the members that
+this program needs. Further members are ignored, so that a newer farm may answer more.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def read_answer(response: httpx.Response, shape: Mapping[str, Shape]) -> dict[st
 
 
 def read_model(response: httpx.Response, model: type[_Model]) -> _Model:
-    """Return what a farm answered, as a model of the wire. Raises `InvalidAnswerError`."""
+    """Return a farm's answer as a model of the wire. Raises `InvalidAnswerError`."""
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The API for curators: decisions about channels and advisories, and what there is to decide."""
+"""The API for curators: decisions about channels and advisories, and the lists of what waits for one."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _time(at: datetime | None) -> str | None:
 
 
 def _beside(document: Mapping[str, Any], envelope: bytes | None) -> dict[str, Any]:
-    """Return the body with a document: as it is, which every farm reads, or with the envelope of its sender."""
+    """Return the body with a document: alone, which every farm reads, or with the envelope of its sender."""
     return dict(document) if envelope is None else {"document": dict(document)} | signed(envelope)
 
 

@@ -26,7 +26,7 @@ class FarmUnreachableError(FarmError):
 
 
 class InvalidAnswerError(FarmError):
-    """The answer is not of a farm, or of one that this program does not understand; `field` is the first wrong one."""
+    """The answer is not from a farm, or not from one that this program understands; `field` is the first wrong one."""
 
     code = "invalid-answer"
 

@@ -127,7 +127,7 @@ class FarmClient:
         return self._post(f"/api/v1/jobs/{job_id}/cancel", wire.JobWire, {})
 
     def retry(self, job_id: int) -> wire.JobWire:
-        """Make a new job of one that failed."""
+        """Make a new job for one that failed."""
         return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {})
 
     def log(self, job_id: int, *, offset: int = 0) -> wire.LogPageWire:
@@ -174,7 +174,7 @@ class FarmClient:
         return self._get("/api/v1/packages", wire.PackagePage, after=after, limit=limit)
 
     def package(self, name: str) -> wire.PackagePage:
-        """Return the builds of one package, the newest first."""
+        """Return the builds of one package, newest first."""
         return self._get(f"/api/v1/packages/{segment(name)}", wire.PackagePage)
 
     def channel(self, name: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class FarmClient:
         return self._get_json(channel_path(name), answers.STATUS)
 
     def distribution(self) -> str:
-        """Return the distribution of the farm; empty where the farm is too old to say so."""
+        """Return the distribution of the farm; empty if the farm is too old to name it."""
         page = self._get_json("/api/v1/advisories", answers.ADVISORIES, limit=1)
         return str(page.get("distribution", ""))
 
@@ -200,7 +200,7 @@ class FarmClient:
         return self._get_json(f"{channel_path(channel)}/releases/{number}", answers.RELEASE)
 
     def release_changes(self, channel: str, old: int, new: int) -> dict[str, Any]:
-        """Return what differs between two releases of a channel, by package."""
+        """Return the differences between two releases of a channel, by package."""
         return self._get_json(f"{channel_path(channel)}/releases/{new}/changes", answers.RELEASE_CHANGES, against=old)
 
     def candidates(self, channel: str, *, before: int | None = None, limit: int = 20) -> dict[str, Any]:
@@ -249,7 +249,7 @@ class FarmClient:
 
     def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         with self._reaching():
-            # Escapes keep arguments that are not UTF-8: the farm says what is wrong with them.
+            # Escapes keep arguments that are not UTF-8: the farm names what is wrong with them.
             content = None if body is None else json.dumps(body).encode()
             response = self._client.request(method, path, content=content, headers=_JSON if content else None)
         raise_for(response)

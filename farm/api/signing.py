@@ -36,7 +36,7 @@ _LONGEST = 200
 
 
 class UnsignedRequestError(FarmError):
-    """A request that only workers may send has no signature, or one that is not of the named worker."""
+    """A request that only workers may send has no signature, or one that is not the named worker's."""
 
     code = "unsigned-request"
 

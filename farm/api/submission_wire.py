@@ -24,7 +24,7 @@ class SubmissionRequest(Wire):
 
 
 class AcceptedWire(Wire):
-    """What became of one submitted recipe."""
+    """The result for one submitted recipe."""
 
     name: str
     recipe: Digest
@@ -40,9 +40,9 @@ class UnsignedWire(Wire):
 
 
 class SubmissionWire(Wire):
-    """A submission that was taken; while it `waits_for` owners, one that was kept, and nothing else has come of it.
+    """An accepted submission; while it `waits_for` owners, one that is only stored.
 
-    `signed_by` is whose signature was kept with it.
+    `signed_by` is the person whose signature was stored with it.
     """
 
     id: int
@@ -53,13 +53,13 @@ class SubmissionWire(Wire):
 
 
 SubmissionStateText = Literal["taken", "waiting", "withdrawn"]
-"""What submissions can be asked for by."""
+"""The states by which submissions can be listed."""
 
 
 class SubmissionProgress(Wire):
-    """How far a submission is: its jobs, the oldest first; its `state`, where it was not taken.
+    """The progress of a submission: its jobs, oldest first; its `state`, if it was not accepted.
 
-    `signed` is the signed order by which it was withdrawn, and whether the signer has it.
+    `signed` is the signed order that withdrew it, and whether the signer has it.
     """
 
     id: int
@@ -69,7 +69,7 @@ class SubmissionProgress(Wire):
 
 
 class SubmittedRecipeWire(Wire):
-    """A recipe of a submission, by its digest, and the names of those who have signed it there."""
+    """A recipe of a submission, by its digest, and the names of its signers there."""
 
     name: str
     recipe: Digest
@@ -77,7 +77,7 @@ class SubmittedRecipeWire(Wire):
 
 
 class SubmissionRecordWire(Wire):
-    """A submission as it came; `waits_for` are the recipes that an owner has still to sign."""
+    """A submission as it arrived; `waits_for` are the recipes that still need an owner's signature."""
 
     id: int
     state: str
@@ -88,16 +88,16 @@ class SubmissionRecordWire(Wire):
 
 
 class SubmissionPage(Wire):
-    """Submissions, newest first; the next page is asked for with `before`, and there is none when that is null."""
+    """Submissions, newest first; the next page is requested with `before`, and there is none if that is null."""
 
     submissions: tuple[SubmissionRecordWire, ...]
     next_before: int | None
 
 
 class SubmittedFilesWire(Wire):
-    """A recipe of a submission: its files by name, base64, and those of the recipe that is current now.
+    """A recipe of a submission: its files by name, base64, and those of the current recipe.
 
-    What is current is the farm's word: whoever signs compares with what is the person's own.
+    The current recipe is what the farm claims: signers compare the files with their own.
     """
 
     files: dict[str, str]
@@ -105,7 +105,7 @@ class SubmittedFilesWire(Wire):
 
 
 class SubmissionContents(Wire):
-    """A submission with all its files, and the envelopes in which it was signed, for whoever has to decide about it."""
+    """A submission with all its files, and its signed envelopes, for the people who decide about it."""
 
     distribution: str
     submission: SubmissionRecordWire
@@ -120,9 +120,9 @@ class AcceptRequest(Wire):
 
 
 class SubmissionWithdrawalRequest(Wire):
-    """A submission that waits is to come to nothing; an owner signs that, who sent it needs only the token.
+    """Withdraw a waiting submission; an owner signs the withdrawal, its submitter needs only the token.
 
-    By the signed `order` what was signed of it counts with the signer no more.
+    By the signed `order`, the signer ignores the signatures on it.
     """
 
     envelope: Annotated[dict[str, Any] | None, Omitted] = None

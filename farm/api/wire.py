@@ -15,25 +15,25 @@ JobKindText = Literal["build", "test", "comparison"]
 RoleText = Literal["build", "test"]
 """What a worker is enrolled for; one that may test may compare."""
 Omitted = Field(exclude_if=lambda value: not value)
-"""Of a field that programs of before do not know: nothing is said of it while there is nothing to say."""
+"""For a field that earlier programs do not know: it is left out while it is empty."""
 BUILD_WAKE = "farm.build.wake"
 """The task that wakes a build worker; its one argument is the number of a job."""
 LARGEST_NUMBER = 2**31 - 1
-"""What a numbered row's key can be at most: PostgreSQL keeps it in four bytes."""
+"""The largest key of a numbered row: PostgreSQL stores it in four bytes."""
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
-"""By which a job, an attempt, a submission, a token, a candidate or a release is known."""
+"""The number of a job, an attempt, a submission, a token, a candidate or a release."""
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A place in a log, in bytes."""
 
 
 class Wire(BaseModel):
-    """Base: unknown members are refused, values do not change. `model_validate` reads JSON values, and records too."""
+    """Base: unknown members are refused, values are immutable. `model_validate` reads JSON values, and records too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 class ProblemWire(Wire):
-    """One problem of a file: where, what, what to do, and the line with how much of it is meant."""
+    """One problem of a file: its place, the problem, the remedy, and the line with the marked part."""
 
     file: str
     line: int = 0
@@ -45,7 +45,7 @@ class ProblemWire(Wire):
 
 
 class ErrorWire(Wire):
-    """Every answer that is no success. `code` is stable; `problems` are there for recipes."""
+    """Every error answer. `code` is stable; `problems` are those of recipes."""
 
     code: str
     message: str
@@ -57,9 +57,9 @@ class ErrorWire(Wire):
 class JobWire(Wire):
     """A job. `subject` is the digest of its plan or test, once there is one.
 
-    A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
-    last attempt met that the job is not to blame for; it is tried again, `not_before` then. `version` is that of a
-    build that has a number to be shown, `same_as` that of the earlier build whose files it came to: it was dropped.
+    A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
+    the last attempt met through no fault of the job; it is retried at `not_before`. `version` is that of a build with a
+    number to be shown, `same_as` that of the earlier build with the same files: this one was dropped.
     """
 
     id: int
@@ -84,7 +84,7 @@ class JobWire(Wire):
 
 
 class AttemptWire(Wire):
-    """One try at a job."""
+    """One attempt at a job."""
 
     id: int
     job_id: int
@@ -103,7 +103,7 @@ class AttemptWire(Wire):
 
 
 class JobDetail(Wire):
-    """A job with the attempts at it, the first first, and the packages that it put out."""
+    """A job with its attempts, oldest first, and the packages that it built."""
 
     job: JobWire
     attempts: tuple[AttemptWire, ...]
@@ -111,7 +111,7 @@ class JobDetail(Wire):
 
 
 class JobPage(Wire):
-    """Jobs, newest first; the next page is asked for with `before`, and there is none when that is null."""
+    """Jobs, newest first; the next page is requested with `before`, and there is none if that is null."""
 
     jobs: tuple[JobWire, ...]
     next_before: int | None
@@ -127,7 +127,7 @@ class BlobWire(Wire):
 class PackageWire(Wire):
     """A finished package. `digest` is the descriptor's, `build` its build number.
 
-    `same_as` is the earlier package (its descriptor) that it has the very files of, and was dropped for.
+    `same_as` is the earlier package (its descriptor) with the same files, for which it was dropped.
     """
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -155,7 +155,7 @@ class PackageWire(Wire):
 
 
 class PackagePage(Wire):
-    """Packages by name; the next page is asked for with `after`."""
+    """Packages by name; the next page is requested with `after`."""
 
     packages: tuple[PackageWire, ...]
     next_after: str | None
@@ -164,8 +164,8 @@ class PackagePage(Wire):
 class CopyWire(Wire):
     """The packages that `recipe` makes hold code of another package, as it was in `tree`.
 
-    `static`: out of a static library or an object. `headers`: out of a library that has nothing but headers.
-    `unknown`: nobody watched the build, so that it may hold any of it.
+    `static`: from a static library or an object. `headers`: from a library that has only headers. `unknown`: the build
+    was not traced, so that it may hold any of it.
     """
 
     recipe: str
@@ -174,14 +174,14 @@ class CopyWire(Wire):
 
 
 class CopiesWire(Wire):
-    """Who holds code of a package, by recipe."""
+    """The packages that hold code of a package, by recipe."""
 
     name: str
     copies: tuple[CopyWire, ...]
 
 
 class LogPageWire(Wire):
-    """Records of a log from `offset` on. `ended` says that no more will come."""
+    """Records of a log from `offset` on. With `ended`, no more will come."""
 
     attempt_id: int | None
     offset: int
@@ -199,7 +199,7 @@ class WorkerRequest(Wire):
 
 
 class WorkerWire(Wire):
-    """A worker as the farm knows it."""
+    """A worker's record."""
 
     name: str
     public_key: str
@@ -211,7 +211,7 @@ class WorkerWire(Wire):
 
 
 class TokenRequest(Wire):
-    """An admin asks for a token for somebody."""
+    """An admin requests a token for a person."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 @._-]{0,99}$")]
     role: Literal["maintainer", "curator", "admin"]
@@ -219,7 +219,7 @@ class TokenRequest(Wire):
 
 
 class TokenWire(Wire):
-    """A token; `token` is told once."""
+    """A token; `token` is shown once."""
 
     id: int
     name: str

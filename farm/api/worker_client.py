@@ -63,7 +63,7 @@ class WorkerClient:
         self._client.close()
 
     def claim(self, job: int | None = None) -> HeldLease | None:
-        """Ask for a job, preferably this one; None when there is none."""
+        """Ask for a job, preferably this one; None if there is none."""
         asked = time.monotonic()
         response = self._send("POST", "/api/v1/worker/claims", worker_wire.ClaimRequest(job=job, kinds=KINDS))
         if response.status_code == httpx.codes.NO_CONTENT:
@@ -92,7 +92,7 @@ class WorkerClient:
         return read_model(response, worker_wire.AppendedWire).size
 
     def has_blob(self, digest: Digest) -> bool:
-        """Say whether the farm has a blob."""
+        """Return whether the farm has a blob."""
         request = self._request("HEAD", f"/api/v1/worker/blobs/{digest}", b"")
         with self._reaching():
             response = self._client.send(request)
@@ -104,7 +104,7 @@ class WorkerClient:
     def fetch_blob(self, digest: Digest, store: BlobStore, *, size: int | None = None) -> None:
         """Fetch a blob of the farm into a store, verified. Raises `BlobMismatchError`.
 
-        `size` is the most bytes that it may have; without it, as many as the farm sends.
+        `size` is the most bytes that it may have; without it, there is no limit.
         """
         request = self._request("GET", f"/api/v1/worker/blobs/{digest}", b"")
         with self._reaching():
@@ -190,7 +190,7 @@ class WorkerClient:
 
     def _check(self, response: httpx.Response) -> None:
         if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            # The farm is overloaded: handle it like one that is away, and ask again.
+            # The farm is overloaded: treat it as unreachable, and ask again.
             raise FarmUnreachableError(self._url, "it is busy with other requests")
         raise_for(response)
 

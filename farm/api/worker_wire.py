@@ -14,7 +14,7 @@ class ClaimRequest(Wire):
     """A worker asks for work, preferably the job that it was woken for, of the `kinds` that its program knows."""
 
     job: Number | None = None
-    kinds: tuple[JobKindText, ...] = ("build", "test")  # those of workers that do not say
+    kinds: tuple[JobKindText, ...] = ("build", "test")  # those of workers that do not name any
 
 
 class ToolchainWire(Wire):
@@ -41,7 +41,7 @@ class LeaseWire(Wire):
 
 
 class ExtendedWire(Wire):
-    """The answer to a heartbeat: the lease runs for `seconds` from when that was sent."""
+    """The answer to a heartbeat: the lease runs for `seconds` from the time that was sent."""
 
     seconds: float
 
@@ -60,14 +60,14 @@ class FinishRequest(Wire):
 
 
 class FailRequest(Wire):
-    """A worker reports that the build failed, in words meant for its maintainer."""
+    """A worker reports that the build failed, with a text for its maintainer."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
     message: Annotated[str, StringConstraints(max_length=20_000)]
 
 
 class ReleaseRequest(Wire):
-    """A worker gives a job back; `error` says what it met that the job is not to blame for, `trouble` of what kind."""
+    """A worker gives a job back; `error` is trouble through no fault of the job, `trouble` its kind."""
 
     error: Annotated[str, StringConstraints(max_length=20_000)] = ""
     trouble: Annotated[Trouble, Omitted] = Trouble.NONE

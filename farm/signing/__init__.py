@@ -1,3 +1,3 @@
-"""What the signer remembers by itself, its ledger, and what it is shown with a release.
+"""The signer's own records: its ledger, and the evidence that comes with a release.
 May import `farm.core`, `farm.store`, `farm.trust`; never `farm.checker`, which reads hostile bytes.
 """

@@ -1,4 +1,4 @@
-"""What is published, compared with what the signer has signed before: nothing older, and nothing that others signed.
+"""Compares what is published with what the signer has signed before: nothing older, and nothing that others signed.
 
 The root is followed from the one that the ledger pins, as by a client. What a client forgets when keys change is
 forgotten here too: the version of targets when snapshot has other keys, the releases of a channel when it has others.
@@ -61,7 +61,7 @@ class LedgerView(Protocol):
     """The signer's ledger, or a reader of it, whose `note` may do nothing."""
 
     def state(self) -> LedgerState:
-        """Return what counts now."""
+        """Return the state in force now."""
 
     def note(self, *entries: Entry) -> None:
         """Record what was found to have changed."""
@@ -75,7 +75,7 @@ class ReadLedger:
         self._turn = threading.Lock()
 
     def state(self) -> LedgerState:
-        """Return what counts now."""
+        """Return the state in force now."""
         with self._turn:
             return self._ledger.state()
 
@@ -187,7 +187,7 @@ class PinnedRepository(Repository):
 
 
 def _unless_it_moves(look: Callable[[], _Found]) -> _Found:
-    """Return what is found; a mismatch is read again, since a release may be published at this very moment."""
+    """Return the result of `look`; after a mismatch it is called again, since a release may be published just now."""
     for _ in range(_LOOKS):
         with suppress(PutBackError):
             return look()

@@ -65,12 +65,12 @@ class OrderTaken:
     envelope: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the entry says as JSON values."""
+        """Return the entry's values as JSON values."""
         return {"envelope": self.envelope}
 
     @classmethod
     def from_dict(cls, value: Any) -> OrderTaken:
-        """Read what `to_dict` gave. Raises `InvalidRecordError`, `CuratorOrderError`."""
+        """Read the result of `to_dict`. Raises `InvalidRecordError`, `CuratorOrderError`."""
         record = Record(value, "entry order of a ledger")
         envelope = record.text("envelope")
         record.end()
@@ -136,5 +136,5 @@ _KINDS: Mapping[str, type[Entry]] = {
 
 
 def read_entry(kind: str, body: Any) -> Entry:
-    """Read an entry of a kind. Raises `KeyError` for no kind, `InvalidRecordError` and other `FarmError`s."""
+    """Read an entry of a kind. Raises `KeyError` for an unknown kind, `InvalidRecordError` and other `FarmError`s."""
     return _KINDS[kind].from_dict(body)

@@ -1,6 +1,6 @@
 """The evidence that the pipeline brings with a release for the checker: statements and packages, by digest.
 
-It need not be trusted: everything in it is verified where it is read.
+It need not be trusted: everything in it is verified when it is read.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ class SignedTest(Form, record="signed test"):
 class ReleaseEvidence(
     Form, record="evidence for a release", omitted={"abroad", "comparisons", "rebuilt"}, constants={"format": 1}
 ):
-    """`dependencies` are the packages that the new packages of a release were built against, and those these were built
-    against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in which
-    curators have let packages into the channel, or out of it. `tests` is what testers have signed of the set, and of
-    the one before; `comparisons` likewise of interfaces. `rebuilt` are later builds that came to the very files of a
-    package of the set, the newest first: it fits whatever any of them was built against. `orders` names the curators'
-    orders that the release is to use up: what they order is in the signer's ledger. `abroad` shows that other
-    distributions have signed what is taken of them anew.
+    """The evidence for a release.
+
+    `dependencies` are the packages that the new packages of a release were built against, and those that these were
+    built against in turn; `submissions` the envelopes in which people have signed recipes, and `approvals` those in
+    which curators have let packages into the channel, or out of it. `tests` are the testers' signed results for the
+    set, and for the one before; `comparisons` those of interfaces. `rebuilt` are later builds with exactly the files of
+    a package of the set, newest first: the package is compatible with whatever any of them was built against. `orders`
+    names the curators' orders that the release is to use up: their content is in the signer's ledger. `abroad` proves
+    that other distributions have signed the new imports.
     """
 
     dependencies: tuple[BuiltAgainst, ...] = ()

@@ -1,4 +1,4 @@
-"""What is in force by a ledger at one time, as JSON values, for people to look at."""
+"""The state in force by a ledger at one time, as JSON values, for people to read."""
 
 from __future__ import annotations
 

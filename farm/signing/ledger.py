@@ -1,8 +1,8 @@
-"""The signer's ledger: a file that is only ever added to, in which each entry names the digest of the one before.
+"""The signer's ledger: an append-only file in which each entry names the digest of the one before.
 
-One line is one entry in canonical JSON. Beside it, `ledger.state` has the state after some line, so that a start reads
-only the lines after it; it is made again from the entries where it is missing. One process writes (`Ledger`), others
-that may read the directory see the same state (`LedgerReader`).
+One line is one entry in canonical JSON. Next to it, `ledger.state` has the state after some line, so that a start reads
+only the lines after it; it is made again from the entries if it is missing. One process writes (`Ledger`), others that
+may read the directory see the same state (`LedgerReader`).
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class LedgerReader:
             self._state, self._place = self._state.after(line.entry, line.at), place
 
     def _begin(self, file: BinaryIO) -> None:
-        """Start with the stored state, where that is of this file."""
+        """Start with the stored state, if that is of this file."""
         form, place = self._check_kept(file) or ({}, Place())
         if form.get("format") != STATE_FORMAT:
             return
@@ -161,9 +161,9 @@ class LedgerReader:
         self._state, self._place, self._kept = state, place, place.number
 
     def _check_kept(self, file: BinaryIO) -> tuple[Mapping[str, Any], Place] | None:
-        """Return the stored state, of this format or another; None where there is none that can be read.
+        """Return the stored state, of this format or another; None if there is none that can be read.
 
-        Raises `DamagedLedgerError` where the ledger does not have, or no longer has, the entry that it is from.
+        Raises `DamagedLedgerError` if the ledger does not have, or no longer has, the entry that it is from.
         """
         try:
             form = json.loads(self.state_path.read_bytes())

@@ -1,8 +1,8 @@
-"""Whether an order would have an effect by the ledger: one without is refused.
+"""Checks that an order would have an effect by the ledger: one without is refused.
 
-Of two orders about the same thing the one that was signed later counts, whichever arrives first: else control could
-withhold the older one, and bring it in place of the newer. One that arrives too late is refused, and one that ends
-something has to find it.
+Of two orders about the same matter the one that was signed later counts, whichever arrives first: otherwise control
+could withhold the older one, and bring it in place of the newer. One that arrives too late is refused, and one that
+ends something has to find it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
 
 
 def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
-    """Yield what was signed after an order about the same things: a summary, and when."""
+    """Yield what was signed after an order about the same matters: a summary, and when."""
     channel, found = order.channel, _standing(state, order)
     if order.act is Act.WITHDRAW_APPROVAL:
         for package in order.packages.values():

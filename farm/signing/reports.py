@@ -1,4 +1,4 @@
-"""Reports of trouble on their way into the ledger: they are not signed, so their number is bounded."""
+"""Reports of trouble on their way into the ledger: they are not signed, so their number is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger has come to: what is held and frozen, what is pinned, and which orders may still be used. A value."""
+"""The state after a ledger's entries: holds, freezes, pinned roots, and orders that may still be used. A value."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """An order that lets the signer sign what it may not by itself; of a channel, until it is `used_by` a release."""
+    """An order that permits what the signer may not sign without one; of a channel, until it is `used_by` a release."""
 
     taken: OrderTaken
     used_by: Digest | None = None
 
     @property
     def order(self) -> CuratorOrder:
-        """What was ordered."""
+        """The order itself."""
         return self.taken.order
 
 
@@ -142,14 +142,14 @@ class LedgerState:
         )
 
     def withdrawal(self, order: CuratorOrder) -> CuratorOrder | None:
-        """Return the order by which another was withdrawn, if it was."""
+        """Return the order that withdrew another one, if any."""
         return self.withdrawn_orders.get((order.channel, order.digest))
 
     def counts(self, approval: bytes, people: Mapping[str, str], distribution: str, now: datetime) -> bool:
         """Return whether an approval of one of `people` is for this distribution, not from the future, nor withdrawn.
 
-        One that names the last withdrawal was given after it: times alone would depend on clocks. What is not an
-        approval at all is left to its reader.
+        An approval that names the last withdrawal was given after it: times alone would depend on clocks. What is not
+        an approval at all is left to its reader.
         """
         try:
             said = read_approval(approval, people)
@@ -214,7 +214,7 @@ class LedgerState:
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> LedgerState:
-        """Read what `to_dict` gave. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
+        """Read the result of `to_dict`. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
         holds = [order_of(hold) for hold in form["holds"]]
         reports = [_read(ReportOpened, report) for report in form["reports"]]
         permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
@@ -242,7 +242,7 @@ class LedgerState:
 
 
 def _hold_or_lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    # Each package has an order of its own in the state, so that one of them can be let go.
+    # Each package has an order of its own in the state, so that one of them can be released.
     where = order.channel, order.distribution
     one = {(*where, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
     newest = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}

@@ -1,3 +1,4 @@
-"""What is signed: keys, statements, the release index, TUF metadata. Talks to no database.
-Rooms from low to high: keys, index, attestation, metadata, verification, ceremony. Imports `farm.core`, `farm.store`.
+"""What is signed: keys, statements, the release index, TUF metadata. Uses no database.
+Subpackages, lowest first: keys, index, attestation, metadata, verification, ceremony. Imports `farm.core`,
+`farm.store`.
 """

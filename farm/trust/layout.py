@@ -24,7 +24,7 @@ ADVISORIES_PATTERN = "advisories/*"
 ADVISORY_LIST = "osv.json"
 """The name of the target below `advisories/` that lists them all."""
 REVIEW_LIST = "reviews.json"
-"""The name of the target beside it with the reviewed packages, and when the list was signed."""
+"""The name of the target next to it with the reviewed packages, and when the list was signed."""
 
 
 def release_target(channel: str) -> str:
@@ -38,11 +38,11 @@ def advisory_target(name: str) -> str:
 
 
 def hashed_path(path: str, sha256: str) -> str:
-    """Return where a target lies below `targets/`: its hash goes before its name (consistent snapshots)."""
+    """Return the path of a target below `targets/`: its hash comes before its name (consistent snapshots)."""
     folder, slash, name = path.rpartition("/")
     return f"{folder}{slash}{sha256}.{name}"
 
 
 def blob_path(digest: Digest) -> str:
-    """Return where a blob lies, from the root of the repository: as `farm.store` lays them out."""
+    """Return the path of a blob, from the root of the repository, in the layout of `farm.store`."""
     return f"{BLOBS}/sha256/{digest.hex[:2]}/{digest.hex[2:]}"

@@ -1,4 +1,4 @@
-"""What is raised for signed metadata that is not trusted, and for a signed release that contradicts itself."""
+"""The errors for signed metadata that is not trusted, and for a signed release that contradicts itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UntrustedMetadataError(FarmError):
 
 
 class BrokenReleaseError(FarmError):
-    """A signed release contradicts itself: its entry of a package does not match the package."""
+    """A signed release contradicts itself: its entry for a package does not match the package."""
 
     code = "broken-release"
 

@@ -146,7 +146,7 @@ class Trimming:
         self._measured = -_MEASURED_EVERY
 
     def is_short(self) -> bool:
-        """Return whether the disk is nearly full, so that no image may be made. If it is, first frees half the cache."""
+        """Return whether the disk is nearly full, so that no image may be made. If so, first frees half the cache."""
         if not self._lacks_spare():
             return False
         if self._may_measure():

@@ -1,6 +1,7 @@
-"""What people sign about vulnerabilities: advisories, statements and reviews, each a word with a digest of its own.
+"""Signed documents about vulnerabilities: advisories, statements and reviews, each a `Word` with a digest of its own.
 
-A curator's order of the act `advise` names words. The same in other bytes, or about another package, is another word.
+A curator's order of the act `advise` names words. The same document in other bytes, or about another package, is
+another word.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Word:
 
 
 def advisory_word(document: Mapping[str, Any]) -> Word:
-    """Return the word of an advisory in OSV's form; its digest is that of the blob that the published list names."""
+    """Return the word of an advisory in OSV's form; its digest is that of the blob in the published list."""
     withdrawn = " withdrawn" if document.get("withdrawn") else ""
     return _word(f"{document.get('id')}{withdrawn}", dict(document))
 
@@ -50,7 +51,7 @@ def review_word(review: Review) -> Word:
 
 
 def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
-    """Return words as an order names them. Raises a `FarmError` where they are too many."""
+    """Return words as an order names them. Raises a `FarmError` if there are too many."""
     once = dict.fromkeys(words)
     if len(once) > MOST_PACKAGES:
         raise FarmError(

@@ -29,7 +29,7 @@ _WHOSE_KEY = (
 
 
 class ApprovalError(FarmError):
-    """A signed statement is no approval of that curator."""
+    """A signed statement is not an approval by that curator."""
 
     code = "approval"
 
@@ -55,9 +55,9 @@ class SignedApproval:
     distribution: str = ""
 
     def is_to(self, distribution: str) -> bool:
-        """Return whether it is for a distribution: the same person may approve one package for several.
+        """Return whether the approval is for a distribution: the same person may approve one package for several.
 
-        Where it names none, it is for the distribution that owns the package.
+        If it names none, it is for the distribution that owns the package.
         """
         return (self.distribution or self.label.partition("/")[0]) == distribution
 
@@ -92,8 +92,8 @@ def approval_statement(
 def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApproval:
     """Return the approval in an envelope; `curators` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the curator whom the statement names.
-    Raises `ApprovalError`, or `InvalidEnvelopeError` when no key of a curator has signed.
+    The key that signed must be that of the curator named in the statement.
+    Raises `ApprovalError`, or `InvalidEnvelopeError` if no key of a curator has signed.
     """
     statement, _, signers = open_personal(envelope, curators, remedy=_WHOSE_KEY)
     kind = predicate_type_of(statement)
@@ -127,10 +127,10 @@ def is_approval(
     removed: bool = False,
     distribution: str = "",
 ) -> bool:
-    """Return whether an envelope is this curator's approval, with the key that the curator has now.
+    """Return whether an envelope is this curator's approval, with the curator's present key.
 
-    The approval of a removal is not one of the package, nor the other way round. Where a `distribution` is given, it
-    has to be for that.
+    The approval of a removal does not approve the package, nor the other way round. With `distribution`, it has to be
+    for that.
     """
     try:
         said = read_approval(envelope, {curator: public})

@@ -1,4 +1,4 @@
-"""The answers of the checker, which has no keys, to the signer: small values, each bound to the bytes that it is about.
+"""The answers of the checker, which has no keys, to the signer: small values, each bound to its request's bytes.
 
 The signer itself parses only the head of a release, orders and reports; the checker parses all else: packages, recipes,
 advisories and images.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 MOST_PROVENANCES = 1000
-"""Up to how many new packages the provenances are listed; of more, the index of the release names them."""
+"""For more new packages than this, provenances are not listed: the index of the release names them."""
 
 
 class InvalidAnswerError(FarmError):
@@ -36,7 +36,7 @@ class InvalidAnswerError(FarmError):
 
 
 class Checked(StrEnum):
-    """What was verified of a release: of everything new in it, and of its set as a whole."""
+    """What was verified of a release: everything new in it, and its set as a whole."""
 
     PROVENANCE = "FARM_BUILT_BY_ALLOWED_BUILDERS"
     SET = "FARM_SET_PROVEN"
@@ -51,7 +51,7 @@ class _Answer(Form):
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+        """Read the result of `to_json`. Raises `InvalidAnswerError`."""
         return cls.read_json(content, InvalidAnswerError)
 
 
@@ -59,10 +59,10 @@ class _Answer(Form):
 class VerifiedRelease(_Answer, record="verified release"):
     """A release may be signed; with what was checked.
 
-    `previous` is the release that was in force, `policy` the signed document of builders and policy. `new` are the
-    packages that are new, `provenances` those of their builds, by package; none where there are more than
-    `MOST_PROVENANCES`. `orders` are those in the signer's ledger that it uses up; by these it removes the packages that
-    are `rolled_back`, and those that are `returned` come back after a rollback.
+    `previous` is the release that was in force, `policy` the signed document of builders and policy. `new` are the new
+    packages, `provenances` those of their builds, by package; empty for more than `MOST_PROVENANCES`. `orders` are
+    those in the signer's ledger that it uses up; by these it removes the packages that are `rolled_back`, and those
+    that are `returned` come back after a rollback.
     """
 
     release: Digest
@@ -77,7 +77,7 @@ class VerifiedRelease(_Answer, record="verified release"):
     returned: tuple[Digest, ...] = ()
 
     def check_about(self, release: Release) -> None:
-        """Check that it is about this very release, and the one before. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this release, and the one before. Raises `InvalidAnswerError`."""
         if self.release != release.digest:
             raise InvalidAnswerError(f"it is about {self.release}, and {release.digest} was asked about")
         # A release that is published already has itself as its previous one.
@@ -95,7 +95,7 @@ class CheckedOrder(_Answer, record="checked order"):
     order: Digest
 
     def check_about(self, envelope: bytes, order: Digest) -> None:
-        """Check that it is about this very order. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this order. Raises `InvalidAnswerError`."""
         if (self.asked, self.order) != (Digest.of(envelope), order):
             raise InvalidAnswerError("it is about another order than was asked about")
 
@@ -104,8 +104,8 @@ class CheckedOrder(_Answer, record="checked order"):
 class CheckedLists(_Answer, record="checked list"):
     """The list of advisories, or of reviews, of the digest `asked` may be signed.
 
-    `reviews` is the content of the target `reviews.json` that goes with it, None where that stays. `published` are the
-    digests of the targets that it was compared with, by path.
+    `reviews` is the content of the target `reviews.json` that is published with it, None if that stays. `published` are
+    the digests of the targets that it was compared with, by path.
     """
 
     asked: Digest
@@ -113,21 +113,21 @@ class CheckedLists(_Answer, record="checked list"):
     published: Mapping[str, str]
 
     def check_about(self, content: bytes) -> None:
-        """Check that it is about this very list. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this list. Raises `InvalidAnswerError`."""
         if self.asked != Digest.of(content):
             raise InvalidAnswerError(f"it is about {self.asked}, and {Digest.of(content)} was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedImage(_Answer, record="checked image"):
-    """The image that was `asked` for: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
+    """The image in the request `asked`: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
 
     asked: Digest
     image: Digest
     sbom: bytes
 
     def check_about(self, asked: AskedImage) -> None:
-        """Check that it is about this very image. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this image. Raises `InvalidAnswerError`."""
         if self.asked != Digest.of(asked.to_json()):
             raise InvalidAnswerError("it is about another image than was asked about")
 

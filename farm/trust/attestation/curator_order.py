@@ -54,8 +54,8 @@ class Act(StrEnum):
     ROLLBACK = "rollback"  # it takes what its own release `target` held
     RETRY = "retry"  # it takes `packages`, though they are older or were rolled back
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
-    WITHDRAW_APPROVAL = "withdraw-approval"  # the signer's own approvals of `packages`, as far as given before
-    WITHDRAW_ORDER = "withdraw-order"  # the order `target` of the channel permits nothing any more, whoever gave it
+    WITHDRAW_APPROVAL = "withdraw-approval"  # the signer's own approvals of `packages` that were given before
+    WITHDRAW_ORDER = "withdraw-order"  # the order `target` of the channel permits nothing any more, whoever signed it
     WITHDRAW_SUBMISSION = "withdraw-submission"  # submissions of people (`packages`) count on no channel any more
     ADVISE = "advise"  # `packages` are words about vulnerabilities, with their digests
 
@@ -66,9 +66,9 @@ _TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT, Act.WITHDRAW
 _BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.WITHDRAW_SUBMISSION, Act.ADVISE})
 _OF_PACKAGES = _BY_DIGEST | {Act.HOLD, Act.LIFT}
 EVERY_CHANNEL = "*"
-"""The channel of an order that is about all channels: no channel can have that name."""
+"""The channel of an order about all channels: no channel can have that name."""
 _ELSEWHERE = {Act.ADVISE: ADVISORIES, Act.WITHDRAW_SUBMISSION: EVERY_CHANNEL}
-"""Acts that are not of one channel, and what they name instead. What advises is withdrawn where it is given."""
+"""Acts that are not about one channel, and what they name instead. An order to advise is withdrawn under its role."""
 
 
 TOLERANCE = timedelta(minutes=5)
@@ -76,7 +76,7 @@ TOLERANCE = timedelta(minutes=5)
 
 
 class CuratorOrderError(FarmError):
-    """A signed statement is no order of that person."""
+    """A signed statement is not an order by that person."""
 
     code = "order"
 
@@ -119,7 +119,7 @@ class CuratorOrder:
 
     @property
     def matters(self) -> frozenset[tuple[str, ...]]:
-        """What it is about, on its channel: of several orders about the same thing, the last one counts."""
+        """The matters of the order, on its channel: of several orders about the same matter, the last one counts."""
         packages, target = self.packages.items(), str(self.target)
         match self.act:
             case Act.HOLD | Act.LIFT:
@@ -136,7 +136,7 @@ class CuratorOrder:
 
 
 def named(packages: Iterable[tuple[str, Digest]]) -> dict[str, Digest | None]:
-    """Return builds of packages as an order names them: by name, or by name and digest where a name has several."""
+    """Return builds of packages as an order names them: by name, or by name and digest if a name has several."""
     found: dict[str, list[Digest]] = {}
     for name, digest in packages:
         found.setdefault(name, []).append(digest)
@@ -176,8 +176,8 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
 def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
     """Return the order in an envelope; `people` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the person whom the order names.
-    Raises `CuratorOrderError`, or `InvalidEnvelopeError` when no key of these people has signed.
+    The key that signed must be that of the person named in the order.
+    Raises `CuratorOrderError`, or `InvalidEnvelopeError` if no key of these people has signed.
     """
     if len(envelope) > LARGEST_CURATOR_ORDER:
         raise CuratorOrderError(f"it has {len(envelope)} bytes, more than {LARGEST_CURATOR_ORDER}")
@@ -189,9 +189,9 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
 
 
 def kept_order(envelope: bytes) -> CuratorOrder:
-    """Return the order in an envelope that was verified when it was kept. Raises `CuratorOrderError`."""
+    """Return the order in an envelope that was verified when it was stored. Raises `CuratorOrderError`."""
     try:
-        # In UTF-8 alone: it is stored as text, and other encodings would become another text.
+        # Only in UTF-8: it is stored as text, and other encodings would become another text.
         statement = json.loads(base64.b64decode(json.loads(envelope.decode())["payload"], validate=True))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CuratorOrderError(f"what was kept is not an envelope: {error!r:.200}") from error

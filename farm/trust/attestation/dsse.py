@@ -40,7 +40,7 @@ def sign_statement(statement: Mapping[str, Any], *signers: Signer) -> bytes:
 
 
 def unverified_statement(content: bytes) -> Any:
-    """Return the statement in an envelope without looking at signatures: for a caller who trusts it on other grounds.
+    """Return the statement in an envelope without checking signatures: for a caller who trusts it on other grounds.
 
     Raises `InvalidEnvelopeError`.
     """
@@ -64,7 +64,7 @@ def open_envelope(
     """Return the statement of an envelope and the key, one of `allowed` (by key id), that signed it.
 
     `remedy` is for the case that none of them has; by default, the statement should be a builder's.
-    Raises `InvalidEnvelopeError`. Nothing of the payload is looked at before a signature has been verified.
+    Raises `InvalidEnvelopeError`. The payload is not parsed before a signature has been verified.
     """
     if len(content) > LARGEST_ENVELOPE:
         raise InvalidEnvelopeError(f"the envelope has {len(content)} bytes, more than {LARGEST_ENVELOPE}")

@@ -16,14 +16,14 @@ _WHAT = "request for an image"
 
 
 class UnsignableImageError(FarmError):
-    """The signer does not attest what an image is made of."""
+    """The signer does not sign a statement about an image."""
 
     code = "unsignable-image"
 
 
 @dataclass(frozen=True, slots=True)
 class AskedImage(Form, record=_WHAT):
-    """An image of packages of a release, by its number; with uncompressed layers where it is `plain`."""
+    """An image of packages of a release, by its number; with uncompressed layers if it is `plain`."""
 
     channel: str
     number: Annotated[int, Minimum(1)]
@@ -32,7 +32,7 @@ class AskedImage(Form, record=_WHAT):
 
     @classmethod
     def from_json(cls, content: bytes) -> AskedImage:
-        """Read what `to_json` gave. Raises `UnsignableImageError`."""
+        """Read the result of `to_json`. Raises `UnsignableImageError`."""
         return cls.read_json(content, UnsignableImageError)
 
     def check(self) -> None:

@@ -1,7 +1,7 @@
-"""What is signed about an image: its bill of materials, bound to the digest of its manifest.
+"""The signed statement about an image: its bill of materials, bound to the digest of its manifest.
 
-An in-toto statement with an SPDX document as its predicate, so that cosign, and whatever admits images into a cluster,
-verifies it as `spdxjson`. The provenance of its packages goes beside it as it is: that is about packages, not images.
+An in-toto statement with an SPDX document as its predicate, so that cosign, and admission controllers of clusters,
+verify it as `spdxjson`. The provenance of its packages is attached unchanged: it is about packages, not images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def image_statement(image: Digest, name: str, sbom: bytes) -> dict[str, Any]:
 
 
 def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest) -> None:
-    """Check that one of `keys` has signed a statement about this very image. Raises `InvalidEnvelopeError`."""
+    """Check that one of `keys` has signed a statement about exactly this image. Raises `InvalidEnvelopeError`."""
     statement, _ = open_envelope(content, keys, remedy=_OF_A_CHANNEL)
     try:
         subjects = [each["digest"]["sha256"] for each in statement["subject"]]

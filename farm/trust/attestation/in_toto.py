@@ -1,4 +1,4 @@
-"""The form of in-toto statements, which all that is attested here has: https://in-toto.io/Statement/v1."""
+"""The form of in-toto statements, which all attestations here have: https://in-toto.io/Statement/v1."""
 
 from __future__ import annotations
 

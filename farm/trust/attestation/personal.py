@@ -1,4 +1,4 @@
-"""Statements that people sign with their own ed25519 keys: nobody signs for somebody else."""
+"""Statements that people sign with their own ed25519 keys: nobody signs for another person."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PersonalStatement(NamedTuple):
 def open_personal(envelope: bytes, people: Mapping[str, str], *, remedy: str) -> PersonalStatement:
     """Return what one of these people has signed; `people` are public keys (64 hexadecimal digits) by name.
 
-    The caller compares `signers` with the person whom the statement names.
-    Raises `InvalidEnvelopeError` when no key of theirs has signed.
+    The caller compares `signers` with the person named in the statement.
+    Raises `InvalidEnvelopeError` if no key of theirs has signed.
     """
     keys = {name: _key(public) for name, public in people.items()}
     statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=remedy)

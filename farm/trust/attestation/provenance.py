@@ -52,8 +52,8 @@ class ProvenanceError(FarmError):
 class BuildRun:
     """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations.
 
-    `build` is the number that the farm gave to this build, of all that have the plan's version and revision.
-    `consumed` is what was opened of each dependency; of one that is not in it, nothing is known.
+    `build` is the number that the farm gave to this build among those of the plan's version and revision. `consumed` is
+    what was opened of each dependency; for a dependency that is not in it, nothing is known.
     """
 
     builder: str
@@ -142,10 +142,10 @@ class VerifiedProvenance:
 def verify_provenance(
     content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest
 ) -> VerifiedProvenance:
-    """Check that an allowed builder has signed for this very package from this very recipe.
+    """Check that an allowed builder has signed for exactly this package from exactly this recipe.
 
     The plan digest is computed from the plan inside the statement and compared with the descriptor's.
-    Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed.
+    Raises `ProvenanceError`, or `InvalidEnvelopeError` if no allowed key signed.
     """
     package = describe(descriptor)
     statement, key = open_envelope(content, allowed)
@@ -176,7 +176,7 @@ def verify_provenance(
 
 
 def check_agreement(found: Collection[str], needed: int, descriptor: Descriptor, channel: str) -> None:
-    """See that so many different builders have built a package; raises `ProvenanceError`."""
+    """Check that at least `needed` different builders have built a package; raises `ProvenanceError`."""
     count = len(set(found))
     if count < needed:
         there = "there is 1" if count == 1 else f"there are {count}"
@@ -229,16 +229,16 @@ def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest,
 
 
 def plan_by_digest(content: bytes, digest: Digest) -> Plan:
-    """Return the plan of this digest out of a statement, whoever has signed that: the digest identifies the plan.
+    """Return the plan of this digest from a statement, whoever has signed that: the digest identifies the plan.
 
-    It does not show that anybody carried the plan out. Raises `ProvenanceError`.
+    It does not show that the plan was carried out. Raises `ProvenanceError`.
     """
     plan, _ = outputs_by_plan(content, digest)
     return plan
 
 
 def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest, ...]]:
-    """Return the plan of this digest out of a statement, and the descriptors of all outputs that the statement names.
+    """Return the plan of this digest from a statement, and the descriptors of all outputs that the statement names.
 
     For a caller who has verified the statement before. Raises `ProvenanceError`.
     """

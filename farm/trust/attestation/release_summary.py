@@ -1,6 +1,6 @@
 """The summary that the signer publishes with a release: a SLSA verification summary in a DSSE envelope.
 
-It lies at `summaries/<digest of the release>.json`, signed by the keys of the release's channel: the policy and the
+Its path is `summaries/<digest of the release>.json`, and the keys of the release's channel sign it: the policy and the
 evidence by which the release passed, for other tools to read. Clients of farm do not need it.
 """
 
@@ -44,7 +44,7 @@ class ReleaseSummary:
 
 
 def summary_path(release: Digest) -> str:
-    """Return where the summary of a release lies, from the root of the repository."""
+    """Return the path of the summary of a release, from the root of the repository."""
     return f"{SUMMARIES}/{release.hex}.json"
 
 
@@ -64,7 +64,7 @@ def summary_statement(
     inputs = [resource("evidence", verified.evidence)]
     if before is not None and release.previous is not None:
         inputs.append(resource(summary_path(release.previous), Digest.of(before)))
-    if verified.new and not verified.provenances:  # too many: those of the index, but for what the one before names
+    if verified.new and not verified.provenances:  # too many to list: the index minus that of the release before
         inputs.append(resource("index", release.index.digest))
     inputs += [resource(f"provenance of {name}", digest) for name, digest in verified.provenances]
     subjects = [
@@ -108,7 +108,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
 
 
 def evidence_of(content: bytes) -> Digest | None:
-    """Return the evidence that a summary names, without verifying it; None where it cannot be read."""
+    """Return the evidence that a summary names, without verifying it; None if it cannot be read."""
     try:
         inputs = unverified_statement(content)["predicate"]["inputAttestations"]
         return digest_of({attestation["name"]: attestation for attestation in inputs}["evidence"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PREDICATE_TYPE = "urn:farm:submission:1"
 WITHDRAWAL_TYPE = "urn:farm:submission-withdrawal:1"
 MOST_RECIPES = 1000
-"""As many as one submission may have."""
+"""The limit of one submission."""
 _PREFIX = "packages/"
 _WHOSE_KEY = "Sign with the key that curators.yaml has beside your name; or have yours put there."
 
@@ -91,8 +91,8 @@ def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
 def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmission:
     """Return the submission in an envelope; `people` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the submitter whom the statement names.
-    Raises `SubmissionStatementError`, or `InvalidEnvelopeError` when no key of these people has signed.
+    The key that signed must be that of the submitter named in the statement.
+    Raises `SubmissionStatementError`, or `InvalidEnvelopeError` if no key of these people has signed.
     """
     statement, keyid, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
     said = _said(statement)

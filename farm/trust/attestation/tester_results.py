@@ -1,11 +1,11 @@
-"""What testers sign of the jobs that they are given: the results of package tests and of comparisons of interfaces.
+"""The results that testers sign: of package tests, and of comparisons of interfaces.
 
 A statement names the whole order by its digest, and every package that was present by descriptor and tree. So the
 result for one set of packages is never taken for that of another.
 
 A test is in-toto's test-result v0.1. A comparison neither passes nor fails: its result lists what has changed for
 programs built against the older library, in a statement of the farm's own type. The log of either is named by a field
-of its own: it is the log that the tester has kept and uploaded.
+of its own: it is the log that the tester has stored and uploaded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LISTED = (
 
 
 class InvalidResultError(FarmError):
-    """A signed statement is not the result of this very order."""
+    """A signed statement is not the result of exactly this order."""
 
     code = "invalid-result"
 
@@ -66,7 +66,7 @@ class TesterRun:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """One thing that a job was made of: the order, a package (with its tree) or a toolchain."""
+    """One input of a job: the order, a package (with its tree) or a toolchain."""
 
     name: str
     digest: Digest
@@ -74,7 +74,7 @@ class _Material:
 
     @classmethod
     def of(cls, package: DependencyArchive) -> _Material:
-        """Return the material that a package is: by the digest of its descriptor."""
+        """Return the material of a package: by the digest of its descriptor."""
         return cls(package.store, package.descriptor, package.tree)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,9 +114,9 @@ class _Signed:
 def _open_result(
     content: bytes, testers: Mapping[str, Key], *, kind: str, subject: _Material, materials: Iterable[_Material]
 ) -> _Signed:
-    """Return what one of these testers (by key id) has signed of the order that these materials are of.
+    """Return what one of these testers (by key id) has signed about the order with these materials.
 
-    Raises `InvalidResultError`, or `InvalidEnvelopeError` when no key of theirs has signed.
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
     """
     statement, key = open_envelope(content, testers, remedy=_LISTED)
     if (found := predicate_type_of(statement)) != kind:
@@ -151,7 +151,7 @@ def _open_result(
 
 
 def order_named_in(content: bytes) -> Digest | None:
-    """Return the digest of the order that a statement names, without verifying it; None where it names none."""
+    """Return the digest of the order that a statement names, without verifying it; None if it names none."""
     try:
         return digest_of(unverified_statement(content)["predicate"]["configuration"][0])
     except (LookupError, TypeError, FarmError):
@@ -165,7 +165,7 @@ def _read_material(form: Mapping[str, Any]) -> _Material:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What a tester has signed of one order: how the test ended, and in which run."""
+    """What a tester has signed about one order: the outcome of the test, and its run."""
 
     __test__ = False  # pytest would collect it for its name
 
@@ -194,9 +194,9 @@ def result_statement(order: TestOrder, outcome: TestOutcome, run: TesterRun) -> 
 
 
 def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: TestOrder) -> TestResult:
-    """Return what one of these testers (by key id) has signed of this very test among these very packages.
+    """Return what one of these testers (by key id) has signed about exactly this test among exactly these packages.
 
-    Raises `InvalidResultError`, or `InvalidEnvelopeError` when no key of theirs has signed.
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
     """
     signed = _open_result(
         content, testers, kind=TEST_RESULT, subject=_test_subject(order), materials=_test_materials(order)
@@ -223,7 +223,7 @@ def _test_materials(order: TestOrder) -> list[_Material]:
 
 @dataclass(frozen=True, slots=True)
 class AbiResult:
-    """What a tester has signed of one comparison: its outcome, and in which run."""
+    """What a tester has signed about one comparison: its outcome, and its run."""
 
     outcome: AbiOutcome
     run: TesterRun
@@ -239,9 +239,9 @@ def abi_statement(order: AbiOrder, outcome: AbiOutcome, run: TesterRun) -> dict[
 
 
 def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiOrder) -> AbiResult:
-    """Return what one of these testers (by key id) has signed of the comparison of these very builds.
+    """Return what one of these testers (by key id) has signed about the comparison of exactly these builds.
 
-    Raises `InvalidResultError`, or `InvalidEnvelopeError` when no key of theirs has signed.
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
     """
     subject = _Material.of(order.after.package)
     signed = _open_result(content, testers, kind=ABI_RESULT, subject=subject, materials=_abi_materials(order))

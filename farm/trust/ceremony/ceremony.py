@@ -1,7 +1,7 @@
-"""Founding a distribution, and what `farm up` changes while the offline keys are still on the same machine.
+"""Founds a distribution, and makes the changes of `farm up` while the offline keys are still on the same machine.
 
-Offline keys (root, targets) and online keys (snapshot, timestamp, advisories, one for each channel) have folders of
-their own; the offline folder is meant to be moved away, or its keys belong to other people and were never here.
+Offline keys (root, targets) and online keys (snapshot, timestamp, advisories, one for each channel) have directories of
+their own; the offline directory is meant to be moved away, or its keys belong to other people and were never here.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CeremonyError(FarmError):
 
 
 class KeysAwayError(CeremonyError):
-    """The change needs the keys of targets, which are not here, as they should not be."""
+    """The change needs the keys of targets, which are not here, as intended."""
 
     def __init__(self, repository: Repository, keys: Path, options: str) -> None:
         super().__init__(
@@ -197,9 +197,9 @@ def found_channels(
 
 
 def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: datetime) -> list[str]:
-    """Sign a new policy; return what that changes, in words, or what has to be signed elsewhere.
+    """Sign a new policy; return the changes, in words, or what has to be signed elsewhere.
 
-    Where the keys of targets are not below `keys`/offline, what was signed before stays in force.
+    If the keys of targets are not below `keys`/offline, what was signed before stays in force.
     Raises `DelegationError`, `InvalidSignedPolicyError`, `KeyFileError`, `RepositoryStateError`.
     """
     before = policy_in_force(repository)
@@ -217,9 +217,9 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
 
 
 def list_operator(repository: Repository, keys: Path, name: str, public: str, now: datetime) -> bool:
-    """List a person who runs the farm as an operator; False where that is so already.
+    """List a person who runs the farm as an operator; False if already listed.
 
-    Nothing is done either where the keys of targets are not below `keys`/offline, or the key is another's.
+    Does nothing either if the keys of targets are not below `keys`/offline, or if the key is another person's.
     Raises `DelegationError`, `KeyFileError`, `RepositoryStateError`.
     """
     known, policy = repository.builders(), policy_in_force(repository)

@@ -46,8 +46,8 @@ def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
 
 
 def _rests_on(draft: Draft) -> Iterator[str]:
-    # The author of the draft may have forged that root, and with it the version before: a machine on which the key has
-    # not signed yet cannot notice that, its owner can.
+    # The author of the draft may have forged that root, and with it the version before: a machine whose key has not
+    # signed yet cannot notice that, its owner can.
     if root := draft.rests_on:
         print_of = Digest.of(root.to_bytes())
         yield f"rests on root version {root.signed.version} with the fingerprint {print_of}: sign only if it is yours"

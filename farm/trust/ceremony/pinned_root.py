@@ -39,7 +39,7 @@ class KnownRoot:
 
     @classmethod
     def beside(cls, key: Path) -> KnownRoot:
-        """Read what is kept beside a private key, or its `.uri` file. Raises `KeyFileError`."""
+        """Read the root stored next to a private key, or its `.uri` file. Raises `KeyFileError`."""
         name = key.name.removesuffix(URI_SUFFIX) + KNOWN_ROOT_SUFFIX
         path = key.with_name(name)
         try:

@@ -1,4 +1,4 @@
-"""From a draft that enough have signed to metadata in force, in the order that locks no client out.
+"""Puts a draft with enough signatures in force, in the order that locks no client out.
 
 Targets: channels that are new or whose keys changed are signed first, then targets, snapshot, timestamp. Root: snapshot
 and timestamp are signed with the keys of the old root and of the new one, then the root is put in place. An interrupted
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """The result: `already` when this very version was in force before; `gap`: roles whose old keys were not here."""
+    """The result: `already` if exactly this version was in force before; `gap`: roles whose old keys were not here."""
 
     already: bool = False
     gap: tuple[str, ...] = ()
@@ -166,7 +166,7 @@ def _check_targets_hold(repository: Repository, head: Head, coming: Root) -> Non
 
 
 def _still_holds(repository: Repository, head: Head, targets: Targets, name: str) -> bool:
-    """Whether the published metadata of a delegated role is signed as the coming targets ask."""
+    """Return whether the published metadata of a delegated role has the signatures that the coming targets require."""
     meta = head.snapshot.meta.get(f"{name}.json")
     if meta is None or name not in delegated_roles(head.targets):
         return False

@@ -1,4 +1,4 @@
-"""Changing the index of a release: new nodes for what changed, old ones for the rest. Pure except for `read`."""
+"""Edits the index of a release: new nodes for what changed, old ones for the rest. Pure except for `read`."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Extension:
 
 
 def extend(read: Read, root: BlobRef | None, put: Iterable[ReleaseEntry] = (), remove: Iterable[str] = ()) -> Extension:
-    """Put entries into the index under `root` (None: an empty one), each in place of its name's; take names out.
+    """Put entries into the index under `root` (None: an empty one), replacing those of the same name; remove names.
 
-    Removing a name that is not there changes nothing. Costs what the change touches: the nodes on the paths of the
-    changed names, and a leaf's neighbour when both shrink into one. Raises `InvalidReleaseError`.
+    Removing an absent name changes nothing. The cost is that of the change: the nodes on the paths of the changed
+    names, and a leaf's neighbour if both shrink into one. Raises `InvalidReleaseError`.
     """
     edit = _Edit(read)
     changes: dict[str, Listing | None] = {path_of(name): None for name in remove}
@@ -62,7 +62,7 @@ def extend(read: Read, root: BlobRef | None, put: Iterable[ReleaseEntry] = (), r
 
 
 class _Edit:
-    """One change: the blobs that it has made, and which of those were there before."""
+    """One change: the blobs that it has made, and which of those existed before."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -85,9 +85,9 @@ class _Edit:
         return Extension(top.node, top.packages, blobs)
 
     def _changed(self, node: Leaf | Branch, changes: Mapping[str, Listing | None]) -> tuple[tuple[Child, ...], Lines]:
-        """Return what becomes of a node: a branch in its place, or lines, which its parent divides anew.
+        """Return the result for a node: a branch in its place, or lines, which its parent divides anew.
 
-        These fit one leaf, unless the node is one that has run over where no branch may stand.
+        These fit one leaf, unless the node has overflowed at a place where no branch may be.
         """
         children: list[Child] = []
         lines: Lines = {}

@@ -1,7 +1,7 @@
-"""What a release imports from other distributions: of each one release, pinned by digest, and packages of it.
+"""The imports of a release: one release of each other distribution, pinned by digest, and packages of it.
 
-The owner of a release answers for the imported packages that it was tested with, and for what meets their needs here.
-Their own distribution has signed them: a client verifies that against its root. Pure values.
+The owner of a release is responsible for the imported packages that it was tested with, and for what meets their needs
+here. Their own distribution has signed them: a client verifies that against its root. Pure values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
 
 @dataclass(frozen=True, slots=True)
 class ImportedPackage(Form, record="imported package"):
-    """A package of another distribution. `name` is its short one there, `descriptor` says which build it is.
+    """A package of another distribution. `name` is its short name there, `descriptor` identifies its build.
 
     `needs` are the packages of this release that meet its requirements: own ones by short, imported ones by full name.
     """
@@ -41,7 +41,7 @@ class ImportedPackage(Form, record="imported package"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import(Form, record="import"):
-    """One release of another distribution. `release` is its digest, `root` the fingerprint of root metadata there.
+    """One release of another distribution. `release` is its digest, `root` the fingerprint of its root metadata.
 
     `address` is where its repository was when it was pinned (http or https): it need not be trusted.
     """
@@ -97,5 +97,5 @@ def imported_packages(imports: tuple[Import, ...]) -> dict[str, tuple[Import, Im
 
 
 def imported_descriptors(imports: Iterable[Import]) -> dict[str, Digest]:
-    """Return which build each imported package is, by full name."""
+    """Return the descriptor of each imported package, by full name."""
     return {name: package.descriptor for name, (_, package) in imported_packages(tuple(imports)).items()}

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 LEAF_PACKAGES = 32
-"""What a leaf lists at most."""
+"""The most packages of a leaf."""
 PATH_BITS = 256
-"""How long a path is: sha256 has so many bits."""
+"""The length of a path: sha256 has this many bits."""
 BRANCH_BITS = 4
-"""By how many bits a branch divides at most: into 16 children."""
+"""The most bits by which a branch divides: into 16 children."""
 _LARGEST_CONTENT = 1 << 20
 """Bytes of a node before compression. With the longest names and summaries that a recipe may have, it is 40 kB."""
 _LEVEL = 9
@@ -37,7 +37,7 @@ _LEVEL = 9
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The line of one package: what a search shows, and where its entry lies. `archive_size` counts bytes to fetch."""
+    """The line of one package: what a search shows, and its entry's blob. `archive_size` is in bytes."""
 
     name: str
     version: str
@@ -49,7 +49,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A node as its parent names it: its path from the root in bits, how many packages are in it, and its blob."""
+    """A node as its parent names it: its path from the root in bits, its number of packages, and its blob."""
 
     bits: str
     packages: int
@@ -70,7 +70,7 @@ class Leaf:
 
     @property
     def packages(self) -> int:
-        """How many packages are in it."""
+        """The number of its packages."""
         return len(self.listings)
 
 
@@ -83,17 +83,17 @@ class Branch:
 
     @property
     def packages(self) -> int:
-        """How many packages are in it."""
+        """The number of its packages."""
         return sum(child.packages for child in self.children)
 
 
 def path_of(name: str) -> str:
-    """Return the place of a package by its short name: `PATH_BITS` characters, each 0 or 1."""
+    """Return the path of a package by its short name: `PATH_BITS` characters, each 0 or 1."""
     return f"{int.from_bytes(hashlib.sha256(name.encode()).digest(), 'big'):0{PATH_BITS}b}"
 
 
 def listing_of(entry: ReleaseEntry, blob: BlobRef) -> Listing:
-    """Return the line that the index has of an entry, which is kept as `blob`."""
+    """Return the index's line for an entry, whose blob is `blob`."""
     return Listing(entry.name, entry.version, entry.revision, entry.summary, entry.archive.size, blob)
 
 
@@ -110,7 +110,7 @@ def write_node(node: Leaf | Branch) -> bytes:
 
 
 def read_node(packed: bytes, bits: str) -> Leaf | Branch:
-    """Read the node that stands at `bits`; raises `InvalidReleaseError` for what `write_node` never gives."""
+    """Read the node at `bits`; raises `InvalidReleaseError` for a form that `write_node` never writes."""
     content = _unpacked(packed)
     try:
         match json.loads(content):

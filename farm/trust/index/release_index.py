@@ -1,7 +1,8 @@
 """The head of a release, which is signed, and the entries of its packages. Pure values and their digests.
 
-The head names the root of a tree of nodes (`index_node`), whose leaves name the entries: so a release that changes one
-package adds one entry and the nodes on its path, and a client that looks for one package fetches no more than those.
+The head names the root of a tree of nodes (`farm.trust.index.node`), whose leaves name the entries: so a release that
+changes one package adds one entry and the nodes on its path, and a client that looks for one package fetches no more
+than those.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
 
     @property
     def recipes(self) -> tuple[Digest, ...]:
-        """The recipe that it was built from, and the one whose tests ran where that is another."""
+        """The recipe that it was built from, and the one whose tests ran if that is another."""
         return (self.recipe, self.tests) if self.tests else (self.recipe,)
 
     @property
@@ -135,7 +136,7 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
 class Release(Form, record="release", omitted={"imports"}, constants={"format": FORMAT}):
     """The signed head of a release: its number, the digest of its predecessor, and the root of its index.
 
-    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are. `imports` are from other
+    `released_at` is RFC 3339 in UTC to the second, `packages` the number of packages. `imports` are from other
     distributions, sorted by their names; they are not part of the index.
     """
 
@@ -158,7 +159,7 @@ class Release(Form, record="release", omitted={"imports"}, constants={"format": 
 
     @property
     def digest(self) -> Digest:
-        """The digest of the canonical JSON: the name of this release for ever."""
+        """The digest of the canonical JSON: the permanent name of this release."""
         return Digest.of(self.to_json())
 
     @property
@@ -213,11 +214,11 @@ _KEPT_BACK = "Nothing was changed. Tell the owner of the channel; try another mi
 
 
 def _check_format(content: bytes) -> None:
-    """Refuse a release of an earlier format: it is not this farm that has to be upgraded."""
+    """Refuse a release of an earlier format: then it is not this farm that has to be upgraded."""
     try:
         number = json.loads(content)["format"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        return  # reading it says what is wrong
+        return  # the reader reports what is wrong
     if isinstance(number, int) and number < FORMAT:
         raise InvalidReleaseError(
             f"the release has format {number}, which nothing reads any more; this farm reads {FORMAT}",

@@ -1,6 +1,6 @@
-"""The bill of materials of a release: its packages, how they need each other, and their own documents.
+"""The bill of materials of a release: its packages, their needs, and their own documents.
 
-It is made from the signed index and the documents that this names, so that everybody gets the very same bytes.
+It is made from the signed index and the documents that this names, so that everybody gets exactly the same bytes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licenses: Mapping[str, str]) -> bytes:
     """Return the SPDX document of a release as canonical JSON.
 
-    `licenses` are the packages' licenses by short name, as `license_in` finds them; of a missing one nothing is said.
+    `licenses` are the packages' licenses by short name, as `license_in` finds them; a missing one is left out.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     imported = sorted(imported_packages(release.imports).items())

@@ -29,7 +29,7 @@ class ClockBehindError(FarmError):
 
 
 def released_time(release: Release) -> datetime:
-    """Return when the release was made. Raises a `FarmError` where it does not say."""
+    """Return when the release was made. Raises a `FarmError` if it has no such time."""
     try:
         return datetime.strptime(release.released_at, _FORM).replace(tzinfo=UTC)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """The signed record of reviews: which packages were reviewed for vulnerabilities, and when the advisories were signed.
 
-It is a document of its own beside the list of advisories: earlier farms refuse a list with unknown members, and ignore
+It is a document of its own next to the list of advisories: earlier farms refuse a list with unknown members, and ignore
 documents that they do not know.
 """
 
@@ -34,8 +34,8 @@ class InvalidReviewListError(FarmError):
 class ReviewList:
     """All reviews of a distribution, the newest of each package and source, sorted.
 
-    `signed` is when the list of advisories of the digest `advisories` was signed first: that its signature is made anew
-    from time to time changes nothing of it.
+    `signed` is when the list of advisories of the digest `advisories` was first signed: its signature is renewed from
+    time to time, which does not change `signed`.
     """
 
     distribution: str
@@ -53,7 +53,7 @@ class ReviewList:
         return self._looked.get(package)
 
     def signed_at(self, advisories: Digest) -> datetime | None:
-        """Return when this list of advisories was signed; None where that is not known of it."""
+        """Return when this list of advisories was signed; None if that is not recorded."""
         return self.signed if advisories == self.advisories else None
 
     def to_json(self) -> bytes:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What turns one set of packages into another: entries to add or replace, and names to remove."""
+    """The difference of two sets of packages: entries to add or replace, and names to remove."""
 
     put: tuple[ReleaseEntry, ...]
     removed: tuple[str, ...]
@@ -145,7 +145,7 @@ def _gather(
     before: dict[str, Listing],
     after: dict[str, Listing],
 ) -> None:
-    """Add the lines below nodes that are on one side only; where both sides have the same node there is no need."""
+    """Add the lines below nodes that are on one side only; nodes on both sides need no reading."""
     left, right = {child.bits: child for child in old}, {child.bits: child for child in new}
     for bits in sorted(left.keys() | right.keys()):
         was, now = left.get(bits), right.get(bits)

@@ -39,9 +39,9 @@ class KeyFileError(FarmError):
 
 
 def create_key(path: Path) -> CryptoSigner:
-    """Make a new ed25519 key and keep it at `path` (mode 0600) with its public half at `path`.pub.
+    """Make a new ed25519 key and store it at `path` (mode 0600) with its public half at `path`.pub.
 
-    Raises `KeyFileError` when the file is there already: a key is never overwritten.
+    Raises `KeyFileError` if the file exists already: a key is never overwritten.
     """
     signer = CryptoSigner.generate_ed25519()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -52,7 +52,7 @@ def create_key(path: Path) -> CryptoSigner:
             file.write(signer.private_bytes)
             file.flush()
             os.fsync(file.fileno())
-        # A link fails where a file is already, and shows the key whole or not at all.
+        # A link fails if the file exists, and shows the key whole or not at all.
         path.hardlink_to(temporary)
     except FileExistsError as error:
         raise KeyFileError(path, "it exists already", "Name another file: a key is never overwritten.") from error
@@ -77,7 +77,7 @@ def load_key(path: Path) -> CryptoSigner:
 
 
 def load_or_create_key(path: Path) -> CryptoSigner:
-    """Read the key at `path`, or make it on first use. Its public half is written again if it is not there."""
+    """Read the key at `path`, or make it on first use. A missing public half is written again."""
     if not path.exists():
         return create_key(path)
     signer = load_key(path)
@@ -87,7 +87,7 @@ def load_or_create_key(path: Path) -> CryptoSigner:
 
 
 def public_path(path: Path) -> Path:
-    """Return where the public half of the key at `path` lies."""
+    """Return the path of the public half of the key at `path`."""
     return path.with_name(path.name + ".pub")
 
 
@@ -120,7 +120,7 @@ def public_pem(key: Key) -> bytes:
 
 
 def key_to_dict(key: Key) -> dict[str, Any]:
-    """Return the JSON form of a public key: TUF's, with the key id beside it."""
+    """Return the JSON form of a public key: TUF's, with the key id added."""
     return {"keyid": key.keyid, **key.to_dict()}
 
 

@@ -65,9 +65,9 @@ class Signers:
         return len(self.by_keyid.keys() & set(role.keyids)) >= role.threshold
 
     def signing(self, name: str, role: Role, *more: Role | None) -> tuple[Signer, ...]:
-        """Return all keys of `role`, and what is here of `more` roles of that name, such as an older root's.
+        """Return all keys of `role`, and those here of `more` roles of that name, such as an older root's.
 
-        Raises a `FarmError` when they do not reach the threshold of `role`.
+        Raises a `FarmError` if they do not reach the threshold of `role`.
         """
         if not self.holds(role):
             held = len(self.by_keyid.keys() & set(role.keyids))
@@ -103,9 +103,9 @@ def read_signers(folder: Path) -> Signers:
 
 
 def load_signer(path: Path, secret: Callable[[str], str] | None = None) -> Signer:
-    """Read one private key: a PEM file, or a `.uri` file that says where it is.
+    """Read one private key: a PEM file, or a `.uri` file with its location.
 
-    `secret` returns what the key needs, such as a PIN; by default, that is the content of `NAME.pin` beside it.
+    `secret` returns what the key needs, such as a PIN; by default, that is the content of `NAME.pin` next to it.
     Raises `KeyFileError`.
     """
     if path.suffix != URI_SUFFIX:
@@ -121,9 +121,9 @@ def load_signer(path: Path, secret: Callable[[str], str] | None = None) -> Signe
 
 
 def link_key(path: Path, uri: str, public: Key | None, secret: Callable[[str], str]) -> Key:
-    """Write `path`.uri for a key that is kept elsewhere, and `path`.pub; overwrites nothing. Raises `KeyFileError`.
+    """Write `path`.uri for a key that is stored elsewhere, and `path`.pub; overwrites nothing. Raises `KeyFileError`.
 
-    The public key of an `hsm:` URI is read from the token when `public` is not given.
+    The public key of an `hsm:` URI is read from the token if `public` is not given.
     """
     link = path.with_name(path.name + URI_SUFFIX)
     if link.exists() or path.exists():

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class SignedPolicyError(DelegationError):
-    """A policy is to be signed that the rest of targets contradicts."""
+    """The policy to be signed contradicts the rest of targets."""
 
     code = "signed-policy"
 
 
 def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets: Targets) -> None:
-    """Refuse a policy that cannot be followed, or that no release could pass.
+    """Refuse a policy that cannot be applied, or that no release could pass.
 
     Raises `DelegationError`, `InvalidSignedPolicyError`.
     """
@@ -50,7 +50,7 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:
-    """Refuse a builder's or tester's key that is of a role too, and counts that cannot be reached.
+    """Refuse a builder's or tester's key that belongs to a role too, and counts that cannot be reached.
 
     Raises `DelegationError`.
     """

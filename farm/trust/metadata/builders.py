@@ -1,7 +1,7 @@
 """The signed list of allowed builders, testers and operators, and how many of them a channel requires.
 
-Clients need the builders alone. The testers in the same document, and the signed policy (`signed_policy` beside this),
-are for the farm, its signer and its checker; earlier clients do not read them.
+Clients need only the builders. The testers in the same document, and the signed policy
+(`farm.trust.metadata.signed_policy`), are for the farm, its signer and its checker; earlier clients do not read them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class InvalidBuildersError(FarmError):
 class AllowedBuilders(dict[str, Key]):
     """The builders that a distribution allows, by key id.
 
-    `rebuilds` has for a channel how many builders must have built the same package; `document` is the digest of the
-    signed list, where they were read from one. `testers` are those whose signed results of tests and comparisons count,
-    by key id, and `tests` has for a channel how many of them must agree. `testers` is None in a list from before there
-    were any, whereas an empty one means that no results count. `operators` run the farm, and may order what curators
-    may: public keys (64 hexadecimal digits) by name.
+    `rebuilds` has, by channel, how many builders must have built the same package; `document` is the digest of the
+    signed list, if they were read from one. `testers` are those whose signed results of tests and comparisons count, by
+    key id, and `tests` has, by channel, how many of them must agree. `testers` is None in a list from before there were
+    any, whereas an empty one means that no results count. `operators` run the farm, and may give the orders of
+    curators: public keys (64 hexadecimal digits) by name.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ def builders_in_force(repository: RepositoryFiles) -> tuple[list[BuilderSince], 
 def allowed_since(
     now: AllowedBuilders, newest: int, before: Iterable[tuple[int, AllowedBuilders | None]]
 ) -> dict[str, int | None]:
-    """Return for each builder of version `newest` of targets since which version it is allowed without a break.
+    """Return, for each builder of version `newest` of targets, the version since which it is allowed without a break.
 
     `before` are the lists of earlier versions, newest first, read only as needed. None is one that is not available:
     then the result is unknown.
@@ -48,7 +48,7 @@ def allowed_since(
     since: dict[str, int | None] = dict.fromkeys(now, newest)
     open_ids = set(now)
     for version, builders in before:
-        if builders is None:  # a backup or a tidied host need not hold every older version
+        if builders is None:  # a backup or a cleaned host need not have every older version
             since |= dict.fromkeys(open_ids)
             break
         known = {identity_of(key) for key in builders.values()}

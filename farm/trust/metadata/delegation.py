@@ -30,7 +30,7 @@ TOP_ROLES = (*OFFLINE_ROLES, *ONLINE_ROLES)
 
 
 class DelegationError(FarmError):
-    """Roles, keys or paths of a repository are not laid out as they must be."""
+    """Roles, keys or paths of a repository break a rule."""
 
     code = "delegation"
 
@@ -121,7 +121,7 @@ def role_of(targets: Targets, name: str) -> DelegatedRole:
 
 
 def identity_of(key: Key) -> str:
-    """Return the identity of a key, which its id and its encoding do not change."""
+    """Return the identity of a key, which is independent of its id and its encoding."""
     try:
         return public_pem(key).decode()
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):  # of a kind that has no PEM

@@ -1,6 +1,6 @@
-"""The names that a person has for keys: those of their own .pub files.
+"""A person's own names for keys: those of their .pub files.
 
-A draft carries no names, since its author could give a key the name of somebody else. For the same reason keys are
+A draft has no names, since its author could give a key the name of another person. For the same reason keys are
 compared by their content, not by their ids.
 """
 
@@ -29,7 +29,7 @@ class KeyNames:
 
     @classmethod
     def beneath(cls, folders: Iterable[Path]) -> KeyNames:
-        """Read the .pub files in folders, and down to two folders below; raises `KeyFileError` where there is none."""
+        """Read the .pub files in directories, down to two levels below; raises `KeyFileError` if there is none."""
         names: dict[str, str] = {}
         for folder in folders:
             files = [path for deep in _DEEP for path in sorted(folder.glob(deep))]
@@ -48,6 +48,6 @@ class KeyNames:
         return self.names.get(identity_of(key), "") if key else ""
 
     def beside(self, key: Key | None, text: str) -> str:
-        """Return `text` with the key's name after it, where it has one."""
+        """Return `text` followed by the key's name, if it has one."""
         name = self.of(key)
         return f"{text} {name}" if name else text

@@ -1,6 +1,6 @@
-"""Publishing: the acts of a repository's signer: a release, advisories, a fresh timestamp.
+"""Publishes what a repository's signer signs: a release, advisories, a fresh timestamp.
 
-`revision` beside this has the order of writing.
+`farm.trust.metadata.revision` has the order of writing.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def check_follows(release: Release, newest: Release | None) -> None:
 
 
 class StalePolicyError(FarmError):
-    """A release was checked with another list of builders and policies than is in force now."""
+    """A release was checked with another list of builders and policies than the one in force now."""
 
     code = "stale-policy"
 
@@ -69,7 +69,7 @@ class StalePolicyError(FarmError):
 
 
 class Repository(RepositoryFiles):
-    """A repository that the holder of its online keys publishes into."""
+    """A repository into which the holder of its online keys publishes."""
 
     def publish(
         self,
@@ -82,9 +82,9 @@ class Repository(RepositoryFiles):
     ) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
-        Publishing what is published already changes nothing. All blobs must be in place before. `verified` is published
-        with it as a signed summary, before clients see the release; `before` is called just before they do, when
-        nothing is left that could fail.
+        Does nothing if it is published already. All blobs must be in place before. `verified` is published with it as a
+        signed summary, before clients see the release; `before` is called just before they do, when nothing is left
+        that could fail.
         Raises `StaleReleaseError`, `StalePolicyError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`,
         `SigningError`, `RepositoryStateError`.
         """
@@ -123,9 +123,9 @@ class Repository(RepositoryFiles):
         *,
         check: Callable[[Mapping[str, TargetFile]], None] = lambda _published: None,
     ) -> bool:
-        """Publish these documents about advisories, by name, beside those that are published.
+        """Publish these documents about advisories, by name, in addition to the published ones.
 
-        Returns False when they are published already. `check` is called with the published targets under the lock, and
+        Returns False if they are published already. `check` is called with the published targets under the lock, and
         raises if the documents may not follow. Raises as `publish`.
         """
         with self.lock():
@@ -175,7 +175,7 @@ class Repository(RepositoryFiles):
         before = self.summary(release.previous) if release.previous else None
         try:
             content = sign_statement(summary_statement(release, verified, now, before), *signers)
-        except Exception as error:  # the library of a key service may raise anything
+        except Exception as error:  # the library of a key service may raise any exception
             raise SigningError(
                 f"the summary of release {release.number} of {release.channel} was not signed: "
                 f"{error or type(error).__name__}",

@@ -1,6 +1,6 @@
-"""A published repository as its files: what is in force, read and verified from the timestamp down, and written whole.
+"""The files of a published repository: what is in force, verified from the timestamp down; and writing whole files.
 
-A publisher that is killed leaves files that nothing points at, and no harm. `repository` beside this publishes.
+A publisher that is killed leaves files that nothing refers to, and no harm. `farm.trust.metadata.repository` publishes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Of one channel: its metadata that is in force, and its newest release."""
+    """One channel: its metadata in force, and its newest release."""
 
     head: Head
     channel: Targets
@@ -54,7 +54,7 @@ class Published:
 
 
 class RepositoryFiles:
-    """A directory that a static host can serve as it is: `metadata/`, `targets/`, `blobs/`, `keys/`."""
+    """A directory that a static host can serve unchanged: `metadata/`, `targets/`, `blobs/`, `keys/`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

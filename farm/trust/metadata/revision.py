@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Revision:
     """Collects the changes to a repository whose head was read under its lock; `finish` publishes them.
 
-    With a `coming` root, snapshot and timestamp are signed for it and, as far as keys are here, for the one of now.
-    Raises a `FarmError` before anything is written where keys are missing.
+    With a `coming` root, snapshot and timestamp are signed for it and, as far as keys are here, for the present one.
+    Raises a `FarmError` before anything is written if keys are missing.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Revision:
     def first(
         cls, repository: RepositoryFiles, root: Root, targets: Targets, signers: Signers, now: datetime
     ) -> Revision:
-        """Begin a repository that has a root and nothing else."""
+        """Begin a repository that has only a root."""
         timestamp = Timestamp(expires=now, snapshot_meta=MetaFile(1))
         snapshot = Snapshot(expires=now)
         # `finish` counts on from the published versions, of which there are none yet.
@@ -69,7 +69,7 @@ class Revision:
         self._note("targets", version, content)
 
     def finish(self) -> None:
-        """Write the snapshot, if it changes or has lived half its life, and the timestamp."""
+        """Write the snapshot, if it changes or has passed half its lifetime, and the timestamp."""
         head = self._head
         if self._snapshot_changed or head.snapshot.expires - self._now < lifetime("snapshot") / 2:
             head.snapshot.version += 1

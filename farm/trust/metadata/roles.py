@@ -1,4 +1,4 @@
-"""The roles of a repository and how long their metadata lives: TUF's four, one for each channel, and advisories."""
+"""The roles of a repository and the lifetime of their metadata: TUF's four, one for each channel, and advisories."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class RoleKeys:
 
 
 def lifetime(role: str) -> timedelta:
-    """Return how long metadata of this role is valid; a role that is none of TUF's own is a delegated one."""
+    """Return how long metadata of this role is valid; a role that is not one of TUF's own is a delegated one."""
     return LIFETIMES.get(role, DELEGATED_LIFETIME)
 
 
 def expiry(role: str, now: datetime) -> datetime:
-    """Return when metadata of this role ends that is signed now."""
+    """Return when metadata of this role expires if it is signed now."""
     return (now + lifetime(role)).replace(microsecond=0)
 
 

@@ -1,8 +1,8 @@
 """The policy that targets has signed: channels, curators, owners, toolchains and steps.
 
-It is a part of the signed list of builders (`builders` beside this), which earlier clients read without it. Policies
-are kept as the texts of their files, so that signed policies are read like written ones. Files in a directory of
-recipes can be stricter than what is signed (`farm.core.policy.strictness`), never laxer.
+It is a part of the signed list of builders (`farm.trust.metadata.builders`), which earlier clients read without it.
+Policies are stored as the texts of their files, so that signed policies are read like written ones. Files in a
+directory of recipes can be stricter than what is signed (`farm.core.policy.strictness`), never laxer.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 StepTexts: TypeAlias = Mapping[Digest, Mapping[str, str]]
 """The texts of libraries of steps, by path, each library by its digest."""
 MOST_EARLIER = 16
-"""How many toolchains of one name, and step libraries, are accepted at once, so that what was built with an earlier one
-can still be released. Older ones are dropped."""
+"""How many toolchains of one name, and step libraries, are accepted at once.
+
+A build with an earlier one can then still be released. Older ones are dropped.
+"""
 
 
 class InvalidSignedPolicyError(FarmError):
-    """The policy in a signed list of builders cannot be followed, or could not be signed as it is."""
+    """The policy in a signed list of builders cannot be applied, or could not be signed in this form."""
 
     code = "invalid-signed-policy"
 
@@ -109,7 +111,7 @@ class SignedPolicy(Form, record="signed policy", outside={"written"}, constants=
 
 
 def read_policy(document: bytes) -> SignedPolicy | None:
-    """Read the policy out of the signed list of builders; None where none is signed, as in one of an earlier farm.
+    """Read the policy from the signed list of builders; None if none is signed, as in a list of an earlier farm.
 
     Raises `InvalidSignedPolicyError`.
     """
@@ -126,7 +128,7 @@ def read_policy(document: bytes) -> SignedPolicy | None:
 
 
 def policy_in_force(repository: RepositoryFiles) -> SignedPolicy | None:
-    """Return the policy that a published repository has signed; None where it has signed none.
+    """Return the policy that a published repository has signed; None if it has signed none.
 
     Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
     """
@@ -134,9 +136,9 @@ def policy_in_force(repository: RepositoryFiles) -> SignedPolicy | None:
 
 
 def who_may_order(builders: AllowedBuilders, policy: SignedPolicy | None) -> Mapping[str, str]:
-    """Return whose orders count, by name, with public keys: the signed curators of every group, and operators.
+    """Return the people whose orders count, by name, with public keys: signed curators of all groups, and operators.
 
-    Nobody's, while no policy is signed. A person with several keys is left out.
+    Empty while no policy is signed. A person with several keys is left out.
     """
     if policy is None:
         return {}
@@ -161,7 +163,7 @@ def policy_of_files(
 
 
 def steps_digest(files: Mapping[str, bytes]) -> Digest:
-    """Return the digest of a library of steps: of `steps/*.yaml` out of the files of a directory of recipes."""
+    """Return the digest of a library of steps: of `steps/*.yaml` among the files of a directory of recipes."""
     return Digest.of_json(steps_texts(files))
 
 

@@ -1,3 +1,3 @@
-"""The subscriber's side: from a pinned root to the newest release of a channel, verified, and kept for later.
-May import all rooms of `farm.trust` but `ceremony`.
+"""The subscriber's side: from a pinned root to the newest release of a channel, verified, and stored for later.
+May import all subpackages of `farm.trust` except `ceremony`.
 """

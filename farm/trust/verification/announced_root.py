@@ -22,7 +22,7 @@ _MOST_ROOTS = 256
 def announced_root(reader: RepositoryReader, address: str, fingerprint: Digest) -> bytes:
     """Return the root metadata of this fingerprint, of any version: a later one, if earlier keys were stolen.
 
-    Raises `UntrustedMetadataError` when there is none, or the repository cannot be read.
+    Raises `UntrustedMetadataError` if there is none, or the repository cannot be read.
     """
     first = _read_root(reader, address, 1)
     if Digest.of(first) == fingerprint:

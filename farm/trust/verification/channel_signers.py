@@ -33,10 +33,10 @@ _MOST_VERSIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class ChannelSigners:
-    """The keys that may sign a channel, how many of them have to, and by which metadata that is so.
+    """The keys that may sign a channel, how many of them have to, and the metadata that says so.
 
     `root` and `targets` are versions. `builders` are those allowed, by key id; `since` has for each the version of
-    targets since which it has been allowed without a break, None where that is unknown.
+    targets since which it has been allowed without a break, None if that is unknown.
     """
 
     root: int
@@ -50,7 +50,7 @@ class ChannelSigners:
 def read_signers(state: Path, reader: RepositoryReader, channel: str) -> ChannelSigners:
     """Return the keys behind a channel whose metadata was verified and is stored in `state`.
 
-    Raises `DelegationError` for an unknown channel, `OSError` where nothing is stored.
+    Raises `DelegationError` for an unknown channel, `OSError` if nothing is stored.
     """
     root: Root = _kept(state / "root.json")
     targets: Targets = _kept(state / "targets.json")

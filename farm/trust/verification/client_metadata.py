@@ -49,7 +49,7 @@ _LOCKED_SECONDS = 0.02
 
 
 class RepositoryReader(Protocol):
-    """How bytes of a repository are brought: over HTTP, or from a directory."""
+    """Reads the files of a repository: over HTTP, or from a directory."""
 
     def stream(self, path: str) -> Iterator[bytes]:
         """Yield the content of the file at `path` from the repository's root; raises `FileNotFoundError`, `OSError`."""
@@ -80,7 +80,7 @@ class _Fetcher(FetcherInterface):
 
 
 class ChannelMetadata:
-    """The verified metadata of one repository, kept in `state` between runs; its root was pinned on subscribing."""
+    """The verified metadata of one repository, stored in `state` between runs; its root was pinned on subscribing."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class ChannelMetadata:
             return release, allowed
 
     def advisories(self) -> dict[str, bytes]:
-        """Fetch and verify all metadata; return the advisories by name, none where no role may sign any.
+        """Fetch and verify all metadata; return the advisories by name, empty if no role may sign any.
 
         Raises `UntrustedMetadataError`.
         """
@@ -224,7 +224,7 @@ class _Session:
         """Return what a delegated role has signed."""
         if role not in delegated_roles(self._targets):
             return []
-        self._updater.get_targetinfo(f"{role}/")  # fetches the role's metadata on its way to nothing
+        self._updater.get_targetinfo(f"{role}/")  # fetches the role's metadata on the way to a missing target
         return sorted(self._document(role, Targets).targets)
 
     def keyids(self, role: str) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ def _since(state: Path, fetcher: _Fetcher, error: tuf_errors.ExpiredMetadataErro
     """
     role = next((word.removesuffix(".json") for word in str(error).split() if word not in ("Final", "New")), "")
     fetched = fetcher.last.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
-    # Of root what was fetched last is not there: that is how its newest version is known.
+    # The root fetched last does not exist: that is how its newest version is known.
     content = fetcher.content if fetched == role != "root" else _read_or_nothing(state / f"{role}.json")
     try:
         return f" since {json.loads(content)['signed']['expires']}"

@@ -1,8 +1,9 @@
 """The result of the last full verification of a repository, stored so that the next need not verify the same again.
 
-While a repository has the very timestamp that was verified, and no newer root, TUF's client would arrive at the same
-release with every document that it has. Time alone can change that: documents expire, or the clock goes back;
-`LastVerified.holds` checks both. On any difference all is verified again: `client_metadata` beside this.
+While a repository has exactly the timestamp that was verified, and no newer root, TUF's client would arrive at the same
+release with the documents that it has. Only time can change that: documents expire, or the clock goes back;
+`LastVerified.holds` checks both. On any difference everything is verified again:
+`farm.trust.verification.client_metadata`.
 
 A result counts only while it is the last: what another command has verified since is not forgotten for a mirror that
 serves older metadata again.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 
-TYPE_CHECKING = False  # as of `typing`, which takes long to load
+TYPE_CHECKING = False  # as of `typing`, which is slow to load
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -26,7 +27,7 @@ _FOLDER = "looks"
 
 
 class LastVerified:
-    """What was verified of one channel: the timestamp as fetched, and the version of root; and the result.
+    """What was verified of one channel: the timestamp as fetched, the version of root, and the result.
 
     `release` and `builders` are digests; `since` and `ends` are seconds since 1970.
     """
@@ -45,9 +46,9 @@ class LastVerified:
 
 
 def read_last_verified(metadata: str, channel: str) -> LastVerified | None:
-    """Return the last verification of a channel whose metadata is stored in a folder.
+    """Return the last verification of a channel whose metadata is stored in a directory.
 
-    None where there was none, where it is damaged, or where newer metadata is stored by now.
+    None if there was none, if it is damaged, or if newer metadata is stored by now.
     """
     try:
         with open(f"{metadata}/{_FOLDER}/{channel}.json", "rb") as file:

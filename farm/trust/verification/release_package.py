@@ -59,7 +59,7 @@ def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilde
 def agreeing_builders(
     entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
 ) -> frozenset[str]:
-    """Return all allowed builders who have built this very package, by the provenances that an entry names.
+    """Return all allowed builders who have built exactly this package, by the provenances that an entry names.
 
     Raises `ProvenanceError`, and what `fetch` raises.
     """
@@ -88,7 +88,7 @@ def _check_builders(
     for blob in entry.rebuilds:
         if len(found) >= needed:
             break
-        with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
+        with suppress(InvalidEnvelopeError):  # by a builder that is no longer allowed: the others may suffice
             found.add(verified(blob).builder)
     check_agreement(found, needed, descriptor, release.channel)
     return first.build

@@ -1,7 +1,7 @@
 """The offline proof that another distribution has signed a release: its metadata of that time.
 
-A farm that follows a distribution keeps the documents that led from its root to a release. The checker, which has no
-network, verifies them again, so it need not trust who brings them. Signatures, thresholds, versions and digests are
+A farm that follows a distribution stores the documents that led from its root to a release. The checker, which has no
+network, verifies them again, so it need not trust their source. Signatures, thresholds, versions and digests are
 checked as by a client. Expiry is not: the release was signed, and stays so.
 """
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from farm.trust.index.imports import Import
 
     ReadWithin = Callable[[Digest, int], bytes]
-    """Brings the verified bytes of a blob that has at most so many. Raises a `FarmError`."""
+    """Returns the verified bytes of a blob of at most that size. Raises a `FarmError`."""
 
 
 MOST_HEADS = 1000
-"""How many releases may be between the imported one and the one whose signature is shown."""
+"""How many releases may be between the imported one and the one whose signature is proven."""
 LARGEST_SHOWN = 64 << 20
 """Bytes of all documents for one release together."""
 _CLIENT = UpdaterConfig()  # a proof has the same limits as what a client fetches
@@ -56,7 +56,7 @@ class UnprovenReleaseError(FarmError):
 class ReleaseProof(Form, record="signed release of another distribution"):
     """Documents by digest. `roots` begin with the pinned one; `channel` is the metadata of the channel's role.
 
-    `heads` lead from the release that this role has signed, each to the one before it, to the release that is shown.
+    `heads` lead from the release that this role has signed, each to the one before it, to the proven release.
     """
 
     roots: tuple[Digest, ...]
@@ -68,7 +68,7 @@ class ReleaseProof(Form, record="signed release of another distribution"):
 
     @property
     def release(self) -> Digest:
-        """The release that is shown to be signed."""
+        """The release whose signature is proven."""
         return self.heads[-1]
 
     @property
@@ -111,7 +111,7 @@ def verify_release_proof(shown: ReleaseProof, taken: Import, read: ReadWithin) -
 
 
 class _Documents:
-    """The documents for one release, all of which together may only be so large."""
+    """The documents for one release, whose total size is limited."""
 
     def __init__(self, read: ReadWithin) -> None:
         self._read = read
@@ -142,7 +142,7 @@ class _Documents:
         return found
 
     def release(self, shown: ReleaseProof, signed: Targets, channel: str) -> Release:
-        """Return the release that is shown: the one that is signed, or one before it, by the digest each has."""
+        """Return the proven release: the one that is signed, or one before it, by the digest each has."""
         target = signed.targets.get(release_target(channel))
         if target is None or "sha256" not in target.hashes:
             raise ValueError(f"{channel} signs no release")

@@ -25,9 +25,9 @@ class SeenReleases:
         self._folder = folder
 
     def take(self, release: Release, keyids: Sequence[str], now: datetime) -> None:
-        """Remember a release that was verified. Raises `NotASuccessorError`, `ClockBehindError`.
+        """Remember a verified release. Raises `NotASuccessorError`, `ClockBehindError`.
 
-        When the owner has given the channel other keys, what its old keys signed no longer counts: this recovers from a
+        If the owner has given the channel other keys, what its old keys signed no longer counts: this recovers from a
         thief who has numbered a release so high that none can follow (as TUF 5.3.11 does for metadata).
         """
         check_clock(release, now)
@@ -48,7 +48,7 @@ class SeenReleases:
         replace_file(path, (json.dumps(form, indent=1) + "\n").encode())
 
     def seen(self, channel: str, keyids: Sequence[str]) -> Release | None:
-        """Return the newest release of a channel that was seen under these keys, None where none was."""
+        """Return the newest release of a channel that was seen under these keys, None if none was."""
         return self._read(self._folder / f"{channel}.json", keyids)
 
     def _read(self, path: Path, keyids: Sequence[str]) -> Release | None:

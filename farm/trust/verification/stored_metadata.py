@@ -96,7 +96,7 @@ class KeptMetadata:
     def advisories(self) -> dict[str, bytes]:
         """Return the advisories' documents that were verified last, by name.
 
-        Raises `NothingVerifiedError`, also where one is signed and was not fetched: that must not look like none.
+        Raises `NothingVerifiedError`, also if a document is signed and was not fetched: that must not look like none.
         """
         with self._held(ADVISORIES):
             if ADVISORIES not in delegated_roles(self._targets("targets")):
@@ -119,7 +119,7 @@ class KeptMetadata:
             return read_signers(self._state, reader, channel)
 
     def release(self, digest: Digest) -> bytes | None:
-        """Return an earlier release that was verified here once; None where it is not stored, or damaged."""
+        """Return an earlier release that was verified here once; None if it is not stored, or damaged."""
         return self._kept(digest.hex)
 
     def documents(self, channel: str, pinned: int) -> StoredDocuments:
@@ -140,7 +140,7 @@ class KeptMetadata:
         return datetime.fromtimestamp((self._state / "seen" / f"{channel}.json").stat().st_mtime, UTC)
 
     def ended(self, channel: str, now: datetime) -> datetime | None:
-        """Return when what was verified last has expired, None where it has not."""
+        """Return when the metadata verified last has expired, None if it has not."""
         first = min(metadata_ends(self._state, (*TOP_ROLES, channel)), default=now)
         return first if first < now else None
 
@@ -157,7 +157,7 @@ class KeptMetadata:
         return document_of(Metadata.from_file(str(self._state / f"{role}.json")), Targets, role)
 
     def _target(self, targets: Targets, path: str) -> bytes | None:
-        """Return a target as it was fetched; None where it was not, or is damaged."""
+        """Return a target as it was fetched; None if it was not, or is damaged."""
         found = targets.targets.get(path)
         return self._kept(found.hashes.get("sha256", "")) if found else None
 
