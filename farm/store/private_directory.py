@@ -22,9 +22,7 @@ USERS = "users.json"
 """A file in a state directory: the users of the farm in it, and the files that belong to them. `farm up` writes it."""
 _CACHES = ("packages", "blobs")
 _NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
-"""Parts of a state directory that are verified when read, or are only for people; and the cache, which has its own
-check.
-"""
+"""Parts of a state directory that are verified when read, or only for people; and the cache, which is checked apart."""
 
 
 NOT_OWN = "not-own-directory"

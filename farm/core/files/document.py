@@ -1,6 +1,6 @@
-"""YAML text → a tree of nodes that know where they stand. Hostile input ends here, with a place and a reason.
+"""YAML text → a tree of nodes that know their positions. Hostile input is refused here, with a place and a reason.
 
-It decides nothing about meaning. Plain scalars follow the core schema of YAML 1.2 (`no` is a word, not false).
+This module does not interpret values. Plain scalars follow the core schema of YAML 1.2 (`no` is a word, not false).
 Refused: more than 1 MiB, anchors and aliases, tags, duplicate keys, depth over 32, more than one document.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAXIMUM_BYTES = 1 << 20
 MAXIMUM_DEPTH = 32
-# Past these nobody reads on, and a hostile file could ask for a hundred thousand of them.
+# Nobody reads more than these, and a hostile file could cause a hundred thousand of them.
 MAXIMUM_PROBLEMS = 50
 
 Kind: TypeAlias = Literal["text", "integer", "number", "boolean", "nothing", "list", "mapping"]
@@ -37,9 +37,9 @@ _PLAIN: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value in a file. `text` is what a scalar says, `items` a list's values, `pairs` a mapping's.
+    """A value in a file. `text` is the text of a scalar, `items` the values of a list, `pairs` those of a mapping.
 
-    `line` and `column` count from 1, `length` is what a caret underlines.
+    `line` and `column` count from 1, `length` is the number of characters to underline.
     """
 
     kind: Kind
@@ -52,7 +52,7 @@ class Node:
 
 
 class Document:
-    """A file's text and the problems found in it so far. `warn` gets what is still accepted, but should be changed."""
+    """A file's text and the problems found in it so far. `warn` is called for what is deprecated."""
 
     def __init__(self, text: bytes, file: str, warn: Warn | None = None) -> None:
         self.file = file
@@ -61,14 +61,14 @@ class Document:
         self._lines: list[str] = text[:MAXIMUM_BYTES].decode("utf-8", "replace").split("\n")
 
     def report(self, node: Node | None, message: str, remedy: str = "") -> None:
-        """Note a problem at a node, or with the file as a whole. Raises `RecipeError` once there are many."""
+        """Record a problem at a node, or with the file as a whole. Raises `RecipeError` once there are many."""
         if node is None:
             self._note(Problem(Place(self.file), message, remedy))
         else:
             self.report_at(node.line, node.column, message, remedy, length=node.length)
 
     def report_at(self, line: int, column: int, message: str, remedy: str = "", *, length: int = 1) -> None:
-        """Note a problem at a line and column, both counted from 1."""
+        """Record a problem at a line and column, both counted from 1."""
         self._note(self._problem(line, column, message, remedy, length))
 
     def warn(self, node: Node, message: str, remedy: str) -> None:
@@ -81,14 +81,14 @@ class Document:
         return Problem(Place(self.file, line, column), message, remedy, excerpt, length)
 
     def _note(self, problem: Problem) -> None:
-        # A value that is looked at twice is wrong once.
+        # A value that is checked twice has one problem.
         if problem not in self.problems:
             self.problems.append(problem)
         if len(self.problems) >= MAXIMUM_PROBLEMS:
             self.finish()
 
     def finish(self) -> None:
-        """Raise `RecipeError` with all that was noted, if anything was."""
+        """Raise `RecipeError` with all recorded problems, if there are any."""
         if self.problems:
             raise RecipeError(self.problems)
 
@@ -100,7 +100,7 @@ class _Refused(Exception):  # noqa: N818  it never leaves this module
 def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, Node]:
     """Read a YAML text whose root is a mapping.
 
-    Raises `RecipeError` when the text cannot be read at all; a duplicate key is noted in the document, so that the
+    Raises `RecipeError` when the text cannot be read at all; a duplicate key is recorded in the document, so that the
     caller's own problems are reported with it.
     """
     document = Document(text, file, warn)
@@ -161,7 +161,7 @@ class _Composer:
             if isinstance(event, yaml.NodeEvent):
                 node = self._node(event, 0)
         if node is None or node.kind != "mapping":
-            # An empty file has a beginning all the same, for an editor to go to.
+            # An empty file has a start nevertheless, for an editor to go to.
             begin = node or Node("nothing", 1, 1)
             self._document.report(begin, "the file should be a mapping of keys to values")
             raise _Refused
@@ -225,7 +225,7 @@ def _scalar(event: yaml.ScalarEvent) -> Node:
 
 
 def _span(event: yaml.Event) -> tuple[int, int, int]:
-    """Return line and column, from 1, and the length of what stands on that one line."""
+    """Return line and column, from 1, and the length of the part on that line."""
     start, end = event.start_mark, event.end_mark
     if start is None or end is None:
         return 1, 1, 1

@@ -1,4 +1,4 @@
-"""Lengths of time as files and commands spell them: a whole number and a unit, `90s`, `30m`, `24h`, `7d`."""
+"""Durations in files and commands: a whole number and a unit, `90s`, `30m`, `24h`, `7d`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FORM = re.compile(r"([0-9]{1,9})([dhms])")
 
 
 def duration(text: str) -> timedelta:
-    """Read a length of time, a second at least and ten years at most; raises `InvalidValueError`."""
+    """Read a duration from one second to ten years; raises `InvalidValueError`."""
     match = _FORM.fullmatch(text)
     if match is None:
         raise InvalidValueError(
@@ -33,14 +33,14 @@ def duration(text: str) -> timedelta:
 
 
 def duration_text(length: timedelta) -> str:
-    """Return a length of time in whole seconds as `duration` reads it, in the largest unit without a rest."""
+    """Return a duration in whole seconds as `duration` reads it, in the largest unit without a remainder."""
     seconds = int(length.total_seconds())
     unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0)
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
 def read_duration(document: Document, node: Node, name: str, example: str) -> timedelta | None:
-    """Return the length of time at a node; None, noted in the document, when it is none."""
+    """Return the duration at a node; None, recorded in the document, when it is invalid."""
     if node.kind not in AS_WRITTEN:
         document.report(
             node, f"{name} should be a length of time, and is {ARTICLES[node.kind]}", f"Write it as {name}: {example}."

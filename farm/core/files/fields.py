@@ -1,6 +1,6 @@
-"""Typed access to a document's nodes. A wrong value is noted and a harmless one returned, so that reading goes on.
+"""Typed access to a document's nodes. A wrong value is recorded and a harmless one returned, so that reading goes on.
 
-Nothing read through it may be used before `Document.finish` has passed.
+Nothing that was read may be used before `Document.finish` has passed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
-# For versions and digests: what looks like a number counts as it is written (`1.10`, sixty-four digits).
+# For versions and digests: a text that looks like a number is taken as it is written (`1.10`, sixty-four digits).
 AS_WRITTEN: tuple[Kind, ...] = ("text", "number", "integer")
 
 _SHOWN = 40
@@ -34,7 +34,7 @@ ARTICLES: Mapping[Kind, str] = {
 
 
 def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
-    """Check a node's kind and note it when it is another."""
+    """Check a node's kind and record a problem for any other."""
     if node.kind in kinds:
         return True
     wanted = " or ".join(ARTICLES[kind] for kind in kinds)
@@ -43,7 +43,7 @@ def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
 
 
 def _conversion(node: Node, wanted: Kind) -> str:
-    """Say how the value is to be written, where that is plain."""
+    """Return how to write the value, where that is clear."""
     scalar = node.kind in ("text", "integer", "number", "boolean")
     if wanted == "text" and scalar:
         return "Put it in quotes."
@@ -71,7 +71,7 @@ def read_texts(document: Document, node: Node, name: str) -> tuple[str, ...]:
 
 
 class Fields:
-    """A mapping with known keys. Unknown and missing keys are noted when it is made."""
+    """A mapping with known keys. Unknown and missing keys are recorded when it is made."""
 
     def __init__(
         self, document: Document, node: Node, name: str, *, known: Collection[str], required: Sequence[str] = ()
@@ -103,7 +103,7 @@ class Fields:
         return key in self._by_key
 
     def report(self, key: str, message: str, remedy: str = "") -> None:
-        """Note a problem with the value at a key."""
+        """Record a problem with the value at a key."""
         self.document.report(self._by_key.get(key, self.node), message, remedy)
 
     def text(self, key: str, default: str = "") -> str:
@@ -153,7 +153,7 @@ class Fields:
         node = self._by_key.get(key)
         if node is None or not expect(self.document, node, key, "integer"):
             return default
-        # Digits are counted first: turning a megabyte of them into a number takes long.
+        # Digits are counted first: converting a megabyte of them to a number takes long.
         number = int(node.text) if len(node.text) < 20 else most + 1
         if least <= number <= most:
             return number
@@ -168,7 +168,7 @@ class Fields:
         return node.text.lower() == "true"
 
     def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
-        """Return a text that is one of a few."""
+        """Return a text that is one of several."""
         text, words = self.text(key, default), tuple(allowed)
         if text in words:
             return text
@@ -176,7 +176,7 @@ class Fields:
         return default
 
     def parsed(self, key: str, read: Callable[[str], _Value], kinds: tuple[Kind, ...] = ("text",)) -> _Value | None:
-        """Return what `read` makes of the text at a key; its `FarmError` becomes a problem here."""
+        """Return the result of `read` for the text at a key; its `FarmError` becomes a problem here."""
         node = self._by_key.get(key)
         return None if node is None else read_parsed(self.document, node, key, read, kinds)
 
@@ -184,7 +184,7 @@ class Fields:
 def read_parsed(
     document: Document, node: Node, name: str, read: Callable[[str], _Value], kinds: tuple[Kind, ...] = ("text",)
 ) -> _Value | None:
-    """Return what `read` makes of a text; its `FarmError` becomes a problem at the node."""
+    """Return the result of `read` for a text; its `FarmError` becomes a problem at the node."""
     if not expect(document, node, name, *kinds):
         return None
     try:

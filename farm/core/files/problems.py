@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 _EXCERPT_WIDTH = 160
 _QUOTED_WIDTH = 80
-# A password in an address would go on into logs and pages with the excerpt.
+# Otherwise a password in an address would get into logs and pages with the excerpt.
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a file: where, what, what to do, the line it stands on and how much of it is meant.
+    """One problem in a file: its place, message and remedy, the line, and the part of the line to underline.
 
-    `excerpt` is empty when the file as a whole is meant. `length` counts the characters to underline.
+    `excerpt` is empty when the file as a whole is concerned. `length` is the number of characters to underline.
     """
 
     place: Place
@@ -35,7 +35,7 @@ class Problem:
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """Return where and what, the line with what is meant underlined, and what to do."""
+        """Return place and message, the line with its underlined part, and the remedy."""
         lines = [f"{self.place}: {self.message}"]
         if self.excerpt and self.place.line:
             lines += self._pointer()
@@ -44,11 +44,11 @@ class Problem:
         return lines
 
     def in_a_line(self) -> str:
-        """Return where, what and what to do, without the excerpt: for people who do not have the file at hand."""
+        """Return place, message and remedy, without the excerpt: for people who do not have the file at hand."""
         return f"{self.place}: {self.message}" + (f". {self.remedy}" if self.remedy else "")
 
     def _pointer(self) -> list[str]:
-        # A window of the line, so that a line of a megabyte stays readable; what cannot be printed is made inert.
+        # A window of the line, so that a line of a megabyte stays readable; unprintable characters are escaped.
         first = max(0, self.place.column - _EXCERPT_WIDTH // 2) if len(self.excerpt) > _EXCERPT_WIDTH else 0
         window = self.excerpt[first : first + _EXCERPT_WIDTH]
         shown = window.replace("\t", "→")  # as editors show it, and one column wide
@@ -61,7 +61,7 @@ class Problem:
 
 
 class RecipeError(FarmError):
-    """Files of a recipe tree are wrong; `problems` are all that was found, in the order of the text."""
+    """Files of a recipe tree are wrong; `problems` are all problems found, in the order of the text."""
 
     code = "invalid-recipe"
 
@@ -76,13 +76,13 @@ def _order(place: Place) -> tuple[str, int, int]:
 
 
 def quoted(text: str) -> str:
-    """Return a value as it may stand in a message: short, one line, with control and bidi characters escaped."""
+    """Return a value in a form for messages: short, one line, with control and bidi characters escaped."""
     cut = text if len(text) <= _QUOTED_WIDTH else text[:_QUOTED_WIDTH] + "…"
     return repr(cut)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the one of `known` that a person may have meant, or an empty text."""
+    """Return the one of `known` that the user may have meant, or an empty text."""
     near = difflib.get_close_matches(word[:_QUOTED_WIDTH], sorted(known), n=1, cutoff=0.6)
     return near[0] if near else ""
 

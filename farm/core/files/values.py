@@ -1,4 +1,4 @@
-"""What names, paths and patterns in recipes may look like. Each check returns its text or raises a `FarmError`."""
+"""The forms of names, paths and patterns in recipes. Each check returns its text or raises a `FarmError`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
 _REVISION = re.compile(r"[1-9][0-9]{0,5}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
-# What the build's environment fixes so that two builds agree; a recipe that changed it would lose that.
+# Variables that the build's environment fixes so that two builds agree; a recipe must not change them.
 _RESERVED = frozenset(
     (
         "DESTDIR",
@@ -44,13 +44,13 @@ _RESERVED = frozenset(
 
 
 class InvalidValueError(FarmError):
-    """A text in a file has another form than its key asks for."""
+    """A text in a file does not have the form that its key requires."""
 
     code = "invalid-value"
 
 
 def matching(form: str, complaint: str, remedy: str) -> Callable[[str], str]:
-    """Return a check that the whole of a text has a form (a regular expression); `complaint` says that it has not."""
+    """Return a check that a whole text matches a regular expression; `complaint` is the message where it does not."""
     pattern = re.compile(form)
 
     def check(text: str) -> str:
@@ -71,7 +71,7 @@ file_name = matching(
     "cannot be the name of a file here",
     "Use at most 128 of A-Z a-z 0-9 . _ + ~ and -.",
 )
-"""The name of a file in `/sources`: one component, without surprises in a shell or a path."""
+"""The name of a file in `/sources`: one component, safe in a shell and in a path."""
 
 debian_source = matching(
     r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?", "is not a Debian package", "Write it as name or name=version."
@@ -97,7 +97,7 @@ device = matching(
 def short_name(text: str) -> str:
     """Check a package's name inside its distribution."""
     try:
-        # The domain only completes the name; the rule for the short part is PackageName's.
+        # The domain only completes the name; PackageName checks the short part.
         PackageName("dist.example.org", text)
     except InvalidPackageNameError as error:
         raise InvalidValueError(f"{quoted(text)} is not a name", remedy=_NAME) from error
@@ -105,7 +105,7 @@ def short_name(text: str) -> str:
 
 
 def needed_name(text: str) -> str:
-    """Check the name of a package that another needs: short, or `domain/name`."""
+    """Check the name of a package in a requirement: short, or `domain/name`."""
     if "/" not in text:
         return short_name(text)
     PackageName.parse(text)
@@ -113,7 +113,7 @@ def needed_name(text: str) -> str:
 
 
 def built_name(text: str) -> str:
-    """Check the name of a package that another is built against: a short one, for others' packages only run here."""
+    """Check the name of a package in a build-need: short, because imported packages are only for running."""
     _, slash, short = text.rpartition("/")
     if not slash:
         return short_name(text)
@@ -125,9 +125,9 @@ def built_name(text: str) -> str:
 
 
 def requirement(text: str) -> str:
-    """Check what a package requires at run time: a name, or `name = version-revision`; returned without spaces.
+    """Check a requirement at run time: a name, or `name = version-revision`; returned without spaces.
 
-    Without a revision any of that version will do. `Recipe.required_packages` are the names alone.
+    Without a revision, any revision of that version satisfies it. `Recipe.required_packages` are only the names.
     """
     found = _REQUIRED.fullmatch(text)
     if found is None or not found[2]:
@@ -167,7 +167,7 @@ def package_path(text: str) -> str:
 
 
 def sensitive_path(text: str) -> str:
-    """Check the path or glob of files that a recipe declares: one reason cannot hold for whatever comes."""
+    """Check the path or glob of declared files: one reason cannot apply to arbitrary files."""
     top, _, rest = package_path(text).partition("/")
     first = rest.partition("/")[0]
     if "**" in text or set(top) & set("*?[") or not first.strip("*"):
@@ -202,7 +202,7 @@ def sha256(text: str) -> Digest:
 
 
 def url(text: str) -> str:
-    """Check a source's address: http or https, a host, no user or password. Where it leads is the fetcher's check."""
+    """Check a source's address: http or https, a host, no user or password. The fetcher checks where it leads."""
     try:
         parts = urlsplit(text)
         _ = parts.port
@@ -229,7 +229,7 @@ def variable(text: str) -> str:
 
 
 def capability(text: str) -> str:
-    """Check the name of a capability, as capabilities(7) spells it."""
+    """Check the name of a capability, in the spelling of capabilities(7)."""
     if text not in CAPABILITIES:
         near = nearest(text, CAPABILITIES)
         remedy = f"Did you mean {near}?" if near else "Write it as capabilities(7) does, as in CAP_NET_RAW."

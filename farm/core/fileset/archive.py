@@ -1,8 +1,8 @@
-"""The canonical archive of a FileSet: one tar, uncompressed, in which nothing is left to choose.
+"""The canonical archive of a FileSet: one tar, uncompressed, of which every byte is determined.
 
-USTAR headers, a PAX header only where a name or a link target does not fit one or is not ASCII; owner 0, no
-owner names, one time for all; sorted by path; two zero blocks at the end and nothing after them. The bytes of
-the files are the caller's to stream: this module makes what stands around them, and does no input or output.
+USTAR headers, a PAX header only where a name or a link target does not fit one or is not ASCII; owner 0, no owner
+names, one time for all; sorted by path; two zero blocks at the end and nothing after them. The caller streams the bytes
+of the files: this module makes everything around them, and does no input or output.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 MTIME = 315532800
-"""1980-01-01T00:00:00Z: the earliest time that zip files, and so Python wheels made from a tree, can hold."""
+"""1980-01-01T00:00:00Z: the earliest time that zip files can hold, and so Python wheels made from a tree."""
 
 _NAME_BYTES, _PREFIX_BYTES, _LINK_BYTES = 100, 155, 100
 _TYPE = {File: b"0", Link: b"2", Directory: b"5"}
 _PAX_TYPE = b"x"
 _PAX_NAME = b"PaxHeaders/entry"
 OVERRIDDEN = b"PaxHeaders/overridden"
-"""The content of a header's field whose value is in the PAX header before it."""
+"""The content of a header field whose value is in the PAX header before it."""
 _OWNER = b"0000000\0" * 2
 _MTIME_FIELD = b"%011o\0" % MTIME
 _AFTER_LINK = b"ustar\x0000" + b"\0" * 64 + b"0000000\0" * 2  # magic, version, owner names, device numbers
-# The checksum counts its own field as eight spaces; what never varies is summed once.
+# The checksum counts its own field as eight spaces; the constant part is summed once.
 _FIXED_SUM = sum(_OWNER + _MTIME_FIELD + b" " * 8 + _AFTER_LINK)
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveWriter:
-    """Makes the headers of the canonical archive of a tree that lies at `prefix`, a path such as `packages/jq-…`.
+    """Makes the headers of the canonical archive of a tree at `prefix`, a path such as `packages/jq-…`.
 
     In order: `opening()`, then for each entry of the manifest `header(entry)` and, for a file, its content and
-    `padding(size)`, then `trailer()`. The prefix may be empty: the tree then lies at the root.
+    `padding(size)`, then `trailer()`. The prefix may be empty: the tree is then at the root.
     """
 
     prefix: str
@@ -50,7 +50,7 @@ class ArchiveWriter:
         )
 
     def header(self, entry: Entry) -> bytes:
-        """Return what stands before the entry's content: one block, or three and more where PAX is needed."""
+        """Return the bytes before the entry's content: one block, or three and more where PAX is needed."""
         name = f"{self.prefix}/{entry.path}" if self.prefix else entry.path
         if isinstance(entry, File):
             return _headers(name, File, entry.size, b"0000755\0" if entry.executable else b"0000644\0")
@@ -69,15 +69,15 @@ class ArchiveWriter:
         return b"\0" * (2 * BLOCK)
 
     def size(self, manifest: Manifest) -> int:
-        """Return how many bytes the archive of a tree has."""
+        """Return the size of a tree's archive in bytes."""
         around = sum(len(self.header(entry)) for entry in manifest.entries)
         held = sum(file.size + len(self.padding(file.size)) for file in manifest.files())
         return len(self.opening()) + around + held + len(self.trailer())
 
     def archive(self, manifest: Manifest, content: Callable[[File], Iterable[bytes]]) -> Iterator[bytes]:
-        """Give the whole archive in pieces, taking the content of each file (`size` bytes of it) from the caller.
+        """Yield the whole archive in pieces, taking the content of each file (`size` bytes of it) from the caller.
 
-        Raises `ValueError` where a content is not as long as the manifest says: the archive cannot be used then.
+        Raises `ValueError` where a content does not have the length in the manifest: the archive is then unusable.
         """
         yield self.opening()
         for entry in manifest.entries:
@@ -101,7 +101,7 @@ def _headers(name: str, kind: type[Entry], size: int, mode: bytes, target: str =
     records = (b"" if link is not None else _pax_record(b"linkpath", target)) + (
         b"" if fields is not None else _pax_record(b"path", name)
     )
-    # A field that PAX overrides holds a marker: a cut name might be taken for the real one by some reader.
+    # A field that PAX overrides holds a marker: a reader might take a truncated name for the real one.
     return b"".join(
         (
             _block((_PAX_NAME, b""), b"0000644\0", len(records), _PAX_TYPE, b""),
@@ -113,7 +113,7 @@ def _headers(name: str, kind: type[Entry], size: int, mode: bytes, target: str =
 
 
 def _split(name: str) -> tuple[bytes, bytes] | None:
-    """Divide an ASCII path over the name and prefix fields of USTAR, at the first slash that will do."""
+    """Divide an ASCII path into the name and prefix fields of USTAR, at the first suitable slash."""
     encoded = name.encode("ascii")
     if len(encoded) <= _NAME_BYTES:
         return encoded, b""

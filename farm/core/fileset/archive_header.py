@@ -1,7 +1,7 @@
-"""Reading the headers of a tar archive, strictly: what is not a plain file, directory or symbolic link is refused.
+"""Reading the headers of a tar archive, strictly: only plain files, directories and symbolic links are accepted.
 
-Understands just enough of ustar and PAX to say what is wrong. Whether a header is the canonical one is decided by
-`farm.core.fileset.archive_reader`, which encodes it again; nothing here needs to be that exact.
+It parses just enough of ustar and PAX to report what is wrong. `farm.core.fileset.archive_reader` decides whether a
+header is the canonical one, by encoding it again; nothing here needs to be that exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from farm.core.fileset.refusal import Refusal
 PAX = b"x"
 FILE, LINK, DIRECTORY = b"0", b"2", b"5"
 LONGEST_PAX = 16 * BLOCK + BLOCK
-"""Bytes of PAX records that one entry may need: a path and a link target of 4096 bytes each, and their keys."""
+"""The most bytes of PAX records of one entry: a path and a link target of 4096 bytes each, and their keys."""
 
 _REFUSED_TYPES = {
     b"1": Refusal.HARD_LINK,
@@ -39,7 +39,7 @@ class HeaderRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The fields of one ustar header that tell one entry from another, not yet judged; `size` in bytes."""
+    """The fields of one ustar header that distinguish entries, not yet checked; `size` in bytes."""
 
     path: bytes
     kind: bytes
@@ -49,14 +49,14 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The path for people to read, whatever its bytes are."""
+        """The path for people, whatever its bytes are."""
         path = self.path.removesuffix(b"/") if self.kind == DIRECTORY else self.path
         return path.decode("utf-8", "backslashreplace")
 
 
 def parse_header(block: bytes) -> Header:
-    """Take one block apart; raises `HeaderRefusedError` for a wrong checksum, a refused type or special mode bits."""
-    # Zero bytes add nothing, and most of a header is zero.
+    """Parse one block; raises `HeaderRefusedError` for a wrong checksum, a refused type or special mode bits."""
+    # Zero bytes add nothing to the sum, and most of a header is zero.
     checksum = sum((block[:148] + b" " * 8 + block[156:]).translate(None, b"\0"))
     if block[148:156].rstrip(b"\0 ") != b"%06o" % checksum:
         raise HeaderRefusedError(Refusal.CHECKSUM)
@@ -75,7 +75,7 @@ def parse_header(block: bytes) -> Header:
 
 
 def parse_pax(records: bytes) -> dict[bytes, bytes]:
-    """Read the records of a PAX header: `path` and `linkpath`, at most one of each; nothing else may stand there.
+    """Read the records of a PAX header: `path` and `linkpath`, at most one of each; any other record is refused.
 
     Raises `HeaderRefusedError`.
     """
@@ -98,7 +98,7 @@ def parse_pax(records: bytes) -> dict[bytes, bytes]:
 
 
 def overridden(header: Header, pax: dict[bytes, bytes]) -> Header:
-    """Return the header with the values that its PAX records give; raises `HeaderRefusedError` for two names."""
+    """Return the header with the values of its PAX records; raises `HeaderRefusedError` for two names."""
     path, link = pax.get(b"path", header.path), pax.get(b"linkpath", header.link)
     if (path is not header.path and header.path != OVERRIDDEN) or (
         link is not header.link and header.link != OVERRIDDEN

@@ -1,4 +1,4 @@
-"""How much of an archive a reader is willing to take."""
+"""The limits of an archive that a reader accepts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from farm.core.fileset.rules import MOST_ENTRIES
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """The most that an archive may hold: entries, bytes in one file, in all files together, and in all their names.
+    """The most that an archive may hold: entries, bytes in one file, in all files together, and in all names.
 
-    Names are paths and the targets of links. They are kept in memory while the rest is streamed.
+    Names are paths and the targets of links. They are held in memory while the rest is streamed.
     """
 
     entries: int = MOST_ENTRIES

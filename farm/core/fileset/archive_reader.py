@@ -1,8 +1,8 @@
 """The strict streaming reader of canonical archives.
 
-It accepts exactly what `ArchiveWriter` makes: each entry is judged by the rules of FileSets, then encoded again and
-compared byte for byte, before the sink hears of it. So no two readers can see two trees in one accepted archive.
-It touches no disk: where the files go is the sink's business.
+It accepts exactly what `ArchiveWriter` makes: each entry is checked by the rules of FileSets, then encoded again and
+compared byte for byte, before it is passed to the sink. So no two readers can see two trees in one accepted archive.
+The reader does not write to a disk: the sink does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.core.fileset.archive_sink import ArchiveSink
 
 STORE_ROOT = "packages"
-"""The directory that holds the store paths; the outer part of the prefix of a package's archive."""
+"""The directory of the store paths; the outer part of the prefix of a package's archive."""
 
 _END = b"\0" * BLOCK
 _NO_CONTENT = Digest.of(b"")
@@ -61,11 +61,11 @@ def read_archive(
     sink: ArchiveSink,
     absolute_links: bool = False,
 ) -> tuple[str, Manifest]:
-    """Read a whole archive into `sink`; return its prefix and the manifest of what it holds.
+    """Read a whole archive into `sink`; return its prefix and the manifest of its content.
 
-    `prefix` is where the tree must lie (`packages/jq-…`, or the empty string for a tree at the root); None takes the
-    first directory for it, or the second where the first is `packages`. `absolute_links` as in `Manifest`.
-    No more than the limits allow is taken from `chunks`. Raises `InvalidArchiveError`; what the sink raises passes.
+    `prefix` is the required path of the tree (`packages/jq-…`, or the empty string for a tree at the root); None takes
+    the first directory as the prefix, or the second where the first is `packages`. `absolute_links` as in `Manifest`.
+    No more than the limits allow is read from `chunks`. Raises `InvalidArchiveError`, and what the sink raises.
     """
     reader = _Reader(ByteStream(chunks), limits, sink, absolute_links=absolute_links)
     try:
@@ -77,7 +77,7 @@ def read_archive(
 
 
 class _Reader:
-    """The state of one reading: the stream, what was read, and what is being read (for errors)."""
+    """The state of one reading: the stream, the entries read, and the current one (for errors)."""
 
     def __init__(self, stream: ByteStream, limits: ArchiveLimits, sink: ArchiveSink, *, absolute_links: bool) -> None:
         self._stream = stream
@@ -104,7 +104,7 @@ class _Reader:
             if writer.header(entry) != raw:
                 raise self.refused(Refusal.NOT_CANONICAL)
             self._deliver(entry)
-        # Sorted, complete with parents and free of duplicates by now, which is all that `Manifest.of` would see to.
+        # By now sorted, complete with parents and free of duplicates, which is all that `Manifest.of` would check.
         return writer.prefix, Manifest(tuple(self._entries), (), self._absolute_links)
 
     def _read_opening(self, prefix: str | None) -> str:
@@ -133,7 +133,7 @@ class _Reader:
         return entry.path
 
     def _read_header(self) -> tuple[Header, bytes] | None:
-        """Read one entry's header with its PAX header, and the bytes that they were; None at a proper end."""
+        """Read one entry's header with its PAX header, and return their bytes too; None at a proper end."""
         self._offset, self._name = self._stream.offset, ""
         raw = self._stream.take(BLOCK)
         if raw == _END:
@@ -161,7 +161,7 @@ class _Reader:
             raise self.refused(Refusal.TRAILING_DATA)
 
     def _entry(self, header: Header, inside: str) -> Entry:
-        """Judge the names and sizes of one entry by itself; `inside` is the prefix with its slash."""
+        """Check the names and sizes of one entry by itself; `inside` is the prefix with its slash."""
         full, target = self._text(header.path), self._text(header.link)
         if header.kind == archive_header.DIRECTORY:
             full = full.removesuffix("/")
@@ -187,7 +187,7 @@ class _Reader:
             raise self.refused(Refusal.NOT_UTF_8) from None
 
     def _place(self, entry: Entry) -> None:
-        """Judge one entry among those before it."""
+        """Check one entry against those before it."""
         path, kind = entry.path, type(entry)
         if twin := self._kinds.get(path):
             raise self.refused(Refusal.DUPLICATE_NAME if twin is kind else Refusal.FILE_AND_DIRECTORY)
@@ -208,7 +208,7 @@ class _Reader:
         self._kinds[path] = kind
 
     def _deliver(self, entry: Entry) -> None:
-        """Hand one sound entry to the sink, with the content of a file."""
+        """Pass one checked entry to the sink, with the content of a file."""
         if isinstance(entry, File):
             digest = self._read_content(entry)
             entry = File(entry.path, entry.size, digest, entry.executable)

@@ -1,4 +1,4 @@
-"""Where the entries of an archive go while it is read: a protocol, which `farm.store.tree_writer` implements."""
+"""The sink of archive entries while an archive is read: a protocol, which `farm.store.tree_writer` implements."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ if TYPE_CHECKING:
 
 
 class FileSink(Protocol):
-    """Where the content of one file goes."""
+    """The sink of one file's content."""
 
     def write(self, piece: bytes | memoryview, /) -> object:
-        """Take the next piece of the content."""
+        """Write the next piece of the content."""
 
     def close(self, digest: Digest, /) -> None:
-        """Take note that the content is complete, and of its digest. Not called when the archive is refused midway."""
+        """The content is complete, and has this digest. Not called when the archive is refused before that."""
 
 
 class ArchiveSink(Protocol):
-    """Where the entries of an archive go; paths are relative to its prefix, parents come before what they hold."""
+    """The sink of archive entries; paths are relative to the archive's prefix, parents come before their content."""
 
     def directory(self, path: str, /) -> None:
-        """Take a directory."""
+        """Add a directory."""
 
     def link(self, path: str, target: str, /) -> None:
-        """Take a symbolic link."""
+        """Add a symbolic link."""
 
     def file(self, path: str, size: int, executable: bool, /) -> FileSink:  # noqa: FBT001 - a fact of the entry, not a switch
-        """Take a file of `size` bytes; the content follows into the returned sink before any other entry."""
+        """Add a file of `size` bytes; its content is written to the returned sink before any other entry is added."""
 
 
 class NoSink:
-    """A sink that keeps nothing: for reading an archive only to check it."""
+    """A sink that stores nothing: for reading an archive only to check it."""
 
     def directory(self, path: str, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def link(self, path: str, target: str, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def file(self, path: str, size: int, executable: bool, /) -> NoSink:  # noqa: ARG002, FBT001 - the protocol's signature
-        """Ignore the file, and its content."""
+        """Ignore the file and its content."""
         return self
 
     def write(self, piece: bytes | memoryview, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def close(self, digest: Digest, /) -> None:
-        """Ignore it."""
+        """Do nothing."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class StreamEndedError(Exception):
-    """The stream ended before the amount that was asked for."""
+    """The stream ended before the requested number of bytes."""
 
 
 class ByteStream:
@@ -26,7 +26,7 @@ class ByteStream:
         return self._start
 
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """Give the next `size` bytes as views of the chunks they came in; raises `StreamEndedError`."""
+        """Yield the next `size` bytes as views of the chunks that contain them; raises `StreamEndedError`."""
         while size:
             if not self._chunk and not self._refill():
                 raise StreamEndedError
@@ -46,7 +46,7 @@ class ByteStream:
         return b"".join(self.pieces(size))
 
     def at_end(self) -> bool:
-        """Say whether nothing is left."""
+        """Return whether nothing is left."""
         return not self._chunk and not self._refill()
 
     def _refill(self) -> bool:

@@ -1,7 +1,7 @@
 """The link forest: the links under `/usr` and `/etc` through which the packages of a set are used.
 
-Computed, not scripted; independent of the order of the packages: two that claim one path are a conflict, reported with
-both names, unless one of them declares that it replaces the other.
+The forest is computed, not scripted, and independent of the order of the packages: two that claim one path are a
+conflict, reported with both names, unless one of them declares that it replaces the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _Party = TypeVar("_Party")
 
 BASE = "the base"
-"""What the toolchain or image beneath a forest is called where it is a party to a conflict."""
+"""The name in conflicts of the toolchain or image beneath a forest."""
 
 _HOMES = {top: f"usr/{top}" for top in ("bin", "sbin", "lib", "libexec", "include", "share")} | {"etc": "etc"}
 _COMMANDS = ("usr/bin/", "usr/sbin/")
@@ -32,7 +32,7 @@ _FOLDED_DEPTH = 2  # slashes: usr/share/terminfo may be one link, usr/share may 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One package's wish for one link: `link` relative to the root, `target` absolute, `owner` a store directory."""
+    """One package's claim to one link: `link` relative to the root, `target` absolute, `owner` a store directory."""
 
     link: str
     target: str
@@ -41,12 +41,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ForestPackage:
-    """What the forest has to know of a package.
+    """What the forest needs to know about a package.
 
     `owner` is its directory under `/packages`, `name` its short name. `extra_links` are (link, path in the package).
-    `replaces` holds short names of packages over whose claims this one's win; `wins_over_base` the commands' links
-    (`usr/bin/xz`) that stand even where the base has the command. `label` is what people know it by, unlike all others
-    of its set; its directory where it is empty.
+    `replaces` holds short names of packages whose claims yield to this one's; `wins_over_base` the links of commands
+    (`usr/bin/xz`) that stay even where the base has the command. `label` is its name for people, unique in its set; its
+    directory where it is empty.
     """
 
     owner: str
@@ -63,7 +63,7 @@ class ForestPackage:
 
 @dataclass(frozen=True, slots=True)
 class BaseTree:
-    """The tree that a forest is laid over: its directories, and the paths of all that is not a directory."""
+    """The tree that a forest is laid over: its directories, and the paths of everything else."""
 
     directories: frozenset[str]
     paths: frozenset[str]
@@ -77,7 +77,7 @@ class BaseTree:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One path that more than one party claims; `owners` are the packages' labels, or `BASE`."""
+    """One path that several parties claim; `owners` are the packages' labels, or `BASE`."""
 
     path: str
     owners: tuple[str, ...]
@@ -108,22 +108,22 @@ class Forest:
     links: tuple[tuple[str, str], ...]
 
     def entries(self) -> Iterator[Entry]:
-        """Give the directories and links as entries of a tree."""
+        """Yield the directories and links as entries of a tree."""
         yield from (Directory(path) for path in self.directories)
         yield from (Link(link, target) for link, target in self.links)
 
     def manifest(self) -> Manifest:
-        """Return the forest as a tree, whose digest names it."""
+        """Return the forest as a tree, whose digest identifies it."""
         return Manifest.of(self.entries(), absolute_links=True)
 
 
 def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None) -> Forest:
-    """Work out the links of a set of packages, over a base where there is one.
+    """Compute the links of a set of packages, over a base where there is one.
 
-    A package's `bin sbin lib libexec include share` are linked under `/usr`, its `etc` under `/etc`; what else lies at
-    its top is reached by its store path alone. A directory of one package, at least one below those, becomes a single
-    link where the base has none there. Over a base, a package's command that the base has too is left out (unless it
-    is in `wins_over_base`); its other files stand before the base's. Raises `ForestConflictError`.
+    A package's `bin sbin lib libexec include share` are linked under `/usr`, its `etc` under `/etc`; anything else at
+    its top is reached only by its store path. A directory of one package, at least one level below those, becomes a
+    single link where the base does not have that directory. Over a base, a package's command that the base has too is
+    left out (unless it is in `wins_over_base`); its other files come before the base's. Raises `ForestConflictError`.
     """
     ground = _Ground(base or BaseTree(frozenset(), frozenset()))
     for package in packages:
@@ -135,9 +135,9 @@ def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None
 
 
 def prevailing(parties: Sequence[_Party], replaces: Callable[[_Party, _Party], bool]) -> _Party | None:
-    """Return the one party that replaces all the others and is replaced by none of them; None where there is no such.
+    """Return the only party that replaces all the others and is replaced by none of them; None where there is none.
 
-    This is the one rule for what several packages claim, a path or a capability.
+    This is the only rule for what several packages claim, a path or a capability.
     """
     for one in parties:
         others = [other for other in parties if other is not one]
@@ -147,16 +147,16 @@ def prevailing(parties: Sequence[_Party], replaces: Callable[[_Party, _Party], b
 
 
 class _Ground:
-    """What the packages want, gathered: which want which directory, then claims by path where that is not enough.
+    """The claims of the packages: the packages of each directory, then claims by path where directories are shared.
 
-    Nobody else can claim anything in a folded directory, so most files of a set are never looked at one by one.
+    No other package can claim anything in a folded directory, so most files of a set are never examined one by one.
     """
 
     def __init__(self, base: BaseTree) -> None:
         self._base = base
         self._claims: dict[str, list[Claim]] = {}
         self._directories: dict[str, set[str]] = {}
-        # Directories that are more than the image of one package's directory, because an extra link lies in them.
+        # Directories that cannot be folded, because an extra link is in them.
         self._rigid: set[str] = set()
         self._folded: dict[str, str] = {}
         self._names: dict[str, str] = {}
@@ -222,7 +222,7 @@ class _Ground:
             claims.append(claim)
 
     def _extra(self, package: ForestPackage, link: str, path: str) -> str:
-        """Check an extra link, and return where it lies: `/bin` and its like are links to `/usr/bin` everywhere."""
+        """Check an extra link, and return its place: `/bin` and the like are links to `/usr/bin` everywhere."""
         top, _, rest = link.partition("/")
         place = f"usr/{link}" if top in _MERGED else link
         if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
@@ -238,7 +238,7 @@ class _Ground:
         return self._names[other.owner] in self._replaces[one.owner]
 
     def _only_owner(self, path: str) -> str | None:
-        """Return the one package whose directory this is, where a link to that directory can stand for it."""
+        """Return the only package with this directory, if a link to that directory can replace it."""
         owners = self._directories[path]
         below_top = path.startswith("usr/") and path.count("/") >= _FOLDED_DEPTH
         if len(owners) != 1 or not below_top or path in self._rigid or path in self._base.directories:
@@ -252,7 +252,7 @@ def _invalid_link(package: ForestPackage, link: str, why: str) -> FarmError:
 
 
 def _place(path: str) -> str:
-    """Return where a path of a package is linked; the empty string for what is not."""
+    """Return where a path of a package is linked; empty for a path that is not linked."""
     top, slash, rest = path.partition("/")
     home = _HOMES.get(top)
     return f"{home}{slash}{rest}" if home else ""

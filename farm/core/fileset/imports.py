@@ -1,4 +1,4 @@
-"""Composition of FileSets: a tree that imports others, written out as one tree."""
+"""Composition of FileSets: expanding a tree that imports others into one tree."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def expand(manifest: Manifest, lookup: Callable[[Digest], Manifest], *, most_entries: int = 200_000) -> Manifest:
     """Return the manifest with every imported tree in its place, to any depth, and no imports left.
 
-    `lookup` gives a manifest by its tree digest. That imports do not overlap, `Manifest.of` has seen to; since each
-    stays below its path, the expanded trees do not either. A tree imported many times over is counted each time.
-    Raises `InvalidManifestError` for a tree that is not the one asked for, for free links under a tree that allows
-    none, and for more than `most_entries` entries.
+    `lookup` returns a manifest by its tree digest. `Manifest.of` ensures that imports do not overlap; since each stays
+    below its path, the expanded trees do not either. A tree that is imported several times is counted each time. Raises
+    `InvalidManifestError` for a tree with another digest, for absolute links under a tree that allows none, and for
+    more than `most_entries` entries.
     """
     entries: list[Entry] = []
     waiting = [("", manifest)]

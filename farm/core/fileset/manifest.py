@@ -1,6 +1,7 @@
 """The manifest of a FileSet: its entries and imports, its canonical form, and its digest, the tree digest.
 
-A manifest holds no owner, time or extended attribute. Which paths and links it may hold: `farm.core.fileset.rules`.
+A manifest has no owner, time or extended attribute. `farm.core.fileset.rules` defines which paths and links it may
+have.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST_MANIFEST = 64 << 20
-"""Bytes of the canonical JSON. One of 40,000 files has 8 MB."""
+"""The largest canonical JSON, in bytes. A manifest of 40,000 files has 8 MB."""
 _MOST_VALUES = 4_000_000
-"""An entry has five values, its names may hold commas and brackets."""
+"""An entry has five values, and names may contain commas and brackets."""
 
 
 class InvalidManifestError(FarmError):
@@ -32,14 +33,14 @@ class InvalidManifestError(FarmError):
     code = "invalid-manifest"
 
     def __init__(self, message: str, *, path: str = "", reason: Refusal | None = None) -> None:
-        # A path at fault may hold anything: it is shown escaped, and cut.
+        # A path at fault may have any characters: it is shown escaped, and shortened.
         super().__init__(f"{path[:300]!r}: {message}" if path else message)
         self.path = path
         self.reason = reason
 
 
 class OverlappingImportError(InvalidManifestError):
-    """Two parents of a FileSet want one path: two imports, or an import and the FileSet's own files."""
+    """Two parents of a FileSet claim one path: two imports, or an import and the FileSet's own files."""
 
     code = "overlapping-import"
 
@@ -59,7 +60,7 @@ class File:
     executable: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as the manifest's canonical JSON spells it."""
+        """Return the entry as plain values for canonical JSON."""
         mode = "0755" if self.executable else "0644"
         return {"path": self.path, "type": "file", "mode": mode, "size": self.size, "sha256": self.digest.hex}
 
@@ -71,19 +72,19 @@ class Directory:
     path: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as the manifest's canonical JSON spells it."""
+        """Return the entry as plain values for canonical JSON."""
         return {"path": self.path, "type": "dir", "mode": "0755"}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A symbolic link with its target as it is written in the link."""
+    """A symbolic link with its unchanged target."""
 
     path: str
     target: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as the manifest's canonical JSON spells it."""
+        """Return the entry as plain values for canonical JSON."""
         return {"path": self.path, "type": "link", "target": self.target}
 
 
@@ -98,7 +99,7 @@ class Import:
     tree: Digest
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the import as the manifest's canonical JSON spells it."""
+        """Return the import as plain values for canonical JSON."""
         return {"path": self.path, "tree": str(self.tree)}
 
 
@@ -106,21 +107,20 @@ class Import:
 class Manifest:
     """The entries of a tree, sorted by path and checked; made by `Manifest.of` or `Manifest.from_json`, then trusted.
 
-    `absolute_links` says that links may lead anywhere, as in a toolchain's root filesystem or a link forest.
+    With `absolute_links`, links may have any target, as in a toolchain's root filesystem or a link forest.
     """
 
-    # Not slotted, so that what is worked out from 40,000 entries is worked out once.
+    # Not slotted, so that properties of 40,000 entries are computed once.
     entries: tuple[Entry, ...]
     imports: tuple[Import, ...] = ()
     absolute_links: bool = False
 
     @classmethod
     def of(cls, entries: Iterable[Entry], imports: Iterable[Import] = (), *, absolute_links: bool = False) -> Manifest:
-        """Sort the entries, add the parent directories that are missing, and check every rule.
+        """Sort the entries, add missing parent directories, and check every rule.
 
-        A directory may be named more than once, and so may the import of one tree at one path: two parents that both
-        have it agree. Anything else that shares a path is refused.
-        Raises `InvalidManifestError`.
+        A directory may occur more than once, and so may the import of one tree at one path: equal entries agree. Any
+        other duplicate path is refused. Raises `InvalidManifestError`.
         """
         return cls._of(entries, imports, absolute_links=absolute_links, complete=False)
 
@@ -128,7 +128,7 @@ class Manifest:
     def _of(
         cls, entries: Iterable[Entry], imports: Iterable[Import], *, absolute_links: bool, complete: bool
     ) -> Manifest:
-        """Do what `of` says; where the entries must be `complete`, a parent that is missing is refused, not added."""
+        """Do the work of `of`; where the entries must be `complete`, a missing parent is refused, not added."""
         by_path: dict[str, Entry] = {}
         for entry in entries:
             _check_entry(entry, absolute_links=absolute_links)
@@ -143,10 +143,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
-        """Read a canonical manifest; anything that does not encode to the very same bytes is refused.
+        """Read a canonical manifest; anything that does not encode to the same bytes is refused.
 
-        One that is longer than `LARGEST_MANIFEST` or has more entries than a tree may have is refused too, before what
-        it says takes memory. Raises `InvalidManifestError`.
+        A manifest larger than `LARGEST_MANIFEST` or with too many entries is refused too, before it is decoded into
+        memory. Raises `InvalidManifestError`.
         """
         try:
             document = load_bounded(data, largest=LARGEST_MANIFEST, values=_MOST_VALUES)
@@ -162,12 +162,12 @@ class Manifest:
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
             raise InvalidManifestError(f"not a manifest: {error!r:.200}") from error
-        if manifest.tree_digest != Digest.of(data):  # which is wanted next, and as good as comparing the bytes
+        if manifest.tree_digest != Digest.of(data):  # which is needed next, and equivalent to comparing the bytes
             raise InvalidManifestError("the manifest is not in canonical form")
         return manifest
 
     def to_json(self) -> bytes:
-        """Return the canonical JSON (RFC 8785), of which the tree digest is taken."""
+        """Return the canonical JSON (RFC 8785), whose digest is the tree digest."""
         document: dict[str, Any] = {
             "entries": [entry.to_dict() for entry in self.entries],
             "format": FORMAT,
@@ -179,7 +179,7 @@ class Manifest:
 
     @cached_property
     def tree_digest(self) -> Digest:
-        """The digest of the canonical JSON: the name of the tree, and of the blob that holds the manifest."""
+        """The digest of the canonical JSON: it identifies the tree, and the blob with the manifest."""
         return Digest.of(self.to_json())
 
     @cached_property
@@ -188,7 +188,7 @@ class Manifest:
         return {entry.path: entry for entry in self.entries}
 
     def files(self) -> Iterator[File]:
-        """Give the regular files in the order of their paths."""
+        """Yield the regular files in the order of their paths."""
         return (entry for entry in self.entries if isinstance(entry, File))
 
     def store_path(self, name: str, version: str) -> str:
@@ -227,7 +227,7 @@ def _add_parents(by_path: dict[str, Entry], path: str, *, complete: bool) -> Non
         if found is not None:
             fault = Refusal.LINK_AS_PARENT if isinstance(found, Link) else Refusal.FILE_AS_PARENT
             raise InvalidManifestError(fault.explanation, path=path, reason=fault)
-        if complete:  # 2,000 parents may be missing of each path
+        if complete:  # each path may lack 2,000 parents
             fault = Refusal.MISSING_PARENT
             raise InvalidManifestError(f"{fault.explanation}, which the canonical form has", path=path, reason=fault)
         by_path[above] = Directory(above)
@@ -235,7 +235,7 @@ def _add_parents(by_path: dict[str, Entry], path: str, *, complete: bool) -> Non
 
 
 def _check_imports(paths: Iterable[str], imports: tuple[Import, ...]) -> None:
-    """Check that no import holds another or any of the FileSet's own `paths`; the imports are sorted by path."""
+    """Check that no import contains another one or any of the FileSet's own `paths`; imports are sorted by path."""
     parents: dict[str, str] = {}
     for item in imports:
         _check_path(item.path)
@@ -252,7 +252,7 @@ def _check_outside(parents: Mapping[str, str], path: str, parent: str) -> None:
 
 
 def _entry_from_dict(item: Mapping[str, Any]) -> Entry:
-    """Read an entry as `to_dict` writes it. What is left over or miswritten shows when the whole is encoded again."""
+    """Read an entry as `to_dict` writes it. Extra or misspelled members show when the whole is encoded again."""
     path, kind = item["path"], item["type"]
     if not isinstance(path, str):
         raise InvalidManifestError(f"a path is a text, not {path!r:.100}")

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """A rule of FileSets that was broken: its stable name, by which errors and tests know it, and an explanation.
+    """A broken rule of FileSets: its stable name, which errors and tests use, and an explanation.
 
     The explanation is the end of a sentence that starts with the entry's path.
     """
@@ -14,7 +14,7 @@ class Refusal(StrEnum):
     explanation: str
 
     def __new__(cls, value: str, explanation: str) -> Refusal:
-        """Make a member of its name and explanation."""
+        """Make a member with its name and explanation."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.explanation = explanation

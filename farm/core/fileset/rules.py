@@ -1,8 +1,8 @@
-"""Which paths and link targets a FileSet may hold, as pure functions over text. Decides; reads no disk.
+"""The paths and link targets that a FileSet may have. Pure functions over text.
 
-A path is relative, `/`-separated UTF-8 without empty, `.` or `..` components or control characters. A link's
-target is relative and goes up only at its front, at most to the root of the tree; since every parent in a
-manifest is a real directory, such a link cannot lead out however it is combined with other links.
+A path is relative, `/`-separated UTF-8 without empty, `.` or `..` components or control characters. A link's target is
+relative and goes up only at its front, at most to the root of the tree; since every parent in a manifest is a real
+directory, such a link cannot lead out of the tree in any combination with other links.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_NAME = 255
-"""Bytes in one component (NAME_MAX)."""
+"""The most bytes in one component (NAME_MAX)."""
 LONGEST_PATH = 4096
-"""Bytes in a path or a link target (PATH_MAX)."""
+"""The most bytes in a path or a link target (PATH_MAX)."""
 LARGEST_FILE = 8**11 - 1
-"""Bytes in a file: what the size field of a USTAR header can say."""
+"""The most bytes in a file: the limit of the size field of a USTAR header."""
 
 MOST_ENTRIES = 200_000
-"""Entries of a tree."""
+"""The most entries of a tree."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # The common case in one match: ASCII, no control characters, no empty, dot or dot-dot component.
@@ -44,7 +44,7 @@ def path_fault(path: str) -> Refusal | None:
 def link_fault(path: str, target: str, *, absolute: bool = False) -> Refusal | None:
     """Return what is wrong with a link at `path` (itself sound) to `target`, or None.
 
-    `absolute` allows every target that is text at all, as a toolchain's root filesystem and a link forest need.
+    `absolute` allows every target that is valid text, as a toolchain's root filesystem and a link forest need.
     """
     if not target:
         return Refusal.EMPTY_LINK
@@ -56,12 +56,12 @@ def link_fault(path: str, target: str, *, absolute: bool = False) -> Refusal | N
 
 
 def parent(path: str) -> str:
-    """Return the directory that holds `path`; the empty string is the root of the tree."""
+    """Return the directory of `path`; the empty string is the root of the tree."""
     return path.rpartition("/")[0]
 
 
 def parents(path: str) -> Iterator[str]:
-    """Give the directories above `path`, the nearest first, without the root of the tree."""
+    """Yield the directories above `path`, the nearest first, without the root of the tree."""
     while path := parent(path):
         yield path
 

@@ -1,4 +1,4 @@
-"""JSON of strangers, read in bounded memory: text of 1 MB can become objects of 25."""
+"""Reading untrusted JSON in bounded memory: text of 1 MB can become objects of 25 MB."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def load_bounded(content: bytes, *, largest: int, values: int) -> Any:
-    """Return what JSON text says, if it has at most `largest` bytes and so many values; else raises `ValueError`.
+    """Return the value of JSON text of at most `largest` bytes and so many values; else raises `ValueError`.
 
-    `values` are as `count_values` counts them.
+    `values` are counted as by `count_values`.
     """
     if len(content) > largest:
         raise ValueError(f"it has {len(content)} bytes, and the most is {largest}")
@@ -19,8 +19,8 @@ def load_bounded(content: bytes, *, largest: int, values: int) -> Any:
 
 
 def count_values(content: bytes) -> int:
-    """Return how many values a piece of JSON text begins, by the signs that come between them, without reading it.
+    """Return how many values a piece of JSON text starts, by counting separators, without parsing it.
 
-    Such a sign inside of a text counts too, so a bound must leave room for those.
+    A separator inside a string counts too, so a bound must allow for those.
     """
     return sum(content.count(sign) for sign in (b",", b"[", b"{"))

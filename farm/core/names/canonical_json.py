@@ -1,4 +1,4 @@
-"""Canonical JSON (RFC 8785, JCS) for values that hold no floating-point numbers."""
+"""Canonical JSON (RFC 8785, JCS) for values without floating-point numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 
 
 class NotCanonicalizableError(FarmError):
-    """A value has no canonical JSON form here: a float, an integer over 2**53, a key or text outside the rules."""
+    """A value has no canonical JSON form: a float, an integer over 2**53, or a key or text outside the rules."""
 
     code = "not-canonicalizable"
 
 
 def canonical_json(value: Any) -> bytes:
-    """Encode dicts, lists, tuples, strings, integers, booleans and None as RFC 8785 says.
+    """Encode dicts, lists, tuples, strings, integers, booleans and None by RFC 8785.
 
     Floats are refused: nothing in the farm's formats needs one, and their text form is where encoders differ.
     Object keys are limited to the Basic Multilingual Plane, where code-point order is the UTF-16 order of the RFC.

@@ -1,4 +1,4 @@
-"""What a channel may be called. Its name is also that of the role that signs it, and people tell channels by it."""
+"""The rules for channel names: the name is also the role that signs the channel, and users tell channels by it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROLES = ("root", "targets", "snapshot", "timestamp", "advisories")
-"""The roles of a repository that are no channel's."""
+"""The roles of a repository that belong to no channel."""
 LONGEST_NAME = 63
 
 _FORM = re.compile(r"[a-z](?:-?[a-z0-9])*")
@@ -20,7 +20,7 @@ _CONFUSED = str.maketrans({"0": "o", "1": "l", "-": None})
 
 @dataclass(frozen=True, slots=True)
 class NameFault:
-    """Why a channel cannot be called `name`, or not beside the others, and what to do about it."""
+    """Why `name` cannot be the name of a channel, or not together with the others, and the remedy."""
 
     name: str
     message: str
@@ -28,7 +28,7 @@ class NameFault:
 
 
 def faults_of_channel_names(names: Iterable[str]) -> Iterator[NameFault]:
-    """Yield what is wrong with names of channels: they are none, look like a role, or can be taken for each other."""
+    """Yield the problems of channel names: invalid ones, names of roles, and names that look alike."""
     channels = []
     for name in sorted(names):
         if _FORM.fullmatch(name) and len(name) <= LONGEST_NAME:
@@ -59,5 +59,5 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _oddness(name: str) -> tuple[int, int, str]:
-    """Return by how much a name looks like the imitation rather than the original."""
+    """Return how much a name looks like the imitation rather than the original."""
     return len(name), sum(not letter.isalpha() for letter in name), name

@@ -1,6 +1,6 @@
-"""What only a person knows of a package and therefore declares: outputs, needs of the host, plugins, sensitive files.
+"""What only a maintainer knows about a package and therefore declares: outputs, host needs, plugins, sensitive files.
 
-Values alone; recipes read them from a file, descriptors carry them. They decide nothing.
+Plain values; recipes read them from a file, descriptors contain them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from farm.core.names.form import Form
 
 @dataclass(frozen=True, slots=True)
 class HostNeeds(Form, record="needs of the host", omitted={"devices"}):
-    """What a package asks of the host that runs it.
+    """What a package needs from the host that runs it.
 
-    `kernel` is the least version of Linux (`5.6`) or empty, `features` are kernel configuration names
+    `kernel` is the minimum version of Linux (`5.6`) or empty, `features` are kernel configuration names
     (`CONFIG_IO_URING`), `capabilities` are names as in capabilities(7) (`CAP_NET_RAW`), `devices` are paths
     (`/dev/kvm`).
     """
@@ -39,11 +39,11 @@ class Plugin(Form, record="plugins of a package"):
 
 @dataclass(frozen=True, slots=True)
 class SensitiveFile(Form, record="sensitive file"):
-    """A file that a package has although it changes how others load or log in, and why it must have it.
+    """A file that affects how others load or log in, and the reason why the package must have it.
 
-    `path` is a glob over package paths in a recipe and in a plan, and the path of one file in a descriptor; `reason`
-    is one line, shown when the package is installed. Which files are sensitive is defined in
-    `farm.core.package.sensitive_files`.
+    `path` is a glob over package paths in a recipe and in a plan, and the path of one file in a descriptor; `reason` is
+    one line, shown when the package is installed. `farm.core.package.sensitive_files` defines which files are
+    sensitive.
     """
 
     path: str

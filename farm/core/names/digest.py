@@ -1,4 +1,4 @@
-"""Digests: how everything immutable is named."""
+"""Digests: the names of everything immutable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _matches = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 
 
 class InvalidDigestError(FarmError):
-    """A text that should be a digest is not one."""
+    """A text is not a digest."""
 
     code = "invalid-digest"
 
@@ -26,7 +26,7 @@ class InvalidDigestError(FarmError):
 
 
 class Digest(str):
-    """A sha256 digest in the form of OCI and SLSA, `sha256:<64 hex digits>`; a string that has been checked."""
+    """A sha256 digest in the form of OCI and SLSA, `sha256:<64 hex digits>`; a checked string."""
 
     __slots__ = ()
 

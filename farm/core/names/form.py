@@ -1,4 +1,4 @@
-"""The JSON form of a value, declared by its fields: exact keys, exact types, nothing left over, nothing written twice.
+"""The JSON form of a value, declared by its fields: exact keys, exact types, no extra or duplicate members.
 
 A frozen dataclass that inherits from `Form` is read and written by its annotations:
 
@@ -46,19 +46,20 @@ if TYPE_CHECKING:
 
 
 class Minimum(NamedTuple):
-    """The least that an integer may be: `Annotated[int, Minimum(1)]`. Without it, that is 0."""
+    """The minimum of an integer: `Annotated[int, Minimum(1)]`. Without it, the minimum is 0."""
 
     least: int
 
 
 class Form:
-    """A frozen dataclass with a JSON form. Class arguments say where the form is not the fields by their names.
+    """A frozen dataclass with a JSON form. Class arguments declare where the form differs from the fields.
 
-    `record` is what errors call it ("source of a plan"); `keys` the member of a field where it is not the field's name
-    with hyphens; `omitted` the fields that are not written where they have their default; `outside` those that are not
-    part of the form; `constants` the members that are the same in each (`{"format": 1}`). Fields are `str`, `bytes`
-    (of text), `bool`, `int`, `datetime`, enumerations, `Literal` of text, `Digest` and other text types (with `parse`,
-    or made from a string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
+    `record` is the name for errors ("source of a plan"); `keys` maps a field to its member where that is not the
+    field's name with hyphens; `omitted` are fields that are not written where they have their default; `outside` are
+    fields that are not part of the form; `constants` are members with a constant value (`{"format": 1}`). Fields are
+    `str`, `bytes` (of text), `bool`, `int`, `datetime`, enumerations, `Literal` of text, `Digest` and other text types
+    (with `parse`, or made from a string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of
+    these.
     """
 
     __slots__ = ()
@@ -90,7 +91,7 @@ class Form:
 
     @classmethod
     def from_dict(cls, value: Any) -> Self:
-        """Read what `to_dict` gave. Raises `InvalidRecordError`, and the errors of the text types in it."""
+        """Read the result of `to_dict`. Raises `InvalidRecordError`, and the errors of the text types in it."""
         record, constants, members, _, _, in_order = _shape(cls)
         if not isinstance(value, dict):
             raise InvalidRecordError(record, "", f"is a {type(value).__name__}, not an object")
@@ -109,12 +110,12 @@ class Form:
         except _MismatchError as error:
             raise InvalidRecordError(record, key, str(error)) from None
         except (AttributeError, KeyError, TypeError) as error:
-            # Values of other rooms read plain mappings and say so when one has another shape.
+            # Readers in other packages take plain mappings and raise these errors when one has another shape.
             raise InvalidRecordError(record, key, f"has another shape than it should: {error}") from error
         if len(constants) + len(found) < len(value):
             known = {member.key for member in members} | dict(constants).keys()
             raise InvalidRecordError(record, min(value.keys() - known, key=str), "is not known")
-        # By position is quicker than by name, which counts where a release has thousands of entries of six blobs.
+        # Positional arguments are faster than names, which matters for the thousands of entries of a release.
         made = cls(*found.values()) if in_order and len(found) == len(members) else cls(**found)
         made.check()
         return made
@@ -125,7 +126,7 @@ class Form:
 
     @classmethod
     def read_json(cls, content: bytes, error: type[FarmError], *, canonical: bool = False) -> Self:
-        """Read what `to_json` gave; `canonical` refuses the same value in other bytes. Raises `error`."""
+        """Read the result of `to_json`; `canonical` refuses the same value in other bytes. Raises `error`."""
         record = cls._options.record
         try:
             value = cls.from_dict(json.loads(content))
@@ -139,12 +140,12 @@ class Form:
         return value
 
     def check(self) -> None:
-        """See that a value that was read means something; raises `InvalidRecordError`. For subclasses to say."""
+        """Check the meaning of a value that was read; raises `InvalidRecordError`. Subclasses override it."""
 
 
 _Converter = Callable[[Any], Any]
 _Converters = tuple[_Converter, _Converter | None]
-"""How a value is read from JSON, and how it is written: None where it is JSON already."""
+"""The functions that read a value from JSON and write it: None where it is JSON already."""
 
 
 class _Options(NamedTuple):
@@ -163,14 +164,14 @@ class _Member(NamedTuple):
 
 
 class _MismatchError(Exception):
-    """A value of JSON has another type than the field; the text says which."""
+    """A JSON value has another type than the field; the text names the type."""
 
 
 class _Shape(NamedTuple):
-    """What is worked out of a class once: tables that are gone through for each value that is read or written.
+    """What is computed once for a class: tables for each value that is read or written.
 
-    `written` have field, key and writer of the members that are always there, `omitted` of the others, with the default
-    too. `in_order`: the members are the first arguments of the class's `__init__`.
+    `written` has field, key and writer of the members that are always written, `omitted` of the others, with the
+    default too. `in_order`: the members are the first arguments of the class's `__init__`.
     """
 
     record: str
@@ -191,7 +192,7 @@ def _shape_of(cls: Any) -> _Shape:
         key = options.keys.get(field.name, field.name.replace("_", "-"))
         kind, is_required = hints[field.name], field.name not in options.omitted
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if default is None and not is_required:  # leaving the member out says it, and nothing else does
+        if default is None and not is_required:  # only a missing member means None
             kind = _inside_optional(kind)
         read, write = _converters(kind)
         members.append(_Member(field.name, key, read, is_required))
@@ -214,7 +215,7 @@ def _inside_optional(kind: Any) -> Any:
 
 
 def _converters(kind: Any) -> _Converters:
-    """Return how a value of this type is read from JSON, and how it is written."""
+    """Return the functions that read a value of this type from JSON, and write it."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _number_from(arguments[1].least), None
@@ -242,7 +243,7 @@ def _as_is(value: Any) -> Any:
 
 def _of_type(kind: type) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
-        # A JSON true is a Python int, which isinstance would let through.
+        # A JSON true is a Python int, which isinstance would accept.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise _MismatchError(f"holds a {type(value).__name__} instead of a {kind.__name__}")
         return value

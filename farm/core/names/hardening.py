@@ -1,4 +1,4 @@
-"""The words of hardening: what a program or library should have against its own mistakes, and what a recipe waives."""
+"""The hardening properties of programs and libraries, and their waivers in recipes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HardeningProperty: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class HardeningWaiver:
-    """A recipe's word that some of its files do without a property, and why; `files` is a glob of package paths."""
+    """A recipe's waiver of a property for some of its files, with the reason; `files` is a glob of package paths."""
 
     property: HardeningProperty
     files: str

@@ -1,4 +1,4 @@
-"""Reading of the JSON objects that plans and orders are made of: exact keys, exact types, nothing left over."""
+"""Reading the JSON objects of plans and orders: exact keys, exact types, no extra members."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class InvalidRecordError(FarmError):
-    """A JSON object is not the record that it should be; `record` says which kind, `key` which member."""
+    """A JSON object is not the expected record; `record` is its kind, `key` the member at fault."""
 
     code = "invalid-record"
 
@@ -25,9 +25,9 @@ class InvalidRecordError(FarmError):
 
 
 class Record:
-    """One JSON object while it is read. Each member is taken once, by its type; `end` refuses what was not taken.
+    """One JSON object that is being read. Each member is read once, by its type; `end` refuses unread ones.
 
-    Every method raises `InvalidRecordError`. Checks of meaning are the business of the values that are made.
+    Every method raises `InvalidRecordError`. The values made from the members check their meaning.
     """
 
     __slots__ = ("_left", "_name")
@@ -39,21 +39,21 @@ class Record:
         self._name = name
 
     def value(self, key: str) -> Any:
-        """Take a member as it is."""
+        """Read a member unchanged."""
         if key not in self._left:
             raise InvalidRecordError(self._name, key, "is missing")
         return self._left.pop(key)
 
     def text(self, key: str) -> str:
-        """Take a string."""
+        """Read a string."""
         return self._as(str, key, self.value(key))
 
     def digest(self, key: str) -> Digest:
-        """Take a digest; raises `InvalidDigestError` too."""
+        """Read a digest; raises `InvalidDigestError` too."""
         return Digest(self.text(key))
 
     def number(self, key: str, *, minimum: int = 0, maximum: int | None = None) -> int:
-        """Take an integer that is neither below `minimum` nor above `maximum`."""
+        """Read an integer that is neither below `minimum` nor above `maximum`."""
         number = self._as(int, key, self.value(key))
         if number < minimum:
             raise InvalidRecordError(self._name, key, f"is {number}, below {minimum}")
@@ -62,27 +62,27 @@ class Record:
         return number
 
     def flag(self, key: str) -> bool:
-        """Take a boolean."""
+        """Read a boolean."""
         return self._as(bool, key, self.value(key))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Take a list of strings."""
+        """Read a list of strings."""
         return self.each(key, lambda item: self._as(str, key, item))
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Take a list of pairs of strings."""
+        """Read a list of pairs of strings."""
         return self.each(key, lambda item: self._pair(key, item))
 
     def each(self, key: str, read: Callable[[Any], T]) -> tuple[T, ...]:
-        """Take a list, each item read by `read`."""
+        """Read a list, each item with `read`."""
         return tuple(self._read(key, item, read) for item in self._as(list, key, self.value(key)))
 
     def read(self, key: str, read: Callable[[Any], T]) -> T:
-        """Take a member that `read` makes a value of."""
+        """Read a member with `read`."""
         return self._read(key, self.value(key), read)
 
     def end(self) -> None:
-        """Refuse members that nobody took."""
+        """Refuse unread members."""
         if self._left:
             raise InvalidRecordError(self._name, min(self._left, key=str), "is not known")
 
@@ -90,7 +90,7 @@ class Record:
         try:
             return read(value)
         except (AttributeError, KeyError, TypeError) as error:
-            # Values of other rooms read plain mappings and say so when one has another shape.
+            # Readers in other packages take plain mappings and raise these errors when one has another shape.
             raise InvalidRecordError(self._name, key, f"has another shape than it should: {error}") from error
 
     def _pair(self, key: str, item: Any) -> tuple[str, str]:
@@ -100,7 +100,7 @@ class Record:
         return self._as(str, key, pair[0]), self._as(str, key, pair[1])
 
     def _as(self, kind: type[T], key: str, value: Any) -> T:
-        # A JSON true is a Python int, which isinstance would let through.
+        # A JSON true is a Python int, which isinstance would accept.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise InvalidRecordError(self._name, key, f"holds a {type(value).__name__} instead of a {kind.__name__}")
         return value

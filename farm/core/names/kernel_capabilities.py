@@ -1,4 +1,4 @@
-"""The capabilities that Linux has, as capabilities(7) spells them; a new kernel may bring more."""
+"""The capabilities of Linux, in the spelling of capabilities(7); a new kernel may add more."""
 
 from __future__ import annotations
 

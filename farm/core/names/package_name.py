@@ -62,7 +62,7 @@ class PackageName:
         return cls(domain, short)
 
     def inside(self, distribution: str) -> str:
-        """Return what a distribution calls it: its own packages by their short, those of others by their full name."""
+        """Return the name within a distribution: short for its own packages, full for those of others."""
         return self.short if self.distribution == distribution else str(self)
 
     def __str__(self) -> str:

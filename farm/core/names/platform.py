@@ -12,7 +12,7 @@ ARCHITECTURES = tuple(_MACHINES)
 
 
 class InvalidPlatformError(FarmError):
-    """A platform that the farm does not know."""
+    """The farm does not know a platform."""
 
     code = "invalid-platform"
 

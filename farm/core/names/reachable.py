@@ -1,4 +1,4 @@
-"""What can be reached in a graph that is given by a function. Pure."""
+"""The reachable nodes of a graph that a function defines. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Node = TypeVar("_Node")
 
 
 def reachable(starts: Iterable[_Node], following: Callable[[_Node], Iterable[_Node]]) -> list[_Node]:
-    """Return what can be reached from `starts`, which come first: breadth first, each node once.
+    """Return the nodes reachable from `starts`, which come first: breadth first, each node once.
 
     `following` returns the nodes that follow a node; it is called once for each.
     """

@@ -24,7 +24,7 @@ class InvalidVersionError(FarmError):
 
 
 def _rank(character: str) -> int:
-    # deb-version(7): "~" sorts before the end of the part, letters before all that is neither letter nor digit.
+    # deb-version(7): "~" sorts before the end of the part, letters before other characters.
     if character == "~":
         return -1
     return ord(character) if character.isalpha() else ord(character) + 256

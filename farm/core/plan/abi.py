@@ -1,4 +1,4 @@
-"""The order to compare the interfaces of two builds of a library, and what came of it. Values only.
+"""The order to compare the interfaces of two builds of a library, and its outcome. Values only.
 
 Equal symbols are not an equal interface: `int area(int)` and `int area(double)` export the same name.
 """
@@ -19,36 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_REPORT_LINES = 40
-"""Lines of a comparison's report that an outcome carries; the whole report is in the log."""
+"""The most lines of a comparison's report in an outcome; the whole report is in the log."""
 MOST_LINE = 300
-"""Characters of such a line."""
+"""The most characters of such a line."""
 MOST_UNDESCRIBED = 20
-"""Symbols without debug data that an outcome names; how many there are it says besides."""
+"""The most symbols without debug data that an outcome names; it has their number, too."""
 RULE = 3
-"""By what comparisons are judged; raised when the same two libraries may come to another verdict.
+"""The version of the rules of comparison; raised when the verdict on the same two libraries may change.
 
-Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
-Symbols that debug data do not describe are counted. Since 3, typedefs are never left out, names of code that has
-several are compared wherever they lead, bases and virtual functions of classes are read from the descriptions too, and
-what the tool stumbles over in both libraries alike is unreadable.
+Since 2, types that no installed header defines are left out, rather than those in files without the name of a header.
+Symbols that debug data does not describe are counted. Since 3, typedefs are never left out, names of code with several
+names are always compared, bases and virtual functions of classes are read from the descriptions too, and a crash of the
+tool on both libraries is unreadable.
 """
 
 
 class AbiVerdict(StrEnum):
-    """What a comparison says of programs that were built against the old library and load the new one."""
+    """The verdict of a comparison about programs that were built against the old library and load the new one."""
 
     COMPATIBLE = "compatible"  # nothing was taken away or changed that the comparison can see
-    CHANGED = "changed"  # a type, a function or a variable has changed: what uses it may misbehave
-    NOT_JUDGED = "not-judged"  # the comparison came to no end
-    UNREADABLE = "unreadable"  # the tool crashes on both libraries alike: as little is known as without debug data
+    CHANGED = "changed"  # a type, a function or a variable has changed: its users may misbehave
+    NOT_JUDGED = "not-judged"  # the comparison did not finish
+    UNREADABLE = "unreadable"  # the tool crashes on both libraries: nothing is known, as without debug data
 
 
 @dataclass(frozen=True, slots=True)
 class AbiSide(Form, record="side of a comparison", omitted={"headers"}):
-    """One of the two libraries: its path in `package`, and where its debug data and public headers are.
+    """One of the two libraries: its path in `package`, and the packages with its debug data and public headers.
 
-    `headers` are the packages of the build that have public headers; where there are none, private types count like
-    public ones.
+    `headers` are the packages of the build that have public headers; without any, private types count like public ones.
     """
 
     library: str
@@ -58,7 +57,7 @@ class AbiSide(Form, record="side of a comparison", omitted={"headers"}):
 
     @property
     def archives(self) -> Iterator[DependencyArchive]:
-        """The packages that have to be there, some perhaps twice."""
+        """The packages that must be available, possibly with duplicates."""
         yield self.package
         yield self.debug
         yield from self.headers
@@ -69,13 +68,13 @@ class AbiSide(Form, record="side of a comparison", omitted={"headers"}):
             raise InvalidRecordError("side of a comparison", "library", "is not a path in a package")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the side as JSON values; a single package of headers as it was when there was one at most."""
+        """Return the side as JSON values; a single package of headers has the older form, which allowed only one."""
         form = Form.to_dict(self)
         return form | ({"headers": form["headers"][0]} if len(self.headers) == 1 else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiSide:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        """Read the result of `to_dict`; raises `InvalidRecordError`, `InvalidDigestError`."""
         is_single = isinstance(value, dict) and isinstance(value.get("headers"), dict)
         return super(AbiSide, cls).from_dict({**value, "headers": [value["headers"]]} if is_single else value)
 
@@ -84,7 +83,7 @@ class AbiSide(Form, record="side of a comparison", omitted={"headers"}):
 class AbiOrder(Form, record="order of a comparison"):
     """The order to a worker to compare two builds of a library with the tools of a toolchain (its tree).
 
-    `rule` is part of it so that no verdict by an older one is taken for an answer.
+    `rule` is part of it so that a verdict by older rules is not used as an answer.
     """
 
     before: AbiSide
@@ -100,28 +99,29 @@ class AbiOrder(Form, record="order of a comparison"):
 
     def check(self) -> None:
         """Refuse a rule that this program does not know. Raises `InvalidRecordError`."""
-        if self.rule > RULE:  # a comparison by another rule would answer another question
+        if self.rule > RULE:  # a comparison by other rules would answer another question
             raise InvalidRecordError("order of a comparison", "rule", f"is {self.rule}, and this program knows {RULE}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the order as JSON values; the first rule is not written, as older farms wrote none."""
+        """Return the order as JSON values; the first rule is not written, because older farms wrote none."""
         form = Form.to_dict(self)
         return {key: value for key, value in form.items() if key != "rule" or value > 1}
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiOrder:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        """Read the result of `to_dict`; raises `InvalidRecordError`, `InvalidDigestError`."""
         if not isinstance(value, dict) or "rule" in value:
             return super(AbiOrder, cls).from_dict(value)
-        # Older farms wrote no rule: theirs is the first.
+        # Older farms wrote no rule, which means the first.
         return replace(super(AbiOrder, cls).from_dict({**value, "rule": RULE}), rule=1)
 
 
 @dataclass(frozen=True, slots=True)
 class UndescribedSymbols(Form, record="symbols that were not compared"):
-    """How many symbols of the old library were not compared, and the first of them.
+    """The number of symbols of the old library that were not compared, and the first of them.
 
-    Debug data do not describe them on both sides, or describe them as names of different code and tell too little.
+    Debug data does not describe them on both sides, or describes them as names of different code with too little
+    detail.
     """
 
     count: int = 0
@@ -135,11 +135,11 @@ class UndescribedSymbols(Form, record="symbols that were not compared"):
 
 @dataclass(frozen=True, slots=True)
 class AbiOutcome(Form, record="outcome of a comparison", omitted={"undescribed", "attestation"}):
-    """What a comparison came to.
+    """The outcome of a comparison.
 
-    `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
-    was judged. `exit` is the tool's status, `log` the blob of all that it printed. `attestation` is the worker's signed
-    statement of all this; older workers made none.
+    `report` are lines of the tool for people, which decide nothing; `reason` is a sentence that says why nothing was
+    judged. `exit` is the tool's status, `log` the blob of its whole output. `attestation` is the worker's signed
+    statement of the outcome; older workers made none.
     """
 
     verdict: AbiVerdict

@@ -1,4 +1,4 @@
-"""What one build opened of a package that it was built against: the files whose code it may hold a copy of."""
+"""The files of a dependency that one build opened: the files whose code it may have copied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ConsumedKind = Literal["static", "headers", "unknown"]
 
 MOST_PATHS = 100
-"""The most paths that are listed of one kind of one package; beyond them there is only their number."""
+"""The most paths that are listed of one kind for one package; further ones are only counted."""
 
 _RECORD = "consumption"
 _UNKNOWN = "unknown"
@@ -25,7 +25,7 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class OpenedFiles(Form, record=_RECORD):
-    """How many files of one kind were opened, and the first of them in the order of their paths."""
+    """The number of opened files of one kind, and the first of them in the order of their paths."""
 
     count: int = 0
     first: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class OpenedFiles(Form, record=_RECORD):
         return cls(len(ordered), tuple(ordered[:MOST_PATHS]))
 
     def check(self) -> None:
-        """Refuse another number of paths than is counted. Raises `InvalidRecordError`."""
+        """Refuse a number of paths that contradicts the count. Raises `InvalidRecordError`."""
         if len(self.first) != min(self.count, MOST_PATHS):
             raise InvalidRecordError(_RECORD, "first", "lists another number of paths than it counts")
 
@@ -46,7 +46,8 @@ class OpenedFiles(Form, record=_RECORD):
 class Consumption:
     """What a build opened of the package `library` with this tree.
 
-    `is_known` is false where nobody watched, or where something was missed: that counts as having opened everything.
+    `is_known` is false where the build was not watched, or events were missed: then it counts as having opened
+    everything.
     """
 
     library: PackageName
@@ -57,7 +58,7 @@ class Consumption:
 
     @property
     def kinds(self) -> tuple[ConsumedKind, ...]:
-        """The kinds of what was opened; empty when nothing was."""
+        """The kinds of opened files; empty when none were."""
         if not self.is_known:
             return ("unknown",)
         found: list[ConsumedKind] = []
@@ -68,14 +69,14 @@ class Consumption:
         return tuple(found)
 
     def to_json_value(self) -> Any:
-        """Return it as JSON values, without the package that it is of: `unknown`, or what was opened by kind."""
+        """Return it as JSON values, without its package: `unknown`, or the opened files by kind."""
         if not self.is_known:
             return _UNKNOWN
         return {"headers": self.headers.to_dict(), "static": self.static.to_dict()}
 
     @classmethod
     def from_json_value(cls, library: PackageName, tree: Digest, value: Any) -> Consumption:
-        """Read what `to_json_value` gave of that package; raises `InvalidRecordError`."""
+        """Read the result of `to_json_value` for that package; raises `InvalidRecordError`."""
         if value == _UNKNOWN:
             return cls(library, tree, is_known=False)
         record = Record(value, _RECORD)

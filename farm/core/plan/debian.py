@@ -1,6 +1,6 @@
-"""A binary package of Debian that files were taken from: it was not built here, and documents must say so.
+"""A binary package of Debian that files were taken from: documents must state that it was not built here.
 
-It is written as apt does, `libc6:amd64=2.41-12+deb13u5`; without a recorded version, only its name is known.
+Its form is apt's, `libc6:amd64=2.41-12+deb13u5`; without a recorded version, only its name is known.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from packageurl import PackageURL
 
 SUPPLIER = "Organization: Debian"
-"""Who made it, as SPDX names makers."""
+"""The name of its maker in SPDX documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DebianBinary:
 
     @classmethod
     def parse(cls, text: str) -> DebianBinary:
-        """Read what `str` gives."""
+        """Read the result of `str`."""
         called, _, version = text.partition("=")
         name, _, architecture = called.partition(":")
         return cls(name, architecture, version)
@@ -40,6 +40,6 @@ class DebianBinary:
 
     @property
     def purl(self) -> str:
-        """Its package URL, as Debian's scanners write it; without a version where that is not known."""
+        """Its package URL, in the form of Debian's scanners; without a version where that is not known."""
         qualifiers = {"arch": self.architecture} if self.architecture else None
         return PackageURL("deb", "debian", self.name, self.version or None, qualifiers).to_string()

@@ -1,7 +1,7 @@
-"""The graph of what is built from what: order of building, cycles, and names that nothing answers to.
+"""The graph of builds: their order, cycles, and unknown names.
 
-A build happens in the closure of its build-needs, so whatever these *require* at run time is needed before it too.
-Requirements at run time may form a cycle; what a build needs may not.
+A build runs in the closure of its build-needs, so their requirements at run time are needed before it too. Requirements
+at run time may form a cycle; build-needs may not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MissingDependency:
-    """A recipe names a package that no recipe makes; `nearest` are those whose names come close."""
+    """A recipe names a package that no recipe makes; `nearest` are similar names."""
 
     recipe: str
     need: str
@@ -35,7 +35,7 @@ class MissingDependency:
 
     @property
     def hint(self) -> str:
-        """A question with the nearest names; empty when none is near."""
+        """A question with the nearest names; empty when there are none."""
         return f"Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
 
 
@@ -55,7 +55,7 @@ class MissingDependencyError(FarmError):
 
 
 class UnknownRecipeError(FarmError):
-    """Someone asked for a recipe that is not there."""
+    """A requested recipe does not exist."""
 
     code = "unknown-recipe"
 
@@ -70,7 +70,7 @@ class UnknownRecipeError(FarmError):
 
 
 class DependencyCycleError(FarmError):
-    """Recipes cannot be built because each waits for another; `cycle` begins and ends with the same name."""
+    """Recipes cannot be built because each waits for another; `cycle` starts and ends with the same name."""
 
     code = "dependency-cycle"
 
@@ -98,10 +98,10 @@ class DuplicatePackageError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class BuildGraph:
-    """Recipes by name, and for each the recipes that must be built before it. Made by `of`, which has checked it.
+    """Recipes by name, and for each the recipes that must be built before it. Made and checked by `of`.
 
-    `makes` maps each package name to its recipe, `needs` and `requires` a recipe to others, sorted.
-    `levels` are the recipes in groups: those of a group need only groups before it.
+    `makes` maps each package name to its recipe, `needs` and `requires` a recipe to others, sorted. `levels` are the
+    recipes in groups: the recipes of a group need only earlier groups.
     """
 
     makes: Mapping[str, str]
@@ -114,7 +114,7 @@ class BuildGraph:
     def of(cls, recipes: Mapping[str, Recipe]) -> BuildGraph:
         """Build the graph. Raises `DuplicatePackageError`, `MissingDependencyError`, `DependencyCycleError`.
 
-        Names with a slash belong to other distributions, which are built elsewhere.
+        Names with a slash belong to other distributions, whose packages are built elsewhere.
         """
         makes = _makers(recipes)
         named: list[dict[str, tuple[str, ...]]] = [{}, {}, {}]
@@ -123,7 +123,7 @@ class BuildGraph:
             recipe = recipes[name]
             tests = tuple(need for test in recipe.tests for need in test.needs)
             for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
-                # `command:sh` is met by whatever package has it: files decide, not recipes.
+                # Any package that has the command satisfies `command:sh`: files decide, not recipes.
                 here = {package for package in packages if "/" not in package and ":" not in package}
                 missing |= {(name, package) for package in here if package not in makes}
                 edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
@@ -177,7 +177,7 @@ class BuildGraph:
             raise UnknownRecipeError(package, self.makes) from None
 
     def _in_order(self, names: Iterable[str]) -> tuple[str, ...]:
-        # Smallest name first among those that are ready: the order does not change when an unrelated recipe comes in.
+        # The smallest name first among those that are ready: an unrelated new recipe does not change the order.
         wanted = set(names)
         waiting = {name: sum(need in wanted for need in self.needs[name]) for name in wanted}
         users: dict[str, list[str]] = {name: [] for name in wanted}
@@ -225,7 +225,7 @@ def _levels(needs: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]
 
 
 def _cycle(left: Mapping[str, set[str]]) -> tuple[str, ...]:
-    # Every recipe that is left waits for one that is left, so following the first one must come back.
+    # Every remaining recipe waits for another one, so following the first one must return to it.
     path = [min(left)]
     while True:
         following = min(left[path[-1]])
@@ -240,7 +240,7 @@ def _cycle(left: Mapping[str, set[str]]) -> tuple[str, ...]:
 def _spelt_out(
     cycle: tuple[str, ...], builds: Mapping[str, tuple[str, ...]], requires: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """Put in the packages that a recipe waits for only because a build-need requires them at run time."""
+    """Add the packages that a recipe waits for only because a build-need requires them at run time."""
     spelt = [cycle[0]]
     for name, end in pairwise(cycle):
         came_from: dict[str, str] = dict.fromkeys(builds[name], "")

@@ -1,4 +1,4 @@
-"""What goes between the farm and a worker: orders to build and to test, and their outcomes. Values only."""
+"""The messages between the farm and a worker: orders to build and to test, and their outcomes. Values only."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from farm.core.recipe.recipe import Limits, Origin, Test
 
 @dataclass(frozen=True, slots=True)
 class BlobRef(Form, record="blob"):
-    """A blob by the digest and the size in bytes of what is stored; of an archive that is the compressed file."""
+    """A blob by the digest and the size in bytes of the stored file; for an archive, that is the compressed file."""
 
     digest: Digest
     size: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reference as JSON values; by hand, since each of the thousands of entries of a release has six."""
+        """Return the reference as JSON values; written by hand, because a release has many thousands of them."""
         return {"digest": self.digest, "size": self.size}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOrigin(Form, record="origin of a source"):
-    """Where the bytes of a source may come from. `debian_package` names the toolchain's own package, if it is one: as
-    `DebianBinary` is written.
+    """An address that may have the bytes of a source.
+
+    `debian_package` names the toolchain's own package, if it is one, in the form of `DebianBinary`.
     """
 
     digest: Digest
@@ -40,7 +41,7 @@ class SourceOrigin(Form, record="origin of a source"):
 
 @dataclass(frozen=True, slots=True)
 class DependencyArchive(Form, record="archive of a package"):
-    """A package as a worker fetches it: the store path's last part, its blobs, and the digest of its descriptor.
+    """A package as a worker fetches it: the last part of the store path, its blobs, and the digest of its descriptor.
 
     The digest of the manifest blob is the tree digest.
     """
@@ -56,8 +57,8 @@ class DependencyArchive(Form, record="archive of a package"):
 class BuildOrder(Form, record="build order", omitted={"build"}):
     """The order to a worker to carry out one plan.
 
-    `build` is the number that its provenance has to name; that of a first build is not written, so that older workers
-    read the order.
+    `build` is the build number that its provenance must name; that of a first build is not written, so that older
+    workers can read the order.
     """
 
     plan: Plan
@@ -68,7 +69,7 @@ class BuildOrder(Form, record="build order", omitted={"build"}):
     build: Annotated[int, Minimum(FIRST_BUILD + 1)] = FIRST_BUILD
 
     def check(self) -> None:
-        """Refuse the number of a build that no farm counts to. Raises `InvalidRecordError`."""
+        """Refuse a build number above the farm's limit. Raises `InvalidRecordError`."""
         if self.build > LAST_BUILD:
             raise InvalidRecordError("build order", "build", f"is above {LAST_BUILD}")
 
@@ -86,7 +87,7 @@ class TestOrder(Form, record="test order"):
 
     @property
     def digest(self) -> Digest:
-        """The digest of the canonical JSON: the same test among the same packages has one subject."""
+        """The digest of the canonical JSON: the same test with the same packages has one subject."""
         return Digest.of_json(self.to_dict())
 
 
@@ -100,7 +101,7 @@ class BuiltPackage(Form, record="built package"):
     facts: BlobRef
 
     def as_dependency(self) -> DependencyArchive:
-        """Return the package as another order names it."""
+        """Return the package in the form of another order's dependency."""
         descriptor = self.descriptor
         return DependencyArchive(descriptor.tree, descriptor.store_path, self.archive, self.manifest, descriptor.digest)
 
@@ -118,7 +119,7 @@ class BuildOutcome(Form, record="build outcome"):
 class TestOutcome(Form, record="test outcome", omitted={"attestation"}):
     """How a package test ended: `exit` is the status of its command, `message` one sentence where it failed.
 
-    `attestation` is the worker's signed statement of all this; older workers made none.
+    `attestation` is the worker's signed statement of the outcome; older workers made none.
     """
 
     __test__ = False

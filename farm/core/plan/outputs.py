@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def output_names(plan: Plan) -> dict[str, str]:
-    """Return the outputs that a plan may have, by the short names of their packages; that of the main one is empty."""
+    """Return the outputs that a plan may have, by the short names of their packages; the main one is empty."""
     outputs = ("", *(output.name for output in plan.outputs), *UNASKED)
     return {package_name(plan.name.short, output): output for output in outputs}
 
 
 def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageFacts, diff_id: Digest) -> Descriptor:
-    """Return the descriptor of the package that was built as `output` of a plan, from what is in its archive.
+    """Return the descriptor of the package that was built as `output` of a plan, from the content of its archive.
 
-    What a recipe says of its package is said of the main one, but links and plugins go with their files.
+    A recipe's declarations about its package apply to the main output, but links and plugins go with their files.
     """
     name = PackageName(plan.name.distribution, package_name(plan.name.short, output))
     main = output == ""

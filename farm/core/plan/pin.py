@@ -1,6 +1,6 @@
-"""From a recipe to a plan: every name that the recipe leaves open is replaced by the digest that it stands for today.
+"""From a recipe to a plan: every open name in the recipe is replaced by the digest that it stands for now.
 
-What a name stands for is the caller's knowledge; here it is only put in, and checked to be all there.
+The caller resolves the names; this module only inserts the digests, and checks that none is missing.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def pin(
 def source_origins(
     recipe: Recipe, toolchain_debs: Mapping[str, Digest], lock: ToolchainLock | None = None
 ) -> tuple[SourceOrigin, ...]:
-    """Return where each source may be had, by its pinned digest; then those that the plan does not name, but that are
-    carried with what is made of it.
+    """Return where each source may be fetched, by its pinned digest.
 
-    `lock`, where it is known, says which version each Debian package is. Raises `FarmError`.
+    Carried sources, which the plan does not name, follow. `lock`, where it is known, gives the version of each Debian
+    package. Raises `FarmError`.
     """
     called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
     wanted = [

@@ -1,6 +1,6 @@
 """The Plan: a recipe with everything pinned. Its digest is the build's cache key.
 
-It holds all that decides the outcome of a build, and nothing else: no URL, origin, test, limit or summary.
+It contains everything that decides the outcome of a build, and nothing else: no URL, origin, test, limit or summary.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ from farm.core.recipe.recipe import Step
 from farm.errors import FarmError
 
 FORMAT = 2
-"""The newest format. It is written only for plans that the first one cannot express, so older plans keep their digests,
-and an older worker refuses a plan that it does not understand completely."""
+"""The newest format. It is written only for plans that the first format cannot express, so older plans keep their
+digests, and an older worker refuses a plan that it does not understand completely.
+"""
 _FIRST_FORMAT = 1
 PROTOCOL = 2
-"""How a worker carries out a plan: raised when the same plan would give another output tree.
+"""The version of how a worker executes a plan: raised when the same plan would give another output tree.
 
 Since 2, the flags of compiler and linker are in the plan's environment, and nowhere else.
 """
 
 
 class InvalidPlanError(FarmError):
-    """Bytes that should be a plan are not one, or a plan contradicts itself."""
+    """Bytes are not a plan, or a plan contradicts itself."""
 
     code = "invalid-plan"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSource(Form, record="source of a plan"):
-    """A source file by the digest of its bytes: the name it gets, whether it is unpacked, whether it is a patch."""
+    """A source file by the digest of its bytes: its file name, whether it is unpacked, whether it is a patch."""
 
     file: str
     digest: Digest
@@ -47,9 +48,9 @@ class PlannedSource(Form, record="source of a plan"):
 
 @dataclass(frozen=True, slots=True)
 class PlannedDependency(Form, record="dependency of a plan"):
-    """A package that is there during the build: by its tree, named so that its store path follows.
+    """A package that is present during the build: its tree, and the name and version that determine its store path.
 
-    `direct` packages are those that the recipe names, the others are there because these need them.
+    `direct` packages are those that the recipe names; the others are needed by these.
     """
 
     name: PackageName
@@ -68,7 +69,7 @@ class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive
     """Everything that decides the output of one build.
 
     Order matters in `sources` (patches apply in turn), `steps`, `outputs` and `sensitive_files` (the first match wins).
-    The other tuples are sets, kept sorted, so that plans that mean the same are the same. Raises `InvalidPlanError`.
+    The other tuples are sets, kept sorted, so that equivalent plans are equal. Raises `InvalidPlanError`.
     """
 
     name: PackageName
@@ -111,12 +112,12 @@ class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive
         return Digest.of(self.to_json())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as its canonical JSON spells it."""
+        """Return the plan as plain values for canonical JSON."""
         return Form.to_dict(self) | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
 
     @classmethod
     def from_dict(cls, value: Any) -> Plan:
-        """Read what `to_dict` gave. Raises `InvalidPlanError`, `InvalidRecordError`, errors of `farm.core.names`."""
+        """Read the result of `to_dict`. Raises `InvalidPlanError`, `InvalidRecordError`, and the errors of names."""
         form = dict(value) if isinstance(value, dict) else {}
         number = form.pop("format", None)
         if type(number) is not int or number not in (_FIRST_FORMAT, FORMAT):
@@ -128,7 +129,7 @@ class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive
 
     @classmethod
     def from_json(cls, content: bytes) -> Plan:
-        """Read canonical JSON; what does not encode to the same bytes again is refused. Raises as `from_dict`."""
+        """Read canonical JSON; anything that does not encode to the same bytes is refused. Raises as `from_dict`."""
         return cls.read_json(content, InvalidPlanError, canonical=True)
 
 

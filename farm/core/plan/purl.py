@@ -1,7 +1,7 @@
-"""Package URLs: the one name of a package that scanners and bills of materials share (https://github.com/package-url).
+"""Package URLs: the names of packages that scanners and SBOMs share (https://github.com/package-url).
 
-The type is `generic`, because no other type is that of a farm; the namespace is the distribution, so that packages of
-two distributions are never one. Those of Debian's packages are `farm.core.plan.debian`'s.
+The type is `generic`, because no other type fits a farm; the namespace is the distribution, so that packages of two
+distributions never have the same URL. `farm.core.plan.debian` has the URLs of Debian's packages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TYPE = "generic"
 
 
 def package_purl(distribution: str, name: str, version: str = "") -> str:
-    """Return the purl of a package; the version with its revision (`1.7.1-1`), empty where it is not known."""
+    """Return the purl of a package; the version includes the revision (`1.7.1-1`), empty where it is not known."""
     return PackageURL(_TYPE, distribution, name, version or None).to_string()
 
 
@@ -27,5 +27,5 @@ def source_purl(file: str, digest: Digest, url: str) -> str:
 
 
 def purl_reference(purl: str) -> dict[str, str]:
-    """Return how an element of an SPDX document names its purl (SPDX 2.3, annex F)."""
+    """Return the reference from an element of an SPDX document to its purl (SPDX 2.3, annex F)."""
     return {"referenceCategory": "PACKAGE-MANAGER", "referenceLocator": purl, "referenceType": "purl"}

@@ -1,4 +1,4 @@
-"""The bill of materials of a package: what it is, what it was made from and with. SPDX 2.3 as JSON, always the same.
+"""The SBOM of a package: what it is, and what it was made from and with. SPDX 2.3 as JSON, reproducible.
 
 Nothing in it depends on when or where it is written: its time is the build's, and its name comes from the descriptor.
 Specification: https://spdx.github.io/spdx-spec/v2.3/
@@ -36,13 +36,13 @@ NOT_SAID = "NOASSERTION"
 TOOLCHAIN = "SPDXRef-Toolchain"
 _TREE = "tree-digest"
 _LOCK = "toolchain-lock"
-_LATEST = 253_402_300_799  # the last second of the year 9999, after which no form of dates has room
+_LATEST = 253_402_300_799  # the last second of the year 9999, the limit of the date format
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceAddress:
-    """Where a recipe says that a source comes from: a URL, or the toolchain's own package (see `DebianBinary`)."""
+    """The address of a source in a recipe: a URL, or the toolchain's own package (see `DebianBinary`)."""
 
     url: str = ""
     debian_package: str = ""
@@ -63,11 +63,11 @@ def package_sbom(
 ) -> bytes:
     """Return the SPDX document of a package as canonical JSON.
 
-    `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
-    source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
-    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
-    `toolchain` the digest of its archive, `build` the build number. `carried` is what Debian built those of the sources
-    from that are its packages.
+    `archive` is the digest of the published file, `addresses` are the addresses of sources, by digest; without one, a
+    source has no address in the document. The plan is the one that the descriptor names. `linked` are those
+    dependencies (short names) whose static code the build opened. `lock` is the list of packages that the toolchain was
+    made from, `toolchain` the digest of its archive, `build` the build number. `carried` are the files from which
+    Debian built those of the sources that are its packages.
     """
     supplier = organization(descriptor.name.distribution)
     sources = [
@@ -112,7 +112,7 @@ def package_sbom(
 
 
 def toolchain_lock_in(content: bytes) -> Digest | None:
-    """Return the list of what the toolchain was made of that a package's document names; None where there is none."""
+    """Return the toolchain's package list that a package's document names; None where there is none."""
     try:
         (toolchain,) = (package for package in json.loads(content)["packages"] if package["SPDXID"] == TOOLCHAIN)
         (lock,) = (
@@ -155,17 +155,17 @@ def document(
 
 
 def namespace_of(distribution: str, digest: Digest) -> str:
-    """Return the URI that is the name of a document for ever: that of what it describes."""
+    """Return the permanent URI of a document: that of what it describes."""
     return f"https://{distribution}/spdx/{digest.hex}"
 
 
 def organization(distribution: str) -> str:
-    """Return a distribution as SPDX names whoever supplies or creates something."""
+    """Return a distribution in the form of an SPDX supplier or creator."""
     return f"Organization: {distribution}"
 
 
 def element_id(kind: str, name: str) -> str:
-    """Return the identifier of an element, which no other name of this kind has."""
+    """Return the identifier of an element, unique among names of this kind."""
     return f"SPDXRef-{kind}-{spelt(name)}"
 
 
@@ -175,27 +175,27 @@ def dependency_id(name: PackageName, within: str) -> str:
 
 
 def called(name: PackageName, within: str) -> str:
-    """Return what a document calls a package: that of another distribution may be called like one of this."""
+    """Return the name of a package in a document: a package of another distribution may have the same short name."""
     return name.short if name.distribution == within else str(name)
 
 
 def spelt(name: str) -> str:
-    """Return a name in the letters that identifiers of SPDX have: A-Z a-z 0-9 . and -; another name, another text."""
+    """Return a name in the characters that SPDX identifiers allow: A-Z a-z 0-9 . and -; names stay distinct."""
     return "".join(character if character in _ALLOWED else f"-{ord(character):x}-" for character in name)
 
 
 def relationship(element: str, kind: str, other: str) -> dict[str, str]:
-    """Return how one element stands to another."""
+    """Return a relationship between two elements."""
     return {"relatedSpdxElement": other, "relationshipType": kind, "spdxElementId": element}
 
 
 def checksum(digest: Digest) -> dict[str, str]:
-    """Return a digest as SPDX writes it."""
+    """Return a digest in the form of SPDX."""
     return {"algorithm": "SHA256", "checksumValue": digest.hex}
 
 
 def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
-    """Return a package of a document, of which nothing is said but what is given."""
+    """Return a package of a document, with only the given properties."""
     return {
         "SPDXID": identifier,
         "copyrightText": NOT_SAID,
@@ -256,7 +256,7 @@ def _original(number: int, carried: CarriedSource) -> dict[str, Any]:
 
 
 def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
-    """Return what a package says of itself that holds files of Debian's binary packages."""
+    """Return the SPDX properties of a package with files of Debian's binary packages."""
     if not binaries:
         return {}
     debs = ", ".join(binary.label for binary in binaries)

@@ -1,4 +1,4 @@
-"""Where the sources of a plan come from, as its recipe says it."""
+"""The addresses of a plan's sources, as its recipe declares them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def source_addresses(plan: Plan, recipe: Recipe, lock: ToolchainLock | None) -> Mapping[Digest, SourceAddress]:
-    """Return the addresses of sources, by digest. `lock` says which version a Debian package of the toolchain has."""
+    """Return the addresses of sources, by digest. `lock` gives the version of a Debian package of the toolchain."""
     called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
     by_file = {
         source.file: SourceAddress(source.url, called.get(source.debian_package, source.debian_package))

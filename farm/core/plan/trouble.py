@@ -8,8 +8,8 @@ from enum import StrEnum
 class Trouble(StrEnum):
     """A failure of the farm's own infrastructure that ended an attempt. No job fails because of it.
 
-    `LOST`, `ENGINE`, `DISK` and `WORKER` concern one worker; when worker after worker has them, the job may be the
-    cause after all. `ORIGIN` and `STORE` concern all workers.
+    `LOST`, `ENGINE`, `DISK` and `WORKER` concern one worker; when several workers have them in turn, the job may be the
+    cause. `ORIGIN` and `STORE` concern all workers.
     """
 
     NONE = ""
@@ -22,4 +22,4 @@ class Trouble(StrEnum):
 
 
 OF_ONE_WORKER = (Trouble.LOST, Trouble.ENGINE, Trouble.DISK, Trouble.WORKER)
-"""The troubles that a job may cause itself."""
+"""The troubles that a job may cause."""

@@ -1,4 +1,4 @@
-"""A channel's policy: where it takes packages from, which gates a candidate must pass, what is rebuilt, and when."""
+"""A channel's policy: its source of packages, the gates that a candidate must pass, what is rebuilt, and when."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
 
 @dataclass(frozen=True, slots=True)
 class Transition(Form, record="transition"):
-    """Packages that a curator declared to move together: all of them reach a channel in one release, or none."""
+    """Packages that a curator declared to move together: a release adds all of them to a channel, or none."""
 
     name: str
     packages: tuple[str, ...]
@@ -29,7 +29,7 @@ class Transition(Form, record="transition"):
 def parted(
     transitions: Iterable[Transition], moving: Collection[str]
 ) -> Mapping[str, Sequence[tuple[Transition, str]]]:
-    """Return which of the packages that move may not, each with what of its transitions stays where it is."""
+    """Return the moving packages that may not move, each with the packages of its transitions that stay."""
     found: defaultdict[str, list[tuple[Transition, str]]] = defaultdict(list)
     for transition in transitions:
         staying = [name for name in transition.packages if name not in moving]
@@ -41,10 +41,11 @@ def parted(
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
-    """`recipes/channels/<name>.yaml`. `from_channel` is empty when the channel takes fresh builds.
+    """`recipes/channels/<name>.yaml`. `from_channel` is empty for a channel that takes fresh builds.
 
-    `rebuild` says which dependents of a changed package are built again. `role` is the TUF role that signs its
-    releases: the channel's own name, or empty for it. With a `cadence` it makes at most one release in that time.
+    `rebuild` selects the dependents of a changed package that are built again. `role` is the TUF role that signs its
+    releases: the channel's own name, or empty for that. With a `cadence` the channel makes at most one release in that
+    time.
     """
 
     name: str
@@ -56,7 +57,7 @@ class ChannelPolicy:
     transitions: tuple[Transition, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the policy as plain values, for keeping which one was in force."""
+        """Return the policy as plain values, for recording which one was in force."""
         return {
             "cadence": duration_text(self.cadence) if self.cadence else "",
             "from": self.from_channel,

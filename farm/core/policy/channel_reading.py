@@ -36,7 +36,7 @@ _role = values.matching(
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A channel's file as far as it can be understood by itself; `gates` are where the gates were read."""
+    """A channel's file as far as it can be understood by itself; `gates` has the nodes of the gates."""
 
     policy: ChannelPolicy
     fields: Fields
@@ -45,7 +45,7 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSurvey:
-    """What the files of channels say: the policies of those that can be followed, and what is wrong with the others.
+    """The content of the channel files: the policies of valid files, and the problems of the others.
 
     Both by the channel's name.
     """
@@ -61,10 +61,11 @@ def read_channels(
     packages: Collection[str] | None = None,
     warn: Warn | None = None,
 ) -> Mapping[str, ChannelPolicy]:
-    """Read the policies of all channels, by name; each is named for its file.
+    """Read the policies of all channels, by name; the file name gives the name.
 
-    `curators` are the groups whose approval may be asked for, `packages` the names that there are; with None they are
-    not known, and nothing is compared with them. `warn` gets what is outdated. Raises one `RecipeError` for all files.
+    `curators` are the groups whose approval may be required, `packages` the existing names; None means that they are
+    unknown, and names are not checked against them. `warn` is called for deprecated keys. Raises one `RecipeError` for
+    all files.
     """
     found = survey_channels(files, curators=curators, packages=packages, warn=warn)
     if found.problems:
@@ -79,7 +80,7 @@ def survey_channels(
     packages: Collection[str] | None = None,
     warn: Warn | None = None,
 ) -> ChannelSurvey:
-    """Read what can be read: a file with a mistake in it is its own channel's trouble, and no other's."""
+    """Read what can be read: a mistake in a file concerns only its own channel."""
     problems: dict[str, tuple[Problem, ...]] = {}
     drafts: dict[str, _Draft] = {}
     for path, text in sorted(files.items()):
@@ -92,7 +93,7 @@ def survey_channels(
     faults = list(faults_of_channel_names(known))
     for name, draft in drafts.items():
         try:
-            # The name stands nowhere in the text: the place is where the text begins.
+            # The name is not in the text: the place is the start of the text.
             for fault in faults:
                 if fault.name == name:
                     draft.fields.document.report(draft.fields.node, fault.message, fault.remedy)
@@ -109,7 +110,7 @@ def survey_channels(
 
 
 def channel_of(path: str) -> str:
-    """Return the name of the channel whose policy a file has."""
+    """Return the name of the channel whose policy is in a file."""
     return path.rpartition("/")[2].removesuffix(".yaml")
 
 
@@ -146,7 +147,7 @@ def _transitions(fields: Fields) -> list[Transition]:
 
 
 def _check_gates(draft: _Draft) -> None:
-    """Note an order of gates that no candidate could go through, or that would let a broken one through."""
+    """Record an order of gates that no candidate could pass, or that would let a broken one pass."""
     fields, kinds = draft.fields, [gate.kind for gate, _ in draft.gates]
     for place, (gate, node) in enumerate(draft.gates):
         if gate.kind in kinds[:place]:
@@ -180,14 +181,14 @@ def _check_source(draft: _Draft, drafts: Mapping[str, _Draft], known: Collection
     while source in drafts and source not in way:
         way.append(source)
         source = drafts[source].policy.from_channel
-    # Each channel of a ring would report it; the first of them by name does.
+    # Each channel of a ring would report it; only the first of them by name does.
     if source == name and name == min(way):
         ring = " from ".join([*way, name])
         draft.fields.report("from", f"channels take from each other in a ring: {ring}", "Let one take fresh builds.")
 
 
 def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:
-    """Note a role that is not the channel's own: clients take a channel's releases from the role of its name alone."""
+    """Record a role that is not the channel's own: clients accept releases only from the role of the channel's name."""
     name, role = draft.policy.name, draft.policy.role
     if role in ("", name):
         return

@@ -42,7 +42,7 @@ def read_curators(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def keys_by_person(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, frozenset[str]]:
-    """Return the keys of each person, of whatever group."""
+    """Return the keys of each person, from all groups."""
     keys: dict[str, set[str]] = {}
     for members in curators.values():
         for who, key in members.items():
@@ -51,7 +51,7 @@ def keys_by_person(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, fr
 
 
 def everybody(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-    """Return each person's key; left out is who has another in another group."""
+    """Return each person's key; people with different keys in different groups are left out."""
     return {who: next(iter(keys)) for who, keys in keys_by_person(curators).items() if len(keys) == 1}
 
 

@@ -1,8 +1,7 @@
-"""Who owns which recipes: the file `OWNERS` of a tree, in the manner of CODEOWNERS.
+"""The owners of recipes: the file `OWNERS` of a tree, similar to CODEOWNERS.
 
-Each line is a pattern and the people who own what it matches; the last line that matches a name decides. That holds for
-names that nobody has used yet, too: who may add one is who owns the pattern that matches it. The
-answer depends on the text alone.
+Each line is a pattern and the people who own matching recipes; the last line that matches a name decides. That applies
+to unused names, too: the owners of the pattern that matches a new name may add it. The answer depends only on the text.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 OWNERS = "OWNERS"
 MOST_LINES = 10_000
 MOST_GLOBS = 1_000
-"""Of patterns with a `*` or `?`: each is tried on each name, and a submission has up to 1,000 names."""
+"""The most patterns with a `*` or `?`: each is tried on each name, and a submission has up to 1,000 names."""
 MOST_OWNERS = 100
-"""People and groups of one line."""
+"""The most people and groups of one line."""
 
 _PATTERN = re.compile(r"[a-z0-9*?][a-z0-9+.*?-]{0,62}")
 _WORDS = re.compile(r"\S+")
@@ -35,7 +34,7 @@ _ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class OwnerRule:
-    """A line of the file: which recipes, who as written (`@curators`, `alice`), and their public keys by name."""
+    """A line of the file: its pattern, the owners as written (`@curators`, `alice`), and their public keys by name."""
 
     pattern: str
     named: tuple[str, ...]
@@ -45,7 +44,7 @@ class OwnerRule:
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The lines of the file, as they stand in it."""
+    """The lines of the file, in their order."""
 
     rules: tuple[OwnerRule, ...]
     _by_name: dict[str, OwnerRule] = field(init=False, repr=False, compare=False, default_factory=dict)
@@ -65,7 +64,7 @@ class Owners:
         return max((rule for rule in (own, glob) if rule is not None), key=lambda rule: rule.line, default=None)
 
     def owners_of(self, recipe: str) -> Mapping[str, str]:
-        """Return the public keys (64 hexadecimal digits) of those who own a recipe, by name."""
+        """Return the public keys (64 hexadecimal digits) of the owners of a recipe, by name."""
         rule = self.rule_for(recipe)
         return rule.people if rule is not None else {}
 
@@ -123,7 +122,7 @@ def _keys(
     curators: Mapping[str, Mapping[str, str]],
     people: Mapping[str, frozenset[str]],
 ) -> Iterator[tuple[str, str]]:
-    """Yield the people whom a word of a line means, with their keys; what it cannot mean is reported."""
+    """Yield the people whom a word of a line names, with their keys; reports invalid words."""
     if owner.startswith("@"):
         members, known = curators.get(owner[1:]), [f"@{group}" for group in curators]
         if members is None:
@@ -149,7 +148,7 @@ def _report_keys(document: Document, who: str, written: str, place: tuple[int, i
 
 
 def _check_order(document: Document, rules: tuple[OwnerRule, ...]) -> None:
-    """Report lines that never decide because of a later one, which is seldom meant, and too many patterns."""
+    """Report lines that a later one always overrides, which is seldom meant, and too many patterns."""
     last = {rule.pattern: rule for rule in rules}
     for rule in rules:
         for later in (last[rule.pattern], last.get(_ALL)):

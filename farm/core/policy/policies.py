@@ -1,4 +1,4 @@
-"""What the files of channels, curators and owners say, each by itself: a mistake in one of them stops no other channel.
+"""The files of channels, curators and owners, each by itself: a mistake in one of them stops no other channel.
 
 A mistake in `OWNERS` stops submissions, and no channel.
 """
@@ -26,12 +26,12 @@ CHANNELS = "channels"
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The policies that can be followed, and for the other channels what is wrong, a line for each fault; by name.
+    """The valid policies, and for the other channels their problems, one line each; by name.
 
-    `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` says of channels that go on in
-    which points their files ask for less than what is signed, and so do not count. `owners` is the text of `OWNERS`,
-    None where there is none; with `owners_troubles` it is wrong, or cannot be judged. `owners_people` are the groups
-    that it counts on, where these are not `curators`; `owners_unsigned` says why the file does not count.
+    `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` has, for channels that continue,
+    the points in which their files are laxer than what is signed; these files do not count. `owners` is the text of
+    `OWNERS`, None where there is none; with `owners_troubles` it is wrong, or cannot be checked. `owners_people` are
+    the groups that it uses, where these are not `curators`; `owners_unsigned` is why the file does not count.
     """
 
     policies: Mapping[str, ChannelPolicy]
@@ -45,14 +45,14 @@ class Policies:
 
 
 def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:
-    """Read `channels/*.yaml`, `curators.yaml` and `OWNERS` by path; `unreadable` says why others could not be read.
+    """Read `channels/*.yaml`, `curators.yaml` and `OWNERS` by path; `unreadable` has the reasons for unreadable files.
 
-    Channels that ask for approvals wait when nobody can say who the curators are. Never raises `RecipeError`.
+    Channels that require approvals wait when the curators are unknown. Never raises `RecipeError`.
     """
     lost = unreadable or {}
     curators, wrong = _curators(files.get(CURATORS), lost.get(CURATORS))
     texts = {path: text for path, text in files.items() if is_channel(path)}
-    # A file that cannot be read is there all the same: another channel may take from it.
+    # A file that cannot be read exists nevertheless: another channel may take from it.
     found = survey_channels(texts | {path: b"" for path in lost if is_channel(path)}, curators=curators)
     troubles = {name: tuple(problem.in_a_line() for problem in problems) for name, problems in found.problems.items()}
     troubles |= {channel_of(path): (f"{path}: {why}",) for path, why in lost.items() if is_channel(path)}
@@ -65,19 +65,21 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
 
 
 def is_channel(path: str) -> bool:
-    """Tell whether a file of the tree, by its path, has the policy of a channel."""
+    """Return whether a file of the tree, by its path, is the policy of a channel."""
     return path.startswith(f"{CHANNELS}/") and path.endswith(".yaml") and path.count("/") == 1
 
 
 def is_policy_file(path: str) -> bool:
-    """Say whether a file of the tree is one of those that targets sign: policies, who may approve and submit, and which
-    other distributions packages may be taken of.
+    """Return whether a file of the tree is one of those that targets sign.
+
+    These are the policies, the people who may approve and submit, and the distributions that packages may be imported
+    from.
     """
     return is_channel(path) or path in (CURATORS, OWNERS, DISTRIBUTIONS)
 
 
 def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:
-    """Return the groups; None, and what is wrong, when that cannot be said."""
+    """Return the groups; None, and the problems, when they are unknown."""
     if why is not None:
         return None, (Problem(Place(CURATORS), why).in_a_line(),)
     if text is None:
@@ -91,7 +93,7 @@ def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping
 def _owners(
     text: bytes | None, why: str | None, curators: Mapping[str, Mapping[str, str]] | None, wrong: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the text of `OWNERS`, and what is wrong with it or with the curators whom it names."""
+    """Return the text of `OWNERS`, and the problems with it or with the curators whom it names."""
     if why is not None:
         return None, (Problem(Place(OWNERS), why).in_a_line(),)
     if text is None:

@@ -1,4 +1,4 @@
-"""Whether a policy asks for as much as another: a file may ask for more than what is signed, and never for less."""
+"""Comparing the strictness of policies: a file may require more than what is signed, and never less."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from farm.core.policy.policies import Policies
 
 _REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
-"""Each asks for more than the one before."""
+"""Each is stricter than the one before."""
 
 
 def bounded(said: Policies, signed: Policies) -> Policies:
-    """Return what counts of the policies that files say, beside those that are signed.
+    """Return the policies that count, given those in files and those that are signed.
 
-    A channel whose file asks for less goes on by its signed policy. Curators are those that both name with one key. A
-    channel of which nothing is signed waits.
+    A channel whose file requires less continues with its signed policy. Curators are those that both name with the same
+    key. A channel without a signed policy waits.
     """
     curators = {
         group: {name: key for name, key in people.items() if signed.curators.get(group, {}).get(name) == key}
@@ -51,7 +51,7 @@ _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it s
 
 
 def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
-    """Let the signed owners count, unless the file has the same lines with fewer people."""
+    """Apply the signed owners, unless the file has the same lines with fewer people."""
     if counted.owners_troubles or signed.owners is None:
         return replace(counted, owners_people=people)
     if counted.owners is None:
@@ -64,10 +64,9 @@ def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], 
 
 
 def laxer_owners(wanted: Policies, signed: Policies) -> tuple[str, ...]:
-    """Return in which points `OWNERS` asks for less than a signed one, each a phrase; none when in no point.
+    """Return how `OWNERS` is laxer than a signed one, each point as a phrase; empty when it is not.
 
-    Which of other lines decides about a name depends on the name: they ask for less, whatever they say.
-    Raises `RecipeError`.
+    Other lines may decide about other names, so a file with other lines counts as laxer. Raises `RecipeError`.
     """
     if signed.owners is None:
         return ()
@@ -107,10 +106,10 @@ def laxer(
     groups: Mapping[str, Mapping[str, str]],
     signed_groups: Mapping[str, Mapping[str, str]],
 ) -> tuple[str, ...]:
-    """Return in which points a policy asks for less than a signed one, each a phrase; none when in no point.
+    """Return how a policy is laxer than a signed one, each point as a phrase; empty when it is not.
 
-    The groups are the curators (public keys by name, by group) that either of them counts on. How often a channel
-    releases makes nothing laxer.
+    The groups are the curators (public keys by name, by group) that each policy uses. How often a channel releases
+    makes nothing laxer.
     """
     return tuple(_laxer(wanted, signed, groups, signed_groups))
 

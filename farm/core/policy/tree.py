@@ -1,4 +1,4 @@
-"""A whole tree of recipes, from the content of its files. Reading a directory into that mapping is a face's job."""
+"""A whole tree of recipes, from the content of its files. The caller reads the directory into that mapping."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ DISTRIBUTION = "distribution.yaml"
 
 @dataclass(frozen=True, slots=True)
 class RecipeTree:
-    """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
+    """The content of a directory of recipes. Mappings are from name to value, in sorted order.
 
     `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
-    are taken of. `owners` says who owns which recipes; None where the tree does not say. `warnings` are about what the
-    next release will not read any more.
+    are imported from. `owners` are the owners of recipes; None where the tree has none. `warnings` are about forms that
+    the next release will no longer read.
     """
 
     distribution: Distribution
@@ -60,9 +60,8 @@ class RecipeTree:
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
     """Read a tree from content by path, relative to the tree's root with `/` between names.
 
-    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`,
-    `OWNERS`, `distributions.yaml` and `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for
-    all files.
+    Reads `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`, `OWNERS`,
+    `distributions.yaml` and `packages/<name>/`; other files are ignored. Raises one `RecipeError` for all files.
     """
     return _TreeReader(files).read()
 
@@ -88,10 +87,10 @@ class _TreeReader:
         curators = self._curators()
         owners = self._owners(curators)
         foreign = self._distributions(distribution.domain if distribution else "")
-        # Without the steps every recipe that names one would be reported as well.
+        # Without the steps, every recipe that names one would be reported as well.
         recipes = self._recipes(steps, foreign) if steps.definitions else {}
         self._check_recipes(recipes)
-        # The tree of a farm that recipes are submitted to has none itself.
+        # The tree of a farm that accepts submitted recipes has none itself.
         made = self._made(recipes) if recipes else None
         if made is not None:
             self._check_runtime(made, toolchains)
@@ -149,13 +148,13 @@ class _TreeReader:
 
     def _owners(self, curators: Mapping[str, Mapping[str, str]] | None) -> Owners | None:
         text = self._files.get(OWNERS)
-        # Without the curators everybody whom it names would be reported as well.
+        # Without the curators, everybody whom it names would be reported as well.
         if text is None or curators is None:
             return None
         return self._attempt(lambda: read_owners(text, curators))
 
     def _distributions(self, own: str) -> Mapping[str, OtherDistribution] | None:
-        """Return the distributions that the tree names; None when what it says cannot be read."""
+        """Return the distributions that the tree names; None when its file cannot be read."""
         text = self._files.get(DISTRIBUTIONS)
         return {} if text is None else self._attempt(lambda: read_distributions(text, DISTRIBUTIONS, own=own))
 
@@ -212,7 +211,7 @@ class _TreeReader:
                     self._note(f"toolchains/{name}.yaml", message, suggestion(package, made))
 
     def _made(self, recipes: Mapping[str, Recipe]) -> set[str]:
-        # A recipe with problems of its own is there all the same.
+        # A recipe with problems of its own exists nevertheless.
         directories = {path.split("/")[1] for path in self._files if path.startswith("packages/")}
         return {name for recipe in recipes.values() for name in recipe.package_names} | directories
 

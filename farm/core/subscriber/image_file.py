@@ -1,4 +1,4 @@
-"""An image file: text → what an image is to hold and how it is to be run. Says nothing of which packages there are."""
+"""Reading an image file: the packages of an image and how it runs. Does not check whether the packages exist."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ _CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*
 
 @dataclass(frozen=True, slots=True)
 class AskedName:
-    """The name of a package or a command as a file has it, with its place there and the line that it stands on."""
+    """The name of a package or a command in a file, with its place and line."""
 
     name: str
     place: Place
     excerpt: str
 
     def problem(self, message: str, remedy: str) -> Problem:
-        """Return a problem with what was asked for, underlined."""
+        """Return a problem with the name, underlined."""
         return Problem(self.place, message, remedy, self.excerpt, len(self.name))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnDirectory:
-    """A directory of the user's: where it lies, relative to the image file, and its path in the image (`app`).
+    """A directory of the user: its path relative to the image file, and its path in the image (`app`).
 
-    An empty path puts what it holds at the image's root.
+    An empty path puts its content at the image's root.
     """
 
     source: str
@@ -74,12 +74,12 @@ class PathImport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFile:
-    """What an image file says. `user` and `workdir` are empty where it says nothing; pairs are sorted by name.
+    """The content of an image file. `user` and `workdir` are empty where it has none; pairs are sorted by name.
 
-    `packages` are those of `imports` too. `command` are the words that run unless others are given, `replaces` short
-    names of packages over whose links the user's own files stand. `ports` are `8080/tcp`. `starts` is the first word of
-    what is executed: of the entrypoint, else of the command; `works_in` is `workdir` as it was written. They are None
-    where the file says nothing.
+    `packages` include those of `imports`. `command` are the words that run unless others are given, `replaces` short
+    names of packages whose links the user's own files replace. `ports` are `8080/tcp`. `starts` is the first word to
+    execute: of the entrypoint, else of the command; `works_in` is `workdir` as it was written. They are None where the
+    file has none.
     """
 
     packages: tuple[AskedName, ...]
@@ -100,12 +100,12 @@ class ImageFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The packages that are asked for, in no order."""
+        """The requested packages, in no order."""
         return tuple(sorted(package.name for package in self.packages))
 
 
 def read_image_file(text: bytes, file: str) -> ImageFile:
-    """Read an image file; raises `RecipeError` with all that is wrong in it."""
+    """Read an image file; raises `RecipeError` with all its problems."""
     document, root = parse(text, file)
     fields = Fields(document, root, "an image", known=KEYS, required=("packages",))
     asked = _Asked(text, file)
@@ -137,7 +137,7 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
 
 
 class _Asked:
-    """Remembers where in the file packages are asked for."""
+    """Records where in the file packages are requested."""
 
     def __init__(self, text: bytes, file: str) -> None:
         self._lines = text.decode("utf-8", "replace").split("\n")
@@ -160,7 +160,7 @@ def _packages(fields: Fields, asked: _Asked) -> tuple[AskedName, ...]:
 
 
 def _imports(fields: Fields, asked: _Asked) -> list[tuple[PathImport, AskedName]]:
-    """Read `imports`: paths, each with a package or, behind a colon, a directory in one."""
+    """Read `imports`: paths, each with a package or, after a colon, a directory in one."""
     found = []
     for key, node in fields.pairs("imports"):
         path = read_parsed(fields.document, key, "a path in imports", import_path)

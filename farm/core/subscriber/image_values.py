@@ -1,4 +1,4 @@
-"""What names, paths and ports in image files may look like. Each check returns its text or raises a `FarmError`."""
+"""The forms of names, paths and ports in image files. Each check returns its text or raises a `FarmError`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farm.core.files.values import InvalidValueError, matching
 from farm.core.names.root_places import TAKEN
 
 RESERVED_LABELS = "farm."
-"""What the labels begin with that say which set an image is made of."""
+"""The prefix of the labels that describe an image's set."""
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
@@ -20,11 +20,11 @@ _LONGEST = 32 * 1024
 _MOST_PORT = 65535
 
 environment_name = matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "cannot name a variable", "Use A-Z, a-z, 0-9 and _.")
-"""The name of a variable in a container."""
+"""The name of an environment variable in a container."""
 
 
 def value(text: str) -> str:
-    """Check a word of a command, or the value of a variable or label: anything a process can be given."""
+    """Check a word of a command, or the value of a variable or label: anything that can be passed to a process."""
     if "\0" in text:
         raise InvalidValueError("a text holds a NUL character, which no process can be given", remedy="Remove it.")
     if len(text) > _LONGEST:
@@ -44,9 +44,9 @@ def label_name(text: str) -> str:
 
 
 def user(text: str) -> str:
-    """Check the user, and group where there is one, that a container runs as.
+    """Check the user of a container, and the group where there is one.
 
-    The name root is written as the number that it has everywhere: an image without /etc/passwd knows no names.
+    The name root becomes its number, which is the same everywhere: an image without /etc/passwd knows no names.
     """
     if not _USER.fullmatch(text):
         raise InvalidValueError(f"{quoted(text)} is no user", remedy="Write a number or a name, with :group behind it.")
@@ -71,7 +71,7 @@ def image_path(text: str) -> str:
 
 
 def volume(text: str) -> str:
-    """Check a place that a container can write, which hides what the image has there; returned as `image_path` does."""
+    """Check a writable path of a container, which hides what the image has there; returned as by `image_path`."""
     path = image_path(text)
     top = path.partition("/")[0]
     if not path or top in TAKEN:
@@ -83,7 +83,7 @@ def volume(text: str) -> str:
 
 
 def import_path(text: str) -> str:
-    """Check where a package may be imported; returned as it lies in an image: `/bin/x` is `usr/bin/x`."""
+    """Check where a package may be imported; returned in the form of an image's root: `/bin/x` is `usr/bin/x`."""
     path = image_path(text)
     top = path.partition("/")[0]
     path = f"usr/{path}" if top in _MERGED else path

@@ -1,4 +1,4 @@
-"""A subscriber's policy: text → what may be installed, made into images and run. Says nothing of what there is."""
+"""Reading a subscriber's policy: what may be installed, made into images and run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What may run. What is not said is not limited: None of `channels` and `capabilities` is any, an empty
-    `maximum_severity` whatever. `reviewed_within` is how long ago somebody must have looked at each package for
-    vulnerabilities. `minimum_attestations` is by how many builders each package was built, each by itself;
-    `by_command` says that the severity was asked for by a command, and not by a file.
+    """A subscriber's policy. Values that are not set do not limit anything.
+
+    None for `channels` and `capabilities` allows any, an empty `maximum_severity` any severity. `reviewed_within` is
+    the maximum age of each package's last review for vulnerabilities. `minimum_attestations` is how many builders must
+    have built each package independently; `by_command` means that the severity was set by a command, and not by a file.
     """
 
     channels: tuple[str, ...] | None = None
@@ -44,7 +45,7 @@ class Policy:
 
 
 def read_policy(text: bytes, file: str) -> Policy:
-    """Read a policy; raises `RecipeError` with all that is wrong in it."""
+    """Read a policy; raises `RecipeError` with all its problems."""
     document, root = parse(text, file)
     fields = Fields(document, root, "a policy", known=KEYS)
     severity = fields.choice("maximum-severity", "critical", get_args(Severity))
@@ -64,7 +65,7 @@ def read_policy(text: bytes, file: str) -> Policy:
 
 
 def stricter(policy: Policy, severity: str) -> Policy:
-    """Return a policy that accepts nothing worse than `severity` either; an empty one changes nothing."""
+    """Return a policy that also refuses everything worse than `severity`; an empty one changes nothing."""
     order = get_args(Severity)
     if not severity or (policy.maximum_severity and order.index(policy.maximum_severity) <= order.index(severity)):
         return policy

@@ -1,4 +1,4 @@
-"""The gate `advisories`: nothing bad enough is known about a package. What is released already stays where it is."""
+"""The gate `advisories`: no severe advisory holds for a package. Packages already released stay."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from farm.core.names.version import Version
 
 _BLOCKED = ("critical", "high", "medium", "low")
-"""What `block` may be; each asks for more than the one before."""
+"""The values of `block`; each is stricter than the one before."""
 _SHOWN = 200
-"""Characters of a summary."""
+"""The most characters of a summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
-    """No advisory of this severity or a higher one holds for the package, but those that are stated to do no harm."""
+    """No advisory of this severity or a higher one holds for the package, except those that statements dismiss."""
 
     settings: ClassVar[tuple[str, ...]] = ("block",)
     block: Severity = "high"
@@ -37,7 +37,7 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
         return cls(cast("Severity", fields.choice("block", "high", tuple(reversed(_BLOCKED)))))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that less severe advisories block no more."""
+        """Return that less severe advisories no longer block, as a phrase."""
         fewer = _BLOCKED.index(self.block) < _BLOCKED.index(signed.block)
         return f"blocks {self.block} instead of {signed.block}" if fewer else ""
 
@@ -47,7 +47,7 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
         statements: Sequence[Statement],
         packages: Iterable[tuple[str, Version, int]],
     ) -> Iterator[tuple[str, Objection]]:
-        """Give what keeps packages (name, version, revision) out, by their names."""
+        """Return the objections to packages (name, version, revision), by their names."""
         found: dict[str, list[Finding]] = {}
         for finding in blocking(advisories, statements, packages, self.block):
             found.setdefault(finding.package, []).append(finding)

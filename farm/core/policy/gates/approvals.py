@@ -1,4 +1,4 @@
-"""The gate `approvals`: people of a group have signed for a package, or for its removal."""
+"""The gate `approvals`: people of a group have signed an approval of a package, or of its removal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_PEOPLE = 100
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsGate(Gate, kind=GateKind.APPROVALS):
-    """`count` people of a group in `curators.yaml` have signed for the package."""
+    """`count` people of a group in `curators.yaml` have signed an approval of the package."""
 
     settings: ClassVar[tuple[str, ...]] = ("of", "count")
     of: str = "curators"
@@ -33,13 +33,13 @@ class ApprovalsGate(Gate, kind=GateKind.APPROVALS):
         return cls(group, fields.integer("count", 1, least=1, most=MOST_PEOPLE))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that fewer people need to sign; whose keys count, `strangers` tells."""
+        """Return that fewer people need to sign, as a phrase; `strangers` compares the keys."""
         return f"{self.count} approvals instead of {signed.count}" if self.count < signed.count else ""
 
     def strangers(
         self, signed: Self, groups: Mapping[str, Mapping[str, str]], signed_groups: Mapping[str, Mapping[str, str]]
     ) -> str:
-        """Return whose keys count here and not for a signed gate, as a phrase; empty for nobody's."""
+        """Return the people whose keys count here and not for a signed gate, as a phrase; empty for none."""
         people = set(groups.get(self.of, {}).items()) - set(signed_groups.get(signed.of, {}).items())
         names = ", ".join(sorted(name for name, _ in people))
         return f"by {names}, with a key that is not signed for {signed.of}" if names else ""

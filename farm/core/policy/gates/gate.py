@@ -1,4 +1,4 @@
-"""What every gate of a channel's policy has: its key, its settings, how they are read, and what it says."""
+"""The base of the gates in a channel's policy: key, settings, how they are read, and objections."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Objection(NamedTuple):
-    """Why a gate does not let a package in or out: a clause without its full stop, and what would help.
+    """Why a gate does not let a package in or out: a clause without its full stop, and the remedy.
 
-    `until` is when time alone helps.
+    `until` is the time at which the objection ends by itself.
     """
 
     reason: str
@@ -29,10 +29,10 @@ class Objection(NamedTuple):
 
 
 class Gate(Form):
-    """A gate that a channel's policy asks for, with its settings: `class TestsGate(Gate, kind=GateKind.TESTS)`.
+    """A gate that a channel's policy requires, with its settings: `class TestsGate(Gate, kind=GateKind.TESTS)`.
 
-    Gates of single packages have an `objection` to what a package is. The pipeline asks it by the database
-    (`farm.server.pipeline.gates`), the checker again by what is signed (`farm.checker.gates`).
+    Gates of single packages have an `objection` method. The pipeline calls it with data of the database
+    (`farm.server.pipeline.gates`), the checker again with signed data (`farm.checker.gates`).
     """
 
     __slots__ = ()
@@ -46,16 +46,16 @@ class Gate(Form):
 
     @classmethod
     def read(cls, document: Document, key: Node, settings: Node | None) -> Self | None:
-        """Read the gate; problems are noted in the document, and None is returned for what cannot be one."""
-        # A bare word has no settings; what is missing is reported where the word stands.
+        """Read the gate; problems are recorded in the document, and None is returned for an invalid gate."""
+        # A bare word has no settings; missing ones are reported at the word.
         empty = Node("mapping", key.line, key.column, key.length)
         return cls.of_fields(Fields(document, settings or empty, f"the gate {key.text}", known=cls.settings), key)
 
     @classmethod
     def of_fields(cls, fields: Fields, key: Node) -> Self:  # noqa: ARG003  (for those that have settings)
-        """Return the gate with these settings; `key` is where the gate is named."""
+        """Return the gate with these settings; `key` is the node that names the gate."""
         return cls()
 
     def laxer_than(self, signed: Self) -> str:  # noqa: ARG002
-        """Return in which point this gate asks for less than a signed one, as a phrase; empty when in none."""
+        """Return how this gate is laxer than a signed one, as a phrase; empty when it is not."""
         return ""

@@ -1,6 +1,6 @@
-"""The gate `hardening`: programs and libraries have what modern distributions build in, or a waiver says why not.
+"""The gate `hardening`: programs and libraries have the hardening of modern distributions, or a waiver.
 
-What cannot be seen in a package is not judged, and holds nothing back.
+Properties that cannot be determined are not judged, and hold nothing back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class HardeningGate(Gate, kind=GateKind.HARDENING):
     """Every ELF file has each property that can be judged, unless the recipe waives it."""
 
     def objection(self, findings: Iterable[HardeningFinding]) -> Objection | None:
-        """Return what keeps out a package of which this was found."""
+        """Return the objection to a package with these findings."""
         lacking = describe_lacking(findings)
         remedy = (
             "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening "

@@ -1,4 +1,4 @@
-"""The gate `host`: the hosts that a channel is for have what a package needs of them."""
+"""The gate `host`: the hosts that a channel is for meet the needs of a package."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
-    """The hosts of the channel's subscribers have what a package needs of its host: `offered` is what they all have."""
+    """The hosts of the channel's subscribers meet a package's needs: `offered` is what all of these hosts have."""
 
     settings: ClassVar[tuple[str, ...]] = ("kernel", "features", "capabilities")
     offered: HostNeeds
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: what is offered stands beside the gate's name."""
+        """Return JSON values: the offered features are beside the gate's name."""
         return {**Form.to_dict(self), **self.offered.to_dict()}
 
     @classmethod
@@ -39,7 +39,7 @@ class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
         return cls(HostNeeds(str(kernel or ""), features, fields.unique("capabilities", values.capability)))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return what more a package may need."""
+        """Return what else a package may need, as a phrase."""
         ours, theirs = self.offered, signed.offered
         if Version(ours.kernel or "0") > Version(theirs.kernel or "0"):
             return f"a kernel {ours.kernel} instead of {theirs.kernel}"
@@ -47,7 +47,7 @@ class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
         return f"{', '.join(sorted(more))} too" if more else ""
 
     def objection(self, needs: HostNeeds) -> Objection | None:
-        """Return what keeps out a package with these needs. Raises `InvalidVersionError`."""
+        """Return the objection to a package with these needs. Raises `InvalidVersionError`."""
         beyond = needs_beyond(needs, self.offered)
         if not beyond:
             return None
@@ -56,9 +56,9 @@ class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
 
 
 def needs_beyond(needs: HostNeeds, offered: HostNeeds) -> tuple[str, ...]:
-    """Return what `needs` asks that a host with exactly `offered` does not have, each in words.
+    """Return which of `needs` a host with exactly `offered` does not meet, each in words.
 
-    Raises `InvalidVersionError` for a kernel version that is none.
+    Raises `InvalidVersionError` for an invalid kernel version.
     """
     beyond: list[str] = []
     if needs.kernel and (not offered.kernel or Version(needs.kernel) > Version(offered.kernel)):

@@ -1,4 +1,4 @@
-"""The gate `licenses`: what a package is licensed under may be in the channel."""
+"""The gate `licenses`: the license of a package is accepted in the channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LicensesGate(Gate, kind=GateKind.LICENSES):
-    """A package's license is among the allowed ones, or is none of the denied: SPDX identifiers, one of both lists."""
+    """A package's license is one of the allowed ones, or none of the denied ones: SPDX identifiers.
+
+    Only one of the two lists is set.
+    """
 
     settings: ClassVar[tuple[str, ...]] = ("allow", "deny")
     allow: tuple[str, ...] = ()
@@ -34,7 +37,7 @@ class LicensesGate(Gate, kind=GateKind.LICENSES):
         return gate
 
     def laxer_than(self, signed: Self) -> str:
-        """Return which licenses get in that the signed gate keeps out."""
+        """Return the licenses that this gate accepts and the signed gate refuses, as a phrase."""
         if self.allow:
             more = set(self.allow) - set(signed.allow) if signed.allow else set(self.allow) & set(signed.deny)
             return f"allows {', '.join(sorted(more))} too" if more else ""
@@ -44,7 +47,7 @@ class LicensesGate(Gate, kind=GateKind.LICENSES):
         return f"does not deny {', '.join(sorted(fewer))}" if fewer else ""
 
     def objection(self, license_text: str) -> Objection | None:
-        """Return what keeps out a package with this SPDX expression. Raises `InvalidValueError`."""
+        """Return the objection to a package with this SPDX expression. Raises `InvalidValueError`."""
         refused = refused_licenses(license_text, allow=self.allow, deny=self.deny)
         if not refused:
             return None

@@ -1,4 +1,4 @@
-"""Which gates there are, by their keys in a policy, and reading one: a word (`proof`), or a key with its settings."""
+"""The registry of gates by their keys in a policy, and reading one: a word (`proof`), or a key with its settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OUTDATED: Mapping[str, str] = {"licences": "licenses"}
 
 
 def read_gate(document: Document, node: Node) -> Gate | None:
-    """Read a gate; what is wrong with it is noted in the document, and None returned for what cannot be one."""
+    """Read a gate; problems are recorded in the document, and None is returned for an invalid gate."""
     key, settings = (node, None) if node.kind != "mapping" or len(node.pairs) != 1 else node.pairs[0]
     word = _OUTDATED.get(key.text, key.text)
     if word != key.text:

@@ -1,4 +1,4 @@
-"""The gate `reproduced`: different workers have built a package, and it came out the same."""
+"""The gate `reproduced`: different workers have built a package with the same result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_WORKERS = 16
 
 @dataclass(frozen=True, slots=True)
 class ReproducedGate(Gate, kind=GateKind.REPRODUCED):
-    """`agree` builds by different workers, the first one counted, gave the same package."""
+    """`agree` builds by different workers, including the first one, gave the same package."""
 
     settings: ClassVar[tuple[str, ...]] = ("agree",)
     agree: int = 2
@@ -25,11 +25,11 @@ class ReproducedGate(Gate, kind=GateKind.REPRODUCED):
     @classmethod
     def of_fields(cls, fields: Fields, key: Node) -> Self:  # noqa: ARG003
         """Return the gate with these settings."""
-        # The build that is there already is the first of them: one would ask for nothing.
+        # The existing build is the first of them: one would require nothing.
         return cls(fields.integer("agree", 2, least=2, most=MOST_WORKERS))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that fewer builders need to agree."""
+        """Return that fewer builders need to agree, as a phrase."""
         return f"{self.agree} builders instead of {signed.agree}" if self.agree < signed.agree else ""
 
     def lacking(self, builders: int) -> str:

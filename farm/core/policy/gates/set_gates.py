@@ -1,4 +1,4 @@
-"""The gates `proof`, `abi` and `tests`, which look at a candidate as a whole: search and checker carry them out."""
+"""The gates `proof`, `abi` and `tests`, which check a candidate as a whole: search and checker carry them out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from farm.core.files.fields import Fields
 
 TestScope: TypeAlias = Literal["changed", "changed-and-dependents", "all"]
-"""Whose tests run; each asks for more than the one before."""
+"""The values of `of`; each is stricter than the one before."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProofGate(Gate, kind=GateKind.PROOF):
-    """The set as a whole: nothing missing, nothing claimed twice."""
+    """The proof of the whole set: every need is met, and no path is claimed twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class AbiGate(Gate, kind=GateKind.ABI):
 
 @dataclass(frozen=True, slots=True)
 class TestsGate(Gate, kind=GateKind.TESTS):
-    """Package tests within the candidate; `of` says which packages'."""
+    """Package tests within the candidate; `of` selects the packages."""
 
     __test__: ClassVar[bool] = False  # pytest takes every class that is named so for a test
     settings: ClassVar[tuple[str, ...]] = ("of",)
@@ -40,6 +40,6 @@ class TestsGate(Gate, kind=GateKind.TESTS):
         return cls(cast("TestScope", fields.choice("of", "changed-and-dependents", get_args(TestScope))))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that fewer tests run."""
+        """Return that fewer tests run, as a phrase."""
         scopes = get_args(TestScope)
         return f"of {self.of} instead of {signed.of}" if scopes.index(self.of) < scopes.index(signed.of) else ""

@@ -1,4 +1,4 @@
-"""The gate `soak`: the channel that packages come from has held them long enough. What goes soaks too."""
+"""The gate `soak`: the source channel has held packages long enough. Removals soak too."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SoakGate(Gate, kind=GateKind.SOAK, outside={"duration"}):
-    """The channel that packages come from has held them for this long, and no report about them is open."""
+    """The source channel has held the packages for this long, and no report about them is open."""
 
     settings: ClassVar[tuple[str, ...]] = ("duration",)
     duration: timedelta
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values; the duration as people write it."""
+        """Return JSON values; the duration in the form of policies."""
         return {**Form.to_dict(self), "duration": duration_text(self.duration)}
 
     @classmethod
@@ -38,20 +38,20 @@ class SoakGate(Gate, kind=GateKind.SOAK, outside={"duration"}):
         return None if length is None else cls(length)
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that the time is shorter."""
+        """Return that the time is shorter, as a phrase."""
         if self.duration >= signed.duration:
             return ""
         return f"{duration_text(self.duration)} instead of {duration_text(signed.duration)}"
 
     def objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
-        """Return what keeps a package out; `since` is when `source` came to hold it, None where it does not now."""
+        """Return the objection to a package; `since` is when `source` came to hold it, None where it does not."""
         if since is None:
             reason = f"the newest release of {source} does not hold it"
             return Objection(reason, f"Release it on {source} first.")
         return self._waiting(f"it has been on {source}", "soaks", since, now)
 
     def removal_objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
-        """Return what keeps a package in; `since` is when `source` dropped it, None where it holds it now."""
+        """Return the objection to a removal; `since` is when `source` dropped the package, None where it holds it."""
         if since is None:
             reason = f"the newest release of {source} holds it, so it does not go"
             return Objection(reason, f"It goes once {source} is without it.")
