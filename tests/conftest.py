@@ -148,7 +148,7 @@ _LONG = (
     "workers/test_lease_keeper.py",
     "workers/test_log_forwarder.py",
 )
-"""Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
+"""Folders and files of tests that need only Python, but more of it than the fast tests have time for."""
 _LONG_PLACES = frozenset(_HERE / place for place in _LONG)
 
 
@@ -160,7 +160,7 @@ DISTRIBUTION = frozenset(
 
 
 _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
-"""A file system in memory, and how much of it a run wants: what tests write is flushed to a disk thousands of times."""
+"""A file system in memory, and how much of it a run needs: what tests write is flushed to a disk thousands of times."""
 
 
 def pytest_configure() -> None:

@@ -132,7 +132,7 @@ ADVISORIES = (
         lambda liar: _advise(liar, _listed(liar, osv(package="vuln", fixed="")), statements=liar.keep(b"{}")),
     ),
 )
-"""What is known about vulnerabilities."""
+"""Messages with advisories and statements."""
 
 
 def _review(liar: Liar, *reviews: Review, distribution: str = DISTRIBUTION) -> httpx.Response:
@@ -174,4 +174,4 @@ REVIEWS = (
         "a review that is newer than any that was signed", lambda liar: _review(liar, *map(_newer, _looked_at(liar)))
     ),
 )
-"""What was looked at for vulnerabilities."""
+"""Messages with reviews."""

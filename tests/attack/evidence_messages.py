@@ -81,4 +81,4 @@ EVIDENCE = (
     _approved("an approval of a time to come", "lone", ALICE, at=datetime.now(UTC) + timedelta(days=1)),
     _approved("an approval in another curator's name", "lone", ALICE, curator="bob"),
 )
-"""What is brought with a release to show that it may be signed."""
+"""Messages with the evidence for a release."""

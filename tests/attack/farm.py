@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 FAILS = "/usr/bin/false"
 """The command of a test that fails, wherever it runs."""
 NOT_REPRODUCED = "lone"
-"""The recipe that comes out otherwise where it is built again."""
+"""The recipe whose rebuild has other files."""
 _ROUNDS = 12
 
 

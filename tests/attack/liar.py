@@ -52,12 +52,12 @@ MALLORY = key_of("mallory")
 TESTER = key_of("tester")
 DISTRIBUTION = "dist.example.org"
 NEEDS = {"app": ("lib",), "needy": ("viral",)}
-"""What packages require."""
+"""The packages that each package requires."""
 UNTESTED = (
     *((name, "1.0") for name in ("next", "viral", "hungry", "clash", "needy")),
     *((name, "2.0") for name in ("kept", "pair")),
 )
-"""What no candidate has had tested; their tests pass."""
+"""Packages that no candidate has had tested; their tests pass."""
 
 
 @dataclass

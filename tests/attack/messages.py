@@ -31,7 +31,7 @@ IMAGES = (
     _image("a digest of its own", digest="sha256:" + "0" * 64),
     _image("something else for plain", plain="yes"),
 )
-"""Which image the signer is to say of what it is made."""
+"""Requests to sign the content of an image."""
 
 OTHERS = (
     Message("a path that there is not", lambda liar: liar.post("/keys", b"")),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 _VARIES = ("provenance", "rebuilds")
-"""What of an entry is another from farm to farm: who built it when. Who may build is looked at by itself."""
+"""Members of an entry that differ from farm to farm: builders and times. Allowed builders are checked separately."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Signed:
     statements: bytes
     reviews: tuple[Mapping[str, Any], ...]
     fixed: Mapping[str, bytes]
-    """What only people with offline keys may change: root and targets."""
+    """Metadata that only people with offline keys may change: root and targets."""
 
 
 def read(public: Path, pinned: bytes) -> Signed:
@@ -106,7 +106,7 @@ class Oracle:
     pinned: bytes
     before: Signed
     entries: Mapping[tuple[str, str], Mapping[str, Any]]
-    """What an honest farm says of a package, by name and version."""
+    """The entries of an honest farm, by name and version."""
 
     def wrongs(self, public: Path) -> list[str]:
         """Return what is signed now and should not be, one line for each problem."""

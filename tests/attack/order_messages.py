@@ -203,4 +203,4 @@ REPORTS = (
     Message("an open one, about another package", _other_package),
     Message("an open one, past which a promotion was ordered", _promoted),
 )
-"""Reports of trouble, which nobody signs."""
+"""Reports of trouble, which are unsigned."""

@@ -124,7 +124,7 @@ HEADS = (
     Message("the set of another channel", lambda liar: _set_of(liar, "stable", _newest(liar, "edge"))),
     Message("the set of the frozen channel", lambda liar: _set_of(liar, "edge", _newest(liar, "still"))),
 )
-"""What a release says of itself."""
+"""Messages with lies in a release's head."""
 
 
 def _built(what: str, key: object, **lies: object) -> Message:
@@ -344,7 +344,7 @@ SETS = (
     Message("a rebuild by a stranger", lambda liar: _rebuilt(liar, liar.vouch("lone", MALLORY))),
     Message("a rebuild that came to something else", lambda liar: _rebuilt(liar, liar.built("lone", AGAIN).provenance)),
 )
-"""Which packages a release holds, and what it says of them."""
+"""Messages with lies about a release's packages."""
 
 
 def _rebuilt(liar: Liar, provenance: BlobRef) -> httpx.Response:

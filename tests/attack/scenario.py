@@ -73,11 +73,11 @@ LIBS = "outputs: {libs: [lib/**]}\n"
 _FAILING = f"tests:\n  - name: works\n    command: [{FAILS}]\n"
 
 RELEASED = ("app", "broken", "kept", "lib", "lone", "reported", "tool", "vuln")
-"""What edge has released, in 1.0: all tested, all signed by their owner."""
+"""Packages that edge has released, in 1.0: all tested, all signed by their owner."""
 PARTED = ("duo", "duo-libs", "pair", "pair-libs")
-"""Likewise: two recipes, each with a library as an output of its own."""
+"""The same for two recipes, each with a library as an output of its own."""
 APPROVED = ("app", "broken", "kept", "lib", "reported", "tool", "vuln", *PARTED)
-"""What Alice has let into stable. An advisory holds for `vuln`, and a report is open on `reported`."""
+"""Packages that Alice has let into stable. An advisory affects `vuln`, and a report is open on `reported`."""
 
 ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "edge": {
@@ -96,11 +96,11 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "after": ("1.0",),
     },
 }
-"""The packages that a release may come to hold from now on, by channel: versions by name.
+"""The packages that a release may hold from now on, by channel: versions by name.
 
 Edge holds back: `broken` 2.0, whose test fails, and so `duo` 2.0 with its library; `kept` and `pair` 2.0, which a curator
 holds; `viral`, whose license is denied;
-`hungry`, which asks more of its host than is promised; `clash`, which claims a path of `tool`; `needy`, which requires
+`hungry`, which needs more of its host than is promised; `clash`, which claims a path of `tool`; `needy`, which requires
 what edge does not hold; `stranger`, which no owner has signed. `tool` 1.0 would be a downgrade.
 Stable: `lone`, which nobody has approved, and the two above. Nothing has soaked for `slow`. `still` is frozen since its
 first release. Two builders do not agree on `lone`, which is not for `twice`.
@@ -199,7 +199,7 @@ def _release(farm: AttackedFarm) -> None:
 
 HARMLESS = openvex("not_affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-21T10:00:00Z")
 HARMFUL = openvex("affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-22T10:00:00Z")
-"""What Alice has stated of `vuln`, and what she found out since: both are signed, and one is published."""
+"""Alice's statement about `vuln`, and her later finding: both are signed, and one is published."""
 
 
 def _advise(unit: UnitOfWork) -> None:

@@ -131,13 +131,13 @@ class Builder:
     built: dict[str, Package] = field(default_factory=dict)
     submissions: list[Digest] = field(default_factory=list)
     owners: Mapping[str, bytes] = field(default_factory=dict)
-    """The files `OWNERS` and `curators.yaml` that are signed."""
+    """The signed files `OWNERS` and `curators.yaml`."""
     released: Collection[tuple[str, Digest]] = ()
-    """The recipes that releases of before have."""
+    """The recipes of the packages in earlier releases."""
     withdrawn: Mapping[Digest, str] = field(default_factory=dict)
     policies: Mapping[str, bytes] = field(default_factory=lambda: {"channels/edge.yaml": EDGE})
     ever: list[Package] = field(default_factory=list)
-    """All that was built, in turn; `built` has the newest of each name."""
+    """Everything that was built, in order; `built` has the newest of each name."""
 
     @classmethod
     def at(cls, folder: Path) -> Builder:

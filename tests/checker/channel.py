@@ -62,7 +62,7 @@ class Channel:
     decision: Decision
     ledger: Ledger
     operator: CryptoSigner
-    """The key of `ann`, who is signed as an operator."""
+    """The key of `ann`, who is listed as an operator."""
 
     @property
     def repository(self) -> PinnedRepository:

@@ -36,7 +36,7 @@ class Theirs:
     blobs: BlobStore
     channel: str = "stable"
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When they sign what they publish."""
+    """The time at which they sign what they publish."""
     releases: list[Release] = field(default_factory=list)
     made: dict[Digest, Package] = field(default_factory=dict)
     held: dict[Digest, tuple[Descriptor, ...]] = field(default_factory=dict)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMMAND = Path(sys.executable).with_name("farm")
 OUR_COLOURS = re.compile(r"\x1b\[(?:0|1|2|31|32|33|36)m")
-"""What `farm.cli.output.styled` makes of the colours and weights that it is asked for."""
+"""The escape sequences that `farm.cli.output.styled` writes for colours and weights."""
 _OBEYED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _PATIENCE = 240.0
 

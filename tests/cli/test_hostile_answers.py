@@ -50,7 +50,7 @@ ASKED = {
     "advisory list": answers.ADVISORIES,
     "advisory show x": answers.ADVISORY,
 }  # fmt: skip
-"""Verbs that read an answer by a shape; every field of that is left out once, and once is something else."""
+"""Verbs that read an answer by a shape; each field of the shape is once left out, and once replaced."""
 BY_MODELS = ("jobs", "log 1", "package copies jq", "retry 1")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 _LOADER = Path("/lib64/ld-linux-x86-64.so.2").resolve()
 _LIBRARIES = Path("/lib/x86_64-linux-gnu/libc.so.6").resolve().parent
 MOUNT = ("--mount", "/usr:/host-usr")
-"""The options of `farm run` that bring it."""
+"""The options of `farm run` that mount it."""
 
 
 def program(name: str) -> list[str]:

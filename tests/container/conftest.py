@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MB = 1 << 20
 TOKEN = f"a-lease-token-{secrets.token_hex(6)}"
-"""Of this process: containers are found by its digest, and other tests run some too."""
+"""Unique to this process: containers are found by the token's digest, and other tests run some too."""
 
 
 @pytest.fixture(scope="session")

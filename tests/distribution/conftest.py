@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS = 3000
-"""A quarter of an hour on two idle processors; others may want these too."""
+"""A quarter of an hour on two idle processors; other processes may use these too."""
 ALL = tuple(sorted(path.name for path in (RECIPES / "packages").iterdir()))
 
 

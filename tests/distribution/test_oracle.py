@@ -43,7 +43,7 @@ pytestmark = [
 
 _FEWEST = 300
 _BY_TABLE = ("retype", "resize")
-"""What the linker does not judge."""
+"""Mutations that the linker does not judge."""
 
 
 @pytest.fixture(scope="module")

@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 LARGE = frozenset(
     ["base", "bash", "coreutils", "curl", "grep", "ncurses", "openssl", "pcre2", "python", "readline", "sqlite", "zstd"]
 )
-"""What takes long to build, or needs such: built again only where FARM_TEST_EVERYTHING is set.
+"""Packages that take long to build, or need such packages: rebuilt only where FARM_TEST_EVERYTHING is set.
 
-The others are built by each way to build that recipes have, with libraries of their own and with those of others.
+The others cover each way in which recipes build, with libraries of their own and with those of others.
 `farm rebuild --check NAME` does the same for one package.
 """
 AGAIN = ALL if os.environ.get("FARM_TEST_EVERYTHING") else tuple(name for name in ALL if name not in LARGE)
 EXCEPTIONS: frozenset[str] = frozenset()
-"""Packages whose trees are known to differ, each with the reason beside it. There are none."""
+"""Packages whose trees are known to differ, each with the reason next to it. There are none."""
 
 
 def test_a_second_build_under_other_circumstances_gives_the_same_trees(

@@ -61,7 +61,7 @@ class Upgraded:
     before: RunningFarm
     after: RunningFarm
     refusal: str
-    """What `farm up` of this release said of the preview's database."""
+    """The message of this release's `farm up` about the preview's database."""
 
     def client(self, version: RunningFarm, *arguments: str, state: str = "client") -> str:
         """Run a command of the subscriber by a version of the program; return its output."""

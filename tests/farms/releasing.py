@@ -40,7 +40,7 @@ EDGE = ChannelPolicy("edge", (ProofGate(), TestsGate()))
 
 
 Judge = Callable[[str, dict[str, str]], bool]
-"""Whether a test passes, by its name and the packages that are there with it: versions by name."""
+"""Whether a test passes, by its name and the other packages present: versions by name."""
 
 
 def present(order: TestOrder) -> dict[str, str]:
@@ -58,7 +58,7 @@ class Signer:
     signed: list[int] = field(default_factory=list)
     evidence: list[Digest] = field(default_factory=list)
     states: bool = False
-    """Whether it states beside the release by which evidence it signed."""
+    """Whether it publishes next to the release the evidence by which it signed."""
 
     def take_order(self, envelope: bytes) -> None:
         pass

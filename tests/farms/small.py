@@ -128,11 +128,11 @@ class SmallFarm:
     signers: dict[str, CryptoSigner] = field(default_factory=dict)
     shapes: dict[tuple[str, str], tuple[Mapping[str, ElfFacts], tuple[str, ...]]] = field(default_factory=dict)
     debug_data: bool = False
-    """Whether builds put out debug data for their ELF files."""
+    """Whether builds make debug data for their ELF files."""
     builder: CryptoSigner | None = None
-    """Who signs provenances; without one they are not real."""
+    """The signer of provenances; without one they are not real."""
     producers: tuple[str, ...] = ("GNU C17 14.2.0",)
-    """What compilers say in it."""
+    """The compiler record in the debug data."""
 
     @classmethod
     def open(

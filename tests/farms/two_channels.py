@@ -31,7 +31,7 @@ class TwoChannels:
 
     @classmethod
     def open(cls, releasing: ReleasingFarm, *gates: PackageGate) -> TwoChannels:
-        """Let stable take from edge, through these gates after the gate `holds`, which every channel has."""
+        """Let stable take from edge, through these gates after the gate of holds, which every channel has."""
         with releasing.application.writing() as unit:
             releases.ensure_channel(unit.session, "stable", '{"from": "edge"}')
         return cls(releasing, pipeline(releasing, *gates))

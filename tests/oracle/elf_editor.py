@@ -20,7 +20,7 @@ DT_VERSYM, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFD
 DT_AUXILIARY, DT_FILTER, DT_FLAGS_1 = 0x7FFFFFFD, 0x7FFFFFFF, 0x6FFFFFFB
 DF_1_NODEFLIB = 0x800
 IGNORED_TAG = 0x6FFFF000
-"""Of the range of operating systems, and of no meaning to glibc: what becomes of a tag that is taken out."""
+"""A tag in the range of operating systems, without a meaning for glibc: it replaces a tag that is removed."""
 
 _MAGIC = b"\x7fELF\x02\x01"
 _DYNAMIC, _DYNSYM, _RELA, _NOTE, _VERDEF, _VERNEED, _VERSYM = 6, 11, 4, 7, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.oracle.parts import Part
 
 SHELL = Path("/usr/bin/busybox")
-"""Debian's busybox-static: a shell that goes on where the set's own libraries are broken."""
+"""Debian's busybox-static: a shell that works where the set's own libraries are broken."""
 _LOADER = "/usr/lib/ld-linux-x86-64.so.2"
 _DEFAULT = ("lib", "lib/x86_64-linux-gnu")
 _MACHINE = 62
@@ -64,7 +64,7 @@ _WARNINGS = (
 _CANNOT_START = re.compile(r"(?:sh|/judge/script): (?:line \d+: )?(\S+): not found")
 _SILENT = re.compile(r"|\tlinux-vdso\S* \(.*|\tstatically linked|(?:\S+: )+weak version `[^']+' not found .*")
 _NOT_STARTED = 127
-"""The status with which the linker ends a program that it cannot start. What happens later is not its business."""
+"""The status with which the linker ends a program that it cannot start. Later failures are out of scope."""
 
 FileOf = tuple[str, str]
 """The package and the path in it."""

@@ -38,7 +38,7 @@ ROOTS = (
     ("ncurses", "readline-tests"),
     ("bzip2", "json-c-tests", "libffi-tests", "lz4-tests", "oniguruma-tests", "pkgconf", "zlib-tests"),
 )
-"""What each set is the closure of: programs, C++, plugins, copies, libraries with versions and without."""
+"""The packages whose closures the sets are: programs, C++, plugins, copies, libraries with versions and without."""
 
 
 @dataclass(frozen=True)

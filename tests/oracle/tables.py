@@ -12,7 +12,7 @@ FALSE_ALARMS = {
         "refused anyway."
     ),
 }
-"""Kinds of mutation of which the proof says something that the linker does not. One that comes no more is taken out."""
+"""Kinds of mutation about which the proof reports what the linker does not. A kind that no longer occurs is removed."""
 
 MISMATCHES = {
     "retype: function to object": "class-mismatch",
@@ -28,6 +28,6 @@ MISMATCHES = {
     "resize: copied object shrinks": "size-mismatch",
     "resize: other object grows": "",  # no program has reserved space for it
 }
-"""The problem that the file which imports the symbol is to have; none where it is empty. The linker goes on, at most
+"""The problem expected of the file that imports the symbol; none if empty. The linker continues, at most
 with a warning, or crashes.
 """

@@ -38,7 +38,7 @@ _BEYOND = (
     MissingModule,
     OtherPython,
 )
-"""Problems of which a linker knows nothing: that a set has one is for other tests to judge."""
+"""Problems that a linker cannot know: whether a set has one is judged by other tests."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
 OTHERS = 65533 if os.geteuid() == 0 else -1
-"""A group that is not this user's own, where one can be given away."""
+"""A group other than this user's own, where a file can be given to one."""
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user")
 
 

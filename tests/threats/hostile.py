@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 MARK = "owned"
 LINE = f"\x1b]0;{MARK}\x07\x1b[35;45m\x9b2J\x7f\b\t\u202e\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u3164\U000e0041"
-"""A title for the window, colours that are not farm's, C1, DEL, and what turns a line around or is not seen."""
+"""A title for the window, colours that are not farm's, C1, DEL, and characters that reverse a line or are invisible."""
 FORGED = "\nerror: forged\r\n help: forged"
 TEXT = LINE + FORGED
 SHOWN = f"\\x1b]0;{MARK}"
-"""How what a terminal would obey is spelt out."""
+"""The escaped form of what a terminal would obey."""
 _STRICT = re.compile(r"sha256:[0-9a-f]{64}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?|")
 _KEPT = {
     "state", "kind", "role", "channel", "digest", "descriptor", "version", "atom", "before", "after", "keyid",
     "error", "code", "next-before", "name", "change",
 }  # fmt: skip
-"""What clients read, and refuse when it has not its form; of these, versions and names have rules that keep them so."""
+"""Members that clients read, and refuse in another form; of these, versions and names have strict rules."""
 
 
 def channel(folder: Path) -> SmallDistribution:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 EVER = 2**31 - 1
-"""A version number that nothing comes after."""
+"""The highest version number."""
 
 
 class Simulator:

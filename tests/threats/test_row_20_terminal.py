@@ -2,7 +2,7 @@
 
 Every verb of the command runs on a real pseudo-terminal, against a channel, a farm and files whose every free text
 holds escape sequences, C1, bidi controls, line separators and invisible characters. A new verb is not covered until it
-is in `CASES`.
+is in `ANSWERED` or `LOCAL`.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ ANSWERED = {
     "channel thaw": "channel thaw edge",
     "channel trail": "channel trail",
 }
-"""Verbs that ask a farm, each as it is run against one that answers with such texts, and one that refuses with them."""
+"""Verbs that ask a farm, each run against one that answers with such texts, and one that refuses with them."""
 QUIET = {
     "advisory reviewed", "channel freeze", "channel thaw", "image list", "images", "package copies", "release list",
     "release show",
 }  # fmt: skip
-"""What they print when all is well: names, versions, digests and farm's own words."""
+"""Verbs whose output on success holds only names, versions, digests and farm's own words."""
 LOCAL = {
     "audit": ["audit", "audit --root {root}", "audit img:1", "audit --channel dist.example.org/edge --format json"],
     "build": ["build good", "build {text}"],
@@ -128,7 +128,7 @@ LOCAL = {
     "verify": ["verify --root {root}", "verify {text}", "verify --cache"],
     "why": ["why --reverse say", "why say --root {root}", "why --reverse {text}"],
 }  # fmt: skip
-"""All other verbs, each with command lines; `{text}` is a word of the user's own that is as hostile as the rest."""
+"""All other verbs, each with command lines; `{text}` is a user's word that is as hostile as the rest."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ ALICE = Actor("token:alice")
 
 @dataclass
 class Lane:
-    """A farm whose first channel has the given name; `stable` takes from it through `gates`."""
+    """A farm whose first channel has the given name; `stable` takes from it through the given gates."""
 
     farm: ReleasingFarm
     stable: Pipeline

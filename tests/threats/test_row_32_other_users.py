@@ -26,7 +26,7 @@ ASKED = {
     "subscriptions": "subscriptions", "unsubscribe": "unsubscribe dist.example.org/edge", "up": "up",
     "upgrade": "upgrade --root root", "verify": "verify --cache", "why": "why --reverse greet",
 }  # fmt: skip
-"""Verbs that use what a user keeps, each as it is run."""
+"""Verbs that use a user's state, each with a command line."""
 
 
 def farm(place: Path, *arguments: str, **places: Path) -> subprocess.CompletedProcess[str]:

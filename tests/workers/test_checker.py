@@ -54,7 +54,7 @@ PARSERS = re.compile(
     r"|farm\.core\.(sets|policy|advisories|files\b|recipe\.(load|distributions|contents)|fileset\.archive|package\.gather)"
     r"|farm\.store\.(blobs|decompress)|farm\.trust\.(metadata\.signed_policy|index\.(tree|node|advisory_index))"
 )
-"""What reads packages, recipes, policies, advisories, images and archives."""
+"""Modules that read packages, recipes, policies, advisories, images and archives."""
 
 
 TESTED = b"gates: [proof, tests: {of: changed-and-dependents}]\n"

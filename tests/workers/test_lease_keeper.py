@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SHORT = timedelta(seconds=1.5)
 LONG = timedelta(seconds=5)
-"""So long that a busy machine does not keep a heartbeat for the whole of it."""
+"""Longer than a busy machine delays a heartbeat."""
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.docker
 
 @dataclass
 class Machine:
-    """A host that follows a distribution, with an image of it in its engine; `made` lists what must be removed."""
+    """A host that follows a distribution, with an image of it in its engine; `containers` and `images` are removed."""
 
     host: Host
     distribution: SmallDistribution

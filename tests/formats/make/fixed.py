@@ -15,7 +15,7 @@ from tests.formats.keys import key
 
 START = "2026-01-02 03:04:05"
 CLOCK = "FAKETIME"
-"""The variable that libfaketime reads the time from, each time anew."""
+"""The variable from which libfaketime reads the time, at each call."""
 _FORM = "%Y-%m-%d %H:%M:%S"
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tests.formats.make.__main__ import Output
 
 PLACE = Path("/tmp/farm-formats")
-"""Where it all lies, for paths are part of it."""
+"""The path of the home, because paths are part of the fixture."""
 BOOT = "e62f9c4e-cf7b-4659-a0c3-8cd144085aed"
-"""The boot of the machine on which it was made, which a file of a home is named for."""
+"""The boot id of the machine that made it; a file of a home is named after it."""
 
 
 def make(out: Output, folder: Path) -> None:

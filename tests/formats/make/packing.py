@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 _LOCKS = (".publish.lock", ".mirror.lock")
-"""What lies in repositories and is no part of them."""
+"""Files in repositories that are no part of them."""
 
 
 def packed(folders: dict[str, Path]) -> bytes:

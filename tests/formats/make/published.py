@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from tests.formats.make.__main__ import Output
 
 ADDRESS = "http://127.0.0.1:9/"
-"""Where the other distribution is said to be: nobody listens there, and readers go to the mirror."""
+"""The claimed address of the other distribution: nothing listens there, and readers use the mirror."""
 ALICE, TESTER, AGAIN = key("alice"), key("tester"), key("another builder")
 PATCH = b"--- a/openssl.c\n+++ b/openssl.c\n@@ -1 +1 @@\n-1\n+2\n"
 TARBALL = b"the sources of openssl"

@@ -46,7 +46,7 @@ FILES = {
     "root/.farm/generations/*/generation.json": "generation",
     "local/builds/*.json": "build-outcome",
 }
-"""Which files of a home are documents of which kind."""
+"""The kind of document of each file of a home."""
 
 
 def furnish(host: Host, home: Path, built: Digest) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WRITES = ("fsync", "link", "replace", "unlink")
-"""The calls by which anything of a release comes to be seen, or stays after a power cut."""
+"""The calls through which anything of a release becomes visible, or survives a power cut."""
 
 
 def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> None:

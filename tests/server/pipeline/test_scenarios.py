@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 many_rounds = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""For what goes through the pipeline so often that one database has to do."""
+"""For tests that run the pipeline so often that one kind of database must be enough."""
 
 
 TEST = "tests:\n  - name: {}\n    command: [/usr/bin/x]\n"

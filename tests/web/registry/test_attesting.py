@@ -182,7 +182,7 @@ def test_packages_of_another_distribution_are_not_vouched_for(tmp_path: Path) ->
 
 
 class SignedBy:
-    """A signer in this process, which counts; `lie` changes what it answers."""
+    """A signer in this process, which counts requests; `answer` replaces its answer."""
 
     def __init__(self, distribution: SmallDistribution, name: str = "edge") -> None:
         self.repository, self.signers = signing_with(distribution)
