@@ -1,3 +1,3 @@
-"""Building on one machine, start to end. Rooms: toolchain, sources, attempt, abi.
+"""Building on one machine, from start to end. Subpackages: toolchain, sources, attempt, abi.
 May import `farm.core`, `farm.store`, `farm.container`, `farm.oci`, `farm.trust`.
 """

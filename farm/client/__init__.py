@@ -1,3 +1,3 @@
-"""The subscriber's side. Rooms from low to high: repository, root, findings, override, run, image, audit, gc; mirror.
-May import all but the server's rooms, `farm.build` and `farm.checker`.
+"""The subscriber. Subpackages, low to high: repository, findings, override, root, image, run, gc, audit; mirror.
+May import everything but the server's packages, `farm.build` and `farm.checker`.
 """

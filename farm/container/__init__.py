@@ -1,3 +1,3 @@
-"""What touches the container engine and the kernel: the sandbox, mounts, environments, image loading, the janitor.
+"""Everything that uses the container engine and the kernel: sandbox, mounts, environments, image loading, janitor.
 May import `farm.core`, `farm.store`.
 """

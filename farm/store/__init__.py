@@ -1,3 +1,3 @@
-"""What lies on disk: the content-addressed store, capture and unpacking of trees, durable files, locks.
+"""Data on disk: the content-addressed store, capture and unpacking of trees, durable files, locks.
 May import `farm.core`.
 """

@@ -1,3 +1,3 @@
-"""Looking over what is installed, made, running or published: advisories, verification, provenance, who needs what.
-May import every other room of `farm.client` but `gc` and `mirror`.
+"""Audits of what is installed, made, running or published: advisories, verification, provenance, dependents.
+May import every other subpackage of `farm.client` but `gc` and `mirror`.
 """

@@ -1,3 +1,3 @@
-"""What audits, verification and policies find, as values, and the facts that they go by.
+"""The findings of audits, verification and policies, as values, and the facts that they are based on.
 May import `client.repository`.
 """

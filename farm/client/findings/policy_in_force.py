@@ -27,7 +27,7 @@ class PolicyInForce:
 
     def read(self) -> Policy:
         """Return the stricter of both policies. Raises `RecipeError`, `OSError`."""
-        from farm.core.subscriber.policy_file import Policy, read_policy, stricter  # noqa: PLC0415  (brings YAML)
+        from farm.core.subscriber.policy_file import Policy, read_policy, stricter  # noqa: PLC0415  (loads YAML)
 
         policy = read_policy(self.file.read_bytes(), str(self.file)) if self.file else Policy()
         return stricter(policy, self.max_severity)

@@ -1,3 +1,3 @@
-"""Removing what no record of this host speaks of.
+"""Garbage collection: removing what no record of this host refers to.
 May import `client.repository`, `client.root`, `client.run`.
 """

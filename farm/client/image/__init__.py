@@ -1,3 +1,3 @@
-"""Images as sets of packages: making, updating, describing and comparing them, and which there are on this host.
+"""Images as sets of packages: making, updating, describing, comparing and listing them.
 May import `client.repository`, `client.root`, `client.findings`, `client.override`.
 """

@@ -1,3 +1,3 @@
-"""A verified copy of channels in a directory that any static host can serve.
+"""A verified copy of channels in a directory that any static web server can serve.
 May import `client.repository`.
 """

@@ -1,3 +1,3 @@
-"""Packages of the user's own choice in place of a channel's.
+"""Packages of the user's choice that replace a channel's.
 May import `client.repository`, `client.findings`.
 """

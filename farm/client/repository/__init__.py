@@ -1,3 +1,3 @@
-"""The host of a subscriber, its subscriptions, and verified channels: what they hold, fetched and kept.
-May import no other room of `farm.client`.
+"""The host of a subscriber, its subscriptions, and the verified releases of channels.
+May import no other subpackage of `farm.client`.
 """

@@ -167,7 +167,7 @@ class Catalogue:
 
     def attested_in(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
         """Return how many builders that this distribution allows now have built the package of an entry."""
-        from farm.trust.verification.release_package import agreeing_builders  # noqa: PLC0415  (brings all kinds of keys)
+        from farm.trust.verification.release_package import agreeing_builders  # noqa: PLC0415  (loads all key types)
 
         return len(agreeing_builders(entry, self.builders, descriptor, self.downloads.read))
 
@@ -205,7 +205,7 @@ class Catalogue:
 
         Raises as `verified`.
         """
-        from farm.trust.attestation.provenance import verify_provenance  # noqa: PLC0415  (brings all kinds of keys)
+        from farm.trust.attestation.provenance import verify_provenance  # noqa: PLC0415  (loads all key types)
 
         found = self._find(self.known_as(name))
         package = self._verify(found)
@@ -267,7 +267,7 @@ class Catalogue:
             return self._opened[pin.distribution]
 
     def _verify(self, found: _Found) -> VerifiedPackage:
-        from farm.trust.verification.release_package import check_package  # noqa: PLC0415  (brings all kinds of keys)
+        from farm.trust.verification.release_package import check_package  # noqa: PLC0415  (loads all key types)
 
         home = found.home
         checked = check_package(home.release, found.entry, home.builders, home.downloads.read)

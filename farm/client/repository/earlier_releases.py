@@ -53,7 +53,7 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
 
 def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
     """Return the full version of a package as its provenance states it, used only for comparison."""
-    from farm.trust.attestation.provenance import build_number_of  # noqa: PLC0415  (brings all kinds of keys)
+    from farm.trust.attestation.provenance import build_number_of  # noqa: PLC0415  (loads all key types)
 
     entry = index.entry(name)
     if entry is None:

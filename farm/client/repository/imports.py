@@ -78,7 +78,7 @@ class ImportedReleases:
 
     def kept(self, pin: Import) -> KeptMetadata:
         """Return what was verified of the other distribution before."""
-        from farm.trust.verification.stored_metadata import KeptMetadata  # noqa: PLC0415  (brings TUF's documents)
+        from farm.trust.verification.stored_metadata import KeptMetadata  # noqa: PLC0415  (loads TUF's documents)
 
         return KeptMetadata(self.folder_of(pin) / "metadata")
 
@@ -87,7 +87,7 @@ class ImportedReleases:
         folder = self.folder_of(pin)
 
         def verifier(reader: RepositoryReader, place: str) -> ChannelMetadata:
-            from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415  (brings TUF's client)
+            from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415  (loads TUF's client)
 
             return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
 
@@ -122,7 +122,7 @@ class ImportedReleases:
         path = folder / "root.json"
         if path.exists() and Digest.of(root := path.read_bytes()) == pin.root:
             return root
-        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (brings TUF's client)
+        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (loads TUF's client)
 
         root = announced_root(reader, place, pin.root)
         replace_file(path, root)

@@ -46,7 +46,7 @@ def known_newest(subscription: Subscription, metadata: Path) -> NewestRelease | 
 
     @cache
     def builders() -> AllowedBuilders:
-        from farm.trust.metadata.builders import read_builders  # noqa: PLC0415  (brings all kinds of keys)
+        from farm.trust.metadata.builders import read_builders  # noqa: PLC0415  (loads all key types)
 
         return read_builders(listed)
 

@@ -82,7 +82,7 @@ class Subscriptions:
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
-        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (brings TUF's client)
+        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (loads TUF's client)
         from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415
 
         reader = open_reader(address)
@@ -178,7 +178,7 @@ class Subscriptions:
         root = self.pinned_root(subscription)
 
         def verifier(reader: BlobReader, _place: str) -> ChannelMetadata:
-            from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415  (brings TUF's client)
+            from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415  (loads TUF's client)
 
             return ChannelMetadata(state, root, reader)
 
@@ -219,7 +219,7 @@ class Subscriptions:
 
     def kept(self, subscription: Subscription) -> KeptMetadata:
         """Return what was verified of a subscription before."""
-        from farm.trust.verification.stored_metadata import KeptMetadata  # noqa: PLC0415  (brings TUF's documents)
+        from farm.trust.verification.stored_metadata import KeptMetadata  # noqa: PLC0415  (loads TUF's documents)
 
         return KeptMetadata(self.metadata_folder(subscription))
 

@@ -1,3 +1,3 @@
-"""Roots and their generations: installing, upgrading, removing, going back.
+"""Roots and their generations: installing, upgrading, removing, rolling back.
 May import `client.repository`, `client.findings`, `client.override`.
 """

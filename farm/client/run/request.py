@@ -119,7 +119,7 @@ def run_options(request: RunRequest, image_file: ImageFile | None, own: OwnMount
 
 
 def _checked_user(text: str) -> str:
-    from farm.core.subscriber import image_values  # noqa: PLC0415  (brings a reader of YAML)
+    from farm.core.subscriber import image_values  # noqa: PLC0415  (loads a YAML reader)
 
     return image_values.user(text)
 

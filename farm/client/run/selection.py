@@ -90,7 +90,7 @@ def _verified(
     host: Host, catalogue: Catalogue, names: tuple[str, ...], image_file: ImageFile | None
 ) -> tuple[VerifiedPackage, ...]:
     if image_file:
-        from farm.client.image.asking import check_known  # noqa: PLC0415  (brings a reader of YAML)
+        from farm.client.image.asking import check_known  # noqa: PLC0415  (loads a YAML reader)
 
         check_known(host, catalogue, image_file)
     return catalogue.verified(names)

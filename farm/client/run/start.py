@@ -87,7 +87,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
 
 
 def _read(file: Path) -> ImageFile:
-    from farm.core.subscriber.image_file import read_image_file  # noqa: PLC0415  (brings a reader of YAML)
+    from farm.core.subscriber.image_file import read_image_file  # noqa: PLC0415  (loads a YAML reader)
 
     return read_image_file(file.read_bytes(), str(file))
 

@@ -55,7 +55,7 @@ def mounts_of(
     described = [(package.descriptor, package.manifest) for package in packages]
     if file is None or image_file is None:
         return own_mounts([], described)
-    from farm.client.image.asking import check_replaced, own_directories  # noqa: PLC0415  (brings a reader of YAML)
+    from farm.client.image.asking import check_replaced, own_directories  # noqa: PLC0415  (loads a YAML reader)
 
     check_replaced(image_file, {package.descriptor.name.short for package in packages})
     directories = own_directories(image_file, file.parent)

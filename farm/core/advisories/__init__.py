@@ -1,3 +1,3 @@
-"""Security advisories and statements about them (OSV, OpenVEX): reading, severity, and which packages they hold for.
-May import `names`.
+"""Security advisories and statements about them (OSV, OpenVEX): reading, severity, and matching with packages.
+May import `core.names`.
 """

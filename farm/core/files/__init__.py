@@ -1,3 +1,3 @@
-"""Files that people write: YAML text with places, typed fields, and problems that are all collected first.
+"""Files that people write: YAML text with positions, typed fields, and problems that are collected and raised together.
 May import `names`.
 """

@@ -1,3 +1,3 @@
-"""The smallest words: digests, versions, package names, platforms, canonical JSON and strict reading of it.
-Imports nothing but `farm.errors`.
+"""The basic values: digests, versions, package names, platforms, canonical JSON and its strict reading.
+Imports only `farm.errors`.
 """

@@ -1,3 +1,3 @@
-"""Recipes with everything pinned: plans, the graph of what is built from what, orders for workers, bills of materials.
+"""Plans (recipes with everything pinned), the graph of builds, orders for workers, and SBOMs.
 May import `names`, `fileset`, `package`, `files`, `recipe`.
 """

@@ -1,3 +1,3 @@
-"""Recipes, steps and toolchains: text to checked values. Reading a directory is done elsewhere.
+"""Recipes, steps and toolchains: from text to checked values. Directories are read elsewhere.
 May import `names`, `files`.
 """

@@ -1,3 +1,3 @@
-"""Files that subscribers write: image files, and policies about what may be installed and run.
+"""Files that subscribers write: image files, and policies for what may be installed and run.
 May import `names`, `files`.
 """

@@ -1,3 +1,3 @@
-"""What an audit found, in forms that other programs read: CycloneDX, SARIF, SPDX. Pure.
+"""Audit reports in formats for other programs: CycloneDX, SARIF, SPDX. Pure.
 May import `client.findings`.
 """

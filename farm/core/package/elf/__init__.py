@@ -1,3 +1,3 @@
-"""What ELF files and their debug data say, read strictly and within budgets from hostile bytes.
+"""Reading ELF files and their debug data from hostile bytes, strictly and within budgets.
 May import nothing else of the farm but its errors.
 """

@@ -1,3 +1,3 @@
-"""Problems of a set, and notes about it, as values; each says in one sentence what was found.
+"""Problems of a set, and notes about it, as values; each has a message of one sentence.
 May import `core.package`, `core.names`.
 """
