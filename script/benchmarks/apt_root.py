@@ -1,4 +1,4 @@
-"""apt with a root, lists and a cache of its own, so that it neither sees nor changes those of the machine."""
+"""apt with a root, lists and a cache of its own, so that it neither reads nor changes those of the machine."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class AptRoot:
         ]  # fmt: skip
 
     def get(self, *arguments: str) -> None:
-        """Run `apt-get`, which answers all its questions with yes."""
+        """Run `apt-get`, with yes to all questions."""
         run(["apt-get", "-qq", "-y", *(word for option in self._options for word in ("-o", option)), *arguments])
 
 
 def index_repository(directory: Path) -> None:
-    """Write `Packages.xz`, beside the `Packages` that is there, and `Release`."""
+    """Write `Packages.xz`, next to the existing `Packages`, and `Release`."""
     run(["xz", "--keep", "-T0", "Packages"], cwd=directory)
     run(["sh", "-c", "apt-ftparchive release . >../Release && mv ../Release ."], cwd=directory)

@@ -1,7 +1,7 @@
 """Row 2: from a tree to the digests of its files, its canonical tar, and the compressed blob with its digest.
 
-The equal-work peer does what `farm` has to do, with coreutils and tar: a digest of every file, a reproducible tar, its
-compression, the digest of the blob. (`farm` also has the digest of the uncompressed tar, which OCI wants.)
+The equal-work peer does the work of `farm` with coreutils and tar: a digest of every file, a reproducible tar, its
+compression, the digest of the blob. (`farm` also computes the digest of the uncompressed tar, which OCI requires.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A channel with a signed policy, its signer and checker as processes, and one package that changes.
 
-Of all other packages there is what a proof reads: descriptor, facts and manifest; and one provenance for all.
+All other packages have only what a proof reads: descriptor, facts and manifest; and all share one provenance.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ steps: [install]
 
 @dataclass(frozen=True)
 class Asked:
-    """A release that only waits to be asked for, with its evidence."""
+    """A release that is ready to be signed, with its evidence."""
 
     release: Release
     evidence: Digest
@@ -82,7 +82,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Build:
-    """What came of a build of the package that changes."""
+    """The result of a build of the package that changes."""
 
     descriptor: Descriptor
     manifest: Manifest
@@ -94,7 +94,7 @@ class _Build:
 
 
 class CheckedChannel:
-    """`cold` are the seconds that the checker has taken after its start, `memory` the MiB that it has taken by then."""
+    """`cold` are the seconds that the checker took to start, `memory` the MiB that it used by then."""
 
     def __init__(self, directory: Path, packages: Sequence[SyntheticPackage]) -> None:
         self._directory, self._public = directory, directory / "public"
@@ -114,7 +114,7 @@ class CheckedChannel:
         self._newest = listed
 
     def next(self) -> Asked:
-        """Build the next version of the package that changes, and bring what its release needs."""
+        """Build the next version of the package that changes, and bring the blobs of its release."""
         built = self._built()
         entry = self._entry(built.descriptor, built.manifest, PackageFacts(), built)
         sbom = package_sbom(
@@ -151,7 +151,7 @@ class CheckedChannel:
             yield client
 
     def sign(self, client: SignerClient, asked: Asked) -> None:
-        """Ask for a release, as control does."""
+        """Ask for a release to be signed, as control does."""
         client.sign(asked.release, asked.evidence)
         self._newest = asked.release
 

@@ -43,7 +43,7 @@ def write_deb(directory: Path, name: str, version: str, depends: Sequence[str] =
 
 
 def pack_deb(tree: Path, name: str, version: str, deb: Path) -> None:
-    """Pack a tree with `dpkg-deb`, compressed as the farm's archives are; works beside the deb."""
+    """Pack a tree with `dpkg-deb`, compressed like the farm's archives; works next to the deb."""
     work = deb.with_suffix(".tree")
     run(["cp", "-al", tree, work])
     (work / "DEBIAN").mkdir()

@@ -1,7 +1,7 @@
-"""The ways in which a set of packages comes to a host: the farm's, apt's, ostree's, casync's, the Docker Engine's.
+"""The ways in which a set of packages reaches a host: the farm's, apt's, ostree's, casync's, the Docker Engine's.
 
-Each has an old and a new set lying ready on a server, `offer`ed one at a time under one address, and a client whose
-state `begin` makes anew. What is there before a client comes costs nothing here: indexes, deltas, images.
+Each has an old and a new set ready on a server, `offer`ed one at a time under one address, and a client whose state
+`begin` resets. What exists before a client connects costs nothing here: indexes, deltas, images.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ Sets = dict[str, "Sequence[SamplePackage]"]
 
 
 class Delivery(Protocol):
-    """One of the ways."""
+    """One way of delivery."""
 
     name: str
     server: CountingServer
 
     def begin(self) -> None:
-        """Offer the old set to a client that has nothing but the address."""
+        """Offer the old set to a client that has only the address."""
 
     def install(self) -> None:
-        """Bring all of the set to the client."""
+        """Install the whole set on the client."""
 
     def offer_new(self) -> None:
         """Offer the new set."""
 
     def upgrade(self) -> None:
-        """Bring the client from the old set to the new one."""
+        """Upgrade the client from the old set to the new one."""
 
     def holds(self, package: SamplePackage) -> bool:
-        """Say whether the client has this build of a package, after an upgrade."""
+        """Return whether the client has this build of a package, after an upgrade."""
 
     def clear(self) -> None:
         """Remove what the client has."""
@@ -90,7 +90,7 @@ class _Served:
         return self.folder / f"{self._word}-{which}"
 
     def _set_up(self) -> None:
-        """Let the client know where to ask."""
+        """Configure the server's address on the client."""
 
     @property
     def _address(self) -> str:
@@ -102,7 +102,7 @@ class _Served:
 
 
 class Farm(_Served):
-    """`farm install`, `farm upgrade`: each a process of its own, all that it fetches verified."""
+    """`farm install`, `farm upgrade`: each a process of its own, with all that it fetches verified."""
 
     name = "farm"
     _programs = "root/usr/bin"
@@ -153,7 +153,7 @@ class Apt(_Served):
                     os.link(self._place(OLD) / deb.name, deb)
             run(["sh", "-c", "apt-ftparchive packages . >Packages"], cwd=place)
             index_repository(place)
-            made = 1_000_000_000 + 60 * (which == NEW)  # clients tell them apart by the second
+            made = 1_000_000_000 + 60 * (which == NEW)  # clients distinguish them by the second
             os.utime(place / "Release", (made, made))
 
     def install(self) -> None:
@@ -208,7 +208,7 @@ class Ostree(_Served):
 
 
 class Casync(_Served):
-    """`casync extract`, with what was extracted before as a seed; its chunks are compressed with zstd."""
+    """`casync extract`, with the earlier tree as a seed; its chunks are compressed with zstd."""
 
     name = "casync extract, --seed"
     _programs = "second/bin"
@@ -237,7 +237,7 @@ class Casync(_Served):
 
 
 _PLAIN = ("--with=permissions",)
-"""What casync keeps of a file besides its content: modes alone, as the others."""
+"""The metadata that casync stores besides content: only modes, like the others."""
 
 
 def _new_in(sets: Sets, which: str) -> list[SamplePackage]:

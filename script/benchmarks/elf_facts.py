@@ -1,8 +1,7 @@
-"""Row 8: the dynamic facts of 500 libraries of this machine, symbol versions included, beside what binutils needs.
+"""Row 8: the dynamic facts of 500 libraries of this machine, symbol versions included, compared with binutils.
 
-The files are read where they are, in the page cache after the warm-up. `farm` is timed inside a running process, as
-a worker does it; the peers write their findings to /dev/null. That `farm` finds the same is held by
-tests/core/package/test_elf.py.
+The files are read in place, in the page cache after the warm-up. `farm` is timed inside a running process, as in a
+worker; the peers write their output to /dev/null. tests/core/package/test_elf.py checks that `farm` finds the same.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LIBRARIES = 500
 
 
 def libraries(count: int = LIBRARIES) -> list[Path]:
-    """Return the first `count` shared libraries right under the machine's library directory, by name."""
+    """Return the first `count` shared libraries directly in the machine's library directory, by name."""
     directory = Path("/usr/lib") / (sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu")
     candidates = (path for path in sorted(directory.glob("*.so*")) if not path.is_symlink() and path.is_file())
     return list(islice(filter(_is_elf, candidates), count))
@@ -46,7 +45,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def read_all(paths: Sequence[Path]) -> int:
-    """Read the facts of each file; returns how many symbols there were in all."""
+    """Read the facts of each file; returns the number of symbols."""
     symbols = 0
     for path in paths:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
@@ -58,7 +57,7 @@ def read_all(paths: Sequence[Path]) -> int:
 
 
 def measure(_ground: Ground, rounds: int) -> Iterator[Table]:
-    """Time `farm` beside objdump, readelf, and cat as the floor."""
+    """Time `farm`, objdump, readelf, and cat as the lower bound."""
     paths = libraries()
     measured = interleave(
         {

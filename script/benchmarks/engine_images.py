@@ -1,6 +1,6 @@
-"""The ways to get packages into a Docker Engine as an image: the farm's, and the peers', from the same archives.
+"""The ways to load packages into a Docker Engine as an image: the farm's, and the peers', from the same archives.
 
-Keeps count of the bytes that each sends to the engine, and removes from the engine all that came of it.
+Counts the bytes that each sends to the engine, and removes all its results from the engine.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class EngineImages:
         ImageStore(self.client).load(image, partial(self._counted, archive), reference=reference)
 
     def farm_layout(self, packages: Sequence[SamplePackage]) -> None:
-        """Compose to a directory that others read, as `farm image build --no-load --output` does."""
+        """Compose to a directory for other programs, as `farm image build --no-load --output` does."""
         write_layout(self.compose(packages), self.store, self.directory / "layout", reference=f"{REPOSITORY}:layout")
 
     def _counted(
@@ -121,7 +121,7 @@ class EngineImages:
         (work / "Dockerfile").write_text("\n".join(lines) + "\n")
 
     def write_merged_context(self, packages: Sequence[SamplePackage]) -> None:
-        """Write a context whose image has all packages in one layer, as a `RUN apt-get install` of them all leaves."""
+        """Write a context whose image has all packages in one layer, like a `RUN apt-get install` of all of them."""
         work = self._work("context")
         (work / "all").mkdir()
         for package in packages:
@@ -131,7 +131,7 @@ class EngineImages:
     def buildah_build(self) -> None:
         """Run `buildah build` in the context. Its images go into a storage of its own, on the disk as the engine's do.
 
-        No command of the Dockerfile is run, so the isolation of such counts for nothing; `chroot` asks least of a host.
+        The Dockerfile runs no command, so the isolation does not matter; `chroot` requires least of a host.
         """
         options = ["--storage-driver=overlay", f"--root={self._storage / 'root'}", f"--runroot={self._storage / 'run'}"]
         build = ["build", "--quiet", "--layers", "--isolation=chroot", f"--tag={REPOSITORY}:build", "."]
@@ -151,12 +151,12 @@ class EngineImages:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        # Both builders count up; the last figure is the whole.
+        # Both builders count up; the last figure is the total.
         self.sent[name] = [float(number) * _UNITS[unit] for number, unit in _CONTEXT.findall(done.stdout)][-1]
 
     def clear(self) -> None:
         """Remove the images, and the records that these builds have added to the build cache."""
-        # By the label, for an image that was replaced or a build that was interrupted has no name.
+        # By the label, because an image that was replaced, or whose build was interrupted, has no name.
         for image in self.client.images(filters={"label": _LABEL}, quiet=True):
             self.client.remove_image(image, force=True)
         self._clear_build_cache()
@@ -168,7 +168,7 @@ class EngineImages:
         end = time.monotonic() + _CLEARING_SECONDS
         while (left := self._build_records() - self._build_cache) and time.monotonic() < end:
             for record in left:
-                # One by one, for the engine takes no two ids at once; a record goes with the one it depends on.
+                # One by one, because the engine takes no two ids at once; a record goes with the one it depends on.
                 self.client.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type]  # the stubs lack it
 
     def _build_records(self) -> frozenset[str]:

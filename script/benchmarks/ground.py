@@ -1,4 +1,4 @@
-"""Where the workloads run: a tmpfs of their own, with the toolchain that is their raw material."""
+"""The place where the workloads run: a tmpfs of their own, with the toolchain that is their raw material."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ class Ground:
 
     @cached_property
     def toolchain(self) -> Toolchain:
-        """The toolchain `c` of this host, made if need be."""
+        """The toolchain `c` of this host, made if necessary."""
         return prepare_toolchains(read_tree(None), self.settings, ("c",))[0]
 
     def say(self, text: str) -> None:
-        """Tell of progress."""
+        """Print progress."""
         print(f"bench: {text}", file=sys.stderr, flush=True)
 
     def quarry(self) -> bytes:
-        """Return the contents of the toolchain's files in one piece: real programs, headers, texts; the same for the
-        same lock, on every machine. Some 300 MB; let go of it before measuring.
+        """Return the contents of the toolchain's files in one piece: real programs, headers, texts.
+
+        The same for the same lock, on every machine. Some 300 MB; release it before measuring.
         """
         root = self.toolchain.root
         return b"".join((root / file.path).read_bytes() for file in self.toolchain.manifest.files())
@@ -50,7 +51,7 @@ class Ground:
 
 @contextmanager
 def ground(settings: Settings) -> Iterator[Ground]:
-    """Mount a tmpfs for one workload; unmount and remove it afterwards. Raises `MountError` for want of root."""
+    """Mount a tmpfs for one workload; unmount and remove it afterwards. Raises `MountError` without root."""
     directory = Path(tempfile.mkdtemp(prefix="farm-measured-"))
     try:
         mount_tmpfs(directory, size=TMPFS_BYTES, inodes=_INODES, owner=0)

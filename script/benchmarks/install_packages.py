@@ -1,6 +1,7 @@
 """Row 3: fifty packages of 30,000 files onto a disk: verified unpacking, then the links through which they are used.
 
-All unpack the same archives, `farm`'s own, but for dpkg, pacman and ostree, which get the same trees in their own form.
+All unpack the same archives, those of `farm`, except dpkg, pacman and ostree, which get the same trees in their own
+form.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Row 12: from start to exit of a program over ten packages: late-bound, and in an image that is equal to them.
+"""Row 12: from start to exit of a program over ten packages: late-bound, and in an image with equal content.
 
-`farm run` is timed as a whole: it asks the repository, on the loopback, whether there is news, records the run, and
-starts the program as nobody without privileges. With a variable to set it goes the whole way each time: it verifies the
-release, the packages and their set anew.
+`farm run` is timed as a whole: it asks the repository, on the loopback, for news, records the run, and starts the
+program as nobody without privileges. With a variable to set, it takes the full path each time: it verifies the release,
+the packages and their set again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WHY = "a Python program asks the repository, and is gone before Docker's own co
 
 
 def measure(ground: Ground, rounds: int) -> Iterator[Table]:
-    """Time the starts, in four times as many rounds as asked for."""
+    """Time the starts, in four times the given number of rounds."""
     served = ground.directory / "served"
     served.mkdir()
     bench = _Bench(ground.directory)
@@ -91,7 +91,7 @@ class _Bench:
         return channel
 
     def _compiled(self, toolchain: Path) -> Path:
-        # In a copy, for the toolchain itself stays as it is.
+        # In a copy, because the toolchain itself must not change.
         root, tree = self.directory / "toolchain", self.directory / "trees" / _PROGRAM
         run(["cp", "-a", toolchain, root])
         (root / "tmp").mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ class _Bench:
         self.farm("run", *options, *self.names, "--", _PROGRAM)
 
     def bubblewrap(self) -> list[str]:
-        """Return the command that `farm run` comes to, as root in a user namespace."""
+        """Return the command that `farm run` executes, as root in a user namespace."""
         cache = PackageCache(self.directory / "host" / "packages")
         (links,) = (self.directory / "state" / "links").glob("[!.]*")
         packages = {path.name: path for path in cache.root.iterdir() if path.name.startswith((_PROGRAM, "sample"))}

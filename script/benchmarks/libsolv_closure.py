@@ -1,6 +1,6 @@
 """What libsolv's users do, for Debian's own Python, which has its bindings; a program of its own, without the farm.
 
-`write PACKAGES SOLV` turns Debian's index into libsolv's own form; `solve SOLV NAME` prints how many packages it takes.
+`write PACKAGES SOLV` converts Debian's index to libsolv's own form; `solve SOLV NAME` prints the size of a closure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def write(packages: str, written: str) -> None:
 
 
 def solve(written: str, name: str) -> None:
-    """Print how many packages an empty system gets that is to have this one."""
+    """Print how many packages the installation of one package into an empty system takes."""
     pool, repo = _pool()
     repo.add_solv(written)
     pool.createwhatprovides()

@@ -1,8 +1,8 @@
 """Row 11: an image of 5, 20, 50 and 100 packages composed and loaded into the engine; then one package changed.
 
-A package has 120 files of 2 MB together. All start from the same archives, but for the tars of single layers, which are
-made from the trees, and end with an image that the engine can run; but for buildah, whose storage is its own, and the
-layout, which is to be compared with that. Engine and buildah keep images on the disk.
+A package has 120 files of 2 MB in total. All start from the same archives, except the tars of single layers, which are
+made from the trees; all end with an image that the engine can run, except buildah, whose storage is its own, and the
+layout, which is compared with buildah. Engine and buildah store images on the disk.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _second(
 def _registry(
     title: str, images: EngineImages, packages: Sequence[SamplePackage], changed: Sequence[SamplePackage]
 ) -> Table:
-    """Count what a registry that has the first image lacks of the second."""
+    """Count the bytes of the second image that a registry with the first image lacks."""
     before, after = ({*_blobs(images, each)} for each in (packages, changed))
     new = sum(size for _, size in after - before)
     own = {each.captured.archive for each in changed} - {package.captured.archive for package in packages}
@@ -120,7 +120,7 @@ def _contenders(images: EngineImages, packages: Sequence[SamplePackage]) -> Mapp
 
 
 def _with_change(packages: Sequence[SamplePackage], store: BlobStore, ground: Ground) -> Sequence[SamplePackage]:
-    """Return the packages with one file longer by a line in the one that is neither large nor small."""
+    """Return the packages with one more line in one file of the package of median size."""
     index = packages.index(sorted(packages, key=lambda package: package.archive.content_bytes)[len(packages) // 2])
     name = packages[index].name
     tree = ground.directory / "changed" / name

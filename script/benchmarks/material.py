@@ -1,4 +1,4 @@
-"""The trees that workloads are about, cut from the contents of a toolchain: real bytes, the same on every run."""
+"""The trees of the workloads, cut from the contents of a toolchain: real bytes, the same on every run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _NOTHING = Digest.of(b"")
 
 
 def write_small_files(directory: Path, quarry: bytes, *, count: int, total: int) -> None:
-    """Write `count` files of `total` bytes together, in directories of 100; sizes spread as those of real files."""
+    """Write `count` files of `total` bytes in total, in directories of 100; sizes are spread as those of real files."""
     _write(directory, [f"d{number // 100:03}/f{number:05}" for number in range(count)], quarry, total=total)
 
 
 def write_large_files(directory: Path, quarry: bytes, *, count: int, total: int) -> None:
-    """Write `count` files of one size, of `total` bytes together."""
+    """Write `count` files of one size, of `total` bytes in total."""
     directory.mkdir(parents=True)
     rest = _cut(quarry, [total // count] * count)
     for number, piece in enumerate(rest):
@@ -43,7 +43,7 @@ def write_large_files(directory: Path, quarry: bytes, *, count: int, total: int)
 
 @dataclass(frozen=True)
 class SamplePackage:
-    """A package as a build leaves it: its tree on disk, what was captured of it, and its descriptor."""
+    """A package as a build leaves it: its tree on disk, its capture, and its descriptor."""
 
     tree: Path
     captured: Captured
@@ -61,7 +61,7 @@ class SamplePackage:
 
     @property
     def archive(self) -> PackageArchive:
-        """The archive as `farm.oci` takes it."""
+        """The archive in the form of `farm.oci`."""
         size = sum(file.size for file in self.captured.manifest.files())
         return PackageArchive(self.store, self.captured.diff_id, self.captured.archive, size)
 
@@ -69,7 +69,7 @@ class SamplePackage:
 def write_packages(
     directory: Path, store: BlobStore, quarry: bytes, *, count: int, files: int, total: int
 ) -> list[SamplePackage]:
-    """Make `count` packages of `files` files each, of `total` bytes together, captured into a store; some are large."""
+    """Make `count` packages of `files` files each, of `total` bytes in total, captured into a store; some are large."""
     packages = []
     for number, size in enumerate(_spread(count, total, _SEED)):
         name = f"sample{number:02}"
@@ -102,7 +102,7 @@ def capture_package(tree: Path, store: BlobStore) -> SamplePackage:
 
 
 def rebuild(package: SamplePackage, directory: Path, store: BlobStore) -> SamplePackage:
-    """Return the package as a rebuild leaves it: programs and libraries differ by some bytes, no text does."""
+    """Return the package as a rebuild leaves it: programs and libraries differ by some bytes, texts do not."""
     tree = directory / package.name
     shutil.copytree(package.tree, tree)
     for path in sorted([*tree.glob("bin/*"), *tree.glob("lib/*.so.1")]):
@@ -113,7 +113,7 @@ def rebuild(package: SamplePackage, directory: Path, store: BlobStore) -> Sample
 
 
 def _package_paths(name: str, count: int) -> Iterator[str]:
-    """Give the paths of a package as they usually lie; some directories are its own, some it shares with all."""
+    """Yield the usual paths of a package; some directories are its own, some it shares with all."""
     for number in range(4):
         yield f"bin/{name}-{number}"
         yield f"share/man/man1/{name}-{number}.1"
@@ -130,7 +130,7 @@ def _package_paths(name: str, count: int) -> Iterator[str]:
 
 
 def _write(directory: Path, paths: Sequence[str], quarry: bytes, *, total: int, seed: int = 0) -> None:
-    """Write files of `total` bytes together."""
+    """Write files of `total` bytes in total."""
     for path, piece in zip(paths, _cut(quarry, _spread(len(paths), total, seed)), strict=True):
         place = directory / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _write(directory: Path, paths: Sequence[str], quarry: bytes, *, total: int, 
 
 
 def _spread(count: int, total: int, seed: int) -> list[int]:
-    """Divide `total` into sizes that are spread as those of real files: log-normally, the same for the same seed."""
+    """Divide `total` into sizes distributed as those of real files: log-normally, the same for the same seed."""
     numbers = random.Random(seed)  # noqa: S311  # the same on every run
     weights = [numbers.lognormvariate(0, 1.5) for _ in range(count)]
     scale = total / sum(weights)
@@ -148,7 +148,7 @@ def _spread(count: int, total: int, seed: int) -> list[int]:
 
 
 def _cut(quarry: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
-    """Give pieces of these sizes one after the other, from the start again when the quarry ends."""
+    """Yield pieces of these sizes one after the other, from the start again when the quarry ends."""
     position = 0
     for size in sizes:
         if position + size > len(quarry):

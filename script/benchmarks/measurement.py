@@ -1,4 +1,4 @@
-"""What a workload gives back: figures by name, taken in turns so that what disturbs the machine disturbs all alike."""
+"""The results of a workload: figures by name, measured in turns, so that disturbances affect all contenders alike."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The middle one of the figures."""
+        """The median of the figures."""
         return statistics.median(self.figures)
 
     @property
     def minimum(self) -> float:
-        """The smallest of the figures."""
+        """The minimum of the figures."""
         return min(self.figures)
 
     def ratio_to(self, peer: Measurement) -> float:
-        """How many times as much as `peer`, by the medians."""
+        """The ratio to `peer`, by the medians."""
         return self.median / peer.median
 
 
@@ -51,7 +51,7 @@ def run(
     stdin: bytes = b"",
     variables: Mapping[str, str | Path] | None = None,
 ) -> None:
-    """Run a command to its end, its output thrown away; `variables` are added to its environment.
+    """Run a command to its end, its output discarded; `variables` are added to its environment.
 
     Raises `subprocess.CalledProcessError` if it fails.
     """

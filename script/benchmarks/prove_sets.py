@@ -1,7 +1,7 @@
-"""Row 6: the proof of a whole set, and of the same set with one package changed, beside `dose-debcheck`.
+"""Row 6: the proof of a whole set, and of the same set with one package changed, compared with `dose-debcheck`.
 
-`farm` proves requirements, sonames, symbols with versions, and paths; its peer only that what is depended on is there.
-Members lie in memory, as in a pipeline that has read their facts; the peer reads a file, as it always does.
+`farm` proves requirements, sonames, symbols with versions, and paths; its peer only that dependencies are present.
+Members are in memory, as in a pipeline that has read their facts; the peer reads a file, as it always does.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _prove(members: Sequence[Member]) -> None:
 
 
 def _change(kept: Prover, revisions: list[Member]) -> None:
-    """Put another revision in the place of a member, in turns, so that there is a change each time."""
+    """Replace a member by another revision, in turns, so that there is a change each time."""
     revisions.reverse()
     kept.change(add=[revisions[0]])
     _check(kept)

@@ -1,8 +1,8 @@
-"""Row 7: one package of a channel changed and published, beside `apt-ftparchive`, with all other packages there before.
+"""Row 7: one package of a channel changed and published, compared with `apt-ftparchive`, in a channel of many packages.
 
-`farm` makes the release, brings its blobs, looks at them, and signs; its peer writes a `Packages` with a cache of what
-it saw before, and signs nothing. Beside that, signer and checker, as processes, are asked for a release of a
-channel of as many packages with a signed policy: provenance, plan, archive, and the proof of the set.
+`farm` makes the release, brings its blobs, checks them, and signs; its peer writes a `Packages` with a cache of earlier
+packages, and signs nothing. In addition, signer and checker, as processes, are asked for a release of a channel of as
+many packages with a signed policy: provenance, plan, archive, and the proof of the set.
 """
 
 from __future__ import annotations

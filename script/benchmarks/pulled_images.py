@@ -1,4 +1,4 @@
-"""A set of packages that comes to a Docker Engine as an image out of a registry: `docker pull`."""
+"""A set of packages that a Docker Engine gets as an image from a registry: `docker pull`."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class _Pulled:
     server: CountingServer
 
     def prepare(self, sets: Sets) -> None:
-        """Bring both images into the registry."""
+        """Push both images to the registry."""
         for which, packages in sets.items():
             self._push(self._tag(which), packages)
             self.images.clear()
 
     def begin(self) -> None:
-        """Leave nothing in the engine."""
+        """Remove everything from the engine."""
         self.clear()
 
     def install(self) -> None:
@@ -46,14 +46,14 @@ class _Pulled:
         self._pull(OLD)
 
     def offer_new(self) -> None:
-        """Both are there under their tags."""
+        """Nothing to do: both are there under their tags."""
 
     def upgrade(self) -> None:
         """Pull the new image."""
         self._pull(NEW)
 
     def holds(self, package: SamplePackage) -> bool:
-        """Docker has looked at every digest of it."""
+        """Nothing to check: Docker has verified every digest of it."""
         del package
         return bool(self.images.client.images(self._tag(NEW)))
 
@@ -82,7 +82,7 @@ class OneLayer(_Pulled):
 
 
 class LayerEach(_Pulled):
-    """An image with a layer for each package, which takes more care than most Dockerfiles do."""
+    """An image with a layer for each package, made with more care than most Dockerfiles."""
 
     name = "docker pull, Dockerfile with an ADD for each"
 

@@ -1,8 +1,8 @@
-"""Row 5: channels of 10,000 and 100,000 packages: what one package takes, a look whether there is news, a first look.
+"""Row 5: channels of 10,000 and 100,000 packages: the closure of one package, a check for news, a first query.
 
 All know the same packages with the same needs, and ask a server on the loopback. Each contender is a process from start
-to exit, with the caches that the run before has left it. Packages are only listed, so nothing of them is verified here;
-the metadata of the channel is, which the peers' is not.
+to exit, with the caches of the run before. Packages are only listed, so nothing of them is verified here; the metadata
+of the channel is, unlike the peers'.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WHY_SYNC = "two small files are compared; loading the code that would verify an
 
 
 def measure(ground: Ground, rounds: int) -> Iterator[Table]:
-    """Give three tables for each size; the short ones take three times as many rounds as asked for."""
+    """Return three tables for each size; the short ones take three times the given number of rounds."""
     for size in SIZES:
         ground.say(f"making a channel of {size:,} packages, and the same for the peers")
         with ExitStack() as running:
@@ -77,7 +77,7 @@ class _Bench:
         self._sent = {name: self._count(first) for name, first in self._first_looks().items()}
 
     def _first_looks(self) -> dict[str, Callable[[], object]]:
-        """Return what a client that has nothing does; the farm twice, the second time as `farm search` has to."""
+        """Return what a client without any state does; the farm twice, the second time as `farm search` has to."""
 
         def resolve() -> None:
             self._subscribe("state", "host")
@@ -155,7 +155,7 @@ class _Bench:
 
 
 def _package_to_take(packages: Sequence[SyntheticPackage]) -> tuple[str, int]:
-    """Return one of the last packages, whose closure is nearest to the size that is wanted, and that."""
+    """Return one of the last packages, whose closure is nearest to the wanted size, and that size."""
     sizes = {package.name: len(closure_of(packages, package.number)) for package in packages[-_LOOKED_AT:]}
     name = min(sizes, key=lambda each: abs(sizes[each] - _CLOSURE))
     return name, sizes[name]

@@ -1,4 +1,4 @@
-"""`script/bench`: runs the chosen workloads, each on a ground of its own, and prints what they found."""
+"""`script/bench`: runs the chosen workloads, each on a tmpfs of its own, and prints their results."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ WORKLOADS = {
     12: "late_binding_start",
     14: "search_runs",
 }
-"""The modules by the number of their row in the list of workloads (docs/benchmarks.md)."""
+"""The modules by their row number in the list of workloads (docs/benchmarks.md)."""
 
 _PEERS = (
     *("apt", "apt-utils", "binutils", "bubblewrap", "buildah", "casync", "coreutils", "docker-buildx"),
     *("docker-registry", "docker.io", "dose-distcheck", "dpkg", "ostree", "pacman-package-manager", "python3-solv"),
     *("tar", "zstd"),
 )
-"""The Debian packages whose versions are told."""
+"""The Debian packages whose versions are printed."""
 
 
 class Workload(Protocol):
-    """What each module of a workload has."""
+    """The interface of a workload's module."""
 
     NUMBER: int
     TITLE: str
 
     def measure(self, ground: Ground, rounds: int) -> Iterator[Table]:
-        """Give the tables one by one, each when it is complete."""
+        """Yield the tables one by one, each when it is complete."""
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; leaves with status 2 where it makes no sense."""
+    """Parse the command line; exits with status 2 if it is invalid."""
     parser = argparse.ArgumentParser(prog="script/bench", description="Measure the farm beside its peers.")
     parser.add_argument("rows", nargs="*", type=int, metavar="ROW", help=f"of {', '.join(map(str, WORKLOADS))}")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count, after one that does not (default: 3)")
@@ -73,7 +73,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run; returns the exit status, which says nothing of goals."""
+    """Run; returns the exit status, which is independent of goals."""
     options = parse_arguments(arguments)
     if os.geteuid() != 0:
         print("bench: this mounts file systems and runs containers: run it as root", file=sys.stderr)
@@ -104,7 +104,7 @@ def _tables(row: int, rounds: int) -> Iterator[Table]:
 
 
 def conditions() -> str:
-    """Say when and on what this ran: machine, load, and the versions of all that takes part."""
+    """Describe when and on what this ran: machine, load, and the versions of all programs involved."""
     cpus = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     commit = _output("git", "rev-parse", "--short", "HEAD")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

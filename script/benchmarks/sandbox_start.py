@@ -1,8 +1,8 @@
-"""Row 1: from start to exit of a command in the farm's sandbox, beside lighter and heavier ways to run it.
+"""Row 1: from start to exit of a command in the farm's sandbox, compared with lighter and heavier ways to run it.
 
-All run the same programs of one copy of the toolchain, which lies on the tmpfs. `farm` is timed with all that an
-attempt of one step has around it: its directory, its mounts, the container. The Docker command line runs the same
-constant image with the same binds, and none of the hardening.
+All run the same programs of one copy of the toolchain, which is on the tmpfs. `farm` is timed with everything around an
+attempt of one step: its directory, its mounts, the container. The Docker command line runs the same constant image with
+the same binds, and none of the hardening.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FLOOR, _BWRAP, _DOCKER = "posix_spawn (floor)", "bwrap --unshare-all", "docker 
 
 
 def measure(ground: Ground, rounds: int) -> Iterator[Table]:
-    """Time `true`, a compilation, and ten steps; the short ones in four times as many rounds as asked for."""
+    """Time `true`, a compilation, and ten steps; the short ones in four times the given number of rounds."""
     bench = _Bench.make(ground)
     with bench.attempt("peers-of-the-sandbox") as attempt:
         binds = bench.binds(attempt)

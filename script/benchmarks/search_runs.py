@@ -1,4 +1,4 @@
-"""Row 14: sets that have to be tested until a publishable one is found, beside halving. Counted, not timed."""
+"""Row 14: sets that have to be tested until a publishable one is found, compared with bisection. Counted, not timed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _farm(names: Sequence[str], bad: Set[str]) -> int:
 
 
 def _farm_of_small_tests(names: Sequence[str], bad: Set[str]) -> int:
-    """Count the sets with a test that has not run yet: each sees one package, and its verdict is kept."""
+    """Count the sets with a test that has not run yet: each sees one package, and its verdict is stored."""
     tested: set[str] = set()
     runs = 0
 
@@ -76,7 +76,7 @@ def _farm_of_small_tests(names: Sequence[str], bad: Set[str]) -> int:
 
 
 def _halving(names: Sequence[str], bad: Set[str]) -> int:
-    """Count the runs of group testing by halves, and the last one of all that is left, which is what is published."""
+    """Count the runs of group testing by bisection, and the last one of the remaining set, which is published."""
 
     def runs(part: Sequence[str]) -> int:
         if bad.isdisjoint(part) or len(part) == 1:

@@ -1,4 +1,4 @@
-"""What clients fetch from: a static web server and a registry on the loopback, which count what they send."""
+"""The servers that clients fetch from: a static web server and a registry on the loopback, which count sent bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _START_SECONDS = 10
 
 @dataclass(frozen=True)
 class CountingServer:
-    """A server that runs at `host` (address and port). Its access log says what it sent."""
+    """A server that runs at `host` (address and port). Its access log has what it sent."""
 
     host: str
     log: Path
@@ -35,7 +35,7 @@ class CountingServer:
         return f"http://{self.host}"
 
     def sent(self) -> int:
-        """Return the bytes of all contents that were sent so far; not what HTTP has around them."""
+        """Return the bytes of all contents sent so far; without HTTP's overhead."""
         return sum(int(size) for size in _ANSWER.findall(self.log.read_bytes()))
 
 

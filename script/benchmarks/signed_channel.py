@@ -45,7 +45,7 @@ RECIPE = Digest.of(b"recipe")
 
 @dataclass
 class Prepared:
-    """A release that only waits to be published: its entries, and the blobs that its index adds."""
+    """A release that is ready to be published: its entries, and the new blobs of its index."""
 
     release: Release
     put: tuple[ReleaseEntry, ...]
@@ -70,13 +70,13 @@ class SignedChannel:
         self._repository = Repository(self.public)
         self._store = PublicStore(self.public, self._built)
         self.newest: Release | None = None
-        # Nothing is written there: what is listed only has no provenance to be read. Looking things up costs the same.
+        # Nothing is written there: listed packages have no provenance to read. Lookups cost the same.
         self._record = PublishedRecord(self.public.parent / "record")
 
     def build(
         self, name: str, version: str, tree: Path, *, summary: str = "A sample", needs: tuple[str, ...] = ()
     ) -> ReleaseEntry:
-        """Make a tree a package that can be published. `needs` are packages whose requirements are not looked at."""
+        """Make a tree a package that can be published. `needs` are packages whose requirements are not checked."""
         captured = capture_tree(
             tree, scan_tree(tree), self._built, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
@@ -110,7 +110,7 @@ class SignedChannel:
         )
 
     def prepare(self, put: Iterable[ReleaseEntry]) -> Prepared:
-        """Make the release that has these entries new."""
+        """Make the release with these new entries."""
         put = tuple(put)
         release, index = make_release(
             self.newest, put, (), distribution=DOMAIN, channel=CHANNEL, now=datetime.now(UTC), read=self._store.read
@@ -118,25 +118,25 @@ class SignedChannel:
         return Prepared(release, put, index)
 
     def bring(self, prepared: Prepared) -> None:
-        """Put what is new in place, and look at it as the signer does."""
+        """Put new blobs in place, and check them as the signer does."""
         self._store.bring(prepared.put, prepared.index, prepared.release)
         blobs = BlobStore(self._repository.root / BLOBS)
         change = ReleaseChange.of(prepared.release, self.newest, blobs)
         check_release(change, blobs, self._repository.builders(), self._record)
 
     def list_only(self, entries: Iterable[ReleaseEntry]) -> None:
-        """Publish entries of packages that are nowhere: nobody fetches or checks these."""
+        """Publish entries of packages that do not exist: nobody fetches or checks these."""
         prepared = self.prepare(entries)
         self._store.bring((), prepared.index, prepared.release)
         self.sign(prepared)
 
     def sign(self, prepared: Prepared) -> None:
-        """Sign what was brought: role, snapshot, timestamp."""
+        """Sign the prepared release: role, snapshot, timestamp."""
         self._repository.publish(prepared.release, self._signers, datetime.now(UTC))
         self.newest = prepared.release
 
     def publish(self, *put: ReleaseEntry) -> None:
-        """Do all of it."""
+        """Prepare, bring and sign."""
         prepared = self.prepare(put)
         self.bring(prepared)
         self.sign(prepared)

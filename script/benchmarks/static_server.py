@@ -1,7 +1,7 @@
 """A static web server that logs how many bytes of content it has sent, to run as `python -m … FOLDER LOG`.
 
-Small on purpose: no time of a measurement should be its own. It knows GET, persistent connections, ranges that go to
-the end, and If-Modified-Since; and prints the port that it listens on.
+Small on purpose: its own time should not count in a measurement. It supports GET, persistent connections, ranges to the
+end, and If-Modified-Since; and prints the port that it listens on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Connection(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """Answer one request after the other, until the client has enough."""
+        """Answer one request after the other, until the client disconnects."""
         while (line := self.rfile.readline(8192).split()) and len(line) == 3:
             headers = dict(self._headers())
             self._answer(line[1].decode(), headers)
@@ -56,7 +56,8 @@ class _Connection(socketserver.StreamRequestHandler):
             status = "206 Partial Content" if asked else "200 OK"
             part = (f"Content-Range: bytes {start}-{found.st_size - 1}/{found.st_size}",) if asked else ()
             self._head(status, size, f"Last-Modified: {modified}", *part)
-            self.server.sent(path, size)  # before the client has it all, so that it is there when the client ends
+            # Before the client has all of it, so that the line exists when the client ends.
+            self.server.sent(path, size)
             if size:
                 self.connection.sendfile(file, start)
 
@@ -80,7 +81,7 @@ class _Server(socketserver.ThreadingTCPServer):
             os.write(self._log, f'"GET {path} HTTP/1.1" 200 {size}\n'.encode())
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: clients may hang up."""
+        """Ignore it: clients may disconnect."""
 
 
 if __name__ == "__main__":

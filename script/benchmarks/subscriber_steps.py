@@ -1,7 +1,7 @@
 """Single steps of a subscriber, each in a process of its own: `python -m … STEP STATE HOST [NAME]`.
 
-`sync` verifies what the newest release is, `list` counts its packages; `resolve` counts those that one takes of the
-last verified release, and asks nobody; `resolve-newest` those of the newest.
+`sync` verifies the newest release, `list` counts its packages; `resolve` counts the closure of one package in the last
+verified release, without network; `resolve-newest` that in the newest.
 """
 
 from __future__ import annotations

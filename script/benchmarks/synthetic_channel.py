@@ -19,7 +19,7 @@ _CHANGING = "changing"
 
 
 class SyntheticChannel(SignedChannel):
-    """Of all packages but one there is no more than their entries."""
+    """All packages except one have only their entries."""
 
     def __init__(self, directory: Path, packages: Sequence[SyntheticPackage]) -> None:
         super().__init__(directory)

@@ -1,4 +1,4 @@
-"""The same set of packages as the indexes of the peers have it, with sizes and digests as real ones carry them."""
+"""The same set of packages in the peers' index formats, with sizes and digests as real indexes have."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sets of packages that are nowhere but in memory, for what only reads facts: the same on every run and machine.
+"""Sets of packages that exist only in memory, for code that only reads facts: the same on every run and machine.
 
 One package in eight is a library. All need others, eight by the median, and bind 20 to 2,000 versioned symbols to the
-libraries among them, as functions; so many each library exports at least, and some variables. Names come from one
+libraries among them, as functions; each library exports at least that many, and some variables. Names come from one
 pool, as the symbols of real libraries are far fewer than their users' imports.
 """
 
@@ -35,7 +35,7 @@ _NOTHING = Digest.of(b"")
 
 @dataclass(frozen=True, slots=True)
 class SyntheticPackage:
-    """What a package consists of: the libraries that it needs with how many symbols of each, and what it exports."""
+    """The content of a package: the libraries that it needs with the number of symbols of each, and its exports."""
 
     number: int
     needs: tuple[tuple[int, int], ...]
@@ -47,7 +47,7 @@ class SyntheticPackage:
         return f"{'library' if self.exports else 'program'}{self.number:06}"
 
     def member(self, revision: int = 1) -> Member:
-        """Return the package as a proof looks at it."""
+        """Return the package as a member for a proof."""
         soname = f"lib{self.number:06}.so.1"
         facts = ElfFacts(
             soname=soname if self.exports else "",
@@ -77,14 +77,14 @@ class SyntheticPackage:
         return Member(descriptor, PackageFacts(elf=(ElfFile(path, facts),)), links=(f"usr/{path}",))
 
     def _exported(self) -> Iterator[ExportGroup]:
-        """Give the functions that are exported, and of each twenty one variable more."""
+        """Yield the exported functions, and a variable for every twenty."""
         yield ExportGroup(_version(self.number), _SYMBOLS[: self.exports], FUNCTION)
         variables = _VARIABLES[: self.exports // _FUNCTIONS_A_VARIABLE]
         yield ExportGroup(_version(self.number), variables, OBJECT, sizes=(8,) * len(variables))
 
 
 def synthetic_packages(count: int) -> list[SyntheticPackage]:
-    """Return so many packages; what they need is among them, and has a lower number."""
+    """Return `count` packages; their needs are among them, and have lower numbers."""
     numbers = random.Random(6)  # noqa: S311  # the same on every run
     exports: dict[int, int] = {}
     libraries: list[int] = []
@@ -104,7 +104,7 @@ def synthetic_packages(count: int) -> list[SyntheticPackage]:
 
 
 def debian_archive(packages: Sequence[SyntheticPackage]) -> str:
-    """Return the same set as Debian's `Packages`, without symbols, which that has no words for."""
+    """Return the same set as Debian's `Packages`, without symbols, which that format does not have."""
     names = {package.number: package.name for package in packages}
     return "\n".join(
         f"Package: {package.name}\nVersion: 1.0-1\nArchitecture: amd64\n"
@@ -114,7 +114,7 @@ def debian_archive(packages: Sequence[SyntheticPackage]) -> str:
 
 
 def _some(numbers: random.Random, libraries: list[int], count: int) -> set[int]:
-    """Choose so many libraries, the old ones far more often: everything needs the first."""
+    """Choose this many libraries, the old ones far more often: everything needs the first."""
     chosen: set[int] = set()
     while len(chosen) < count:
         chosen.add(libraries[int(len(libraries) * numbers.random() ** 3)])

@@ -1,4 +1,4 @@
-"""What a workload found, beside what it should have found; as Markdown and as JSON."""
+"""The results of a workload, compared with its goals; as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TOLERANCE = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`contender` is to take at most `ratio` times what `peer` takes.
+    """`contender` should take at most `ratio` times what `peer` takes.
 
-    `why` explains in a line what stands in the way, and is shown where the goal is missed.
+    `why` explains in one line what prevents that, and is shown if the goal is missed.
     """
 
     contender: str
@@ -38,15 +38,15 @@ class Table:
     goals: tuple[Goal, ...] = ()
     note: str = ""
     processor: bool = False
-    """Whether to show processor time: where all the work is done by this process and its children."""
+    """Whether to show processor time: if all work is done by this process and its children."""
 
     def ratio(self, name: str, peer: str) -> float:
-        """How many times as much one contender takes as another; raises `KeyError`."""
+        """The ratio of one contender to another; raises `KeyError`."""
         by_name = {measurement.name: measurement for measurement in self.measurements}
         return by_name[name].ratio_to(by_name[peer])
 
     def met(self, goal: Goal) -> bool:
-        """Say whether a goal is reached."""
+        """Return whether a goal is reached."""
         return self.ratio(goal.contender, goal.peer) <= goal.ratio * TOLERANCE
 
     def to_markdown(self) -> str:
@@ -104,7 +104,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """Write a figure for people: seconds in s or ms, bytes in MB or kB, what is counted as it is."""
+    """Return a figure for people: seconds in s or ms, bytes in MB or kB, counts unchanged."""
     if unit not in ("s", "B"):
         return f"{value:g}"
     if unit == "B":

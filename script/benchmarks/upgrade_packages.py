@@ -1,7 +1,7 @@
-"""Row 4: fifty packages brought to a host, then one of them upgraded: the time, and the bytes that a server sends.
+"""Row 4: fifty packages installed on a host, then one of them upgraded: the time, and the bytes that a server sends.
 
-A package has 120 files of 2 MB together; of the one that is upgraded, programs and libraries change. What clients keep
-is on the tmpfs, but for the engine, which keeps images on its own disk. Servers are on the loopback: no time is the
+A package has 120 files of 2 MB in total; in the upgraded one, programs and libraries change. Clients store their data
+on the tmpfs, except the engine, which stores images on its own disk. Servers are on the loopback: no time is the
 network's.
 """
 
@@ -74,7 +74,7 @@ def _deliveries(ground: Ground, images: EngineImages, sets: Sets, running: ExitS
 def _with_rebuild(
     packages: Sequence[SamplePackage], ground: Ground, store: BlobStore
 ) -> tuple[int, Sequence[SamplePackage]]:
-    """Return the packages with another build of the one that is neither large nor small, and where that stands."""
+    """Return the packages with another build of the one of median size, and its index."""
     index = packages.index(sorted(packages, key=lambda package: package.archive.content_bytes)[len(packages) // 2])
     changed = rebuild(packages[index], ground.directory / "rebuilt", store)
     return index, [*packages[:index], changed, *packages[index + 1 :]]

@@ -1,4 +1,4 @@
-"""Puts into the wheel what `share_files.py` beside this has written, where it has: man pages, and completion."""
+"""Adds the output of `share_files.py` to the wheel, if there is any: man pages, and completion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class SharedFiles(BuildHookInterface[Any]):
-    """An editable installation, and one from a clone, go without."""
+    """An editable installation, and one from a clone, have no such files."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         folder = Path(self.root, "share")

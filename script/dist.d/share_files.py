@@ -95,7 +95,7 @@ def page(command: click.Command, context: click.Context, name: str, parent: str,
 
 
 def described(text: str) -> Iterator[str]:
-    """Yield a help text as roff: paragraphs, and what stands after a `\\b` line by line."""
+    """Yield a help text as roff: paragraphs, and the text after a `\\b` line by line."""
     for number, paragraph in enumerate(filter(None, text.split("\n\n"))):
         first, _, rest = paragraph.partition("\n")
         if first.strip() != "\b":
@@ -107,12 +107,12 @@ def described(text: str) -> Iterator[str]:
 
 
 def words(text: str) -> str:
-    """Return a sentence as roff, with what stands in backticks in bold."""
+    """Return a sentence as roff, with text in backticks in bold."""
     return re.sub(r"`([^`]+)`", r"\\fB\1\\fR", plain(text))
 
 
 def plain(text: str) -> str:
-    """Return a text as roff that is shown as it is written: a hyphen that can be copied, and no request."""
+    """Return a text as literal roff: hyphens can be copied, and nothing is a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("^", "\\(ha").replace("~", "\\(ti")
     return "\\&" + escaped if escaped.startswith((".", "'")) else escaped
 

@@ -1,4 +1,4 @@
-"""Which mutations are run: those with a name, and of each subject as many as its draw gives. Pure but for reading."""
+"""The mutations to run: the named ones, and of each subject as many as are drawn. Pure except for reading."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NotFoundOnceError(Exception):
-    """The text that a named mutation replaces does not stand in its module once."""
+    """The text that a named mutation replaces is not in its module exactly once."""
 
     def __init__(self, named: Named, count: int) -> None:
         super().__init__(
@@ -53,9 +53,9 @@ def placed(named: Named, read: Read) -> Mutation:
 
 
 def draw(subject: Subject, read: Read, *, skipped: Iterable[str] = LEFT_OUT) -> list[Mutation]:
-    """Draw the mutations of a subject: no two of one operator or function, and of all its modules equally many.
+    """Draw the mutations of a subject: no two of one operator or function, and equally many of each of its modules.
 
-    A change is ranked by its own text and not by its place, so that what is drawn outlasts changes around it.
+    A change is ranked by its own text and not by its place, so that the draw does not depend on changes around it.
     """
     drawn: list[Mutation] = []
     taken: set[str] = set()
@@ -72,7 +72,7 @@ def draw(subject: Subject, read: Read, *, skipped: Iterable[str] = LEFT_OUT) -> 
 
 
 def candidates(subject: Subject, read: Read) -> Iterator[tuple[Mutation, Site]]:
-    """Give all mutations that a draw can meet. The name of each is its rank, too."""
+    """Yield all mutations that can be drawn. The name of each is its rank, too."""
     seen: Counter[str] = Counter()
     for module in subject.modules:
         for site in sites(read(module)):

@@ -1,4 +1,4 @@
-"""Which test notices each mutation: runs them a few at a time, each in a copy of the tree, and keeps the verdicts."""
+"""Finds the test that notices each mutation: runs a few at a time, each in a copy of the tree, and stores verdicts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class RedTestsError(Exception):
-    """A test has failed, and fails without any mutation too: so it proves nothing."""
+    """A test has failed, and fails without any mutation too, so it proves nothing."""
 
     def __init__(self, failed: str, output: str) -> None:
         super().__init__(f"{failed} fails without a mutation:\n{output[-4000:]}")
 
 
 def judge(root: Path, mutations: Sequence[Mutation], *, jobs: int, again: bool) -> Iterator[tuple[Mutation, Verdict]]:
-    """Give each mutation with its verdict: those that are known, then the others as they are found.
+    """Yield each mutation with its verdict: the known ones, then the others as they are found.
 
     Raises `RedTestsError`.
     """
@@ -68,13 +68,13 @@ class _Workplace:
         self._copies = copies
 
     def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, Verdict]]:
-        """Give each mutation with its verdict. Raises `RedTestsError`."""
+        """Yield each mutation with its verdict. Raises `RedTestsError`."""
 
         def judged(mutation: Mutation, basis: str) -> tuple[Mutation, Verdict]:
             tests = TESTS[mutation.module]
             with self._copy() as copy:
                 outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests)
-                if outcome.test:  # it may fail by chance, or because of what has become of the machine
+                if outcome.test:  # it may fail by chance, or because of the state of the machine
                     _check_sound(copy, outcome.test)
             return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 

@@ -1,4 +1,4 @@
-"""One small change to one module. Pure: whoever runs it writes the changed text into a copy."""
+"""One small change to one module. Pure: the runner writes the changed text into a copy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import unified_diff
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """The text from `start` to `end` (characters) of a module becomes `new`. `what` says so in a word or a sentence."""
+    """The text from `start` to `end` (characters) of a module becomes `new`. `what` describes it in words."""
 
     name: str
     subject: str
@@ -23,6 +23,6 @@ class Mutation:
         return source[: self.start] + self.new + source[self.end :]
 
     def diff(self, source: str) -> str:
-        """Return the change as a unified diff, with one line around it."""
+        """Return the change as a unified diff, with one line of context."""
         before, after = source.splitlines(), self.applied(source).splitlines()
         return "\n".join(unified_diff(before, after, self.module, self.module, n=1, lineterm=""))

@@ -1,6 +1,6 @@
-"""Mutations with a name: decisions that once could be taken back without any test of their own room noticing.
+"""Mutations with a name: decisions that could once be removed without any test of their own subpackage failing.
 
-Each replaces a text that must stand in its module exactly once, so that moving the decision elsewhere is noticed here.
+Each replaces a text that must be in its module exactly once, so that moving the decision elsewhere is noticed here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """In `module` the text `old` becomes `new`. `what` is what is lost by it."""
+    """In `module` the text `old` becomes `new`. `what` is the loss."""
 
     name: str
     subject: str

@@ -32,7 +32,7 @@ _NOTHING = {
     "set": "return set()",
     "frozenset": "return frozenset()",
 }
-"""How a function that returns this says that it has found nothing. One that has no such value is not left early."""
+"""How a function with this return type returns "nothing found". A function without such a value is not left early."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOG = "_LOG"
 
@@ -52,8 +52,8 @@ class Site:
 def sites(source: str) -> list[Site]:
     """Return all changes of a module, in the order of their places.
 
-    Left alone is what decides nothing (annotations, decorators, what only a type checker reads, texts, the log), and
-    what makes an object, without which nothing could go on.
+    Left alone is what decides nothing (annotations, decorators, code for type checkers, texts, the log), and what
+    creates an object, without which nothing could go on.
     """
     return sorted(_Finder(source).found(), key=lambda site: (site.start, site.end, site.operator, site.new))
 
@@ -134,7 +134,7 @@ def _body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
 
 
 def _can_be_missing(statement: ast.stmt) -> bool:
-    """Say whether a program without this statement could go on: no name is unknown then."""
+    """Return whether a program without this statement could run: no name is undefined then."""
     match statement:
         case ast.Raise() | ast.AugAssign() | ast.Delete() | ast.Continue() | ast.Break():
             return True
@@ -153,7 +153,7 @@ def _nothing(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _only_crashes(node: ast.AST) -> bool:
-    """Say whether this makes an object: what it leaves out is missed by whoever uses the object first."""
+    """Return whether this creates an object: what it leaves out fails at the first use of the object."""
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
 
 

@@ -1,4 +1,4 @@
-"""`script/mutate`: breaks the code in one small way after the other, and says which test of the same room notices."""
+"""`script/mutate`: breaks the code in one small way after the other, and reports the test that notices."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class UnknownMutationError(Exception):
-    """A name, number or subject is that of no mutation."""
+    """No mutation or subject has this name or number."""
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; leaves with status 2 where it makes no sense."""
+    """Parse the command line; exits with status 2 if it is invalid."""
     parser = argparse.ArgumentParser(prog="script/mutate", description="Break the code, and see which test notices.")
     parser.add_argument("--only", action="append", metavar="WHICH", help="a subject, a name, or a number of --list")
     parser.add_argument("--list", action="store_true", help="show the mutations as diffs, and run nothing")
@@ -52,7 +52,7 @@ def chosen(mutations: Sequence[Mutation], only: Sequence[str] | None) -> dict[st
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Run; the exit status is 1 where a mutation survives, 2 where nothing can be said."""
+    """Run; the exit status is 1 if a mutation survives, 2 if there is no result."""
     options = parse_arguments(arguments)
     told: list[dict[str, object]] = []
     try:

@@ -1,4 +1,4 @@
-"""The subjects that mutations are drawn from, and the tests that must notice: those of the module's own room."""
+"""The subjects that mutations are drawn from, and the tests that must notice: those of the module's own subpackage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SEED = 20261130
-"""Other mutations are drawn with another seed. It is committed, so that two people talk of the same ones."""
+"""Another seed draws other mutations. It is committed, so that two people speak of the same ones."""
 PER_SUBJECT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something that must not break unseen, and the modules that carry it out."""
+    """Something that must not break unnoticed, and the modules that implement it."""
 
     name: str
     modules: tuple[str, ...]

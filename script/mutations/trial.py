@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".mutations.jsonl")
 _NEEDS_MORE = "docker or toolchain or browser or postgres or redis or scenario"
 _LONGEST, _LONGEST_PLACE = 300, 3600
-"""Seconds that one test may take, and all of one place: a mutant may go round for ever."""
+"""Seconds that one test may take, and all tests of one place: a mutant may loop forever."""
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the tests said: `failed` names the first that did not pass, and is empty when all did."""
+    """The result of the tests: `failed` names the first that did not pass, and is empty if all did."""
 
     failed: str
     seconds: float
@@ -34,7 +34,7 @@ class Outcome:
 
     @property
     def test(self) -> str:
-        """The test that failed, of all its examples; empty where what failed is none."""
+        """The failed test, with all its examples; empty if something else failed."""
         return self.failed.partition("[")[0] if "::" in self.failed else ""
 
 
@@ -59,7 +59,7 @@ class Copy:
 
     def run(self, tests: Sequence[str]) -> Outcome:
         """Run the tests of one place after the other until one fails, or takes too long."""
-        # Nothing that an earlier trial has found is tried first: what is said of one does not depend on others.
+        # Nothing that an earlier trial has found is tried first: results of trials are independent.
         shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
         began = time.monotonic()
         for place in tests:  # not at once: pytest would sort the likeliest tests in among the others
@@ -85,7 +85,9 @@ class Copy:
         except subprocess.TimeoutExpired:
             return "the time limit", ""
         finally:
-            with suppress(ProcessLookupError):  # what the tests have started and not ended is in the same session
+            with suppress(
+                ProcessLookupError
+            ):  # processes that the tests have started and not ended are in the same session
                 os.killpg(running.pid, signal.SIGKILL)
             running.wait()
         named = _FAILED.search(output)
@@ -94,6 +96,6 @@ class Copy:
     @staticmethod
     def _write(path: Path, content: str) -> None:
         path.write_text(content, encoding="utf-8")
-        # Compiled code is told from stale code by size and second of the source, which two trials may have in common.
+        # Compiled code is recognized as stale by size and second of the source, which two trials may have in common.
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             compiled.unlink()

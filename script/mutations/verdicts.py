@@ -1,4 +1,4 @@
-"""What became of mutations, kept from one run to the next: in a file that git does not see, a line for each."""
+"""The results of mutations, stored between runs: in a file that git ignores, one line for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE = ".mutations.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`killed_by` is the test that failed, empty for a survivor. `basis` is of what was run, see `basis_of`."""
+    """`killed_by` is the test that failed, empty for a survivor. `basis` identifies what was run, see `basis_of`."""
 
     name: str
     basis: str
@@ -33,18 +33,18 @@ class Verdicts:
         self._known = {(found.name, found.basis): found for found in (Verdict(**json.loads(line)) for line in lines)}
 
     def known(self, name: str, basis: str) -> Verdict | None:
-        """Return what became of this mutation, by these tests."""
+        """Return the result of this mutation, by these tests."""
         return self._known.get((name, basis))
 
     def keep(self, verdict: Verdict) -> None:
-        """Keep one; it replaces that of an earlier run."""
+        """Store one; it replaces that of an earlier run."""
         self._known[verdict.name, verdict.basis] = verdict
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(verdict)) + "\n")
 
 
 def basis_of(root: Path, changed: str, tests: Sequence[str]) -> str:
-    """Return the digest of a changed module and of its tests. What else has changed, these cannot tell: `--again`."""
+    """Return the digest of a changed module and of its tests. Other changes are not noticed: `--again`."""
     digest = hashlib.sha256(changed.encode())
     for place in tests:
         path = root / place
