@@ -1,4 +1,4 @@
-"""The tags, named after an image's digest, where cosign 2 looks instead of referrers (its SIGNATURE_SPEC.md).
+"""The tags, named after an image's digest, that cosign 2 reads instead of referrers (its SIGNATURE_SPEC.md).
 
 `sha256-….att` is a manifest whose layers are attestations, `sha256-….sbom` one with a bill of materials. Both are
 manifests as `farm.oci.referrers` makes them, so that a registry that lists referrers lists them too. Pure.

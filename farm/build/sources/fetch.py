@@ -38,7 +38,7 @@ _COPY_BYTES = 1 << 20
 class Attempt:
     """One origin that did not yield the source, and why.
 
-    `got` is the digest of what it had instead, if anything; `unanswered`: it may have the source all the same.
+    `got` is the digest of what it had instead, if anything; `unanswered`: it may have the source nevertheless.
     """
 
     origin: str

@@ -165,8 +165,8 @@ class Apt:
         return tuple(_source_package(record) for record in stanzas(shown) if record.get("package") == name)
 
     def download(self, files: Iterable[PoolFile], directory: Path) -> Mapping[PoolFile, tuple[str, ...]]:
-        """Fetch files into `directory`, each named by its digest's hex; return those that failed, with the reason of
-        every archive.
+        """Fetch files into `directory`, named by their digests' hex; return failed ones with the reason of every
+        archive.
 
         Files that lie there afterwards have their digests: apt checked them, and they are checked again here (apt
         treats two requests for one URI as the same, even with different digests).

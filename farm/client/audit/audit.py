@@ -252,9 +252,7 @@ class _Look:
         return Question(name, self._packages[name].descriptor, is_mended)
 
     def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
-        """Whether the finding holds for a build. A finding dismissed as harmless counts as fixed only in a build
-        without it.
-        """
+        """Whether the finding holds for a build. A dismissed finding counts as fixed only in a build without it."""
         found = self._known.find([(name, version, revision)])
         same = (each for each in found if each.advisory.id == finding.advisory.id)
         return any(each.stands or not finding.stands for each in same)

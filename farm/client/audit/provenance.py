@@ -1,5 +1,4 @@
-"""Where a package comes from, link by link: plain values that separate what was verified here from what is only
-claimed.
+"""Where a package comes from, link by link: plain values that separate verified facts from claims.
 
 What the release signs, and what its digests lead to, is verified on this machine. That a build ran as its plan says is
 the builders' claim; the names and addresses of sources are the distribution's claim, in its recipe.
@@ -133,9 +132,7 @@ class Provenance:
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What does not hold, in words: a file that differs from the signed one, a source that the recipe does not
-        name.
-        """
+        """What does not hold, in words: a file that differs from the signed one, a source that is not in the recipe."""
         found = [f"{self.file.asked}: {self.file.how}"] if self.file and self.file.how else []
         found += [
             f"{self.label} was built from {source.file} {source.digest}, which its recipe does not name"

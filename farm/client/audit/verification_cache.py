@@ -1,6 +1,6 @@
 """Verifying the host's cache of unpacked packages: each against the tree digest of its signed archive.
 
-Where the file system allows, files of a root are the files of the cache: whoever writes to one as root writes to all.
+Where the file system allows, files of a root are the files of the cache: a write to one, as root, is a write to all.
 """
 
 from __future__ import annotations

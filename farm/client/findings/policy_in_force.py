@@ -26,7 +26,7 @@ class PolicyInForce:
     max_severity: str = ""
 
     def read(self) -> Policy:
-        """Return the stricter of both policies. Raises `RecipeError`, `OSError`."""
+        """Return the policy of the file, with the command's limit. Raises `RecipeError`, `OSError`."""
         from farm.core.subscriber.policy_file import Policy, read_policy, stricter  # noqa: PLC0415  (loads YAML)
 
         policy = read_policy(self.file.read_bytes(), str(self.file)) if self.file else Policy()

@@ -1,5 +1,4 @@
-"""Packages with code of a library that was copied into them when they were built: a fix of the library leaves that
-code.
+"""Packages with code of a library that was copied into them when they were built: a fixed library leaves it.
 
 The copies are taken from provenance, which records what each build opened.
 """

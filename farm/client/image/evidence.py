@@ -31,9 +31,7 @@ RELEASE = "application/vnd.farm.release.v1+json"
 RECORD = "application/vnd.farm.set.v1+json"
 PROVENANCE = ENVELOPE
 ATTESTATION = "application/vnd.in-toto+json"
-"""The type of a referrer with a signed statement about the image itself; `PROVENANCE` is that of its packages'
-provenance.
-"""
+"""The type of a referrer with a signed statement about the image; `PROVENANCE` is for the provenance of packages."""
 RELEASES = "farm.releases"
 """The annotation of an image and its referrers that names the releases it comes from."""
 

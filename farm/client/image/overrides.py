@@ -62,8 +62,7 @@ class ImageOverrides:
     def voided(
         self, members: Mapping[str, Member], copies: Sequence[StaticCopy], channels: Collection[str]
     ) -> dict[str, PlacedPackage]:
-        """Return, by name, the overrides as the record of the new set has them. `copies` are those of the added
-        packages.
+        """Return, by name, the overrides as the record of the new set has them. `copies` are of added packages.
 
         `channels` are the channels of the set. A build of theirs that was accepted although the proof failed is an
         ordinary package again once the proof finds no problem because of it.

@@ -139,8 +139,7 @@ class ImageRecords:
         return None
 
     def forget(self, record: ImageRecord, name: str = "") -> ImageRecord | None:
-        """Take a name off a record, and remove the record with its last name, or where no name is given; return what is
-        left.
+        """Remove a name from a record, or the record with its last name or where none is given; return what is left.
 
         Blobs that only a removed record needed may be removed then.
         """
@@ -152,9 +151,7 @@ class ImageRecords:
         return None
 
     def keep(self, record: ImageRecord) -> ImageRecord:
-        """Store a record, merged with an earlier one, and return it. A name refers to one image: other records lose
-        it.
-        """
+        """Store a record, merged with an earlier one, and return it. Other records lose its names."""
         self._folder.mkdir(parents=True, exist_ok=True)
         before = next((image for image in self.all() if image.digest == record.digest), None)
         if before:

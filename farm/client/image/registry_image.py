@@ -37,9 +37,7 @@ def released_image(
     known: Iterable[Layer] = (),
     described: bool = True,
 ) -> MadeImage:
-    """Make the image of packages of a release, `parts`, of which `asked` were requested by name. Raises as
-    `make_image`.
-    """
+    """Make the image of packages of a release, `parts`, with `asked` as the requested names. Raises as `make_image`."""
     names = tuple(asked)
     config = plain_config(parts[0].descriptor.platform, names)
     return make_image(parts, config, store, asked=names, releases=[head.ref], known=known, described=described)

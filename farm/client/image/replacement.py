@@ -103,7 +103,7 @@ class ImageUpdate:
 
 @dataclass(frozen=True, slots=True)
 class _Replacement:
-    """A build that is put in, and the release it comes from."""
+    """A replacement build, and the release it comes from."""
 
     package: VerifiedPackage
     part: ImagePart

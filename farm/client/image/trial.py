@@ -65,7 +65,7 @@ def nearest_set(
     asked: Iterable[str],
     newer: Callable[[str], Iterable[Member]],
 ) -> tuple[str, ...] | None:
-    """Return the fewest further members that have to change for a change to hold; None where no such change is found.
+    """Return a minimal set of further members that have to change for a change to hold; None where none is found.
 
     `newer` returns the newest release's build of a member, with its additional needs; empty where there is no other
     build. Members involved in a problem are tried, round after round; then those that are not necessary are left out.

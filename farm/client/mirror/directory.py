@@ -42,9 +42,9 @@ class MirrorError(FarmError):
 class MirrorRecord:
     """The content of a mirror.
 
-    `held` are the complete parts, `promised` those of the previous state, which stay for clients that still read it:
-    digests of releases, or of imports. `channels`, `keep`, `numbers` and `sources` are what was requested. `files` are
-    the files of the last state other than blobs. `is_swept`: the mirror holds nothing else.
+    `held` are the complete parts, `promised` those of the last state, which stay through the next run for clients that
+    still read it: digests of releases, or of imports. `channels`, `keep`, `numbers` and `sources` are what was
+    requested. `files` are the files of the last state other than blobs. `is_swept`: the mirror holds nothing else.
     """
 
     distribution: str

@@ -80,9 +80,7 @@ class OfChannel:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`source` replaces `package` of `channel`. `made_for` and `stands_for` describe that package at the time of the
-    override.
-    """
+    """`source` replaces `package` of `channel`. `made_for` and `stands_for` are that package when it was made."""
 
     package: str
     channel: str

@@ -1,6 +1,4 @@
-"""What a run may never write to, whatever is mounted into it: this host's packages, and the state that verifies
-them.
-"""
+"""What a run may never write to, whatever is mounted: this host's packages, and the state that verifies them."""
 
 from __future__ import annotations
 

@@ -52,8 +52,7 @@ def requirements_beside(path: str) -> str:
 
 
 def read_requirements(content: bytes) -> tuple[str, ...]:
-    """Return the requirements in a `requires.txt` of setuptools in the form of `Requires-Dist`, as `importlib.metadata`
-    does.
+    """Return the requirements in a `requires.txt` of setuptools as `Requires-Dist` values, like `importlib.metadata`.
 
     Its sections are named `[EXTRA]`, `[:MARKER]` or `[EXTRA:MARKER]`.
     """

@@ -33,7 +33,7 @@ class Deadline:
 
     @classmethod
     def after(cls, waited: float) -> Deadline:
-        """Return the deadline of a start that has already waited for news for so many seconds, in vain.
+        """Return the deadline of a start that has already waited for news for so many seconds.
 
         On a busy machine other work may have used these seconds, so a minimum is always left.
         """

@@ -18,9 +18,7 @@ _SHARING = 16  # how many times the table's size its strings may be used in tota
 
 
 class ElfStrings:
-    """Strings by their offset in one table. Raises `InvalidElfError` for a bad offset, a long string, or invalid
-    UTF-8.
-    """
+    """Strings by their offset in one table. Raises `InvalidElfError` for a bad offset, length or encoding."""
 
     __slots__ = ("_ascii", "_budget", "_text")
 

@@ -1,6 +1,6 @@
 """What is worth knowing about a set, as values; each says it in one sentence. A note refuses nothing.
 
-Packages go by their labels, `jq 1.7.1-1`, and by their names alone while a set is being proven.
+Packages are named by their labels, `jq 1.7.1-1`, and by their names alone while a set is being proven.
 """
 
 from __future__ import annotations

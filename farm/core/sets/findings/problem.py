@@ -1,6 +1,6 @@
 """What can be wrong with a set of packages, as values: requirements, paths, links, and what keeps files from starting.
 
-Each says in one sentence which package, file and symbol is concerned. Packages go by their labels, `jq 1.7.1-1`.
+Each says in one sentence which package, file and symbol is concerned. Packages are named by their labels, `jq 1.7.1-1`.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ class RefusedLibrary(NoLibrary, code="refused-library"):
 
 @dataclass(frozen=True, slots=True)
 class NoLoader(Problem, code="no-loader", parties=("package", "keeper")):
-    """The program that an executable names as its loader is not one; the kernel would start it all the same."""
+    """The program that an executable names as its loader is not one; the kernel would start it nevertheless."""
 
     package: str
     file: str

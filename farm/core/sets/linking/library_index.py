@@ -272,8 +272,7 @@ class LibraryIndex:
         return library
 
     def openers(self, file: LinkedFile) -> Iterator[tuple[LinkedFile, ...]]:
-        """Yield the files that may load a file, directly or through others, and stand alone: programs, plugins, public
-        libraries.
+        """Yield the programs, plugins and public libraries that may load a file, directly or through others.
 
         Each comes with the file that loads it, where it is a plugin.
         """

@@ -1,4 +1,4 @@
-"""An ELF file as the dynamic loader meets it: where it is found, where it looks for others, and what it exports."""
+"""An ELF file as the dynamic loader sees it: where it is found, where it searches for others, and what it exports."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class LinkedFile:
 
     `soname` is its DT_SONAME, or else the name of the file; `spots` are where the loader finds it; `public` says that
     one of these needs no search path. `level` is the processor level that it is made for, a directory of
-    `glibc-hwcaps`, and empty for any. `runpath` are the places where it looks itself, `rpath` those where the files
-    that it loads look too; a file has one of the two. A library that looks from its `$ORIGIN` becomes one such value
-    for each directory from which it looks elsewhere; those that are not `alone` are proven only where a program of the
-    set opens them. `bound` are the strong imports with a version, `loose` those without.
+    `glibc-hwcaps`, and empty for any. `runpath` are the places that it searches itself, `rpath` those that the files it
+    loads search too; a file has one of the two. A library with `$ORIGIN` in its search path becomes one such value for
+    each directory with other search places; those that are not `alone` are proven only where a program of the set opens
+    them. `bound` are the strong imports with a version, `loose` those without.
 
     `exports` are the exported symbols by version, `plain` those without one, which any import takes, `exported` those
     that an import without a version takes; `objects` and `threads` are the variables and the thread-local variables.

@@ -29,7 +29,7 @@ class Member:
     `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
     two targets. `programs` pairs a command with the file of the package that it runs, after links. `opened` and
     `directory_links` are the other paths at which a dynamic loader may open something. `imported`: it is imported from
-    another distribution, and goes by its full name. `build` is its build number, for its label.
+    another distribution, and is known by its full name. `build` is its build number, for its label.
     """
 
     descriptor: Descriptor

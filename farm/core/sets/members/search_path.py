@@ -1,4 +1,4 @@
-"""Where the dynamic loader looks: DT_RPATH, DT_RUNPATH, its own directories, and links to other directories."""
+"""The search path of the dynamic loader: DT_RPATH, DT_RUNPATH, its own directories, and links to other directories."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_LINKS = 40
 
 
 class Place(NamedTuple):
-    """A directory where the loader looks: of the root (`usr/lib`), or of a package, its `owner` (`lib`)."""
+    """A directory that the loader searches: of the root (`usr/lib`), or of a package, its `owner` (`lib`)."""
 
     directory: str
     owner: str = ""
@@ -55,7 +55,7 @@ def level_of(directory: str, machine: str) -> str | None:
 
 
 def system_places(name: str, machine: str) -> tuple[Place, ...]:
-    """Return the places where the loader looks last, as Debian's C library does, from which a distribution's is made.
+    """Return the places that the loader searches last, as Debian's C library does, from which a distribution's is made.
 
     The loader itself is also found where programs name it.
     """

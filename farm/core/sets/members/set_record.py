@@ -52,7 +52,7 @@ class ReleaseRef(Form, record="release"):
         return f"{self.distribution}/{self.channel}"
 
     def check(self) -> None:
-        """See that it names a channel; raises `InvalidRecordError`."""
+        """Check that it names a channel; raises `InvalidRecordError`."""
         _check_channel("release", self.subscription)
 
 
@@ -105,7 +105,7 @@ class PlacedPackage(Form, record=_PACKAGE, omitted={"void"}, outside={"build"}):
         return printed_version(self.version, self.revision, self.build)
 
     def check(self) -> None:
-        """See that version, directory and channel are such. Raises `InvalidRecordError`, `InvalidVersionError`."""
+        """Check version, directory and channel. Raises `InvalidRecordError`, `InvalidVersionError`."""
         Version(self.version)
         # Paths are made of the directory. That it is the one of the descriptor is checked when the set is verified.
         if not self.store.startswith(f"{self.name.short}-") or not _STORE.fullmatch(self.store):
@@ -165,7 +165,7 @@ class SetRecord(Form, record="record of a set", constants={"format": 1}):
             raise InvalidSetRecordError(f"this is not a valid record of a set: {error}") from error
 
     def check(self) -> None:
-        """See that what was asked for are names, and that no package is listed twice.
+        """Check that the requested names are valid, and that no package is listed twice.
 
         Raises `InvalidRecordError`, `InvalidPackageNameError`.
         """

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from farm.core.sets.members.capability_index import CapabilityIndex
     from farm.core.sets.members.member import Member
 
-# Libraries that a linker can find by name or path; those named otherwise only where every linker looks.
+# Libraries that a linker can find by name or path; other names only in directories that every linker searches.
 _LIBRARY = re.compile(r"(?:(?:.+/)?lib[^/]+|usr/lib/[^/]+)\.(?:a|so(?:\.[^/]*)?)")
-# Modules that pkgconf has by itself; their versions depend on it.
+# Modules built into pkgconf; their versions depend on it.
 _BUILT_IN = frozenset(("pkg-config", "pkgconf"))
-# Where a linker looks by default.
+# The default search path of a linker.
 _DIRECTORIES = ("lib",)
 # Other characters than letters, digits and tildes only separate. A tilde sorts before the end: 1.0~rc1 is before 1.0.
 _PART = re.compile(r"~|[0-9]+|[A-Za-z]+")
@@ -159,7 +159,7 @@ def _prove_linking(member: Member, module: PkgConfigModule, modules: ModuleIndex
 
 
 def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
-    """Return for each library of a module the paths in the root where a linker looks for it."""
+    """Return for each library of a module the paths in the root where a linker searches for it."""
     if module.libraries is None:
         return []
     named = [package_directory(path) for path in module.libraries.directories if path.startswith("/")]
@@ -171,7 +171,7 @@ def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
 
 
 def _linker_names(library: str) -> tuple[str, ...]:
-    """Return the file names that a linker looks for: `-l:libz.so.1` means exactly this one (ld(1))."""
+    """Return the file names that a linker searches for: `-l:libz.so.1` means exactly this one (ld(1))."""
     return (library[1:],) if library.startswith(":") else (f"lib{library}.so", f"lib{library}.a")
 
 

@@ -43,7 +43,7 @@ def find_atoms(
 
     `together` are names that move together in any case: the outputs of one build, a declared transition. `needs` are
     further needs of a change that no proof shows, such as those of its tests. Leaves `trial` at its base. Two changes
-    that hold alone but not together are two atoms: a search decides which of them is held back.
+    that hold alone but not together are two atoms: a search decides which one is held back.
     """
     unit_of = _united(changes, together)
     finder = _NeedFinder(trial, changes, unit_of)
