@@ -33,17 +33,17 @@ class LocalState:
 
     @property
     def packages(self) -> Path:
-        """Where packages lie unpacked."""
+        """The directory of unpacked packages."""
         return self.host / "packages"
 
     @property
     def toolchains(self) -> Path:
-        """Where toolchains lie unpacked."""
+        """The directory of unpacked toolchains."""
         return self.host / "toolchains"
 
     @property
     def attempts(self) -> Path:
-        """Where attempts have their directories; shared by the host's workers, so that every janitor sees all."""
+        """The directory of attempts' directories; shared by the host's workers, so that every janitor sees all."""
         return self.host / "attempts"
 
     @property

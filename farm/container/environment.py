@@ -2,7 +2,8 @@
 
 No image is made for it: the packages are bound from the host's cache, and a directory of links puts them in `/usr` and
 `/etc`; in a build it lies over the toolchain. A build installs into a bounded volume that the host mounts, and reads
-only once the container has stopped: a volume of the container would be gone with it, a directory of the disk unbounded.
+only after the container has stopped: a volume of the container would be gone with it, a directory of the disk
+unbounded.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _FILE_SYSTEMS = {
 
 
 def this_kernel(root: Path = Path("/")) -> Kernel:
-    """Return this machine's kernel. `root` is where `/proc` and `/boot` are looked for."""
+    """Return this machine's kernel. `root` is the directory with `/proc` and `/boot`."""
     release = os.uname().release
     config = _config(root, release)
     if config is not None:

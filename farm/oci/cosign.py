@@ -1,7 +1,7 @@
 """The tags, named after an image's digest, that cosign 2 reads instead of referrers (its SIGNATURE_SPEC.md).
 
-`sha256-….att` is a manifest whose layers are attestations, `sha256-….sbom` one with a bill of materials. Both are
-manifests as `farm.oci.referrers` makes them, so that a registry that lists referrers lists them too. Pure.
+`sha256-….att` is a manifest whose layers are attestations, `sha256-….sbom` one with an SBOM. Both are manifests as
+`farm.oci.referrers` makes them, so that a registry that lists referrers lists them too. Pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAG = re.compile(rf"sha256-([0-9a-f]{{64}})\.({ATTESTATIONS}|{SBOM})")
 
 
 def cosign_tag(image: Digest, kind: str) -> str:
-    """Return the tag under which cosign looks for attestations (`att`) or a bill of materials (`sbom`) of an image."""
+    """Return the tag under which cosign looks for attestations (`att`) or an SBOM (`sbom`) of an image."""
     return f"{referrers_tag(image)}.{kind}"
 
 
@@ -62,7 +62,7 @@ def attestations_manifest(referrers: Iterable[bytes], existing: bytes | None = N
 
 
 def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
-    """Return the manifest of the newest bill of materials among these referrers' manifests, None without any."""
+    """Return the manifest of the newest SBOM among these referrers' manifests, None without any."""
     found = [referrer for referrer in referrers if _read(referrer).get("artifactType") == SPDX]
     return found[-1] if found else None
 

@@ -166,8 +166,8 @@ def placed_entries(
 ) -> dict[str, tuple[Path, str, Entry]]:
     """Return every entry by its path in the image, with its directory and its path there.
 
-    `look` completes the manifest of a directory: without it digests are unknown. `rules` reads the rules by which files
-    of a directory are left out. Raises as `own_files`.
+    `look` completes the manifest of a directory; without it, digests are unknown. `rules` reads the rules by which
+    files of a directory are left out. Raises as `own_files`.
     """
     found: dict[str, tuple[Path, str, Entry]] = {}
     for directory, at in sorted(directories, key=lambda placed: (placed[1], str(placed[0]))):

@@ -1,6 +1,6 @@
 """Referrers: manifests beside an image whose `subject` it is (image-spec 1.1, manifest.md).
 
-With them a bill of materials or a release can be attached to an image whose digest covers its packages alone.
+With them an SBOM or a release can be attached to an image whose digest covers only its packages.
 """
 
 from __future__ import annotations

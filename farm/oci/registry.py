@@ -1,4 +1,4 @@
-"""One repository of a registry, over the OCI distribution protocol (distribution-spec 1.1): looking and pushing.
+"""One repository of a registry, over the OCI distribution protocol (distribution-spec 1.1): reading and pushing.
 
 A blob that the repository has is not sent, and one that another repository of the registry has is mounted from there.
 """

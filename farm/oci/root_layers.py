@@ -62,8 +62,8 @@ SET_SBOM = "packages/set.spdx.json"
 def description_layer(files: Mapping[str, bytes]) -> bytes:
     """Return the uncompressed tar of the layer that describes the image, with files by path.
 
-    Scanners know a root by `/etc/os-release` and by bills of materials in it. A file of the image's maker at one of
-    these paths is kept; a link to a package's file is covered.
+    Scanners identify a root by `/etc/os-release` and by SBOMs in it. A file of the image's maker at one of these paths
+    is kept; a link to a package's file is covered.
     """
     folders = {Directory(path.rpartition("/")[0]) for path in files}
     found: list[Entry] = [*folders, *(File(path, len(files[path]), Digest.of(files[path])) for path in files)]

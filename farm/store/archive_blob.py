@@ -24,7 +24,7 @@ class ArchiveBlob:
     """Takes the pieces of an uncompressed archive; `commit` returns its digest and the compressed blob.
 
     Use it as a context manager; without `commit` it leaves nothing in the store. `threads` compress in the background.
-    (A thread for hashing too was tried: handing over the interpreter lock cost more than it gained.)
+    (A hashing thread was tried: handing over the interpreter lock cost more than it gained.)
     """
 
     def __init__(self, store: BlobStore, *, threads: int) -> None:

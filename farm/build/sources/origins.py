@@ -44,8 +44,8 @@ def fetch_from_debian(apt: Apt, reference: str, digest: Digest, directory: Path)
     """Fetch the file of a Debian source package that has `digest`; `reference` is `NAME` or `NAME=VERSION`.
 
     All versions in the signed indices are searched, since several share a tarball; so a wrong digest costs no download,
-    and a missing `.dsc` does not matter. A version that has left the index is looked for in the pool. Returns the
-    file's path in `directory`. Raises `OriginFailedError`.
+    and a missing `.dsc` does not matter. A version that has left the index is searched in the pool. Returns the file's
+    path in `directory`. Raises `OriginFailedError`.
     """
     name, _, version = reference.partition("=")
     packages = apt.sources_of(name)

@@ -1,4 +1,6 @@
-"""What can be audited: roots, images, channels, and what is running; with its packages and the command for a fix."""
+"""What can be audited: roots, images, channels, and what is running; each with its packages and the command that fixes
+it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of an audit. `command` returns the command that installs another build of a package, by its name.
+    """The subject of an audit. `command` returns the command that installs another build of a package (by its short
+    name).
 
     `evidence` are the blobs of provenance by descriptor, as far as they are recorded. `unknown` are packages whose
     distribution is not known, `unattributed` is content that belongs to no package.

@@ -1,6 +1,6 @@
 """What a user adds to a composition: own files, and packages at chosen paths, as links to where they are imported.
 
-Neither these nor the links of packages ever win because of an order: what claims a path twice is a conflict.
+No order decides between these and the links of packages: two claims to one path are a conflict.
 """
 
 from __future__ import annotations

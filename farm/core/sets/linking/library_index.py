@@ -293,7 +293,7 @@ class LibraryIndex:
     def _at(self, place: Place, found: Iterable[Opening], by: LinkedFile) -> Opening | None:
         """Return which of the openings lies at a place; of several members, that of the one that serves.
 
-        Where none prevails this is a guess, and the conflict is reported as one of paths.
+        Where none prevails this is a guess, and the conflict is reported as a path conflict.
         """
         if (led := led_to(place, self._link_at, self._claimants)) is None:
             return None

@@ -1,7 +1,7 @@
 """Names that more than one file of a set exports: only they make the order matter in which files are loaded.
 
 Few files export any, so nearly all programs are skipped by comparing sets. A name stays shared when one of its files is
-removed: too many names cost time, but no correctness, as what is loaded is then looked at closely.
+removed: too many names cost time, but not correctness, because the loaded files are then checked in detail.
 """
 
 from __future__ import annotations

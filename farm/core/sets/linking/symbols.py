@@ -1,8 +1,8 @@
 """The symbol proof of one file: a file that is loaded with it exports each strong import, with the right class.
 
-Loaded with a file is the closure of its DT_NEEDED; for a plugin, the program that loads it and the closure of that come
-first. It is proven at each processor level for which a library has a variant. A proof says "no missing symbol", never
-"safe".
+The closure of its DT_NEEDED is loaded with a file; for a plugin, the program that loads it and the program's closure
+come first. It is proven at each processor level for which a library has a variant. A proof says "no missing symbol",
+never "safe".
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Which members provide a capability, and which require it: with this index a proof costs what changed, not the set."""
+"""The members that provide and require a capability: with this index a proof costs as much as the change, not the
+set.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which members claim which paths of the root: finds conflicts at a cost in proportion to the changed paths.
+"""The members that claim each path of the root: finds conflicts at a cost in proportion to the changed paths.
 
 It decides by the rule of `farm.core.fileset.forest`, over all members of a set at once.
 """

@@ -19,7 +19,7 @@ _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 class Kernel:
     """A kernel: its release (`6.1.0-18-amd64`) and its options (`CONFIG_FUSE_FS`), as module or built in.
 
-    `complete`: it has no others; otherwise no more could be found out.
+    `complete`: it has no other options; otherwise more of them are unknown.
     """
 
     release: str

@@ -1,4 +1,4 @@
-"""Which builds of libraries must be compared to know that a set keeps its interfaces. Pure.
+"""The library builds that must be compared to know that a set keeps its interfaces. Pure.
 
 A file loads the library in the set; it was compiled against the one in its build. If these are not the same file, equal
 symbols do not prove that they mean the same. In both cases the library is the file that the dynamic loader would take,

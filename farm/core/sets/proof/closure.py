@@ -1,4 +1,4 @@
-"""The closure of packages at run time, over capabilities. Cycles are legal: their members come together."""
+"""The closure of packages at run time, over capabilities. Cycles are legal: their members are included together."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class MemberSet(Protocol):
 def closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
     """Return the members that `roots` (short names) need at run time, themselves included, sorted by name.
 
-    `given` are capabilities that something below provides (a toolchain), and that are not followed.
-    Raises `UnknownPackageError`, `OpenSetError`.
+    `given` are capabilities that a layer below provides (a toolchain), and that are not followed. Raises
+    `UnknownPackageError`, `OpenSetError`.
     """
     return _closure(package_set, roots, lambda member: _needs(package_set, member, given))
 

@@ -1,4 +1,4 @@
-"""Whether the members of a set get libraries with the interfaces that they were built against. Pure.
+"""Checks whether the members of a set get libraries with the interfaces that they were built against. Pure.
 
 This decides what must be compared, and what follows from the answers; others decide who compares, and whose answers
 count. A library that had another interface in the base already is not the fault of a change, and left out.

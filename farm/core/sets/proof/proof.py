@@ -1,7 +1,7 @@
 """The proof of a set, as a value: what is wrong with it, what is worth knowing, and what the proof covers.
 
-It never says "safe". What is proven was checked completely; what is not judged could not be checked, because old facts
-lack it; what is not looked at no proof of files can tell.
+It never says "safe". "Proven" was checked completely; "not judged" could not be checked, because old facts do not have
+it; "not looked at" cannot be proven from files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which packages a test runs with, and which tests run for a change: the same for the farm and its checker."""
+"""The packages that a test runs with, and the tests that run for a change: the same for the farm and its checker."""
 
 from __future__ import annotations
 
