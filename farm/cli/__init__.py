@@ -1,3 +1,3 @@
 """The `farm` command. Verbs parse, call one function and print; each is loaded when it is called.
-The modules beside this one are what verbs of several rooms share. May import every room of `farm`.
+Modules here are shared by verbs of several subpackages. May import every subpackage of `farm`.
 """

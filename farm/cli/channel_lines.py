@@ -51,7 +51,7 @@ def waits_for_thaw(status: dict[str, Any]) -> str:
 
 
 def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
-    """Say whether the candidate has passed all gates, and was not signed for `quiet` seconds."""
+    """Return whether the candidate has passed all gates, and was not signed for `quiet` seconds."""
     candidate = status["candidate"]
     if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
         return False
@@ -59,20 +59,20 @@ def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
 
 
 def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield the errors in the file of a channel, for which it does nothing; nothing without errors."""
+    """Yield the errors in the file of a channel, which stop it; nothing without errors."""
     if answer["trouble"]:
         yield f"{channel} " + styled("waits", fg="red") + " until the errors in its file are fixed:"
         yield from (f"  {line}" for line in answer["trouble"])
 
 
 def halted_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield why a channel can do nothing although its file is correct; nothing when it can."""
+    """Yield why a channel cannot go on although its file is correct; nothing if it can."""
     if why := answer.get("halted"):
         yield f"{channel} " + styled("is stopped", fg="red") + f": {why}"
 
 
 def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield the parts of a channel's file that are not in force until they are signed; nothing without such."""
+    """Yield the parts of a channel's file that are not in force until they are signed, if any."""
     lines = answer.get("unsigned", ())
     if lines:
         yield f"{channel} follows the " + styled("signed", fg="yellow") + " policy; not signed yet:"

@@ -1,4 +1,4 @@
-"""The entry point of the command: starts a prepared run at once, and hands everything else to `farm.cli.main`.
+"""The entry point of the command: starts a prepared run at once, and passes everything else to `farm.cli.main`.
 
 Most of the time of `farm run` is loading code, so nothing is imported here before it is needed.
 """
@@ -35,9 +35,9 @@ def _run_again() -> None:
         user, prepared = os.geteuid(), f"{state}/prepared"
         weak = any(weakness(place, user) for place in (prepared, f"{prepared}/{key}.json", f"{shared}/packages"))
         if weak or weakness_below(f"{state}/subscriptions", user):
-            return  # others could have prepared it: what is wrong is said where all is checked
+            return  # others could have prepared it: the error is reported where everything is checked
     except OSError:
-        return  # the directory in which it is called is gone: others say so
+        return  # the working directory does not exist: reported later
     status = start_again(state, shared, key, command)
     if status is not None:
         sys.exit(status)

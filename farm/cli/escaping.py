@@ -26,7 +26,7 @@ def escape_control_chars(text: str) -> str:
 
 
 def inert_lines(text: str, indent: str = "") -> str:
-    """Return a text of several lines, each of them inert; all but the first begin with `indent`."""
+    """Return a text of several lines with control characters escaped; all but the first begin with `indent`."""
     return f"\n{indent}".join(map(escape_control_chars, text.split("\n")))
 
 
@@ -34,7 +34,7 @@ def _spelt(character: str) -> str:
     number = ord(character)
     if character in _SPELT:
         return _SPELT[character]
-    if 0xDC80 <= number <= 0xDCFF:  # how Python keeps a byte that is no text (PEP 383)
+    if 0xDC80 <= number <= 0xDCFF:  # Python's form of a byte that is not text (PEP 383)
         number -= 0xDC00
     if number <= 0xFF:
         return f"\\x{number:02x}"

@@ -1,6 +1,6 @@
 """The extras of farm, and the error of a verb whose extra is not installed.
 
-A verb imports what it needs when it is called, so a missing module tells which extra is missing: by the table here,
+A verb imports what it needs when it is called, so a missing module identifies the missing extra, by the table here,
 which follows `pyproject.toml`.
 """
 
@@ -43,6 +43,6 @@ class MissingExtraError(FarmError):
 
 
 def missing_extra(verb: str, error: ModuleNotFoundError) -> MissingExtraError | None:
-    """Return the error for a module that a verb did not find; None where it is of no extra."""
+    """Return the error for a module that a verb did not find; None if it belongs to no extra."""
     extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
     return MissingExtraError(verb, _WHOLE_EXTRA_OF.get(verb, extra)) if extra else None

@@ -1,4 +1,4 @@
-"""Groups of verbs, for Click: a verb is loaded when it is called, so that `farm --version` and `farm run` are quick."""
+"""Groups of verbs, for Click: a verb is loaded when it is called, so that `farm --version` and `farm run` are fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.cli.verbs import ELSEWHERE, FIRST, FORMER, GROUPS, VERBS
 
 
 class VerbGroup(click.Group):
-    """A group with the verbs of the table that are called after `below` ("channel"), beside those of its module."""
+    """A group with the verbs of the table below `below` ("channel"), in addition to those of its module."""
 
     def __init__(self, *arguments: Any, below: str | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -21,11 +21,11 @@ class VerbGroup(click.Group):
         self._targets = {name: target for group, name, target in words if group == below}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the group's verbs in order of the alphabet."""
+        """Return the names of the group's verbs in alphabetical order."""
         return sorted([*super().list_commands(ctx), *self._targets])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a verb; None where there is none."""
+        """Load a verb; None if there is none."""
         target = self._targets.get(cmd_name)
         if target is None:
             return super().get_command(ctx, cmd_name)
@@ -40,7 +40,7 @@ class VerbGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb that a command line names; for a misspelt one, name the nearest."""
+        """Find the verb on a command line; for a misspelt one, name the nearest."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -49,7 +49,7 @@ class VerbGroup(click.Group):
             raise
 
     def nearest(self, ctx: click.Context, name: str) -> str | None:
-        """Return the verb whose name is most like this one, None where none is like it."""
+        """Return the verb whose name is most similar to this one, None if none is similar."""
         return next(iter(difflib.get_close_matches(name, self.list_commands(ctx), n=1)), None)
 
     def _write_section(
@@ -61,7 +61,7 @@ class VerbGroup(click.Group):
 
 
 class Farm(VerbGroup):
-    """The `farm` command: its help groups the verbs, and it takes former names of theirs."""
+    """The `farm` command: its help groups the verbs, and it accepts their former names."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a verb by its name, or by a former one."""
@@ -83,7 +83,7 @@ class Farm(VerbGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb that a command line names; for a former name, say on standard error what it is called now."""
+        """Find the verb on a command line; for a former name, print the new one on standard error."""
         if now := FORMER.get(args[0]):
             if not ctx.resilient_parsing:
                 say(
@@ -94,13 +94,13 @@ class Farm(VerbGroup):
         return super().resolve_command(ctx, args)
 
     def nearest(self, ctx: click.Context, name: str) -> str | None:
-        """Return the verb that does what people look for under this name, or whose name is most like it."""
+        """Return the verb that has another name elsewhere, or whose name is most similar."""
         names = difflib.get_close_matches(name, [*self.list_commands(ctx), *FORMER], n=1)
         near = ELSEWHERE.get(name) or next(iter(names), None)
         return near and FORMER.get(near, near)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; where a module is missing that an extra brings, say which."""
+        """Run a verb; if a module of an extra is missing, name the extra."""
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:

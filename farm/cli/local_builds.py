@@ -63,7 +63,7 @@ def local_builds(
 
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
-    """Return toolchains of this host by name, or all, making missing ones; says on standard error what it relocks."""
+    """Return toolchains of this host by name, or all, making missing ones; prints on standard error what it relocks."""
     from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
     from farm.store.blobs import BlobStore
 

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
 
     `waited` are the seconds for which a start has looked for news already: Click's `obj` for the verb.
     """
-    # As Ctrl-C does, so that containers and mounts go with the process.
+    # As after Ctrl-C, so that containers and mounts are removed with the process.
     for number in ending_signals():
         signal.signal(number, _terminate)
     with guarded():
@@ -83,7 +83,7 @@ def _status(arguments: list[str] | None, waited: float) -> int:
         say("farm: interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader went away (`farm log … | head`): that is its right, and no error of ours.
+        # The reader has closed the pipe (`farm log … | head`): not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -103,7 +103,7 @@ def _remedy(number: int) -> str:
 
 
 def _terminate(number: int, _frame: object) -> None:
-    # A second one, sent while the first is being obeyed, must not stop the cleaning up.
+    # A second one, sent while the first is handled, must not stop the cleanup.
     for signals in ending_signals():
         signal.signal(signals, signal.SIG_IGN)
     sys.exit(128 + number)

@@ -1,15 +1,15 @@
-"""All that the command prints goes through here, and nothing of it is obeyed by a terminal but its own colours.
+"""Everything that the command prints goes through here: a terminal obeys nothing in it except the command's colours.
 
-One rule for all verbs, whoever wrote what they print:
+One rule for all verbs, whatever the origin of the text:
 
-- What a terminal would obey, or not show, is spelt out (`farm.cli.escaping`).
-- A line of ours is what was handed over as one. A line break inside it came with a value: what follows it stands behind
-  a bar, and in an error, whose texts may have several lines, is set in further than its labels are. So no value can add
-  what looks like a line of ours.
-- A cell of a table is one line: a line break in it is spelt out.
-- JSON is ASCII. A document that is meant for a file is left as it is, unless a terminal would show it.
+- What a terminal would obey, or not show, is spelled out (`farm.cli.escaping`).
+- A line of the command is one that was passed as such. A line break inside it came with a value: the text after it
+  follows a bar, and in an error, whose texts may have several lines, is indented further than the labels. So no value
+  can add what looks like a line of the command.
+- A cell of a table is one line: a line break in it is spelled out.
+- JSON is ASCII. A document for a file is unchanged, unless a terminal would show it.
 
-`guarded` is the second wall: what others write to the two streams, Click and tracebacks among them, is made inert too.
+`guarded` is the second defence: what Click, tracebacks and others write to the two streams is escaped too.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INDENT = "  | "
-"""What goes before each further line of a text that was to be one line."""
+"""The prefix of each further line of a text that should be one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """A line in parts, each a text with what `click.style` takes; `+` joins it with texts and others of its kind."""
+    """A line in parts, each a text with the arguments of `click.style`; `+` joins it with texts and other lines."""
 
     parts: tuple[tuple[str, dict[str, Any]], ...]
 
@@ -57,7 +57,7 @@ Line = str | Styled
 
 
 def styled(text: str, **style: Any) -> Styled:
-    """Return a text in a colour or weight (`fg`, `bold`, `dim`), which is seen on a terminal alone."""
+    """Return a text in a colour or weight (`fg`, `bold`, `dim`), which only a terminal shows."""
     return Styled(((text, style),))
 
 
@@ -70,7 +70,7 @@ def joined(separator: str, lines: Iterable[Line]) -> Styled:
 
 
 def say(line: Line = "", *, err: bool = False, indent: str = INDENT) -> None:
-    """Print a line; with `err` on standard error, where all goes that is not what the command has come to."""
+    """Print a line; with `err` on standard error, for everything except the result of the command."""
     stream = sys.stderr if err else sys.stdout
     colours = stream.isatty()
     told = ((inert_lines(text, indent), style) for text, style in _parts(line))
@@ -84,15 +84,12 @@ def say_lines(lines: Iterable[Line], *, err: bool = False) -> None:
 
 
 def say_json(form: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> None:
-    """Print one JSON document, in ASCII: all that a terminal would obey is escaped as JSON escapes it."""
+    """Print one JSON document, in ASCII: what a terminal would obey is escaped by JSON's rules."""
     _write(sys.stdout, json.dumps(form, indent=indent, default=default).replace("\x7f", "\\u007f") + "\n")
 
 
 def say_document(content: bytes) -> None:
-    """Print what is meant for a file, JSON mostly: byte for byte, unless a terminal shows it.
-
-    Then what that would obey is escaped as JSON escapes it, so that the document says the same.
-    """
+    """Print a document for a file, usually JSON: byte for byte, unless a terminal shows it."""
     if sys.stdout.isatty():
         lines = content.decode(errors="backslashreplace").expandtabs().split("\n")
         _write(sys.stdout, "\n".join(map(_as_json_escapes, lines)))
@@ -113,7 +110,7 @@ def tell_result(lines: Iterable[Line], form: Any, *, as_json: bool) -> None:
 def tell_table(
     rows: Sequence[tuple[str, ...]], headings: tuple[str, ...], form: Any, *, nothing: str, as_json: bool
 ) -> None:
-    """Print rows under headings, or `nothing` where there are none; or `form` as JSON."""
+    """Print rows under headings, or `nothing` if there are none; or `form` as JSON."""
     tell_result(table(rows, headings) if rows else [nothing], form, as_json=as_json)
 
 
@@ -136,7 +133,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def human_size(size: int) -> str:
-    """Return a number of bytes as people say it: `340 B`, `1.4 MB`."""
+    """Return a number of bytes for people: `340 B`, `1.4 MB`."""
     amount = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
@@ -147,10 +144,7 @@ def human_size(size: int) -> str:
 
 @contextmanager
 def moving_line() -> Iterator[Callable[[str], None]]:
-    """Yield what shows a text in the last line of standard error, in place of the one before; the end takes it away.
-
-    Nothing is shown where standard error is no terminal that can move.
-    """
+    """Yield a function that replaces the last line of standard error by a text; the line is removed at the end."""
     stream, lock, shown = sys.stderr, threading.Lock(), False
     moves = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
@@ -169,7 +163,7 @@ def moving_line() -> Iterator[Callable[[str], None]]:
 
 
 def console() -> Console:
-    """Return what moves on standard error. Who shows something with it makes it inert first."""
+    """Return the console for moving lines on standard error. Callers escape control characters first."""
     from rich.console import Console
 
     stream = sys.stderr
@@ -190,12 +184,12 @@ def guarded() -> Iterator[None]:
         finally:
             for o in (sys.stdout, sys.stderr):
                 if isinstance(o, _Guarded):
-                    o.detach()  # or the stream beneath would be closed with it
+                    o.detach()  # or the underlying stream would be closed with it
             sys.stdout, sys.stderr = before
 
 
 class _Guarded(io.TextIOWrapper):
-    """A stream over the bytes of another text stream, to which nothing can be written that a terminal obeys."""
+    """A stream over the bytes of another text stream, through which no control characters pass."""
 
     def __init__(self, beneath: TextIO) -> None:
         beneath.flush()

@@ -1,6 +1,6 @@
 """A person's own key: made once by `farm keys me`, and found by every verb that signs.
 
-It is in the state of the user, beside the name that it has in `curators.yaml`.
+It is in the user's state directory, next to the name that it has in `curators.yaml`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class OwnKey:
     name: str
 
     def signer(self) -> Signer:
-        """Open the key; asks for a PIN where one is needed. Raises `KeyFileError`."""
+        """Open the key; asks for a PIN if one is needed. Raises `KeyFileError`."""
         from farm.trust.keys.signers import load_signer
 
         return load_signer(self.path, _ask)
@@ -46,7 +46,7 @@ def own_key_options(function: _Function) -> _Function:
 
 
 def find_own_key(settings: Settings, key: Path | None, name: str | None) -> OwnKey | None:
-    """Return the key to sign with; None where there is none. Raises `click.UsageError` where the name is missing."""
+    """Return the key to sign with; None if there is none. Raises `click.UsageError` if the name is missing."""
     path = key or settings.key or (own_key_path(settings) if _has_own_key(settings) else None)
     if path is None:
         if name is not None:
@@ -61,7 +61,7 @@ def find_own_key(settings: Settings, key: Path | None, name: str | None) -> OwnK
 
 
 def own_name(settings: Settings) -> str:
-    """Return the name of this person in curators.yaml, if it is known; else an empty text."""
+    """Return the name of this person in curators.yaml, if it is known; otherwise an empty text."""
     if settings.name or not _has_own_key(settings):
         return settings.name
     return _name_beside(own_key_path(settings))
@@ -73,10 +73,7 @@ def own_key_path(settings: Settings) -> Path:
 
 
 def name_to_be(settings: Settings, name: str | None = None) -> str:
-    """Return the name for a new key: this one, or the one given before, else the login name.
-
-    Raises `click.UsageError` for a name that curators.yaml cannot have.
-    """
+    """Return the name for a new key: the given one, the one given before, or the login name."""
     from getpass import getuser
 
     from farm.core.files import values

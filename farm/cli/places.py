@@ -14,7 +14,7 @@ def state_directory() -> str:
 
 
 def host_directory() -> str:
-    """Return the absolute path of what the farms and roots of one user share on a machine (`FARM_HOST`)."""
+    """Return the absolute path of what one user's farms and roots share on a machine (`FARM_HOST`)."""
     return os.path.join(os.getcwd(), os.environ.get("FARM_HOST") or f"{_home()}/host")
 
 

@@ -55,7 +55,7 @@ class TerminalProgress:
     """`farm.client.repository.progress.Progress` on standard error."""
 
     def wait_for(self, place: Path) -> None:
-        """Say that this command waits for another one."""
+        """Print that this command waits for another one."""
         say(f"waiting for another farm command that uses {place}", err=True)
 
     def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:

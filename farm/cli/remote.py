@@ -1,4 +1,4 @@
-"""What the verbs that ask a farm share: the connection, reasons, numbers, times, and orders to the pipeline."""
+"""Shared by the verbs that ask a farm: the connection, reasons, numbers, times, and orders to the pipeline."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_jso
 
 
 def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the order once it is done; None, with a message, where the channel waits for a person."""
+    """Return the order once it is done; None, with a message, if the channel waits for a person."""
     said = ""
     while True:
         found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)

@@ -1,4 +1,4 @@
-"""How errors look to a person: what happened, where, and what to do."""
+"""The form of errors for people: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from farm.errors import FarmError
 
 _INDENT = "    "
-"""Further in than `error:`, `   at:` and ` help:` begin, wherever in a line somebody puts these words."""
+"""Deeper than `error:`, ` at:` and ` help:` begin, so that no value can imitate these labels."""
 
 
 def say_error(error: FarmError) -> None:
-    """Print an error on standard error. Further lines of its texts are set in."""
+    """Print an error on standard error. Further lines of its texts are indented."""
     if isinstance(error, RecipeError):
         for number, problem in enumerate(error.problems):
             say_lines([*([""] if number else []), *problem.lines()], err=True)

@@ -1,4 +1,4 @@
-"""What the verbs that change a root share: their options, and how a change is shown."""
+"""Shared by the verbs that change a root: their options, and the output about a change."""
 
 from __future__ import annotations
 
@@ -31,34 +31,31 @@ def open_root(path: Path) -> Root:
 
 
 class RootProgress(TerminalProgress):
-    """What a person at a terminal sees of a change of a root: what changes before it does, then a line that moves.
-
-    With `err` it goes to standard error, because a document is printed.
-    """
+    """The output about a change of a root on a terminal: the changes before they happen, then a progress line."""
 
     def __init__(self, *, err: bool) -> None:
         self._err = err
 
     def announce(self, planned: Change) -> None:
-        """Say what is going to change."""
+        """Print what is going to change."""
         try:
             for line in (*change_lines(planned), *sensitive_lines(planned.sensitive)):
                 say(line, err=self._err)
             if planned.fetched:
                 say(f"to fetch: {human_size(planned.fetched)}", err=self._err)
         except BrokenPipeError:
-            # The reader of the list has gone (`farm upgrade … | head`): carry on without it.
+            # The reader of the list has closed the pipe (`farm upgrade … | head`): continue without it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(path: Path, change: Change, *, dry_run: bool, as_json: bool) -> None:
-    """Print the outcome in one line, and which guarantees overrides break; `path` is the root as it was named."""
+    """Print the outcome in one line, and which guarantees overrides break; `path` is the root as the user named it."""
     lines = [_outcome(path, change, dry_run=dry_run), *override_lines(change.after.set.packages)]
     tell_result(lines, change_form(path, change, dry_run=dry_run), as_json=as_json)
 
 
 def change_form(root: Path, change: Change, *, dry_run: bool = False) -> dict[str, Any]:
-    """Return a change as JSON values: `generation` is null where none was made, `fetched` counts bytes of archives."""
+    """Return a change as JSON values: `generation` is null if none was made, `fetched` counts bytes of archives."""
     return {
         "root": str(root.absolute()),
         "generation": None if dry_run else change.after.number,

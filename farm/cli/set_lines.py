@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
-    """Return the lines for the overrides of a set, none where it has none."""
+    """Return the lines for the overrides of a set, none if it has none."""
     return [line for package in packages if package.is_override for line in _lines(package)]
 
 
@@ -49,5 +49,5 @@ def _all(names: tuple[str, ...]) -> str:
 
 
 def sensitive_lines(brought: Iterable[SensitiveAdditions]) -> list[str]:
-    """Return a line for the files of one package that do the same for one reason."""
+    """Return a line for the files of one package with the same effect and reason."""
     return [f"note: {files}" for files in brought]

@@ -1,4 +1,4 @@
-"""The settings of the command: environment variables, read here, once, and passed on as values."""
+"""The settings of the command: environment variables, read only here, once, and passed on as values."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """What this user keeps. Raises `FarmError` (`not-own-directory`) where others could change it."""
+        """The user's state. Raises `FarmError` (`not-own-directory`) if others could change it."""
         from farm.store.private_directory import own_state
 
         own_state(self.state_place, self.host_place)

@@ -1,4 +1,4 @@
-"""Signing the orders of curators with the own key, and waiting until the signer has them."""
+"""Signs the orders of curators with their own key, and waits until the signer has them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WAITED, _POLL = 5.0, 0.2
 
 
 def can_sign() -> bool:
-    """Say whether there is an own key; without one, nothing has to be fetched to be signed."""
+    """Return whether there is an own key; without one, nothing has to be fetched to be signed."""
     return find_own_key(Settings.from_environment(), None, None) is not None
 
 
@@ -43,7 +43,7 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
         return None
     from farm.trust.layout import ADVISORIES
 
-    if channel == ADVISORIES:  # which has no release
+    if channel == ADVISORIES:  # a role without releases
         return _sign(own, act, whose, channel, **said) if (whose := farm.distribution()) else None
     status = farm.channel(channel)
     if "distribution" not in status:
@@ -90,7 +90,7 @@ def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], 
 
 
 def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
-    """Wait until the signer has the signed orders, and say if it does not, or refuses; return the exit status."""
+    """Wait until the signer has the signed orders, and print if it does not, or refuses; return the exit status."""
     until, status = time.monotonic() + _WAITED, 0
     waits = False
     for answer in answers:
@@ -143,10 +143,7 @@ def signed_descriptor(content: bytes, digest: str, package: str, version: str) -
     """
     descriptor = Descriptor.from_json(content)
     shown = (digest, version)
-    names = (
-        descriptor.name.short,
-        str(descriptor.name),
-    )  # packages of other distributions are shown by their full names
+    names = (descriptor.name.short, str(descriptor.name))  # imported packages are shown by full name
     if shown != (Digest.of(content), printed_version(descriptor.version, descriptor.revision)) or package not in names:
         raise FarmError(
             f"the farm shows {package} {version}, but the descriptor is of another package or version",

@@ -1,4 +1,4 @@
-"""The subscriber's host and its images, as the settings place them."""
+"""The subscriber's host and its images, in the places that the settings name."""
 
 from __future__ import annotations
 
@@ -53,11 +53,7 @@ def warn(words: str) -> None:
 def opened(
     name: str, settings: Settings, host: Host | None = None, *, certainly: bool = False
 ) -> tuple[KnownImage, Host, EngineImages | None]:
-    """Return an image by its name, the host (that of the settings, if none is given), and the engine if there is one.
-
-    Warns where Docker has another image under the name; with `certainly`, for verbs that judge, send or change an
-    image, that is an `AmbiguousImageError`. Raises what `open_image` raises.
-    """
+    """Return an image by its name, the host (default: that of the settings), and the engine if there is one."""
     from farm.client.image.engine import docker_images
     from farm.client.image.known_image import open_image, unambiguous
 

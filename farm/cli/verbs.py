@@ -1,4 +1,4 @@
-"""The verbs of the command, as data: where each lives, under which heading `farm --help` lists it, and former names."""
+"""The verbs of the command, as data: their modules, their headings in `farm --help`, and their former names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPERATE = "Operate a farm"
 GROUPS = (SUBSCRIBE, IMAGES, MAINTAIN, CURATE, OPERATE)
 
 FIRST = ("subscribe", "search", "info", "run", "install", "upgrade", "image", "audit", "build", "submit")
-"""What a newcomer needs: `farm --help` begins with these."""
+"""The verbs for newcomers: `farm --help` begins with these."""
 
 
 class Verb(NamedTuple):
@@ -107,7 +107,7 @@ FORMER = {
     "trail": "channel trail",
     "who-needs": "why --reverse",
 }
-"""Former name → what it is now. Former names work until the release after this one, with a hint on standard error."""
+"""Former name → present name. Former names work until the release after this one, with a hint on standard error."""
 
 ELSEWHERE = {
     "add": "install",
@@ -121,4 +121,4 @@ ELSEWHERE = {
     "status": "channel show",
     "tree": "why",
 }
-"""What other programs call a verb, where the letters do not lead to it."""
+"""Other programs' names for a verb, where similar letters do not lead to it."""

@@ -85,9 +85,7 @@ class Copy:
         except subprocess.TimeoutExpired:
             return "the time limit", ""
         finally:
-            with suppress(
-                ProcessLookupError
-            ):  # processes that the tests have started and not ended are in the same session
+            with suppress(ProcessLookupError):  # processes that the tests have left behind are in the same session
                 os.killpg(running.pid, signal.SIGKILL)
             running.wait()
         named = _FAILED.search(output)

@@ -1,3 +1,3 @@
 """Verbs of curators: channels, candidates, orders, approvals, advisories.
-May import every room of `farm` but other verbs.
+May import every subpackage of `farm` except other verbs.
 """

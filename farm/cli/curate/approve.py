@@ -1,4 +1,4 @@
-"""`farm approve`: approve changes of a channel by a signature with the own key, or withdraw approvals."""
+"""`farm approve`: approve changes of a channel by a signature with one's own key, or withdraw approvals."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def approve(
 
 
 def _ask(count: int) -> None:
-    """Ask whether to sign. Raises `FarmError` for a no, and where nobody answers."""
+    """Ask whether to sign. Raises `FarmError` for a no, or without an answer."""
     from farm.errors import FarmError
 
     try:
@@ -169,7 +169,7 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
 
 
 def _name_of(farm: CuratorClient, digest: Digest) -> str:
-    """Return the full name of a package by its descriptor; the digest, where the farm does not have it."""
+    """Return the full name of a package by its descriptor; the digest, if the farm does not have it."""
     from farm.api.errors import RefusedRequestError
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor

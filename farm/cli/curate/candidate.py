@@ -1,4 +1,4 @@
-"""`farm candidate`: the candidates of a channel with their gates, and another try of what is held back."""
+"""`farm candidate`: the candidates of a channel with their gates, and retries of what is held back."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
 
 
 def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
-    """Say which build is about to be signed for, by its descriptor: the channel may have a newer one."""
+    """Show the descriptor of the build to be signed for: the channel may have a newer one."""
     from farm.cli.sign_order import signed_descriptor
     from farm.core.names.printed_version import without_build
 

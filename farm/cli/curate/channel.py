@@ -1,4 +1,4 @@
-"""`farm channel`: the state of channels; each of its other verbs has its file."""
+"""`farm channel`: the state of channels; each of its other verbs has its own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`farm channel excuses`: the packages that are held back from channels, with the reasons."""
+"""`farm channel excuses`: the packages held back from channels, with the reasons."""
 
 from __future__ import annotations
 

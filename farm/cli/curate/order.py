@@ -101,7 +101,7 @@ def _withdraw_with_signer(channel: str, digest: str, why: str, *, as_json: bool)
 
 
 def _sign_withdrawal(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
-    """Return the signed withdrawal; None without a key, or where the farm says that the order was not signed."""
+    """Return the signed withdrawal; None without a key, or if the farm reports that the order was not signed."""
     if not can_sign():
         return None
     from farm.core.names.digest import Digest

@@ -84,7 +84,7 @@ def _close(numbers: Sequence[int], *, as_json: bool) -> int:
             for number in numbers:
                 closed.append(farm.resolve(number, envelope=_sign_closing(farm, number)))  # noqa: PERF401
         finally:
-            # When one of several cannot be closed, those before it are closed.
+            # If one of several cannot be closed, those before it are closed.
             status = tell_signed(farm, *closed)
             lines = [
                 f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"

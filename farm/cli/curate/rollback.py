@@ -80,7 +80,7 @@ def _former(context: click.Context, words: tuple[str, ...], why: str | None, *, 
 
 
 def _sign_rollback(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
-    """Return the signed order to go back; None without a key, or without such a release: the farm refuses that."""
+    """Return the signed order to roll back; None without a key, or without such a release: the farm refuses that."""
     from farm.core.names.digest import Digest
 
     for release in farm.releases(channel, before=number + 1, limit=1)["releases"]:

@@ -1,3 +1,3 @@
 """`farm image`: images as sets of packages.
-May import every room of `farm` but other verbs.
+May import every subpackage of `farm` except other verbs.
 """

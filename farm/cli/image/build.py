@@ -105,13 +105,13 @@ def build(
 
 
 class _Progress(TerminalProgress):
-    """What is said of an image before it is written or loaded; on standard error with `err`."""
+    """Output about an image before it is written or loaded; on standard error with `err`."""
 
     def __init__(self, *, err: bool) -> None:
         self._err = err
 
     def announce(self, planned: MadeImage) -> None:
-        """Say which image it is, and which guarantees overrides break."""
+        """Print which image it is, and which guarantees overrides break."""
         say_lines(_lines(planned), err=self._err)
 
 

@@ -1,4 +1,4 @@
-"""An image as JSON values, alike wherever it is printed: what it holds, and of which releases that is."""
+"""An image as JSON values, in the same form for all verbs: its packages, and their releases."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def set_form(digest: Digest, record: SetRecord, parts: Iterable[ImagePart]) -> d
 
 
 def layers_form(layers: Iterable[tuple[Digest, str]]) -> list[dict[str, Any]]:
-    """Return the layers of an image, the lowest first, each with what it holds."""
+    """Return the layers of an image, the lowest first, each with its content."""
     return [{"diff-id": diff_id, "holds": holds} for diff_id, holds in layers]
 
 
 def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
-    """Return what to say of layers of an image that are not of its packages, its links or its maker's own files."""
+    """Return the lines about layers that are not of the image's packages, its links or its maker's own files."""
     from farm.client.image.accounting import layers_of_nobody
 
     said = (f"  {' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers)
@@ -41,12 +41,12 @@ def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
 
 
 def loaded_line(reference: str, loaded: Loaded, layers: int) -> str:
-    """Return what to say of an image of so many layers that was loaded into Docker."""
+    """Return the line about an image with so many layers that was loaded into Docker."""
     return f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {layers} layers sent"
 
 
 def record_form(kept: ImageRecord) -> dict[str, Any]:
-    """Return an image that was made here, as it is kept."""
+    """Return the record of an image that was made here."""
     return {
         "digest": kept.digest,
         "id": kept.image.image_id,

@@ -1,4 +1,4 @@
-"""`farm image`: OCI images as sets of packages. Each verb has its file."""
+"""`farm image`: OCI images as sets of packages. Each verb has its own file."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def inspect(image: str, as_json: bool) -> None:
     try:
         parts = described.parts(known)
     except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
-        # What the image itself holds can be shown all the same.
+        # The contents of the image itself can still be shown.
         say(f"the descriptors of the packages are not on this host: {error.message}", err=True)
         parts = ()
     foreign = _foreign(host, known, described, parts, own)
@@ -73,7 +73,7 @@ def inspect(image: str, as_json: bool) -> None:
 def _foreign(
     host: Host, known: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> Layers | None:
-    """Return the layers that are of no package; None where that is not known here."""
+    """Return the layers that are of no package; None if that is not known here."""
     from farm.client.image.accounting import foreign_layers
 
     if not parts and not known.kept:
@@ -182,7 +182,7 @@ def _no_release(packages: Sequence[PlacedPackage]) -> str:
 
 
 def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:
-    """Return the short name, or the full one where packages of several distributions are there."""
+    """Return the short name, or the full one if packages of several distributions are present."""
     return each.name.short if len({other.name.distribution for other in packages}) == 1 else str(each.name)
 
 

@@ -36,7 +36,7 @@ def image_settings(
     ports: tuple[str, ...],
     user: str,
 ) -> ImageSettings:
-    """Read how an image is to run. Raises `click.UsageError` and `InvalidValueError`."""
+    """Read the runtime settings of an image. Raises `click.UsageError` and `InvalidValueError`."""
     from farm.client.image.build import ImageSettings
     from farm.core.subscriber import image_values as check
 

@@ -135,7 +135,7 @@ def _made_here(known: KnownImage) -> ImageRecord:
 
 
 def _holders(records: ImageRecords, target: RemoteReference) -> Callable[[Digest], Sequence[str]]:
-    """Return a function that gives the repositories of the registry to which this host has pushed a blob."""
+    """Return a function that returns the repositories of the registry to which this host has pushed a blob."""
     from farm.oci.image_reference import RemoteReference
 
     found: dict[Digest, list[str]] = {}

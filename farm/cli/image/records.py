@@ -63,13 +63,13 @@ def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     records = ImageRecords(Settings.from_environment().state)
     names = [image.digest for image in records.all() if not image.names] if unnamed else list(dict.fromkeys(images))
     for name in names:
-        _found(records, name)  # all of them or none
+        _found(records, name)  # all or none
     found = [_forget(records, name) for name in names]
     tell_result([line for line, _ in found], [record_form(each) for _, each in found], as_json=as_json)
 
 
 def _forget(records: ImageRecords, name: str) -> tuple[str, ImageRecord]:
-    """Forget what is meant; return what to say, and the image as it was."""
+    """Forget the named image; return the line to print, and the image as it was."""
     before = _found(records, name)
     left = records.forget(before, name if before.called(name) else "")
     if left:

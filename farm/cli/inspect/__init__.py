@@ -1,3 +1,3 @@
-"""Verbs that look: audit, verify, policy, provenance, bills of materials, sources, who needs what.
-May import every room of `farm` but other verbs.
+"""Verbs that only read: audit, verify, policy, provenance, bills of materials, sources, reasons for packages.
+May import every subpackage of `farm` except other verbs.
 """

@@ -24,7 +24,7 @@ _OPENED = {
 
 
 def provenance_lines(found: Provenance, names: KeyNames) -> list[Line]:
-    """Return the lines about one package; `names` are what the user calls keys."""
+    """Return the lines about one package; `names` are the user's own names of keys."""
     lines: list[Line] = list(_file(found.file, found.label)) if found.file else []
     lines.append(styled(found.label, bold=True))
     lines += override_lines([found.placed] if found.placed else [])

@@ -72,7 +72,7 @@ def _set(root: Path | None, image: str, channel: str) -> NeedSet:
 
 
 def _chains(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[list[str]]:
-    """Yield the names from a package that was asked for to one that provides what is wanted."""
+    """Yield the names from a requested package to one that provides what is wanted."""
     names = {name for word in asked.asked for name in (word, word.rpartition("/")[2])}
     for provider in wanted.providers:
         if provider in names:

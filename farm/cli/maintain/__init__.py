@@ -1,3 +1,3 @@
 """Verbs of maintainers: build, test, lint, pack, submit and follow.
-May import every room of `farm` but other verbs.
+May import every subpackage of `farm` except other verbs.
 """

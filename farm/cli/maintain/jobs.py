@@ -1,4 +1,4 @@
-"""`farm jobs`, `farm log` and `farm retry`: the builds and tests of a farm, their logs, and another try."""
+"""`farm jobs`, `farm log` and `farm retry`: the builds and tests of a farm, their logs, and retries."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _why(job: JobWire) -> str:
-    """Return in a line what went wrong with a job and when it is tried again; else its build, if not the first."""
+    """Return in a line what went wrong with a job and when it is retried; otherwise its build, if not the first."""
     if job.same_as:
         return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]

@@ -143,7 +143,7 @@ def _pack(
 
 
 def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
-    """Pack a directory; as the next revision, where other files were packed under this version before."""
+    """Pack a directory; as the next revision if other files were packed under this version before."""
     known = before.entry if before and before.entry.version == version else None
     packed = packing(known.revision if known else 1)
     if known and packed.package.descriptor.digest != known.descriptor.digest:

@@ -1,4 +1,4 @@
-"""`farm package`: who owns the recipes of packages, and which packages hold code of another."""
+"""`farm package`: the owners of packages' recipes, and the packages that hold code of another."""
 
 from __future__ import annotations
 

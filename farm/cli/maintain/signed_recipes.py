@@ -1,4 +1,4 @@
-"""What `farm submit` and `farm submission` share: signing recipes with the own key, and naming missing owners."""
+"""Shared by `farm submit` and `farm submission`: signing recipes with one's own key, and naming missing owners."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
 
     A signature for one distribution is not valid for another. Raises the error `unknown-distribution`, `RecipeError`.
     """
-    # A recipe lies in TREE/packages/NAME.
+    # A recipe's path is TREE/packages/NAME.
     trees = [*(directory.resolve().parent.parent for directory in directories), settings.recipes]
     for tree in trees:
         if found := distribution_in(tree):
@@ -59,7 +59,7 @@ def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
 
 
 def distribution_in(tree: Path) -> str:
-    """Return the distribution that a tree of recipes names; empty where it names none."""
+    """Return the distribution that a tree of recipes names; empty if it names none."""
     from farm.core.policy.tree import DISTRIBUTION
     from farm.core.recipe.distribution import read_distribution
 
@@ -71,7 +71,7 @@ def distribution_in(tree: Path) -> str:
 
 
 def waiting_lines(taken: SubmissionWire) -> list[str]:
-    """Return which owners a submission waits for, a line for each recipe, and how they accept it."""
+    """Return the owners that a submission waits for, one line for each recipe, and how they accept it."""
     lines = [f"{unsigned.recipe}: waits for {whom(unsigned)}" for unsigned in taken.waits_for]
     return [
         *lines,

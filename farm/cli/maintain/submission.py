@@ -189,7 +189,7 @@ def _farm() -> Iterator[tuple[FarmClient, Settings]]:
 
 
 def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
-    """Return the digests of the files that the farm sent, which must be those that it says. Raises on a mismatch."""
+    """Return the digests of the files that the farm sent, which must match its own list. Raises on a mismatch."""
     digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
     listed = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
     if digests != listed:
@@ -209,7 +209,7 @@ def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Dige
 
 
 def _signatures(found: SubmissionContents) -> list[bytes]:
-    """Return the envelopes in which this submission was signed; each must be about its recipes."""
+    """Return the signed envelopes of this submission; each must be about its recipes."""
     from farm.core.names.canonical_json import canonical_json
     from farm.trust.attestation.submission_statement import shown_submission
 

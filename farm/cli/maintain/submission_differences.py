@@ -1,7 +1,7 @@
-"""How a submission differs from the reader's own tree: by digests, and then line by line.
+"""The differences between a submission and the reader's own tree: by digests, then line by line.
 
-The comparison never relies on what the farm calls current: that comes from its database, and whoever can write there
-could make a change look like none.
+The comparison never relies on what the farm calls current: that comes from its database, and an attacker who can write
+there could make a change look like none.
 """
 
 from __future__ import annotations

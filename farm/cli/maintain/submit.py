@@ -147,7 +147,7 @@ def _shown(job: JobWire) -> str:
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:
-    """Wait until the channel has decided about all built packages, and say what became of the submitted ones."""
+    """Wait until the channel has decided about all built packages, and print the result for the submitted ones."""
     said, since, told = "", time.monotonic(), False
     shown: set[str] = set()
     while True:
@@ -182,7 +182,7 @@ def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted:
 
 
 def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
-    """Say what the channel decided about the submitted packages, and return the exit status."""
+    """Print what the channel decided about the submitted packages, and return the exit status."""
     newest, candidate = status["newest"], status["candidate"]
     red = [excuse for excuse in status["excuses"] if excuse["gate"] == _RELEASED_TESTS]
     held = [excuse for excuse in candidate["excuses"] if excuse["cleared-at"] is None] if candidate else []
@@ -217,7 +217,7 @@ _AT_WORK = ("leased", "running")
 
 @contextlib.contextmanager
 def board() -> Iterator[Callable[[Sequence[JobWire], int, int], None]]:
-    """Yield a function that shows jobs, and how many of how many have ended; on a terminal, in place."""
+    """Yield a function that shows jobs, and how many of them have ended; on a terminal, in place."""
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text

@@ -43,7 +43,7 @@ def lock(name: str, recipes: Path | None) -> None:
 
     settings = Settings.from_environment()
     files = read_recipe_directory(recipes or settings.recipes)
-    # The present lock may be what is wrong.
+    # The present lock may be the problem.
     tree = load_tree({file: content for file, content in files.items() if file != f"toolchains/{name}.lock"})
     definition = definition_of(tree, name)
     apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)

@@ -19,7 +19,7 @@ from farm.errors import FarmError, plain_text
 
 
 def main() -> NoReturn:
-    """Become the command; ends only when that cannot be."""
+    """Become the command; returns only if that fails."""
     parser = argparse.ArgumentParser(prog="farm.cli.operate.change_user", description=__doc__)
     parser.add_argument("--uid", type=int, required=True)
     parser.add_argument("--gid", type=int, required=True)
@@ -38,17 +38,14 @@ def main() -> NoReturn:
             show_in_place(closed, options.reach, options.leave_out)
     except FarmError as error:
         say(plain_text(error, "as_user"), err=True)
-        sys.exit(os.EX_CONFIG)  # to be started again would not help
+        sys.exit(os.EX_CONFIG)  # a restart would not help
     os.umask(options.umask)
     os.chdir("/")
     os.execvp(options.command[0], options.command)  # noqa: S606
 
 
 def closed_to(paths: list[Path], uid: int, groups: set[int]) -> tuple[Path, ...]:
-    """Return the directories at which a user who walks to these paths is stopped, each the first on its way.
-
-    Raises the error `closed-path` for a path that is closed itself.
-    """
+    """Return the directories on these paths that the user cannot enter, each the first on its path."""
     closed: dict[Path, None] = {}
     for path in (Path(os.path.realpath(each)) for each in paths):
         if path.is_dir() and not _may_pass(path.stat(), uid, groups):

@@ -1,7 +1,7 @@
-"""Enrolling the workers of `farm up`, and making the administrator's token: in a process that is control's user.
+"""Enrols the workers of `farm up`, and makes the administrator's token, in a process with control's user.
 
-Root does not open the database: control may write to it. What is to be done comes as JSON on standard input, and what
-came of it goes to standard output: `{"token": …}`, or `{"error": …}`.
+Root does not open the database, because control may write to it. The request comes as JSON on standard input, and the
+result goes to standard output: `{"token": …}`, or `{"error": …}`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,7 @@ _TOKEN_DAYS = 365
 
 
 def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
-    """Enrol workers by name and public key; and make the administrator's token, where there is none.
-
-    Raises the error `admission`.
-    """
+    """Enrol workers by name and public key; and make the administrator's token, if there is none."""
     from farm.store.durable_file import replace_file
 
     sqlite = "" if home.database_url else str(home.sqlite)
@@ -57,7 +54,7 @@ def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
 
 
 def main() -> int:
-    """Do what standard input says to the database of the settings that are named."""
+    """Carry out the request on standard input in the database of the named settings."""
     from sqlalchemy.exc import DBAPIError
 
     wanted = json.load(sys.stdin)

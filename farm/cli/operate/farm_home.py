@@ -1,4 +1,4 @@
-"""The directory of one farm on one machine: the paths in it, whether it can be used, and taking it for one process."""
+"""The directory of one farm on one machine: its paths, the check of its use, and the lock for one process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ _SPECIAL_IN_URLS = "?#%"
 
 @dataclass(frozen=True, slots=True)
 class FarmHome:
-    """Paths below the farm's directory `root`, the address that it will answer at, and what its workers may reach.
-
-    An empty `docker` is the machine's own engine; `allowed_networks` are private networks of sources and of other
-    distributions; `web_bounds` are what callers may cost, by name, where that is not the usual.
-    """
+    """Paths below the farm's directory `root`, its future address, and the networks that its workers may reach."""
 
     root: Path
     host: Path
@@ -36,7 +32,7 @@ class FarmHome:
 
     @property
     def url(self) -> str:
-        """Where the web pages and the API are."""
+        """The address of the web pages and the API."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -56,7 +52,7 @@ class FarmHome:
 
     @property
     def run(self) -> Path:
-        """Sockets and settings files: each for who needs it."""
+        """Sockets and settings files: each for the programs that need it."""
         return self.root / "run"
 
     @property
@@ -76,7 +72,7 @@ class FarmHome:
 
     @property
     def image_signer(self) -> Path:
-        """The socket on which the signer takes questions about images, from web, and nothing else."""
+        """The socket on which the signer takes only requests about images, from web."""
         return self.run / "images" / "signer.sock"
 
     @property
@@ -86,12 +82,12 @@ class FarmHome:
 
     @property
     def ledger(self) -> Path:
-        """Where the signer writes down what it signs and what was ordered."""
+        """The directory in which the signer records what it signs and what was ordered."""
         return self.root / "ledger"
 
     @property
     def record(self) -> Path:
-        """Where the checker keeps what was published."""
+        """The directory in which the checker records what was published."""
         return self.root / "record"
 
     @property
@@ -111,7 +107,7 @@ class FarmHome:
 
     @property
     def users(self) -> Path:
-        """The file that says which users the farm's programs run as, and what belongs to them."""
+        """The file with the users that the farm's programs run as, and what belongs to them."""
         return self.root / USERS
 
     def worker(self, number: int) -> Path:
@@ -119,14 +115,14 @@ class FarmHome:
         return self.root / "workers" / f"worker-{number}"
 
     def fingerprint(self) -> str:
-        """Return what subscribers compare the root metadata with."""
+        """Return the fingerprint with which subscribers compare the root metadata."""
         from farm.core.names.digest import Digest
 
         return Digest.of((self.public / "metadata" / "1.root.json").read_bytes())
 
 
 def check_directory(home: FarmHome) -> None:
-    """Refuse a directory whose path the database's URL or a socket cannot hold."""
+    """Refuse a directory whose path does not fit into the database's URL or a socket's address."""
     root = str(home.root)
     if special := [url for url in _SPECIAL_IN_URLS if url in root]:
         raise FarmError(
@@ -144,10 +140,7 @@ def check_directory(home: FarmHome) -> None:
 
 
 def take_directory(home: FarmHome) -> int:
-    """Hold the directory for this process; refused while another process runs a farm there. Makes only `run`.
-
-    The file descriptor that is returned holds it; left open, it does so until the process ends, however it ends.
-    """
+    """Lock the directory for this process; refused while another process runs a farm there. Makes only `run`."""
     for folder in (home.root, home.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,7 +1,7 @@
 """The users that the programs of a farm run as: one for each, so that none can read or change the files of another.
 
 They need no accounts: at its first start, a farm takes user IDs of its own from a range that systems leave unused, and
-keeps them in its directory. Or `FARM_USERS` names existing accounts. Build workers stay root, because they mount.
+stores them in its directory. Or `FARM_USERS` names existing accounts. Build workers stay root, because they mount.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from farm.cli.operate.farm_home import FarmHome
 
 ROOT, EVERY, STORE = "root", "farm", "store"
-"""Root; the group of all services, which may pass through the farm's directory; the group that may write its store."""
+"""Root; the group of all services, which may enter the farm's directory; the group that may write its store."""
 _STORES_UMASK, _USUAL_UMASK = 0o002, 0o022
 
 _GROUPS = {EVERY: 0, STORE: 1}
 _SERVICES = {"redis": 2, "signer": 3, "web": 4, "control": 5, "check": 6}
-"""The services with users of their own, and the place of each in a farm's block of numbers: never give one twice."""
+"""The services with users of their own, and the place of each in a farm's block of numbers: never reuse one."""
 _IN_STORE = ("web", "control")
 _FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFDFFFF, 16
-"""Numbers that neither distributions nor containers nor systemd give away (systemd.io/UIDS-GIDS), in blocks."""
+"""Numbers that neither distributions nor containers nor systemd assign (systemd.io/UIDS-GIDS), in blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class FarmUser:
 
 @dataclass(frozen=True, slots=True)
 class FarmUsers:
-    """The users of a farm by service, and the numbers of its groups by name; `first` of its block, where it has one."""
+    """The users of a farm by service, and the numbers of its groups by name; `first` of its block, if it has one."""
 
     users: dict[str, FarmUser]
     groups: dict[str, int]
@@ -65,17 +65,13 @@ class FarmUsers:
         return 0 if name == ROOT else self.users[name].gid
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the IDs by name, as they are kept."""
+        """Return the IDs by name, in stored form."""
         users = {name: [user.uid, user.gid] for name, user in self.users.items()}
         return {"first": self.first, "users": users, "groups": self.groups}
 
 
 def take_users(home: FarmHome, prefix: str) -> FarmUsers | None:
-    """Return the users of a farm: those that it has; else accounts by `prefix`, or numbers of its own.
-
-    None where who starts it is not root, and all its programs are that user's. What they are is kept by
-    `keep_users`. Raises the error `users` where they are others now than the farm's files belong to.
-    """
+    """Return the users of a farm: its present ones; otherwise accounts by `prefix`, or numbers of its own."""
     if os.geteuid() != 0:
         return None
     kept = _kept(home.users)
@@ -87,7 +83,7 @@ def take_users(home: FarmHome, prefix: str) -> FarmUsers | None:
 
 
 def keep_users(home: FarmHome, users: FarmUsers, given: dict[str, tuple[int, int]]) -> None:
-    """Write down who the users of a farm are, and which places in its directory belong to which user and group."""
+    """Record the users of a farm, and which places in its directory belong to which user and group."""
     from farm.store.durable_file import replace_file
 
     form = {**users.to_dict(), "given": {place: list(owner) for place, owner in sorted(given.items())}}
@@ -96,11 +92,7 @@ def keep_users(home: FarmHome, users: FarmUsers, given: dict[str, tuple[int, int
 
 @dataclass(frozen=True, slots=True)
 class ServiceStart:
-    """How the services of a farm are started: as `users`; without, as whoever starts them.
-
-    `reach` are the paths that they use: they are shown to them where their users could not walk to them, as below
-    /root. `leave_out` is where build workers mount, which is no business of theirs.
-    """
+    """How the services of a farm are started: as `users`; without, as the user who starts them."""
 
     users: FarmUsers | None
     reach: tuple[Path, ...]
@@ -136,7 +128,7 @@ class ServiceStart:
 
 
 def code_paths() -> list[Path]:
-    """Return where the code of farm's programs lies: Python, its packages, and farm itself."""
+    """Return the paths of the code of farm's programs: Python, its packages, and farm itself."""
     import farm
 
     return [Path(each) for each in (sys.base_prefix, sys.prefix, sys.executable, Path(farm.__file__).parents[1])]

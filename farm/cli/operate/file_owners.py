@@ -1,9 +1,9 @@
-"""Who owns what in a farm's directory, and giving it to them; also where a farm of before has it all as root.
+"""The owners of the files in a farm's directory, and the change of owners; also from an earlier farm, all root's.
 
-The directories of a farm stay root's, and so does what leads to them: no service can put something else in the place of
-one. What lies in a directory changes hands once, while root alone can write to it; then it is opened to its group. Of
-what root puts there afterwards (toolchains, drafts that are published), each file is made anew and renamed into place,
-so it follows no link that a service has laid. Stopped anywhere, all this is done again at the next start.
+The directories of a farm stay root's, and so does the path to them: no service can replace one. The contents of a
+directory change owner once, while only root can write to it; then it is opened to its group. What root puts there
+afterwards (toolchains, published drafts) is a new file each, renamed into place, so it follows no link that a service
+has made. If interrupted at any point, all this is done again at the next start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOCK = "public/.publish.lock"
 
 
 class _Within(Enum):
-    """What lies in a place, when it is given."""
+    """The contents of a place at the time of the change."""
 
     OTHERS = "other places, or nothing of before"
     FILES = "files and directories that its writers go on with"
@@ -39,7 +39,7 @@ class _Within(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A directory: whose it is, and what its group may do. `writer` has what lies in it, where that is given."""
+    """A directory: its owner, and what its group may do. `writer` gets its contents, if they change owner."""
 
     path: str
     owner: str
@@ -86,16 +86,13 @@ def hand_over(home: FarmHome, users: FarmUsers) -> None:
     given = {place.path: (users.uid(place.owner), users.gid(place.group)) for place in _PLACES if place.is_given}
     given |= dict.fromkeys(_SQLITE, (users.uid("control"), users.gid(STORE)))
     given[_LOCK] = (users.uid("signer"), users.gid("signer"))
-    keep_users(home, users, given)  # first: who is stopped in the middle finds the farm's own users in its directory
+    keep_users(home, users, given)  # first: an interrupted farm finds its own users in its directory
     for place in _PLACES:
         _settle(home, place, users)
 
 
 def bring_database(home: FarmHome, users: FarmUsers | None) -> None:
-    """Move a database of SQLite from where it lay before to where it has a directory of its own.
-
-    Its owner is changed while it still lies in a directory of root's.
-    """
+    """Move an SQLite database from its earlier place to a directory of its own."""
     home.sqlite.parent.mkdir(mode=0o700, exist_ok=True)
     if not (home.root / "farm.db").exists():
         return
@@ -116,7 +113,7 @@ def bring_database(home: FarmHome, users: FarmUsers | None) -> None:
 
 
 def hand_over_signing(home: FarmHome, users: FarmUsers) -> None:
-    """Give the signer its keys, and what root has published: directories that are new. Root may have made either."""
+    """Give the signer its keys, and the published files: new directories. Root may have made either."""
     uid, gid = users.uid("signer"), users.gid("signer")
     with _opened(home.root / "keys" / "online") as folder:
         for name in _names(folder, stat.S_ISREG):
@@ -133,7 +130,7 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
     path = home.root / place.path
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     uid, gid = users.uid(place.owner), users.gid(place.group)
-    # A link here is root's own, for what is above belongs to root alone.
+    # A link here is root's own, because the directories above belong to root alone.
     with _opened(path, follow=True) as folder:
         found = os.fstat(folder)
         if found.st_uid not in (0, uid):
@@ -143,7 +140,7 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
                 f"what it is, and where it comes from; then `chown -R root:root {path}`.",
                 code="users",
             )
-        # Its group is changed last: with that, what is within has changed hands.
+        # Its group is changed last: after that, its contents have changed owner.
         if found.st_gid != gid:
             _check_closed(path, found)
             _give(folder, place, users)
@@ -152,7 +149,7 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
 
 
 def _check_closed(path: Path, found: os.stat_result) -> None:
-    """Refuse to give what others could have put there: root would give them what was never theirs."""
+    """Refuse files that others could have put there: root would give away what was never theirs."""
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0):
         raise FarmError(
             f"others than root may write to {path}: everybody, or group {found.st_gid}",
@@ -169,7 +166,7 @@ def _give(folder: int, place: _Place, users: FarmUsers) -> None:
 
 
 def _give_files(folder: int, uid: int, gid: int, mode: int) -> None:
-    """Give all that lies in a directory. A file that has another name elsewhere stays: it is not only here."""
+    """Change the owner of all contents of a directory. A file with another name elsewhere is left alone."""
     for name in _names(folder, stat.S_ISREG):
         with _opened(name, folder, flags=0) as file:
             if os.fstat(file).st_nlink == 1:
@@ -201,7 +198,7 @@ def _give_blobs(folder: int, gid: int, mode: int) -> None:
 
 
 def _open_folders(folder: int, gid: int) -> None:
-    """Let a group write to the directories below one that root has made; nobody but root can have moved one there."""
+    """Let a group write to the directories below one that root has made; only root can have moved one there."""
     for name in _names(folder, stat.S_ISDIR):
         with _opened(name, folder) as inner:
             if os.fstat(inner).st_uid == 0:
@@ -222,7 +219,7 @@ def _made(name: str, folder: int) -> Iterator[int]:
 def _opened(
     path: str | Path, folder: int | None = None, *, flags: int = os.O_DIRECTORY, follow: bool = False
 ) -> Iterator[int]:
-    """Open a directory, or a file, that is not reached through a link unless `follow`."""
+    """Open a directory or a file, without following a link unless `follow`."""
     kept_in = 0 if follow else os.O_NOFOLLOW
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags | kept_in, 0o644, dir_fd=folder)
     try:
@@ -232,7 +229,7 @@ def _opened(
 
 
 def _names(folder: int, is_kind: Callable[[int], bool]) -> list[str]:
-    """Return the names of the files, or the directories, in a directory; links are neither."""
+    """Return the names of the files, or of the directories, in a directory, without links."""
     return [
         name
         for name in sorted(os.listdir(folder))

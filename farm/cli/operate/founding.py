@@ -1,7 +1,7 @@
-"""The founding of a farm on one machine: directories, keys, settings, metadata, database. Twice changes nothing.
+"""The founding of a farm on one machine: directories, keys, settings, metadata, database. A second run changes nothing.
 
-Each program of the farm gets a settings file with what it needs and nothing else: build workers are given no database,
-web no signer and no Redis, and only the signer is given the online keys.
+Each program of the farm gets a settings file with only what it needs: build workers get no database, web no signer and
+no Redis, and only the signer gets the online keys.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def found(
     web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
     _write(home.web_settings, both | web, users.gid("web") if users else None)
     _write(home.control_settings, both | _control_settings(home, follow), users.gid("control") if users else None)
-    (home.run / "farm.json").unlink(missing_ok=True)  # of before, when both were told everything
+    (home.run / "farm.json").unlink(missing_ok=True)  # from earlier versions, in which both had all settings
     suites = sorted({definition.suite for definition in tree.toolchains.values()})
     for number in range(1, workers + 1):
         folder = home.worker(number)
@@ -92,7 +92,7 @@ def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
 
 
 def _control_settings(home: FarmHome, follow: int) -> dict[str, Any]:
-    """Return what control is told and web is not."""
+    """Return the settings that control has and web does not."""
     return {
         "broker": home.broker,
         "signer": str(home.signer),
@@ -132,7 +132,7 @@ def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
 
 
 def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) -> None:
-    """Hold the first ceremony, or bring builders and channels up to the workers and recipes that there are now."""
+    """Hold the first ceremony, or update builders and channels to the present workers and recipes."""
     from farm.core.policy.gates.reproduced import ReproducedGate
     from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, found_repository
     from farm.trust.metadata.repository import Repository
@@ -146,7 +146,7 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
     }
     if repository.exists():
         known = repository.builders()
-        # Who was taken from the list of testers, and builds still, is not put back.
+        # A builder that was removed from the list of testers is not added again.
         testers = [key for key in builders if known.testers is None or key.keyid not in known]
         allow_more_builders(repository, keys, builders, datetime.now(UTC), testers=testers)
     else:
@@ -155,7 +155,7 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
 
 
 def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain]) -> list[str]:
-    """Have the policy of the recipes signed where the keys for that are here; return what is to be said of it."""
+    """Sign the policy of the recipes if its keys are here; return the message about it."""
     from farm.build.recipe_directory import read_recipe_directory
     from farm.cli.operate.policy_signing import policy_with
     from farm.trust.ceremony.ceremony import sign_policy
@@ -168,7 +168,7 @@ def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain])
 
 
 def _list_operator(home: FarmHome, name: str, public: str) -> list[str]:
-    """Let who starts the farm order what curators may, where the keys for that are here; return what is to be said."""
+    """Allow the user who starts the farm the orders of curators, if the keys for that are here; return the message."""
     from farm.trust.ceremony.ceremony import list_operator
     from farm.trust.metadata.repository import Repository
 
@@ -177,7 +177,7 @@ def _list_operator(home: FarmHome, name: str, public: str) -> list[str]:
 
 
 def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
-    """Put a toolchain's blobs into the farm's store, for workers elsewhere; return how settings name it."""
+    """Put a toolchain's blobs into the farm's store, for workers elsewhere; return its form in settings."""
     from farm.core.plan.job import BlobRef
     from farm.server.transaction.planning_inputs import ToolchainRef
     from farm.store.blobs import BlobStore
@@ -192,7 +192,7 @@ def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
 
 
 def _write(path: Path, settings: dict[str, Any], group: int | None = None) -> None:
-    """Write a file of settings for nobody else; and for a group, to read. A database's password may stand in it."""
+    """Write a settings file that nobody else can read, or only a group. It may contain a database's password."""
     from farm.store.durable_file import replace_file
 
     previous = os.umask(0o077)

@@ -326,7 +326,7 @@ def read_draft(path: Path) -> Draft:
 
 
 def _keep(known: KnownRoot, draft: Draft) -> None:
-    """Remember the root that was signed for; the key may be where nothing can be written."""
+    """Remember the root that was signed for; the key may be in a read-only directory."""
     try:
         known.keep(draft)
     except OSError as error:
@@ -378,7 +378,7 @@ def _operator(text: str) -> tuple[str, str]:
 
 def _count(text: str, option: str) -> tuple[str, int]:
     channel, equals, count = text.partition("=")
-    # int() would take digits of other scripts, and fails on thousands of digits.
+    # int() would accept digits of other scripts, and fails on thousands of digits.
     if not equals or not channel or not (count.isascii() and count.isdigit() and len(count) < 16) or int(count) < 1:
         raise click.UsageError(f"{option} takes CHANNEL=N, not {text!r}.")
     return channel, int(count)

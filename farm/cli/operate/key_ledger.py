@@ -119,7 +119,7 @@ def _report_in_words(form: Mapping[str, Any]) -> str:
 
 
 def _order_in_words(form: Mapping[str, Any]) -> str:
-    """Return an order in a line: everything that decides about it, and its digest."""
+    """Return an order in a line: every value that a decision depends on, and its digest."""
     told = [form["act"].replace("-", " ")]
     told += [str(form["number"])] if "number" in form else []
     told += [name if digest is None else f"{name} ({digest})" for name, digest in form.get("packages", {}).items()]

@@ -40,7 +40,7 @@ def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
 
 
 def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
-    """Return what a draft changes and who has signed it; `names` are the user's names of keys."""
+    """Return the changes of a draft and its signers; `names` are the user's names of keys."""
     from farm.trust.ceremony.changes import changes_of
 
     lines = [f"draft of {draft.role}, version {draft.version}"]

@@ -1,4 +1,4 @@
-"""The policy to be signed of a directory of recipes: its files, and the toolchains that this host has made of it."""
+"""The policy to be signed for a directory of recipes: its files, and the toolchains that this host has made from it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
-    """Return the policy of a directory of recipes, whose toolchains are made on this host where they are missing.
-
-    What an `earlier` policy accepts of toolchains and steps stays accepted. Raises `RecipeError`,
-    the error `unreadable-recipes`, `InvalidSignedPolicyError`, and what making a toolchain raises.
-    """
+    """Return the policy of a directory of recipes; missing toolchains are made on this host."""
     from farm.build.recipe_directory import read_recipe_directory
     from farm.cli.local_builds import prepare_toolchains
     from farm.cli.settings import Settings
@@ -29,7 +25,7 @@ def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
 
 
 def policy_with(files: dict[str, bytes], made: Iterable[Toolchain], earlier: SignedPolicy | None) -> SignedPolicy:
-    """Return the policy of a directory's files with toolchains that are made. Raises `InvalidSignedPolicyError`."""
+    """Return the policy of a directory's files with toolchains that exist. Raises `InvalidSignedPolicyError`."""
     from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files
 
     toolchains = [

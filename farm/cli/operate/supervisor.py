@@ -1,9 +1,9 @@
 """Keeps the programs of a farm running on one machine: starts them in order, restarts those that end, stops them all.
 
-A program that ends is started again, at first at once and then ever later, also during the start: it may have waited
-for another. Only a program that cannot run (status 78, as in sysexits.h), or does not exist (126, 127), ends the start
-of all. The output of each goes to a log file of bounded size. If the supervisor is killed, the kernel ends its programs
-(`setpriv --pdeathsig`).
+A program that ends is started again, at first at once and then after growing pauses, also during the start: it may have
+waited for another. Only a program that cannot run (status 78, as in sysexits.h), or does not exist (126, 127), ends the
+whole start. The output of each goes to a log file of limited size. If the supervisor is killed, the kernel ends its
+programs (`setpriv --pdeathsig`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STOP_SECONDS = 15.0
 _LOG_BYTES = 8 * 1024 * 1024
 _LONGEST_PAUSE = 60.0
 _STEADY_SECONDS = 120.0
-"""After so many seconds, a program is not restarting in a loop."""
+"""After this many seconds, a program is not restarting in a loop."""
 
 
 class ProgramError(FarmError):
@@ -49,7 +49,7 @@ class ProgramError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program: its command line, its whole environment, and how to see that it is ready."""
+    """One program: its command line, its whole environment, and the check that it is ready."""
 
     name: str
     command: tuple[str, ...]
@@ -99,7 +99,7 @@ class Supervisor:
                 tell(line)
 
     def stop(self) -> None:
-        """End all programs, last first: asked to, and after 15 seconds made to."""
+        """End all programs, last first: with SIGTERM, and by force after 15 seconds."""
         for running in reversed(self._running):
             running.stop()
         self._running.clear()
@@ -140,10 +140,7 @@ class _Running:
         self._copier.start()
 
     def look(self) -> list[str]:
-        """See how the program is, start it again when it has ended, in time; return what there is to tell of it.
-
-        Raises `ProgramError` for one that has never been up and cannot be.
-        """
+        """Check the program, restart it after its pause if it has ended; return the lines to print."""
         now = time.monotonic()
         if self._process is None:
             self._start_again(now)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PORT = 8460
 _FREE_PORTS = 1024
-"""From here on any user may listen: ip(7)."""
+"""From this port on any user may listen: ip(7)."""
 
 
 @click.command()
@@ -114,9 +114,9 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
 def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program]:
     from farm.cli.operate.supervisor import Program
 
-    # Each program gets a bare environment: all that it needs is in its settings file.
+    # Each program gets a minimal environment: all that it needs is in its settings file.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
-    # Only the signer knows where the library of an HSM is.
+    # Only the signer needs the library of an HSM.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
     for stale in (home.redis, home.signer, home.image_signer, home.checker):
@@ -166,7 +166,7 @@ def _redis(home: FarmHome) -> tuple[str, ...]:
         program,
         *("--port", "0"),
         *("--unixsocket", str(home.redis)),
-        *("--unixsocketperm", "770"),  # its directory is open to the group of control only
+        *("--unixsocketperm", "770"),  # its directory is open only to the group of control
         # The database is authoritative: messages that Redis forgets are sent again.
         *("--save", ""),
         *("--appendonly", "no"),

@@ -1,3 +1,3 @@
 """`farm run`: packages of a channel in a late-bound container.
-May import every room of `farm` but other verbs.
+May import every subpackage of `farm` except other verbs.
 """

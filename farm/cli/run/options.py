@@ -16,7 +16,7 @@ _ACCESS = {"": False, "ro": False, "rw": True}
 
 
 def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[Bind, ...]:
-    """Read what was given, for Click; raises `click.UsageError`."""
+    """Read the values for Click; raises `click.UsageError`."""
     found = {}
     for bind in map(read_mount, given):
         if bind.target in found:
@@ -26,7 +26,7 @@ def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ..
 
 
 def read_mount(text: str) -> Bind:
-    """Return what is to be mounted, with its absolute source; wrong use where there is no such mount."""
+    """Return a mount with its absolute source; wrong use if the source does not exist."""
     from farm.container.sandbox_spec import Bind
     from farm.core.names.root_places import TAKEN
 
@@ -52,15 +52,12 @@ _FORM = re.compile(r"(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):)?([0-9]{1,5}):([0-9]{1,5}(?
 
 
 def read_ports(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Read what was given, for Click; raises `click.UsageError`."""
+    """Read the values for Click; raises `click.UsageError`."""
     return tuple(map(read_port, given))
 
 
 def read_port(text: str) -> str:
-    """Return a port of the host's, with one of the container's, as Docker reads it: `127.0.0.1:8080:80/tcp`.
-
-    Raises `click.UsageError`.
-    """
+    """Return a host port with a container port, in Docker's form: `127.0.0.1:8080:80/tcp`."""
     from ipaddress import ip_address
 
     from farm.core.files.values import InvalidValueError

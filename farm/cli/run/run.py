@@ -124,7 +124,7 @@ def _options_of(command: click.Command) -> list[str]:
 
 
 def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    # Click drops the `--`, which is what parts the packages from the command.
+    # Click drops the `--`, which separates the packages from the command.
     if "--" not in argv:
         return packages, ()
     count = len(argv) - argv.index("--") - 1
@@ -132,13 +132,13 @@ def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...],
 
 
 class _Progress(TerminalProgress):
-    """What is said before the command starts: what nobody can know, overrides, and all about it where that is asked."""
+    """Output before the command starts: unknown facts, overrides, and all about it if requested."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
 
     def announce(self, planned: PlannedRun) -> None:
-        """Say what is going to run."""
+        """Print what is going to run."""
         record, granted = planned.record, planned.granted
         for option in granted.unknown:
             say(f"warning: nobody can say whether this kernel has {option}, which the set needs", err=True)

@@ -1,3 +1,3 @@
 """Verbs of subscribers: follow channels, search, install, upgrade, override, mirror, clean up.
-May import every room of `farm` but other verbs.
+May import every subpackage of `farm` except other verbs.
 """

@@ -10,7 +10,7 @@ from farm.cli.output import say_document
 _KINDS = {"bash": BashComplete, "fish": FishComplete, "zsh": ZshComplete}
 SHELLS = tuple(_KINDS)
 VARIABLE = "_FARM_COMPLETE"
-"""The variable by which a shell asks Click for completions (`farm.cli.entry` knows it too)."""
+"""The variable by which a shell asks Click for completions (also in `farm.cli.entry`)."""
 
 
 @click.command()
@@ -30,5 +30,5 @@ def completion(shell: str) -> None:
 
 def completion_script(shell: str) -> str:
     """Return the script of one of `SHELLS`, as Click writes it."""
-    # Not the kind's own `source`: that of bash runs a bash to see how old it is.
+    # Not the class's own `source`: that of bash runs a bash to get its version.
     return ShellComplete.source(_KINDS[shell](click.Command("farm"), {}, "farm", VARIABLE))

@@ -165,7 +165,7 @@ def _scope(root: Path | None, file: Path | None) -> Scope:
 
 
 def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:
-    """Return the newest release of the channel that the root or the image file is of, unless one is named."""
+    """Return the newest release of the root's or image file's channel, unless one is named."""
     from farm.client.root.generations import Root
     from farm.client.root.root_channel import catalogue_of_root
     from farm.core.subscriber.image_file import read_image_file

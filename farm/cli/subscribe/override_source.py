@@ -1,4 +1,4 @@
-"""What an override names as its source: a package of another subscription, or one that is built on this machine."""
+"""The source of an override: a package of another subscription, or one that is built on this machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 
 def source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | OfChannel:
-    """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the tree of recipes.
-
-    A build is made now, unless it was made before. Raises `OverrideError`, and what subscriptions and building raise.
-    """
+    """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the recipe tree."""
     from farm.client.override.overrides import OfChannel
 
     channel, colon, name = source.partition(":")
@@ -49,7 +46,7 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
     state = LocalState(settings.state, settings.host)
     with local_builds(recipes, instead=directory) as (builds, _every):
         if own and name not in (makes := builds.recipe(own).package_names):
-            # Or the tree's own recipe of that name would be built, and nobody told.
+            # Otherwise the tree's own recipe of that name would be built without notice.
             raise OverrideError(
                 f"the recipe in {directory} makes {', '.join(makes)}, and not {name}",
                 remedy=f"Name the package that it makes, or a directory with a recipe of {name}.",

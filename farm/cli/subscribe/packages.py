@@ -121,7 +121,7 @@ def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, 
 
 
 def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
-    """Return a line for the sensitive files that do the same for one reason, each by name."""
+    """Return a line for the sensitive files with the same effect and reason, each by name."""
     from farm.client.root.sensitive_additions import sensitive_additions
 
     found = sensitive_additions(package.descriptor, package.manifest, package.facts)

@@ -59,7 +59,7 @@ def subscribe(
 def _repository(
     address: str, channel: str | None, fingerprint: str | None, resolver: str
 ) -> tuple[str, ByAddress | ByDomain]:
-    """Return the channel, and where it is published. Wrong use where the arguments do not say it."""
+    """Return the channel, and its address. Wrong use if the arguments do not determine them."""
     from farm.client.repository.subscribe import ByAddress, ByDomain
     from farm.core.names.digest import Digest
 
