@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CopyableFiles:
-    """The files of one dependency that can be copied, by package path, and where the package lies on the host."""
+    """The files of one dependency that can be copied, by package path, and the package's directory on the host."""
 
     dependency: PlannedDependency
     files: tuple[str, ...]

@@ -30,7 +30,7 @@ def verify_cache(host: Host, looking: ProgressBar = no_progress) -> Verification
 
 
 def mend_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
-    """Remove what was found damaged, when nobody uses the cache; return a description of each.
+    """Remove damaged packages when no process uses the cache; return a description of each.
 
     A removed package is unpacked again from its verified archive when it is next needed.
     """

@@ -59,8 +59,7 @@ def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | Non
 def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
     """Return the directories that a file names, relative to `beside`, each with its path in the image.
 
-    Raises `OwnFilesError` for one that lies elsewhere: an image file by another author may read only the files beside
-    it.
+    Raises `OwnFilesError` for one elsewhere: an image file by another author may read only the files beside it.
     """
     for file in image.files:
         if not (beside / file.source).resolve().is_relative_to(beside.resolve()):

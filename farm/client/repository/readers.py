@@ -81,7 +81,7 @@ class HttpReader:
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
             ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
-            proxy=None if guard else proxy_for(self._base),  # behind one, the connected address says nothing
+            proxy=None if guard else proxy_for(self._base),  # with one, the connected address is the proxy's
             network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
         )
 

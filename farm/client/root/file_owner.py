@@ -67,7 +67,7 @@ class FileCheck:
 
 
 def is_inside_root(path: Path) -> bool:
-    """Return whether a path lies in a directory that farm has installed into."""
+    """Return whether a path is inside a directory that farm has installed into."""
     return _root_above(path) is not None
 
 

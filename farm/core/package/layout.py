@@ -73,7 +73,7 @@ class Layout:
 
 
 def package_name(recipe: str, output: str) -> str:
-    """Return the name of the package made of an output."""
+    """Return the name of an output's package."""
     return f"{recipe}-{output}" if output != MAIN else recipe
 
 
@@ -143,7 +143,7 @@ def _move(entry: File | Link) -> File | Link | Misplacement | None:
 
 
 def _package_path(path: str) -> str | None:
-    """Return where a path of the root lies in a package, or None where no package has a place for it."""
+    """Return the path in a package of a path of the root; None where no package has a place for it."""
     top, _, rest = path.partition("/")
     if top == "usr":
         return rest if rest.partition("/")[0] in _UNDER_USR else None
@@ -171,7 +171,7 @@ def _twin(path: str, other: str) -> Misplacement:
 
 
 def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:
-    """Return what lies below a file or link: `/usr/bin/x` and `/bin/x/y` are one place once / is merged with /usr."""
+    """Return the paths below a file or link: `/usr/bin/x` and `/bin/x/y` conflict once / is merged with /usr."""
     return [
         Misplacement(
             f"/{source}",

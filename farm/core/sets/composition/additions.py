@@ -94,7 +94,7 @@ def _tops(manifest: Manifest) -> list[str]:
 
 
 def _conflicts(own: Manifest, imports: Sequence[PlacedImport]) -> Iterator[Conflict]:
-    """Yield where imports lie in each other, or conflict with own files at, below or above their path."""
+    """Yield where imports contain each other, or conflict with own files at, below or above their path."""
     others = {entry.path: OWN for entry in own.entries if not isinstance(entry, Directory)}
     for placed_import in imports:
         path, party = placed_import.path, str(placed_import)
@@ -170,7 +170,7 @@ def _with_party(conflict: Conflict, imported: Mapping[str, PlacedImport]) -> Con
 
 
 def _party(path: str, imported: Mapping[str, PlacedImport]) -> str:
-    """Return which addition claims a path: an import that lies there or below, else the user's files."""
+    """Return the addition that claims a path: an import at it or below, else the user's files."""
     found = (placed for at, placed in imported.items() if at == path or at.startswith(f"{path}/"))
     return str(next(found, OWN))
 

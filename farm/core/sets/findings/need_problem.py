@@ -152,7 +152,7 @@ class MissingLinkerFile(Problem, code="missing-linker-file"):
 class UnknownPython(Note, code="unknown-python"):
     """The requirements of a Python distribution depend on the version of Python, which is not known.
 
-    It lies where every Python 3 looks, and the set has none or several: `pythons`.
+    It is in a directory that every Python 3 searches, and the set has none or several: `pythons`.
     """
 
     package: str

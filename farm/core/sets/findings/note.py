@@ -98,7 +98,7 @@ class Underlinked(Note, code="underlinked"):
 
 @dataclass(frozen=True, slots=True)
 class DanglingLibraryLinks(Note, code="dangling-library-link"):
-    """Links named like libraries lead to nothing, but lie where only a loader looks, which skips them."""
+    """Links named like libraries lead to nothing, in a directory that only a loader searches, which skips them."""
 
     package: str
     links: tuple[tuple[str, str], ...]

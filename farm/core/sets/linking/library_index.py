@@ -196,7 +196,7 @@ class LibraryIndex:
         return Survey(shared, contested, opens)
 
     def _candidates(self, file: LinkedFile) -> Iterator[LinkedFile]:
-        """Yield the files under the names that a file loads, wherever they lie."""
+        """Yield the files under the names that a file loads, in any directory."""
         for name in file.loaded_names:
             for opening in self._openings.get(last_part(name), ()):
                 if opening.file is not None:
@@ -291,7 +291,7 @@ class LibraryIndex:
                     yield user
 
     def _at(self, place: Place, found: Iterable[Opening], by: LinkedFile) -> Opening | None:
-        """Return which of the openings lies at a place; of several members, that of the one that serves.
+        """Return the opening at a place; of several members, that of the one that serves.
 
         Where none prevails this is a guess, and the conflict is reported as a path conflict.
         """

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def private_keepers(members: Mapping[str, Member], member: Member, capability: str) -> tuple[str, ...]:
     """Return the names of the members that have a library which `member` requires and none provides, sorted.
 
-    A file looks where its own search path leads, or else the DT_RPATH of a file that loads it, and then in the loader's
-    own directories. Which files load it is not followed here: the DT_RPATH of any member counts. So there may be more
+    A file searches its own search path, or else the DT_RPATH of a file that loads it, and then the loader's own
+    directories. Which files load it is not followed here: the DT_RPATH of any member counts. So there may be more
     members than needed, never fewer; a proof decides whether each file finds what it needs. All members are searched,
     because this is rarely needed.
     """
@@ -79,7 +79,7 @@ def moved_privately(members: Mapping[str, Member], before: Member | None, after:
 
 
 def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
-    """Return the private libraries of a member, each with the spots where it lies."""
+    """Return the private libraries of a member, each with its spots."""
     found: set[tuple[str, Spot]] = set()
     if member is None or not (kept := kept_by(member)):
         return found
@@ -115,7 +115,7 @@ def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
 
 
 def _reached(kept: Iterable[tuple[Spot, str]], places: set[Place]) -> set[str]:
-    """Return the owners of the files that lie at one of the places."""
+    """Return the owners of the files at one of the places."""
     return {
         owner
         for spot, owner in kept

@@ -1,6 +1,4 @@
-"""The members that provide and require a capability: with this index a proof costs as much as the change, not the
-set.
-"""
+"""The members that provide and require each capability: with this index a proof costs as much as the change."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def opened_paths(
     """Return the paths at which a dynamic loader may open a link, or what is not an ELF file, and the directory links.
 
     Both are in the order of the manifest; `declared` are links in the root, with their targets. A loader knows files by
-    directory and name alone: whatever lies in the place of a library, it opens.
+    directory and name alone: whatever has the path of a library, it opens.
     """
     libraries = {path for path, elf in facts.elf if not elf.is_program}
     elf = {path for path, _ in facts.elf}

@@ -64,7 +64,7 @@ def system_places(name: str, machine: str) -> tuple[Place, ...]:
 
 
 def in_root(directory: str) -> str:
-    """Return where a directory of a package lies in the root; empty if it is not linked there."""
+    """Return the path in the root of a package's directory; empty if it is not linked there."""
     top = directory.partition("/")[0]
     return f"usr/{directory}" if top in HOMES else directory if top == "etc" else ""
 
@@ -76,7 +76,7 @@ def root_directory(path: str) -> str:
 
 
 def package_directory(path: str) -> str:
-    """Return where an absolute directory of the root lies in the package layout."""
+    """Return the path in the package layout of an absolute directory of the root."""
     return posixpath.normpath(path).lstrip("/").removeprefix("usr/")
 
 
@@ -102,7 +102,7 @@ def path_place(name: str, facts: ElfFacts, origin: Place, owner: str) -> Place |
 
 
 def winds(place: Place) -> bool:
-    """Return whether a place in the root has a `..` behind a directory that may not exist."""
+    """Return whether a place in the root has a `..` after a directory that may not exist."""
     return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None
 
 

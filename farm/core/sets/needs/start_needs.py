@@ -65,7 +65,7 @@ def _file_of(interpreter: str) -> str:
 
 
 def _is_no_loader(member: Member, path: str) -> bool:
-    """Return whether a program or a script lies at a path of a package; in doubt, False."""
+    """Return whether a program or a script is at a path of a package; in doubt, False."""
     command = posixpath.basename(path) if path.startswith(_COMMANDS) else ""
     found = dict(member.programs).get(command, path) if command else path
     if any(script.path == found for script in member.facts.scripts):

@@ -50,7 +50,7 @@ class Replacement:
         if before != after:
             self.names |= {posixpath.basename(path.path) for path in set(before) ^ set(after)}
         if (was.directory_links if was else ()) != (now.directory_links if now else ()):
-            # All that lies in a directory may be found by another path now.
+            # All files in a directory may be found by another path now.
             self.names |= {name for file in files for name in file.all_names}
             self.names |= {posixpath.basename(path.path) for path in (*before, *after)}
 
