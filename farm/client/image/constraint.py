@@ -1,7 +1,8 @@
 """Version constraints on the packages of an image: `openssl`, `openssl<3.5.3`, `zlib = 1.3-2`. Pure.
 
-expression = name [operator version] operator   = "<" | "<=" | "=" | ">=" | ">" version    = as a package has it, with
-or without its revision after a dash
+    expression = name [operator version]
+    operator   = "<" | "<=" | "=" | ">=" | ">"
+    version    = as a package has it, with or without its revision after a dash
 
 Without a revision a version stands for all its revisions: `<3.5.3` is before the first, `>3.5.3` after the last.
 """
