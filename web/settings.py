@@ -24,7 +24,7 @@ class WebSettings:
       for each `body_rate` bytes that came. What is larger than `memory_bytes` waits on disk until it
       is whole; all of that together has `spool_bytes`. A body waits `turn_seconds` at most until it is handled.
     - Event streams: at most `streams` in all and `streams_each` to one address; `follow_seconds` is how often a
-      followed log is looked at.
+      followed log is read.
     """
 
     connections: int = 512

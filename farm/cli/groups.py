@@ -94,7 +94,7 @@ class Farm(VerbGroup):
         return super().resolve_command(ctx, args)
 
     def nearest(self, ctx: click.Context, name: str) -> str | None:
-        """Return the verb that has another name elsewhere, or whose name is most similar."""
+        """Return the verb that other programs call by this name, or the one with the most similar name."""
         names = difflib.get_close_matches(name, [*self.list_commands(ctx), *FORMER], n=1)
         near = ELSEWHERE.get(name) or next(iter(names), None)
         return near and FORMER.get(near, near)

@@ -172,7 +172,7 @@ def console() -> Console:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Make inert, until the end, whatever is written to the two streams past `say`."""
+    """Escape control characters, within this context, in everything written to the two streams without `say`."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_guard, before)
     try:

@@ -49,7 +49,7 @@ class FarmSettings(BaseModel):
     `broker` is for control alone. `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy
     says what is rebuilt. `images` says whether published packages can also be pulled as images. `repository` is the
     directory that is published (none: nothing is), `signer` the signer's Unix socket, `image_signer` the one on which
-    web asks for images. `foreign` is where the metadata of other distributions is kept (default: beside `logs`),
+    web asks for images. `foreign` is where the metadata of other distributions is kept (default: next to `logs`),
     `follow_seconds` how often they are checked, and `allowed_networks` the private networks that they may be in. `web`
     overrides bounds of the web process, by their names in `web.settings`.
     """

@@ -1,4 +1,4 @@
-"""How large the blobs of a release may be, by kind: clients never fetch a larger one, whoever signed it.
+"""How large the blobs of a release may be, by kind: clients never fetch a larger one, even a signed one.
 
 The checker reads entries by the same code, so nothing is published that clients would refuse.
 """

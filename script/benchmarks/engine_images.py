@@ -109,7 +109,7 @@ class EngineImages:
     def write_context(self, packages: Sequence[SamplePackage]) -> None:
         """Write the directory that `docker_build` builds: an ADD for each package, so that each can be cached.
 
-        The archives are uncompressed: the legacy builder's look at a .tar.zst leaves a decoder behind in the engine
+        The archives are uncompressed: the legacy builder, given a .tar.zst, leaks a decoder in the engine
         (moby `IsArchivePath`: a `zstd.Decoder` is no `io.Closer`), which may take the whole engine down.
         """
         work = self._work("context")

@@ -113,7 +113,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "web/pages/terminal_text.py": _PAGES,
     "workers/signer.py": ("tests/workers/test_signer.py", "tests/workers"),
 })  # fmt: skip
-"""The tests of each module, all of its own room, the likeliest first; what needs an engine or a server is left out."""
+"""The tests of each module's own subpackage, the likeliest first; without those that need an engine or a server."""
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType({
     "leases-cba460fa": "the attempt's row is locked since it was read: nobody can have changed it",

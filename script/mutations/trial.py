@@ -1,4 +1,4 @@
-"""Runs tests in a copy of the tree, as it is or with one module changed. The tree itself is never written to."""
+"""Runs tests in a copy of the tree, unchanged or with one module changed. The tree itself is never written to."""
 
 from __future__ import annotations
 

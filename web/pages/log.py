@@ -1,6 +1,4 @@
-"""Routes of attempts besides the build page: the log followed live as rows of HTML, and whole as plain text; what its
-worker has signed.
-"""
+"""Routes of attempts besides the build page: the log, live as rows of HTML or whole as text; the signed statement."""
 
 from __future__ import annotations
 
@@ -72,7 +70,7 @@ async def events(
 
 @router.get("/attempts/{attempt_id}/log.txt")
 def plain(application: ApplicationHere, attempt_id: Number) -> StreamingResponse:
-    """Send the whole log as it is now, one line of text for each record, with control characters escaped."""
+    """Send the present log as text, one line for each record, with control characters escaped."""
     attempt = attempt_of(application, attempt_id)
     return StreamingResponse(_lines(application, attempt.id), media_type="text/plain; charset=utf-8")
 

@@ -66,7 +66,7 @@ class LogIndex:
 
 
 class LogIndexes:
-    """The indexes of the least recently read logs are dropped."""
+    """The indexes of the most recently read logs."""
 
     def __init__(self, logs: LogStore) -> None:
         self._logs = logs

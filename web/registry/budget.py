@@ -46,7 +46,7 @@ class Bounds:
 
 
 class Makings(Generic[_T]):
-    """Runs makings. A request for something that is being made waits for it; no lock is held meanwhile."""
+    """Makes images: a request for one that is being made waits for it; no lock is held meanwhile."""
 
     def __init__(self, bounds: Bounds, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._bounds = bounds

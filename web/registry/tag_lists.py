@@ -37,7 +37,7 @@ class TagLists:
     def page(self, name: ImageName, after: str, limit: int, who: str = "") -> tuple[list[str], bool]:
         """Return at most `limit` tags that come after another in the alphabet, and whether there are more.
 
-        `who` is the household that asks. Raises `RegistryError` for a package that no release has.
+        `who` is the network that asks. Raises `RegistryError` for a package that no release has.
         """
         newest = self._releases.newest(name.channel)
         numbers = self._numbers(name, newest, who)

@@ -1,3 +1,3 @@
 """The gates of a channel's signed policy, asked again from signed statements.
-May import all other rooms of `farm.checker`.
+May import all other subpackages of `farm.checker`.
 """

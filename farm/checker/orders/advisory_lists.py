@@ -67,7 +67,7 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
 
 
 def checked_reviews(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
-    """Check a record of reviewed packages. The time at which the list of advisories was signed stays as it is.
+    """Check a record of reviewed packages. The time at which the list of advisories was signed does not change.
 
     Raises `InvalidReviewListError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """

@@ -95,7 +95,7 @@ def _enrol(path: Path, workers: Mapping[str, str], *, with_token: bool) -> str:
 def _make_sqlite(path: Path) -> None:
     """Make the file of a new database, for nobody else but the group of its directory, where that may write there.
 
-    The files that SQLite puts beside it get its mode.
+    The files that SQLite creates next to it get its mode.
     """
     if not path.exists():
         path.touch(mode=0o600)

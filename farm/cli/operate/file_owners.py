@@ -179,9 +179,9 @@ def _give_files(folder: int, uid: int, gid: int, mode: int) -> None:
 
 
 def _give_blobs(folder: int, gid: int, mode: int) -> None:
-    """Make the directories of a store of blobs, all that it will ever have, and open those in which blobs come to be.
+    """Make all directories of a store of blobs in advance, and open those in which blobs are created.
 
-    The others stay closed, so that root can write here too; files stay as they are.
+    The others stay closed, so that root can write here too; files do not change.
     """
     open_mode = mode | stat.S_IWGRP
     for name in ("tmp", "partial"):

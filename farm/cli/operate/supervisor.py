@@ -71,9 +71,9 @@ class Supervisor:
         stop: threading.Event | None = None,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        """Start programs one after the other, each once the one before is ready; `started` is told each name.
+        """Start programs one after the other, each once the one before is ready; `started` is called with each name.
 
-        What ends meanwhile is started again, and `tell` told why, for as long as `stop` is not set. Raises
+        Programs that end meanwhile are restarted, and `tell` is called with the reason, until `stop` is set. Raises
         `ProgramError` for a program that cannot run, after which what has been started still has to be stopped.
         """
         stop = stop or threading.Event()

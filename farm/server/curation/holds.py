@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Hold(
     Record, Form, record="hold", keys={"reason": "why", "held_by": "by"}, outside={"id", "lifted_at", "lifted_by"}
 ):
-    """A package (short name) that stays as it is in a channel until it is lifted, or until `until` if that is known."""
+    """A package (short name) that stays unchanged in a channel until the hold is lifted, or until `until` if known."""
 
     id: int
     channel: str

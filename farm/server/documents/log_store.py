@@ -121,7 +121,7 @@ class LogStore:
             return 0
 
     def summary(self, attempt_id: int) -> LogSummary:
-        """Return size and digest of an attempt's log as it is now."""
+        """Return size and digest of an attempt's present log."""
         total = hashlib.sha256()
         size = 0
         for piece in self.pieces(attempt_id):
@@ -130,7 +130,7 @@ class LogStore:
         return LogSummary(size, Digest.from_hex(total.hexdigest()))
 
     def pieces(self, attempt_id: int) -> Iterator[bytes]:
-        """Yield an attempt's log as it is now, in pieces of bounded size."""
+        """Yield an attempt's present log in pieces of limited size."""
         offset = 0
         while piece := self._piece(attempt_id, offset, 1 << 20):
             yield piece

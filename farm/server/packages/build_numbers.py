@@ -38,7 +38,7 @@ class TooManyBuildsError(FarmError):
 def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
     """Give a plan that was never carried out the next number of its version and revision, and return it.
 
-    `names` are the packages that it may put out. The number of a plan that never produced packages is given again.
+    `names` are its possible outputs. The number of a plan that never produced packages is given again.
     Raises `TooManyBuildsError`.
     """
     number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1

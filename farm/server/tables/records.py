@@ -222,7 +222,7 @@ class ImportedPackage(Record, columns={"digest": "descriptor", "manifest": "tree
 
     @property
     def build(self) -> int:
-        """Always None: only its own distribution tells builds apart."""
+        """Always the first number: only its own distribution distinguishes the builds of an imported package."""
         return FIRST_BUILD
 
     @property

@@ -1,4 +1,4 @@
-"""The root that a key has signed for, stored beside the key: its holder's machine has neither network nor repository.
+"""The root that a key has signed for, stored next to the key: its holder's machine has neither network nor repository.
 
 The author of a draft could forge the root that it is based on, and with it the version before. So a key signs for the
 root that it knows, for one that the keys of that root have signed, and for another only when its holder names it.

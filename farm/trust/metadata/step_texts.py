@@ -32,7 +32,7 @@ def coming_steps(now: SignedPolicy, before: SignedPolicy) -> tuple[Digest, ...]:
 def texts_to_show(
     repository: RepositoryFiles, now: SignedPolicy | None, before: SignedPolicy | None, known: StepTexts
 ) -> StepTexts:
-    """Return the texts of the steps that only the second policy accepts, and of the newest steps before.
+    """Return the texts of the steps that the policy `now` newly accepts, and of the newest steps of `before`.
 
     They are taken from those `known`, or from what is published; unavailable and large ones are left out.
     """

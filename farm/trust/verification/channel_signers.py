@@ -1,4 +1,4 @@
-"""The keys behind a channel, for people to look at: its root, the keys of its role, and since when builders count.
+"""The keys behind a channel, for people: its root, the keys of its role, and since when builders count.
 
 Reads what `ChannelMetadata` has verified and stored. Only older lists of builders are fetched: no decision depends on
 them.

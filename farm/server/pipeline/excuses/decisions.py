@@ -167,9 +167,8 @@ class FailedBuilds:
         self._told: object = None
 
     def renew(self, unit: UnitOfWork, explainer: Explainer) -> None:
-        """Tell what could not be built, in the name of the newest candidate, and clear what can by now."""
-        # With no build under way, what has failed depends on the jobs that there are, and every job has a number; what
-        # met trouble, on when it last did.
+        """Record the failed builds as excuses of the newest candidate, and clear those that succeed by now."""
+        # With no build under way, failures change only with a new job, and troubles with the time of the last one.
         mark = (jobs.newest_job(unit.session), jobs.last_trouble(unit.session), recipes.last_built(unit.session))
         latest = candidates.latest_candidate(unit.session, self._channel)
         if mark == self._told or latest is None:

@@ -62,7 +62,7 @@ class PackageGates:
         return self._parted(proposal.changes, proposal.source, proposal.order) | held
 
     def is_rolled_back(self, unit: UnitOfWork, proposal: Proposal) -> bool:
-        """Return whether a rollback keeps any of these packages as it is."""
+        """Return whether a rollback keeps any of these packages unchanged."""
         return bool(self._ask(unit, [RolledBack()], proposal.changes.values()))
 
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
