@@ -199,7 +199,7 @@ def _token(request: Request, application: Application) -> Token:
     with application.reading() as unit:
         token = access.find_token(unit, text.strip())
     if token is None:
-        raise UnauthenticatedError("nobody has this token", remedy=_ASK)
+        raise UnauthenticatedError("the token is unknown", remedy=_ASK)
     if token.revoked_at is not None:
         raise UnauthenticatedError(f"the token {token.name!r} was revoked", remedy=_ASK)
     if token.expires_at <= unit.now:

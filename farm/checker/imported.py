@@ -95,9 +95,9 @@ def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, des
     name = f"{taken.distribution}/{package.name}"
     entry = tree.entry(package.name)
     if entry is None or entry.descriptor.digest != package.descriptor:
-        there = f"as {entry.descriptor.digest}" if entry else "not at all"
+        there = f"has it as {entry.descriptor.digest}" if entry else "does not have it"
         raise RefusedReleaseError(
-            f"{name} is taken as {package.descriptor}, and {taken} has it {there}",
+            f"{name} is taken as {package.descriptor}, and {taken} {there}",
             remedy="Do not trust who brought it. Let control collect the release anew.",
             code="unshown-import",
         )

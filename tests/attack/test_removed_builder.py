@@ -79,7 +79,7 @@ def test_what_was_built_with_its_packages_waits_for_others_and_is_told_of(farm: 
     told = held_back(farm)
     assert told.keys() - before == {"tainted"}
     assert "tainted 1.0-1 was built against" in told["tainted"].reason
-    assert f"/{NOT_REPRODUCED} 1.0-1, and no allowed builder vouches for that" in told["tainted"].reason
+    assert f"/{NOT_REPRODUCED} 1.0-1, and no allowed builder has attested that" in told["tainted"].reason
     assert f"Raise the revision in the recipe that makes {NOT_REPRODUCED}," in told["tainted"].remedy
     farm.submits(recipe_with_test(NOT_REPRODUCED, "1.1"), recipe_with_test("tainted", "1.1", needs=(NOT_REPRODUCED,)))
     farm.rests()

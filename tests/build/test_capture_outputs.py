@@ -57,7 +57,7 @@ def test_a_sensitive_file_is_refused_with_its_name_its_effect_and_how_to_declare
         installed.captured()
     assert caught.value.message == (
         "dist.example.org/tool has 2 sensitive files that it does not declare:\n"
-        "  etc/passwd: it says who may log in, or as whom\n"
+        "  etc/passwd: it controls who may log in, or as whom\n"
         "  lib/libtool.so: it makes the dynamic linker look for libraries in a place that others may write to: "
         "/tmp/lib lies outside /usr and the package's own directory"
     )
@@ -96,7 +96,7 @@ def test_each_package_of_a_recipe_declares_its_own_files(installed: Installed) -
 def test_a_link_that_a_recipe_declares_into_such_a_place_is_refused(installed: Installed) -> None:
     installed.file("usr/share/tool/preload")
     links = (("etc/ld.so.preload", "share/tool/preload"),)
-    with pytest.raises(UndeclaredFilesError, match=r"etc/ld\.so\.preload: every program"):
+    with pytest.raises(UndeclaredFilesError, match=r"etc/ld\.so\.preload: it controls how every program"):
         installed.captured(links=links)
     (tool,) = installed.captured(SensitiveFile("etc/ld.so.preload", "It traces all"), links=links).values()
     assert [file.path for file in tool.descriptor.sensitive_files] == ["etc/ld.so.preload"]

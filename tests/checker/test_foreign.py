@@ -80,7 +80,7 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
     """A package that they do not have, or have with other content; a release that never existed, with any number."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     evil, forged = theirs.package(taking.own, "evil"), theirs.package(taking.own, revision=9)
-    for invented, told in ((evil, "has it not at all"), (forged, "has it as sha256:")):
+    for invented, told in ((evil, "does not have it"), (forged, "has it as sha256:")):
         with refuses("unshown-import", match=told) as refused:
             edge.sign(imports=(theirs.taken(invented),), abroad=(theirs.shown(),))
         assert refused.value.by_package.keys() == {str(invented.name)}

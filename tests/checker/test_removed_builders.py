@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.checker.built import Package
 
 STABLE = {"channels/stable.yaml": b"from: edge\ngates: [proof]\n"}
-TOLD = r"was built against dist\.example\.org/static 1\.0-1, and no allowed builder vouches for that"
+TOLD = r"was built against dist\.example\.org/static 1\.0-1, and no allowed builder has attested that"
 
 
 @dataclass

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BEFORE = "034274026baf010daee681d8b4ed7fe3b96829cb"
+# The preview reads "licence" only, and this release reads both.
 RECIPE = """\
 name: greeting
 version: "1"
 revision: {revision}
 summary: A greeting
-license: 0BSD
+licence: 0BSD
 toolchain: c
 steps:
   - run: install -D --mode=0644 /dev/stdin "$DESTDIR/usr/share/greeting" <<<"hello {revision}"

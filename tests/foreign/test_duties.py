@@ -160,7 +160,7 @@ def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     taking.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
     taking.build_all_but_tests()
     step = taking.pipeline.advance()
-    assert (step.state, step.message) == ("waiting", f"{FIRST}/openssl is being looked for")
+    assert (step.state, step.message) == ("waiting", f"{FIRST}/openssl is not known yet; asking its distribution")
     following.keep_up()
     assert taking.decide() == "idle"
     assert taking.excuses() == {}

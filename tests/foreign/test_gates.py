@@ -277,7 +277,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -
             said = approval_statement(descriptor, channel="edge", curator="alice", distribution=distribution)
             return sign_statement(said, key)
 
-        for wrong, told in (("", "to no distribution that it names"), (FIRST, f"one to {FIRST}")):
+        for wrong, told in (("", "one that names no distribution"), (FIRST, f"one to {FIRST}")):
             with pytest.raises(ApprovalError, match=told) as refused:
                 approve(unit, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy

@@ -86,7 +86,7 @@ def test_who_is_refused_before_the_body_still_reads_why(farm: WebProcess) -> Non
     # An address of its own: its refusals are recorded, however many others had.
     headers = {"Authorization": "Bearer guessed", "X-Forwarded-For": "198.51.100.8"}
     answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 30 * _MB, headers=headers, timeout=30)
-    assert (answer.status_code, answer.json()["message"]) == (401, "nobody has this token")
+    assert (answer.status_code, answer.json()["message"]) == (401, "the token is unknown")
     with farm.application.reading() as unit:
         (_, row), *_ = identities.audit_trail(unit.session, limit=1)
     assert (row.action, row.subject, row.allowed) == (f"POST {SUBMISSIONS}", "unauthenticated", False)

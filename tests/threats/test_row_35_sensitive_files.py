@@ -94,7 +94,7 @@ def test_a_worker_that_reports_such_a_file_is_refused_unless_the_recipe_declares
     for sensitive, says in (((), "undeclared-files"), ((own,), "undeclared-files")):
         outcome = worker.outcome(lease, files=PRELOAD, sensitive=sensitive)
         worker.upload(lease, outcome)
-        with pytest.raises(RefusedRequestError, match=r"etc/ld\.so\.preload: every program is loaded") as caught:
+        with pytest.raises(RefusedRequestError, match=r"etc/ld\.so\.preload: it controls how every program is loaded") as caught:
             worker.client.finish(lease, outcome.to_dict())
         assert (caught.value.status, caught.value.code) == (422, says)
     with farm.client() as client:
@@ -147,7 +147,7 @@ class Host:
         return ended.stderr if status else ended.stdout
 
 
-NOTE = "note: say 2.0-1 has etc/ld.so.preload: every program is loaded as it says: It traces all\n"
+NOTE = "note: say 2.0-1 has etc/ld.so.preload: it controls how every program is loaded: It traces all\n"
 
 
 def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Simulator) -> None:
@@ -159,14 +159,16 @@ def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Sim
     distribution.publish()
     assert NOTE in host.run("upgrade", "--root", "root", "--dry-run")
     assert NOTE in host.run("upgrade", "--root", "root")
-    shown = "sensitive   etc/ld.so.preload: every program is loaded as it says: It traces all\n"
+    shown = "sensitive   etc/ld.so.preload: it controls how every program is loaded: It traces all\n"
     assert shown in host.run("info", "say")
     # Files shown before are not shown again; new ones are, whatever the channel claims.
     more = {**preload, "etc/passwd": "evil::0:0::/:/bin/sh\n"}
     distribution.package("say", {"bin/say": "say 3", **more}, version="3.0", sensitive=reasons)
     distribution.publish(checked=False)
     told = host.run("upgrade", "--root", "root")
-    assert "note: say 3.0-1 has etc/passwd: it says who may log in, or as whom: its recipe does not say why\n" in told
+    assert (
+        "note: say 3.0-1 has etc/passwd: it controls who may log in, or as whom: its recipe does not say why\n" in told
+    )
     assert "ld.so.preload" not in told
     form = json.loads(host.run("info", "say", "--json"))["sensitive-files"]
     assert [(each["files"][0]["why"], each["reason"]) for each in form] == [("loader", "It traces all"), ("login", "")]

@@ -46,7 +46,7 @@ def test_what_was_signed_is_what_is_read() -> None:
 
 
 def test_nobody_signs_for_somebody_else() -> None:
-    with pytest.raises(ApprovalError, match="'alice' is not whose key has signed") as other:
+    with pytest.raises(ApprovalError, match="'alice' is not the owner of the key that signed") as other:
         read_approval(sign_statement(statement(), BOB), KEYS)
     with pytest.raises(InvalidEnvelopeError, match="no allowed key") as stranger:
         read_approval(sign_statement(statement(), CryptoSigner.generate_ed25519()), KEYS)

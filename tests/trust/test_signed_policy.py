@@ -186,7 +186,7 @@ def test_a_draft_says_first_that_other_steps_run_and_shows_them_line_by_line(
     lines = changes_of(draft)
     assert (
         lines[0]
-        == "LAXER OR NOT: the steps change, which run in every build: steps/make.yaml, steps/new.yaml, steps/old.yaml"
+        == "MAY BE LAXER: the steps change, which run in every build: steps/make.yaml, steps/new.yaml, steps/old.yaml"
     )
     shown = lines[lines.index("steps/make.yaml:") :]
     assert shown[1:4] == ["  @@ -1 +1 @@", "  -run: make", "  +run: curl evil"]
@@ -215,7 +215,8 @@ def test_steps_that_a_draft_does_not_bring_are_said_not_to_be_shown(published: P
     draft = draft_targets(repository, TargetsEdit(policy=now), NOW)
     # The old ones are not available here: the new ones are shown whole.
     assert changes_of(draft)[0] == (
-        "LAXER OR NOT: the steps change, which run in every build: steps/make.yaml (those of before are not at hand)"
+        "MAY BE LAXER: the steps change, which run in every build: "
+        "steps/make.yaml (the previous files are not available)"
     )
     assert "  +run: curl evil" in changes_of(draft)
     form = json.loads(draft.to_json())
@@ -226,7 +227,7 @@ def test_steps_that_a_draft_does_not_bring_are_said_not_to_be_shown(published: P
     del form["steps"]
     of_before = Draft.from_json(json.dumps(form).encode())
     assert changes_of(of_before)[0] == (
-        f"LAXER OR NOT: the steps change, which run in every build: {now.steps[0]}, whose files are not at hand"
+        f"MAY BE LAXER: the steps change, which run in every build: {now.steps[0]}, whose files are not available"
     )
 
 
@@ -237,7 +238,7 @@ def test_steps_that_are_signed_already_and_come_to_be_the_newest_again_are_shown
     sign_policy(repository, published.keys, second, NOW)
     draft = draft_targets(repository, TargetsEdit(policy=_policy(second)), NOW)
     lines = changes_of(draft)
-    assert lines[0].startswith("LAXER OR NOT: the steps change, which run in every build: steps/make.yaml")
+    assert lines[0].startswith("MAY BE LAXER: the steps change, which run in every build: steps/make.yaml")
     assert f"the steps {first.steps[0]} are accepted" not in lines
     assert f"the steps {first.steps[0]} are the newest from then on" in lines
 

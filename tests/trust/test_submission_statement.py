@@ -45,7 +45,7 @@ def test_what_was_signed_is_what_is_read() -> None:
 
 
 def test_nobody_signs_for_somebody_else() -> None:
-    with pytest.raises(SubmissionStatementError, match="'alice' is not whose key has signed"):
+    with pytest.raises(SubmissionStatementError, match="'alice' is not the owner of the key that signed"):
         read_submission(signed(BOB), KEYS)
     with pytest.raises(InvalidEnvelopeError, match="no allowed key") as stranger:
         read_submission(signed(CryptoSigner.generate_ed25519()), KEYS)

@@ -163,9 +163,9 @@ class Builds:
             name = descriptor.name.short
             raise RefusedReleaseError(
                 f"{plan.name} {plan.version}-{plan.revision} was built against {describe(descriptor)}, and no allowed "
-                f"builder vouches for that: {error.message}",
+                f"builder has attested that: {error.message}",
                 remedy=f"Raise the revision in the recipe that makes {name}, so that an allowed builder makes it, and "
-                f"in that of {plan.name.short} where that is not built again by itself; submit both. If the builder of "
+                f"in that of {plan.name.short} where that is not rebuilt automatically; submit both. If the builder of "
                 f"{name} is to be trusted after all, allow it: `farm keys draft targets --allow-builder`.",
                 code="removed-builder",
             ) from error

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("channel")
 @why_option
 @until_option
-@click.option("--replace", is_flag=True, help="Replace the freeze that is in force, whoever ordered it.")
+@click.option("--replace", is_flag=True, help="Replace the freeze in force, also that of another curator.")
 @json_option
 def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_json: bool) -> int:
     """Stop CHANNEL from publishing releases, until a time or until `farm channel thaw`.

@@ -153,7 +153,7 @@ def _not_known(found: Audit) -> Iterator[str]:
     elif found.not_covered:
         yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.not_covered)}."
     if found.unattributed:
-        yield f"The {found.kind} is not made of what it says it is, so what it holds is not known in whole:"
+        yield f"The {found.kind} does not match its own description, so what it holds is not known in whole:"
         yield from (f"  {each}" for each in found.unattributed)
     if found.untraced:
         yield f"Whose code these carry is not known in whole: {', '.join(found.untraced)}."

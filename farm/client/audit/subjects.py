@@ -113,7 +113,7 @@ def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
             package.store,
             package.descriptor,
             package.channel,
-            package.why or ("stands in for another build" if package.stands_for else ""),
+            package.why or ("replaces another build" if package.stands_for else ""),
             package.build,
         )
         for package in record.packages

@@ -87,7 +87,7 @@ def _layers(known: Known) -> PolicyViolation | None:
     return PolicyViolation(
         "layers",
         (),
-        f"the image is not made of what it says it is: {'; '.join(known.layers)}",
+        f"the image does not match its own description: {'; '.join(known.layers)}",
         "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to it.",
     )
 

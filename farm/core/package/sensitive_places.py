@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 class Sensitivity(Enum):
     """Why a file is sensitive: a word for programs, and its effect, for people."""
 
-    LOADER = "loader", "every program is loaded as it says"
+    LOADER = "loader", "it controls how every program is loaded"
     LIBRARY_VARIANT = "library-variant", "it is loaded in place of another package's library"
     SEARCH_PATH = "search-path", "it makes the dynamic linker look for libraries in a place that others may write to"
     AUDIT = "audit", "it makes the dynamic linker load an auditor into the whole program (DT_AUDIT or DT_DEPAUDIT)"
     CONVERTER = "converter", "every program that converts text may load it (gconv)"
-    PLUGIN = "plugin", "programs of other packages load it by themselves, through a library that they use"
+    PLUGIN = "plugin", "programs of other packages load it automatically, through a library that they use"
     PYTHON = "python", "every start of Python runs it"
     PYTHON_MODULE = "python-module", "Python may load it in place of another package's module"
-    LOGIN = "login", "it says who may log in, or as whom"
+    LOGIN = "login", "it controls who may log in, or as whom"
     NAME_SERVICE = "name-service", "it says where users, groups and hosts are looked up"
     SHELL = "shell", "every login or shell runs it"
     START_FILE = "start-file", "a program of another package runs it, or what it names, whenever that starts"

@@ -121,7 +121,7 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
 def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | None) -> None:
     """Check that the signer will count an approval. `withdrawn` is the order that withdrew an earlier one."""
     if not said.is_to(unit.inputs.distribution):
-        to = f"one to {said.distribution[:100]}" if said.distribution else "to no distribution that it names"
+        to = f"one to {said.distribution[:100]}" if said.distribution else "one that names no distribution"
         raise ApprovalError(
             f"for {said.label[:200]} it is {to}, and this is {unit.inputs.distribution}",
             remedy="Sign with `farm approve` of this version, connected to this farm.",

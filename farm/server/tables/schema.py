@@ -71,7 +71,7 @@ def _check_known(revision: str, config: Config) -> None:
             f"the database was made by a preview of farm (schema {revision}), and this release reads schemas from "
             f"{FIRST_SCHEMA} on",
             remedy="Move the database away, and keys/admin.token of `farm up` with it, and start again: a new database "
-            "takes up the releases that are published. To keep jobs and the audit trail, run the farm that made it.",
+            "adopts the published releases. To keep jobs and the audit trail, run the farm that made it.",
             code="schema-too-old",
         )
     raise SchemaError(

@@ -112,7 +112,7 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     if not all(isinstance(text, str) for text in (label, channel, curator, distribution)):
         raise ApprovalError("the statement has something else in place of names")
     if curator not in signers:
-        raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
+        raise ApprovalError(f"{str(curator)[:100]!r} is not the owner of the key that signed", remedy=_WHOSE_KEY)
     removed = kind == REMOVAL_TYPE
     return SignedApproval(channel, curator, package, label, removed, at, after, distribution)
 

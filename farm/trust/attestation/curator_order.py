@@ -184,7 +184,7 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
     statement, _, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
     order = order_of(statement)
     if order.curator not in signers:
-        raise CuratorOrderError(f"{order.curator[:100]!r} is not whose key has signed", _WHOSE_KEY)
+        raise CuratorOrderError(f"{order.curator[:100]!r} is not the owner of the key that signed", _WHOSE_KEY)
     return order
 
 
@@ -228,7 +228,9 @@ def order_of(statement: Any) -> CuratorOrder:
         raise CuratorOrderError(f"the statement cannot be read: {error!r:.200}") from error
     # The digest of the statement identifies the order: with anything else in it, it would be another.
     if canonical != statement:
-        raise CuratorOrderError("the statement has more in it than this farm knows", "Upgrade the farm.")
+        raise CuratorOrderError(
+            "the statement has members that this version of farm does not know", "Upgrade the farm."
+        )
     return order
 
 

@@ -97,7 +97,7 @@ def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmiss
     statement, keyid, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
     said = _said(statement)
     if said.submitter not in signers:
-        raise SubmissionStatementError(f"{said.submitter[:100]!r} is not whose key has signed", _WHOSE_KEY)
+        raise SubmissionStatementError(f"{said.submitter[:100]!r} is not the owner of the key that signed", _WHOSE_KEY)
     whole = Envelope.from_dict(json.loads(envelope))
     smallest = Envelope(whole.payload, whole.payload_type, {keyid: whole.signatures[keyid]})
     return OpenedSubmission(said, canonical_json(smallest.to_dict()), Digest.of(whole.payload))

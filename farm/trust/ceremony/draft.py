@@ -222,7 +222,7 @@ class Draft:
             _check_same_keys(before, now)
             _check_same_keys(before.testers or {}, now.testers or {})
         elif self.builders_before:
-            raise DraftError("the list of builders before is of a version that there is not", remedy=_DO_NOT_SIGN)
+            raise DraftError("the previous list of builders has a version that does not exist", remedy=_DO_NOT_SIGN)
 
     def _quorum(self, name: str, delegator: Root, role: str) -> Quorum:
         result = delegator.get_verification_result(role, self.metadata.signed_bytes, self.metadata.signatures)

@@ -42,7 +42,7 @@ def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
     try:
         wanted, signed = now.policies, before.policies
     except FarmError as error:
-        yield f"LAXER OR NOT CANNOT BE SAID: {error.message}"
+        yield f"CANNOT TELL WHETHER LAXER: {error.message}"
         return
     for name, policy in wanted.policies.items():
         if (old := signed.policies.get(name)) is not None:
@@ -56,7 +56,7 @@ def _taken_of(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
     try:
         wanted, signed = now.distributions, before.distributions
     except FarmError as error:
-        yield f"LAXER OR NOT CANNOT BE SAID: {error.message}"
+        yield f"CANNOT TELL WHETHER LAXER: {error.message}"
         return
     for name, each in wanted.items():
         old = signed.get(name)
@@ -97,12 +97,12 @@ class _NewSteps:
 
     def warning(self) -> str:
         # Whether a script is stricter cannot be decided: so the signer has to read it.
-        told = "LAXER OR NOT: the steps change, which run in every build: "
+        told = "MAY BE LAXER: the steps change, which run in every build: "
         if self.texts is None:
-            return f"{told}{self.digest}, whose files are not at hand"
+            return f"{told}{self.digest}, whose files are not available"
         old = self.before or {}
         paths = sorted(each for each in {*self.texts, *old} if self.texts.get(each) != old.get(each))
-        return told + ", ".join(paths) + (" (those of before are not at hand)" if self.before is None else "")
+        return told + ", ".join(paths) + (" (the previous files are not available)" if self.before is None else "")
 
     def lines(self) -> Iterator[str]:
         if self.texts is not None:

@@ -82,7 +82,7 @@ def test_layers_that_nobody_vouches_for_are_not_passed(
     verdict = json.loads(farm("policy", "check", str(layout), "--json", status=3, printed=True))
     assert (verdict["allowed"], [objection["rule"] for objection in verdict["objections"]]) == (False, ["layers"])
     assert "added COPY jq /usr/bin/jq2" in verdict["message"]
-    assert "The image is not made of what it says it is" in farm("audit", str(layout), status=1, printed=True)
+    assert "The image does not match its own description" in farm("audit", str(layout), status=1, printed=True)
     (subject,) = json.loads(farm("audit", str(layout), "--format", "json", status=1, printed=True))["subjects"]
     assert len(subject["unvouched"]) == 1
 

@@ -203,7 +203,7 @@ def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment
     assert shells.json("mallory", "submit", place, "--key", str(key), "--name", "alice")["signed_by"] == "alice"
     assert shells.json("mallory", "submit", place, "--key", str(key))["signed_by"] == "alice"  # the key's own name
     shells.run("mallory", "submit", place, "--key", str(key), "--name", "mallory", status=1)
-    assert "'mallory' is not whose key has signed" in shells.told
+    assert "'mallory' is not the owner of the key that signed" in shells.told
     monkeypatch.setenv("FARM_KEY", str(key))
     monkeypatch.setenv("FARM_NAME", "alice")
     assert shells.json("mallory", "submit", place)["signed_by"] == "alice"

@@ -47,7 +47,7 @@ def test_a_library_for_the_start_alone_is_named_with_the_reason():
     (problem,) = prove(the_set(plug(only_at_start=True), middle(REQUIRED))).problems
     assert problem.message == (
         "middle 1.0-1: lib/libmid.so needs libplug.so, which no package of the set provides; "
-        "that of plug 1.0-1 is not to be opened by what runs already"
+        "that of plug 1.0-1 may be loaded at the start of a program only"
     )
 
 

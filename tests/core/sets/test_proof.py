@@ -187,7 +187,7 @@ def test_a_library_that_is_not_where_a_file_looks_is_told_as_that():
     assert problems(picky, oniguruma(), GLIBC) == [
         (
             "picky 1.0-1: bin/picky needs libonig.so.5, which no package of the set provides; "
-            "that of oniguruma 6.9.9-1 is not where it looks"
+            "that of oniguruma 6.9.9-1 is not on its search path"
         )
     ]
 

@@ -169,7 +169,7 @@ def test_a_release_that_somebody_else_had_signed_is_taken_up(released: Releasing
         latest = candidates.latest_candidate(unit.session, "edge")
         status = channel_status(unit.session, "edge", now=unit.now)
     assert latest is not None
-    assert "release 4 of edge was taken up" in latest.reason
+    assert "release 4 of edge was adopted" in latest.reason
     assert status.settled
     assert [(each.actor, each.subject, each.channel) for each in trail(released)] == [
         ("pipeline", "release 4 of edge", "edge"),

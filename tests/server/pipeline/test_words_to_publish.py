@@ -232,7 +232,7 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-2": "2024-11-20T10:00:00Z"}, [], [])
     assert newsroom.unsigned() == ["EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq", "review of jq"]
-    assert "nobody has signed, so it is not published (3 in all): EXAMPLE-2026-1" in caplog.text
+    assert "not published, because nobody has signed it (3 in all): EXAMPLE-2026-1" in caplog.text
 
     assert newsroom.add(osv()) == "unchanged"  # and sends no signature
     newsroom.turn()

@@ -21,7 +21,7 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     """Return what holds, since when, where it is fixed, and what to do."""
     finding = exposed.finding
     since = f" since release {exposed.since.number}" if exposed.since else ""
-    override = f" It stands in for another build ({exposed.package.override})." if exposed.package.override else ""
+    override = f" It replaces another build ({exposed.package.override})." if exposed.package.override else ""
     return (
         f"{exposed.told}{since} in {audit.name}: {finding.advisory.id} ({finding.severity}), "
         f"{finding.advisory.summary}.{override} {remedy(exposed)}"

@@ -295,10 +295,10 @@ class Prover:
         """Return a clause that says why a file cannot load the library that a member provides."""
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
-        why = "is not where it looks" if by.machine in machines else "is for another machine"
+        why = "is not on its search path" if by.machine in machines else "is for another machine"
         found = self.libraries.find(name, by)
         if found is not None and found.details.only_at_start:
-            why = "is not to be opened by what runs already"
+            why = "may be loaded at the start of a program only"
         return f"; that of {self._label(provider)} {why}"
 
     def _not_opened(self, member: Member, priority: str) -> Iterator[tuple[LinkedFile, DlopenNote]]:

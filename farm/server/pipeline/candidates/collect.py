@@ -94,7 +94,7 @@ class Collector:
         built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
         mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
-            return NothingToDo(StepState.WAITING, f"{listed(unseen)} is being looked for")
+            return NothingToDo(StepState.WAITING, f"{listed(unseen)} is not known yet; asking its distribution")
 
         changes, pins = self._differences(mark, lambda: self._new_builds(unit, newest))
         if not changes and order is None:

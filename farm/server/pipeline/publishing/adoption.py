@@ -191,7 +191,7 @@ def _told_aside(channel: str, beyond: Sequence[int], number: int) -> str:
 
 def _told(release: Release) -> str:
     return (
-        f"release {release.number} of {release.channel} was taken up: it is published, and the database did not know "
+        f"release {release.number} of {release.channel} was adopted: it is published, and the database did not know "
         "it, or knew another"
     )
 

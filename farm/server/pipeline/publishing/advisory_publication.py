@@ -216,7 +216,7 @@ class AdvisoryPublication:
             known = signed_orders.unsigned_words(unit.session)
         if new := choice.unsigned.keys() - known.keys():
             told = ", ".join(sorted(choice.unsigned[digest] for digest in new)[:_MOST_TOLD])
-            _LOG.warning("nobody has signed, so it is not published (%d in all): %s", len(new), told)
+            _LOG.warning("not published, because nobody has signed it (%d in all): %s", len(new), told)
         if choice.unsigned != known:
             with self._application.writing() as unit:
                 signed_orders.set_unsigned_words(unit.session, choice.unsigned)

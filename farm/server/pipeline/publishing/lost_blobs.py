@@ -95,7 +95,9 @@ def _put_back(digest: Digest, name: str, public: PublicStore) -> None:
     try:
         public.put_back(digest)
     except (MissingBlobError, CorruptBlobError):
-        _LOG.error("the blob %s, which %s names, is gone, and the farm's own store has none either", digest, name)
+        _LOG.error(
+            "the blob %s, which %s names, is missing from the public store and from the farm's own", digest, name
+        )
     except BlockedBlobError as error:
         _LOG.error("%s names what is gone from the public store: %s", name, error.message)
     else:
