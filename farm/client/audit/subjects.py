@@ -1,6 +1,4 @@
-"""What can be audited: roots, images, channels, and what is running; each with its packages and the command that fixes
-it.
-"""
+"""What can be audited: roots, images, channels, and what is running; with its packages and the command for a fix."""
 
 from __future__ import annotations
 
@@ -31,8 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of an audit. `command` returns the command that installs another build of a package (by its short
-    name).
+    """The subject of an audit. `command` returns the command that installs another build of a package, by its name.
 
     `evidence` are the blobs of provenance by descriptor, as far as they are recorded. `unknown` are packages whose
     distribution is not known, `unattributed` is content that belongs to no package.
