@@ -102,7 +102,7 @@ class _Check:
         for blob in entry.blobs:
             if (size := self._blobs.size(blob.digest)) != blob.size:
                 raise OtherSizeError(blob.digest, size, blob.size)
-        # Clients must be able to read the entry.
+        # Clients must be able to read the manifest.
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))

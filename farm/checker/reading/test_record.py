@@ -195,7 +195,7 @@ def _keep(database: sqlite3.Connection, release: Release, found: TestFindings, a
     for tests in found.named:
         build = tests.build
         row = build.plan, build.name, build.version, build.revision, tests.recipe, release.channel, release.number
-        # If it is unknown when it was signed: before its release, and another release adds nothing to that.
+        # A recipe with an unknown time was signed before its release; another release does not make it newer.
         database.execute(
             _COUNT if tests.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(tests.signed or at, at)))
         )

@@ -124,7 +124,7 @@ def record_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCo
 
 
 def record_freeze(unit: UnitOfWork, candidate: Candidate) -> Step | None:
-    """Write down that a channel is frozen, and return that step; None where it is not frozen, or no longer."""
+    """Record that a channel is frozen, and return that step; None if it is not frozen, or no longer."""
     if frozen := releases.frozen(unit.session, candidate.channel, now=unit.now):
         until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
         message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
@@ -160,7 +160,7 @@ def _end(unit: UnitOfWork, candidate: Candidate, state: CandidateState, ending: 
 
 
 class FailedBuilds:
-    """Keeps such excuses of one channel as builds are, while none is under way. For one thread."""
+    """Maintains the excuses of one channel for failed builds, while no build is under way. For one thread."""
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
@@ -182,7 +182,7 @@ class FailedBuilds:
 
 
 class Halts:
-    """Records why one channel cannot go on, where people look. For one thread."""
+    """Records why one channel cannot go on, for pages and `farm channel show`. For one thread."""
 
     def __init__(self, application: Application, channel: str) -> None:
         self._application = application
@@ -191,7 +191,7 @@ class Halts:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Do a step within this: an error is recorded, and cleared by the next step that succeeds."""
+        """A context for a step: an error is recorded, and cleared by the next step that succeeds."""
         try:
             yield
         except FarmError as error:

@@ -110,7 +110,7 @@ class Explainer:
             revision = recipes.revision(self.unit.session, head.current)
             culprit = self._failed_build(job, {head.name})
             if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
-                continue  # it is on its way
+                continue  # it is going to be built
             root = culprit.name if culprit.name != head.name else ""
             excuses.append(
                 Excuse(
@@ -315,5 +315,5 @@ def _how_to_build(culprit: Job) -> str:
     if culprit.state is JobState.SET_ASIDE:
         return f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
     if culprit.trouble:
-        return ""  # time alone clears it
+        return ""  # it is retried without help
     return f"Fix the recipe of {culprit.name} and submit it, or try job {culprit.id} again."

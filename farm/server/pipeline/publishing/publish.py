@@ -76,7 +76,7 @@ class Publication:
 
     def publish(self, recorded: RecordedRelease) -> Step:
         """Have the signer publish a release, and record that it did or refused. Raises `SignerUnreachableError`."""
-        # The signer must have the orders given before this release.
+        # Orders that were given before this release count for it.
         OrderDelivery(self.application, self.signer).bring_all()
         with self.application.reading() as unit:
             loading = self.loading(unit, recorded.candidate)

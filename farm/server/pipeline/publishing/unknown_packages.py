@@ -214,7 +214,7 @@ def _done(
         unit.session,
         job_id=job.id,
         worker=worker,
-        token_digest=identities.token_digest(secrets.token_urlsafe()),  # the blob is lost
+        token_digest=identities.token_digest(secrets.token_urlsafe()),  # nobody has this token
         now=unit.now,
         expires_at=unit.now,
     )
