@@ -1,4 +1,4 @@
-"""`farm channel freeze`, `thaw`, `hold` and `promote`: what a curator orders of a channel."""
+"""`farm channel freeze`, `thaw`, `hold` and `promote`: a curator's orders to a channel."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def promote(origin: str, channel: str, packages: tuple[str, ...], why: str, wait
 def _sign_promotion(
     farm: CuratorClient, origin: str, channel: str, packages: tuple[str, ...], why: str
 ) -> bytes | None:
-    """Return the signed order; None without a key, or where there is nothing to promote: the farm refuses that."""
+    """Return the signed order; None without a key, or if there is nothing to promote: the farm refuses that."""
     from farm.core.names.digest import Digest
 
     if not can_sign() or (newest := farm.channel(origin)["newest"]) is None:

@@ -101,7 +101,7 @@ def _table(found: Audit) -> list[Line]:
 
 
 def _nothing_found(found: Audit) -> str:
-    """Return that no advisory holds, where that says something: not of packages that nobody has looked at."""
+    """Return the line that no advisory applies, or that nobody has reviewed the packages."""
     asked = {name for source in found.data for name, _ in source.packages}
     if not found.uncovered:
         return "no advisory holds"
@@ -118,7 +118,7 @@ def _data(found: Audit) -> Iterator[str]:
 
 
 def _short(found: Audit, name: str) -> str:
-    """Return a package's name as short as it is clear: all are of one distribution, most often."""
+    """Return a package's shortest unambiguous name: usually all are of one distribution."""
     owners = {source.distribution for source in found.data}
     return name.rpartition("/")[2] if len(owners) == 1 else name
 

@@ -90,7 +90,7 @@ class Collector:
     def _built(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         if has_unfinished_builds(unit.session, unit.now):
             return NothingToDo(StepState.BUILDING, "builds are not finished")
-        # New builds come from jobs, which are numbered, and from jobs that were paused.
+        # The builds change only with a new job, or when a paused job ends.
         built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
         mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
