@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
     _Check = Callable[[Any, Moving, GateInputs], str]
-    """The objection of a gate to a package; empty where there is none."""
+    """The objection of a gate to a package; empty if there is none."""
 
 COMING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.ADVISORIES: asks.no_advisory,

@@ -60,7 +60,7 @@ SELECT plan, recipe, channel, number, signed FROM counted WHERE plan IN (
 class PassedTest:
     """A test, by the identity of its order, and the testers (by key id) who have signed that it passed.
 
-    It is the test of this `name` in the recipe of the `package`; both are empty where that can no longer be read.
+    It is the test of this `name` in the recipe of the `package`; both are empty if that can no longer be read.
     """
 
     test: Digest

@@ -33,7 +33,7 @@ class PackageRow(Row, table=True):
     facts_size: int = Field(sa_type=BigInteger)
     provenance: str
     provenance_size: int = Field(sa_type=BigInteger)
-    sbom: str = ""  # digest of its SPDX document, empty where it has none
+    sbom: str = ""  # digest of its SPDX document, empty if it has none
     sbom_size: int = Field(default=0, sa_type=BigInteger)
     plan: str = Field(foreign_key="plan.digest", index=True)
     recipe: str = Field(foreign_key="recipe_revision.digest", index=True)

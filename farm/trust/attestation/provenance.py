@@ -187,8 +187,10 @@ def check_agreement(found: Collection[str], needed: int, descriptor: Descriptor,
 
 @dataclass(frozen=True, slots=True)
 class SignedBuild:
-    """What a builder has signed of its build besides the plan. `taken_from` has the origin of each source: an address
-    or `debian:NAME` for a package of the toolchain; nothing is known of a source that is not in it.
+    """What a builder has signed about its build besides the plan.
+
+    `taken_from` has the origin of each source: an address or `debian:NAME` for a package of the toolchain; for a source
+    that is not in it, nothing is known.
     """
 
     run: BuildRun

@@ -89,8 +89,9 @@ class ReviewList:
 
 
 def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetime) -> None:
-    """Refuse reviews that are out of order, yet to come, or older than what is published of the same package and
-    source. Raises `InvalidReviewListError`.
+    """Refuse reviews that are unsorted, in the future, or older than the published one of a package and source.
+
+    Raises `InvalidReviewListError`.
     """
     listed = list(new)
     keys = [(each.package, each.source) for each in listed]

@@ -55,9 +55,11 @@ class SignedToolchain(Form, record="toolchain of a signed policy"):
 
 @dataclass(frozen=True)
 class SignedPolicy(Form, record="signed policy", outside={"written"}, constants={"format": 1}):
-    """`files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the
-    newest toolchain of a name and the newest library of steps (`steps_digest`) are first. `written` are texts of such
-    libraries, where they are at hand: they are signed by digest alone.
+    """The policy in the signed list of builders.
+
+    `files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the newest
+    toolchain of a name and the newest library of steps (`steps_digest`) are first. `written` are the available texts of
+    such libraries: they are signed by digest alone.
     """
 
     # Not slotted, so that its files are read once.
