@@ -369,7 +369,7 @@ def network() -> Iterator[str]:
 
 def test_a_port_is_for_docker_and_a_network(person: Person) -> None:
     done = person.run("say", "--publish", "8080:80")
-    told = "--publish is for Docker" if person.engine == "bubblewrap" else "this run has none: add --network bridge"
+    told = "--publish is for Docker" if person.engine == "bubblewrap" else "Add --network bridge."
     assert (done.returncode, told in done.stderr) == (2, True)
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import docker.errors
 import pytest
@@ -106,11 +106,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 class CountingCache(EngineImages):
     """An engine's images, and how often it was asked for an image's layers."""
 
-    asked = 0
+    asked: ClassVar[list[str]] = []
 
     def history(self, name: str, layers: int) -> list[str]:
-        self.asked += 1
-        return super().history(name, layers)
+        self.asked.append(name)
+        return EngineImages.history(self, name, layers)
 
 
 def tar(path: str, content: bytes = b"mine") -> bytes:
@@ -132,7 +132,7 @@ def test_a_container_is_what_its_image_comes_to_which_is_worked_out_once(machine
         assert (packages(found), found.unattributed) == (["waits"], ())
         assert found.words == f"container {found.name} of {machine.image}"
         assert found.command("waits") == f"farm image update {machine.image} waits"
-    assert shelf.asked == 1
+    assert len(shelf.asked) == 1
 
 
 def test_labels_of_a_container_are_not_what_its_image_says(machine: Machine) -> None:
