@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--checker", type=Path, help="the checker's Unix socket; default: as `farm up` places it")
-    parser.add_argument("--ledger", type=Path, help="the folder of its ledger; default: `ledger` beside the keys")
+    parser.add_argument("--ledger", type=Path, help="the folder of its ledger; default: `ledger` next to the keys")
     parser.add_argument("--images-socket", type=Path, help="the Unix socket on which the registry asks about images")
     parser.add_argument("--check-seconds", type=float, default=LONGEST_CHECK, help="how long a check may take")
     arguments = parser.parse_args()

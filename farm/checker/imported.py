@@ -48,7 +48,8 @@ def check_imported(
             known = signed.get(taken.distribution)
             if known is None or known != OtherDistribution(known.name, taken.address, taken.channel, taken.root):
                 raise RefusedReleaseError(
-                    f"{taken} at {taken.address} under the root {taken.root} is none that packages may be taken from",
+                    f"{taken} at {taken.address} under the root {taken.root} is not one that packages "
+                    "may be imported from",
                     remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy "
                     "RECIPES`.",
                     code="unknown-origin",
@@ -60,7 +61,7 @@ def check_imported(
         raise RefusedReleaseError(
             f"the proof of the release {needless[0].release} is not needed: that is proven already, or "
             "nothing new is taken from it",
-            remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
+            remedy="Let control send the evidence again: one proof for each imported release, and no others.",
             code="needless-showing",
         )
 
@@ -98,7 +99,7 @@ def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, des
         there = f"has it as {entry.descriptor.digest}" if entry else "does not have it"
         raise RefusedReleaseError(
             f"{name} is taken as {package.descriptor}, and {taken} {there}",
-            remedy="Do not trust who brought it. Let control collect the release anew.",
+            remedy="Do not trust its source. Let control collect the release anew.",
             code="unshown-import",
         )
     descriptor = described.descriptor(package.descriptor)

@@ -67,7 +67,7 @@ class DiskTroubleError(FarmError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"nothing can be written in {path}: {reason}",
-            remedy="Free some space or repair the disk; work then goes on by itself.",
+            remedy="Free some space or repair the disk; work then continues automatically.",
         )
 
 

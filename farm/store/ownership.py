@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # as of `typing`
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EVERYBODY, ITS_GROUP, LISTED = "everybody", "its group", "somebody in its access list"
+EVERYBODY, ITS_GROUP, LISTED = "everybody", "its group", "a user in its access list"
 """Who else may write to a place."""
 
 _MOST_LINKS = 40  # MAXSYMLINKS of Linux

@@ -92,7 +92,7 @@ def _refused(found: tuple[str, int, str], what: str, variable: str, *, of_anothe
         return FarmError(
             f"{place} belongs to {_name(owner)}, who could change {harm}",
             remedy=f"Let {variable} name a directory of this user's own: {of_another}. "
-            f"If you put it there yourself, look at it, and take it over: `chown {_name(os.geteuid())} {place}`.",
+            f"If you put it there yourself, check it, then take ownership: `chown {_name(os.geteuid())} {place}`.",
             code=NOT_OWN,
         )
     taking = "setfacl --remove-all" if writers == LISTED else "chmod go-w"

@@ -128,7 +128,7 @@ class _Scan:
             else:
                 self._file(path, item.stat(follow_symlinks=False))
         except OSError as error:
-            raise TreeChangedError(path, f"it cannot be looked at any more ({error.strerror})") from error
+            raise TreeChangedError(path, f"it can no longer be read ({error.strerror})") from error
 
     def _link(self, path: str, target: str) -> None:
         if fault := rules.link_fault(path, target, absolute=self._absolute_links):

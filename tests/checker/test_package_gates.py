@@ -375,7 +375,7 @@ class TestPackagesOfOthers:
             replace(taken, channel="edge"),
             replace(taken, root=Digest.of(b"another root")),
         ):
-            with refuses("unknown-origin", match="is none that packages may be taken from") as refused:
+            with refuses("unknown-origin", match="is not one that packages may be imported from") as refused:
                 edge.sign(imports=(wrong,), abroad=shown)
             assert refused.value.by_package.keys() == set(wrong.names)
         edge.sign(**good)

@@ -108,7 +108,9 @@ def test_an_own_advisory_may_name_a_package_that_is_taken(taking: ImportingFarm)
     assert gated(taking, package_gate(AdvisoriesGate("high"))) == "refused"
     gate, reason = held(taking)[SAY]
     assert (gate, reason) == ("advisories", "EXAMPLE-2026-1 (critical): A crafted document overflows the stack")
-    assert taking.excuses()[SAY].remedy.startswith(f"Wait for {SAY} 1.0-2 or newer: that is tried by itself; or state")
+    assert taking.excuses()[SAY].remedy.startswith(
+        f"Wait for {SAY} 1.0-2 or newer; it is tried automatically; or state"
+    )
     with taking.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"

@@ -274,7 +274,7 @@ def test_who_may_write_by_an_access_list_is_somebody_else(state: Path, name: str
     with refuses("not-own-directory") as refused:
         own_state(state)
     place = (state / name) if name else state
-    assert refused.value.message.startswith(f"somebody in its access list may write to {place}, and could change")
+    assert refused.value.message.startswith(f"a user in its access list may write to {place}, and could change")
     assert f"setfacl --remove-all {place}" in refused.value.remedy
 
 

@@ -126,7 +126,7 @@ def test_a_worker_that_puts_in_other_bytes_keeps_the_package_out_and_both_are_na
     assert farm.releases() == 0
     excuse = farm.excuse()
     assert (excuse.package, excuse.gate, excuse.job) == ("a", "reproduced", ended.id)
-    assert excuse.reason == "two built it again and came to something else than one: share/a/x differs in a"
+    assert excuse.reason == "two rebuilt it with a different result than one: share/a/x differs in a"
     assert "one and two" in excuse.remedy
 
 

@@ -169,7 +169,7 @@ def test_where_nothing_is_published_nothing_is_claimed(simulator: Simulator) -> 
     assert (data.advisories, len(data.uncovered)) == (None, 3)
     ended = farm(subscriber, "audit")
     assert ended.returncode == 4, ended.stderr
-    assert "nobody has looked for vulnerabilities" in ended.stdout
+    assert "not reviewed for vulnerabilities" in ended.stdout
     assert "dist.example.org publishes no advisories." in ended.stdout
     ended = farm(subscriber, "install", "--max-severity", "high", "--root", str(subscriber.root), "alone")
     assert ended.returncode == 1

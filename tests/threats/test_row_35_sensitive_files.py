@@ -94,7 +94,9 @@ def test_a_worker_that_reports_such_a_file_is_refused_unless_the_recipe_declares
     for sensitive, says in (((), "undeclared-files"), ((own,), "undeclared-files")):
         outcome = worker.outcome(lease, files=PRELOAD, sensitive=sensitive)
         worker.upload(lease, outcome)
-        with pytest.raises(RefusedRequestError, match=r"etc/ld\.so\.preload: it controls how every program is loaded") as caught:
+        with pytest.raises(
+            RefusedRequestError, match=r"etc/ld\.so\.preload: it controls how every program is loaded"
+        ) as caught:
             worker.client.finish(lease, outcome.to_dict())
         assert (caught.value.status, caught.value.code) == (422, says)
     with farm.client() as client:

@@ -51,7 +51,7 @@ def test_nobody_signs_for_somebody_else() -> None:
     with pytest.raises(InvalidEnvelopeError, match="no allowed key") as stranger:
         read_approval(sign_statement(statement(), CryptoSigner.generate_ed25519()), KEYS)
     for refused in (other, stranger):
-        assert "the key that curators.yaml has beside your name" in refused.value.remedy
+        assert "the key that curators.yaml has next to your name" in refused.value.remedy
         assert "builder" not in refused.value.remedy
 
 

@@ -182,8 +182,8 @@ def test_freeze_holds_reports_orders_and_quarantine_are_told(stocked: StockedFar
     text = text_of(html)
     for expected in (
         "Frozen until 2", "by token:ann <b> since", ": the fair", "jq loses data token:ann <b>",
-        "1 glibc 2.41-1 segfaults", f"Order {waiting.id} of token:ann <b> has been waiting since", "look again at jq",
-        "look again at everything that is held back , “disk full”".replace(" ,", ","), "refused again.",
+        "1 glibc 2.41-1 segfaults", f"Order {waiting.id} of token:ann <b> has been waiting since", "retry jq",
+        "retry everything that is held back , “disk full”".replace(" ,", ","), "refused again.",
         "jq 1.7.1-2 waits #1 #2",
     ):  # fmt: skip
         assert expected in text, expected

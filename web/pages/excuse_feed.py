@@ -98,7 +98,7 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
     if excuse.remedy:
         yield f"Remedy: {sentence(excuse.remedy)}"
     if excuse.until:
-        yield f"It clears by itself at {_time(excuse.until)}."
+        yield f"It clears automatically at {_time(excuse.until)}."
     if kept.retry_command:
         yield f"Retry: {kept.retry_command} (needs the role {kept.retry_role})"
 

@@ -95,7 +95,7 @@ class Attesting:
         except SignerRefusedError as error:
             if error.said == _BROKEN:
                 raise
-            _log.error("registry: the signer says nothing of the image %s: %s", record.digest, error)
+            _log.error("registry: the signer signs no statement about the image %s: %s", record.digest, error)
             raise RegistryError(
                 Refusal.UNSIGNED_IMAGE, error.message
             ) from error  # so that the same request is not repeated

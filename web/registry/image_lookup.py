@@ -115,7 +115,7 @@ class ImageMaking:
             raise RegistryError(
                 Refusal.TOO_LARGE,
                 f"the packages of {name} and what they need have {size >> 20} MB, and the farm makes images of "
-                f"{self._bounds.content >> 20} MB at most for whoever asks",
+                f"{self._bounds.content >> 20} MB at most for anonymous clients",
                 remedy="Make it with `farm image build`.",
             )
         blobs = self.shelf.blobs

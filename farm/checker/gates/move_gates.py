@@ -39,7 +39,7 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
                 raise RefusedReleaseError(
                     f"{move.label} may not enter {policy.name}: trouble with it was reported on {report.channel}, and "
                     f"the report {report.report} is open: {report.reason}",
-                    remedy=f"Mend it; if there is nothing to mend, `farm channel report --resolve {report.report}`. "
+                    remedy=f"Fix it; if nothing is wrong, `farm channel report --resolve {report.report}`. "
                     f"Where the farm has no such report: `{close}`.",
                     code="reported",
                 )

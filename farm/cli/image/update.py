@@ -147,11 +147,11 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     for override in known.record.overrides:
         if override.descriptor in now and not now[override.descriptor].is_override:
             label = f"{override.name.short} {override.full_version}"
-            yield f"{label} is no override any more: nothing is void because of it"
+            yield f"{label} is no longer an override: all guarantees hold"
     yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
     if found.together or len(found.brought) > 1:
-        builds = "these very builds" + (f" of {_all(found.brought)}" if len(found.brought) > 1 else "")
+        builds = "exactly these builds" + (f" of {_all(found.brought)}" if len(found.brought) > 1 else "")
         users = f" with {_all(found.together)}" if found.together else ""
         yield f"tested: {release} holds {builds}{users}, past its gates"
     if found.apart:

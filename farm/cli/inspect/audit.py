@@ -106,15 +106,15 @@ def _nothing_found(found: Audit) -> str:
     if not found.uncovered:
         return "no advisory holds"
     if asked == set(found.uncovered):
-        return "nobody has looked for vulnerabilities"
-    return f"no advisory holds, of {len(asked) - len(found.uncovered)} that were looked at"
+        return "not reviewed for vulnerabilities"
+    return f"no advisory applies to the {len(asked) - len(found.uncovered)} that were reviewed"
 
 
 def _data(found: Audit) -> Iterator[str]:
     now = datetime.now(UTC)
     yield from (source.told(now) for source in found.data)
     if found.uncovered:
-        yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask who publishes them."
+        yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask their publisher."
 
 
 def _short(found: Audit, name: str) -> str:

@@ -34,7 +34,7 @@ def package() -> None:
 @click.argument("name")
 @json_option
 def copies(name: str, as_json: bool) -> None:
-    """List the recipes whose packages hold code of package NAME: mending it alone does not mend them.
+    """List the recipes whose packages hold code of package NAME: fixing it alone does not fix them.
 
     \b
     Example:

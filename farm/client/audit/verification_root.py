@@ -148,7 +148,7 @@ def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: Signe
     ]
     if lost:
         raise FarmError(
-            f"{' and '.join(lost)} in {path} cannot be mended: no signed release holds this very build",
+            f"{' and '.join(lost)} in {path} cannot be repaired: no signed release has this build",
             remedy="Nothing was changed. Bring another with `farm upgrade --root`, or make the override again.",
             code="cannot-mend",
         )

@@ -138,7 +138,7 @@ def _unknown(policy: Policy, known: Known) -> PolicyViolation | None:
     return PolicyViolation(
         "maximum-severity",
         known.unknown,
-        f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
+        f"nothing worse than {policy.maximum_severity} is accepted, and no advisories are published about "
         f"{', '.join(known.unknown)}",
         f"Take them from a channel that does, or leave them out.{back if overridden else ''}",
     )
@@ -180,7 +180,7 @@ def _attestations(policy: Policy, known: Known) -> PolicyViolation | None:
     return PolicyViolation(
         "minimum-attestations",
         _names(short),
-        f"each package must be built by {least} builders, each by itself, and was: {told}",
+        f"each package must be built by {least} independent builders, and was built: {told}",
         "Wait until others have built it again, or take a channel with the gate `reproduced`.",
     )
 

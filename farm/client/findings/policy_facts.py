@@ -48,7 +48,7 @@ def enforce(
     release = catalogue.release
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue.release),))
     told: list[_Told] = []
-    # Local packages belong to no release: nobody has attested them, and nobody publishes advisories about them.
+    # Local packages belong to no release: nobody has attested them, and no advisories are published about them.
     local = {package.name for package in packages if package.placed and not package.placed.channel}
     if _asks_for_advisories(policy):
         told += _told_in_release(policy, host, catalogue, packages, lists)

@@ -113,7 +113,7 @@ def _trim_roots(
     for path in only:
         if path not in known:
             raise RootError(
-                f"{path} is no root of this host's", remedy="Name a directory given to `farm install --root`."
+                f"{path} is not a root of this host", remedy="Name a directory given to `farm install --root`."
             )
     for path in only or known:
         try:

@@ -71,7 +71,7 @@ def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> t
     except SubscriptionError:
         raise
     except FarmError as error:
-        return (f"none can be told from what is signed: {error.message}",)
+        return (f"its layers cannot be worked out: {error.message}",)
 
 
 def foreign_layers(

@@ -60,7 +60,7 @@ def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after:
     refusal = _refusal(config, after)
     if refusal and not _refusal(config, before()):
         raise FarmError(
-            f"with that {refusal[0]}, which is what it runs",
+            f"after this change {refusal[0]}, and the image runs it",
             remedy="Nothing was changed. Make the image anew with what it is to run, or let it through with "
             "--override WHY.",
             code="no-such-command",
@@ -79,7 +79,7 @@ def _refusal(config: ImageConfig, root: RootView) -> tuple[str, str] | None:
         return None
     if files:
         remedy = f"If it is your own, say `chmod +x {PurePosixPath(word).name}` where it lies."
-        return f"{quoted(files[0])} is to be run, and nobody may execute it", remedy
+        return f"{quoted(files[0])} is the command of the image, and is not executable", remedy
     if "/" not in word:
         return f"the image has no command {quoted(word)}", _remedy(word, config, root)
     if found:

@@ -64,8 +64,8 @@ class JudgedBy:
         covered = len(self.packages) - len(self.uncovered)
         looked = f", the longest ago {day(self.oldest, now)}" if self.oldest and covered else ""
         return (
-            f"Judged by the list of {self.distribution}: {number}{signed}; {covered} of {len(self.packages)} packages "
-            f"looked at for vulnerabilities{looked}."
+            f"Checked against the advisories of {self.distribution}: {number}{signed}; "
+            f"{covered} of {len(self.packages)} packages looked at for vulnerabilities{looked}."
         )
 
 

@@ -81,7 +81,7 @@ class MirroredMetadata:
             except UntrustedMetadataError as error:
                 refusal, left = refusal or error, left - 1
                 if self._is_promised:
-                    self._known.warn(f"the mirror {shown(mirror.address)} is no help: {error.message}")
+                    self._known.warn(f"the mirror {shown(mirror.address)} cannot be used: {error.message}")
                 continue
             if self._address not in self._known.unreachable:
                 self._known.unreachable.add(self._address)

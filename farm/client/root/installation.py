@@ -263,7 +263,7 @@ def _asked_as(state: Generation, name: str, root: Root) -> str:
             f"{name} is not installed in {root.path}", remedy=f"Asked for there: {asked}.", code="not-asked-for"
         )
     raise FarmError(
-        f"nobody asked for {name} in {root.path}: it is there because others need it",
+        f"{name} was not asked for in {root.path}: other packages need it",
         remedy=f"Remove those. Asked for there: {asked}.",
         code="not-asked-for",
     )
@@ -273,5 +273,5 @@ def _check_whole(root: Root, record: SetRecord) -> None:
     missing = [package.store for package in record.packages if not root.package(package.store).is_dir()]
     if missing:
         raise RootError(
-            f"{root.path} is damaged: {', '.join(missing)} is gone", remedy="Mend it first: `farm upgrade --root`."
+            f"{root.path} is damaged: {', '.join(missing)} is gone", remedy="Repair it first: `farm upgrade --root`."
         )

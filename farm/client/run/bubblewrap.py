@@ -66,7 +66,7 @@ def check_bubblewrap(proc: Path = Path("/proc")) -> None:
     for name, off in switches:
         if _read(proc / name) == off and not (name.startswith("sys/kernel/apparmor") and _has_profile()):
             raise BubblewrapError(
-                f"this machine lets nobody make the user namespaces that bubblewrap needs: /proc/{name} is {off}",
+                f"this machine does not allow the user namespaces that bubblewrap needs: /proc/{name} is {off}",
                 remedy=f"Ask its administrator to change {name.removeprefix('sys/').replace('/', '.')}, or use Docker.",
             )
 

@@ -155,7 +155,7 @@ def _check_gates(draft: _Draft) -> None:
     written = {_kind_of(node) for node in fields.items("gates")}
     listed = fields.get("gates")
     if "proof" not in written and listed is not None and listed.kind == "list":
-        fields.report("gates", "the channel lacks the gate proof", "Add proof: without it a broken set could pass.")
+        fields.report("gates", "the channel has no gate proof", "Add proof: without it a broken set could pass.")
     for gate, node in draft.gates:
         if gate.kind == TestsGate.kind and "proof" in kinds[kinds.index(gate.kind) :]:
             fields.document.report(node, "the gate tests stands before proof", "Move it behind: a proof costs nothing.")
@@ -184,7 +184,7 @@ def _check_source(draft: _Draft, drafts: Mapping[str, _Draft], known: Collection
     # Each channel of a ring would report it; only the first of them by name does.
     if source == name and name == min(way):
         ring = " from ".join([*way, name])
-        draft.fields.report("from", f"channels take from each other in a ring: {ring}", "Let one take fresh builds.")
+        draft.fields.report("from", f"channels take from each other in a cycle: {ring}", "Let one take fresh builds.")
 
 
 def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:

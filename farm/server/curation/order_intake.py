@@ -82,7 +82,7 @@ def take_signed(
     if people is None:
         return None
     if envelope is None:
-        what = "what is said of vulnerabilities" if wanted.act is Act.ADVISE else wanted.act.replace("-", " ")
+        what = "a statement about vulnerabilities" if wanted.act is Act.ADVISE else wanted.act.replace("-", " ")
         raise CurationError(
             f"{what} has to be signed with your own key",
             remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "

@@ -53,7 +53,7 @@ class Order(
         what = ", ".join(named) or "everything"
         if self.kind is OrderKind.PROMOTE:
             return f"promote {what} from {self.detail['from']} release {self.detail['number']}"
-        return f"look again at {what}" if named else "look again at everything that is held back"
+        return f"retry {what}" if named else "retry everything that is held back"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the order as JSON values, with its summary."""

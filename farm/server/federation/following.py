@@ -263,7 +263,7 @@ def _newest(metadata: ChannelMetadata, distribution: OtherDistribution) -> tuple
         raise UntrustedMetadataError(
             "mismatch",
             f"the repository at {distribution.address} is that of {newest.distribution}, not {distribution.name}",
-            "Mend distributions.yaml.",
+            "Correct distributions.yaml.",
         )
     return newest, builders
 

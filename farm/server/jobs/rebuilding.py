@@ -86,7 +86,7 @@ def in_words(difference: Difference, first_builder: str) -> str:
     more = len(difference.packages) - 1
     others = f", and {more} more package{'s differ' if more > 1 else ' differs'}" if more else ""
     return (
-        f"{difference.built_by} built it again and came to something else than {first_builder}: "
+        f"{difference.built_by} rebuilt it with a different result than {first_builder}: "
         f"{difference.packages[0].summary}{others}"
     )
 

@@ -104,7 +104,7 @@ def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
         return
     set_ownership(unit.session, now)
     if before is not None and now.owners is not None and (before.owners, before.curators) != (now.owners, now.curators):
-        audit(unit, Actor("control"), "owners", f"the file {OWNERS}", "what the files say of owners has changed")
+        audit(unit, Actor("control"), "owners", f"the file {OWNERS}", "the files of owners have changed")
 
 
 def owners_in_force(unit: UnitOfWork) -> Owners | None:

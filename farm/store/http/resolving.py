@@ -28,7 +28,7 @@ def addresses_of(host: str, port: int, seconds: float) -> list[str]:
     thread.start()
     thread.join(seconds)
     if not found:
-        raise TimeoutError(f"nobody has said where {host} is")
+        raise TimeoutError(f"looking up {host} took too long")
     (answer,) = found
     if isinstance(answer, list):
         return answer

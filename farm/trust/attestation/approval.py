@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PREDICATE_TYPE = "urn:farm:approval:1"
 REMOVAL_TYPE = "urn:farm:removal:1"
 _WHOSE_KEY = (
-    "Sign with the key that curators.yaml has beside your name; or have yours put there, in the group asked, and that "
+    "Sign with the key that curators.yaml has next to your name; or have yours put there, in the group asked, and that "
     "signed: `farm keys draft targets --policy RECIPES`."
 )
 

@@ -40,7 +40,7 @@ MOST_PACKAGES = 1000
 LONGEST_REASON = 2000
 NO_RELEASE = Digest.of(b"")
 """Stands for the release of a channel that has none: the digest of nothing."""
-_WHOSE_KEY = "Sign with the key that the signed curators or operators have beside your name; or have yours put there."
+_WHOSE_KEY = "Sign with the key that the signed curators or operators have next to your name; or have yours put there."
 
 
 class Act(StrEnum):

@@ -35,7 +35,7 @@ WITHDRAWAL_TYPE = "urn:farm:submission-withdrawal:1"
 MOST_RECIPES = 1000
 """The limit of one submission."""
 _PREFIX = "packages/"
-_WHOSE_KEY = "Sign with the key that curators.yaml has beside your name; or have yours put there."
+_WHOSE_KEY = "Sign with the key that curators.yaml has next to your name; or have yours put there."
 
 
 class SubmissionStatementError(FarmError):

@@ -131,7 +131,7 @@ def _check_successor(draft: Draft, newest: int) -> None:
     if draft.version != newest + 1:
         raise DraftError(
             f"the draft is version {draft.version} of {draft.role}, and version {newest} is published",
-            remedy="Draft it anew with `farm keys draft`, on what is published now, and have it signed.",
+            remedy="Draft it again with `farm keys draft`, on what is published now, and have it signed.",
         )
 
 
@@ -139,7 +139,7 @@ def _check_follows(draft: Draft, in_force: Metadata[Root]) -> None:
     if draft.previous is None or draft.previous.signed_bytes != in_force.signed_bytes:
         raise DraftError(
             f"the draft does not follow on version {in_force.signed.version} of root as it is published here",
-            remedy="Draft it anew with `farm keys draft root --repository DIR`.",
+            remedy="Draft it again with `farm keys draft root --repository DIR`.",
         )
 
 

@@ -240,7 +240,7 @@ def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
     assert "1.7.1-2" in told
     assert r"failed before already: glibc: locale (job 3): no \x1b[31mlocale" in told
     assert {change["change"] for change in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
-    assert "look again at jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
+    assert "retry jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
     assert "is not done yet" in shell.run("candidate", "retry", "edge", "jq", status=1)
     assert "nothing is held back on stable" in shell.run("candidate", "retry", "stable", status=1)
     assert "has no candidate 999" in shell.run("candidate", "show", "edge", "999", status=1)

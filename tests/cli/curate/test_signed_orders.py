@@ -618,7 +618,7 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
     shell.lists("00" * 32)
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
     shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
-    assert "what is said of vulnerabilities has to be signed with your own key" in shell.told
+    assert "a statement about vulnerabilities has to be signed with your own key" in shell.told
     assert "farm keys me" in shell.told
     shell.run("advisory", "reviewed", "jq", "--source", "https://tracker.example.net/", status=1)
     assert "has to be signed" in shell.told

@@ -548,7 +548,7 @@ def test_a_policy_decides_what_runs(person: Person) -> None:
     for words in (
         "only packages of other.example/stable are accepted, and dist.example.org/bound came from",
         "no capability may be granted, and dist.example.org/bound needs CAP_NET_BIND_SERVICE",
-        "each package must be built by 2 builders, each by itself, and was: dist.example.org/bound by 1",
+        "each package must be built by 2 independent builders, and was built: dist.example.org/bound by 1",
     ):
         assert words in done.stderr
     file.write_text(

@@ -114,8 +114,8 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
     review(distribution, "say", at=THEN)
     found = [audit_channel(follower, "")]
     told = (
-        f"Judged by the list of {DISTRIBUTION}: 0 advisories, signed on {found[0].data[0].signed:%Y-%m-%d}; "
-        "1 of 3 packages looked at for vulnerabilities, the longest ago on 2025-11-20."
+        f"Checked against the advisories of {DISTRIBUTION}: 0 advisories, signed on {found[0].data[0].signed:%Y-%m-%d}"
+        "; 1 of 3 packages looked at for vulnerabilities, the longest ago on 2025-11-20."
     )
     doubt = f"nobody states to have looked for vulnerabilities in {', '.join(full('alone', 'greet'))}"
     (run,) = sarif(found, "1.0")["runs"]
@@ -159,8 +159,8 @@ def test_one_list_that_two_channels_were_judged_by_is_told_once() -> None:
 def test_how_old_it_is_is_told_in_days() -> None:
     data = JudgedBy(DISTRIBUTION, ((f"{DISTRIBUTION}/a", THEN),), 1, Digest.of(b"list"), THEN + timedelta(days=1))
     assert data.told(THEN + timedelta(days=2, hours=1)) == (
-        f"Judged by the list of {DISTRIBUTION}: 1 advisory, signed on 2025-11-21 (1 day ago); 1 of 1 packages looked "
-        "at for vulnerabilities, the longest ago on 2025-11-20 (2 days ago)."
+        f"Checked against the advisories of {DISTRIBUTION}: 1 advisory, signed on 2025-11-21 (1 day ago); "
+        "1 of 1 packages looked at for vulnerabilities, the longest ago on 2025-11-20 (2 days ago)."
     )
     assert "ago)" not in data.told()
 

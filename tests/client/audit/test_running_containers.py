@@ -228,7 +228,7 @@ def test_the_command_never_gives_an_all_clear_for_it(machine: Machine) -> None:
     command = [str(Path(sys.executable).with_name("farm")), "audit", "--running"]
     ended = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stderr
-    assert f"container {name} of {machine.image}: 1 package, nobody has looked for vulnerabilities\n" in ended.stdout
+    assert f"container {name} of {machine.image}: 1 package, not reviewed for vulnerabilities\n" in ended.stdout
     assert (
         "The container does not match its own description, so what it holds is not known in whole:\n"
         "  /usr/share: /srv is mounted over what packages have there" in ended.stdout

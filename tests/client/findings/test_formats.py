@@ -245,7 +245,7 @@ def test_the_message_says_all_that_one_has_to_know(audits: list[Audit]) -> None:
     first, second, _ = (result["message"]["text"] for result in sarif(audits, "1.0")["runs"][0]["results"])
     assert first == (
         "jq 1.7.1-1 since release 7 in api:1: EXAMPLE-2026-1 (critical), A crafted document overflows the stack. "
-        "Mended in release 7 with 9.0: farm image update api:1 jq."
+        "Fixed in release 7 with 9.0: farm image update api:1 jq."
     )
     assert second.startswith("jq 1.7.1-1 carries zlib 1.3-2 statically since release 7 in api:1: EXAMPLE-2026-2")
-    assert second.endswith("No release mends it yet: wait for zlib 9.0.")
+    assert second.endswith("No release fixes it yet: wait for zlib 9.0.")

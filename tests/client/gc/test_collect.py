@@ -130,7 +130,7 @@ def test_of_one_root_only_its_own_states_go(distribution: SmallDistribution, fol
         install(follower, root, "alone")
     assert collect_garbage(follower, NOW, only=[one], keep=1).generations == [(one, 1)]
     assert versions(follower) == {"1.0", "2.0"}
-    with pytest.raises(RootError, match="is no root of this host's"):
+    with pytest.raises(RootError, match="is not a root of this host"):
         collect_garbage(follower, NOW, only=[tmp_path], keep=1)
 
 

@@ -122,7 +122,7 @@ def test_what_cannot_be_worked_out_is_no_all_clear(
     follower.blobs.delete(unknown)
     distribution.blobs.delete(unknown)
     (why,) = unattributed(follower, known, None)
-    assert why.startswith("none can be told from what is signed: ")
+    assert why.startswith("its layers cannot be worked out: ")
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_a_resolver_that_answers_nothing_is_waited_for_no_longer_either(monkeypa
     assert addresses_of("127.0.0.1", 80, 5) == ["127.0.0.1"]
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     try:
-        with pytest.raises(TimeoutError, match="nobody has said where"):
+        with pytest.raises(TimeoutError, match=r"looking up .* took too long"):
             addresses_of("dist.example.org", 443, 0.1)
     finally:
         stuck.set()

@@ -213,4 +213,4 @@ def test_when_the_owner_is_gone_a_mirror_says_what_is_newest_and_is_verified(
         pytest.raises(UntrustedMetadataError, match="cannot reach the repository of channel edge"),
     ):
         later.catalogue()
-    assert f"the mirror {follower.mirror} is no help" in follower.warnings[1]
+    assert f"the mirror {follower.mirror} cannot be used" in follower.warnings[1]

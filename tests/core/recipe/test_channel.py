@@ -142,7 +142,7 @@ def test_a_ring_of_channels_is_reported_once() -> None:
         read_channels(files)
 
     (problem,) = caught.value.problems
-    assert "in a ring: x from y from z from x" in problem.message
+    assert "in a cycle: x from y from z from x" in problem.message
 
 
 def test_two_channels_may_not_sign_with_one_role() -> None:

@@ -120,7 +120,7 @@ def test_a_different_rebuild_names_the_files_and_changes_nothing_that_is_built(f
     rebuild(farm, "a")
     ended = farm.finish(farm.claim("two"), content="something else")
     assert (ended.state, ended.error_code) == (JobState.FAILED, "not-reproduced")
-    assert ended.error == "two built it again and came to something else than one: share/a/x differs in a"
+    assert ended.error == "two rebuilt it with a different result than one: share/a/x differs in a"
     (difference,) = differences(farm, before["a"])
     (package,) = difference.packages
     assert (package.first, package.count, package.files[0].path) == (before["a"].tree, 1, "share/a/x")

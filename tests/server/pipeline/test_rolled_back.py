@@ -103,7 +103,7 @@ def test_what_was_held_when_a_channel_went_back_does_not_come_in_for_that(releas
     assert (excuse.gate, excuse.version) == ("rolled-back", "3.0-1")
     assert excuse.reason == "release 3 of edge, a rollback, left it out: it ate my homework"
     assert "release 3 of edge, a rollback, took it out" in releasing.excuses()["aa"].reason
-    assert excuse.remedy == "A new version goes in by itself; this one by `farm candidate retry edge bb`."
+    assert excuse.remedy == "A new version enters automatically; to release this one: `farm candidate retry edge bb`."
     order(releasing, "retry", {"packages": ["bb"]})
     releasing.settle(judge=judge)
     assert (releasing.versions()["aa"], releasing.versions()["bb"]) == ("1.0", "3.0")

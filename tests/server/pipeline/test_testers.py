@@ -175,7 +175,7 @@ def test_a_repository_of_before_lets_every_result_count_and_says_so_once(
         empty.decides()
     assert empty.releases() == 1
     assert empty.counted() == ()
-    told = [message for message in caplog.messages if "says nothing of testers" in message]
+    told = [message for message in caplog.messages if "names no testers" in message]
     assert len(told) == 1
     assert "--allow-tester" in told[0]
 

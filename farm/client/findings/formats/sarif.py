@@ -129,7 +129,7 @@ def _rule(exposed: Exposed) -> dict[str, Any]:
         "shortDescription": {"text": summary},
         "fullDescription": {"text": f"{', '.join(sorted(finding.advisory.ids))}: {summary}"},
         "helpUri": addresses(exposed)[-1],
-        "help": {"text": "Take a build of the package that is mended."},
+        "help": {"text": "Install a fixed build of the package."},
         "defaultConfiguration": {"level": _LEVELS[finding.severity]},
         "properties": {"security-severity": _SCORES[finding.severity], "tags": ["security", "vulnerability"]},
     }

@@ -38,9 +38,9 @@ def remedy(exposed: Exposed) -> str:
     version = f" with {exposed.finding.fixed}" if exposed.finding.fixed and not exposed.carries else ""
     if exposed.fixed_in is None:
         wait = f": wait for {exposed.finding.package} {exposed.finding.fixed}" if exposed.finding.fixed else ""
-        return f"No release mends it yet{wait}."
+        return f"No release fixes it yet{wait}."
     how = f": {exposed.command}" if exposed.command else ""
-    return f"Mended in release {exposed.fixed_in.number}{version}{how}."
+    return f"Fixed in release {exposed.fixed_in.number}{version}{how}."
 
 
 def addresses(exposed: Exposed) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def _remedy(package: str, fixed: str) -> str:
     owner = package.rpartition("/")[0]
     if owner:
         fix = f"Wait for {package} {fixed} or newer" if fixed else f"Wait until {owner} releases one that is fixed"
-        fix += ": that is tried by itself"
+        fix += "; it is tried automatically"
     else:
         fix = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
     return f"{fix}; or state why it does no harm here, with `farm advisory vex FILE`."

@@ -50,11 +50,11 @@ def why_superseded(unit: UnitOfWork, candidate: Candidate, newest: ReleaseRecord
     """Return why a candidate is superseded: by another base, other tests or testers, or a curator's order."""
     number = newest.number if newest else 0
     if candidate.base_number != number:
-        return f"release {number} came meanwhile: it is tested anew on that"
+        return f"release {number} was published meanwhile: it is tested again on that"
     if candidate.marks.testers != marks.testers:
-        return "the signed list has other testers by now: it is judged anew by their results"
+        return "the signed list has other testers by now: it is decided again by their results"
     if candidate.marks.tests != marks.tests:
-        return "recipes with other tests came meanwhile: it is tested anew with these"
+        return "recipes with other tests were released meanwhile: it is tested again with these"
     order = orders.open_order(unit.session, candidate.channel)
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
         return f"a {order.kind} that {order.ordered_by} ordered goes first"

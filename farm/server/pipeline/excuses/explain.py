@@ -58,7 +58,9 @@ class Explainer:
             root = self._mains(hold.root)[0]
             reason = f"it needs {self._wanted(root)}, which is held back"
             return [
-                self._excuse(name, GateKind.PROOF, reason, root=root, remedy=f"It goes in by itself once {root} does.")
+                self._excuse(
+                    name, GateKind.PROOF, reason, root=root, remedy=f"It enters automatically once {root} does."
+                )
                 for name in self._mains(hold.atom)
             ]
         if isinstance(hold.evidence, TestEvidence):

@@ -65,7 +65,7 @@ class RolledBack:
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages that a rollback kept out, unless a curator has ordered them in since."""
         found = rollbacks.kept_out(unit.session, channel, [package.digest for package in packages])
-        remedy = "A new version goes in by itself; this one by `farm candidate retry {} {}`."
+        remedy = "A new version enters automatically; to release this one: `farm candidate retry {} {}`."
         return _rolled_back(channel, packages, found, remedy)
 
     def check_removal(
@@ -114,8 +114,8 @@ class Older:
                 found[package.name] = GateResult(
                     "failed",
                     f"it is older than {before.printed_version}, which {channel} has or had last",
-                    f"A newer version goes in by itself; this one by `farm candidate retry {channel} {package.name}`, "
-                    "signed with your own key.",
+                    f"A newer version enters automatically; to release this one: `farm candidate retry "
+                    f"{channel} {package.name}`, signed with your own key.",
                 )
         return found
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.server.pipeline")
 _MOST_KNOWN = 50_000
-UNSIGNED = "its worker has not signed the result as a listed tester does: upgrade that worker"
+UNSIGNED = "its worker did not sign the result: upgrade that worker"
 _LIST_ONE = "list one: farm keys draft targets --allow-tester PUB"
 
 Outcome = TypeVar("Outcome", TestOutcome, AbiOutcome)
@@ -107,7 +107,7 @@ class SignedResults:
         if testers.listed is None and not self._told:
             self._told = True
             _LOG.warning(
-                "the signed list says nothing of testers: the test results of every enrolled worker count; "
+                "the signed list names no testers: the test results of every enrolled worker count; "
                 "list them: farm keys draft targets --allow-tester PUB"
             )
 

@@ -92,7 +92,7 @@ def test_a_difference_fails_and_says_who_and_what(farm: SmallFarm) -> None:
     farm.finish(farm.claim("two"), content="something else")
     standing = ask(farm)["a"]
     assert standing.state == "failed"
-    assert standing.reason == "two built it again and came to something else than one: share/a/x differs in a"
+    assert standing.reason == "two rebuilt it with a different result than one: share/a/x differs in a"
     assert "farm rebuild a --check" in standing.remedy
     assert "one and two" in standing.remedy
     assert standing.job == rebuild_jobs(farm)[0].id
