@@ -302,7 +302,7 @@ def test_a_first_list_of_builders_follows_on_none(tmp_path: Path) -> None:
     builders = [create_key(tmp_path / "thief").public_key]
     _, targets = found_drafts(tmp_path / "p", tmp_path / "online", ["edge"], builders, offline=offline, now=now())
     targets.check()
-    with pytest.raises(DraftError, match="the list of builders before"):
+    with pytest.raises(DraftError, match="the previous list of builders"):
         replace(targets, builders_before=targets.builders).check()
 
 
