@@ -94,9 +94,9 @@ def refused_start(farm: RunningFarm) -> str:
 
 
 def set_database_aside(farm: RunningFarm) -> None:
-    """Move the database away, with the token that only it knows."""
+    """Move the database out of the farm's directory, with the token that only it knows."""
     for path in (*(farm.state / "database").glob("farm.db*"), farm.state / "keys/admin.token"):
-        path.rename(farm.state / f"preview-{path.name}")
+        path.rename(farm.state.parent / f"preview-{path.name}")
 
 
 def wait_until_taken_up(farm: RunningFarm) -> None:
