@@ -165,7 +165,7 @@ def upgraded() -> Iterator[Upgraded]:
 
 def test_the_database_of_a_preview_is_refused_with_what_to_do(upgraded: Upgraded) -> None:
     assert "the database was made by a preview of farm" in upgraded.refusal
-    assert "Move the database away" in upgraded.refusal
+    assert "Move the database, and keys/admin.token" in upgraded.refusal
 
 
 def test_before_anything_is_released_a_client_of_before_finds_all_as_it_was(upgraded: Upgraded) -> None:

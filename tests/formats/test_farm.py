@@ -72,7 +72,7 @@ def test_the_database_of_a_preview_is_refused_with_what_to_do(tmp_path: Path) ->
     _load(kept.read("preview.sql").decode(), path)
     with refuses("schema-too-old", "made by a preview of farm .schema 0021") as refused:
         database.migrated(path)
-    assert "Move the database away" in refused.value.remedy
+    assert "Move the database, and keys/admin.token" in refused.value.remedy
     assert database.revision(path) == "0021"
 
 

@@ -44,7 +44,7 @@ def test_a_database_of_a_preview_is_refused_and_says_what_to_do(database: Databa
     with refuses("schema-too-old", "schema 0021") as refused:
         migrate(database)
     assert refused.value.exit_status == os.EX_CONFIG
-    assert "Move the database away" in refused.value.remedy
+    assert "Move the database, and keys/admin.token" in refused.value.remedy
 
 
 def test_an_interrupted_migration_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
