@@ -7,6 +7,7 @@ this one.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BEFORE = "034274026baf010daee681d8b4ed7fe3b96829cb"
-# The preview reads "licence" only, and this release reads both.
 RECIPE = """\
 name: greeting
 version: "1"
 revision: {revision}
 summary: A greeting
-licence: 0BSD
+license: 0BSD
 toolchain: c
 steps:
   - run: install -D --mode=0644 /dev/stdin "$DESTDIR/usr/share/greeting" <<<"hello {revision}"
@@ -102,8 +102,11 @@ def set_database_aside(farm: RunningFarm) -> None:
 def wait_until_taken_up(farm: RunningFarm) -> None:
     """Wait until the new database knows the release that is published."""
     deadline = time.monotonic() + 120
-    while not farm.json("release", "list", "edge")["releases"]:
-        assert time.monotonic() < deadline
+    while True:  # the channel itself is new to this database
+        listed = farm.run("release", "list", "edge", "--json")
+        if listed.status == 0 and json.loads(listed.output)["releases"]:
+            return
+        assert time.monotonic() < deadline, listed.message
         time.sleep(0.5)
 
 

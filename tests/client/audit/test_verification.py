@@ -213,7 +213,7 @@ def test_a_build_that_no_release_holds_is_told_and_not_mended(
     record(root, lambda placed: placed.update(descriptor=str(member.descriptor.digest), store=store))
     found = verify_root(follower, root)
     assert ("unsigned", "say", "") in told(found, root)
-    with refuses("cannot-mend", match="no signed release holds this very build"):
+    with refuses("cannot-mend", match="no signed release has this build"):
         mend_root(follower, root, found)
 
 
