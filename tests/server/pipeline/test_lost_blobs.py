@@ -75,7 +75,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     public(released).delete(digest)
     released.application.blobs.delete(digest)
     looking.look()
-    assert any(digest in record.getMessage() and "none either" in record.getMessage() for record in caplog.records)
+    assert any(digest in record.getMessage() and "from the farm's own" in record.getMessage() for record in caplog.records)
 
 
 def test_a_directory_in_the_place_of_a_blob_is_replaced(
@@ -113,7 +113,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     looking.look()
     said = [record.getMessage() for record in caplog.records if digest in record.getMessage()]
     assert any("cannot be put back" in line and str(shard) in line for line in said)
-    assert not any("none either" in line for line in said)
+    assert not any("from the farm's own" in line for line in said)
     shard.unlink()  # so that the other blobs in it can be restored
     shard.with_name("aside").rename(shard)
 

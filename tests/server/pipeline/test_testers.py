@@ -254,7 +254,7 @@ def test_a_failure_of_a_listed_tester_refuses_it(testing: TestedFarm) -> None:
 def test_a_listed_tester_that_does_not_sign_counts_nothing_and_the_channel_says_why(testing: TestedFarm) -> None:
     """An older worker: it continues, and is not asked again and again without a pause."""
     testing.reports("one", signs=False)
-    assert "its worker has not signed the result" in testing.decides()
+    assert "its worker did not sign the result" in testing.decides()
     assert testing.lease_for("one") is None
     testing.clock.passes(60)
     testing.decides()
@@ -464,7 +464,7 @@ class TestComparisons:
 
     def test_a_verdict_without_a_signature_or_of_one_alone_counts_nothing(self, shapes: TestedFarm) -> None:
         self.compares(shapes, "one", AbiVerdict.COMPATIBLE, signs=False)
-        assert "has not signed the result" in shapes.decides()
+        assert "did not sign the result" in shapes.decides()
         shapes.clock.passes(60)
         shapes.decides()
         self.compares(shapes, "one", AbiVerdict.COMPATIBLE)
