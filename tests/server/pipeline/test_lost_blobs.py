@@ -75,7 +75,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     public(released).delete(digest)
     released.application.blobs.delete(digest)
     looking.look()
-    assert any(digest in record.getMessage() and "from the farm's own" in record.getMessage() for record in caplog.records)
+    assert any(digest in message and "from the farm's own" in message for message in caplog.messages)
 
 
 def test_a_directory_in_the_place_of_a_blob_is_replaced(
