@@ -349,4 +349,6 @@ def _plain(kind: Any) -> _Converters:
         return _one_of({member.value: member for member in kind}), lambda value: value.value
     if issubclass(kind, tuple):  # a named one
         return _named_tuple(kind)
+    if hasattr(kind, "to_dict"):
+        raise TypeError(f"a {kind.__name__} is no text, and declares no form")
     return _text_read_by(getattr(kind, "parse", kind)), None if issubclass(kind, str) else str

@@ -55,7 +55,7 @@ class Act(StrEnum):
     RETRY = "retry"  # it takes `packages`, though they are older or were rolled back
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
     WITHDRAW_APPROVAL = "withdraw-approval"  # the signer's own approvals of `packages` that were given before
-    WITHDRAW_ORDER = "withdraw-order"  # the order `target` of the channel permits nothing any more, whoever signed it
+    WITHDRAW_ORDER = "withdraw-order"  # the order `target` of the channel, also that of another curator
     WITHDRAW_SUBMISSION = "withdraw-submission"  # submissions of people (`packages`) count on no channel any more
     ADVISE = "advise"  # `packages` are words about vulnerabilities, with their digests
 
@@ -199,7 +199,7 @@ def kept_order(envelope: bytes) -> CuratorOrder:
 
 
 def order_of(statement: Any) -> CuratorOrder:
-    """Return the order in a statement, whoever has signed it. Raises `CuratorOrderError`."""
+    """Return the order in a statement of any signer. Raises `CuratorOrderError`."""
     if not isinstance(statement, dict):
         raise CuratorOrderError("the statement is not an object")
     if predicate_type_of(statement) != PREDICATE_TYPE:

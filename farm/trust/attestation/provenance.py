@@ -231,7 +231,7 @@ def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest,
 
 
 def plan_by_digest(content: bytes, digest: Digest) -> Plan:
-    """Return the plan of this digest from a statement, whoever has signed that: the digest identifies the plan.
+    """Return the plan of this digest from a statement of any signer: the digest identifies the plan.
 
     It does not show that the plan was carried out. Raises `ProvenanceError`.
     """

@@ -209,3 +209,22 @@ def test_other_bytes_for_the_same_value_are_refused_where_the_form_is_canonical(
     assert Note.read_json(content, UnusablePartError) == Note(b"")
     with pytest.raises(UnusablePartError, match="the note is not in canonical form"):
         Note.read_json(content, UnusablePartError, canonical=True)
+
+
+class Written:
+    """A value that is written by hand, and not read."""
+
+    def to_dict(self) -> dict[str, str]:
+        return {"word": "x"}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder(Form, record="holder"):
+    """A form with such a value in it."""
+
+    held: Written
+
+
+def test_a_value_that_declares_no_form_is_not_written_as_text() -> None:
+    with pytest.raises(TypeError, match="a Written is no text, and declares no form"):
+        Holder(Written()).to_dict()
