@@ -244,15 +244,13 @@ class Root:
 
         Raises `RootError`.
         """
-        if self.path.exists() and not self._own.exists():
-            found = sorted(path.name for path in self.path.iterdir() if path.name != _NEW_DISK)
-            if found:
-                raise _not_ours(self.path / found[0])
+        # Each is looked at once: another client may be making them.
+        found = sorted(set(_names(self.path)) - {_NEW_DISK})
+        if found and ".farm" not in found:
+            raise _not_ours(self.path / found[0])
         for name, target in _ROOT_LINKS:
-            link = self.path / name
-            ours = link.is_symlink() and str(link.readlink()) == target
-            if not ours and (link.is_symlink() or link.exists()):
-                raise _not_ours(link)
+            if name in found and _link_target(self.path / name) != target:
+                raise _not_ours(self.path / name)
         for name in (".farm", "packages", *_EMPTY_DIRECTORIES):
             directory = self.path / name
             if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
@@ -342,6 +340,11 @@ def _names(directory: Path) -> list[str]:
         return [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
+
+
+def _link_target(path: Path) -> str:
+    """Return what a link leads to; "" where `path` is no link."""
+    return str(path.readlink()) if path.is_symlink() else ""
 
 
 @contextlib.contextmanager
