@@ -210,7 +210,7 @@ class BuildLoop:
         ]
         # The farm keeps every source that it has used: mirrors drop them.
         sources = [source.digest for source in plan.plan.sources]
-        sources += fetch_carried(plan, workshop.fetcher.anew())
+        sources += fetch_carried(plan, workshop.fetcher.fresh())
         return lambda: self._finish(lease, [*sources, *blobs, built.provenance, built.log], built.to_dict())
 
     def _finish(self, lease: HeldLease, blobs: Iterable[Digest], outcome: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -126,14 +126,13 @@ class WorkerClient:
         """Send a blob to the farm, unless it has it already."""
         if self.has_blob(digest):
             return
-        with store.open(digest) as stream:
-            request = self._request(
-                "PUT", f"{_attempt(lease)}/blobs/{digest}", _pieces(stream), lease=lease, body_digest=digest
-            )
-            del request.headers["Transfer-Encoding"]
-            request.headers["Content-Length"] = str(store.size(digest))
-            with self._reaching():
-                self._check(self._client.send(request))
+        request = self._request(
+            "PUT", f"{_attempt(lease)}/blobs/{digest}", store.pieces(digest), lease=lease, body_digest=digest
+        )
+        del request.headers["Transfer-Encoding"]
+        request.headers["Content-Length"] = str(store.size(digest))
+        with self._reaching():
+            self._check(self._client.send(request))
 
     def finish(self, lease: HeldLease, outcome: dict[str, Any]) -> None:
         """Report a finished build, test or comparison."""
@@ -204,8 +203,3 @@ class WorkerClient:
 
 def _attempt(lease: HeldLease) -> str:
     return f"/api/v1/worker/attempts/{lease.attempt}"
-
-
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    while piece := stream.read(_PIECE):
-        yield piece

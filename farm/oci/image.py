@@ -154,7 +154,5 @@ def with_plain_layers(image: OciImage, sizes: Mapping[Digest, int], store: BlobS
 
 def _unpack(layer: Layer, store: BlobStore) -> None:
     if not store.has(layer.diff_id):
-        with store.open(layer.blob.digest) as compressed, store.writer() as writer:
-            for piece in archive_chunks(compressed):
-                writer.write(piece)
-            writer.commit(layer.diff_id)
+        with store.open(layer.blob.digest) as compressed:
+            store.put(archive_chunks(compressed), layer.diff_id)

@@ -9,7 +9,7 @@ from farm.core.fileset.manifest import File
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.oci.image_reference import check_reference
-from farm.oci.layer import TAR_ZSTD, blob_pieces
+from farm.oci.layer import TAR_ZSTD
 from farm.oci.layout import LAYOUT, image_index, index_entry
 from farm.store.decompress import archive_chunks
 
@@ -48,14 +48,14 @@ def image_archive(
         yield writer.header(File(name, len(document), Digest.of(document)))
         yield document + writer.padding(len(document))
     for blob in sent_documents:
-        yield from _member(writer, blob.digest, blob.size, blob_pieces(store, blob.digest))
+        yield from _member(writer, blob.digest, blob.size, store.pieces(blob.digest))
     for layer in {layer.diff_id: layer for layer in sent}.values():
         if plain and layer.media_type == TAR_ZSTD:
             # The size comes before the content, which is read twice rather than kept.
             size = sum(len(piece) for piece in _plain_pieces(store, layer))
             yield from _member(writer, layer.diff_id, size, _plain_pieces(store, layer))
         else:
-            yield from _member(writer, layer.blob.digest, layer.blob.size, blob_pieces(store, layer.blob.digest))
+            yield from _member(writer, layer.blob.digest, layer.blob.size, store.pieces(layer.blob.digest))
     yield writer.trailer()
 
 

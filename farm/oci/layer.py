@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.plan.job import BlobRef
+from farm.store.blobs import pieces_of
 from farm.store.decompress import archive_chunks
 from farm.store.errors import UndecodableArchiveError
 
@@ -50,28 +51,19 @@ def put_blob(store: BlobStore, content: bytes) -> BlobRef:
     return BlobRef(store.put_bytes(content), len(content))
 
 
-_PIECE = 1 << 20
-
-
-def blob_pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
-    """Yield the verified bytes of a blob in pieces."""
-    with store.open(digest) as stream:
-        yield from iter(lambda: stream.read(_PIECE), b"")
-
-
 def layer_content(stream: BinaryIO, media_type: str) -> Iterator[bytes]:
     """Yield the uncompressed tar of a layer in pieces, however a tool has stored it.
 
     Raises `UndecodableArchiveError`, also for a media type that is not of a layer.
     """
     if media_type == TAR:
-        yield from iter(lambda: stream.read(_PIECE), b"")
+        yield from pieces_of(stream)
     elif media_type == TAR_ZSTD:
         yield from archive_chunks(stream)
     elif media_type in TAR_GZIP:
         try:
             with gzip.open(stream) as content:
-                yield from iter(lambda: content.read(_PIECE), b"")
+                yield from pieces_of(content)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise UndecodableArchiveError(str(error)) from error
     else:

@@ -19,6 +19,7 @@ from farm.errors import FarmError
 from farm.oci.image_reference import check_reference, full_name
 from farm.oci.layer import MANIFEST, content_descriptor, put_blob
 from farm.oci.referrers import INDEX, referrers_index, referrers_tag
+from farm.store.blobs import pieces_of
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
@@ -139,9 +140,8 @@ def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> N
         if store.has(blob.digest):
             continue
         try:
-            with _path(directory, blob.digest).open("rb") as source, store.writer() as writer:
-                shutil.copyfileobj(source, writer, _PIECE)
-                writer.commit(blob.digest)
+            with _path(directory, blob.digest).open("rb") as source:
+                store.put(pieces_of(source), blob.digest)
         except FileNotFoundError:
             raise LayoutError(f"{directory} lacks the blob {blob.digest}") from None
 

@@ -17,12 +17,12 @@ import httpcore
 
 from farm import __version__
 from farm.errors import FarmError
-from farm.oci.layer import MANIFEST, blob_pieces
+from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX
 from farm.oci.registry_credentials import DOCKER_HUB, Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from urllib.parse import SplitResult
 
     from farm.core.names.digest import Digest
@@ -198,7 +198,7 @@ class Repository:
             method,
             url.geturl(),
             headers=list(sent.items()),
-            content=_body(content),
+            content=content[0].pieces(content[1]) if isinstance(content, tuple) else content,
             extensions={"timeout": _TIMEOUT},
         ) as response:
             body = bytearray()
@@ -289,10 +289,6 @@ _ACCEPTED = f"{MANIFEST}, {INDEX}"
 
 def _with_query(url: SplitResult, values: Mapping[str, str]) -> SplitResult:
     return url._replace(query="&".join(filter(None, (url.query, urlencode(values)))))
-
-
-def _body(content: _Content) -> bytes | Iterator[bytes] | None:
-    return blob_pieces(*content) if isinstance(content, tuple) else content
 
 
 def _answer(response: _Answer) -> str:

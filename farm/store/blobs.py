@@ -19,15 +19,14 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Self, cast
 
 from farm.core.names.digest import Digest
 from farm.store.durable_file import sync_folder
 from farm.store.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
+    from collections.abc import Iterable, Iterator
 
     from typing_extensions import Buffer
 
@@ -54,9 +53,15 @@ class BlobStore:
             if self.size(digest) == len(content) and self.read(digest) == content:
                 sync_folder(self.path(digest).parent)  # another writer may have renamed it at this moment
                 return digest
+        self.put((content,), digest)
+        return digest
+
+    def put(self, pieces: Iterable[bytes], expected: Digest) -> None:
+        """Store a blob that comes in pieces. Raises `BlobMismatchError`, and stores nothing, for other content."""
         with self.writer() as writer:
-            writer.write(content)
-            return writer.commit(digest)
+            for piece in pieces:
+                writer.write(piece)
+            writer.commit(expected)
 
     def writer(self) -> BlobWriter:
         """Return a writer for a blob whose digest will be known at its end; use it as a context manager."""
@@ -100,11 +105,15 @@ class BlobStore:
             raise CorruptBlobError(digest, actual, len(content), self.path(digest))
         return content
 
+    def pieces(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the verified bytes of a blob in pieces; raises `MissingBlobError`, `CorruptBlobError`."""
+        with self.open(digest) as stream:
+            yield from pieces_of(stream)
+
     def verify(self, digest: Digest) -> None:
         """Read the whole blob; raises `MissingBlobError`, `CorruptBlobError`."""
-        with self.open(digest) as stream:
-            while stream.read(_BUFFER):
-                pass
+        for _ in self.pieces(digest):
+            pass
 
     def share(self, other: BlobStore, digest: Digest) -> None:
         """Take a blob from another store: by a hard link on one file system, else by a copy.
@@ -126,10 +135,7 @@ class BlobStore:
         except OSError:  # another file system, or another user's file
             is_linked = False
         if not is_linked:
-            with other.open(digest) as source, self.writer() as writer:
-                while piece := source.read(_BUFFER):
-                    writer.write(piece)
-                writer.commit(digest)
+            self.put(other.pieces(digest), digest)
         sync_folder(place.parent)
 
     def _status(self, digest: Digest) -> os.stat_result | None:
@@ -185,12 +191,10 @@ class BlobWriter:
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def __enter__(self) -> BlobWriter:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._raw.closed:
             self._temporary.unlink(missing_ok=True)
             self._raw.close()  # before its buffer, which would otherwise write out the discarded bytes
@@ -256,6 +260,11 @@ class _Verifying(io.RawIOBase):
         super().close()
 
 
+def pieces_of(stream: IO[bytes] | io.BufferedIOBase) -> Iterator[bytes]:
+    """Yield what a stream still holds, in pieces."""
+    return iter(lambda: stream.read(_BUFFER), b"")
+
+
 def _create_locked(directory: Path) -> tuple[Path, int]:
     while True:
         path = directory / secrets.token_hex(16)
@@ -269,7 +278,7 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 def _take_place(temporary: Path, final: Path) -> None:
     try:
         temporary.replace(final)
-    except IsADirectoryError:  # a file does not replace a directory; only foreign programs make one here
+    except IsADirectoryError:  # a file does not replace a directory; only another program makes one here
         shutil.rmtree(final)
         temporary.replace(final)
 

@@ -7,10 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import zstandard
+
 from farm.core.fileset.archive import ArchiveWriter
 from farm.core.fileset.manifest import Entry, File, Manifest
 from farm.core.names.digest import Digest
-from farm.store.archive_blob import ArchiveBlob
+from farm.core.plan.job import BlobRef
 from farm.store.errors import TreeChangedError
 from farm.store.scan import NOT_READ
 from farm.store.tree_reader import PIECE, TreeReader
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
 
 _KEPT_BYTES = 256 << 20
 """How much content is held in memory between computing the tree digest and writing the archive that it names."""
+
+LEVEL = 3
+"""The zstd level of the archives that the farm stores."""
+_BATCH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +158,44 @@ def _checked(entry: File, digits: str) -> File:
     if entry.digest != NOT_READ:
         raise TreeChangedError(entry.path, f"its content had the digest {entry.digest}, and has {digest}")
     return File(entry.path, entry.size, digest, entry.executable)
+
+
+class ArchiveBlob:
+    """Takes the pieces of an uncompressed archive; `commit` returns its digest and the compressed blob.
+
+    Use it as a context manager; without `commit` it leaves nothing in the store. `threads` compress in the background.
+    (A hashing thread was tried: handing over the interpreter lock cost more than it gained.)
+    """
+
+    def __init__(self, store: BlobStore, *, threads: int) -> None:
+        self._pieces: list[bytes] = []
+        self._gathered = 0
+        self._writer = store.writer()
+        self._hash = hashlib.sha256()
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL, threads=threads).compressobj()
+
+    def __enter__(self) -> ArchiveBlob:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.__exit__(*error)
+
+    def add(self, piece: bytes) -> None:
+        """Append a piece of the archive."""
+        self._pieces.append(piece)
+        self._gathered += len(piece)
+        if self._gathered >= _BATCH:
+            self._flush()
+
+    def commit(self) -> tuple[Digest, BlobRef]:
+        """End the archive; return the digest of the uncompressed bytes and the blob of the compressed ones."""
+        self._flush()
+        self._writer.write(self._compressor.flush())
+        blob = BlobRef(self._writer.commit(), self._writer.size)
+        return Digest.from_hex(self._hash.hexdigest()), blob
+
+    def _flush(self) -> None:
+        batch = b"".join(self._pieces)
+        self._pieces, self._gathered = [], 0
+        self._hash.update(batch)
+        self._writer.write(self._compressor.compress(batch))

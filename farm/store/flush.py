@@ -6,6 +6,8 @@ import ctypes
 import os
 from typing import TYPE_CHECKING
 
+from farm.store.descriptors import opened
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,10 +17,7 @@ def flush_file_system(place: Path) -> None:
 
     With an `fsync` for each file, a tree of thirty thousand small files takes minutes.
     """
-    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with opened(place, os.O_RDONLY) as descriptor:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(place))
-    finally:
-        os.close(descriptor)

@@ -1,12 +1,13 @@
-"""Taking a lock that another process may hold; a caller that has to wait is notified once."""
+"""Locks of files that other processes may hold; a caller that has to wait can be notified."""
 
 from __future__ import annotations
 
 import fcntl
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import IO
 
@@ -24,3 +25,12 @@ def take_lock(file: IO[str] | int, kind: int, place: Path, waiting: Waiting) -> 
     except BlockingIOError:
         waiting(place)
         fcntl.flock(file, kind)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the lock of `file`, which is made if it is missing, like its directory; waits for other processes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -17,7 +17,6 @@ from farm.store.blobs import BlobWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
@@ -52,12 +51,7 @@ class PartialWriter(BlobWriter):
             self.size += len(piece)
         self._file = io.BufferedWriter(self._raw, _BUFFER)
 
-    def __enter__(self) -> PartialWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._raw.closed:
             return
         with suppress(OSError):  # a full disk: what was written is kept nevertheless
@@ -67,7 +61,7 @@ class PartialWriter(BlobWriter):
         self._raw.close()
 
     def restart(self) -> None:
-        """Discard the part, and begin anew."""
+        """Discard the part, and start again."""
         self._file.flush()
         self._raw.truncate(0)
         self._raw.seek(0)

@@ -15,7 +15,7 @@ from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
 from farm.core.fileset.refusal import Refusal
 from farm.core.names.digest import Digest
 from farm.store.errors import TreeChangedError, TreeProblem, UnfitTreeError
-from farm.store.tree_reader import open_root
+from farm.store.tree_reader import OpenDirectories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,20 +58,10 @@ def scan_tree(
     ends at the first exceeded limit.
     """
     scan = _Scan(limits or ScanLimits(), absolute_links=absolute_links, leaves_out=leaves_out)
-    descriptor = open_root(root)
-    try:
-        scan.directory(descriptor, "", 0)
-    except _LimitExceededError:
-        pass  # recorded among the problems
-    finally:
-        os.close(descriptor)
-    if scan.problems:
-        raise UnfitTreeError(tuple(sorted(scan.problems, key=lambda problem: problem.path)))
+    with OpenDirectories(root) as top:
+        scan.directory(top.root, "", 0)
+    scan.finish()
     return Manifest.of(scan.entries, absolute_links=absolute_links)
-
-
-class _LimitExceededError(Exception):
-    """A limit is exceeded, and recorded; the scan ends."""
 
 
 class _Scan:
@@ -156,4 +146,9 @@ class _Scan:
 
     def _exceeded(self, path: str, reason: Refusal) -> None:
         self._refuse(path, reason)
-        raise _LimitExceededError
+        self.finish()
+
+    def finish(self) -> None:
+        """Raise `UnfitTreeError` with the problems, if there are any."""
+        if self.problems:
+            raise UnfitTreeError(tuple(sorted(self.problems, key=lambda problem: problem.path)))

@@ -10,7 +10,6 @@ from farm.store.tree_reader import OpenDirectories
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from farm.core.names.digest import Digest
 
@@ -18,7 +17,7 @@ _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TIMES = (MTIME * 10**9, MTIME * 10**9)
 
 
-class TreeWriter:
+class TreeWriter(OpenDirectories):
     """The sink of `read_archive` that writes to a disk: files 0444 or 0555, directories 0755, the archive's one time.
 
     Use it as a context manager around the reading; leaving it without an error completes the directories' times.
@@ -26,48 +25,42 @@ class TreeWriter:
     """
 
     def __init__(self, root: Path) -> None:
-        self._open = OpenDirectories(root)
+        super().__init__(root)
         self._made: list[str] = []
         self._file = -1
-        self._masked = _hides_modes(self._open.root)
+        self._masked = _hides_modes(self.root)
         if self._masked:
-            os.fchmod(self._open.root, 0o755)
+            os.fchmod(self.root, 0o755)
 
-    def __enter__(self) -> TreeWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
-            if error is None:
-                root = self._open.root
+            if not any(error):
                 for path in reversed(self._made):
-                    os.utime(path, ns=_TIMES, dir_fd=root, follow_symlinks=False)
-                os.utime(root, ns=_TIMES)
+                    os.utime(path, ns=_TIMES, dir_fd=self.root, follow_symlinks=False)
+                os.utime(self.root, ns=_TIMES)
         finally:
             if self._file >= 0:
                 os.close(self._file)
-            self._open.close()
+            super().__exit__(*error)
 
     def directory(self, path: str, /) -> None:
         """Make a directory."""
-        name = self._open.enter(path)
-        os.mkdir(name, 0o755, dir_fd=self._open.descriptor)
+        name = self.enter(path)
+        os.mkdir(name, 0o755, dir_fd=self.descriptor)
         if self._masked:
-            os.chmod(name, 0o755, dir_fd=self._open.descriptor)  # noqa: S103 - as above
+            os.chmod(name, 0o755, dir_fd=self.descriptor)  # noqa: S103 - as above
         self._made.append(path)
 
     def link(self, path: str, target: str, /) -> None:
         """Make a symbolic link."""
-        name = self._open.enter(path)
-        os.symlink(target, name, dir_fd=self._open.descriptor)
-        os.utime(name, ns=_TIMES, dir_fd=self._open.descriptor, follow_symlinks=False)
+        name = self.enter(path)
+        os.symlink(target, name, dir_fd=self.descriptor)
+        os.utime(name, ns=_TIMES, dir_fd=self.descriptor, follow_symlinks=False)
 
     def file(self, path: str, size: int, executable: bool, /) -> TreeWriter:  # noqa: ARG002, FBT001 - the protocol's
         """Begin a file; the content comes through `write`, then `close`."""
         mode = 0o555 if executable else 0o444
-        self._file = os.open(self._open.enter(path), _FILE, mode, dir_fd=self._open.descriptor)
+        self._file = os.open(self.enter(path), _FILE, mode, dir_fd=self.descriptor)
         if self._masked:
             os.fchmod(self._file, mode)
         return self

@@ -5,12 +5,10 @@ Any number of processes may share a cache. A package appears whole or not at all
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,12 +18,14 @@ from farm.errors import FarmError
 from farm.store.capture import digest_tree
 from farm.store.decompress import archive_chunks
 from farm.store.errors import TreeChangedError, UnfitTreeError
+from farm.store.locks import locked
 from farm.store.scan import scan_tree
 from farm.store.tree_stamp import looks_unpacked
 from farm.store.tree_writer import TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from farm.core.fileset.manifest import Manifest
     from farm.core.names.digest import Digest
@@ -199,10 +199,5 @@ class PackageCache:
         except FileNotFoundError:
             return ""
 
-    @contextmanager
-    def _locked(self, store: str) -> Iterator[None]:
-        locks = self.root / ".lock"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / store).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _locked(self, store: str) -> AbstractContextManager[None]:
+        return locked(self.root / ".lock" / store)

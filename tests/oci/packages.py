@@ -12,7 +12,7 @@ from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.digest import Digest
 from farm.core.sets.composition.compose import ComposedPackage, Composition
 from farm.oci.package_layers import PackageArchive
-from farm.store.archive_blob import ArchiveBlob
+from farm.store.capture import ArchiveBlob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

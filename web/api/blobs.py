@@ -18,15 +18,14 @@ from web.problems import BodyTooLargeError
 from web.receiving import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from farm.server.transaction.unit_of_work import Application
-    from farm.store.blobs import BlobStore, BlobWriter
+    from farm.store.blobs import BlobWriter
     from web.settings import WebSettings
 
 router = APIRouter(prefix="/api/v1/worker", tags=["blobs"])
 
-_PIECE = 1 << 20
 WholeCall = Annotated[WorkerCall, Depends(whole_call)]
 StreamedCall = Annotated[WorkerCall, Depends(signed_call)]
 
@@ -44,7 +43,7 @@ def fetch(application: ApplicationHere, call: WholeCall, digest: str) -> Streami
     name = Digest(digest)
     size = application.blobs.size(name)
     return StreamingResponse(
-        _pieces(application.blobs, name), media_type="application/octet-stream", headers={"Content-Length": str(size)}
+        application.blobs.pieces(name), media_type="application/octet-stream", headers={"Content-Length": str(size)}
     )
 
 
@@ -101,9 +100,3 @@ def _both(writer: BlobWriter, archive: PassingArchive) -> Callable[[bytes], None
         archive.write(piece)
 
     return take
-
-
-def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
-    with store.open(digest) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece

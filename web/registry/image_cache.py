@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,10 @@ from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.durable_file import replace_file
+from farm.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -85,13 +86,9 @@ class ImageCache:
     def _path(self, digest: Digest) -> Path:
         return self.folder / "images" / f"{digest.hex}.json"
 
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self) -> AbstractContextManager[None]:
         """Lock out other processes while a record is updated; no image is made meanwhile."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.folder / ".lock")
 
 
 def _merged(before: ImageRecord, new: ImageRecord) -> ImageRecord:

@@ -35,7 +35,7 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper) -> tupl
     Raises `InvalidOrderError` for a source whose name is no file name, and what `SourceFetcher.fetch` raises.
     """
     origins = {origin.digest: origin for origin in order.source_origins}
-    fetcher = workshop.fetcher.anew()
+    fetcher = workshop.fetcher.fresh()
     binds = []
     for source in order.plan.sources:
         if source.file in ("", ".", "..") or "/" in source.file or "\0" in source.file:
@@ -45,12 +45,12 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper) -> tupl
             # A file beside the recipe or a package of the toolchain: an ordinary blob.
             workshop.obtain(source.digest)
         try:
-            fetched = fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
+            origin_name = fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
         except FarmError as error:
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
-        log.say(f"source {source.file} {source.digest} from {fetched.origin}")
-        binds.append(Bind(fetched.path, f"{SOURCES_DIRECTORY}/{source.file}"))
+        log.say(f"source {source.file} {source.digest} from {origin_name}")
+        binds.append(Bind(workshop.store.path(source.digest), f"{SOURCES_DIRECTORY}/{source.file}"))
     return tuple(binds)
 
 

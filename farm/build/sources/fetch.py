@@ -9,7 +9,6 @@ alone, and never by their origin.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from farm.build.sources.origins import OtherBytesError, fetch_from_debian, fetch_from_pypi
 from farm.build.toolchain.apt import AptError
 from farm.errors import FarmError
+from farm.store.blobs import pieces_of
 from farm.store.errors import BlobMismatchError
 from farm.store.http.address_guard import ForbiddenAddressError
 from farm.store.http.download import Downloader, DownloadPolicy, OriginFailedError, check_url
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Origin
     from farm.store.blobs import BlobStore
-
-_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +46,6 @@ class Attempt:
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedSource:
-    """A source that is in the blob store now: its file `path`, its origin, and the origins that failed before."""
-
-    path: Path
-    origin: str
-    attempts: tuple[Attempt, ...] = ()
 
 
 class SourceUnreachableError(FarmError):
@@ -108,18 +97,18 @@ class SourceFetcher:
     def _downloader(self) -> Downloader:
         return Downloader(self.policy)
 
-    def anew(self) -> SourceFetcher:
+    def fresh(self) -> SourceFetcher:
         """Return a fetcher that remembers no unreachable hosts: each attempt of a job asks every host."""
         return replace(self)
 
-    def fetch(self, digest: Digest, url: str = "", origins: Sequence[Origin] = ()) -> FetchedSource:
-        """Fetch the source `digest` into the store, unless the store has it.
+    def fetch(self, digest: Digest, url: str = "", origins: Sequence[Origin] = ()) -> str:
+        """Fetch the source `digest` into the store, unless the store has it; return where it came from.
 
         Raises `ForbiddenAddressError`, `SourceDigestMismatchError` or `SourceUnreachableError`; the store is then
         unchanged.
         """
         if self.store.has(digest):
-            return self._fetched(digest, "the blob store", ())
+            return "the blob store"
         attempts: list[Attempt] = []
         forbidden: list[ForbiddenAddressError] = []
         for name, fetch in self._fetches(digest, url, origins):
@@ -135,7 +124,7 @@ class SourceFetcher:
             except (OriginFailedError, AptError) as error:
                 attempts.append(Attempt(name, error.message, unanswered=error.unanswered))
             else:
-                return self._fetched(digest, name, attempts)
+                return name
         if any(attempt.got for attempt in attempts):
             raise SourceDigestMismatchError(digest, attempts)
         if forbidden:
@@ -173,7 +162,7 @@ class SourceFetcher:
         if stream is None:
             raise OriginFailedError("it has no such blob")
         with stream:
-            self._take(stream, digest)
+            self.store.put(pieces_of(stream), digest)
 
     def _from_debian(self, digest: Digest, reference: str) -> None:
         if self.apt is None:
@@ -181,19 +170,11 @@ class SourceFetcher:
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
             path = fetch_from_debian(self.apt, reference, digest, Path(directory))
             with path.open("rb") as file:
-                self._take(file, digest)
+                self.store.put(pieces_of(file), digest)
 
     def _from_pypi(self, digest: Digest, reference: str) -> None:
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
             path = Path(directory) / "sdist"
             fetch_from_pypi(reference, path, max_bytes=self.policy.max_bytes)
             with path.open("rb") as file:
-                self._take(file, digest)
-
-    def _take(self, stream: BinaryIO, digest: Digest) -> None:
-        with self.store.writer() as writer:
-            shutil.copyfileobj(stream, writer, _COPY_BYTES)
-            writer.commit(digest)
-
-    def _fetched(self, digest: Digest, origin: str, attempts: Sequence[Attempt]) -> FetchedSource:
-        return FetchedSource(self.store.path(digest), origin, tuple(attempts))
+                self.store.put(pieces_of(file), digest)

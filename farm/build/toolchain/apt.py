@@ -7,7 +7,6 @@ by sha256.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -24,6 +23,7 @@ from farm.core.names.digest import Digest
 from farm.core.recipe.toolchain import LockedDeb
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
+from farm.store.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -199,9 +199,7 @@ class Apt:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        self.state.mkdir(parents=True, exist_ok=True)
-        with (self.state / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.state / "lock"):
             self._write_configuration()
             yield
 

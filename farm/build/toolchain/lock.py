@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from farm.build.toolchain.apt import AptError, PoolFile
 from farm.core.recipe.toolchain import ToolchainLock
 from farm.errors import FarmError
+from farm.store.blobs import pieces_of
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from farm.build.toolchain.apt import Apt
     from farm.core.recipe.toolchain import LockedDeb, ToolchainDefinition
     from farm.store.blobs import BlobStore
-
-_COPY_BYTES = 1 << 20
 
 
 class DebDroppedError(FarmError):
@@ -56,7 +54,8 @@ def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt], *,
         failures = apt().download(missing, Path(directory))
         for file in missing:
             if file not in failures:
-                _store(store, Path(directory) / file.digest.hex, file)
+                with Path(directory, file.digest.hex).open("rb") as content:
+                    store.put(pieces_of(content), file.digest)
     if not failures:
         return
     if all("404" in reason for reasons in failures.values() for reason in reasons):
@@ -86,9 +85,3 @@ def relock(definition: ToolchainDefinition, lock: ToolchainLock, apt: Apt, state
 
 def _replacement(lock: ToolchainLock, state: Path) -> Path:
     return state / "locks" / f"{lock.name}-{lock.digest.store_key}.lock"
-
-
-def _store(store: BlobStore, path: Path, file: PoolFile) -> None:
-    with store.writer() as writer, path.open("rb") as content:
-        shutil.copyfileobj(content, writer, _COPY_BYTES)
-        writer.commit(file.digest)

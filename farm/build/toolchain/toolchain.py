@@ -7,7 +7,6 @@ written to again. Only the user root can make one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import tempfile
@@ -29,6 +28,7 @@ from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.store.capture import Captured, capture_tree, digest_tree
 from farm.store.durable_file import replace_file
+from farm.store.locks import locked
 from farm.store.scan import scan_tree
 from farm.store.unpack import PackageCache
 
@@ -87,7 +87,7 @@ def ensure_toolchain(
     record = _Record(cache_dir, definition, lock)
     if toolchain := record.read(store):
         return toolchain
-    with _turn(cache_dir, record.path.stem):
+    with locked(cache_dir / f".{record.path.stem}.lock"):
         if toolchain := record.read(store):
             return toolchain
         with _workplace(cache_dir, record.path.stem) as work:
@@ -130,7 +130,7 @@ def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStor
     """
     home = _home(cache_dir, name, tree)
     if not home.is_dir():
-        with _turn(cache_dir, home.name), _workplace(cache_dir, home.name) as work:
+        with locked(cache_dir / f".{home.name}.lock"), _workplace(cache_dir, home.name) as work:
             made = work / "home"
             unpacked = PackageCache(work / "cache").ensure(
                 "root", tree, lambda: store.open(archive.digest), prefix="", absolute_links=True
@@ -227,11 +227,3 @@ def _workplace(cache_dir: Path, name: str) -> Iterator[Path]:
         rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache_dir) as directory:
         yield Path(directory)
-
-
-@contextmanager
-def _turn(cache_dir: Path, name: str) -> Iterator[None]:
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with (cache_dir / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -61,7 +61,7 @@ def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
 def distribution_in(tree: Path) -> str:
     """Return the distribution that a tree of recipes names; empty if it names none."""
     from farm.core.policy.tree import DISTRIBUTION
-    from farm.core.recipe.distribution import read_distribution
+    from farm.core.recipe.distributions import read_distribution
 
     try:
         text = (tree / DISTRIBUTION).read_bytes()

@@ -68,15 +68,10 @@ def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSo
         layer = next(layer for layer in image.image.layers if layer.diff_id == diff_id)
         take_blobs(image.directory, [layer.blob], store)
         if layer.blob.digest != diff_id:  # another tool has compressed it
-            with store.open(layer.blob.digest) as stream, store.writer() as writer:
-                for piece in layer_content(stream, layer.media_type):
-                    writer.write(piece)
-                writer.commit(diff_id)
+            with store.open(layer.blob.digest) as stream:
+                store.put(layer_content(stream, layer.media_type), diff_id)
     elif engine:
-        with store.writer() as writer:
-            for piece in engine.layer(image.name, diff_id):
-                writer.write(piece)
-            writer.commit(diff_id)
+        store.put(engine.layer(image.name, diff_id), diff_id)
     else:
         raise OwnFilesError(
             f"{image.name}: the layer of own files, {diff_id}, is not on this host",

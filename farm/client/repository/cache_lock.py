@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from farm.store.descriptors import opened
 from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ class CacheLock:
     @contextmanager
     def _held(self, kind: int, waiting: Waiting) -> Iterator[None]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
+        with opened(self._path, os.O_RDONLY | os.O_CREAT) as descriptor:
             take_lock(descriptor, kind, self._path.parent, waiting)
             yield
-        finally:
-            os.close(descriptor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.manifest import Directory, File, Link
+from farm.store.descriptors import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,11 +104,8 @@ class _Check:
                 yield Deviation(path, "altered", f"it cannot be read ({error.strerror})")
 
     def _below(self, above: int, name: str, path: str) -> Iterator[Deviation]:
-        descriptor = os.open(name, _DIRECTORY, dir_fd=above)
-        try:
+        with opened(name, _DIRECTORY, dir_fd=above) as descriptor:
             yield from self.directory(descriptor, f"{path}/")
-        finally:
-            os.close(descriptor)
 
     def how(self, descriptor: int, name: str, entry: Entry) -> str:
         """Return how something differs from its entry, empty where it does not."""
@@ -134,11 +132,8 @@ class _Check:
 
     def _digits(self, above: int, name: str) -> str:
         hasher = hashlib.sha256()
-        descriptor = os.open(name, _FILE, dir_fd=above)
-        try:
+        with opened(name, _FILE, dir_fd=above) as descriptor:
             while piece := os.read(descriptor, _PIECE):
                 hasher.update(piece)
                 self._seen(len(piece))
-        finally:
-            os.close(descriptor)
         return hasher.hexdigest()

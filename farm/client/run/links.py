@@ -6,13 +6,13 @@ They are never changed, because running processes may have them mounted. An alte
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.container.environment import are_rendered, render_links
+from farm.store.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,9 +31,7 @@ def links_directory(state: Path, composition: Composition) -> Path:
     folder, forest = state / _FOLDER, composition.forest
     place = folder / composition.digest.hex
     if not are_rendered(place, forest):
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / _LOCK):
             if not are_rendered(place, forest):  # otherwise another run was faster
                 new = folder / _NEW
                 shutil.rmtree(new, ignore_errors=True)

@@ -10,8 +10,13 @@ from farm.core.files.problems import Problem, RecipeError, suggestion
 from farm.core.policy.channel_reading import read_channels
 from farm.core.policy.curators import CURATORS, read_curators
 from farm.core.policy.owners import OWNERS, Owners, read_owners
-from farm.core.recipe.distribution import Distribution, read_distribution
-from farm.core.recipe.distributions import DISTRIBUTIONS, OtherDistribution, read_distributions
+from farm.core.recipe.distributions import (
+    DISTRIBUTIONS,
+    Distribution,
+    OtherDistribution,
+    read_distribution,
+    read_distributions,
+)
 from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain

@@ -5,16 +5,12 @@ Published as a blob under that digest, the contents lead from the recipe that a 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.errors import FarmError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class InvalidContentsError(FarmError):
@@ -24,15 +20,11 @@ class InvalidContentsError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class RecipeContents:
+class RecipeContents(Form, record="list of the files of a recipe"):
     """The digest of `recipe.yaml`, and those of the files beside it that the recipe names, by name."""
 
     recipe: Digest
     files: Mapping[str, Digest]
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON."""
-        return canonical_json({"files": dict(self.files), "recipe": self.recipe})
 
     @property
     def digest(self) -> Digest:
@@ -42,11 +34,4 @@ class RecipeContents:
     @classmethod
     def from_json(cls, content: bytes) -> RecipeContents:
         """Read canonical JSON; raises `InvalidContentsError`."""
-        try:
-            form = json.loads(content)
-            contents = cls(Digest(form["recipe"]), {name: Digest(digest) for name, digest in form["files"].items()})
-        except (FarmError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidContentsError(f"this does not say what a recipe consists of: {error!r:.200}") from error
-        if contents.to_json() != content:
-            raise InvalidContentsError("what a recipe consists of is not in canonical form")
-        return contents
+        return cls.read_json(content, InvalidContentsError, canonical=True)

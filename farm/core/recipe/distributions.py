@@ -1,4 +1,4 @@
-"""The other distributions that a recipe tree imports packages from: their addresses and roots."""
+"""The distribution of a recipe tree, which all its package names begin with, and the others that it imports from."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = "distributions.yaml"
 KEYS = ("address", "channel", "root")
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """`recipes/distribution.yaml`: the domain (lower-case DNS name) and a one-line description."""
+
+    domain: str
+    summary: str = ""
+
+
+def read_distribution(text: bytes, file: str) -> Distribution:
+    """Read `distribution.yaml`; raises `RecipeError`."""
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a distribution", known=("domain", "summary"), required=("domain",))
+    domain = fields.parsed("domain", _domain) or ""
+    distribution = Distribution(domain, fields.line("summary"))
+    document.finish()
+    return distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +92,7 @@ def _read(document: Document, node: Node, name: str) -> OtherDistribution | None
 
 def _domain(text: str) -> str:
     try:
+        # PackageName checks a distribution's DNS name; any short name completes it.
         return PackageName(text, "any").distribution
     except InvalidPackageNameError as error:
         raise InvalidValueError(

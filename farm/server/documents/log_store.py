@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from farm.api.log_lines import LONGEST_TEXT, check_lines, encode_record
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
+from farm.store.descriptors import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,12 +194,9 @@ class LogStore:
     @contextmanager
     def _locked(self, attempt_id: int) -> Iterator[int]:
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path(attempt_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
+        with opened(self._path(attempt_id), os.O_RDWR | os.O_CREAT) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor
-        finally:
-            os.close(descriptor)
 
     def _path(self, attempt_id: int) -> Path:
         return self.root / f"{attempt_id:d}.jsonl"

@@ -361,7 +361,4 @@ def _keep_log(application: Application, attempt_id: int, digest: Digest) -> None
     """Store the log of an attempt as a blob if it is the log that the builder has signed: then it can be published."""
     if application.blobs.has(digest) or application.logs.summary(attempt_id).digest != digest:
         return
-    with application.blobs.writer() as writer:
-        for piece in application.logs.pieces(attempt_id):
-            writer.write(piece)
-        writer.commit(digest)
+    application.blobs.put(application.logs.pieces(attempt_id), digest)

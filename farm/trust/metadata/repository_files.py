@@ -5,8 +5,6 @@ A publisher that is killed leaves files that nothing refers to, and no harm. `fa
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
+from farm.store.locks import locked
 from farm.trust.index.release_index import Release
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, hashed_path, release_target
 from farm.trust.metadata.builders import read_builders
@@ -22,6 +21,7 @@ from farm.trust.metadata.delegation import Document, channels_of, delegated_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from farm.trust.metadata.builders import AllowedBuilders
@@ -155,13 +155,9 @@ class RepositoryFiles:
             if target := self.delegated(head, name).targets.get(release_target(name)):
                 yield Release.from_json(self.read_target(target)).distribution
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keep other publishers out."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".publish.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.root / ".publish.lock")
 
     def _verified(self, name: str, kind: type[Document], role: str, *delegators: Root | Targets) -> Document:
         """Read a document whose signatures one of `delegators` accepts; without any, a root that accepts its own."""

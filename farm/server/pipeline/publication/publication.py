@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from farm.trust.metadata.builders import AllowedBuilders
 
 
-_BUFFER = 1 << 20
-
-
 class BlockedBlobError(FarmError):
     """A blob cannot be put in place in the public store, though the farm may have it."""
 
@@ -175,10 +172,7 @@ class PublicStore:
         `CorruptBlobError` if that store has no sound copy either, and `BlockedBlobError`.
         """
         try:
-            with self._blobs.open(digest) as source, self._public.writer() as writer:
-                while piece := source.read(_BUFFER):
-                    writer.write(piece)
-                writer.commit(digest)
+            self._public.put(self._blobs.pieces(digest), digest)
         except OSError as error:
             raise BlockedBlobError(digest, error) from error
 
