@@ -8,6 +8,7 @@ an image is made again.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import time
@@ -72,8 +73,8 @@ class ImageCache:
         A record that is damaged, or of another version of farm, is ignored: its image is made again.
         """
         try:
-            return ImageRecord.from_json(self._path(digest).read_bytes())
-        except (OSError, ValueError, AttributeError, TypeError, FarmError):
+            return ImageRecord.from_dict(json.loads(self._path(digest).read_bytes()))
+        except (OSError, ValueError, FarmError):
             return None
 
     def _note_use(self, digest: Digest) -> None:

@@ -90,7 +90,9 @@ class ImageMaking:
         try:
             made, parts = self._composed(name, catalogue, form)
             record = ImageRecord(
-                image=made.image,
+                config=made.image.config,
+                manifest=made.image.manifest,
+                layers=made.image.layers,
                 record=made.record,
                 made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 referrers=referrers_of(made, parts, [release_head(catalogue)], self.shelf.blobs),

@@ -154,10 +154,9 @@ def _fetching(host: Host, kept: ImageRecord) -> Callable[[BlobRef], None]:
 
     described = Described(host)
     archives = {
-        each.archive: placed
+        kept.evidence[placed.descriptor].archive: placed
         for placed in kept.record.packages
-        for digest, each in kept.evidence
-        if digest == placed.descriptor
+        if placed.descriptor in kept.evidence
     }
 
     def fetch(blob: BlobRef) -> None:

@@ -76,7 +76,7 @@ def add(
       farm override add openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
       farm override add --root /srv/tools openssl=mine.example.org/edge:openssl --why 'our FIPS build'
     """
-    from farm.client.override.overrides import Override, Overrides
+    from farm.client.override.overrides import BuiltHere, OfChannel, Override, Overrides
 
     package, found, source = override.partition("=")
     if not found or not package or not source:
@@ -88,10 +88,12 @@ def add(
     known_as = catalogue.known_as(package)
     entry = catalogue.entry(known_as)
     with host.in_use():
+        replacement = source_of(host, known_as, source, recipes)
         made = Override(
             package=known_as,
             channel=f"{catalogue.release.distribution}/{catalogue.release.channel}",
-            source=source_of(host, known_as, source, recipes),
+            built=replacement if isinstance(replacement, BuiltHere) else None,
+            of_channel=replacement if isinstance(replacement, OfChannel) else None,
             why=why.strip(),
             made_for=f"{known_as} {entry.version}-{entry.revision}",
             stands_for=entry.descriptor.digest,

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.repository.read_only_host import ReadOnlyHost
     from farm.core.advisories.matching import Finding
-    from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.trust.index.release_index import ReleaseEntry
 
@@ -133,7 +132,7 @@ class Auditor:
             self._catalogues[channel] = self._host.catalogue(channel)
         return self._catalogues[channel]
 
-    def audit(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
+    def audit(self, subject: Subject, evidence: Mapping[str, BlobRef] | None = None) -> Audit:
         """Audit a subject; `evidence` are known provenances by descriptor.
 
         Where nobody publishes advisories, or nobody has reviewed a package, the `data` records it. Raises
@@ -165,7 +164,7 @@ class Auditor:
             data=together(data),
         )
 
-    def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
+    def audit_of_many(self, subject: Subject, evidence: Mapping[str, BlobRef] | None = None) -> Audit:
         """As `audit`; a channel that this host does not follow is reported in `unattributed`."""
         try:
             return self.audit(subject, evidence)
@@ -193,7 +192,7 @@ class _Look:
         host: Host,
         catalogue: Catalogue,
         packages: Sequence[AuditedPackage],
-        evidence: Mapping[Digest, BlobRef],
+        evidence: Mapping[str, BlobRef],
     ) -> None:
         self._catalogue = catalogue
         self._owner = catalogue.release.distribution

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.audit.provenance import Provenance, SignedRelease, TracedDependency, TracedSource, TracedToolchain
 from farm.client.findings.verification_signed import SignedIndex
-from farm.client.override.overrides import BuiltHere, Overrides
+from farm.client.override.overrides import Overrides
 from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.repository.download import DownloadError
@@ -140,8 +140,8 @@ class Tracing:
         """Return what its digests prove about a package that no release holds."""
         blobs = self._host.blobs
         descriptor = Descriptor.from_json(blobs.read(placed.descriptor))
-        overriding = (each.source for _, each in Overrides(self._host.state).all())
-        here = (*OwnPackages(self._host).all().values(), *(each for each in overriding if isinstance(each, BuiltHere)))
+        overriding = (override.built for _, override in Overrides(self._host.state).all())
+        here = (*OwnPackages(self._host).all().values(), *filter(None, overriding))
         entry = next((each.entry for each in here if each.entry.descriptor.digest == placed.descriptor), None)
         plan = None
         with suppress(MissingBlobError, CorruptBlobError):

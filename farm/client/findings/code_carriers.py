@@ -26,7 +26,7 @@ _UNKNOWN = CarriedCode((), is_known=False)
 class Carriers:
     """Reads provenance, each document once. `evidence` are recorded provenances by descriptor."""
 
-    def __init__(self, catalogue: Catalogue, evidence: Mapping[Digest, BlobRef]) -> None:
+    def __init__(self, catalogue: Catalogue, evidence: Mapping[str, BlobRef]) -> None:
         self._catalogue = catalogue
         self._evidence = evidence
         self._read: dict[Digest, CarriedCode] = {}

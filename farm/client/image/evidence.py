@@ -115,7 +115,9 @@ def keep_image(
     """
     return ImageRecords(state).keep(
         ImageRecord(
-            image=made.image,
+            config=made.image.config,
+            manifest=made.image.manifest,
+            layers=made.image.layers,
             record=made.record,
             made=now or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             names=(name,) if name else (),
@@ -135,12 +137,9 @@ def annotations_of(made: MadeImage, heads: Sequence[ReleaseHead]) -> dict[str, s
     return said
 
 
-def evidence_of(parts: Sequence[ImagePart]) -> tuple[tuple[Digest, Evidence], ...]:
+def evidence_of(parts: Sequence[ImagePart]) -> dict[str, Evidence]:
     """Return the documents of packages by descriptor, as the host's record of an image stores them."""
-    return tuple(
-        (part.descriptor.digest, Evidence(part.archive, part.provenance, part.sbom, part.foreign))
-        for part in sorted(parts, key=lambda part: part.descriptor.digest)
-    )
+    return {part.descriptor.digest: Evidence(part.archive, part.provenance, part.sbom, part.foreign) for part in parts}
 
 
 def _put(store: BlobStore, content: bytes) -> BlobRef:

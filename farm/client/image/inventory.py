@@ -118,7 +118,7 @@ def constraint(host: Host, images: Iterable[HostImage], wanted: Sequence[Version
 
 
 def _held(host: Host, image: HostImage) -> Iterator[Held]:
-    evidence = dict(image.kept.evidence) if image.kept else {}
+    evidence = image.kept.evidence if image.kept else {}
     for package in image.record.packages:
         yield Held(package)
         recorded = evidence.get(package.descriptor)

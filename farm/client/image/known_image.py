@@ -112,10 +112,10 @@ class KnownImage:
         return dict(self.config.labels)
 
     @property
-    def provenances(self) -> dict[Digest, BlobRef]:
+    def provenances(self) -> dict[str, BlobRef]:
         """The signed provenances of its packages by their descriptors, as far as this host has recorded them."""
-        recorded = self.kept.evidence if self.kept else ()
-        return {descriptor: each.provenance for descriptor, each in recorded if each.provenance}
+        recorded = self.kept.evidence.items() if self.kept else ()
+        return {descriptor: documents.provenance for descriptor, documents in recorded if documents.provenance}
 
     @property
     def own(self) -> Digest | None:

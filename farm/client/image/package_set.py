@@ -102,7 +102,7 @@ class Described:
 
     def _evidence(self, image: KnownImage, placed: PlacedPackage) -> Evidence:
         """Return the blobs that hold and describe a package: as recorded here, else as a release or the image says."""
-        if image.kept and (found := dict(image.kept.evidence).get(placed.descriptor)):
+        if image.kept and (found := image.kept.evidence.get(placed.descriptor)):
             return found
         foreign = bool(placed.channel) and placed.channel.partition("/")[0] != placed.name.distribution
         if placed.channel and not foreign and (entry := entry_of(self.catalogue(placed), placed)):

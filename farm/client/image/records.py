@@ -7,13 +7,11 @@ it was pushed, and its blobs, so that it can be changed, compared and sent witho
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError, Record
 from farm.core.plan.job import BlobRef
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
@@ -27,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FORMAT = 1
-_WHAT = "record of an image"
+    from farm.core.names.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +39,31 @@ class Evidence(Form, record="evidence of a package"):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
+class ImageRecord(Form, record="record of an image", keys={"record": "set"}, constants={"format": 1}):
     """One image of this host. `made` is RFC 3339 in UTC, `names` are its names, `pushed` where it was pushed.
 
-    `evidence` is by descriptor.
+    Both are sorted. `evidence` is by descriptor.
     """
 
-    image: OciImage
+    config: BlobRef
+    manifest: BlobRef
+    layers: tuple[Layer, ...]
     record: SetRecord
     made: str
     names: tuple[str, ...] = ()
     pushed: tuple[str, ...] = ()
-    evidence: tuple[tuple[Digest, Evidence], ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     referrers: tuple[Referrer, ...] = ()
+
+    @property
+    def image(self) -> OciImage:
+        """The image itself."""
+        return OciImage(self.config, self.manifest, self.layers)
 
     @property
     def digest(self) -> Digest:
         """The digest of the image's manifest."""
-        return self.image.digest
+        return self.manifest.digest
 
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
@@ -75,48 +79,7 @@ class ImageRecord:
 
     def called(self, name: str) -> tuple[str, ...]:
         """Return which of its names equal this one, in any spelling."""
-        return tuple(each for each in self.names if full_name(each) == full_name(name))
-
-    def to_json(self) -> bytes:
-        """Return the content of the file."""
-        return canonical_json(
-            {
-                "config": self.image.config.to_dict(),
-                "evidence": {str(digest): each.to_dict() for digest, each in self.evidence},
-                "format": FORMAT,
-                "layers": [layer.to_dict() for layer in self.image.layers],
-                "made": self.made,
-                "manifest": self.image.manifest.to_dict(),
-                "names": sorted(self.names),
-                "pushed": sorted(self.pushed),
-                "referrers": [referrer.to_dict() for referrer in self.referrers],
-                "set": json.loads(self.record.to_json()),
-            }
-        )
-
-    @classmethod
-    def from_json(cls, content: bytes) -> ImageRecord:
-        """Read what `to_json` gave; raises `InvalidRecordError`, `InvalidDigestError`, `ValueError` and the like."""
-        record = Record(json.loads(content), _WHAT)
-        if record.number("format") != FORMAT:
-            raise InvalidRecordError(_WHAT, "format", "is not one that this farm reads")
-        read = cls(
-            image=OciImage(
-                record.read("config", BlobRef.from_dict),
-                record.read("manifest", BlobRef.from_dict),
-                record.each("layers", Layer.from_dict),
-            ),
-            record=SetRecord.from_json(canonical_json(record.value("set"))),
-            made=record.text("made"),
-            names=record.texts("names"),
-            pushed=record.texts("pushed"),
-            evidence=tuple(
-                (Digest(digest), Evidence.from_dict(each)) for digest, each in record.value("evidence").items()
-            ),
-            referrers=record.each("referrers", Referrer.from_dict),
-        )
-        record.end()
-        return read
+        return tuple(own for own in self.names if full_name(own) == full_name(name))
 
 
 class ImageRecords:
@@ -143,7 +106,7 @@ class ImageRecords:
 
         Blobs that only a removed record needed may be removed then.
         """
-        left = tuple(each for each in record.names if each not in record.called(name))
+        left = tuple(own for own in record.names if own not in record.called(name))
         if name and left:
             self._write(shorter := replace(record, names=left))
             return shorter
@@ -161,7 +124,7 @@ class ImageRecords:
                 pushed=tuple(sorted({*before.pushed, *record.pushed})),
             )
         for other in list(self.all()):
-            lost = {each for name in record.names for each in other.called(name)}
+            lost = {own for name in record.names for own in other.called(name)}
             if other.digest != record.digest and lost:
                 self._write(replace(other, names=tuple(sorted(set(other.names) - lost))))
         self._write(record)
@@ -172,10 +135,10 @@ class ImageRecords:
 
     def _read(self, path: Path) -> ImageRecord:
         try:
-            return ImageRecord.from_json(path.read_bytes())
-        except (ValueError, AttributeError, TypeError, InvalidRecordError, InvalidDigestError, FarmError) as error:
+            return ImageRecord.from_dict(json.loads(path.read_bytes()))
+        except (ValueError, FarmError) as error:
             raise FarmError(
-                f"{path} is not a {_WHAT}: {error}",
+                f"{path} is not a record of an image: {error}",
                 remedy="Remove it; the image itself is not touched.",
                 code="invalid-image-record",
             ) from error

@@ -6,13 +6,12 @@ the blobs of packages that were built here, so that `farm gc` keeps them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.trust.index.release_index import ReleaseEntry
@@ -20,9 +19,6 @@ from farm.trust.index.release_index import ReleaseEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-FORMAT = 1
-_WHAT = "record of overrides"
 
 
 class OverrideError(FarmError):
@@ -57,7 +53,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltHere:
+class BuiltHere(Form, record="local build"):
     """A package that was built on this host: its blobs, as a release would name them, and the recipe's directory."""
 
     entry: ReleaseEntry
@@ -68,7 +64,7 @@ class BuiltHere:
 
 
 @dataclass(frozen=True, slots=True)
-class OfChannel:
+class OfChannel(Form, record="package of another channel"):
     """The package of another subscription, in the version of its newest release."""
 
     channel: str
@@ -79,55 +75,45 @@ class OfChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class Override:
-    """`source` replaces `package` of `channel`. `made_for` and `stands_for` are that package when it was made."""
+class Override(Form, record="override"):
+    """A replacement of `package` of `channel`. `made_for` and `stands_for` are that package when it was made.
+
+    The replacement is `built`, or else `of_channel`.
+    """
 
     package: str
     channel: str
-    source: BuiltHere | OfChannel
     why: str
     made_for: str
     stands_for: Digest
+    built: BuiltHere | None = None
+    of_channel: OfChannel | None = None
+
+    @property
+    def source(self) -> BuiltHere | OfChannel:
+        """The replacement."""
+        source = self.built or self.of_channel
+        assert source is not None  # noqa: S101  (checked where it is read)
+        return source
 
     @property
     def full_name(self) -> str:
         """The package's name with its distribution."""
         return self.package if "/" in self.package else f"{self.channel.partition('/')[0]}/{self.package}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        built = self.source if isinstance(self.source, BuiltHere) else None
-        other = self.source if isinstance(self.source, OfChannel) else None
-        return {
-            "built": {"entry": built.entry.to_dict(), "place": built.place} if built else None,
-            "channel": self.channel,
-            "made-for": self.made_for,
-            "of-channel": {"channel": other.channel, "package": other.package} if other else None,
-            "package": self.package,
-            "stands-for": self.stands_for,
-            "why": self.why,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> Override:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "override")
-        built = record.read(
-            "built", lambda form: form and BuiltHere(ReleaseEntry.from_dict(form["entry"]), form["place"])
-        )
-        other = record.read("of-channel", lambda form: form and OfChannel(form["channel"], form["package"]))
-        if not (built or other):
+    def check(self) -> None:
+        """Check that there is a replacement. Raises `InvalidRecordError`."""
+        if not (self.built or self.of_channel):
             raise InvalidRecordError("override", "built", "says nothing, and neither does 'of-channel'")
-        override = cls(
-            package=record.text("package"),
-            channel=record.text("channel"),
-            source=built or other,
-            why=record.text("why"),
-            made_for=record.text("made-for"),
-            stands_for=record.digest("stands-for"),
-        )
-        record.end()
-        return override
+
+
+@dataclass(frozen=True, slots=True)
+class _ScopeFile(Form, record="record of overrides", constants={"format": 1}):
+    """The content of a file: the overrides of one scope."""
+
+    kind: str
+    path: str
+    overrides: tuple[Override, ...]
 
 
 class Overrides:
@@ -139,12 +125,14 @@ class Overrides:
     def of(self, scope: Scope) -> tuple[Override, ...]:
         """Return only the overrides of a scope, sorted. Raises `OverrideError` for a damaged record."""
         path = scope.file(self._folder)
-        return _read(path)[1] if path.exists() else ()
+        return _read(path).overrides if path.exists() else ()
 
     def all(self) -> tuple[tuple[Scope, Override], ...]:
         """Return all overrides with their scopes: those of the host first."""
         files = sorted(self._folder.glob("*.json"), key=lambda path: (path.name != "host.json", path.name))
-        return tuple((scope, override) for scope, found in map(_read, files) for override in found)
+        return tuple(
+            (Scope(found.kind, found.path), override) for found in map(_read, files) for override in found.overrides
+        )
 
     def constraint(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
         """Return the overrides for a set of a channel: those of `scopes` take precedence over the host's."""
@@ -155,7 +143,8 @@ class Overrides:
 
     def add(self, scope: Scope, override: Override) -> None:
         """Add an override; it replaces another one for the same package."""
-        kept = [each for each in self.of(scope) if (each.channel, each.package) != (override.channel, override.package)]
+        replaced = (override.channel, override.package)
+        kept = [other for other in self.of(scope) if (other.channel, other.package) != replaced]
         self._write(scope, [*kept, override])
 
     def remove(self, scope: Scope, package: str, channel: str = "") -> Override:
@@ -181,22 +170,11 @@ class Overrides:
         if not overrides:
             path.unlink(missing_ok=True)
             return
-        ordered = sorted(overrides, key=lambda each: (each.channel, each.package))
-        form = {"kind": scope.kind, "path": scope.path, "overrides": [override.to_dict() for override in ordered]}
-        replace_file(path, canonical_json({"format": FORMAT, **form}))
+        ordered = sorted(overrides, key=lambda override: (override.channel, override.package))
+        replace_file(path, _ScopeFile(scope.kind, scope.path, tuple(ordered)).to_json())
 
 
-def _read(path: Path) -> tuple[Scope, tuple[Override, ...]]:
-    try:
-        record = Record(json.loads(path.read_bytes()), _WHAT)
-        if record.number("format") != FORMAT:
-            raise InvalidRecordError(_WHAT, "format", "is not one that this farm reads")
-        scope = Scope(record.text("kind"), record.text("path"))
-        overrides = record.each("overrides", Override.from_dict)
-        record.end()
-    except (ValueError, InvalidRecordError, InvalidDigestError) as error:
-        # Continuing without it would silently remove a replacement that the user made on purpose.
-        raise OverrideError(
-            f"{path} is not a {_WHAT}: {error}", remedy="Remove the file, and add the overrides anew."
-        ) from error
-    return scope, overrides
+def _read(path: Path) -> _ScopeFile:
+    # Continuing without it would silently remove a replacement that the user made on purpose.
+    remedy = "Remove the file, and add the overrides again."
+    return _ScopeFile.read_json(path.read_bytes(), lambda why: OverrideError(f"{path}: {why}", remedy=remedy))

@@ -6,21 +6,18 @@ full names, belong to no channel, and do not change a release's own set.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.client.override.local_builds import open_built_here
 from farm.client.override.overrides import BuiltHere
 from farm.client.repository.placed_packages import placed_package
-from farm.core.names.canonical_json import canonical_json
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
 from farm.errors import FarmError, in_lines
 from farm.store.durable_file import replace_file
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.trust.index.release_index import ReleaseEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,13 +27,15 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.core.sets.findings.problem import Problem
 
-FORMAT = 1
-
 
 class OwnPackageError(FarmError):
     """A package that was packed here is missing or damaged, or its record is."""
 
     code = "own-package"
+
+
+class _PackedHere(BuiltHere, record="record of a package", constants={"format": 1}):
+    """The content of the record of a package."""
 
 
 class OwnPackages:
@@ -65,8 +64,7 @@ class OwnPackages:
 
     def keep(self, name: PackageName, built: BuiltHere) -> None:
         """Record a package whose blobs are in the store; replaces an earlier one of its name."""
-        form = {"entry": built.entry.to_dict(), "format": FORMAT, "place": built.place}
-        replace_file(self._file(name), canonical_json(form))
+        replace_file(self._file(name), _PackedHere(built.entry, built.place).to_json())
 
     def forget(self, name: PackageName) -> None:
         """Remove a package; images that hold it keep it. Raises `OwnPackageError` where there is none."""
@@ -131,12 +129,5 @@ def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
 
 
 def _read(path: Path) -> BuiltHere:
-    try:
-        form = json.loads(path.read_bytes())
-        if form["format"] != FORMAT:
-            raise ValueError(f"format {form['format']!r:.40} is not one that this farm reads")
-        return BuiltHere(ReleaseEntry.from_dict(form["entry"]), str(form["place"]))
-    except (ValueError, LookupError, TypeError, FarmError) as error:
-        raise OwnPackageError(
-            f"{path} is not a record of a package: {error}", remedy="Remove it and pack anew."
-        ) from error
+    remedy = "Remove it and pack again."
+    return _PackedHere.read_json(path.read_bytes(), lambda why: OwnPackageError(f"{path}: {why}", remedy=remedy))

@@ -96,7 +96,7 @@ class Substitutes:
     def placed(self, name: str) -> PlacedPackage:
         """Return the record of a package's replacement in a set, without the guarantees that it breaks there."""
         override, package = self.by_name[name], self.open(name)
-        channel = "" if isinstance(override.source, BuiltHere) else override.source.channel
+        channel = override.of_channel.channel if override.of_channel else ""
         placed = placed_package(package.descriptor, channel, package.build)
         return replace(placed, stands_for=override.stands_for, why=override.why)
 

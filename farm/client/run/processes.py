@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
 
 
@@ -35,7 +34,7 @@ class Running:
     stores: tuple[str, ...]
     command: Callable[[str], str]
     unattributed: tuple[str, ...] = ()
-    evidence: Mapping[Digest, BlobRef] = field(default_factory=dict)
+    evidence: Mapping[str, BlobRef] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class Form:
         return canonical_json(self.to_dict())
 
     @classmethod
-    def read_json(cls, content: bytes, error: type[FarmError], *, canonical: bool = False) -> Self:
+    def read_json(cls, content: bytes, error: Callable[[str], FarmError], *, canonical: bool = False) -> Self:
         """Read the result of `to_json`; `canonical` refuses the same value in other bytes. Raises `error`."""
         record = cls._options.record
         try:

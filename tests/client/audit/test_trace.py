@@ -264,10 +264,10 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     override = Override(
         "tool",
         "dist.example.org/edge",
-        BuiltHere(entry, "/src/tool"),
         "a patch",
         "tool 1.0-1",
         released.descriptor.digest,
+        built=BuiltHere(entry, "/src/tool"),
     )
     Overrides(host.state).add(Scope(), override)
     root = tmp_path / "root"

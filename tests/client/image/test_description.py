@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,7 @@ def test_documents_that_another_version_wrote_are_written_anew_where_they_are_lo
     records = ImageRecords(subscribed.state)
     referrers = (type(image.referrers[0])(lost, "application/spdx+json", {}, ()), *image.referrers[1:])
     records.forget(image)
-    records.keep(type(image)(image.image, image.record, NOW, ("x:1",), (), image.evidence, referrers))
+    records.keep(replace(image, made=NOW, names=("x:1",), referrers=referrers))
     mend_image(subscribed, open_image("x:1", subscribed, None), None)
     found = records.find("x:1")
     assert found is not None

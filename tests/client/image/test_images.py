@@ -388,7 +388,7 @@ def test_records_outlive_the_process_and_a_name_leads_to_one_image(
     distribution: SmallDistribution, subscribed: Host
 ) -> None:
     first = build(subscribed, "greet", name="x:1")
-    assert ImageRecord.from_json(first.to_json()) == first
+    assert ImageRecord.from_dict(json.loads(first.to_json())) == first
     second = build(subscribed, "alone", name="x:1")
     records = ImageRecords(subscribed.state)
     assert records.find("x:1") == second

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -60,7 +60,8 @@ def put(
 ) -> None:
     entry = host.catalogue(EDGE).entry(package)
     label = f"{package} {entry.version}-{entry.revision}"
-    override = Override(package, EDGE, source, why, label, entry.descriptor.digest)
+    replacement: Any = {"built" if isinstance(source, BuiltHere) else "of_channel": source}
+    override = Override(package, EDGE, why, label, entry.descriptor.digest, **replacement)
     Overrides(host.state).add(scope, override)
 
 
@@ -253,7 +254,7 @@ def test_a_build_that_was_lost_is_told_with_how_to_have_it_again(
 def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subscribed: Host, tmp_path: Path) -> None:
     (subscribed.state / "overrides").mkdir()
     (subscribed.state / "overrides" / "host.json").write_text(json.dumps({"format": 1}))
-    with pytest.raises(OverrideError, match="is not a record of overrides"):
+    with pytest.raises(OverrideError, match="is not a valid record of overrides"):
         install(subscribed, tmp_path / "root", "greet")
 
 

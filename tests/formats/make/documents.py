@@ -398,22 +398,34 @@ def _state() -> dict[str, dict[str, Any]]:
         },
         "image-record": {
             "full": ImageRecord(
-                image,
+                image.config,
+                image.manifest,
+                image.layers,
                 record,
                 "2026-01-02T03:04:05Z",
                 ("jq:1", "jq:2"),
                 ("registry.example/jq:1",),
-                ((d("jq"), Evidence(b("archive"), b("provenance"), b("sbom"), foreign=True)),),
+                {d("jq"): Evidence(b("archive"), b("provenance"), b("sbom"), foreign=True)},
                 (referrer,),
             ),
             "plain": ImageRecord(
-                image, SetRecord((), ()), "2026-01-02T03:04:05Z", evidence=((d("jq"), Evidence(b("a"), None, None)),)
+                image.config,
+                image.manifest,
+                image.layers,
+                SetRecord((), ()),
+                "2026-01-02T03:04:05Z",
+                evidence={d("jq"): Evidence(b("a"), None, None)},
             ),
         },
         "override": {
-            "built": Override("jq", f"{WHOSE}/edge", BuiltHere(entry, "/home/me/jq"), "mine", "jq 1.7-2", d("jq")),
+            "built": Override("jq", f"{WHOSE}/edge", "mine", "jq 1.7-2", d("jq"), BuiltHere(entry, "/home/me/jq")),
             "of-channel": Override(
-                "jq", f"{WHOSE}/edge", OfChannel("other.example/edge", "jq"), "theirs", "jq 1.7-2", d("jq")
+                "jq",
+                f"{WHOSE}/edge",
+                "theirs",
+                "jq 1.7-2",
+                d("jq"),
+                of_channel=OfChannel("other.example/edge", "jq"),
             ),
         },
         "subscription": {

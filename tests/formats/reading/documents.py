@@ -188,7 +188,7 @@ def _image(found: Any) -> list[Any]:
     return [
         [found.digest, found.image.image_id, found.made, list(found.names), list(found.pushed)],
         [[each.diff_id, each.blob.digest, each.holds] for each in found.image.layers],
-        [[digest, each.archive.digest, each.foreign] for digest, each in found.evidence],
+        [[digest, each.archive.digest, each.foreign] for digest, each in found.evidence.items()],
         [[each.artifact_type, each.manifest.digest] for each in found.referrers],
         _set(found.record),
     ]
@@ -274,7 +274,7 @@ KINDS: dict[str, Kind] = {
     "generation": _bytes(
         Generation, lambda found: [found.number, found.made, found.why, _set(found.set), found.set.builds]
     ),
-    "image-record": _bytes(ImageRecord, _image),
+    "image-record": _values(ImageRecord, _image),
     "index-leaf": Kind(lambda packed: read_node(packed, ""), write_node, _node),
     "ledger-line": _bytes(Line, _line),
     "ledger-state": _values(LedgerState, _ledger),

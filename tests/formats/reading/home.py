@@ -64,10 +64,15 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
     entry = catalogue.entry("jq")
     overrides = Overrides(host.state)
     overrides.add(
-        Scope(), Override("jq", EDGE, BuiltHere(entry, "/home/me/jq"), "a patch", "jq 1.0-1", entry.descriptor.digest)
+        Scope(), Override("jq", EDGE, "a patch", "jq 1.0-1", entry.descriptor.digest, BuiltHere(entry, "/home/me/jq"))
     )
     other = Override(
-        "zlib", EDGE, OfChannel("other.example/edge", "zlib"), "theirs", "zlib 1.0-1", entry.descriptor.digest
+        "zlib",
+        EDGE,
+        "theirs",
+        "zlib 1.0-1",
+        entry.descriptor.digest,
+        of_channel=OfChannel("other.example/edge", "zlib"),
     )
     overrides.add(Scope("root", "/srv/root"), other)
     OwnPackages(host).keep(PackageName("mine.example.org", "app"), BuiltHere(entry, "/home/me/app"))
