@@ -100,7 +100,7 @@ def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
     from farm.cli.output import tell_result
     from farm.cli.root_change import change_form, change_lines, open_root
     from farm.cli.set_lines import override_lines
-    from farm.client.root.rollback import roll_back
+    from farm.client.root.installation import roll_back
 
     change = roll_back(open_root(path), number)
     state = f"{path}: generation {change.after.number}, {change.after.releases}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from farm.client.findings.verification import LINKS, RECORD, Fault, Verification, no_progress
 from farm.client.findings.verification_signed import SignedIndex
 from farm.client.repository.download import PARALLEL
-from farm.client.root.generations import Root
+from farm.client.root.generations import TOP_LINKS, Root
 from farm.client.root.installed_set import InstalledSet
 from farm.client.root.tree_check import Deviation, check_tree
 from farm.core.fileset.manifest import Directory, Link, Manifest
@@ -110,7 +110,7 @@ def _fault(of: str, base: str, deviation: Deviation) -> Fault:
 
 def _links(root: Root, state: Generation, forest: Forest) -> Iterator[Fault]:
     """Yield what is wrong with the links at the top, and with the links of the state."""
-    for name, target in root.own_links():
+    for name, target in TOP_LINKS:
         link = root.path / name
         if not link.is_symlink():
             yield Fault(LINKS, name, "altered" if link.exists() else "missing", f"it was a link to {target}")
@@ -166,7 +166,7 @@ def _unpacked_anew(host: Host, placed: PlacedPackage, signed: SignedIndex) -> Pa
 
 def _straighten(root: Root) -> None:
     """Restore the links at the top: with other targets, `Root` refuses the directory as not farm's."""
-    for name, target in root.own_links():
+    for name, target in TOP_LINKS:
         link = root.path / name
         if link.is_symlink() and str(link.readlink()) != target:
             new = link.with_name(f".{name}.{secrets.token_hex(8)}")

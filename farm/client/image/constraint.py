@@ -9,9 +9,10 @@ Without a revision a version stands for all its revisions: `<3.5.3` is before th
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.core.advisories.matching import Bound
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FORM = re.compile(r"(?P<lead>\s*)(?P<name>[^\s<>=!~]*)(?P<gap>\s*)(?P<operator>[<>=!~]*)(?P<space>\s*)(?P<version>.*)")
-_OPERATORS = ("<", "<=", "=", ">=", ">")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge, ">": operator.gt,
+}  # fmt: skip
 _LIKE = {"==": "=", "=<": "<=", "=>": ">="}
 
 
@@ -33,7 +36,7 @@ class InvalidConstraintError(FarmError):
     exit_status = 2
 
     def __init__(self, text: str, column: int, why: str, remedy: str) -> None:
-        shown = "".join(each if each.isprintable() else "?" for each in text[:100])
+        shown = "".join(letter if letter.isprintable() else "?" for letter in text[:100])
         pointer = " " * (min(column, len(shown) + 1) - 1) + "^"
         super().__init__(f"column {column}: {why}\n  {shown}\n  {pointer}", remedy=remedy)
         self.column = column
@@ -54,25 +57,27 @@ class VersionConstraint:
         if found is None or not found["name"]:
             column = len(found["lead"]) + 1 if found else 1
             raise InvalidConstraintError(text, column, "there is no name of a package", "Write it as 'openssl<3.5.3'.")
-        name, operator, version = found["name"], found["operator"], found["version"].rstrip()
+        name, sign, version = found["name"], found["operator"], found["version"].rstrip()
         try:
             PackageName.parse(name, within="dist.example.org")
         except InvalidPackageNameError as error:
             remedy = "Write it as openssl or dist.example.org/openssl."
-            raise InvalidConstraintError(text, found.start("name") + 1, f"{name[:80]!r} is no name", remedy) from error
-        operator = _operator(text, found.start("operator") + 1, operator, version)
-        if not operator:
+            raise InvalidConstraintError(
+                text, found.start("name") + 1, f"{name[:80]!r} is not a valid name", remedy
+            ) from error
+        _check_operator(text, found.start("operator") + 1, sign, version)
+        if not sign:
             return cls(name)
         try:
             bound = Bound.parse(version)
             if bound.version is None:
                 bound = Bound(Version(version))
         except InvalidVersionError as error:
-            why = f"{version[:80]!r} is no version" if version else "a version is missing"
+            why = f"{version[:80]!r} is not a valid version" if version else "a version is missing"
             raise InvalidConstraintError(
                 text, found.start("version") + 1, why, "Write it as 3.5.3 or 3.5.3-1."
             ) from error
-        return cls(name, operator, bound)
+        return cls(name, sign, bound)
 
     def is_met_by(self, name: PackageName, version: str, revision: int | None) -> bool:
         """Return whether a package meets the constraint; one of unknown revision is judged by its version alone."""
@@ -80,34 +85,15 @@ class VersionConstraint:
             return False
         if self.bound is None:
             return True
-        return _COMPARED[self.operator](_compared(Version(version), revision, self.bound))
+        compare = _OPERATORS[self.operator]
+        if revision is None or self.bound.revision is None:
+            return compare(Version(version), self.bound.version)
+        return compare((Version(version), revision), (self.bound.version, self.bound.revision))
 
 
-def _operator(text: str, column: int, operator: str, version: str) -> str:
-    if not operator and version:
-        raise InvalidConstraintError(
-            text, column, "an operator is missing before the version", f"Use one of {' '.join(_OPERATORS)}."
-        )
-    if operator and operator not in _OPERATORS:
-        near = f"Use {_LIKE[operator]}." if operator in _LIKE else f"Use one of {' '.join(_OPERATORS)}."
-        raise InvalidConstraintError(text, column, f"{operator[:20]} is no operator", near)
-    return operator
-
-
-def _compared(version: Version, revision: int | None, bound: Bound) -> int:
-    """Return how a package compares with a bound: -1 before, 0 at, 1 after it."""
-    assert bound.version is not None  # noqa: S101  (ensured on parsing)
-    if version != bound.version:
-        return -1 if version < bound.version else 1
-    if bound.revision is None or revision is None or revision == bound.revision:
-        return 0
-    return -1 if revision < bound.revision else 1
-
-
-_COMPARED: dict[str, Callable[[int], bool]] = {
-    "<": lambda sign: sign < 0,
-    "<=": lambda sign: sign <= 0,
-    "=": lambda sign: sign == 0,
-    ">=": lambda sign: sign >= 0,
-    ">": lambda sign: sign > 0,
-}
+def _check_operator(text: str, column: int, sign: str, version: str) -> None:
+    remedy = f"Use {_LIKE[sign]}." if sign in _LIKE else f"Use one of {' '.join(_OPERATORS)}."
+    if version and not sign:
+        raise InvalidConstraintError(text, column, "an operator is missing before the version", remedy)
+    if sign and sign not in _OPERATORS:
+        raise InvalidConstraintError(text, column, f"{sign[:20]} is not an operator", remedy)

@@ -11,8 +11,8 @@ from farm.client.image.records import Evidence, ImageRecord, ImageRecords
 from farm.client.image.sbom import image_sbom
 from farm.client.repository.placed_packages import release_ref
 from farm.core.names.digest import Digest
-from farm.core.plan.job import BlobRef
 from farm.oci.cosign import ENVELOPE, SPDX, envelope_annotations
+from farm.oci.layer import put_blob
 from farm.oci.referrers import Attached, Referrer, attach
 from farm.trust.attestation.image_statement import SPDX_PREDICATE
 from farm.trust.attestation.provenance import PREDICATE_TYPE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farm.client.image.making import MadeImage
     from farm.client.image.parts import ImagePart
     from farm.client.repository.catalogue import Catalogue
+    from farm.core.plan.job import BlobRef
     from farm.core.sets.members.set_record import ReleaseRef
     from farm.store.blobs import BlobStore
 
@@ -57,13 +58,13 @@ def referrers_of(
     """Make the referrers of an image. Provenance that the store lacks is left out."""
     subject = made.image.manifest
     newest = max((head.released_at for head in heads), default="")
-    sbom = Attached(_put(store, image_sbom(made.image, made.record, parts, newest)), SPDX, "image.spdx.json")
+    sbom = Attached(put_blob(store, image_sbom(made.image, made.record, parts, newest)), SPDX, "image.spdx.json")
     found = [attach(subject, SPDX, [sbom], annotations_of(made, heads), store)]
     if heads:
-        documents = [Attached(_put(store, made.record.to_json()), RECORD, "set.json")]
+        documents = [Attached(put_blob(store, made.record.to_json()), RECORD, "set.json")]
         documents += [
             Attached(
-                _put(store, head.content),
+                put_blob(store, head.content),
                 RELEASE,
                 f"{head.ref.distribution}-{head.ref.channel}-{head.ref.number}.json",
             )
@@ -87,8 +88,8 @@ def referrers_of(
 
 def attested_sbom(image: BlobRef, envelope: bytes, annotations: Mapping[str, str], store: BlobStore) -> Referrer:
     """Make the referrer that holds a signed `image_statement` about an image, whose manifest is `image`."""
-    said = envelope_annotations(SPDX_PREDICATE)
-    document = Attached(_put(store, envelope), ENVELOPE, "image.spdx.json.intoto.jsonl", said)
+    named = envelope_annotations(SPDX_PREDICATE)
+    document = Attached(put_blob(store, envelope), ENVELOPE, "image.spdx.json.intoto.jsonl", named)
     return attach(image, ATTESTATION, [document], {"predicateType": SPDX_PREDICATE, **annotations}, store)
 
 
@@ -140,7 +141,3 @@ def annotations_of(made: MadeImage, heads: Sequence[ReleaseHead]) -> dict[str, s
 def evidence_of(parts: Sequence[ImagePart]) -> dict[str, Evidence]:
     """Return the documents of packages by descriptor, as the host's record of an image stores them."""
     return {part.descriptor.digest: Evidence(part.archive, part.provenance, part.sbom, part.foreign) for part in parts}
-
-
-def _put(store: BlobStore, content: bytes) -> BlobRef:
-    return BlobRef(store.put_bytes(content), len(content))

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from farm.client.root.generation import Generation
+from farm.core.names.root_places import ROOT_LINKS
 from farm.errors import FarmError
 from farm.store.disk_space import full_disk_named
 from farm.store.durable_file import replace_file, sync_folder
@@ -37,10 +38,8 @@ if TYPE_CHECKING:
     from farm.store.locks import Waiting
 
 _TOPS = ("usr", "etc")
-_ROOT_LINKS = (
-    *((top, f".farm/current/{top}") for top in _TOPS),
-    *((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")),
-)
+TOP_LINKS = (*((top, f".farm/current/{top}") for top in _TOPS), *ROOT_LINKS)
+"""The links at the top of a root, with their targets."""
 _MADE = ".made"
 """The name of the link to a state from before the state exists until the link becomes `current`."""
 _NEW_DISK = "lost+found"
@@ -75,15 +74,14 @@ class Root:
     def generations(self) -> tuple[Generation, ...]:
         """Return every stored state, by number. Raises `RootError`."""
         found = (self._read(self._place(number) / "generation.json") for number in self._numbers())
-        return tuple(each for each in found if each is not None)
+        return tuple(filter(None, found))
 
     def generation(self, number: int) -> Generation:
         """Return one stored state. Raises `no-such-generation`, `RootError`."""
         state = self._read(self._place(number) / "generation.json")
         if state is None:
-            there = ", ".join(str(each) for each in self._numbers()) or "none"
             raise FarmError(
-                f"{self.path} has no generation {number}; there are {there}",
+                f"{self.path} has no generation {number}; there are {self._there()}",
                 remedy="See `farm list --root` with --generations.",
                 code="no-such-generation",
             )
@@ -153,10 +151,6 @@ class Root:
         """Return the directory with the links of a stored state."""
         return self._place(state.number)
 
-    def own_links(self) -> tuple[tuple[str, str], ...]:
-        """Return the links at the top of a root, with their targets."""
-        return _ROOT_LINKS
-
     def lacks(self, state: Generation) -> tuple[str, ...]:
         """Return the package directories that a state needs and that do not exist."""
         return tuple(package.store for package in state.set.packages if not self.package(package.store).is_dir())
@@ -176,17 +170,12 @@ class Root:
     def replace_package(self, store: str, unpacked: Path) -> None:
         """Replace the directory of a package. The caller holds `locked`. Raises `OSError`."""
         place = self.package(store)
-        temporary, old = (place.with_name(f".{store}.{secrets.token_hex(8)}") for _ in range(2))
-        try:
-            _link_tree(str(unpacked), str(temporary))
+        with _temporary(place) as new, _temporary(place) as old:
+            _link_tree(str(unpacked), str(new))
             if os.path.lexists(place):
                 place.rename(old)
-            temporary.rename(place)
+            new.rename(place)
             flush_file_system(self.path)
-        finally:
-            for path in (temporary, old):
-                if os.path.lexists(path):
-                    _discard(path)
 
     def package(self, store: str) -> Path:
         """Return the directory of a package, whether or not it exists."""
@@ -204,16 +193,17 @@ class Root:
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
-            raise RootError(f"{self.path} is no directory", remedy="Name another with --root.") from error
+            raise RootError(f"{self.path} is not a directory", remedy="Name another with --root.") from error
         except (OSError, FarmError) as error:
             why = error.message if isinstance(error, FarmError) else str(error)
             raise RootError(
                 f"cannot read the generation of {self.path}: {why}",
-                remedy=f"Look at {record}, or go to another: `farm rollback --root` with a number. {self._kept()}",
+                remedy=f"Look at {record}, or go to another: `farm rollback --root` with a number. "
+                f"There are {self._there()}.",
             ) from error
 
-    def _kept(self) -> str:
-        return f"There are {', '.join(map(str, self._numbers())) or 'none'}."
+    def _there(self) -> str:
+        return ", ".join(map(str, self._numbers())) or "none"
 
     def _link_to(self, number: int, name: str) -> Path:
         link = self._own / f"{name}.{secrets.token_hex(8)}"
@@ -248,9 +238,10 @@ class Root:
         found = sorted(set(_names(self.path)) - {_NEW_DISK})
         if found and ".farm" not in found:
             raise _not_ours(self.path / found[0])
-        for name, target in _ROOT_LINKS:
-            if name in found and _link_target(self.path / name) != target:
-                raise _not_ours(self.path / name)
+        for name, target in TOP_LINKS:
+            link = self.path / name
+            if name in found and not (link.is_symlink() and str(link.readlink()) == target):
+                raise _not_ours(link)
         for name in (".farm", "packages", *_EMPTY_DIRECTORIES):
             directory = self.path / name
             if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
@@ -258,7 +249,7 @@ class Root:
 
     def _prepare(self) -> None:
         self.check()
-        for name, target in _ROOT_LINKS:
+        for name, target in TOP_LINKS:
             if not (self.path / name).is_symlink():
                 (self.path / name).symlink_to(target)
         for name in ("packages", *_EMPTY_DIRECTORIES):
@@ -272,24 +263,18 @@ class Root:
         place = self.package(store)
         if place.exists():
             return
-        temporary = place.with_name(f".{store}.{secrets.token_hex(8)}")
-        try:
-            _link_tree(str(unpacked), str(temporary))
-            temporary.rename(place)
-        finally:
-            _discard(temporary)
+        with _temporary(place) as new:
+            _link_tree(str(unpacked), str(new))
+            new.rename(place)
 
     def _write_generation(self, state: Generation, forest: Forest) -> None:
         place = self._place(state.number)
-        temporary = place.with_name(f".{state.number}.{secrets.token_hex(8)}")
-        try:
+        with _temporary(place) as new:
             for top in _TOPS:
-                (temporary / top).mkdir(parents=True)
-            write_forest(temporary, forest, up=len(place.relative_to(self.path).parts))
-            replace_file(temporary / "generation.json", state.to_json())
-            temporary.rename(place)
-        finally:
-            _discard(temporary)
+                (new / top).mkdir(parents=True)
+            write_forest(new, forest, up=len(place.relative_to(self.path).parts))
+            replace_file(new / "generation.json", state.to_json())
+            new.rename(place)
 
 
 def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
@@ -323,9 +308,18 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 def _remove(place: Path) -> None:
     """Rename a directory away, then remove it, so that nobody sees half of it under its name."""
+    with _temporary(place) as temporary:
+        place.rename(temporary)
+
+
+@contextlib.contextmanager
+def _temporary(place: Path) -> Iterator[Path]:
+    """Yield a name beside a place that begins with a dot; what is there at the end is removed."""
     temporary = place.with_name(f".{place.name[:200]}.{secrets.token_hex(8)}")
-    place.rename(temporary)
-    _discard(temporary)
+    try:
+        yield temporary
+    finally:
+        _discard(temporary)
 
 
 def _discard(path: Path) -> None:
@@ -340,11 +334,6 @@ def _names(directory: Path) -> list[str]:
         return [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
-
-
-def _link_target(path: Path) -> str:
-    """Return what a link leads to; "" where `path` is no link."""
-    return str(path.readlink()) if path.is_symlink() else ""
 
 
 @contextlib.contextmanager

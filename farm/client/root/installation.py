@@ -1,5 +1,6 @@
-"""Changing a root: installing, upgrading, removing. Each makes one new generation, or changes nothing.
+"""Changing a root: installing, upgrading, removing, rolling back.
 
+All but the last make one new generation, or change nothing. Rolling back is one rename, and nothing is fetched.
 Everything is fetched, verified and proven before the root changes, and the change is one rename.
 """
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.client.root.sensitive_additions import SensitiveAdditions
-    from farm.core.fileset.forest import Forest
     from farm.core.names.package_name import PackageName
     from farm.core.package.sensitive_files import SensitiveFinding
     from farm.core.sets.members.set_record import PackageChange
@@ -103,13 +103,9 @@ def install_packages(host: Host, request: RootRequest, progress: InstallProgress
         request.policy.check(host, catalogue, packages)
         record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue.release),))
         why = f"install {' '.join(request.packages)}" if request.packages else "upgrade"
-        composition = composition_of(packages)
-        change = _planned_with(host, root, record, packages, why)
-        progress.announce(change)
-        if request.dry_run:
-            return change
-        change = _made(host, root, change, packages, forest=composition.forest, progress=progress)
-        keep_advisories(host, catalogue.release, record)
+        change = _changed_to(host, request, record, packages, why=why, progress=progress)
+        if not request.dry_run:
+            keep_advisories(host, catalogue.release, record)
         return change
 
 
@@ -139,26 +135,49 @@ def remove_packages(host: Host, request: RootRequest, progress: InstallProgress 
         progress.announce(change)
         if request.dry_run:
             return change
-        _check_whole(root, record)
+        if missing := root.lacks(change.after):
+            raise RootError(
+                f"{root.path} is damaged: {', '.join(missing)} is gone",
+                remedy="Repair it first: `farm upgrade --root`.",
+            )
         composition = compose(installed.described(placed), base=None)
         return replace(change, after=root.install(change.after, composition.forest, {}))
 
 
+def roll_back(root: Root, number: int | None = None) -> Change:
+    """Make a state the current one; without a number, the one before the current.
+
+    With a number, the record of the current state need not be readable. Raises `no-such-generation`, `RootError`.
+    """
+    with root.locked(make=False):
+        before: Generation | None = None
+        if number is None:
+            before = root.installed()
+            earlier = [generation.number for generation in root.generations() if generation.number < before.number]
+            if not earlier:
+                raise FarmError(
+                    f"{root.path} keeps no generation before {before.number}, the current one",
+                    remedy="Nothing was changed. See `farm list --root` with --generations.",
+                    code="no-such-generation",
+                )
+            number = earlier[-1]
+        else:
+            with suppress(RootError):
+                before = root.installed()
+        after = root.roll_back(number)
+        return Change(before, after, changes(before.set if before else None, after.set))
+
+
 def _install_locked(host: Host, request: RootRequest, locked: Path, progress: InstallProgress) -> Change:
     """Make a root hold exactly the set of a lock file."""
-    root, record = Root(request.root), read_lock(locked)
+    record = read_lock(locked)
     packages = locked_packages(host, record)
     if not request.policy.read().limits_nothing:
         for release in record.releases:
             request.policy.check(host, host.catalogue(release.subscription), packages)
-    with _locked(host, root, request, progress):
-        composition = composition_of(packages)
-        change = _planned_with(host, root, record, packages, f"install --locked {locked.name}")
-        progress.announce(change)
-        if request.dry_run:
-            return change
-        change = _made(host, root, change, packages, forest=composition.forest, progress=progress)
-        for release in record.releases:
+    with _locked(host, Root(request.root), request, progress):
+        change = _changed_to(host, request, record, packages, why=f"install --locked {locked.name}", progress=progress)
+        for release in () if request.dry_run else record.releases:
             with suppress(FarmError, OSError):  # as `keep_advisories`
                 keep_advisories(host, host.pinned(release).release, record)
         return change
@@ -174,36 +193,33 @@ def _check_distribution(root: Root, before: Generation | None, catalogue: Catalo
             )
 
 
-def _planned_with(host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], why: str) -> Change:
-    """Return the change of a root to a set of verified packages, before anything is fetched."""
-    # A lock file has no build numbers; they are known once the packages are verified.
-    record = record.with_builds({str(package.descriptor.name): package.build for package in packages})
-    lacking = host.lacking(_not_in(root, packages))
-    change = _planned(root.current(), record, why, sum(package.entry.archive.size for package in lacking))
-    return replace(change, sensitive=_sensitive_additions(host, change, packages))
-
-
-def _made(
+def _changed_to(
     host: Host,
-    root: Root,
-    change: Change,
+    request: RootRequest,
+    record: SetRecord,
     packages: Sequence[VerifiedPackage],
     *,
-    forest: Forest,
-    progress: Progress,
+    why: str,
+    progress: InstallProgress,
 ) -> Change:
-    """Fetch and unpack what is missing, and switch the root to its new state."""
+    """Announce the change of a root to a set of verified packages, fetch what is missing, and switch the root to it."""
+    root, composition = Root(request.root), composition_of(packages)
+    missing = [package for package in packages if not root.package(package.store).is_dir()]
+    size = sum(package.entry.archive.size for package in host.lacking(missing))
+    # A lock file has no build numbers; they are known once the packages are verified.
+    numbered = record.with_builds({str(package.descriptor.name): package.build for package in packages})
+    change = _planned(root.current(), numbered, why, size)
+    change = replace(change, sensitive=_sensitive_additions(host, change, packages))
+    progress.announce(change)
+    if request.dry_run:
+        return change
     if change.before and change.nothing and not root.lacks(change.before):
-        return replace(change, after=root.confirm(change.before, change.after.set))
-    with progress.fetch(change.fetched) as arrived:
-        unpacked = host.unpack(_not_in(root, packages), arrived)
-    change = replace(change, after=root.install(change.after, forest, unpacked))
+        return replace(change, after=root.confirm(change.before, numbered))
+    with progress.fetch(size) as arrived:
+        unpacked = host.unpack(missing, arrived)
+    change = replace(change, after=root.install(change.after, composition.forest, unpacked))
     keep_bills(packages)  # last: what the root needs comes first on a nearly full disk
     return change
-
-
-def _not_in(root: Root, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
-    return [package for package in packages if not root.package(package.store).is_dir()]
 
 
 def _planned(before: Generation | None, record: SetRecord, why: str, fetched: int = 0) -> Change:
@@ -254,24 +270,12 @@ def _asked_as(state: Generation, name: str, root: Root) -> str:
     """Return the requested name that stands for a package. Raises `not-asked-for`."""
     package = state.set.package(name)
     names = {name, *((str(package.name), package.name.short) if package else ())}
-    found = next((each for each in state.set.asked if each in names), None)
-    if found is not None:
-        return found
-    asked = ", ".join(state.set.asked) or "nothing"
-    if package is None:
+    found = next((asked for asked in state.set.asked if asked in names), None)
+    if found is None:
+        why = f"was not requested in {root.path}: other packages need it"
         raise FarmError(
-            f"{name} is not installed in {root.path}", remedy=f"Asked for there: {asked}.", code="not-asked-for"
+            f"{name} {why if package else f'is not installed in {root.path}'}",
+            remedy=f"{'Remove those. ' if package else ''}Requested there: {', '.join(state.set.asked) or 'nothing'}.",
+            code="not-asked-for",
         )
-    raise FarmError(
-        f"{name} was not asked for in {root.path}: other packages need it",
-        remedy=f"Remove those. Asked for there: {asked}.",
-        code="not-asked-for",
-    )
-
-
-def _check_whole(root: Root, record: SetRecord) -> None:
-    missing = [package.store for package in record.packages if not root.package(package.store).is_dir()]
-    if missing:
-        raise RootError(
-            f"{root.path} is damaged: {', '.join(missing)} is gone", remedy="Repair it first: `farm upgrade --root`."
-        )
+    return found

@@ -61,7 +61,7 @@ def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
     others = Chooser(host.subscriptions, host.catalogue).others_of(release.distribution, release.channel, gone)
     move = f"take all from a channel that has {'it' if len(gone) == 1 else 'them'}, by `farm upgrade {place} --channel "
     raise FarmError(
-        f"release {release.number} of {channel} no longer has what was asked for in {root.path}: {', '.join(gone)}",
+        f"release {release.number} of {channel} no longer has what was requested in {root.path}: {', '.join(gone)}",
         remedy=f"Nothing was changed. Go on without: `farm remove {place} {' '.join(gone)}`; or "
         f"{move}{others[0] if others else 'CHANNEL'}`{'' if others else ', which you follow first'}.",
         code="gone-from-channel",

@@ -126,7 +126,7 @@ def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistri
     assert done(farm("images", "--holding", "say>1.0")) == "no image holds say>1.0\n"
     wrong = farm("images", "--holding", "say<<1")
     assert wrong.returncode == 2
-    assert "error: column 4: << is no operator\n      say<<1\n         ^" in wrong.stderr
+    assert "error: column 4: << is not an operator\n      say<<1\n         ^" in wrong.stderr
 
 
 def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) -> None:

@@ -199,7 +199,7 @@ def test_all_that_a_channel_has_no_more_is_named_with_what_to_do(
         refused = farm(*words)
         assert refused.returncode == 1
         assert (
-            f"release 3 of {FIRST} no longer has what was asked for in {tmp_path}/tools: lib1, lib2" in refused.stderr
+            f"release 3 of {FIRST} no longer has what was requested in {tmp_path}/tools: lib1, lib2" in refused.stderr
         )
         assert f"`farm remove --root {tmp_path}/tools lib1 lib2`" in refused.stderr
     done(farm("remove", "--root", tmp_path / "tools", "lib1", "lib2"))

@@ -14,7 +14,7 @@ import pytest
 from farm.client.gc.collect import SCRUB_DAYS, collect_garbage
 from farm.client.repository.host import Host
 from farm.client.root.generations import Root, RootError
-from farm.client.root.rollback import roll_back
+from farm.client.root.installation import roll_back
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
 from tests.client.installing import install

@@ -46,15 +46,15 @@ def test_what_it_means(text: str, version: str, revision: int | None, is_met: bo
     [
         ("", 1, "no name"),
         ("  <3", 3, "no name"),
-        ("Openssl<3", 1, "is no name"),
-        (" a/b/c<3", 2, "is no name"),
+        ("Openssl<3", 1, "is not a valid name"),
+        (" a/b/c<3", 2, "is not a valid name"),
         ("openssl 3.5", 9, "an operator is missing"),
         ("openssl<", 9, "a version is missing"),
-        ("openssl< three", 10, "'three' is no version"),
-        ("openssl==3", 8, "== is no operator"),
-        ("openssl!=3", 8, "!= is no operator"),
-        ("openssl<3 4", 9, "'3 4' is no version"),
-        ("\x1b[31m<3", 1, "is no name"),
+        ("openssl< three", 10, "'three' is not a valid version"),
+        ("openssl==3", 8, "== is not an operator"),
+        ("openssl!=3", 8, "!= is not an operator"),
+        ("openssl<3 4", 9, "'3 4' is not a valid version"),
+        ("\x1b[31m<3", 1, "is not a valid name"),
     ],
 )
 def test_where_it_is_wrong(text: str, column: int, words: str) -> None:

@@ -22,9 +22,9 @@ from farm.client.root.installation import (
     RootRequest,
     install_packages,
     remove_packages,
+    roll_back,
     upgrade_root,
 )
-from farm.client.root.rollback import roll_back
 from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
@@ -190,9 +190,9 @@ def test_removing_needs_no_network(distribution: SmallDistribution, follower: Ho
 
 def test_only_what_was_asked_for_is_removed(follower: Host, root: Path) -> None:
     install(follower, root, "greet")
-    with refuses("not-asked-for", match="say was not asked for") as caught:
+    with refuses("not-asked-for", match="say was not requested") as caught:
         remove(follower, root, "say")
-    assert "Asked for there: greet" in caught.value.remedy
+    assert "Requested there: greet" in caught.value.remedy
     with refuses("not-asked-for", match="alone is not installed"):
         remove(follower, root, "alone")
 

@@ -18,9 +18,9 @@ from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.known_names import KnownNames
 from farm.client.repository.read_only_host import ReadOnlyHost
 from farm.client.root.generations import Root
+from farm.client.root.installation import roll_back
 from farm.client.root.installed_set import InstalledSet
 from farm.client.root.lock_file import lock_generation, locked_packages, read_lock, write_lock
-from farm.client.root.rollback import roll_back
 from farm.client.run.prepared_run import start_again
 from farm.client.run.record import append_run, run_form
 from farm.core.names.digest import Digest
