@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from farm.core.fileset.archive import ArchiveWriter
 from farm.core.fileset.manifest import Directory, Entry, File, InvalidManifestError, Link, Manifest
 from farm.core.names.digest import Digest
-from farm.core.names.root_places import MERGED
+from farm.core.names.root_places import MERGED, merged
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError, Place
 from farm.oci.layer import TAR, Layer
@@ -201,15 +201,13 @@ def _check_free(directory: Path, path: str, placed: Entry, found: Mapping[str, t
 
 def _place(directory: Path, at: str, path: str) -> str:
     placed = "/".join(part for part in (at, path) if part)
-    top, _, rest = placed.partition("/")
+    top = placed.partition("/")[0]
     if top in _NOT_OURS:
         raise OwnFilesError(
             f"{directory}/{path} would lie at /{placed}, and /{top} is not for own files",
             remedy="Move it elsewhere, as below /srv or /app.",
         )
-    if top in MERGED and rest:
-        return f"usr/{placed}"
-    return f"usr/{top}" if top in MERGED else placed
+    return merged(placed)
 
 
 def _content(reader: TreeReader, path: str, entry: File) -> Iterator[bytes]:

@@ -92,9 +92,13 @@ class Document:
         if self.problems:
             raise RecipeError(self.problems)
 
-
-class _Refused(Exception):  # noqa: N818  it never leaves this module
-    """The text cannot be read any further; the document has the reason."""
+    def refuse(self, message: str, remedy: str = "", *, line: int = 0, column: int = 1) -> NoReturn:
+        """Record why the text cannot be read any further, and raise `RecipeError`. Without a line, it is the file."""
+        if line:
+            self.report_at(line, column, message, remedy)
+        else:
+            self.report(None, message, remedy)
+        raise RecipeError(self.problems)
 
 
 def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, Node]:
@@ -104,28 +108,19 @@ def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, N
     caller's own problems are reported with it.
     """
     document = Document(text, file, warn)
-    try:
-        return document, _compose(text, document)
-    except _Refused:
-        raise RecipeError(document.problems) from None
-
-
-def _compose(text: bytes, document: Document) -> Node:
     if len(text) > MAXIMUM_BYTES:
-        document.report(None, f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", "Split it.")
-        raise _Refused
+        document.refuse(f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", "Split it.")
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError as error:
         before = text[: error.start]
         column = len(before.rsplit(b"\n", 1)[-1].decode("utf-8", "replace")) + 1
-        document.report_at(before.count(b"\n") + 1, column, "the file is not UTF-8", "Save it as UTF-8.")
-        raise _Refused from None
+        line = before.count(b"\n") + 1
+        document.refuse("the file is not UTF-8", "Save it as UTF-8.", line=line, column=column)
     try:
-        return _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()
+        return document, _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()
     except yaml.YAMLError as error:
-        _report_syntax(error, document)
-        raise _Refused from None
+        _refuse_syntax(error, document)
 
 
 _SYNTAX_REMEDIES = {
@@ -134,16 +129,13 @@ _SYNTAX_REMEDIES = {
 }
 
 
-def _report_syntax(error: yaml.YAMLError, document: Document) -> None:
+def _refuse_syntax(error: yaml.YAMLError, document: Document) -> NoReturn:
     message = getattr(error, "problem", None) or getattr(error, "reason", None) or "this cannot be read"
     mark = getattr(error, "problem_mark", None)
     context = getattr(error, "context", None)
     sentence = f"not YAML: {message}" + (f" ({context})" if context else "")
     remedy = next((advice for words, advice in _SYNTAX_REMEDIES.items() if words in message), "")
-    if mark is None:
-        document.report(None, sentence, remedy)
-    else:
-        document.report_at(mark.line + 1, mark.column + 1, sentence, remedy)
+    document.refuse(sentence, remedy, line=mark.line + 1 if mark else 0, column=mark.column + 1 if mark else 1)
 
 
 class _Composer:
@@ -164,7 +156,7 @@ class _Composer:
             # An empty file has a start nevertheless, for an editor to go to.
             begin = node or Node("nothing", 1, 1)
             self._document.report(begin, "the file should be a mapping of keys to values")
-            raise _Refused
+            raise RecipeError(self._document.problems)
         return node
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
@@ -213,8 +205,7 @@ class _Composer:
 
     def _refuse(self, event: yaml.Event, message: str, remedy: str = "") -> NoReturn:
         line, column, _ = _span(event)
-        self._document.report_at(line, column, message, remedy)
-        raise _Refused
+        self._document.refuse(message, remedy, line=line, column=column)
 
 
 def _scalar(event: yaml.ScalarEvent) -> Node:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from farm.core.files.document import Node, parse
 from farm.core.files.problems import nearest, quoted, suggestion
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from farm.core.files.document import Document, Kind, Node
+    from farm.core.files.document import Document, Kind, Warn
 
 _Value = TypeVar("_Value")
 
@@ -94,6 +95,26 @@ class Fields:
         if missing:
             keys = f"the key{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
             document.report(node, f"{name} lacks {keys}", f"Add {'them' if len(missing) > 1 else 'it'}.")
+
+    @classmethod
+    def of_file(
+        cls,
+        text: bytes,
+        file: str,
+        name: str,
+        *,
+        known: Collection[str],
+        required: Sequence[str] = (),
+        warn: Warn | None = None,
+    ) -> Fields:
+        """Read a file whose root is a mapping; raises `RecipeError` when the text cannot be read at all."""
+        return cls(*parse(text, file, warn), name, known=known, required=required)
+
+    def part(self, key: str, *, known: Collection[str], required: Sequence[str] = ()) -> Fields:
+        """Return the fields of the mapping at a key, none of which are there when the key is absent."""
+        if key in self:
+            return Fields(self.document, self._by_key[key], key, known=known, required=required)
+        return Fields(self.document, Node("mapping", 0, 0), key, known=known)
 
     def get(self, key: str) -> Node | None:
         """Return the node at a key, or None."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from farm.core.fileset import rules
 from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.names.root_places import HOMES, in_root, merged
 from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ _Party = TypeVar("_Party")
 BASE = "the base"
 """The name in conflicts of the toolchain or image beneath a forest."""
 
-_HOMES = {top: f"usr/{top}" for top in ("bin", "sbin", "lib", "libexec", "include", "share")} | {"etc": "etc"}
 _COMMANDS = ("usr/bin/", "usr/sbin/")
-_MERGED = ("bin", "sbin", "lib", "lib64")
 _FOLDED_DEPTH = 2  # slashes: usr/share/terminfo may be one link, usr/share may not
 
 
@@ -169,9 +168,9 @@ class _Ground:
         self._labels[owner] = str(package)
         self._replaces[owner] = self._replaces.get(owner, frozenset()) | package.replaces
         for entry in package.manifest.entries:
-            if entry.path in _HOMES and entry.path != "etc":
+            if entry.path in HOMES:
                 self._directories.setdefault("usr", set()).add(owner)
-            if isinstance(entry, Directory) and (link := _place(entry.path)):
+            if isinstance(entry, Directory) and (link := in_root(entry.path)):
                 self._directories.setdefault(link, set()).add(owner)
         for link, path in package.extra_links:
             self._claim(package, self._extra(package, link, path), path)
@@ -186,7 +185,7 @@ class _Ground:
         for entry in package.manifest.entries:
             if isinstance(entry, Directory):
                 continue
-            link = _place(entry.path)
+            link = in_root(entry.path)
             if link and rules.parent(link) not in self._folded:
                 self._claim(package, link, entry.path)
 
@@ -196,21 +195,21 @@ class _Ground:
             parties = {claim.owner for claim in claims} | self._directories.get(path, set())
             winner = None if path in self._directories else prevailing(claims, self._beats)
             if path in self._base.directories:
-                conflicts.append(Conflict(path, (*self._told(parties), BASE)))
+                conflicts.append(Conflict(path, (*self._labels_of(parties), BASE)))
             elif winner is None:
-                conflicts.append(Conflict(path, self._told(parties)))
+                conflicts.append(Conflict(path, self._labels_of(parties)))
             else:
                 links[path] = winner.target
         for path, owners in self._directories.items():
             if path in self._base.paths:
-                conflicts.append(Conflict(path, (*self._told(owners), BASE)))
+                conflicts.append(Conflict(path, (*self._labels_of(owners), BASE)))
         if conflicts:
             raise ForestConflictError(tuple(sorted(conflicts, key=lambda conflict: conflict.path)))
         links |= {path: target for path, target in self._folded.items() if rules.parent(path) not in self._folded}
         directories = sorted(self._directories.keys() - self._folded.keys())
         return Forest(tuple(directories), tuple(sorted(links.items())))
 
-    def _told(self, owners: Iterable[str]) -> tuple[str, ...]:
+    def _labels_of(self, owners: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(self._labels[owner] for owner in owners))
 
     def _claim(self, package: ForestPackage, link: str, path: str) -> None:
@@ -223,9 +222,8 @@ class _Ground:
 
     def _extra(self, package: ForestPackage, link: str, path: str) -> str:
         """Check an extra link, and return its place: `/bin` and the like are links to `/usr/bin` everywhere."""
-        top, _, rest = link.partition("/")
-        place = f"usr/{link}" if top in _MERGED else link
-        if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
+        place = merged(link)
+        if rules.path_fault(link) or "/" not in link or not place.startswith(("usr/", "etc/")):
             raise _invalid_link(package, link, "a link must be below /usr or /etc")
         if path not in package.manifest.by_path:
             raise _invalid_link(package, link, f"the package has no {path!r}")
@@ -249,10 +247,3 @@ class _Ground:
 def _invalid_link(package: ForestPackage, link: str, why: str) -> FarmError:
     message = f"{package} has an invalid extra link {link[:300]!r}: {why}"
     return FarmError(message, remedy="Correct the entry under `links:` in the recipe.", code="invalid-extra-link")
-
-
-def _place(path: str) -> str:
-    """Return where a path of a package is linked; empty for a path that is not linked."""
-    top, slash, rest = path.partition("/")
-    home = _HOMES.get(top)
-    return f"{home}{slash}{rest}" if home else ""

@@ -16,3 +16,14 @@ MOUNT_POINTS = ("build", "dev", "etc", "out", "packages", "proc", "run", "source
 """The directories of the root of every sandbox and every late-bound run; `ROOT_LINKS` are its links."""
 
 ROOT_LINKS = tuple((name, f"usr/{name}") for name in MERGED)
+
+
+def merged(path: str) -> str:
+    """Return where a path of a root really is: `bin/sh` is `usr/bin/sh` in every root."""
+    return f"usr/{path}" if path.partition("/")[0] in MERGED else path
+
+
+def in_root(path: str) -> str:
+    """Return where a path of a package is linked in a root; empty if it is not linked there."""
+    top = path.partition("/")[0]
+    return f"usr/{path}" if top in HOMES else path if top == "etc" else ""

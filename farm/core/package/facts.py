@@ -66,7 +66,8 @@ class DebugFile(Form, record="debug file"):
     producers: tuple[str, ...] = ()
 
 
-class PkgConfigLibraries(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PkgConfigLibraries(Form, record="libraries of a pkg-config module"):
     """What a module passes to a linker: libraries (`-l`), those for static linking only, and directories (`-L`)."""
 
     names: tuple[str, ...] = ()
@@ -86,7 +87,11 @@ class ModuleVersion(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PkgConfigModule:
+class PkgConfigModule(
+    Form,
+    record="pkg-config module",
+    omitted={"versions", "requires_internal", "provides", "conflicts", "files"},
+):
     """A pkg-config module: its name (the file's), version, and the modules that it requires, sorted.
 
     `libraries` are None in facts of format 1. `versions` are the required versions, of any of the modules, sorted.
@@ -112,39 +117,9 @@ class PkgConfigModule:
         return tuple(dict.fromkeys((*self.requires, *self.requires_private, *self.requires_internal)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the module as plain values for canonical JSON."""
-        own = {
-            "name": self.name,
-            "version": self.version,
-            "requires": self.requires,
-            "requires-private": self.requires_private,
-        }
-        if self.libraries is None:
-            return own
-        later = {
-            "versions": self.versions,
-            "requires-internal": self.requires_internal,
-            "provides": self.provides,
-            "conflicts": self.conflicts,
-            "files": self.files,
-        }
-        return own | {"libraries": self.libraries._asdict()} | {key: listed for key, listed in later.items() if listed}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
-        """Read the result of `to_dict`, of format 1 if `old`; raises `KeyError` or `TypeError` for anything else."""
-        own = text(value["name"]), text(value["version"]), texts(value["requires"]), texts(value["requires-private"])
-        if old:
-            return cls(*own, None)
-        return cls(
-            *own,
-            PkgConfigLibraries(*(texts(value["libraries"][name]) for name in PkgConfigLibraries._fields)),
-            _module_versions(value, "versions"),
-            texts(value.get("requires-internal", [])),
-            _module_versions(value, "provides"),
-            _module_versions(value, "conflicts"),
-            texts(value.get("files", [])),
-        )
+        """Return the module as plain values for canonical JSON; of format 1 without its libraries."""
+        form = super(PkgConfigModule, self).to_dict()  # a slotted dataclass has no plain super()
+        return {key: value for key, value in form.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +173,14 @@ class PackageFacts:
                     f"these facts have format {value['format']!r:.100}, this farm reads format {FORMAT} and before",
                     remedy="Upgrade the farm.",
                 )
-            old = value["format"] == 1
+            old = {"libraries": None} if value["format"] == 1 else {}
             facts = cls(
-                elf=tuple(ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=old)) for item in value["elf"]),
+                elf=tuple(
+                    ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=bool(old))) for item in value["elf"]
+                ),
                 commands=texts(value["commands"]),
                 scripts=tuple(_script(*item) for item in value["scripts"]),
-                pkg_config=tuple(PkgConfigModule.from_dict(item, old=old) for item in value["pkg-config"]),
+                pkg_config=tuple(PkgConfigModule.from_dict(old | item) for item in value["pkg-config"]),
                 headers=texts(value["headers"]),
                 static_libraries=texts(value["static-libraries"]),
             )
@@ -243,10 +220,6 @@ class PackageFacts:
     def digest(self) -> Digest:
         """The digest of the canonical JSON, by which the descriptor names the facts."""
         return Digest.of(self.to_json())
-
-
-def _module_versions(value: Mapping[str, Any], key: str) -> tuple[ModuleVersion, ...]:
-    return tuple(ModuleVersion(*map(text, version)) for version in value.get(key, ()))
 
 
 def _script(path: Any, interpreter: Any, commands: Any = None) -> Script:

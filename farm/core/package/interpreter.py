@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
+from farm.core.names.root_places import HOMES
+
 _UNDER_USR = ("/bin/", "/sbin/")
-_HOMES = ("bin", "sbin", "lib", "libexec", "share")
 _AT_THE_ROOT = ("/usr/lib/", "/usr/lib64/", "/usr/lib32/", "/usr/libx32/")
 
 
@@ -31,4 +32,4 @@ def interpreter_file(capability: str) -> str:
     kind, _, path = capability.partition(":")
     top = path.split("/")[1] if kind == "interpreter" and path.startswith("/") else ""
     inside = path.removeprefix("/usr/") if top == "usr" else path.removeprefix("/") if top in {"lib", "etc"} else ""
-    return inside if top != "usr" or inside.partition("/")[0] in _HOMES else ""
+    return inside if top != "usr" or inside.partition("/")[0] in HOMES else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.fileset.rules import parents, relative_target
+from farm.core.names.root_places import HOMES
 from farm.core.package.path_glob import matches
 from farm.errors import FarmError
 
@@ -29,8 +30,7 @@ UNASKED = (DEBUG, "doc")
 """The outputs that a recipe gets without a declaration, where there are files for them."""
 DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/gtk-doc")
 
-_UNDER_USR = ("bin", "sbin", "lib", "libexec", "include", "share")
-_MERGED = ("bin", "sbin", "lib", "etc")
+_AT_THE_ROOT = ("bin", "sbin", "lib", "etc")
 _MOST_LINKS = 40  # MAXSYMLINKS of Linux
 _MADE_AT_START = ("dev", "media", "mnt", "proc", "run", "sys", "tmp", "var")
 _DROPPED = re.compile(
@@ -146,8 +146,8 @@ def _package_path(path: str) -> str | None:
     """Return the path in a package of a path of the root; None where no package has a place for it."""
     top, _, rest = path.partition("/")
     if top == "usr":
-        return rest if rest.partition("/")[0] in _UNDER_USR else None
-    return path if top in _MERGED else None
+        return rest if rest.partition("/")[0] in HOMES else None
+    return path if top in _AT_THE_ROOT else None
 
 
 def _misplaced(path: str) -> Misplacement:
@@ -159,7 +159,7 @@ def _misplaced(path: str) -> Misplacement:
     elif parts[0] == "lib64" or parts[:2] == ["usr", "lib64"]:
         why, remedy = "libraries belong to /usr/lib", "Configure the build with --libdir=/usr/lib."
     else:
-        why = f"/{'/'.join(parts[: 2 if parts[0] == 'usr' else 1])} is no standard directory of a package"
+        why = f"/{'/'.join(parts[: 2 if parts[0] == 'usr' else 1])} is not a standard directory of a package"
         remedy = "Configure the build with --prefix=/usr and --sysconfdir=/etc, and install with DESTDIR=/out."
     return Misplacement(f"/{path}", why, remedy)
 
@@ -175,7 +175,7 @@ def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:
     return [
         Misplacement(
             f"/{source}",
-            f"it lies below /{placed[above][0]}, which is no directory, where / is merged with /usr",
+            f"it lies below /{placed[above][0]}, which is not a directory, where / is merged with /usr",
             "Install only one of the two.",
         )
         for path, (source, _) in placed.items()

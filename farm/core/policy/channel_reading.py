@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
-from farm.core.files.document import Node, parse
 from farm.core.files.duration import read_duration
 from farm.core.files.fields import Fields
 from farm.core.files.problems import RecipeError, quoted, suggestion
@@ -20,7 +19,7 @@ from farm.core.policy.gates.set_gates import TestsGate
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from farm.core.files.document import Warn
+    from farm.core.files.document import Node, Warn
     from farm.core.files.problems import Problem
     from farm.core.policy.gates.gate import Gate
 
@@ -115,8 +114,8 @@ def channel_of(path: str) -> str:
 
 
 def _read(text: bytes, file: str, name: str, warn: Warn | None) -> _Draft:
-    document, root = parse(text, file, warn)
-    fields = Fields(document, root, "a channel", known=KEYS, required=("gates",))
+    fields = Fields.of_file(text, file, "a channel", known=KEYS, required=("gates",), warn=warn)
+    document = fields.document
     gates = tuple((gate, node) for node in fields.items("gates") if (gate := read_gate(document, node)))
     policy = ChannelPolicy(
         name,

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.files import values
-from farm.core.files.document import parse
-from farm.core.files.fields import AS_WRITTEN, Fields
+from farm.core.files.fields import Fields
 from farm.core.names.digest import Digest
-from farm.core.names.version import Version
 from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.sources import read_sources
-from farm.core.recipe.template import Templates
+from farm.core.recipe.template import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,16 +61,10 @@ class DeclaredSources:
 
 def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str) -> DeclaredSources:
     """Read the sources; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
-    document, root = parse(text, file)
-    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
-    templates = Templates(
-        name=fields.parsed("name", values.short_name) or "unnamed",
-        version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
-        revision=fields.integer("revision", 1, least=1, most=999_999),
-    )
-    sources, carried = read_sources(fields, templates, beside)
+    fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED)
+    sources, carried = read_sources(fields, read_templates(fields), beside)
     declared = DeclaredSources(sources, fields.parsed("toolchain", values.word) or "", carried)
-    document.finish()
+    fields.document.finish()
     return declared
 
 

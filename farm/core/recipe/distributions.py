@@ -33,11 +33,10 @@ class Distribution:
 
 def read_distribution(text: bytes, file: str) -> Distribution:
     """Read `distribution.yaml`; raises `RecipeError`."""
-    document, root = parse(text, file)
-    fields = Fields(document, root, "a distribution", known=("domain", "summary"), required=("domain",))
+    fields = Fields.of_file(text, file, "a distribution", known=("domain", "summary"), required=("domain",))
     domain = fields.parsed("domain", _domain) or ""
     distribution = Distribution(domain, fields.line("summary"))
-    document.finish()
+    fields.document.finish()
     return distribution
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
-from farm.core.files.document import parse
 from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
@@ -18,7 +17,7 @@ from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Recipe
 from farm.core.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.core.recipe.recipe_tests import read_tests
 from farm.core.recipe.sources import read_sources
-from farm.core.recipe.template import Templates
+from farm.core.recipe.template import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -44,24 +43,20 @@ def load_recipe(
     `distributions`, where these are given. `warn` is called for deprecated keys. Raises `RecipeError` with all
     problems.
     """
-    document, root = parse(text, file, warn)
-    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
-    name = fields.parsed("name", values.short_name) or "unnamed"
-    version = fields.parsed("version", Version, AS_WRITTEN) or Version("0")
-    revision = fields.integer("revision", 1, least=1, most=999_999)
-    templates = Templates(name=name, version=version, revision=revision)
+    fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED, warn=warn)
+    templates = read_templates(fields)
     sources, carried = read_sources(fields, templates, patches)
     recipe = Recipe(
-        name=name,
-        version=version,
-        revision=revision,
+        name=templates.name,
+        version=templates.version,
+        revision=templates.revision,
         summary=_summary(fields),
         license=fields.parsed("license", spdx_expression) or "",
         home=fields.parsed("home", values.url) or "",
         sources=sources,
         carried=carried,
         toolchain=_toolchain(fields, toolchains),
-        build_needs=_build_needs(fields, name),
+        build_needs=_build_needs(fields, templates.name),
         requires=_requires(fields, distributions),
         steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
         outputs=_outputs(fields),
@@ -79,7 +74,7 @@ def load_recipe(
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=recipe_digest(text, sources, patches),
     )
-    document.finish()
+    fields.document.finish()
     return recipe
 
 
@@ -155,13 +150,10 @@ def _plugins(fields: Fields) -> tuple[Plugin, ...]:
 
 
 def _waivers(fields: Fields) -> tuple[HardeningWaiver, ...]:
-    node = fields.get("hardening")
-    if node is None:
-        return ()
-    document, waivers = fields.document, []
-    for item in Fields(document, node, "hardening", known=("waive",), required=("waive",)).items("waive"):
+    waivers = []
+    for item in fields.part("hardening", known=("waive",), required=("waive",)).items("waive"):
         keys = ("property", "files", "reason")
-        part = Fields(document, item, "a waiver", known=keys, required=keys)
+        part = Fields(fields.document, item, "a waiver", known=keys, required=keys)
         name = cast(
             "HardeningProperty", part.choice("property", "", get_args(HardeningProperty)) if "property" in part else ""
         )
@@ -187,10 +179,7 @@ def _sensitive_files(fields: Fields) -> tuple[SensitiveFile, ...]:
 
 
 def _host(fields: Fields) -> HostNeeds:
-    node = fields.get("host")
-    if node is None:
-        return HostNeeds()
-    part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities", "devices"))
+    part = fields.part("host", known=("kernel", "features", "capabilities", "devices"))
     kernel = part.parsed("kernel", Version, AS_WRITTEN)
     features = part.unique("features", values.kernel_feature)
     capabilities = part.unique("capabilities", values.capability)
@@ -198,11 +187,8 @@ def _host(fields: Fields) -> HostNeeds:
 
 
 def _limits(fields: Fields) -> Limits:
-    node, default = fields.get("limits"), Limits()
-    if node is None:
-        return default
-    keys = ("minutes", "memory-mb", "output-mb", "processes", "log-mb")
-    part = Fields(fields.document, node, "limits", known=keys)
+    default = Limits()
+    part = fields.part("limits", known=("minutes", "memory-mb", "output-mb", "processes", "log-mb"))
     return Limits(
         minutes=part.integer("minutes", default.minutes, least=1, most=24 * 60),
         memory_mb=part.integer("memory-mb", default.memory_mb, least=64, most=1 << 20),

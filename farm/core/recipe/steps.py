@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from farm.core.files import values as names
-from farm.core.files.document import Document, Node, parse
 from farm.core.files.fields import Fields, expect, read_items, read_parsed, read_text, read_texts
 from farm.core.files.problems import Problem, RecipeError, quoted, suggestion
 from farm.core.names.platform import ARCHITECTURES
@@ -19,6 +18,8 @@ from farm.core.recipe.recipe import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from farm.core.files.document import Document, Node
 
 ArgumentType: TypeAlias = Literal["string", "boolean", "integer", "strings"]
 Automatic: TypeAlias = Literal["", "first", "last"]
@@ -134,14 +135,14 @@ class StepLibrary:
 
 def read_step(text: bytes, file: str) -> StepDefinition:
     """Read one definition; raises `RecipeError`. The step's name is that of its file."""
-    document, root = parse(text, file)
-    fields = Fields(
-        document,
-        root,
+    fields = Fields.of_file(
+        text,
+        file,
         "a step definition",
         known=("name", "summary", "arguments", "run", "automatic", "flags", "formerly"),
         required=("name", "summary", "run"),
     )
+    document = fields.document
     arguments = tuple(_read_argument(document, key, value) for key, value in fields.pairs("arguments"))
     name = fields.text("name")
     stem = file.rpartition("/")[2].removesuffix(".yaml")

@@ -6,16 +6,20 @@ time; the sandbox and the bounded filters are the second and third line of defen
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
+from farm.core.files import values
+from farm.core.files.fields import AS_WRITTEN
 from farm.core.files.problems import quoted, suggestion
+from farm.core.names.version import Version
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from farm.core.names.version import Version
+    from farm.core.files.fields import Fields
 
 _LONGEST_TEMPLATE = 1024
 _LONGEST_RESULT = 4096
@@ -35,29 +39,20 @@ class _VersionText(str):
 
     __slots__ = ()
 
-    def _part(self, index: int) -> str:
-        parts = self.split(".")
-        if index >= len(parts):
-            raise UndefinedError(f"the version {self} has no {_VERSION_PARTS[index]} part")
-        return parts[index]
-
-    @property
-    def major(self) -> str:
-        return self._part(0)
-
-    @property
-    def minor(self) -> str:
-        return self._part(1)
-
-    @property
-    def patch(self) -> str:
-        return self._part(2)
+    def __getattr__(self, part: str) -> str:
+        if part not in _VERSION_PARTS:
+            raise AttributeError(part)
+        found = dict(zip(_VERSION_PARTS, self.split("."), strict=False))
+        if part not in found:
+            raise UndefinedError(f"the version {self} has no {part} part")
+        return found[part]
 
 
 class Templates:
     """Renders the templates of one recipe, for its name, version and revision."""
 
     def __init__(self, *, name: str, version: Version, revision: int) -> None:
+        self.name, self.version, self.revision = name, version, revision
         self._values = {"name": name, "version": _VersionText(version.text), "revision": str(revision)}
         self._environment = SandboxedEnvironment(
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0
@@ -83,6 +78,15 @@ class Templates:
         if len(result) > _LONGEST_RESULT:
             raise TemplateRefusedError(f"the template's result is longer than {_LONGEST_RESULT} characters")
         return result
+
+
+def read_templates(fields: Fields) -> Templates:
+    """Read name, version and revision of a recipe, and return the templates for them."""
+    return Templates(
+        name=fields.parsed("name", values.short_name) or "unnamed",
+        version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
+        revision=fields.integer("revision", 1, least=1, most=999_999),
+    )
 
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData)
@@ -149,12 +153,10 @@ def _join(value: list[str], separator: str = "") -> str:
     return _bounded(separator.join(value))
 
 
-def _first(value: list[str]) -> str:
-    return value[0]
-
-
-def _last(value: list[str]) -> str:
-    return value[-1]
-
-
-_FILTERS: dict[str, Any] = {"replace": _replace, "split": _split, "join": _join, "first": _first, "last": _last}
+_FILTERS: dict[str, Any] = {
+    "replace": _replace,
+    "split": _split,
+    "join": _join,
+    "first": itemgetter(0),
+    "last": itemgetter(-1),
+}

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from farm.core.files import values
-from farm.core.files.document import parse
 from farm.core.files.fields import Fields
 from farm.core.files.problems import quoted
 from farm.core.names.digest import Digest, InvalidDigestError
@@ -27,7 +26,7 @@ class InvalidLockError(FarmError):
 
     def __init__(self, message: str, place: Place) -> None:
         name = place.file.rpartition("/")[2].removesuffix(".lock")
-        super().__init__(message, remedy=f"Write it anew with `farm toolchain lock {name}`.", place=place)
+        super().__init__(message, remedy=f"Write it again with `farm toolchain lock {name}`.", place=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +118,8 @@ def _read_line(line: str, place: Place) -> LockedDeb:
 
 def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
     """Read a toolchain's definition; its name is that of its file. Raises `RecipeError`."""
-    document, root = parse(text, file)
     known = ("suite", "packages", "excludes", "removes", "runtime")
-    fields = Fields(document, root, "a toolchain", known=known, required=("suite", "packages"))
+    fields = Fields.of_file(text, file, "a toolchain", known=known, required=("suite", "packages"))
     definition = ToolchainDefinition(
         name=values.word(file.rpartition("/")[2].removesuffix(".yaml")),
         suite=fields.parsed("suite", values.word) or "",
@@ -130,5 +128,5 @@ def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
         removes=fields.unique("removes", values.package_path),
         runtime=fields.unique("runtime", values.short_name),
     )
-    document.finish()
+    fields.document.finish()
     return definition

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
-from farm.core.files.document import parse
 from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed, read_text
 from farm.core.files.problems import Problem, RecipeError, quoted
 from farm.core.files.values import InvalidValueError
@@ -106,8 +105,8 @@ class ImageFile:
 
 def read_image_file(text: bytes, file: str) -> ImageFile:
     """Read an image file; raises `RecipeError` with all its problems."""
-    document, root = parse(text, file)
-    fields = Fields(document, root, "an image", known=KEYS, required=("packages",))
+    fields = Fields.of_file(text, file, "an image", known=KEYS, required=("packages",))
+    document = fields.document
     asked = _Asked(text, file)
     packages = _packages(fields, asked)
     imports = _imports(fields, asked)

@@ -6,16 +6,15 @@ import re
 
 from farm.core.files.problems import quoted
 from farm.core.files.values import InvalidValueError, matching
-from farm.core.names.root_places import TAKEN
+from farm.core.names.root_places import MERGED, TAKEN, merged
 
 RESERVED_LABELS = "farm."
 """The prefix of the labels that describe an image's set."""
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
-_MERGED = ("bin", "sbin", "lib", "lib64")
 _NOT_FOR_IMPORTS = frozenset({"packages", "dev", "proc", "sys", "tmp"})
-_OF_THE_ROOT = frozenset({"", "etc", "run", "usr", "var", "var/tmp", *(f"usr/{name}" for name in _MERGED)})
+_OF_THE_ROOT = frozenset({"", "etc", "run", "usr", "var", "var/tmp", *(f"usr/{name}" for name in MERGED)})
 _LONGEST = 32 * 1024
 _MOST_PORT = 65535
 
@@ -86,7 +85,7 @@ def import_path(text: str) -> str:
     """Check where a package may be imported; returned in the form of an image's root: `/bin/x` is `usr/bin/x`."""
     path = image_path(text)
     top = path.partition("/")[0]
-    path = f"usr/{path}" if top in _MERGED else path
+    path = merged(path)
     if top in _NOT_FOR_IMPORTS or path in _OF_THE_ROOT:
         raise InvalidValueError(
             f"nothing can be imported at {quoted(text)}", remedy="Choose a path of its own, as /opt/NAME or /srv/www."

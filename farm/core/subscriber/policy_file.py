@@ -8,7 +8,6 @@ from datetime import timedelta  # noqa: TC003  (a value's type hints can be read
 from typing import Literal, cast, get_args
 
 from farm.core.files import values
-from farm.core.files.document import parse
 from farm.core.files.duration import duration
 from farm.core.files.fields import Fields
 from farm.core.files.problems import quoted
@@ -46,8 +45,7 @@ class Policy:
 
 def read_policy(text: bytes, file: str) -> Policy:
     """Read a policy; raises `RecipeError` with all its problems."""
-    document, root = parse(text, file)
-    fields = Fields(document, root, "a policy", known=KEYS)
+    fields = Fields.of_file(text, file, "a policy", known=KEYS)
     severity = fields.choice("maximum-severity", "critical", get_args(Severity))
     overrides = fields.choice("overrides", "allowed", get_args(Overriding))
     policy = Policy(
@@ -58,9 +56,9 @@ def read_policy(text: bytes, file: str) -> Policy:
         minimum_attestations=fields.integer("minimum-attestations", 0, least=1, most=MOST_BUILDERS),
         capabilities=fields.unique("capabilities", values.capability) if "capabilities" in fields else None,
     )
-    if policy.channels == () and not document.problems:
+    if policy.channels == () and not fields.document.problems:
         fields.report("channels", "no channel is allowed, so that nothing could run", "Name one, or leave it away.")
-    document.finish()
+    fields.document.finish()
     return policy
 
 

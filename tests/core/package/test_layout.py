@@ -131,7 +131,7 @@ def test_a_file_and_a_directory_that_the_merged_root_makes_one_are_refused(above
         lay_out(tree(installed).manifest, PLAIN)
     (problem,) = caught.value.problems
     assert problem.path == "/bin/x/deep/y"
-    assert "it lies below /usr/bin/x, which is no directory, where / is merged with /usr" in str(caught.value)
+    assert "it lies below /usr/bin/x, which is not a directory, where / is merged with /usr" in str(caught.value)
 
 
 def test_every_path_at_fault_is_named_with_its_remedy() -> None:

@@ -6,17 +6,18 @@ Older facts have none of this, and readers of such facts report "not judged", ne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 
 EXECUTABLE, PIE, LIBRARY, DEBUG = "executable", "pie", "library", "debug"
 BIND_NOW, EXECUTABLE_STACK, RELRO, TEXT_RELOCATIONS = "bind-now", "executable-stack", "relro", "text-relocations"
 _KINDS = frozenset((EXECUTABLE, PIE, LIBRARY))
 
 
-class CopiedSymbol(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class CopiedSymbol(Form, record="copied symbol"):
     """A library variable of `size` bytes that the loader copies into an executable at start (R_*_COPY).
 
     `version` and `library` are empty where the symbol is not versioned. The executable exports its copy, too.
@@ -28,7 +29,8 @@ class CopiedSymbol(NamedTuple):
     size: int
 
 
-class DlopenNote(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DlopenNote(Form, record="dlopen note"):
     """Libraries of which a file may open the first that exists, while it runs (FDO packaging, ".note.dlopen")."""
 
     sonames: tuple[str, ...]
@@ -37,7 +39,11 @@ class DlopenNote(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ElfDetails:
+class ElfDetails(
+    Form,
+    record="facts of an ELF file",
+    omitted={"only_search_path", "only_at_start", "producers", "refused", "processor"},
+):
     """The facts of one ELF file besides its symbols.
 
     `kind` is `executable` (at fixed addresses), `pie` or `library`; `debug` is a separate debug file, which is in no
@@ -66,50 +72,12 @@ class ElfDetails:
     refused: tuple[str, ...] = ()
     processor: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the details as plain values for canonical JSON."""
-        return {
-            "kind": self.kind,
-            "audit": self.audit,
-            "filters": self.filters,
-            "auxiliaries": self.auxiliaries,
-            "dlopen": [note._asdict() for note in self.dlopen],
-            "copies": [copy._asdict() for copy in self.copies],
-            "hardening": self.hardening,
-            "build-id": self.build_id,
-            **({"only-search-path": True} if self.only_search_path else {}),
-            **({"only-at-start": True} if self.only_at_start else {}),
-            **({"producers": self.producers} if self.producers else {}),
-            **({"refused": self.refused} if self.refused else {}),
-            **({"processor": self.processor} if self.processor else {}),
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> ElfDetails:
-        """Read the result of `to_dict`; raises `KeyError`, `TypeError` or `ValueError` for anything else."""
-        if value["kind"] not in _KINDS:
-            raise ValueError(f"{value['kind']!r:.100} is no kind of ELF file")
-        return cls(
-            kind=value["kind"],
-            audit=texts(value["audit"]),
-            filters=texts(value["filters"]),
-            auxiliaries=texts(value["auxiliaries"]),
-            dlopen=tuple(
-                DlopenNote(texts(note["sonames"]), text(note["feature"]), text(note["priority"]))
-                for note in value["dlopen"]
-            ),
-            copies=tuple(
-                CopiedSymbol(text(copy["name"]), text(copy["version"]), text(copy["library"]), number(copy["size"]))
-                for copy in value["copies"]
-            ),
-            hardening=texts(value["hardening"]),
-            build_id=text(value["build-id"]),
-            only_search_path=bool(value.get("only-search-path")),
-            only_at_start=bool(value.get("only-at-start")),
-            producers=texts(value.get("producers", [])),
-            refused=texts(value.get("refused", [])),
-            processor=text(value.get("processor", "")),
-        )
+    def check(self) -> None:
+        """Refuse an unknown kind of file, and a debug file, which is in no facts of a package."""
+        if self.kind not in _KINDS:
+            raise InvalidRecordError(
+                "facts of an ELF file", "kind", f"is {self.kind!r:.100}, which is not a kind of file"
+            )
 
 
 def text(value: Any) -> str:

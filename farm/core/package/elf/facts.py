@@ -172,7 +172,10 @@ class ElfFacts:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> ElfFacts:
-        """Read the result of `to_dict`, of format 1 if `old`. Raises `KeyError`, `TypeError`, `ValueError`."""
+        """Read the result of `to_dict`, of format 1 if `old`.
+
+        Raises `KeyError`, `TypeError`, `ValueError`, `InvalidRecordError`.
+        """
         exported = dict(map(_old_exports if old else _exports, value["exports"]))
         imported = dict(map(_old_imports if old else _imports, value["imports"]))
         # Duplicates are dropped here, so they do not encode to the same bytes again.
@@ -190,10 +193,15 @@ class ElfFacts:
                 VersionNeed(text(library), text(version), bool(weak))
                 for library, version, weak in value["version-needs"]
             ),
-            details=None if old else ElfDetails.from_dict(value),
+            details=None if old else ElfDetails.from_dict({key: value[key] for key in value.keys() - _OWN}),
         )
 
 
+_OWN = {
+    *("path", "soname", "needed", "interpreter", "machine", "version-definitions", "version-needs"),
+    *("exports", "imports", "rpath", "runpath"),
+}
+"""The members of an ELF file in the facts of a package that are not its details."""
 _EXPORT_FIELDS = ("version", "names", "class", "hidden", "later", "protected", "sizes")
 _IMPORT_FIELDS = ("library", "version", "weak", "names", "class")
 
@@ -231,7 +239,7 @@ def _old_imports(value: Mapping[str, Any]) -> tuple[tuple[object, ...], ImportGr
 
 def _symbol_class(value: Any) -> str:
     if value not in _CLASSES:
-        raise ValueError(f"{value!r:.100} is no class of symbols")
+        raise ValueError(f"{value!r:.100} is not a class of symbols")
     return text(value)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.core.names.root_places import in_root
 from farm.core.package.elf.details import ElfDetails
 from farm.core.package.elf.facts import OBJECT, TLS, Symbol
 from farm.core.package.path_glob import matches
-from farm.core.sets.members.search_path import Place, goes_by_origin, in_root, level_of, search_places, system_places
+from farm.core.sets.members.search_path import Place, goes_by_origin, level_of, search_places, system_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.core.names.root_places import in_root
 from farm.core.sets.linking.linked_file import Spot
-from farm.core.sets.members.search_path import Place, in_root
+from farm.core.sets.members.search_path import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

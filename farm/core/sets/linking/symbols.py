@@ -347,21 +347,21 @@ def _versions(file: LinkedFile, scope: Scope, reported: set[tuple[str, str]], la
 
 def _copies(file: LinkedFile, scope: Scope, label: Label) -> Iterator[Problem]:
     """Yield what is wrong with the variables that the loader copies from libraries into a program."""
-    for name, version, soname, size in file.details.copies:
-        found = _first(name, version, (other for other in scope.files if other is not file))
+    for copied in file.details.copies:
+        found = _first(copied.name, copied.version, (other for other in scope.files if other is not file))
         if found is None:
-            named = scope.by_name.get(soname)
+            named = scope.by_name.get(copied.library)
             meant = [named] if named else _unversioned(file, scope.by_name)
-            yield MissingCopiedSymbol(label(file.owner), file.path, name, version, _sources(meant, label))
+            yield MissingCopiedSymbol(label(file.owner), file.path, copied.name, copied.version, _sources(meant, label))
             continue
         library, symbol = found
-        parties = _parties(file, name, library, label)
+        parties = _parties(file, copied.name, library, label)
         if symbol.protected:
             yield ProtectedCopy(*parties)
         if symbol.symbol_class and symbol.symbol_class != OBJECT:
             yield ClassMismatch(*parties, OBJECT, symbol.symbol_class)
-        elif symbol.symbol_class and symbol.size != size:
-            yield SizeMismatch(*parties, size, symbol.size)
+        elif symbol.symbol_class and symbol.size != copied.size:
+            yield SizeMismatch(*parties, copied.size, symbol.size)
 
 
 def _classes(file: LinkedFile, loaded: list[LinkedFile], label: Label) -> Iterator[Problem]:

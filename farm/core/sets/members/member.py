@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farm.core.fileset.manifest import Directory, File, Link
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
-from farm.core.names.root_places import MERGED
+from farm.core.names.root_places import in_root, merged
 from farm.core.package.package_capability import package_capabilities
 from farm.core.package.resolve import real_path, resolve
-from farm.core.sets.members.search_path import in_root, root_directory
+from farm.core.sets.members.search_path import root_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,7 +135,7 @@ def claimed_paths(
         else:
             links.append((place, entry.path))
     for link, path in extra_links:
-        place = f"usr/{link}" if link.partition("/")[0] in MERGED else link
+        place = merged(link)
         links.append((place, path))
         while place := posixpath.dirname(place):
             directories.add(place)

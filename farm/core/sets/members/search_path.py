@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.core.names.root_places import HOMES, MERGED
+from farm.core.names.root_places import HOMES, MERGED, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -63,16 +63,9 @@ def system_places(name: str, machine: str) -> tuple[Place, ...]:
     return (*own, Place("usr/lib64")) if _LOADER.fullmatch(name) else own
 
 
-def in_root(directory: str) -> str:
-    """Return the path in the root of a package's directory; empty if it is not linked there."""
-    top = directory.partition("/")[0]
-    return f"usr/{directory}" if top in HOMES else directory if top == "etc" else ""
-
-
 def root_directory(path: str) -> str:
     """Return an absolute path, or the path of a declared link, relative to the root; `/lib` is `/usr/lib` there."""
-    plain = posixpath.normpath(path).lstrip("/")
-    return f"usr/{plain}" if plain.partition("/")[0] in MERGED else plain
+    return merged(posixpath.normpath(path).lstrip("/"))
 
 
 def package_directory(path: str) -> str:
