@@ -83,9 +83,9 @@ def say_lines(lines: Iterable[Line], *, err: bool = False) -> None:
         say(line, err=err)
 
 
-def say_json(form: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> None:
+def say_json(form: Any, *, indent: int | None = 1) -> None:
     """Print one JSON document, in ASCII: what a terminal would obey is escaped by JSON's rules."""
-    _write(sys.stdout, json.dumps(form, indent=indent, default=default).replace("\x7f", "\\u007f") + "\n")
+    _write(sys.stdout, json.dumps(form, indent=indent).replace("\x7f", "\\u007f") + "\n")
 
 
 def say_document(content: bytes) -> None:

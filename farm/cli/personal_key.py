@@ -6,11 +6,14 @@ It is in the user's state directory, next to the name that it has in `curators.y
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +37,7 @@ class OwnKey:
         """Open the key; asks for a PIN if one is needed. Raises `KeyFileError`."""
         from farm.trust.keys.signers import load_signer
 
-        return load_signer(self.path, _ask)
+        return load_signer(self.path, ask_secret)
 
 
 def own_key_options(function: _Function) -> _Function:
@@ -131,5 +134,14 @@ def _name_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.name")
 
 
-def _ask(name: str) -> str:
+def ask_secret(name: str) -> str:
+    """Ask for a secret of this name, such as a PIN, and return it."""
     return str(click.prompt(name, hide_input=True, err=True))
+
+
+def confirm_signing(question: str) -> None:
+    """Ask whether to sign. Raises `FarmError` for a no, or without an answer."""
+    with suppress(click.Abort):
+        if click.confirm(question, err=True):
+            return
+    raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")

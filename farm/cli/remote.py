@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from farm.cli.settings import Settings
 from farm.cli.sign_order import tell_signed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.api.curator_client import CuratorClient
 
 LARGEST_NUMBER = 2**31 - 1
@@ -23,31 +26,23 @@ _POLL_SECONDS = 0.5
 
 def read_until(text: str, now: datetime) -> datetime:
     """Return a future time, given as a duration (`3d`) or a date (`2026-12-24`, UTC). Raises `ValueError`."""
-    from farm.core.files.duration import duration
-    from farm.core.files.values import InvalidValueError
-
-    try:
-        return now + duration(text)
-    except InvalidValueError:
-        pass
-    at = _date(text)
+    at = _read_time(text, now, 1)
     if at <= now:
         raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is in the past")
     return at
 
 
-def read_since(text: str, now: datetime) -> datetime:
+def _read_since(text: str, now: datetime) -> datetime:
     """Return a past time, given as a duration (`3d`) or a date (UTC). Raises `ValueError`."""
+    return _read_time(text, now, -1)
+
+
+def _read_time(text: str, now: datetime, direction: int) -> datetime:
     from farm.core.files.duration import duration
     from farm.core.files.values import InvalidValueError
 
-    try:
-        return now - duration(text)
-    except InvalidValueError:
-        return _date(text)
-
-
-def _date(text: str) -> datetime:
+    with suppress(InvalidValueError):
+        return now + direction * duration(text)
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -56,18 +51,26 @@ def _date(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-why_option = click.option("--why", required=True, help="The reason, for the audit trail.")
+def _time_read_by(read: Callable[[str, datetime], datetime]) -> Callable[..., datetime | None]:
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+        try:
+            return read(value, datetime.now(UTC)) if value is not None else None
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+
+    return callback
 
 
-def _ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    try:
-        return read_until(value, datetime.now(UTC)) if value is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
-
-
-until_option = click.option("--until", callback=_ahead, help="The end: 3d, 12h, or a date such as 2026-12-24.")
 number_type = click.IntRange(1, LARGEST_NUMBER)
+why_option = click.option("--why", required=True, help="The reason, for the audit trail.")
+until_option = click.option(
+    "--until", callback=_time_read_by(read_until), help="The end: 3d, 12h, or a date such as 2026-12-24."
+)
+since_option = click.option(
+    "--since",
+    callback=_time_read_by(_read_since),
+    help="Show only entries since then: 3d, 12h, or a date such as 2026-11-24.",
+)
 
 
 def connect() -> CuratorClient:

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.cli.output import say
+from farm.cli.output import say, tell_result
 from farm.cli.personal_key import find_own_key
 from farm.cli.settings import Settings
 from farm.core.names.digest import Digest
@@ -29,7 +29,7 @@ _WAITED, _POLL = 5.0, 0.2
 
 def can_sign() -> bool:
     """Return whether there is an own key; without one, nothing has to be fetched to be signed."""
-    return find_own_key(Settings.from_environment(), None, None) is not None
+    return _own_key() is not None
 
 
 def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
@@ -87,6 +87,14 @@ def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], 
     if not packages:
         return None
     return _sign(own, Act.WITHDRAW_SUBMISSION, distribution, EVERY_CHANNEL, packages=packages, reason=why)
+
+
+def tell_done(farm: FarmClient, lines: Iterable[str], *answers: dict[str, Any], as_json: bool) -> int:
+    """Print the result of orders, as `tell_signed` allows, and return the exit status."""
+    status = tell_signed(farm, *answers)
+    if status == 0:
+        tell_result(lines, answers[0] if len(answers) == 1 else answers, as_json=as_json)
+    return status
 
 
 def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:

@@ -10,7 +10,7 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, styled, table, tell_table
+from farm.cli.output import Line, counted, say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.remote import connect
 from farm.cli.sign_order import sign_words, tell_signed
 
@@ -124,7 +124,7 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
     for statement in answer["statements"]:
         version = f" {statement['version']}" if statement["version"] else ""
         say(f"{statement['vulnerability']}: {statement['status']} in {statement['package']}{version}")
-    say("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
+    say(counted(answer["new"], "new statement") if answer["new"] else "nothing new")
     return status
 
 
@@ -158,7 +158,6 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
       farm advisory reviewed zlib --source https://security-tracker.debian.org/tracker/source-package/zlib
       farm advisory reviewed
     """
-
     if bool(packages) != bool(source):
         raise click.UsageError("Give packages and a --source; or neither, to list the reviews.")
     if at and not packages:
@@ -166,13 +165,11 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
     with connect() as farm:
         answer = _review(farm, packages, source, at) if packages else farm.reviews()
         status = tell_signed(farm, answer)
-    if as_json:
-        say_json(answer)
-        return status
     rows = [(review["package"], review["at"], review["source"]) for review in answer["reviews"]]
-    say_lines(table(rows, ("PACKAGE", "REVIEWED", "SOURCE")) if rows else ["no reviews"])
+    lines = table(rows, ("PACKAGE", "REVIEWED", "SOURCE")) if rows else ["no reviews"]
     if packages:
-        say(f"{answer['new']} new review{'s' * (answer['new'] != 1)}")
+        lines.append(counted(answer["new"], "new review"))
+    tell_result(lines, answer, as_json=as_json)
     return status
 
 
@@ -208,18 +205,9 @@ def list_advisories(package: str, as_json: bool) -> None:
     Example:
       farm advisory list --package jq
     """
-
     with connect() as farm:
         found = list(farm.advisories(package))
-    rows = [
-        (
-            each["id"],
-            _state(each),
-            " ".join(each["packages"]),
-            each["summary"],
-        )
-        for each in found
-    ]
+    rows = [(form["id"], _state(form), " ".join(form["packages"]), form["summary"]) for form in found]
     tell_table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY"), found, nothing="no advisories", as_json=as_json)
 
 
@@ -238,16 +226,11 @@ def show(number: str, as_json: bool) -> None:
     Example:
       farm advisory show EXAMPLE-2026-1
     """
-
     with connect() as farm:
         found = farm.advisory(number)
-    if as_json:
-        say_json(found)
-        return
     state = f"withdrawn {found['withdrawn']}" if found["withdrawn"] else found["severity"]
-    say(styled(found["id"], bold=True) + f" ({state}): {found['summary']}")
+    lines: list[Line] = [styled(found["id"], bold=True) + f" ({state}): {found['summary']}"]
     if found.get("unsigned"):
-        say("  not published: not signed. `farm advisory add` of the same file signs it with your own key")
-    say(f"  packages: {', '.join(found['packages'])}")
-    for hit in found["released"]:
-        say(_released(hit))
+        lines.append("  not published: not signed. `farm advisory add` of the same file signs it with your own key")
+    lines += [f"  packages: {', '.join(found['packages'])}", *map(_released, found["released"])]
+    tell_result(lines, found, as_json=as_json)

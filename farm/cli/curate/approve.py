@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines, table, tell_result
-from farm.cli.personal_key import find_own_key, own_key_options, own_name
+from farm.cli.output import Line, counted, say, say_lines, table, tell_result
+from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options, own_name
 from farm.cli.remote import connect
 from farm.cli.settings import Settings
-from farm.cli.sign_order import can_sign, sign_act, tell_signed
+from farm.cli.sign_order import can_sign, sign_act, signed_descriptor, tell_done
+from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
+from farm.core.package.descriptor import Descriptor
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from farm.api.curator_client import CuratorClient
-    from farm.core.names.digest import Digest
-    from farm.core.package.descriptor import Descriptor
+    from farm.cli.personal_key import OwnKey
 
 
 @click.command()
@@ -79,43 +81,39 @@ def approve(
     # Having a key is no reason to approve everything: without packages or a key on the command line, only show.
     signs = bool(packages) or yes or key is not None or name is not None
     own = find_own_key(Settings.from_environment(), key, name) if signs else None
-
     with connect() as farm:
         waiting = farm.in_question(channel)
         chosen = _chosen(waiting, packages, own.name if own else None)
         if own is None:
             tell_result(_lines(waiting, chosen), waiting, as_json=as_json)
-            return 0
-        if not chosen:
+        elif not chosen:
             say(f"nothing on {channel} waits for an approval of {own.name}")
-            return 0
-        wanted = [_wanted(each, own.name, after) for each in chosen]
-        signer = own.signer()
-        distribution = str(farm.channel(channel).get("distribution", ""))
-        say_lines(_lines(waiting, chosen), err=True)
-        if distribution:
-            say(f"the approval is valid for {channel} of {distribution} only", err=True)
-        if not yes:
-            _ask(len(chosen))
-        answer = farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
-    if as_json:
-        say_json(answer)
-        return 0
-    count = len(answer["approvals"])
-    say(f"{own.name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+        else:
+            answer = _approve(farm, waiting, chosen, own, after, yes=yes)
+            line = f"{own.name} has approved {counted(len(answer['approvals']), 'package')} on {channel}"
+            tell_result([line], answer, as_json=as_json)
     return 0
 
 
-def _ask(count: int) -> None:
-    """Ask whether to sign. Raises `FarmError` for a no, or without an answer."""
-    from farm.errors import FarmError
-
-    try:
-        agreed = click.confirm(f"Sign for {'it' if count == 1 else f'these {count}'}?", err=True)
-    except click.Abort:
-        agreed = False
-    if not agreed:
-        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
+def _approve(
+    farm: CuratorClient,
+    waiting: dict[str, Any],
+    chosen: list[dict[str, Any]],
+    own: OwnKey,
+    after: str | None,
+    *,
+    yes: bool,
+) -> dict[str, Any]:
+    """Show the chosen changes, ask, and send their approvals; return the answer of the farm."""
+    wanted = [_wanted(change, own.name, after) for change in chosen]
+    signer, channel = own.signer(), waiting["channel"]
+    distribution = str(farm.channel(channel).get("distribution", ""))
+    say_lines(_lines(waiting, chosen), err=True)
+    if distribution:
+        say(f"the approval is valid for {channel} of {distribution} only", err=True)
+    if not yes:
+        confirm_signing(f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?")
+    return farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
 
 
 def _withdraw_approvals(
@@ -135,10 +133,7 @@ def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, a
     with connect() as farm:
         envelope = _sign_withdrawal(farm, channel, packages, name, why)
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
-        status = tell_signed(farm, answer)
-    if status == 0:
-        tell_result(list(_withdrawal_lines(answer, channel, name)), answer, as_json=as_json)
-    return status
+        return tell_done(farm, _withdrawal_lines(answer, channel, name), answer, as_json=as_json)
 
 
 def _withdrawal_lines(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
@@ -150,7 +145,6 @@ def _withdrawal_lines(answer: dict[str, Any], channel: str, name: str) -> Iterat
 
 
 def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *, as_json: bool) -> int:
-    from farm.core.names.digest import Digest
     from farm.trust.attestation.curator_order import named
 
     digests = [Digest(descriptor) for descriptor in descriptors]
@@ -161,18 +155,13 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
         answer = farm.withdraw_approvals_with_signer(
             channel, {name: each for name, each in packages.items() if each}, why=why, envelope=envelope
         )
-        status = tell_signed(farm, answer)
-    if status == 0:
         lines = [f"your approval of {digest} on {channel} is withdrawn" for digest in digests]
-        tell_result(lines, answer, as_json=as_json)
-    return status
+        return tell_done(farm, lines, answer, as_json=as_json)
 
 
 def _name_of(farm: CuratorClient, digest: Digest) -> str:
     """Return the full name of a package by its descriptor; the digest, if the farm does not have it."""
     from farm.api.errors import RefusedRequestError
-    from farm.core.names.digest import Digest
-    from farm.core.package.descriptor import Descriptor
 
     try:
         content = farm.descriptor(digest)
@@ -187,7 +176,6 @@ def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...
     """Return the signed withdrawal; None without a key. The farm refuses what cannot be withdrawn."""
     if not can_sign():
         return None
-    from farm.core.names.digest import Digest
     from farm.trust.attestation.curator_order import named
 
     distribution = farm.channel(channel).get("distribution", "")
@@ -201,8 +189,6 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
     """Return the changes to approve: those named, or those that still need approvals, without this curator's own."""
     from difflib import get_close_matches
 
-    from farm.errors import FarmError
-
     listed: list[dict[str, Any]] = waiting["packages"]
     known = {each["package"] for each in listed}
     in_full = _in_full(listed) if any("/" in name for name in names) else {}
@@ -212,7 +198,7 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
         if asked not in known:
             near = get_close_matches(name, known, n=1)
             raise FarmError(
-                f"{name} is no pending change of {waiting['channel']}",
+                f"{name} is not a pending change of {waiting['channel']}",
                 remedy=f"Did you mean {near[0]}?" if near else "",
             )
         wanted.add(asked)
@@ -225,25 +211,18 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
 
 def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Return the listed names of packages by their full names, which are in their descriptors."""
-    from farm.core.package.descriptor import Descriptor
-
     return {str(Descriptor.from_json(str(each["descriptor"]).encode()).name): each["package"] for each in listed}
 
 
-def _descriptor(waiting: dict[str, Any]) -> Descriptor:
-    """Return the descriptor to sign for; it must be of the package that the farm shows."""
-    from farm.cli.sign_order import signed_descriptor
+def _wanted(change: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:
+    """Return what to sign for: the descriptor, whether it is removed, and the withdrawal that this comes after.
 
-    content, version = str(waiting["descriptor"]).encode(), str(waiting["version"])
-    return signed_descriptor(content, str(waiting["digest"]), str(waiting["package"]), version)
-
-
-def _wanted(waiting: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:
-    """Return what to sign for: the descriptor, whether it is removed, and the withdrawal that this comes after."""
-    from farm.core.names.digest import Digest
-
-    last = after or waiting.get("withdrawn", {}).get(name)
-    return _descriptor(waiting), bool(waiting["removed"]), Digest(last) if last else None
+    The descriptor must be of the package that the farm shows.
+    """
+    digest, package, version = str(change["digest"]), str(change["package"]), str(change["version"])
+    descriptor = signed_descriptor(str(change["descriptor"]).encode(), digest, package, version)
+    last = after or change.get("withdrawn", {}).get(name)
+    return descriptor, bool(change["removed"]), Digest(last) if last else None
 
 
 def _signed(
@@ -265,7 +244,6 @@ def _signed(
 
 
 def _lines(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
-
     if not chosen:
         return [f"nothing waits for approval on {waiting['channel']}"]
     rows = [
@@ -293,8 +271,6 @@ def _version(waiting: dict[str, Any]) -> str:
 
 def _sensitive(waiting: dict[str, Any]) -> list[str]:
     """Return a line for each reason that a package gives for its sensitive files; --json has all paths."""
-    from farm.core.package.descriptor import Descriptor
-
     descriptor = Descriptor.from_json(str(waiting["descriptor"]).encode())
     paths: dict[str, list[str]] = {}
     for file in descriptor.sensitive_files:

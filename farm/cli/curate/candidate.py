@@ -11,8 +11,10 @@ from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines, table, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, reason_option, tell_order, wait_option
-from farm.cli.sign_order import can_sign, sign_act
+from farm.cli.sign_order import can_sign, sign_act, signed_descriptor
+from farm.core.names.printed_version import without_build
 from farm.core.policy.gate_kind import gate_key
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +41,19 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
     Example:
       farm candidate list edge
     """
-
     with connect() as farm:
         page = farm.candidates(channel, before=before, limit=limit)
     say_trouble(channel, page)
     rows = [
         (
-            str(each["id"]),
-            each["state"],
-            clock(each["created-at"]),
-            each["source"],
-            str(len(each["excuses"])),
-            in_brief(each["reason"]),
+            str(listed["id"]),
+            listed["state"],
+            clock(listed["created-at"]),
+            listed["source"],
+            str(len(listed["excuses"])),
+            in_brief(listed["reason"]),
         )
-        for each in page["candidates"]
+        for listed in page["candidates"]
     ]
     headings = ("CANDIDATE", "STATE", "SINCE (UTC)", "FROM", "HELD BACK", "")
     tell_table(rows, headings, page, nothing="no candidates yet", as_json=as_json)
@@ -115,17 +116,12 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
 
 def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
     """Show the descriptor of the build to be signed for: the channel may have a newer one."""
-    from farm.cli.sign_order import signed_descriptor
-    from farm.core.names.printed_version import without_build
-
     digest, package = str(excuse["descriptor"]), str(excuse["package"])
     signed_descriptor(farm.descriptor(digest), digest, package, without_build(str(excuse["version"])))
     say(f"signing for {package} {excuse['version']}, {digest}", err=True)
 
 
 def _newest(page: dict[str, Any], channel: str) -> int:
-    from farm.errors import FarmError
-
     if not page["candidates"]:
         say_trouble(channel, page)
         raise FarmError(f"{channel} has had no candidate yet")
@@ -145,7 +141,13 @@ def _lines(found: dict[str, Any]) -> Iterator[Line]:
         yield f"  sets tried: {len(tried)} ({', '.join(tried[-8:])})"
     yield ""
     rows = [
-        (change["package"], _version(change["before"]), _version(change["after"]), _partners(change), change["state"])
+        (
+            change["package"],
+            build_version(change["before"]),
+            build_version(change["after"]),
+            _partners(change),
+            change["state"],
+        )
         for change in found["changes"]
     ]
     yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["no changes"]
@@ -163,19 +165,20 @@ def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
 
 def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each test that failed and did not block the candidate."""
-    for each in detail.get("already-red", ()):
-        yield f"failed before already: {_test(each)}: {each.get('message', '')!s}"
-    for each in detail.get("flaky", ()):
-        yield f"flaky, quarantined: {_test(each)}"
+    for failed in detail.get("already-red", ()):
+        yield f"failed before already: {_test(failed)}: {failed.get('message', '')!s}"
+    for failed in detail.get("flaky", ()):
+        yield f"flaky, quarantined: {_test(failed)}"
 
 
-def _test(each: dict[str, Any]) -> str:
-    return f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})"
+def _test(failed: dict[str, Any]) -> str:
+    return f"{failed.get('package', '')}: {failed.get('test', '')} (job {failed.get('job', '')})"
 
 
 def _partners(change: dict[str, Any]) -> str:
     return change["atom"] if change["atom"] not in ("", change["package"]) else "-"
 
 
-def _version(build: dict[str, Any] | None) -> str:
+def build_version(build: dict[str, Any] | None) -> str:
+    """Return the version of one side of a change; `-` for none."""
     return str(build["version"]) if build else "-"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.channel_lines import halted_lines, trouble_lines, unsigned_lines
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import Line, say_json, say_lines, styled
+from farm.cli.output import Line, counted, styled, tell_result
 from farm.cli.remote import clock, connect, in_brief, until_text
 
 if TYPE_CHECKING:
@@ -34,26 +35,20 @@ def show(name: str | None, as_json: bool) -> None:
     """
     with connect() as farm:
         found = [farm.channel(name)] if name else farm.channels()
-    if as_json:
-        say_json(found)
-        return
-    for each in found:
-        say_lines(_lines(each))
+    tell_result((line for status in found for line in _lines(status)), found, as_json=as_json)
 
 
 def _lines(status: dict[str, Any]) -> Iterator[Line]:
-    from farm.cli.channel_lines import halted_lines, trouble_lines, unsigned_lines
     from farm.cli.curate.candidate import gate_lines
     from farm.cli.curate.excuses import excuse_blocks
 
     newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
     released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
     if newest:
-        released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
+        released += f", {counted(newest['packages'], 'package')}"
     yield styled(status["channel"], bold=True) + f": {released}"
-    yield from ("  " + line for line in trouble_lines(status["channel"], status))
-    yield from ("  " + line for line in halted_lines(status["channel"], status))
-    yield from ("  " + line for line in unsigned_lines(status["channel"], status))
+    for lines in (trouble_lines, halted_lines, unsigned_lines):
+        yield from ("  " + line for line in lines(status["channel"], status))
     for each in status["unfollowed"]:
         since = f"since {clock(each['since'])}, and its updates do not arrive: {each['why']}"
         yield f"  {each['distribution']} " + styled("cannot be followed", fg="red") + f" {since}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import tell_result, tell_table
+from farm.cli.output import tell_table
 from farm.cli.remote import (
     clock,
     connect,
@@ -18,7 +18,8 @@ from farm.cli.remote import (
     wait_option,
     why_option,
 )
-from farm.cli.sign_order import can_sign, sign_act, tell_signed
+from farm.cli.sign_order import can_sign, sign_act, tell_done
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,11 +43,8 @@ def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_jso
     with connect() as farm:
         signed = sign_act(farm, "freeze", channel, reason=why, until=until)
         answer = farm.freeze(channel, why=why, until=until, replace=replace, envelope=signed)
-        status = tell_signed(farm, answer)
-    if status == 0:
         line = f"{channel} is frozen{until_text(answer['frozen']['until'])}"
-        tell_result([line], answer, as_json=as_json)
-    return status
+        return tell_done(farm, [line], answer, as_json=as_json)
 
 
 @click.command()
@@ -61,10 +59,7 @@ def thaw(channel: str, as_json: bool) -> int:
     """
     with connect() as farm:
         answer = farm.thaw(channel, envelope=sign_act(farm, "thaw", channel))
-        status = tell_signed(farm, answer)
-    if status == 0:
-        tell_result([f"{channel} is no longer frozen"], answer, as_json=as_json)
-    return status
+        return tell_done(farm, [f"{channel} is no longer frozen"], answer, as_json=as_json)
 
 
 @click.command()
@@ -95,19 +90,14 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
     with connect() as farm:
         if lift:
             answer = farm.lift(channel, package, envelope=sign_act(farm, "lift", channel, packages=held))
-        else:
-            signed = sign_act(farm, "hold", channel, packages=held, reason=why, until=until)
-            answer = farm.hold(channel, package, why=why, until=until, envelope=signed)
-        status = tell_signed(farm, answer)
-    if status == 0:
-        lifted = f"{package} is no longer held on {channel}"
-        line = lifted if lift else f"{package} is held on {channel}{until_text(answer['until'])}"
-        tell_result([line], answer, as_json=as_json)
-    return status
+            return tell_done(farm, [f"{package} is no longer held on {channel}"], answer, as_json=as_json)
+        signed = sign_act(farm, "hold", channel, packages=held, reason=why, until=until)
+        answer = farm.hold(channel, package, why=why, until=until, envelope=signed)
+        line = f"{package} is held on {channel}{until_text(answer['until'])}"
+        return tell_done(farm, [line], answer, as_json=as_json)
 
 
 def _show_holds(channel: str, as_json: bool) -> None:
-
     with connect() as farm:
         found = farm.channel(channel)["held"]
     rows = [(held["package"], clock(held["at"]), clock(held["until"]), held["by"], held["why"]) for held in found]
@@ -139,8 +129,6 @@ def _sign_promotion(
     farm: CuratorClient, origin: str, channel: str, packages: tuple[str, ...], why: str
 ) -> bytes | None:
     """Return the signed order; None without a key, or if there is nothing to promote: the farm refuses that."""
-    from farm.core.names.digest import Digest
-
     if not can_sign() or (newest := farm.channel(origin)["newest"]) is None:
         return None
     target, named = Digest(newest["digest"]), dict.fromkeys(packages)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, joined, say_json, say_lines, styled
+from farm.cli.output import Line, joined, styled, tell_result
 from farm.cli.remote import clock, connect
 from farm.core.policy.gate_kind import gate_key
 
@@ -32,10 +32,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
     with connect() as farm:
         names = [channel] if channel else [each["channel"] for each in farm.channels()]
         found = [excuse for name in names for excuse in farm.excuses(name, cleared=cleared)]
-    if as_json:
-        say_json(found)
-        return
-    say_lines(excuse_blocks(found) if found else ["nothing is held back"])
+    tell_result(excuse_blocks(found) if found else ["nothing is held back"], found, as_json=as_json)
 
 
 def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[Line]:

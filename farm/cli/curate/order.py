@@ -9,9 +9,10 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import say, tell_result, tell_table
+from farm.cli.output import say, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, why_option
-from farm.cli.sign_order import can_sign, sign_act, tell_signed
+from farm.cli.sign_order import can_sign, sign_act, tell_done
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
@@ -35,7 +36,6 @@ def list_orders(channel: str, as_json: bool) -> None:
     Example:
       farm channel order list stable
     """
-
     with connect() as farm:
         found = farm.orders(channel)
     rows = [
@@ -78,38 +78,26 @@ def withdraw(*, channel: str, number: int | None, digest: str | None, why: str, 
     with connect() as farm:
         envelope = _sign_withdrawal(farm, channel, number, why)
         answer = farm.withdraw_order(channel, number, why=why, envelope=envelope)
-        status = tell_signed(farm, answer)
-    line = f"order {number} to {channel}: {answer['outcome']}"
-    if answer["ending"] != "withdrawn":
-        line += "; it is withdrawn with the signer too"
-    if status == 0:
-        tell_result([line], answer, as_json=as_json)
-    return status
+        too = "" if answer["ending"] == "withdrawn" else "; it is withdrawn with the signer too"
+        return tell_done(farm, [f"order {number} to {channel}: {answer['outcome']}{too}"], answer, as_json=as_json)
 
 
 def _withdraw_with_signer(channel: str, digest: str, why: str, *, as_json: bool) -> int:
-    from farm.core.names.digest import Digest
-
     target = Digest(digest)
     with connect() as farm:
         envelope = sign_act(farm, "withdraw-order", channel, target=target, reason=why)
         answer = farm.withdraw_order_with_signer(channel, target, why=why, envelope=envelope)
-        status = tell_signed(farm, answer)
-    if status == 0:
-        tell_result([f"the order {target} is withdrawn on {channel}"], answer, as_json=as_json)
-    return status
+        return tell_done(farm, [f"the order {target} is withdrawn on {channel}"], answer, as_json=as_json)
 
 
 def _sign_withdrawal(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
     """Return the signed withdrawal; None without a key, or if the farm reports that the order was not signed."""
     if not can_sign():
         return None
-    from farm.core.names.digest import Digest
-
-    for each in farm.orders(channel, limit=_LOOKED_THROUGH):
-        if each["id"] != number or "signature" not in each:
+    for ordered in farm.orders(channel, limit=_LOOKED_THROUGH):
+        if ordered["id"] != number or "signature" not in ordered:
             continue
-        if signature := each["signature"]:
+        if signature := ordered["signature"]:
             target = Digest(signature["order"])
             say(f"signing the withdrawal of the order {target}", err=True)
             return sign_act(farm, "withdraw-order", channel, target=target, reason=why)

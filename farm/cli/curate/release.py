@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from farm.cli.curate.candidate import build_version, unblocking_lines
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.remote import connect, number_type
+from farm.core.names.printed_version import printed_version
+
+_WORDS = {"new": "new", "gone": "removed", "version": "new version", "rebuilt": "rebuilt"}
 
 
 @click.group(cls=VerbGroup)
@@ -29,16 +31,20 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
     Example:
       farm release list edge
     """
-
     with connect() as farm:
         page = farm.releases(channel, before=before, limit=limit)
     rows = [
-        (str(each["number"]), _state(each), each["released-at"], str(each["packages"]), each["digest"])
-        for each in page["releases"]
+        (
+            str(listed["number"]),
+            "released" if listed["published-at"] else "waits for its signature",
+            listed["released-at"],
+            str(listed["packages"]),
+            listed["digest"],
+        )
+        for listed in page["releases"]
     ]
-    tell_table(
-        rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST"), page, nothing="no releases yet", as_json=as_json
-    )
+    headings = ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST")
+    tell_table(rows, headings, page, nothing="no releases yet", as_json=as_json)
 
 
 @release.command("show")
@@ -54,29 +60,29 @@ def show(channel: str, number: int, as_json: bool) -> None:
     Example:
       farm release show edge 1
     """
-    from farm.cli.curate.candidate import unblocking_lines
-    from farm.core.names.printed_version import printed_version
-
     with connect() as farm:
         found = farm.release(channel, number)
     if as_json:
         say_json(found)
         return
-    listed = [*found["packages"], *(package for each in found["imports"] for package in each["packages"])]
+    listed = [*found["packages"], *(package for imported in found["imports"] for package in imported["packages"])]
     if not found["published-at"]:
         say(f"release {number} of {channel} is not signed yet: no subscriber sees it", err=True)
     rows = [
-        (each["name"], printed_version(each["version"], each["revision"], each.get("build", 1)), each["package"])
-        for each in listed
+        (
+            package["name"],
+            printed_version(package["version"], package["revision"], package.get("build", 1)),
+            package["package"],
+        )
+        for package in listed
     ]
     say_lines(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
-    for each in found["imports"]:
-        say(
-            f"imports of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
-            f"under the root {each['root']}"
-        )
-    for line in unblocking_lines(found["tests"]):
-        say(line)
+    say_lines(
+        f"imports of {imported['distribution']}: release {imported['number']} of {imported['channel']}, "
+        f"{imported['release']}, under the root {imported['root']}"
+        for imported in found["imports"]
+    )
+    say_lines(unblocking_lines(found["tests"]))
 
 
 @release.command("diff")
@@ -91,27 +97,16 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
     Example:
       farm release diff edge 11 12
     """
-
     with connect() as farm:
         found = farm.release_changes(channel, old, new)
     rows = [
         (
             change["package"],
             _WORDS.get(change["change"], change["change"]),
-            *(side["version"] if side else "-" for side in _sides(change)),
+            build_version(change["before"]),
+            build_version(change["after"]),
         )
         for change in found["changes"]
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
     tell_table(rows, headings, found, nothing=f"releases {old} and {new} hold the same packages", as_json=as_json)
-
-
-def _state(release: dict[str, Any]) -> str:
-    return "released" if release["published-at"] else "waits for its signature"
-
-
-_WORDS = {"new": "new", "gone": "removed", "version": "new version", "rebuilt": "rebuilt"}
-
-
-def _sides(change: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    return change["before"], change["after"]

@@ -9,7 +9,8 @@ import click
 from farm.cli.options import json_option
 from farm.cli.output import tell_result, tell_table
 from farm.cli.remote import clock, connect, number_type
-from farm.cli.sign_order import can_sign, sign_act, tell_signed
+from farm.cli.sign_order import can_sign, sign_act, tell_done, tell_signed
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,27 +97,20 @@ def _close(numbers: Sequence[int], *, as_json: bool) -> int:
 
 
 def _close_with_signer(channel: str, wanted: Sequence[tuple[int, str]], *, as_json: bool) -> int:
-    from farm.core.names.digest import Digest
-
     targets = [(number, Digest(descriptor)) for number, descriptor in wanted]
     answers = []
     with connect() as farm:
         for number, target in targets:
             envelope = sign_act(farm, "close-report", channel, target=target, number=number)
             answers.append(farm.close_with_signer(channel, number, target, envelope=envelope))
-        status = tell_signed(farm, *answers)
-    if status == 0:
         lines = [f"report {number} on {channel} is closed with the signer: {target}" for number, target in targets]
-        tell_result(lines, answers[0] if len(answers) == 1 else answers, as_json=as_json)
-    return status
+        return tell_done(farm, lines, *answers, as_json=as_json)
 
 
 def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
     """Return the signed order that closes a report; None without a key or such a report: the farm refuses that."""
     if not can_sign():
         return None
-    from farm.core.names.digest import Digest
-
     for channel in farm.channels():
         for each in farm.reports(channel["channel"], before=number + 1, limit=1):
             if each["id"] == number and "descriptor" in each:
@@ -126,7 +120,6 @@ def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
 
 
 def _show_reports(channel: str, as_json: bool) -> None:
-
     with connect() as farm:
         found = farm.reports(channel)
     rows = [

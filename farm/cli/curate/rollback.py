@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say
+from farm.cli.output import say, tell_result
 from farm.cli.remote import connect, number_type, tell_order, wait_option, why_option
 from farm.cli.sign_order import sign_act
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
@@ -81,8 +82,6 @@ def _former(context: click.Context, words: tuple[str, ...], why: str | None, *, 
 
 def _sign_rollback(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
     """Return the signed order to roll back; None without a key, or without such a release: the farm refuses that."""
-    from farm.core.names.digest import Digest
-
     for release in farm.releases(channel, before=number + 1, limit=1)["releases"]:
         if release["number"] == number:
             return sign_act(farm, "rollback", channel, reason=why, target=Digest(release["digest"]))
@@ -97,7 +96,6 @@ def _number(text: str, name: str) -> int:
 
 
 def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
-    from farm.cli.output import tell_result
     from farm.cli.root_change import change_form, change_lines, open_root
     from farm.cli.set_lines import override_lines
     from farm.client.root.installation import roll_back

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
-from farm.cli.remote import clock, connect, in_brief, number_type, read_since
+from farm.cli.remote import clock, connect, in_brief, number_type, since_option
 
-
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    try:
-        return read_since(value, datetime.now(UTC)) if value is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @click.command()
 @click.option("--channel", default="", help="Show only entries about this channel.")
-@click.option("--since", callback=_since, help="Show only entries since then: 3d, 12h, or a date such as 2026-11-24.")
+@since_option
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="The most entries to show.")
 @click.option("--before", type=number_type, help="Show only entries below this number.")
 @json_option
@@ -33,7 +29,6 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
     Example:
       farm channel trail --channel stable --since 7d
     """
-
     with connect() as farm:
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)
     rows = [

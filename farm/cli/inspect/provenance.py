@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from farm.client.audit.provenance import Provenance
     from farm.client.audit.trace import Tracing
     from farm.client.repository.read_only_host import ReadOnlyHost
+    from farm.trust.metadata.key_names import KeyNames
 
 FOUND = 3
 
@@ -29,7 +30,7 @@ FOUND = 3
 @names_option
 @json_option
 def provenance(
-    what: str, root: Path | None, image: str, channel: str, deep: bool, named: tuple[Path, ...], as_json: bool
+    what: str, root: Path | None, image: str, channel: str, deep: bool, names: KeyNames, as_json: bool
 ) -> int:
     """Trace a package or a file back to its release, builders and sources.
 
@@ -45,11 +46,10 @@ def provenance(
     """
     from farm.cli.inspect.provenance_lines import provenance_lines
     from farm.client.audit.trace import Tracing
-    from farm.trust.metadata.key_names import KeyNames
 
     if sum((bool(root), bool(image), bool(channel))) > 1:
         raise click.UsageError("Name one of --root, --image and --channel.")
-    names, settings = KeyNames.beneath(named), Settings.from_environment()
+    settings = Settings.from_environment()
     with looking_host(settings) as host:
         tracing = Tracing(host)
         first = _first(what, root, image, channel, settings, host, tracing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json
+from farm.cli.output import tell_result
 from farm.cli.recipes_option import read_tree, recipes_option
 
 if TYPE_CHECKING:
@@ -28,18 +28,12 @@ def lint(recipes: Path | None, as_json: bool) -> None:
 
     tree = read_tree(recipes)
     order = list(BuildGraph.of(tree.recipes).order())
-    if as_json:
-        sheet = {
-            "recipes": sorted(tree.recipes),
-            "steps": sorted(tree.steps.definitions),
-            "toolchains": sorted(tree.toolchains),
-            "channels": sorted(tree.channels),
-            "build-order": order,
-        }
-        say_json(sheet)
-        return
-    say(
-        f"{len(tree.recipes)} recipes, {len(tree.steps.definitions)} steps, {len(tree.toolchains)} toolchains, "
-        f"{len(tree.channels)} channels: OK"
-    )
-    say(f"build order: {' '.join(order)}")
+    sheet = {
+        "recipes": sorted(tree.recipes),
+        "steps": sorted(tree.steps.definitions),
+        "toolchains": sorted(tree.toolchains),
+        "channels": sorted(tree.channels),
+    }
+    counts = ", ".join(f"{len(names)} {kind}" for kind, names in sheet.items())
+    lines = [f"{counts}: OK", f"build order: {' '.join(order)}"]
+    tell_result(lines, sheet | {"build-order": order}, as_json=as_json)

@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, tell_result, tell_table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from farm.build.packing import PackedDirectory
     from farm.client.override.overrides import BuiltHere
     from farm.client.repository.host import Host
     from farm.core.names.declared import SensitiveFile
     from farm.core.names.package_name import PackageName
-    from farm.core.names.version import Version
-
-    Packing = Callable[[PackageName, Version, int], PackedDirectory]
+    from farm.trust.index.release_index import ReleaseEntry
 
 
 @click.command()
@@ -81,8 +79,7 @@ def pack(
         if not name or not version:
             raise click.UsageError("A package needs a --name, as mine.example.org/app, and a --version.")
         declared = [_sensitive_file(text) for text in sensitive_files]
-        packing = partial(_packed, host, directory.absolute(), license=license, sensitive_files=declared)
-        _pack(host, directory.absolute(), name, version, summary, packing, as_json=as_json)
+        _pack(host, directory.absolute(), name, version, summary, license, declared, as_json=as_json)
 
 
 def _sensitive_file(text: str) -> SensitiveFile:
@@ -96,14 +93,19 @@ def _sensitive_file(text: str) -> SensitiveFile:
 
 
 def _pack(
-    host: Host, directory: Path, name: str, version: str, summary: str, packing: Packing, *, as_json: bool
+    host: Host,
+    directory: Path,
+    name: str,
+    version: str,
+    summary: str,
+    license: str,
+    sensitive_files: Sequence[SensitiveFile],
+    *,
+    as_json: bool,
 ) -> None:
     from farm.client.override.overrides import BuiltHere
     from farm.client.override.packed_packages import OwnPackageError, OwnPackages
     from farm.core.names.package_name import PackageName
-    from farm.core.names.version import Version
-    from farm.core.plan.job import BlobRef
-    from farm.trust.index.release_index import ReleaseEntry
 
     full, own = PackageName.parse(name), OwnPackages(host)
     if any(full.distribution == subscription.distribution for subscription in host.subscriptions.all()):
@@ -113,65 +115,40 @@ def _pack(
         )
     with host.in_use():
         before = own.find(full)
-        packed = _revised(partial(packing, full, Version(version)), version, before)
-        package = packed.package
-        content = package.descriptor.to_json()
-        entry = ReleaseEntry(
-            name=full.short,
-            version=version,
-            revision=package.descriptor.revision,
-            summary=summary or f"What lies in {directory.name}",
-            descriptor=BlobRef(package.descriptor.digest, len(content)),
-            archive=package.archive,
-            manifest=package.manifest,
-            facts=package.facts,
-            provenance=BlobRef(packed.provenance, host.blobs.size(packed.provenance)),
-            recipe=packed.source,
-            needs=(),
-        )
+        packed = _packed(host, directory, full, version, before, license=license, sensitive_files=sensitive_files)
+        entry = _entry(host, packed, full, version, summary or f"What lies in {directory.name}")
         own.keep(full, BuiltHere(entry, str(directory)))
-    if as_json:
-        say_json({"package": str(full), **package.descriptor.to_dict()})
-        return
-    again = before is not None and before.entry.descriptor.digest == entry.descriptor.digest
-    say(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
-    needs = [
-        requirement for requirement in package.descriptor.requires if requirement not in package.descriptor.provides
-    ]
-    if needs:
-        say(f"it requires {', '.join(needs)}")
-
-
-def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
-    """Pack a directory; as the next revision if other files were packed under this version before."""
-    known = before.entry if before and before.entry.version == version else None
-    packed = packing(known.revision if known else 1)
-    if known and packed.package.descriptor.digest != known.descriptor.digest:
-        return packing(known.revision + 1)
-    return packed
+    descriptor = packed.package.descriptor
+    again = " is unchanged" if before and before.entry.descriptor.digest == entry.descriptor.digest else ""
+    lines = [f"{full} {version}-{entry.revision}{again}: {descriptor.digest}"]
+    if needs := [requirement for requirement in descriptor.requires if requirement not in descriptor.provides]:
+        lines.append(f"it requires {', '.join(needs)}")
+    tell_result(lines, {"package": str(full), **descriptor.to_dict()}, as_json=as_json)
 
 
 def _packed(
     host: Host,
     directory: Path,
     name: PackageName,
-    version: Version,
-    revision: int,
+    version: str,
+    before: BuiltHere | None,
     *,
     license: str,
     sensitive_files: Sequence[SensitiveFile],
 ) -> PackedDirectory:
+    """Pack a directory; as the next revision if other files were packed under this version before."""
     from farm.build.local_state import LocalState
     from farm.build.packing import pack as pack_directory
     from farm.core.names.platform import Platform
+    from farm.core.names.version import Version
     from farm.trust.keys.key_files import load_or_create_key
 
     settings = Settings.from_environment()
-    return pack_directory(
+    packing = partial(
+        pack_directory,
         directory,
         name,
-        version,
-        revision,
+        Version(version),
         platform=Platform.parse("linux/amd64"),
         license=license,
         store=host.blobs,
@@ -179,18 +156,38 @@ def _packed(
         now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         sensitive_files=sensitive_files,
     )
+    known = before.entry if before and before.entry.version == version else None
+    packed = packing(known.revision if known else 1)
+    if known and packed.package.descriptor.digest != known.descriptor.digest:
+        return packing(known.revision + 1)
+    return packed
+
+
+def _entry(host: Host, packed: PackedDirectory, name: PackageName, version: str, summary: str) -> ReleaseEntry:
+    from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import ReleaseEntry
+
+    package = packed.package
+    return ReleaseEntry(
+        name=name.short,
+        version=version,
+        revision=package.descriptor.revision,
+        summary=summary,
+        descriptor=BlobRef(package.descriptor.digest, len(package.descriptor.to_json())),
+        archive=package.archive,
+        manifest=package.manifest,
+        facts=package.facts,
+        provenance=BlobRef(packed.provenance, host.blobs.size(packed.provenance)),
+        recipe=packed.source,
+        needs=(),
+    )
 
 
 def _list(host: Host, *, as_json: bool) -> None:
     from farm.client.override.packed_packages import OwnPackages
 
-    found = OwnPackages(host).all()
-    if as_json:
-        forms = [{"package": name, "place": each.place, **each.entry.to_dict()} for name, each in found.items()]
-        say_json(forms)
-        return
-    rows = [
-        (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)
-        for name, each in found.items()
-    ]
-    say_lines(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else ["no packages were packed here"])
+    found = OwnPackages(host).all().items()
+    forms = [{"package": name, "place": own.place, **own.entry.to_dict()} for name, own in found]
+    rows = [(name, f"{own.entry.version}-{own.entry.revision}", own.place, own.entry.summary) for name, own in found]
+    headings = ("NAME", "VERSION", "PACKED FROM", "SUMMARY")
+    tell_table(rows, headings, forms, nothing="no packages were packed here", as_json=as_json)

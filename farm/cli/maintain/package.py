@@ -8,7 +8,7 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table, tell_table
+from farm.cli.output import say, table, tell_result, tell_table
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.remote import connect
 
@@ -40,17 +40,11 @@ def copies(name: str, as_json: bool) -> None:
     Example:
       farm package copies zlib
     """
-
     with connect() as farm:
         found = farm.copies(name)
     rows = [(copy.recipe, _LINKED[copy.kind], copy.tree) for copy in found.copies]
-    tell_table(
-        rows,
-        ("RECIPE", "HOW", "TREE"),
-        found.model_dump(mode="json"),
-        nothing=f"no package is known to hold code of {name}",
-        as_json=as_json,
-    )
+    nothing = f"no package is known to hold code of {name}"
+    tell_table(rows, ("RECIPE", "HOW", "TREE"), found.model_dump(mode="json"), nothing=nothing, as_json=as_json)
 
 
 @package.command("owners")
@@ -66,25 +60,18 @@ def owners(names: tuple[str, ...], recipes: Path | None, as_json: bool) -> None:
     Example:
       farm package owners jq python-lxml
     """
-
     tree = read_tree(recipes)
-    asked = names or tuple(tree.recipes)
     if tree.owners is None:
-        if as_json:
-            say_json({"owners": None})
-            return
-        say_lines(["this tree has no OWNERS: its recipes have no owners"])
+        tell_result(["this tree has no OWNERS: its recipes have no owners"], {"owners": None}, as_json=as_json)
+    else:
+        found = {name: tree.owners.rule_for(name) for name in names or tree.recipes}
+        rows = [
+            (name, ", ".join(sorted(rule.people)), f"OWNERS:{rule.line} {rule.pattern} {' '.join(rule.named)}")
+            if rule
+            else (name, "-", "no line of OWNERS matches")
+            for name, rule in found.items()
+        ]
+        form = {"owners": {name: sorted(rule.people) if rule else [] for name, rule in found.items()}}
+        tell_result(table(rows, ("RECIPE", "OWNERS", "RULE")), form, as_json=as_json)
+    if not as_json:
         say(_SIGNED, err=True)
-        return
-    found = [(name, tree.owners.rule_for(name)) for name in asked]
-    if as_json:
-        say_json({"owners": {name: sorted(rule.people) if rule else [] for name, rule in found}})
-        return
-    rows = [
-        (name, ", ".join(sorted(rule.people)), f"OWNERS:{rule.line} {rule.pattern} {' '.join(rule.named)}")
-        if rule
-        else (name, "-", "no line of OWNERS matches")
-        for name, rule in found
-    ]
-    say_lines(table(rows, ("RECIPE", "OWNERS", "RULE")))
-    say(_SIGNED, err=True)

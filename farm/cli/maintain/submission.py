@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +11,8 @@ import click
 from farm.cli.groups import VerbGroup
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table, tell_table
-from farm.cli.personal_key import find_own_key, own_key_options
+from farm.cli.output import say, say_lines, table, tell_result, tell_table
+from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options
 from farm.cli.remote import clock, connect, number_type
 from farm.cli.settings import Settings
 from farm.cli.sign_order import sign_withdrawal, tell_signed
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from farm.api.farm_client import FarmClient
     from farm.api.submission_wire import SubmissionContents, SubmissionRecordWire
     from farm.cli.output import Line
     from farm.core.names.digest import Digest
@@ -51,8 +50,7 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
     Example:
       farm submission list --waiting
     """
-
-    with _farm() as (farm, _):
+    with connect() as farm:
         page = farm.submissions(state="waiting" if waiting else None, limit=limit)
     rows = [
         (
@@ -81,13 +79,11 @@ def show(number: int, as_json: bool) -> None:
     Example:
       farm submission show 12
     """
-    with _farm() as (farm, settings):
+    settings = Settings.from_environment()
+    with connect() as farm:
         found = farm.submission_contents(number)
-    if as_json:
-        say_json(found.model_dump(mode="json"))
-        return
-    say_lines(_sheet(found.submission))
-    say_lines(_differences(found, settings))
+    lines = chain(_sheet(found.submission), _differences(found, settings))
+    tell_result(lines, found.model_dump(mode="json"), as_json=as_json)
 
 
 @submission.command("accept")
@@ -105,12 +101,11 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     Example:
       farm submission accept 12
     """
-    with _farm() as (farm, settings):
-        own = find_own_key(settings, key, name)
-        if own is None:
-            raise click.UsageError(
-                "There is no key to sign with: make one with `farm keys me`, or name one with --key."
-            )
+    settings = Settings.from_environment()
+    own = find_own_key(settings, key, name)
+    if own is None:
+        raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name one with --key.")
+    with connect() as farm:
         found = farm.submission_contents(number)
         say_lines(_sheet(found.submission), err=True)
         digests = _checked(found, settings)
@@ -125,19 +120,14 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
         if not yes:
             others = ", ".join(sorted(digests.keys() - mine))
             beside = f", together with {others}," if others else ""
-            _ask(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
+            confirm_signing(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
         taken = farm.accept(number, sign_digests(digests, found.distribution, own))
-    if as_json:
-        say_json(taken.model_dump(mode="json"))
-        return
-    say(f"{own.name} has signed {', '.join(mine)}")
-    if taken.waits_for:
-        say_lines(waiting_lines(taken))
-        return
-    say_lines(
+    jobs = [
         f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"
         for accepted in taken.accepted
-    )
+    ]
+    lines = [f"{own.name} has signed {', '.join(mine)}", *(waiting_lines(taken) if taken.waits_for else jobs)]
+    tell_result(lines, taken.model_dump(mode="json"), as_json=as_json)
 
 
 @submission.command("withdraw")
@@ -145,7 +135,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
 @own_key_options
 @click.option("--why", default="", help="The reason, for the audit trail.")
 @json_option
-def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> None:
+def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> int:
     """Withdraw submission NUMBER, which waits for an owner.
 
     Its submitter and curators need only the token; an owner of one of its recipes signs with the own key. With the
@@ -155,8 +145,9 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
     Example:
       farm submission withdraw 12 --why "another one takes its place"
     """
-    with _farm() as (farm, settings):
-        own = find_own_key(settings, key, name)
+    settings = Settings.from_environment()
+    own = find_own_key(settings, key, name)
+    with connect() as farm:
         envelope = order = None
         found = farm.submission_contents(number)
         given = _signatures(found)
@@ -173,24 +164,13 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
             "to run this again, with the key of `farm keys me`",
             err=True,
         )
-    if as_json:
-        say_json(answer.model_dump(mode="json"))
-    else:
-        say(f"submission {number} is withdrawn")
-    raise SystemExit(status)
-
-
-@contextmanager
-def _farm() -> Iterator[tuple[FarmClient, Settings]]:
-
-    settings = Settings.from_environment()
-    with connect() as farm:
-        yield farm, settings
+    tell_result([f"submission {number} is withdrawn"], answer.model_dump(mode="json"), as_json=as_json)
+    return status
 
 
 def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
     """Return the digests of the files that the farm sent, which must match its own list. Raises on a mismatch."""
-    digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
+    digests = digests_of({name: _files(recipe.files) for name, recipe in found.recipes.items()})
     listed = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
     if digests != listed:
         raise FarmError(
@@ -238,7 +218,6 @@ def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _sheet(record: SubmissionRecordWire) -> list[Line]:
-
     waiting = {unsigned.recipe: whom(unsigned) for unsigned in record.waits_for}
     rows = [
         (recipe.name, ", ".join(recipe.signed_by) or "-", waiting.get(recipe.name, "-"), recipe.recipe)
@@ -254,15 +233,6 @@ def _sheet(record: SubmissionRecordWire) -> list[Line]:
 def _differences(found: SubmissionContents, settings: Settings) -> Iterator[str]:
     from farm.cli.maintain.submission_differences import differences
 
-    submitted = {name: _files(each.files) for name, each in found.recipes.items()}
-    known = {name: _files(each.current) for name, each in found.recipes.items()}
+    submitted = {name: _files(recipe.files) for name, recipe in found.recipes.items()}
+    known = {name: _files(recipe.current) for name, recipe in found.recipes.items()}
     return differences(submitted, settings.recipes, known)
-
-
-def _ask(question: str) -> None:
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:
-        agreed = False
-    if not agreed:
-        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.groups import VerbGroup
-from farm.cli.options import json_option, names_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.options import json_option, keys_option, names_option
+from farm.cli.output import say, say_lines, tell_result
+from farm.cli.personal_key import ask_secret, confirm_signing
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +22,50 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
     from farm.trust.ceremony.draft import Draft
-    from farm.trust.ceremony.drafting import TargetsEdit
     from farm.trust.ceremony.pinned_root import KnownRoot
+    from farm.trust.metadata.key_names import KeyNames
+    from farm.trust.metadata.roles import RoleKeys
 
 _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def _read_ids(_context: click.Context, _option: click.Parameter, keys: tuple[str, ...]) -> tuple[str, ...]:
+    from farm.trust.keys.key_files import load_public_key
+
+    return tuple(load_public_key(Path(key)).keyid if Path(key).is_file() else key for key in keys)
+
+
+def _read_operators(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    from farm.core.files import values
+
+    operators = tuple((name, key) for name, _, key in (text.partition("=") for text in texts))
+    for name, key in operators:
+        try:
+            values.word(name)
+        except values.InvalidValueError as error:
+            raise click.UsageError(f"--operator: {error.message} {error.remedy}") from error
+        if not re.fullmatch(r"[0-9a-f]{64}", key):
+            raise click.UsageError(
+                "--operator takes NAME=KEY, with the 64 hexadecimal digits that `farm keys me` prints."
+            )
+    return operators
+
+
+def _read_counts(
+    _context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    # int() would accept digits of other scripts, and fails on thousands of digits.
+    counts = [re.fullmatch(r"([^=]+)=0*([1-9][0-9]{0,14})", text) for text in texts]
+    if None in counts:
+        raise click.UsageError(f"{option.opts[0]} takes CHANNEL=N, not {texts[counts.index(None)]!r}.")
+    return tuple((count[1], int(count[2])) for count in counts if count)
+
+
+_ids_option = partial(click.option, multiple=True, callback=_read_ids)
+_counts_option = partial(click.option, multiple=True, metavar="CHANNEL=N", callback=_read_counts)
 
 
 @click.group("draft", cls=VerbGroup)
@@ -43,12 +84,8 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--expires-days", "days", type=int, help="How long the metadata is valid.  [default: a year]"),
         click.option("--threshold", type=int, help="How many keys of the role must sign."),
-        click.option(
-            "--remove-key", "removed", multiple=True, help="Remove a key, a .pub file or its ID; may be repeated."
-        ),
-        click.option(
-            "--add-key", "added", multiple=True, type=_FILE, help="Add the key of a .pub file; may be repeated."
-        ),
+        _ids_option("--remove-key", "removed", help="Remove a key, a .pub file or its ID; may be repeated."),
+        keys_option("--add-key", "added", help="Add the key of a .pub file; may be repeated."),
         json_option,
         names_option,
         click.option("--repository", required=True, type=_FILE, help="The published directory."),
@@ -65,8 +102,8 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--out", type=_FILE, default=Path("root.draft"), show_default=True, help="The file of the draft.")
 def draft_root(
     repository: Path,
-    named: tuple[Path, ...],
-    added: tuple[Path, ...],
+    names: KeyNames,
+    added: tuple[Key, ...],
     removed: tuple[str, ...],
     threshold: int | None,
     days: int | None,
@@ -84,62 +121,65 @@ def draft_root(
     from farm.trust.ceremony.drafting import draft_root as next_root
     from farm.trust.metadata.repository import Repository
 
-    edit = RoleEdit(role, _public_keys(added), _key_ids(removed), threshold)
+    edit = RoleEdit(role, added, removed, threshold)
     made = next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out))
-    _write(out, made, named, as_json=as_json)
+    _write(out, made, names, as_json=as_json)
 
 
 @draft.command("targets")
 @_edits
 @click.option("--role", default="", help="The channel for --add-key, --remove-key and --threshold.")
 @click.option("--add-channel", "channels", multiple=True, help="Add a channel, with its --key.")
-@click.option("--key", "keys", multiple=True, type=_FILE, help="The .pub file of the key for --add-channel.")
-@click.option("--remove-channel", "dropped", multiple=True, help="Remove a channel.")
-@click.option(
-    "--allow-builder", "allowed", multiple=True, type=_FILE, help="Accept the builds of the worker with this .pub file."
-)
-@click.option(
-    "--remove-builder", "refused", multiple=True, help="Accept no more builds of a worker: .pub file or key ID."
-)
-@click.option(
-    "--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a package of a channel."
-)
+@keys_option("--key", "keys", help="The .pub file of the key for --add-channel.")
+@click.option("--remove-channel", "remove_channels", multiple=True, help="Remove a channel.")
+@keys_option("--allow-builder", "allow_builders", help="Accept the builds of the worker with this .pub file.")
+@_ids_option("--remove-builder", "remove_builders", help="Accept no more builds of a worker: .pub file or key ID.")
+@_counts_option("--rebuilds", help="How many builders must agree on a package of a channel.")
 @click.option(
     "--policy",
+    "recipes",
     type=_FOLDER,
     metavar="RECIPES",
     help="Sign the policies, curators, owners, toolchains and steps of this tree of recipes.",
 )
 @click.option("--retire-earlier", is_flag=True, help="With --policy: stop accepting earlier toolchains and steps.")
-@click.option(
-    "--allow-tester", "testers", multiple=True, type=_FILE, help="Accept the tests of the worker with this .pub file."
-)
-@click.option(
-    "--remove-tester", "distrusted", multiple=True, help="Accept no more tests of a worker: .pub file or key ID."
-)
-@click.option("--tests", multiple=True, metavar="CHANNEL=N", help="How many testers must agree on a test of a channel.")
+@keys_option("--allow-tester", "allow_testers", help="Accept the tests of the worker with this .pub file.")
+@_ids_option("--remove-tester", "remove_testers", help="Accept no more tests of a worker: .pub file or key ID.")
+@_counts_option("--tests", help="How many testers must agree on a test of a channel.")
 @click.option(
     "--operator",
     "operators",
     multiple=True,
     metavar="NAME=KEY",
+    callback=_read_operators,
     help="Allow a person to give the orders of curators: by public key.",
 )
 @click.option(
-    "--remove-operator", "dismissed", multiple=True, metavar="NAME", help="Stop allowing a person to give orders."
+    "--remove-operator",
+    "remove_operators",
+    multiple=True,
+    metavar="NAME",
+    help="Stop allowing a person to give orders.",
 )
 @click.option("--for-root", type=_FILE, help="A draft of root, whose keys of targets sign too.")
 @click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The file of the draft.")
 def draft_targets(
+    *,
     repository: Path,
-    named: tuple[Path, ...],
+    names: KeyNames,
     days: int | None,
-    policy: Path | None,
+    role: str,
+    added: tuple[Key, ...],
+    removed: tuple[str, ...],
+    threshold: int | None,
+    channels: tuple[str, ...],
+    keys: tuple[Key, ...],
+    recipes: Path | None,
     retire_earlier: bool,
     for_root: Path | None,
     out: Path,
     as_json: bool,
-    **asked: object,
+    **lists: Any,
 ) -> None:
     """Draft the next targets: a renewal, or changes of channels, workers or policy.
 
@@ -151,46 +191,29 @@ def draft_targets(
       farm keys draft targets --repository public --policy recipes
     """
     from farm.cli.operate.policy_signing import signed_policy
+    from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
     from farm.trust.ceremony.drafting import draft_targets as next_targets
     from farm.trust.metadata.repository import Repository
     from farm.trust.metadata.signed_policy import policy_in_force
 
-    if retire_earlier and policy is None:
+    if retire_earlier and recipes is None:
         raise click.UsageError("--retire-earlier goes with --policy.")
     place = Repository(repository)
-    made = next_targets(
-        place,
-        replace(
-            _targets_edit(**asked),  # type: ignore[arg-type]  # Click's values, by the names above
-            policy=signed_policy(policy, None if retire_earlier else policy_in_force(place)) if policy else None,
-        ),
-        datetime.now(UTC),
-        days=days,
-        start=_unsigned(out),
-        coming=read_draft(for_root) if for_root else None,
+    edit = TargetsEdit(
+        keys=RoleEdit(role, added, removed, threshold if role or not channels else None),
+        add_roles=_new_channels(channels, keys, None if role else threshold),
+        policy=signed_policy(recipes, None if retire_earlier else policy_in_force(place)) if recipes else None,
+        **lists,  # the other options have the names of its fields
     )
-    _write(out, made, named, as_json=as_json)
+    coming = read_draft(for_root) if for_root else None
+    made = next_targets(place, edit, datetime.now(UTC), days=days, start=_unsigned(out), coming=coming)
+    _write(out, made, names, as_json=as_json)
 
 
-def _targets_edit(
-    *,
-    added: tuple[Path, ...],
-    removed: tuple[str, ...],
-    threshold: int | None,
-    role: str,
-    channels: tuple[str, ...],
-    keys: tuple[Path, ...],
-    dropped: tuple[str, ...],
-    allowed: tuple[Path, ...],
-    refused: tuple[str, ...],
-    rebuilds: tuple[str, ...],
-    testers: tuple[Path, ...],
-    distrusted: tuple[str, ...],
-    tests: tuple[str, ...],
-    operators: tuple[str, ...],
-    dismissed: tuple[str, ...],
-) -> TargetsEdit:
-    from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
+def _new_channels(
+    channels: tuple[str, ...], keys: tuple[Key, ...], threshold: int | None
+) -> tuple[tuple[str, RoleKeys], ...]:
+    """Return the channels to add with their keys: one channel with all keys, or several with one each."""
     from farm.trust.metadata.roles import RoleKeys
 
     if len(channels) > 1 and len(keys) != len(channels):
@@ -199,22 +222,9 @@ def _targets_edit(
         )
     if bool(channels) != bool(keys):
         raise click.UsageError("--add-channel and --key go together: NAME, and the .pub file of its online key.")
-    public = _public_keys(keys)
-    own = threshold if threshold is not None and not role else 1
-    groups = [public] if len(channels) == 1 else [(key,) for key in public]
-    return TargetsEdit(
-        keys=RoleEdit(role, _public_keys(added), _key_ids(removed), threshold if role or not channels else None),
-        add_roles=tuple((name, RoleKeys(group, own)) for name, group in zip(channels, groups, strict=True)),
-        remove_channels=dropped,
-        allow_builders=_public_keys(allowed),
-        remove_builders=_key_ids(refused),
-        rebuilds=tuple(_count(rebuild, "--rebuilds") for rebuild in rebuilds),
-        allow_testers=_public_keys(testers),
-        remove_testers=_key_ids(distrusted),
-        tests=tuple(_count(test, "--tests") for test in tests),
-        operators=tuple(map(_operator, operators)),
-        remove_operators=dismissed,
-    )
+    groups = [keys] if len(channels) == 1 else [(key,) for key in keys]
+    needed = 1 if threshold is None else threshold
+    return tuple((name, RoleKeys(group, needed)) for name, group in zip(channels, groups, strict=True))
 
 
 @click.command("sign")
@@ -228,9 +238,7 @@ def _targets_edit(
 )
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
-def sign(
-    *, path: Path, key: Path, named: tuple[Path, ...], root_fingerprint: str | None, yes: bool, as_json: bool
-) -> None:
+def sign(*, path: Path, key: Path, names: KeyNames, root_fingerprint: str | None, yes: bool, as_json: bool) -> None:
     """Show the changes of DRAFT, ask, and add your signature.
 
     Needs neither network nor repository. The root that you have signed for is remembered beside the key. A draft that
@@ -242,37 +250,26 @@ def sign(
       farm keys sign targets.draft --key ann.key
     """
     from farm.cli.operate.key_sheet import draft_lines, draft_sheet
-    from farm.core.names.digest import Digest
     from farm.store.durable_file import replace_file
-    from farm.trust.ceremony.draft import DraftError
     from farm.trust.ceremony.pinned_root import KnownRoot
     from farm.trust.keys.signers import load_signer
-    from farm.trust.metadata.key_names import KeyNames
 
     found = read_draft(path)
     found.check()
-    names = KeyNames.beneath(named)
-    signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
+    signer = load_signer(key, ask_secret)
     found.check_may_sign(signer.public_key)
     known = KnownRoot.beside(key)
     known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
     # The signer sees the changes; a program that reads JSON gets the result.
     say_lines(draft_lines(found, names), err=as_json)
     if not yes:
-        try:
-            agreed = click.confirm(f"Sign with the key {signer.public_key.keyid[:16]}…?", err=True)
-        except click.Abort:
-            agreed = False
-        if not agreed:
-            raise DraftError(f"{path} was not signed", remedy="Run it again and answer y, or use --yes.")
+        confirm_signing(f"Sign with the key {signer.public_key.keyid[:16]}…?")
     signed = found.signed_by(signer)
     _keep(known, found)
     replace_file(path, signed.to_json())
-    if as_json:
-        say_json({"path": str(path)} | draft_sheet(signed, names))
-        return
     missing = [f"{quorum.missing} more for {quorum.name}" for quorum in signed.quorums() if quorum.missing]
-    say(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
+    state = f"needs {', '.join(missing)}" if missing else "can be published"
+    tell_result([f"signed: {path} {state}"], {"path": str(path)} | draft_sheet(signed, names), as_json=as_json)
 
 
 @click.command("publish")
@@ -289,29 +286,26 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
     Example:
       farm keys publish targets.draft --repository public --online keys/online
     """
-    from farm.core.names.digest import Digest
+    from farm.trust.ceremony.draft import Draft
     from farm.trust.ceremony.promotion import publish_draft
     from farm.trust.keys.key_files import KeyFileError
     from farm.trust.keys.signers import read_signers
     from farm.trust.metadata.repository import Repository
 
-    found = read_draft(paths[0])
-    for path in paths[1:]:
-        found = found.joined(read_draft(path))
+    found = reduce(Draft.joined, map(read_draft, paths))
     if not online.is_dir():
         raise KeyFileError(online, "it is not a directory", "Name the directory of online keys: KEYS/online.")
     place = Repository(repository)
     done = publish_draft(place, found, read_signers(online), datetime.now(UTC))
-    print_of = Digest.of(place.read_metadata(f"{found.version}.root.json")) if found.role == "root" else None
-    if as_json:
-        sheet = {"role": found.role, "version": found.version, "already": done.already, "gap": list(done.gap)}
-        say_json(sheet | {"fingerprint": print_of})
-        return
-    say(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
-    for role in done.gap:
-        say(f"not all old keys of {role} are here: a client that is just checking has to try again")
-    if print_of:
-        say(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
+    fingerprint = Digest.of(place.read_metadata(f"{found.version}.root.json")) if found.role == "root" else None
+    lines = [f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}"]
+    lines += [
+        f"not all old keys of {role} are here: a client that is just checking has to try again" for role in done.gap
+    ]
+    if fingerprint:
+        lines.append(f"fingerprint   {fingerprint}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
+    sheet = {"role": found.role, "version": found.version, "already": done.already, "gap": list(done.gap)}
+    tell_result(lines, sheet | {"fingerprint": fingerprint}, as_json=as_json)
 
 
 def read_draft(path: Path) -> Draft:
@@ -337,48 +331,10 @@ def _unsigned(path: Path) -> Draft | None:
     return read_draft(path) if path.exists() else None
 
 
-def _write(path: Path, made: Draft, named: tuple[Path, ...], *, as_json: bool) -> None:
+def _write(path: Path, made: Draft, names: KeyNames, *, as_json: bool) -> None:
     from farm.cli.operate.key_sheet import draft_lines, draft_sheet
     from farm.store.durable_file import replace_file
-    from farm.trust.metadata.key_names import KeyNames
 
-    names = KeyNames.beneath(named)
     replace_file(path, made.to_json())
-    if as_json:
-        say_json({"path": str(path)} | draft_sheet(made, names))
-        return
-    say_lines(draft_lines(made, names))
-    say(f"written to {path}; have it signed with `farm keys sign {path} --key KEY`")
-
-
-def _public_keys(paths: tuple[Path, ...]) -> tuple[Key, ...]:
-    from farm.trust.keys.key_files import load_public_key
-
-    return tuple(load_public_key(path) for path in paths)
-
-
-def _key_ids(named: tuple[str, ...]) -> tuple[str, ...]:
-    from farm.trust.keys.key_files import load_public_key
-
-    return tuple(load_public_key(Path(each)).keyid if Path(each).is_file() else each for each in named)
-
-
-def _operator(text: str) -> tuple[str, str]:
-    from farm.core.files import values as names
-
-    name, _, key = text.partition("=")
-    try:
-        names.word(name)
-    except names.InvalidValueError as error:
-        raise click.UsageError(f"--operator: {error.message} {error.remedy}") from error
-    if not re.fullmatch(r"[0-9a-f]{64}", key):
-        raise click.UsageError("--operator takes NAME=KEY, with the 64 hexadecimal digits that `farm keys me` prints.")
-    return name, key
-
-
-def _count(text: str, option: str) -> tuple[str, int]:
-    channel, equals, count = text.partition("=")
-    # int() would accept digits of other scripts, and fails on thousands of digits.
-    if not equals or not channel or not (count.isascii() and count.isdigit() and len(count) < 16) or int(count) < 1:
-        raise click.UsageError(f"{option} takes CHANNEL=N, not {text!r}.")
-    return channel, int(count)
+    hint = f"written to {path}; have it signed with `farm keys sign {path} --key KEY`"
+    tell_result([*draft_lines(made, names), hint], {"path": str(path)} | draft_sheet(made, names), as_json=as_json)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @names_option
 @json_option
-def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
+def show(path: Path, names: KeyNames, as_json: bool) -> None:
     """Show a draft and its signatures, a metadata file, a key, or a repository.
 
     \b
@@ -33,9 +33,7 @@ def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
       farm keys show targets.draft
       farm keys show public --names .
     """
-    from farm.trust.metadata.key_names import KeyNames
-
-    sheet, lines = _look(path, KeyNames.beneath(named))
+    sheet, lines = _look(path, names)
     tell_result(lines, sheet, as_json=as_json)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.groups import VerbGroup
-from farm.cli.options import json_option
-from farm.cli.output import say, say_document, say_json, tell_result
+from farm.cli.options import json_option, keys_option, read_keys
+from farm.cli.output import counted, say, say_document, say_json, tell_result
+from farm.cli.personal_key import ask_secret, make_own_key, name_to_be, own_key_path
+from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from securesystemslib.signer import Key
 
 
@@ -43,10 +47,8 @@ def keys() -> None:
     show_default=True,
     help="A channel of the distribution; may be repeated.",
 )
-@click.option(
-    "--builder", "builders", multiple=True, type=_FILE, help="The .pub file of a worker that builds and tests."
-)
-@click.option("--tester", "testers", multiple=True, type=_FILE, help="The .pub file of a worker that only tests.")
+@keys_option("--builder", "builders", help="The .pub file of a worker that builds and tests.")
+@keys_option("--tester", "testers", help="The .pub file of a worker that only tests.")
 @click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="The .pub file of a person who signs root.")
 @click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(
@@ -59,8 +61,8 @@ def init(
     repository: Path,
     folder: Path,
     channels: tuple[str, ...],
-    builders: tuple[Path, ...],
-    testers: tuple[Path, ...],
+    builders: tuple[Key, ...],
+    testers: tuple[Key, ...],
     root_keys: tuple[Path, ...],
     root_threshold: int,
     targets_keys: tuple[Path, ...],
@@ -80,51 +82,78 @@ def init(
       farm keys init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 \\
         --targets-key ann-targets.pub --targets-key ben-targets.pub --targets-threshold 2
     """
-    from farm.trust.ceremony.ceremony import found_drafts, found_repository, write_drafts
-    from farm.trust.keys.key_files import load_public_key
-    from farm.trust.metadata.roles import RoleKeys
-
-    allowed = [load_public_key(path) for path in builders]
-    testing = list({key.keyid: key for key in (*allowed, *map(load_public_key, testers))}.values())
-    now = datetime.now(UTC)
+    testing = list({key.keyid: key for key in (*builders, *testers)}.values())
     if not root_keys and not targets_keys:
         if (root_threshold, targets_threshold) != (1, 1):
             raise click.UsageError(
                 "A threshold needs --root-key and --targets-key; without these, one key of each is made."
             )
-        founded = found_repository(repository, folder, channels, allowed, now, testers=testing)
-        if as_json:
-            _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
-            return
-        say(f"offline keys  {founded.offline}  (root, targets: move them to a safe place)")
-        say(f"online keys   {founded.online}  (for the signer)")
-        say(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
-        return
-    if not root_keys or not targets_keys:
+        _found(repository, folder, channels, builders, testing, as_json=as_json)
+    elif not root_keys or not targets_keys:
         raise click.UsageError("Give both --root-key and --targets-key: a key cannot be of two roles.")
-    offline = {
-        "root": RoleKeys(tuple(load_public_key(path) for path in root_keys), root_threshold),
-        "targets": RoleKeys(tuple(load_public_key(path) for path in targets_keys), targets_threshold),
-    }
-    made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now, testers=testing)
+    else:
+        offline = {"root": (root_keys, root_threshold), "targets": (targets_keys, targets_threshold)}
+        _draft(repository, folder / "online", channels, builders, testing, offline, drafts, as_json=as_json)
+
+
+def _found(
+    repository: Path,
+    folder: Path,
+    channels: Sequence[str],
+    builders: Sequence[Key],
+    testers: Sequence[Key],
+    *,
+    as_json: bool,
+) -> None:
+    """Found a distribution whose offline keys are made here too."""
+    from farm.trust.ceremony.ceremony import found_repository
+
+    founded = found_repository(repository, folder, channels, builders, datetime.now(UTC), testers=testers)
+    lines = [
+        f"offline keys  {founded.offline}  (root, targets: move them to a safe place)",
+        f"online keys   {founded.online}  (for the signer)",
+        f"fingerprint   {founded.fingerprint}  (announce it to subscribers)",
+    ]
+    form = {"offline": str(founded.offline), "online": str(founded.online), "fingerprint": founded.fingerprint}
+    tell_result(lines, form, as_json=as_json)
+
+
+def _draft(
+    repository: Path,
+    online: Path,
+    channels: Sequence[str],
+    builders: Sequence[Key],
+    testers: Sequence[Key],
+    offline: Mapping[str, tuple[Sequence[Path], int]],
+    drafts: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Write the first root and targets as drafts; `offline` has the files of keys and the threshold of these roles."""
+    from farm.trust.ceremony.ceremony import found_drafts, write_drafts
+    from farm.trust.keys.key_files import load_public_key
+    from farm.trust.metadata.roles import RoleKeys
+
+    held = {role: RoleKeys(tuple(map(load_public_key, files)), needed) for role, (files, needed) in offline.items()}
+    made = found_drafts(repository, online, channels, builders, offline=held, now=datetime.now(UTC), testers=testers)
     paths = write_drafts(drafts, made)
-    if as_json:
-        _print({"online": folder / "online", "drafts": paths})
-        return
-    say(f"online keys   {folder / 'online'}  (for the signer)")
-    for path, each, whose in zip(paths, made, (root_keys, targets_keys), strict=True):
-        (quorum,) = each.quorums()
-        files = ", ".join(str(file) for file in whose)
-        say(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
-    say(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
+    lines = [f"online keys   {online}  (for the signer)"]
+    for path, draft in zip(paths, made, strict=True):
+        (quorum,) = draft.quorums()
+        files = ", ".join(map(str, offline[draft.role][0]))
+        lines.append(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
+    lines.append(
+        f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}."
+    )
+    tell_result(lines, {"online": str(online), "drafts": list(map(str, paths))}, as_json=as_json)
 
 
 @keys.command("allow")
 @click.option("--repository", required=True, type=_FILE, help="The published directory.")
 @click.option("--keys", "folder", required=True, type=_FILE, help="The directory of all keys.")
-@click.argument("builders", nargs=-1, required=True, type=_FILE)
+@click.argument("builders", nargs=-1, required=True, type=_FILE, callback=read_keys)
 @json_option
-def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: bool) -> None:
+def allow(repository: Path, folder: Path, builders: tuple[Key, ...], as_json: bool) -> None:
     """Accept the builds and tests of further workers, by their keys (.pub files) BUILDERS.
 
     Needs the offline key of targets in KEYS/offline, and the online keys. Where several people hold these keys, or a
@@ -135,15 +164,10 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: b
       farm keys allow --repository public --keys keys worker-3/key.pub
     """
     from farm.trust.ceremony.ceremony import allow_more_builders
-    from farm.trust.keys.key_files import load_public_key
     from farm.trust.metadata.repository import Repository
 
-    allowed = [load_public_key(path) for path in builders]
-    added = allow_more_builders(Repository(repository), folder, allowed, datetime.now(UTC), testers=allowed)
-    if as_json:
-        _print({"added": added})
-        return
-    say(f"{added} worker{'' if added == 1 else 's'} added")
+    added = allow_more_builders(Repository(repository), folder, builders, datetime.now(UTC), testers=builders)
+    tell_result([f"{counted(added, 'worker')} added"], {"added": added}, as_json=as_json)
 
 
 @keys.command("new")
@@ -170,11 +194,8 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
         key: Key = create_key(path).public_key
     else:
         known = load_public_key(public) if public else None
-        key = link_key(path, uri, known, lambda name: str(click.prompt(name, hide_input=True, err=True)))
-    if as_json:
-        _print({"path": f"{path}.pub"} | key_to_dict(key))
-        return
-    say(f"{key.keyid}  {path}.pub")
+        key = link_key(path, uri, known, ask_secret)
+    tell_result([f"{key.keyid}  {path}.pub"], {"path": f"{path}.pub"} | key_to_dict(key), as_json=as_json)
 
 
 @keys.command("me")
@@ -190,19 +211,16 @@ def me(name: str | None, as_json: bool) -> None:
     Example:
       farm keys me --name alice
     """
-    from farm.cli.personal_key import make_own_key, name_to_be, own_key_path
-    from farm.cli.settings import Settings
-
     settings = Settings.from_environment()
     whose = name_to_be(settings, name)
     key, new = make_own_key(settings, whose)
     path, public = own_key_path(settings), str(key.keyval["public"])
-    if as_json:
-        _print({"path": path, "name": whose, "key": public, "new": new})
-        return
-    say(f"{'made' if new else 'exists already'}: {path}", err=True)
-    say("line for curators.yaml, below your group:", err=True)
-    say(f"  {whose}: {public}")
+    if not as_json:
+        say(f"{'made' if new else 'exists already'}: {path}", err=True)
+        say("line for curators.yaml, below your group:", err=True)
+    tell_result(
+        [f"  {whose}: {public}"], {"path": str(path), "name": whose, "key": public, "new": new}, as_json=as_json
+    )
 
 
 @keys.command("export")
@@ -219,16 +237,12 @@ def export(public: Path, pem: bool) -> None:
 
     key = load_public_key(public)
     if not pem:
-        _print(key_to_dict(key))
+        say_json(key_to_dict(key))
         return
     try:
         say_document(public_pem(key))
     except ValueError as error:
         raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
-
-
-def _print(values: dict[str, Any]) -> None:
-    say_json(values, default=str)
 
 
 @click.command("dns")

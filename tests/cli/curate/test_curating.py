@@ -339,7 +339,7 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert [package["approved-by"] for package in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
     assert "asks for no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
-    assert "is no pending change of" in shell.run("approve", "stable", "other.example/jq", status=1)
+    assert "is not a pending change of" in shell.run("approve", "stable", "other.example/jq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)
 
 
