@@ -35,13 +35,13 @@ def looking_host(settings: Settings) -> Iterator[ReadOnlyHost]:
     host = ReadOnlyHost(settings.state, settings.host, warn)
     with nothing_fetched(host):
         yield host
-    for each in host.stood_in.values():
-        warn(str(each))
+    for fallback in host.fallbacks.values():
+        warn(str(fallback))
 
 
 def last_verified_form(host: ReadOnlyHost) -> dict[str, Any]:
     """Return the member of JSON documents with the last verified releases that were used instead of the newest."""
-    found = [each.to_dict() for each in host.stood_in.values()]
+    found = [fallback.to_dict() for fallback in host.fallbacks.values()]
     return {"last-verified": found} if found else {}
 
 

@@ -62,7 +62,7 @@ def test_a_set_of_two_distributions_is_judged_when_one_of_them_cannot_be_asked(
     looking = ReadOnlyHost(host.state, host.shared)
     found = verify_root(looking, root)
     assert (found.packages, found.faults) == (len(Root(root).installed().set.packages), ())
-    assert looking.stood_in.keys() == {f"{FIRST}/edge"}
+    assert looking.fallbacks.keys() == {f"{FIRST}/edge"}
     openssl = Root(root).installed().set.package("openssl")
     assert openssl is not None
     (Root(root).package(openssl.store) / "share/openssl/version").write_text("3.1\n")

@@ -90,7 +90,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert (ended.returncode, ended.stdout.count("\n")) == (0, 2)
     assert "2 packages, no advisory holds\n" in ended.stdout
-    assert "2 of 2 packages looked at for vulnerabilities" in ended.stdout
+    assert "2 of 2 packages reviewed for vulnerabilities" in ended.stdout
 
 
 def document(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _nothing_found(found: Audit) -> str:
 
 def _data(found: Audit) -> Iterator[str]:
     now = datetime.now(UTC)
-    yield from (source.told(now) for source in found.data)
+    yield from (source.sentence(now) for source in found.data)
     if found.uncovered:
         yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask their publisher."
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from farm.client.audit.running_containers import RunningContainers
 from farm.client.audit.subjects import channel_subject, image_subject, root_subject, running_subject
 from farm.client.findings.audit_history import Question, answer
-from farm.client.findings.code_carriers import Carriers
+from farm.client.findings.copied_code import Carriers
 from farm.client.findings.report import Audit, Exposed
 from farm.client.image.accounting import unattributed
 from farm.client.image.engine import docker_images
 from farm.client.image.known_image import open_image, unambiguous
-from farm.client.repository.advisory_sources import together
+from farm.client.repository.advisory_sources import merged
 from farm.client.repository.known_advisories import known_as_far_as_published
 from farm.client.repository.progress import NO_PROGRESS, Progress
 from farm.client.repository.subscriptions import SubscriptionError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from farm.client.audit.subjects import Subject
     from farm.client.findings.audit_history import Answer
     from farm.client.findings.report import AuditedPackage, CopiedCode
-    from farm.client.repository.advisory_sources import JudgedBy
+    from farm.client.repository.advisory_sources import AdvisorySource
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
     from farm.client.repository.read_only_host import ReadOnlyHost
@@ -124,13 +125,7 @@ class Auditor:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._catalogues: dict[str, Catalogue] = {}
-
-    def catalogue(self, channel: str) -> Catalogue:
-        """Return the newest verified release of a channel. Raises what subscriptions and metadata raise."""
-        if channel not in self._catalogues:
-            self._catalogues[channel] = self._host.catalogue(channel)
-        return self._catalogues[channel]
+        self.catalogue = cache(host.catalogue)
 
     def audit(self, subject: Subject, evidence: Mapping[str, BlobRef] | None = None) -> Audit:
         """Audit a subject; `evidence` are known provenances by descriptor.
@@ -144,7 +139,7 @@ class Auditor:
         local = by_channel.pop("", [])
         found: list[Exposed] = []
         untraced: list[str] = []
-        data: list[JudgedBy] = []
+        data: list[AdvisorySource] = []
         for channel, packages in sorted(by_channel.items()):
             look = _Look(self._host, self.catalogue(channel), packages, evidence or {})
             found += look.found(subject)
@@ -161,7 +156,7 @@ class Auditor:
             not_covered=(*map(_unjudged, local), *subject.unknown),
             untraced=tuple(sorted(untraced)),
             unattributed=subject.unattributed,
-            data=together(data),
+            data=merged(data),
         )
 
     def audit_of_many(self, subject: Subject, evidence: Mapping[str, BlobRef] | None = None) -> Audit:
@@ -211,7 +206,7 @@ class _Look:
             self._known = known_as_far_as_published(host, catalogue.release, names | libraries)
 
     @property
-    def data(self) -> tuple[JudgedBy, ...]:
+    def data(self) -> tuple[AdvisorySource, ...]:
         """The lists by which the packages, and the libraries whose code they carry, are judged."""
         return self._known.data
 
@@ -242,7 +237,7 @@ class _Look:
         def is_mended(entry: ReleaseEntry) -> bool:
             if copy is None:
                 return not self._holds(finding, finding.package, Version(entry.version), entry.revision)
-            carried = self._carriers.of_entry(name, entry)
+            carried = self._carriers.attested(name, entry.provenance)
             return not any(
                 self._holds(finding, code.library.inside(self._owner), Version(code.version), code.revision or 1)
                 for code in self._exactly(carried.copies)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from farm.client.audit.subjects import update_command
@@ -57,7 +57,7 @@ class RunningContainers:
         self._images = images
         self._states = states(host)
         self._recorded = {start.stores: start.record for start in starts}
-        self._accounted: dict[str, _Accounted] = {}
+        self._account = cache(self._account_for)
 
     def look(self, container: LabelledContainer) -> Running:
         """Return what a container runs. What cannot be known is described in `unattributed`."""
@@ -75,11 +75,6 @@ class RunningContainers:
             (*accounted.unattributed, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
             image.provenances if image else {},
         )
-
-    def _account(self, image_id: str) -> _Accounted:
-        if image_id not in self._accounted:
-            self._accounted[image_id] = self._account_for(image_id)
-        return self._accounted[image_id]
 
     def _account_for(self, image_id: str) -> _Accounted:
         image = None

@@ -12,7 +12,7 @@ from farm.core.names.form import Form
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from farm.core.advisories.matching import Finding
@@ -68,74 +68,64 @@ def judge(policy: Policy, known: Known) -> tuple[PolicyViolation, ...]:
 
     Unattributed layers of an image come first, whatever the policy says: the other rules are about packages.
     """
-    found = (
-        _layers(known),
-        _channels(policy, known),
-        _severity(policy, known),
-        _unknown(policy, known),
-        _unreviewed(policy, known),
-        _overrides(policy, known),
-        _attestations(policy, known),
-        _capabilities(policy, known),
-    )
-    return tuple(each for each in found if each)
+    rules = (_layers, _channels, _severity, _unknown, _unreviewed, _overrides, _attestations, _capabilities)
+    return tuple(violation for rule in rules for violation in rule(policy, known))
 
 
-def _layers(known: Known) -> PolicyViolation | None:
-    if not known.layers:
-        return None
-    return PolicyViolation(
-        "layers",
-        (),
-        f"the image does not match its own description: {'; '.join(known.layers)}",
-        "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to it.",
-    )
+def _layers(_policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+    if known.layers:
+        yield PolicyViolation(
+            "layers",
+            (),
+            f"the image does not match its own description: {'; '.join(known.layers)}",
+            "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to "
+            "it.",
+        )
 
 
-def _channels(policy: Policy, known: Known) -> PolicyViolation | None:
+def _channels(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     if policy.channels is None:
-        return None
+        return
     others = [package for package in known.record.packages if package.channel not in policy.channels]
-    if not others:
-        return None
-    told = sorted({other.channel or "a local build" for other in others})
-    return PolicyViolation(
-        "channels",
-        _names(others),
-        f"only packages of {' and '.join(policy.channels)} are accepted, and {_listed(others)} came from "
-        f"{' and '.join(told)}",
-        f"Take them from {' or '.join(policy.channels)}, or add the channel to the policy.",
-    )
+    if others:
+        origins = sorted({other.channel or "a local build" for other in others})
+        yield PolicyViolation(
+            "channels",
+            _names(others),
+            f"only packages of {' and '.join(policy.channels)} are accepted, and {_listed(others)} came from "
+            f"{' and '.join(origins)}",
+            f"Take them from {' or '.join(policy.channels)}, or add the channel to the policy.",
+        )
 
 
-def _severity(policy: Policy, known: Known) -> PolicyViolation | None:
+def _severity(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     most = policy.maximum_severity
     worse = [finding for finding in known.findings if finding.stands and most and not at_least(most, finding.severity)]
     if not worse:
-        return None
-    told = "; ".join(
+        return
+    advisories = "; ".join(
         f"{finding.package} {finding.version}-{finding.revision} has {finding.advisory.id} ({finding.severity}): "
         f"{finding.advisory.summary}"
         for finding in worse
     )
     fixed = sorted({f"{finding.package} {finding.fixed}" for finding in worse if finding.fixed})
     wait = f"Wait for {' and '.join(fixed)}" if fixed else "Wait for a release that is fixed"
-    return PolicyViolation(
+    yield PolicyViolation(
         "maximum-severity",
         tuple(sorted({finding.package for finding in worse})),
-        f"nothing worse than {most} is accepted, and {told}",
+        f"nothing worse than {most} is accepted, and {advisories}",
         f"{wait}, or leave the package out; to accept it, "
         f"{'--max-severity' if policy.by_command else 'write in the policy maximum-severity:'} {worse[0].severity}.",
     )
 
 
-def _unknown(policy: Policy, known: Known) -> PolicyViolation | None:
+def _unknown(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     if not policy.maximum_severity or not known.unknown:
-        return None
-    standing = {override.name.short for override in known.record.overrides if not override.channel}
-    overridden = sorted(standing.intersection(each.rpartition("/")[2] for each in known.unknown))
-    back = f" Of what you override the channel's own come back by `farm override remove`: {', '.join(overridden)}."
-    return PolicyViolation(
+        return
+    overrides = {override.name.short for override in known.record.overrides if not override.channel}
+    overridden = sorted(overrides.intersection(name.rpartition("/")[2] for name in known.unknown))
+    back = f" To use the channel's own builds again: `farm override remove`, for {', '.join(overridden)}."
+    yield PolicyViolation(
         "maximum-severity",
         known.unknown,
         f"nothing worse than {policy.maximum_severity} is accepted, and no advisories are published about "
@@ -144,70 +134,68 @@ def _unknown(policy: Policy, known: Known) -> PolicyViolation | None:
     )
 
 
-def _unreviewed(policy: Policy, known: Known) -> PolicyViolation | None:
+def _unreviewed(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     if policy.reviewed_within is None or not (known.unreviewed or known.unknown):
-        return None
-    told = [f"{name} ({day(at)})" if at else f"{name} (never)" for name, at in known.unreviewed]
-    told += [f"{name} (never)" for name in known.unknown]
-    return PolicyViolation(
+        return
+    never = ((name, None) for name in known.unknown)
+    reviews = [f"{name} ({day(at) if at else 'never'})" for name, at in (*known.unreviewed, *never)]
+    yield PolicyViolation(
         "reviewed-within",
         (*(name for name, _ in known.unreviewed), *known.unknown),
-        f"somebody must have looked at each package for vulnerabilities in the last "
-        f"{duration_text(policy.reviewed_within)}, and nobody states it of {', '.join(told)}",
-        "Ask the owner of the channel to look (`farm advisory reviewed`), or leave reviewed-within out of the policy.",
+        f"each package must have been reviewed for vulnerabilities in the last "
+        f"{duration_text(policy.reviewed_within)}, and nobody states that of {', '.join(reviews)}",
+        "Ask the owner of the channel for a review (`farm advisory reviewed`), or leave reviewed-within out of the "
+        "policy.",
     )
 
 
-def _overrides(policy: Policy, known: Known) -> PolicyViolation | None:
-    standing = known.record.overrides
-    if policy.overrides == "allowed" or not standing:
-        return None
-    return PolicyViolation(
-        "overrides",
-        _names(standing),
-        f"overrides are forbidden, and {_listed(standing)} replaces what the release has",
-        "Take the channel's own: in an image by `farm image update`, in a root by `farm upgrade`; where this host "
-        "chose it (`farm override list`), after `farm override remove`.",
-    )
+def _overrides(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+    overrides = known.record.overrides
+    if overrides and policy.overrides != "allowed":
+        yield PolicyViolation(
+            "overrides",
+            _names(overrides),
+            f"overrides are forbidden, and {_listed(overrides)} replaces what the release has",
+            "Take the channel's own: in an image by `farm image update`, in a root by `farm upgrade`; where this host "
+            "chose it (`farm override list`), after `farm override remove`.",
+        )
 
 
-def _attestations(policy: Policy, known: Known) -> PolicyViolation | None:
+def _attestations(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     least = policy.minimum_attestations
-    short = [package for package in known.record.packages if known.attestations.get(package.descriptor, 0) < least]
-    if not short:
-        return None
-    told = ", ".join(f"{package.name} by {known.attestations.get(package.descriptor, 0)}" for package in short)
-    return PolicyViolation(
-        "minimum-attestations",
-        _names(short),
-        f"each package must be built by {least} independent builders, and was built: {told}",
-        "Wait until others have built it again, or take a channel with the gate `reproduced`.",
-    )
+    counts = {package: known.attestations.get(package.descriptor, 0) for package in known.record.packages}
+    short = [package for package, count in counts.items() if count < least]
+    if short:
+        yield PolicyViolation(
+            "minimum-attestations",
+            _names(short),
+            f"each package must be built by {least} independent builders, and was built: "
+            f"{', '.join(f'{package.name} by {counts[package]}' for package in short)}",
+            "Wait until others have built it again, or take a channel with the gate `reproduced`.",
+        )
 
 
-def _capabilities(policy: Policy, known: Known) -> PolicyViolation | None:
+def _capabilities(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     if policy.capabilities is None:
-        return None
+        return
     beyond = {
         package: sorted(set(known.capabilities.get(package.descriptor, ())) - set(policy.capabilities))
         for package in known.record.packages
     }
-    asking = [each for each, more in beyond.items() if more]
-    if not asking:
-        return None
-    told = ", ".join(f"{package.name} needs {' and '.join(beyond[package])}" for package in asking)
-    allowed = " and ".join(policy.capabilities) or "no capability"
-    return PolicyViolation(
-        "capabilities",
-        _names(asking),
-        f"{allowed} may be granted, and {told}",
-        "Leave the package out, or add it under capabilities in the policy.",
-    )
+    asking = [package for package, more in beyond.items() if more]
+    if asking:
+        needs = ", ".join(f"{package.name} needs {' and '.join(beyond[package])}" for package in asking)
+        yield PolicyViolation(
+            "capabilities",
+            _names(asking),
+            f"{' and '.join(policy.capabilities) or 'no capability'} may be granted, and {needs}",
+            "Leave the package out, or add it under capabilities in the policy.",
+        )
 
 
-def _names(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> tuple[str, ...]:
+def _names(packages: Sequence[PlacedPackage]) -> tuple[str, ...]:
     return tuple(str(package.name) for package in packages)
 
 
-def _listed(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> str:
+def _listed(packages: Sequence[PlacedPackage]) -> str:
     return ", ".join(_names(packages))

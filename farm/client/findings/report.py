@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
-    from farm.client.repository.advisory_sources import JudgedBy
+    from farm.client.repository.advisory_sources import AdvisorySource
     from farm.core.advisories.matching import Finding
     from farm.core.names.digest import Digest
     from farm.core.names.package_name import PackageName
@@ -148,7 +148,7 @@ class Audit:
     not_covered: tuple[str, ...] = ()
     untraced: tuple[str, ...] = ()
     unattributed: tuple[str, ...] = ()
-    data: tuple[JudgedBy, ...] = ()
+    data: tuple[AdvisorySource, ...] = ()
 
     @property
     def uncovered(self) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ class Audit:
 
     @property
     def _not_covered(self) -> str:
-        return f"nobody states to have looked for vulnerabilities in {', '.join(self.uncovered)}"
+        return f"no review for vulnerabilities is recorded of {', '.join(self.uncovered)}"
 
     @property
     def is_whole(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from farm.client.findings.verification import RECORD, Fault
@@ -22,27 +23,26 @@ class SignedIndex:
     """Searches packages in the releases that a set names, else in all of their channels; each is opened once."""
 
     def __init__(self, host: Host, record: SetRecord) -> None:
-        self._host = host
         self._record = record
-        self._pinned: dict[str, list[Catalogue]] = {}
-        self._newest: dict[str, Catalogue] = {}
+        self._pinned = cache(host.pinned)
+        self._newest = cache(host.catalogue)
 
     def home(self, placed: PlacedPackage) -> Catalogue | None:
         """Return the release that holds this very build, None where none does.
 
         Raises what subscriptions and metadata raise: what cannot be checked is not known.
         """
-        for catalogue in self._named(placed.channel):
+        for catalogue in (self._pinned(ref) for ref in self._record.releases if ref.subscription == placed.channel):
             with suppress(UnknownPackageError):
                 if catalogue.entry(catalogue.known_as(str(placed.name))).descriptor.digest == placed.descriptor:
                     return catalogue
-        newest = self._newest_of(placed.channel)
+        newest = self._newest(placed.channel)
         if placed.name.distribution != newest.release.distribution:
             return None  # only the importing release states which build is imported
         for release, index in releases_back(newest):
             entry = index.entry(placed.name.short)
             if entry and entry.descriptor.digest == placed.descriptor:
-                return self._host.pinned(release_ref(release))
+                return self._pinned(release_ref(release))
         return None
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
@@ -67,17 +67,6 @@ class SignedIndex:
             return self.home(placed) is not None
         except SubscriptionError:  # of a channel that is no longer followed
             return False
-
-    def _named(self, channel: str) -> list[Catalogue]:
-        if channel not in self._pinned:
-            refs = [ref for ref in self._record.releases if ref.subscription == channel]
-            self._pinned[channel] = [self._host.pinned(ref) for ref in refs]
-        return self._pinned[channel]
-
-    def _newest_of(self, channel: str) -> Catalogue:
-        if channel not in self._newest:
-            self._newest[channel] = self._host.catalogue(channel)
-        return self._newest[channel]
 
 
 def misdescribed(placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:

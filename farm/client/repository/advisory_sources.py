@@ -1,4 +1,4 @@
-"""The data that packages were judged by: whose advisory list, how old it is, and which packages it covers.
+"""The data that packages are checked against: whose advisory list, how old it is, and which packages it covers.
 
 The absence of advisories for a package means something only where a reviewer has checked the package and recorded that.
 """
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.trust.index.imports import Import
 
+    AdvisoryDocuments = tuple[Mapping[str, bytes], Downloads]
+    """Signed documents about advisories by name, and what fetches the blobs that they name."""
+
 
 @dataclass(frozen=True, slots=True)
-class JudgedBy:
+class AdvisorySource:
     """What `distribution` has signed about packages.
 
     `advisories` is the number of advisories in its list, None where it has no list. `list_digest` is the digest of the
@@ -55,33 +58,33 @@ class JudgedBy:
             "oldest-review": self.oldest.isoformat() if self.oldest else None,
         }
 
-    def told(self, now: datetime | None = None) -> str:
+    def sentence(self, now: datetime | None = None) -> str:
         """Return it as a sentence; with `now`, the sentence includes the age."""
         if self.advisories is None:
             return f"{self.distribution} publishes no advisories."
         number = "1 advisory" if self.advisories == 1 else f"{self.advisories} advisories"
         signed = f", signed {day(self.signed, now)}" if self.signed else ""
         covered = len(self.packages) - len(self.uncovered)
-        looked = f", the longest ago {day(self.oldest, now)}" if self.oldest and covered else ""
+        oldest = f", the oldest review {day(self.oldest, now)}" if self.oldest and covered else ""
         return (
             f"Checked against the advisories of {self.distribution}: {number}{signed}; "
-            f"{covered} of {len(self.packages)} packages looked at for vulnerabilities{looked}."
+            f"{covered} of {len(self.packages)} packages reviewed for vulnerabilities{oldest}."
         )
 
 
 class AdvisoryLists(Protocol):
-    """The source of signed documents about advisories: documents by name, and what fetches the blobs that they name."""
+    """A source of the signed documents about advisories, such as a `Host`."""
 
-    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+    def advisories(self, subscription: Subscription) -> AdvisoryDocuments:
         """Return the documents of a followed distribution; empty where it publishes none."""
 
-    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return the documents of a distribution from which a release imports packages."""
+    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:
+        """Return the documents of a distribution from which a release of a followed one imports packages."""
 
 
-def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:
-    """Merge the data that several channels were judged by, so that each list occurs once."""
-    by_list: dict[tuple[str, Digest | None], JudgedBy] = {}
+def merged(found: Iterable[AdvisorySource]) -> tuple[AdvisorySource, ...]:
+    """Merge the sources of several channels, so that each list occurs once."""
+    by_list: dict[tuple[str, Digest | None], AdvisorySource] = {}
     for source in found:
         key = (source.distribution, source.list_digest)
         packages = dict(source.packages) | (dict(by_list[key].packages) if key in by_list else {})

@@ -16,6 +16,7 @@ from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
 from farm.errors import FarmError, in_lines
+from farm.trust.index.earlier_release import pinned_release
 from farm.trust.index.imports import imported_packages
 from farm.trust.index.tree import IndexTree, listings, read_entry
 from farm.trust.untrusted_metadata import BrokenReleaseError
@@ -161,11 +162,7 @@ class Catalogue:
         """The builders that the distribution allows now."""
         return self._read_builders()
 
-    def attested(self, package: VerifiedPackage) -> int:
-        """Return how many allowed builders have built this very package independently."""
-        return self.home_of(package.name).attested_in(package.entry, package.descriptor)
-
-    def attested_in(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
+    def attested(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
         """Return how many builders that this distribution allows now have built the package of an entry."""
         from farm.trust.verification.release_package import agreeing_builders  # noqa: PLC0415  (loads all key types)
 
@@ -280,6 +277,21 @@ class Catalogue:
             foreign=home is not self,
             build=checked.build,
         )
+
+
+def open_pinned(
+    newest: tuple[Release, AllowedBuilders],
+    pin: Import,
+    downloads: Downloads,
+    imported: Callable[[Import], Catalogue] | None = None,
+) -> Catalogue:
+    """Return a pinned release, searched from the newest of its channel backwards.
+
+    Raises `DownloadError`, `UntrustedMetadataError`, `InvalidReleaseError`.
+    """
+    what = f"earlier release of {pin.distribution}/{pin.channel}"
+    release = pinned_release(newest[0], pin, lambda blob: downloads.read(blob, what))
+    return Catalogue(release, lambda: newest[1], downloads, imported)
 
 
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:

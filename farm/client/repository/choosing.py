@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 from contextlib import suppress
+from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.client.repository.mirrored_metadata import is_unreachable
@@ -33,15 +35,14 @@ class Chooser:
 
     def __init__(self, subscriptions: Subscriptions, open_catalogue: Callable[[str], Catalogue]) -> None:
         self._subscriptions = subscriptions
-        self._open = open_catalogue
-        self._opened: dict[str, Catalogue] = {}
+        self._catalogue = cache(open_catalogue)
 
     def catalogue(self, names: Iterable[str], channel: str = "") -> Catalogue:
         """Return the catalogue that holds all of these packages: that of `channel`, where one is given.
 
         A name refers to the subscription of the highest priority that has it. A channel that cannot be reached may have
         it too, so it is not skipped. A short name keeps the distribution that it had before, until the user decides
-        anew. Raises `ChoiceError`, `InvalidPackageNameError`, and what opening a channel raises.
+        otherwise. Raises `ChoiceError`, `InvalidPackageNameError`, and what opening a channel raises.
         """
         followed, names = self._subscriptions.all(), tuple(dict.fromkeys(names))
         if channel or not followed or not names:
@@ -53,13 +54,13 @@ class Chooser:
         chosen = {name: self._of(name, followed) for name in names}
         found = {str(subscription) for subscription in chosen.values()}
         if len(found) > 1:
-            parts = ", ".join(f"{name} is of {each}" for name, each in chosen.items())
+            parts = ", ".join(f"{name} is of {subscription}" for name, subscription in chosen.items())
             raise ChoiceError(
                 f"one set is of one channel, and {parts}",
                 remedy="Ask for them apart, or name a channel that has all with --channel; `farm override` lets a "
                 "package of another channel stand in.",
             )
-        self._settle({name: each for name, each in chosen.items() if "/" not in name})
+        self._settle({name: subscription for name, subscription in chosen.items() if "/" not in name})
         return self._catalogue(found.pop())
 
     def others_with(self, name: str, owner: str) -> tuple[str, ...]:
@@ -67,26 +68,22 @@ class Chooser:
 
         Channels that cannot be opened now are left out: the result is only a hint.
         """
-        found = []
-        for subscription in self._subscriptions.all():
-            try:
-                if subscription.distribution != owner and self._catalogue(str(subscription)).holds(name):
-                    found.append(str(subscription))
-            except FarmError:
-                continue
-        return tuple(found)
+        return self._others([name], lambda subscription: subscription.distribution != owner)
 
     def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
         """Return the channels of a distribution, except `channel`, that have all of these packages.
 
         Skips channels as `others_with` does.
         """
-        found = []
-        for subscription in self._subscriptions.all():
+        return self._others(
+            names, lambda subscription: subscription.distribution == owner and subscription.channel != channel
+        )
+
+    def _others(self, names: Iterable[str], is_other: Callable[[Subscription], bool]) -> tuple[str, ...]:
+        found, names = list[str](), tuple(names)
+        for subscription in filter(is_other, self._subscriptions.all()):
             with suppress(FarmError):
-                if subscription.distribution == owner and subscription.channel != channel:
-                    catalogue = self._catalogue(str(subscription))
-                    found += [str(subscription)] if all(map(catalogue.holds, names)) else []
+                found += [str(subscription)] if all(map(self._catalogue(str(subscription)).holds, names)) else []
         return tuple(found)
 
     def _settle(self, chosen: Mapping[str, Subscription]) -> None:
@@ -98,16 +95,16 @@ class Chooser:
                 raise ChoiceError(
                     f"{name} was {before}/{name} on this host, and would become {subscription.distribution}/{name}",
                     remedy="Nothing was changed: a name moves to another distribution only when you say so. Name the "
-                    f"one that you mean; to decide anew for good: `farm subscriptions set {subscription} --priority "
+                    f"one that you mean; or, for good: `farm subscriptions set {subscription} --priority "
                     f"{subscription.priority}`.",
                 )
-        known.remember({name: each.distribution for name, each in chosen.items()})
+        known.remember({name: subscription.distribution for name, subscription in chosen.items()})
 
     def _of(self, name: str, followed: Sequence[Subscription]) -> Subscription:
         """Return the channel that a name refers to."""
         owner = PackageName.parse(name).distribution if "/" in name else ""
-        ranked = sorted(followed, key=lambda each: -each.priority)
-        for _, group in groupby(ranked, key=lambda each: each.priority):
+        ranked = sorted(followed, key=attrgetter("priority"), reverse=True)
+        for _, group in groupby(ranked, key=attrgetter("priority")):
             having = [subscription for subscription in group if self._knows(subscription, name)]
             # A channel that imports a package has it too; the distribution's own comes first.
             own = [subscription for subscription in having if subscription.distribution == owner] or having
@@ -140,11 +137,6 @@ class Chooser:
             f"no channel that this host follows has a package {name}: not {', '.join(map(str, followed))}",
             remedy=f"Did you mean {' or '.join(near)}?" if near else "See `farm search` for what there is.",
         )
-
-    def _catalogue(self, channel: str) -> Catalogue:
-        if channel not in self._opened:
-            self._opened[channel] = self._open(channel)
-        return self._opened[channel]
 
 
 def _ambiguous(name: str, having: Sequence[Subscription]) -> ChoiceError:

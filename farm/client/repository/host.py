@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.repository.archives import fetch_archives
 from farm.client.repository.cache_lock import CacheLock
-from farm.client.repository.catalogue import Catalogue
+from farm.client.repository.catalogue import Catalogue, open_pinned
 from farm.client.repository.choosing import Chooser
 from farm.client.repository.download import PARALLEL
 from farm.client.repository.flush_record import FlushRecord
@@ -28,14 +28,13 @@ from farm.store.locks import no_progress
 from farm.store.private_directory import check_own, make_own
 from farm.store.tree_stamp import looks_unpacked
 from farm.store.unpack import PackageCache
-from farm.trust.index.earlier_release import pinned_release
 from farm.trust.index.imports import Import
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from farm.client.repository.advisory_sources import AdvisoryLists
+    from farm.client.repository.advisory_sources import AdvisoryDocuments
     from farm.client.repository.catalogue import VerifiedPackage
     from farm.client.repository.download import Downloads
     from farm.client.repository.mirrors import Warn
@@ -61,8 +60,6 @@ class Host:
         self.roots = KnownPlaces(state / "roots")
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
-        self.advisory_lists: AdvisoryLists | None = None
-        """The source of advisory lists; None means the newest ones, from their repositories."""
         self.seen: list[NewestRelease] = []
         """The newest releases that `catalogue` has opened."""
 
@@ -116,6 +113,14 @@ class Host:
         make_own(self.shared)
         return self.subscriptions.downloads(subscription, self.blobs)
 
+    def advisories(self, subscription: Subscription) -> AdvisoryDocuments:
+        """Return the newest documents about advisories of a followed distribution, from its repository."""
+        return self.subscriptions.metadata(subscription).advisories(), self.downloads(subscription)
+
+    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:
+        """Return the newest documents about advisories of a distribution that a followed one imports from."""
+        return self.imported(subscription).advisories(pin)
+
     def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
         """Return what opens the pinned releases of other distributions, using the mirrors of a subscription."""
         places = (subscription.address, *subscription.mirrors) if subscription else ()
@@ -127,10 +132,9 @@ class Host:
         Raises `SubscriptionError`, `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
         subscription = self.subscriptions.find(ref.subscription)
-        newest, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        downloads, pin = self.downloads(subscription), pin_of(subscription, ref)
-        release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
-        return Catalogue(release, lambda: builders, downloads, self.imported(subscription).open)
+        newest = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        downloads, imported = self.downloads(subscription), self.imported(subscription)
+        return open_pinned(newest, pin_of(subscription, ref), downloads, imported.open)
 
     def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
         """Return the packages whose archives have to be fetched."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from farm.client.repository.catalogue import Catalogue
+from farm.client.repository.catalogue import open_pinned
 from farm.client.repository.download import Downloads
 from farm.client.repository.mirrored_metadata import MirroredMetadata
 from farm.client.repository.mirrors import Mirrors
@@ -17,14 +17,15 @@ from farm.client.repository.subscriptions import SubscriptionError, roots_in
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
-from farm.trust.index.earlier_release import pinned_release
 from farm.trust.layout import IMPORTS
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from farm.client.repository.advisory_sources import AdvisoryDocuments
+    from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.subscriptions import Subscription, Subscriptions
     from farm.store.blobs import BlobStore
     from farm.trust.index.imports import Import
@@ -56,21 +57,18 @@ class ImportedReleases:
         Refuses an import from a distribution that this host follows under another root. Raises `SubscriptionError`,
         `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
-        with _told_of(pin):
+        with _origin_named(pin):
             metadata = self.metadata(pin)
-            newest, builders = metadata.newest(pin.channel)
+            newest = metadata.newest(pin.channel)
             self._check_subscribed(pin)
-            downloads = Downloads(open_reader(metadata.place), self._blobs)
-            what = f"earlier release of {pin.distribution}/{pin.channel}"
-            release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
-        return Catalogue(release, lambda: builders, downloads)
+            return open_pinned(newest, pin, Downloads(open_reader(metadata.place), self._blobs))
 
-    def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+    def advisories(self, pin: Import) -> AdvisoryDocuments:
         """Return the newest verified documents about advisories of the distribution, by name, and what fetches blobs.
 
         Raises as `open`.
         """
-        with _told_of(pin):
+        with _origin_named(pin):
             metadata = self.metadata(pin)
             documents = metadata.advisories()
         self._check_subscribed(pin)
@@ -135,7 +133,7 @@ def import_of(mirror: str, pin: Import) -> str:
 
 
 @contextmanager
-def _told_of(pin: Import) -> Iterator[None]:
+def _origin_named(pin: Import) -> Iterator[None]:
     """Add to every error whose packages it is about, and where they are imported from."""
     try:
         yield

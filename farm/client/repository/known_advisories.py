@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.repository.advisory_sources import JudgedBy
+from farm.client.repository.advisory_sources import AdvisorySource
 from farm.core.advisories.matching import find
 from farm.core.advisories.openvex import read_published
 from farm.core.names.digest import Digest
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.download import Downloads
     from farm.client.repository.host import Host
-    from farm.client.repository.subscriptions import Subscription
     from farm.core.advisories.matching import Advisory, Finding, Statement
     from farm.core.names.version import Version
     from farm.core.sets.members.set_record import SetRecord
-    from farm.trust.index.imports import Import
     from farm.trust.index.release_index import Release
 
 
@@ -51,7 +49,7 @@ class KnownAdvisories:
 
     advisories: tuple[Advisory, ...]
     statements: tuple[Statement, ...]
-    data: tuple[JudgedBy, ...] = ()
+    data: tuple[AdvisorySource, ...] = ()
 
     @property
     def uncovered(self) -> tuple[str, ...]:
@@ -71,27 +69,13 @@ def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
         known_in_release(host, release, names)
 
 
-class _Published:
-    """The newest lists, from their repositories. `taker` is the distribution whose releases import packages."""
-
-    def __init__(self, host: Host, taker: Subscription) -> None:
-        self._host = host
-        self._taker = taker
-
-    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
-        return self._host.subscriptions.metadata(subscription).advisories(), self._host.downloads(subscription)
-
-    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        return self._host.imported(self._taker).advisories(pin)
-
-
 def known_in_release(
     host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
 ) -> KnownAdvisories:
     """Verify what is known about packages of a release, including what the owners of imported packages publish.
 
-    Names are short, or full for packages of other distributions. `lists` are those of the host unless given. Raises
-    `NoAdvisoriesError` where one of the distributions publishes no list, and as `known_as_far_as_published`.
+    Names are short, or full for packages of other distributions. The documents are those of the host, or of `lists`.
+    Raises `NoAdvisoriesError` where one of the distributions publishes no list, and as `known_as_far_as_published`.
     """
     known = known_as_far_as_published(host, release, packages, lists)
     for source in known.data:
@@ -110,23 +94,23 @@ def known_as_far_as_published(
     """
     names = set(packages)
     subscription = host.subscriptions.find(release.subscription)
-    lists = lists or host.advisory_lists or _Published(host, subscription)
-    documents, downloads = lists.own(subscription)
+    lists = lists or host
+    documents, downloads = lists.advisories(subscription)
     own = _Signed.read(documents, subscription.distribution)
     advisories, statements = own.about(names, downloads)
-    foreign = {name for pin in release.imports for name in pin.names}
-    data = [own.judging((each, ()) for each in names - foreign)]
+    imported = {name for pin in release.imports for name in pin.names}
+    data = [own.source((package, ()) for package in names - imported)]
     for pin in release.imports:
-        short = {each.rpartition("/")[2] for each in names.intersection(pin.names)}
+        short = {name.rpartition("/")[2] for name in names.intersection(pin.names)}
         if not short:
             continue
-        documents, downloads = lists.of(pin)
+        documents, downloads = lists.imported_advisories(pin, subscription)
         theirs = _Signed.read(documents, pin.distribution)
         found, stated = theirs.about(short, downloads)
         advisories += [advisory.as_imported_by(pin.distribution) for advisory in found]
         statements += [own_name for statement in stated if (own_name := statement.as_imported_by(pin.distribution))]
         # The importing distribution may have reviewed a package too.
-        data.append(theirs.judging((package, own.looked_at(f"{pin.distribution}/{package}")) for package in short))
+        data.append(theirs.source((package, own.reviewed_at(f"{pin.distribution}/{package}")) for package in short))
     return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
 
 
@@ -141,9 +125,8 @@ class _Signed:
 
     @classmethod
     def read(cls, documents: Mapping[str, bytes], distribution: str) -> _Signed:
-        looked = documents.get(REVIEW_LIST)
-        reviews = ReviewList(distribution) if looked is None else ReviewList.from_json(looked)
-        content = documents.get(ADVISORY_LIST)
+        listed, content = documents.get(REVIEW_LIST), documents.get(ADVISORY_LIST)
+        reviews = ReviewList(distribution) if listed is None else ReviewList.from_json(listed)
         index = None if content is None else AdvisoryIndex.from_json(content)
         for what, owner in (("advisories", index.distribution if index else ""), ("reviews", reviews.distribution)):
             if owner not in ("", distribution):
@@ -168,18 +151,18 @@ class _Signed:
         stated = downloads.read(self.index.statements, "statements about advisories")
         return found, list(read_published(stated, self.distribution))
 
-    def judging(self, packages: Iterable[tuple[str, Sequence[datetime]]]) -> JudgedBy:
-        """Return the data that packages are judged by; each package comes with the times of reviews by others."""
-        looked = {each: max((*self.looked_at(each), *others), default=None) for each, others in packages}
+    def source(self, packages: Iterable[tuple[str, Sequence[datetime]]]) -> AdvisorySource:
+        """Return the data about packages; each package comes with the times of reviews by others."""
+        reviewed = {package: max((*self.reviewed_at(package), *others), default=None) for package, others in packages}
         number = None if self.index is None else len(self.index.advisories)
         signed = self.reviews.signed_at(self.digest) if self.digest else None
         names = (
-            (str(PackageName.parse(each, within=self.distribution)), at)  # full, to distinguish two channels
-            for each, at in looked.items()
+            (str(PackageName.parse(package, within=self.distribution)), at)  # full, to distinguish two channels
+            for package, at in reviewed.items()
         )
-        return JudgedBy(self.distribution, tuple(sorted(names)), number, self.digest, signed)
+        return AdvisorySource(self.distribution, tuple(sorted(names)), number, self.digest, signed)
 
-    def looked_at(self, package: str) -> tuple[datetime, ...]:
+    def reviewed_at(self, package: str) -> tuple[datetime, ...]:
         """Return the time of the last review of a package, empty where there is none."""
         at = self.reviews.looked_at(package)
         return () if at is None else (at,)

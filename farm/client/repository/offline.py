@@ -11,21 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.client.repository.catalogue import Catalogue, UnknownPackageError
+from farm.client.repository.catalogue import Catalogue, UnknownPackageError, open_pinned
 from farm.client.repository.choosing import Chooser
 from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.earlier_releases import releases_back
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.trust.index.earlier_release import pinned_release
 from farm.trust.index.release_index import InvalidReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from farm.client.repository.advisory_sources import AdvisoryDocuments
     from farm.client.repository.host import Host
     from farm.client.repository.subscriptions import Subscription
     from farm.trust.index.imports import Import
+    from farm.trust.index.release_index import Release
     from farm.trust.verification.stored_metadata import KeptMetadata
 
 
@@ -50,35 +51,28 @@ class NotHereError(FarmError):
 class LastVerified:
     """A release as it was verified last: `at` is the time of that, `ended` the time when its metadata expired.
 
-    `lists` are the advisories of that time. `newer` is the number of the release that was verified then, where this is
-    an earlier one of which more is on this host.
+    `newer` is the number of the release that was verified then, where this is an earlier one of which more is on this
+    host. As text, it is the release with its age.
     """
 
     catalogue: Catalogue
     at: datetime
     ended: datetime | None
-    lists: KeptLists
     newer: int = 0
 
     @classmethod
-    def of(cls, kept: KeptMetadata, channel: str, catalogue: Catalogue, lists: KeptLists) -> LastVerified:
-        """Return a release of a channel with the times of its stored metadata."""
-        return cls(catalogue, kept.verified_at(channel), kept.ended(channel, datetime.now(UTC)), lists)
+    def of(cls, kept: KeptMetadata, catalogue: Catalogue) -> LastVerified:
+        """Return a release with the times of the stored metadata of its channel."""
+        channel = catalogue.release.channel
+        return cls(catalogue, kept.verified_at(channel), kept.ended(channel, datetime.now(UTC)))
 
     @property
-    def named(self) -> str:
-        """The release, in words."""
-        return str(self.catalogue.release)
+    def release(self) -> Release:
+        """The release."""
+        return self.catalogue.release
 
-    @property
-    def words(self) -> str:
-        """What a user has to know about the release when it runs."""
-        return f"running {self.told}"
-
-    @property
-    def told(self) -> str:
-        """The release and its age, in words."""
-        text = f"{self.named}, verified last at {_time(self.at)}"
+    def __str__(self) -> str:
+        text = f"{self.release}, verified last at {_time(self.at)}"
         if self.newer:
             text += f" before release {self.newer}, of which this host does not have as much"
         if self.ended:
@@ -91,18 +85,15 @@ class KeptLists:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._imported = host.imported()
+        self._downloads = Downloads(NoReader(), host.blobs)
 
-    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return the documents of a followed distribution. Raises `NothingVerifiedError`."""
-        return self._host.subscriptions.kept(subscription).advisories(), self._downloads()
+    def advisories(self, subscription: Subscription) -> AdvisoryDocuments:
+        """As `AdvisoryLists.advisories`. Raises `NothingVerifiedError`."""
+        return self._host.subscriptions.kept(subscription).advisories(), self._downloads
 
-    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return the documents of a distribution that a release imports from. Raises `NothingVerifiedError`."""
-        return self._imported.kept(pin).advisories(), self._downloads()
-
-    def _downloads(self) -> Downloads:
-        return Downloads(NoReader(), self._host.blobs)
+    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:
+        """As `AdvisoryLists.imported_advisories`. Raises `NothingVerifiedError`."""
+        return self._host.imported(subscription).kept(pin).advisories(), self._downloads
 
 
 class NoReader:
@@ -136,23 +127,18 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
     downloads = Downloads(KeptReader(kept), host.blobs)
     imported = host.imported()
 
-    def opened(pin: Import) -> Catalogue:
-        return pinned_of_import(host, pin, imported.kept(pin))
+    catalogue = Catalogue(
+        release, lambda: builders, downloads, lambda pin: pinned_in_kept(host, pin, imported.kept(pin))
+    )
+    return LastVerified.of(kept, catalogue)
 
-    catalogue = Catalogue(release, lambda: builders, downloads, opened)
-    return LastVerified.of(kept, subscription.channel, catalogue, KeptLists(host))
 
-
-def pinned_of_import(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
-    """Return a pinned release of another distribution, searched from its last verified one backwards.
+def pinned_in_kept(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
+    """Return a pinned release, searched from the last verified one of its channel backwards.
 
     Raises `NothingVerifiedError`, `DownloadError`, `UntrustedMetadataError`.
     """
-    newest, builders = kept.last(pin.channel)
-    downloads = Downloads(KeptReader(kept), host.blobs)
-    what = f"earlier release of {pin.distribution}/{pin.channel}"
-    release = pinned_release(newest, pin, lambda blob: downloads.read(blob, what))
-    return Catalogue(release, lambda: builders, downloads, host.imported().open)
+    return open_pinned(kept.last(pin.channel), pin, Downloads(KeptReader(kept), host.blobs), host.imported().open)
 
 
 def last_kept(host: Host, last: LastVerified, names: Iterable[str]) -> LastVerified:
@@ -160,7 +146,7 @@ def last_kept(host: Host, last: LastVerified, names: Iterable[str]) -> LastVerif
 
     Searched from the last verified one backwards; that one is returned where there is none.
     """
-    newest, names = last.catalogue.release, tuple(names)
+    names, newest = tuple(names), last.release
     with suppress(DownloadError, InvalidReleaseError):
         for release, _ in releases_back(last.catalogue):
             catalogue = last.catalogue.of_release(release)
@@ -193,7 +179,7 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
     try:
         release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
     except DownloadError as error:
-        raise NotHereError(error.what, " or ".join(verified.named for verified in opened.values())) from error
+        raise NotHereError(error.what, " or ".join(str(verified.release) for verified in opened.values())) from error
     return opened[release.subscription]
 
 
@@ -203,7 +189,7 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
     try:
         yield
     except DownloadError as error:
-        raise NotHereError(error.what, last.named) from error
+        raise NotHereError(error.what, str(last.release)) from error
 
 
 def _time(moment: datetime) -> str:

@@ -17,7 +17,6 @@ from farm.trust.verification.stored_metadata import NothingVerifiedError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.client.repository.offline import LastVerified
@@ -33,11 +32,6 @@ class SelectedPackages:
     catalogue: Catalogue
     packages: tuple[VerifiedPackage, ...]
     last: LastVerified | None = None
-
-    @property
-    def lists(self) -> AdvisoryLists | None:
-        """The advisories to judge them by; None means the newest."""
-        return self.last.lists if self.last else None
 
     def fetching(self) -> AbstractContextManager[None]:
         """Open the block in which archives are fetched. Raises `NotHereError` where an archive cannot be fetched."""
@@ -76,13 +70,13 @@ def select_packages(
         with nothing_fetched(last):
             packages = _verified(host, catalogue, names, image_file)
             if lacking := host.lacking(packages):
-                raise NotHereError(f"archive of {lacking[0].name}", last.named)
+                raise NotHereError(f"archive of {lacking[0].name}", str(last.release))
     except (NothingVerifiedError, NotHereError) as error:
         if not deadline.is_cut:
             raise
         host.warn(f"{why}. Waiting on, since {error.message}")
         return newest()
-    host.warn(f"{why}: {last.words}")
+    host.warn(f"{why}: running {last}")
     return SelectedPackages(catalogue, packages, last)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from farm.client.repository.offline import KeptLists
 from farm.client.repository.placed_packages import placed_packages, release_ref
 from farm.client.repository.progress import NO_PROGRESS, Progress
 from farm.client.run.engine import choose_engine
@@ -64,7 +65,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
     with host.in_use(progress.wait_for):
         selected = select_packages(host, request, image_file, Deadline.after(request.waited))
         packages = selected.packages
-        request.policy.check(host, selected.catalogue, packages, selected.lists)
+        request.policy.check(host, selected.catalogue, packages, KeptLists(host) if selected.last else host)
         own = mounts_of(host, request.file, image_file, packages)
         options = run_options(request, image_file, own)
         granted = grant(options, joint_needs(package.descriptor.host for package in packages), engine)

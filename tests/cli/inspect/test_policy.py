@@ -125,7 +125,7 @@ def test_a_policy_may_ask_that_somebody_looked_at_each_package_lately(
     policy.write_text("reviewed-within: 30d\n")
     for words in (("upgrade", "--root", root), ("run", "greet")):
         refused = farm(*words, status=1)
-        assert "somebody must have looked at each package for vulnerabilities in the last 30d" in refused
+        assert "each package must have been reviewed for vulnerabilities in the last 30d" in refused
         assert "dist.example.org/greet (never), dist.example.org/say (never)" in refused
     review(distribution, "greet", at=datetime.now(UTC) - timedelta(days=40))
     verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))

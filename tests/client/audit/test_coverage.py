@@ -14,7 +14,7 @@ from farm.client.findings.formats.cyclonedx import cyclonedx
 from farm.client.findings.formats.sarif import sarif
 from farm.client.findings.formats.spdx import spdx
 from farm.client.findings.policy_in_force import PolicyInForce
-from farm.client.repository.advisory_sources import JudgedBy, together
+from farm.client.repository.advisory_sources import AdvisorySource, merged
 from farm.client.repository.host import Host
 from farm.client.repository.read_only_host import ReadOnlyHost
 from farm.client.root.lock_file import lock_packages
@@ -115,9 +115,9 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
     found = [audit_channel(follower, "")]
     told = (
         f"Checked against the advisories of {DISTRIBUTION}: 0 advisories, signed on {found[0].data[0].signed:%Y-%m-%d}"
-        "; 1 of 3 packages looked at for vulnerabilities, the longest ago on 2025-11-20."
+        "; 1 of 3 packages reviewed for vulnerabilities, the oldest review on 2025-11-20."
     )
-    doubt = f"nobody states to have looked for vulnerabilities in {', '.join(full('alone', 'greet'))}"
+    doubt = f"no review for vulnerabilities is recorded of {', '.join(full('alone', 'greet'))}"
     (run,) = sarif(found, "1.0")["runs"]
     assert [(result["ruleId"], result["level"]) for result in run["results"]] == [("not-covered", "warning")]
     assert run["results"][0]["message"]["text"].endswith(doubt)
@@ -144,25 +144,25 @@ def test_who_limits_advisories_is_told_of_what_they_do_not_cover(
     assert heard == []
     PolicyInForce(max_severity="high").check(host, catalogue, catalogue.verified(["greet"]))
     (warning,) = heard
-    assert "nobody states to have looked for vulnerabilities in 1 of 2 packages (dist.example.org/greet)" in warning
+    assert "no review for vulnerabilities is recorded of 1 of 2 packages (dist.example.org/greet)" in warning
 
 
 def test_one_list_that_two_channels_were_judged_by_is_told_once() -> None:
     one, other = Digest.of(b"one"), Digest.of(b"other")
-    first = JudgedBy(DISTRIBUTION, ((f"{DISTRIBUTION}/a", THEN),), 3, one)
-    second = JudgedBy(DISTRIBUTION, ((f"{DISTRIBUTION}/b", None),), 3, one)
-    third = JudgedBy("other.example", (("other.example/a", None),), 0, other)
-    both, alone = together([third, first, second])
+    first = AdvisorySource(DISTRIBUTION, ((f"{DISTRIBUTION}/a", THEN),), 3, one)
+    second = AdvisorySource(DISTRIBUTION, ((f"{DISTRIBUTION}/b", None),), 3, one)
+    third = AdvisorySource("other.example", (("other.example/a", None),), 0, other)
+    both, alone = merged([third, first, second])
     assert (dict(both.packages), alone) == ({f"{DISTRIBUTION}/a": THEN, f"{DISTRIBUTION}/b": None}, third)
 
 
 def test_how_old_it_is_is_told_in_days() -> None:
-    data = JudgedBy(DISTRIBUTION, ((f"{DISTRIBUTION}/a", THEN),), 1, Digest.of(b"list"), THEN + timedelta(days=1))
-    assert data.told(THEN + timedelta(days=2, hours=1)) == (
+    data = AdvisorySource(DISTRIBUTION, ((f"{DISTRIBUTION}/a", THEN),), 1, Digest.of(b"list"), THEN + timedelta(days=1))
+    assert data.sentence(THEN + timedelta(days=2, hours=1)) == (
         f"Checked against the advisories of {DISTRIBUTION}: 1 advisory, signed on 2025-11-21 (1 day ago); "
-        "1 of 1 packages looked at for vulnerabilities, the longest ago on 2025-11-20 (2 days ago)."
+        "1 of 1 packages reviewed for vulnerabilities, the oldest review on 2025-11-20 (2 days ago)."
     )
-    assert "ago)" not in data.told()
+    assert "ago)" not in data.sentence()
 
 
 def test_the_help_says_what_each_status_is() -> None:

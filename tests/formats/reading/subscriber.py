@@ -129,7 +129,7 @@ def _package(package: VerifiedPackage, catalogue: Catalogue) -> dict[str, Any]:
         "store": package.store,
         "foreign": package.foreign,
         "files": [each.path for each in package.manifest.files()],
-        "builders": catalogue.attested(package),
+        "builders": catalogue.home_of(package.name).attested(package.entry, descriptor),
         "recipes": list(package.entry.recipes),
     }
 

@@ -81,7 +81,7 @@ def _subject(audit: Audit) -> dict[str, Any]:
         "name": audit.name,
         "description": audit.subject,
         "components": [_package(audit, package, carried.get(str(package.name), [])) for package in audit.held],
-        "properties": [{"name": "farm:judged-by", "value": source.told()} for source in audit.data],
+        "properties": [{"name": "farm:judged-by", "value": source.sentence()} for source in audit.data],
     }
 
 

@@ -54,6 +54,7 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
 
 
 def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]:
+    sources = (source.sentence() for source in audit.data)
     annotations = [
         {
             "annotationDate": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -61,7 +62,7 @@ def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]
             "annotator": "Tool: farm",
             "comment": comment,
         }
-        for comment in (*(source.told() for source in audit.data), *(doubtful(audit, doubt) for doubt in audit.doubts))
+        for comment in (*sources, *(doubtful(audit, doubt) for doubt in audit.doubts))
     ]
     more: dict[str, Any] = {"annotations": annotations} if annotations else {}
     return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)
