@@ -11,8 +11,7 @@ from tests.attack.liar import Liar
 from tests.attack.messages import MESSAGES
 from tests.attack.oracle import names_in
 from tests.attack.order_messages import ORDERS, REPORTS
-from workers.image_signing import image_signer_app
-from workers.signer import signer_app
+from workers.signer import image_signer_app, signer_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,6 +18,7 @@ from farm.signing.entries import ReportOpened
 from farm.signing.evidence import ReleaseEvidence, SignedTest
 from farm.signing.ledger import Ledger
 from farm.signing.reports import take_report
+from farm.signing.sign import sign_release, take_order
 from farm.trust.attestation.advisory_statement import words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.attestation.dsse import sign_statement
@@ -30,7 +31,6 @@ from farm.trust.layout import ADVISORIES
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION, Builder
 from tests.checker.checked_signing import ChecksHere
-from workers.signer import sign, take_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,7 +111,7 @@ class Channel:
 
     def ask(self, release: Release, evidence: Digest) -> None:
         """Ask for a release that was prepared."""
-        sign(
+        sign_release(
             self.repository,
             read_signers(self.keys / "online"),
             self.decision,

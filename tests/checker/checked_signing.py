@@ -10,20 +10,19 @@ from farm.checker.decision import Decision
 from farm.checker.orders.advisory_lists import checked_advisories, checked_reviews
 from farm.checker.orders.incoming_orders import checked_order
 from farm.checker.reading.published_identities import PublishedRecord
-from farm.signing.consistency import PinnedRepository
+from farm.signing.consistency import PinnedRepository, ReadLedger
 from farm.signing.evidence import ReleaseEvidence
-from farm.signing.ledger import Ledger
+from farm.signing.ledger import Ledger, LedgerReader
+from farm.signing.sign import sign_release
 from farm.signing.state import LedgerState
 from farm.store.blobs import BlobStore
 from farm.trust.layout import BLOBS
 from workers.checked_images import make_image
-from workers.signer import sign
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.core.names.digest import Digest
-    from farm.signing.ledger import LedgerReader
     from farm.trust.attestation.check_results import CheckedImage, CheckedLists, CheckedOrder, VerifiedRelease
     from farm.trust.attestation.image_request import AskedImage
     from farm.trust.index.release_index import Release
@@ -59,9 +58,16 @@ class ChecksHere:
         return self.ledger.state() if self.ledger else LedgerState()
 
 
+def pinned(public: Path) -> PinnedRepository:
+    """Return a repository as a signer whose ledger is empty sees it."""
+    return PinnedRepository(public, ReadLedger(LedgerReader(public / "no ledger")))
+
+
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:
     """Let a freshly started signer with its own record sign a release of a repository without policy."""
     evidence = BlobStore(repository.root / BLOBS).put_bytes(ReleaseEvidence().to_json())
     ledger = Ledger(record / "ledger")
-    pinned = PinnedRepository(repository.root, ledger)
-    sign(pinned, signers, Decision(pinned, PublishedRecord(record), ledger), release, evidence, ledger=ledger)
+    published = PinnedRepository(repository.root, ledger)
+    sign_release(
+        published, signers, Decision(published, PublishedRecord(record), ledger), release, evidence, ledger=ledger
+    )

@@ -19,6 +19,7 @@ from farm.core.names.package_name import PackageName
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.job import BlobRef
 from farm.core.policy.gate_kind import GateKind
+from farm.signing.sign import publish_advisories
 from farm.store.errors import MissingBlobError
 from farm.trust.attestation.advisory_statement import Word, statement_word
 from farm.trust.attestation.approval import approval_statement
@@ -36,7 +37,6 @@ from tests.checker.libraries import library, needs_compiler
 from tests.checker.theirs import THEM, Theirs
 from tests.core.advisories.osv_documents import openvex, osv
 from tests.refusing import refuses
-from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
     from pathlib import Path

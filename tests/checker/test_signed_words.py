@@ -17,6 +17,7 @@ from farm.core.advisories.reviews import Review
 from farm.core.plan.job import BlobRef
 from farm.signing.ledger import Ledger
 from farm.signing.order_effects import NothingToEndError
+from farm.signing.sign import publish_advisories, publish_reviews
 from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
@@ -31,10 +32,9 @@ from farm.trust.layout import ADVISORIES
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION
 from tests.checker.channel import Channel, opened_channel
-from tests.checker.checked_signing import ChecksHere
+from tests.checker.checked_signing import ChecksHere, pinned
 from tests.core.advisories.osv_documents import openvex, osv
 from tests.refusing import refuses
-from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,7 +247,7 @@ def test_an_order_that_is_no_advice_is_not_taken(edge: Channel, said: dict[str, 
 
 def test_where_no_policy_is_signed_nothing_need_be_signed(tmp_path: Path) -> None:
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
-    repository, signers = Repository(tmp_path / "public"), read_signers(founded.online)
+    repository, signers = pinned(tmp_path / "public"), read_signers(founded.online)
     assert publish_advisories(repository, signers, ChecksHere(repository), AdvisoryIndex(DISTRIBUTION, ()).to_json())
     before, now = looked("jq", days=2), looked("zlib", days=1)
     for each in (before, now):

@@ -29,6 +29,7 @@ from farm.server.pipeline.publication.publication import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.evidence import ReleaseEvidence
 from farm.signing.ledger import Ledger
+from farm.signing.sign import sign_release
 from farm.store.blobs import BlobStore
 from farm.store.capture import capture_tree
 from farm.store.scan import scan_tree
@@ -40,7 +41,6 @@ from farm.trust.index.tree import entries
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.plan.values import bare_plan
-from workers.signer import sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -267,7 +267,7 @@ class SmallDistribution:
             ledger = Ledger(self.folder / f"ledger-{token_hex(8)}")
             repository = PinnedRepository(self.public, ledger)
             self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"), ledger)
-            sign(repository, signers, self.decision, release, evidence.digest, ledger=ledger)
+            sign_release(repository, signers, self.decision, release, evidence.digest, ledger=ledger)
         else:
             Repository(self.public).publish(release, signers, datetime.now(UTC))
         self.released = release

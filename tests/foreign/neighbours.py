@@ -13,15 +13,14 @@ from farm.core.names.digest import Digest
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import needs_of
+from farm.signing.sign import publish_advisories, publish_reviews
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.review_list import ReviewList
 from farm.trust.keys.signers import read_signers
-from farm.trust.metadata.repository import Repository
-from tests.checker.checked_signing import ChecksHere
+from tests.checker.checked_signing import ChecksHere, pinned
 from tests.client.distribution import SmallDistribution
 from tests.core.advisories.osv_documents import osv
-from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +89,7 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
     listed = [ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found]
     blob = there.keep(statements) if statements else None
     index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
-    repository = Repository(there.public)
+    repository = pinned(there.public)
     publish_advisories(repository, read_signers(there.founded.online), ChecksHere(repository), index.to_json())
 
 
@@ -99,7 +98,7 @@ def review(there: SmallDistribution, *packages: str, at: datetime | None = None)
     assert there.founded is not None
     at = (at or datetime.now(UTC)).replace(microsecond=0)
     stated = tuple(Review(package, "https://tracker.example.net/", at) for package in sorted(packages))
-    repository, content = Repository(there.public), ReviewList(there.domain, stated).to_json()
+    repository, content = pinned(there.public), ReviewList(there.domain, stated).to_json()
     publish_reviews(repository, read_signers(there.founded.online), ChecksHere(repository), content)
 
 

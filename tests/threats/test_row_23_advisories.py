@@ -16,13 +16,13 @@ from farm.client.audit.audit import audit_channel, audit_root
 from farm.core.advisories.osv import read_osv
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
+from farm.signing.sign import publish_advisories
 from farm.store.blobs import BlobStore
 from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST
-from tests.checker.checked_signing import ChecksHere
+from tests.checker.checked_signing import ChecksHere, pinned
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.foreign.neighbours import review
-from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def announce(simulator: Simulator, *documents: bytes, vex: bytes = b"") -> None:
 
 
 def publish(simulator: Simulator, index: AdvisoryIndex) -> None:
-    repository = simulator.repository
+    repository = pinned(simulator.public)
     publish_advisories(repository, simulator.online, ChecksHere(repository), index.to_json())
 
 

@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.signing.entries import OrderTaken
 from farm.signing.ledger import Ledger
+from farm.signing.sign import take_order
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.keys.key_files import create_key
@@ -137,7 +138,7 @@ def test_an_order_is_checked_and_written_down_once_however_often_it_is_brought(
     order = edge.given(Act.FREEZE)
     checks, envelope = _CountedChecks(edge.repository), edge.signed(order)
     for _ in range(2):
-        assert signer.take_order(edge.repository, checks, edge.ledger, envelope) == order.digest
+        assert take_order(edge.repository, checks, edge.ledger, envelope) == order.digest
     assert checks.asked == 1
     assert orders_in(edge.ledger) == [OrderTaken(order, envelope.decode())]
 
@@ -146,5 +147,5 @@ def test_an_order_that_the_checker_refuses_is_not_written_down(tmp_path: Path) -
     edge = opened_channel(tmp_path, b"gates: [proof]\n")
     forged = edge.signed(edge.given(Act.FREEZE), CryptoSigner.generate_ed25519())
     with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
-        signer.take_order(edge.repository, ChecksHere(edge.repository), edge.ledger, forged)
+        take_order(edge.repository, ChecksHere(edge.repository), edge.ledger, forged)
     assert orders_in(edge.ledger) == []

@@ -16,6 +16,7 @@ from farm.core.advisories.reviews import Review
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.plan.job import SourceOrigin
+from farm.signing.sign import publish_advisories, publish_reviews
 from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
@@ -40,7 +41,6 @@ from tests.formats.make.fixed import tick
 from tests.formats.make.packing import packed
 from tests.formats.reading.processes import record_text
 from tests.formats.reading.subscriber import published_documents, views
-from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from pathlib import Path

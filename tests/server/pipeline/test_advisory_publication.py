@@ -15,22 +15,22 @@ from farm.server.advisories.advisory_intake import add_advisory, add_statements
 from farm.server.identities.access import Actor
 from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.signing.sign import publish_advisories, publish_reviews
 from farm.store.blobs import BlobStore
 from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 from farm.trust.index.review_list import InvalidReviewListError, ReviewList
 from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_target
-from farm.trust.metadata.repository import Repository
-from tests.checker.checked_signing import ChecksHere
+from tests.checker.checked_signing import ChecksHere, pinned
 from tests.core.advisories.osv_documents import openvex, osv
 from tests.farms.small import SmallFarm
-from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
+    from farm.signing.consistency import PinnedRepository
     from farm.trust.keys.signers import Signers
 
 ALICE = Actor("token:alice")
@@ -40,7 +40,7 @@ ALICE = Actor("token:alice")
 class Signer:
     """The signer's own code with real keys; or it is unreachable."""
 
-    repository: Repository
+    repository: PinnedRepository
     signers: Signers
     away: bool = False
     asked: list[bool] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Newsroom:
 def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
     farm = SmallFarm.open(database, tmp_path)
-    signer = Signer(Repository(tmp_path / "public"), read_signers(founded.online))
+    signer = Signer(pinned(tmp_path / "public"), read_signers(founded.online))
     return Newsroom(farm, AdvisoryPublication(farm.application, tmp_path / "public", signer), signer)
 
 

@@ -24,6 +24,7 @@ from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.tables.curation_rows import AdvisoryPackageRow, AdvisoryRow, ReviewRow, VexRow
+from farm.signing.sign import publish_advisories, publish_reviews, take_order
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError, kept_order
@@ -37,7 +38,6 @@ from tests.checker.checked_signing import ChecksHere
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.farms.small import SmallFarm
 from tests.refusing import refuses
-from workers.signer import publish_advisories, publish_reviews, take_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

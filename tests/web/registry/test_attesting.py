@@ -21,6 +21,7 @@ from farm.server.pipeline.publication.signer_client import (
     SignerRefusedError,
     SignerUnreachableError,
 )
+from farm.signing.sign import sign_image
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
 from farm.trust.attestation.image_statement import check_image_statement, image_statement
@@ -38,7 +39,6 @@ from tests.web.registry.running import RunningRegistry, making, running_registry
 from web.registry.attesting import Attesting
 from web.registry.budget import Bounds
 from web.registry.names import ImageName
-from workers.image_signing import sign_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
