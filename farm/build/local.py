@@ -33,7 +33,6 @@ from farm.core.policy.tree import files_beside
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import build_closure, closure, from_toolchain
-from farm.store.errors import MissingBlobError
 from farm.store.http.download import DownloadPolicy
 from farm.store.private_directory import check_own
 from farm.store.unpack import PackageCache
@@ -129,7 +128,7 @@ class LocalBuilds:
             fetcher=SourceFetcher(state.store, policy or DownloadPolicy(), apt=self._apt()),
             signer=load_or_create_key(state.key),
             attempts=attempts,
-            obtain=self._obtain,
+            obtain=state.store.size,  # all blobs are there
             jobs=os.cpu_count() or 1,
         )
 
@@ -287,10 +286,6 @@ class LocalBuilds:
     def _attempt(self) -> AttemptDirectory:
         token = f"local-{os.getpid()}-{secrets.token_hex(8)}"
         return AttemptDirectory.make(self._workshop.attempts, token)
-
-    def _obtain(self, digest: Digest) -> None:
-        if not self._workshop.store.has(digest):
-            raise MissingBlobError(digest)
 
     def _apt(self) -> Apt | None:
         suite = next((toolchain.suite for toolchain in self._tree.toolchains.values()), "")

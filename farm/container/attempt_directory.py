@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from farm.container.host_clock import HostTime, host_time
 from farm.container.mounts import unmount_below
 from farm.errors import FarmError
+from farm.store.descriptors import opened
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class AttemptDirectory:
         """
         path = root.path / attempt_name(token)
         # A janitor must not take a directory that is not locked yet for an abandoned one.
-        with _opened(root.path) as making:
+        with opened(root.path, os.O_DIRECTORY) as making:
             fcntl.flock(making, fcntl.LOCK_SH)
             unnamed = Path(tempfile.mkdtemp(prefix=NEW, dir=root.path))
             lock = os.open(unnamed, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -195,7 +196,7 @@ def take_over(path: Path) -> int | None:
 @contextmanager
 def none_being_made(root: Path) -> Iterator[bool]:
     """Prevent directories from being made below `root` meanwhile; False if one is being made right now."""
-    with _opened(root) as descriptor:
+    with opened(root, os.O_DIRECTORY) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -203,16 +204,6 @@ def none_being_made(root: Path) -> Iterator[bool]:
         else:
             free = True
         yield free
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """Open a directory, whose lock, if it gets one, lasts as long."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def clear(path: Path) -> None:

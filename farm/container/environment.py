@@ -56,7 +56,9 @@ def are_rendered(directory: Path, forest: Forest) -> bool:
                     found.add(path)
                     if path in places and _is_open_directory(item):
                         waiting.append(f"{path}/")
-                    elif not (_is_link_to(item, links.get(path)) or (path in files and _is_file(item))):
+                    elif not (
+                        _is_link_to(item, links.get(path)) or (path in files and item.is_file(follow_symlinks=False))
+                    ):
                         return False
         except OSError:
             return False
@@ -125,10 +127,6 @@ def _is_open_directory(item: os.DirEntry[str]) -> bool:
 
 def _is_link_to(item: os.DirEntry[str], target: str | None) -> bool:
     return target is not None and item.is_symlink() and os.readlink(item.path) == target  # noqa: PTH115  (exactly)
-
-
-def _is_file(item: os.DirEntry[str]) -> bool:
-    return item.is_file(follow_symlinks=False)
 
 
 _INODE_BYTES = 4096

@@ -9,10 +9,12 @@ import ctypes
 import os
 import re
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.store.descriptors import opened
 from farm.store.ownership import way
 
 if TYPE_CHECKING:
@@ -60,17 +62,14 @@ def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
     `stage` is hidden. Raises `MountError`, `OSError`.
     """
     _leave_namespace(stage, _MS_PRIVATE)
-    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sources}
-    try:
+    with ExitStack() as stack:
+        held = {source: stack.enter_context(opened(source, os.O_PATH)) for source in sources}
         _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
         shown = {}
         for number, (source, descriptor) in enumerate(held.items()):
             place = shown[source] = stage / str(number)
             _show(descriptor, place)
         return shown
-    finally:
-        for descriptor in held.values():
-            os.close(descriptor)
 
 
 def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Path) -> None:
@@ -85,8 +84,9 @@ def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Pa
     real = {source.resolve() for source in sources}
     _leave_namespace(closed[0], _MS_SLAVE)
     unmount_below(leave_out)
-    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sorted(real) if _is_below(source, closed)}
-    try:
+    with ExitStack() as stack:
+        wanted = [source for source in sorted(real) if _is_below(source, closed)]
+        held = {source: stack.enter_context(opened(source, os.O_PATH)) for source in wanted}
         for directory in closed:
             _mount("tmpfs", directory, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
         for source, descriptor in held.items():
@@ -97,9 +97,6 @@ def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Pa
             if _is_below(place, closed) and not os.path.lexists(place):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 place.symlink_to(target)
-    finally:
-        for descriptor in held.values():
-            os.close(descriptor)
 
 
 def _leave_namespace(place: Path, propagation: int) -> None:

@@ -103,7 +103,10 @@ class Sandbox:
         `cancelled` is called twice a second. Raises `SandboxUnavailableError`, `SandboxLostError`.
         """
         with self._container(spec) as container:
-            output = self._attach(container)
+            # Before the start: attaching to a container that has ended hangs forever.
+            with _engine("attach to the container"):
+                streams = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
+                output = AttachedOutput(self._client.attach_socket(container, streams))
             try:
                 started = time.monotonic()
                 with _engine("start the container"):
@@ -128,12 +131,6 @@ class Sandbox:
             # If it cannot be removed now, the janitor removes it by its labels.
             with suppress(*_ENGINE_FAILURES):
                 self._client.remove_container(container, force=True, v=True)
-
-    def _attach(self, container: str) -> AttachedOutput:
-        # Before the start: attaching to a container that has ended hangs forever.
-        with _engine("attach to the container"):
-            parameters = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
-            return AttachedOutput(self._client.attach_socket(container, parameters))
 
     def _watch(
         self,
@@ -164,14 +161,10 @@ class Sandbox:
             if ending != "exited":
                 # The engine does not end a container while a client is attached and does not read: disconnect first.
                 output.close()
-                self._kill(container)
+                with suppress(docker.errors.APIError), _engine("kill the container"):
+                    self._client.kill(container)  # it may just have ended, or been removed
                 break
         return ending, log
-
-    def _kill(self, container: str) -> None:
-        # It may just have ended, or been removed.
-        with suppress(docker.errors.APIError), _engine("kill the container"):
-            self._client.kill(container)
 
     def _end(self, container: str, attempt: str) -> tuple[int, bool]:
         try:

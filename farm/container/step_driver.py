@@ -46,7 +46,8 @@ def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir:
                     f"the step {step.name} sets {name!r}, which is not a variable name", code="unusable-step"
                 )
         (place / "environment").write_bytes(_separated(step, [f"{name}={value}" for name, value in step.environment]))
-    _make_readable(directory)
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     command = ("/usr/bin/bash", f"{DRIVER_PLACE}/driver.bash", nonce, f"{DRIVER_PLACE}/steps", workdir)
     return command, Bind(directory, DRIVER_PLACE)
 
@@ -123,8 +124,3 @@ def _separated(step: Step, values: Sequence[str]) -> bytes:
     if any("\0" in value for value in values):
         raise FarmError(f"the step {step.name} has a value with a NUL character", code="unusable-step")
     return b"".join(value.encode() + b"\0" for value in values)
-
-
-def _make_readable(directory: Path) -> None:
-    for path in (directory, *directory.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)

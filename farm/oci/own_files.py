@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import tarfile
 from contextlib import ExitStack
@@ -143,17 +144,14 @@ def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnF
     with ExitStack() as stack, store.writer() as writer:
         sources = {source for source, _, _ in found.values()}
         readers = {source: stack.enter_context(TreeReader(source)) for source in sources}
-        archive = ArchiveWriter("")
-        for entry in manifest.entries:
-            if isinstance(entry, Directory) and entry.path in FOR_EVERYBODY:
-                continue
-            writer.write(archive.header(entry))
-            if isinstance(entry, File):
-                directory, path, _ = found[entry.path]
-                for piece in _content(readers[directory], path, entry):
-                    writer.write(piece)
-                writer.write(archive.padding(entry.size))
-        writer.write(archive.trailer())
+
+        def content(file: File) -> Iterator[bytes]:
+            directory, path, _ = found[file.path]
+            return _content(readers[directory], path, file)
+
+        written = Manifest(tuple(entry for entry in manifest.entries if entry.path not in FOR_EVERYBODY))
+        for piece in ArchiveWriter("").archive(written, content):
+            writer.write(piece)
         blob = BlobRef(writer.commit(), writer.size)
     store.put_bytes(manifest.to_json())
     return OwnFiles(manifest, Layer(blob.digest, blob, TAR, HOLDS))
@@ -240,11 +238,8 @@ def read_own_layer(stream: BinaryIO) -> Manifest:
                     entries.append(Link(path, member.linkname))
                 elif member.isreg():
                     content = archive.extractfile(member)
-                    assert content is not None  # noqa: S101  (a regular file has one)
-                    hasher = hashlib.sha256()
-                    while piece := content.read(PIECE):
-                        hasher.update(piece)
-                    digest = Digest.from_hex(hasher.hexdigest())
+                    assert isinstance(content, io.BufferedReader)  # noqa: S101  (a regular file has one)
+                    digest = Digest.from_hex(hashlib.file_digest(content, "sha256").hexdigest())
                     entries.append(File(path, member.size, digest, bool(member.mode & 0o111)))
                 else:
                     raise OwnFilesError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.archive import ArchiveWriter
@@ -65,12 +64,5 @@ def description_layer(files: Mapping[str, bytes]) -> bytes:
     Scanners identify a root by `/etc/os-release` and by SBOMs in it. A file of the image's maker at one of these paths
     is kept; a link to a package's file is covered.
     """
-    folders = {Directory(path.rpartition("/")[0]) for path in files}
-    found: list[Entry] = [*folders, *(File(path, len(files[path]), Digest.of(files[path])) for path in files)]
-    writer = ArchiveWriter("")
-    pieces = []
-    for entry in sorted(found, key=attrgetter("path")):
-        pieces.append(writer.header(entry))
-        if isinstance(entry, File):
-            pieces += [files[entry.path], writer.padding(entry.size)]
-    return b"".join([*pieces, writer.trailer()])
+    tree = Manifest.of(File(path, len(content), Digest.of(content)) for path, content in files.items())
+    return b"".join(ArchiveWriter("").archive(tree, lambda file: (files[file.path],)))

@@ -11,7 +11,6 @@ from farm.store.tree_reader import OpenDirectories
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.core.names.digest import Digest
 
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TIMES = (MTIME * 10**9, MTIME * 10**9)
@@ -72,7 +71,7 @@ class TreeWriter(OpenDirectories):
             piece = memoryview(piece)[written:]
             written = os.write(self._file, piece)
 
-    def close(self, digest: Digest, /) -> None:  # noqa: ARG002 - the digest of the whole tree is checked at its end
+    def close(self) -> None:
         """Complete the file."""
         descriptor, self._file = self._file, -1
         try:

@@ -13,7 +13,6 @@ import zstandard
 
 from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import read_archive
-from farm.core.fileset.archive_sink import NoSink
 from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.digest import Digest
 from farm.store import capture
@@ -23,6 +22,7 @@ from farm.store.capture import Captured, capture_tree
 from farm.store.decompress import archive_chunks
 from farm.store.errors import TreeChangedError
 from farm.store.scan import scan_tree
+from tests.core.fileset.trees import NoSink
 
 if TYPE_CHECKING:
     from pathlib import Path

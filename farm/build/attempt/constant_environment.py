@@ -35,6 +35,5 @@ def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((constant | dict(plan.environment)).items()))
 
 
-def trial_environment() -> tuple[tuple[str, str], ...]:
-    """Return the variables of a package test."""
-    return tuple(sorted((_EVERYWHERE | {"HOME": "/tmp", "TMPDIR": "/tmp"}).items()))  # noqa: S108
+TRIAL_ENVIRONMENT = tuple(sorted((_EVERYWHERE | {"HOME": "/tmp", "TMPDIR": "/tmp"}).items()))  # noqa: S108
+"""The variables of a package test."""

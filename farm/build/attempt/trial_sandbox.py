@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.build.attempt.constant_environment import trial_environment
+from farm.build.attempt.constant_environment import TRIAL_ENVIRONMENT
 from farm.build.attempt.errors import BuildCancelledError
 from farm.container.sandbox_spec import MB, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog
@@ -50,7 +50,7 @@ class TrialSandbox:
             limits=SandboxLimits.of(self.limits, minutes=minutes, log_mb=unlogged_mb),
             attempt=self.attempt.path,
             labels=tuple(self.attempt.labels.items()),
-            environment=trial_environment(),
+            environment=TRIAL_ENVIRONMENT,
             scratch=(Scratch("/tmp", self.limits.memory_mb * MB // 4, shared=True),),  # noqa: S108
             workdir="/tmp",  # noqa: S108
         )

@@ -41,7 +41,7 @@ class Workshop:
     fetcher: SourceFetcher
     signer: CryptoSigner
     attempts: AttemptsRoot
-    obtain: Callable[[Digest], None]
+    obtain: Callable[[Digest], object]
     jobs: int = 2
     variation: Variation = field(default_factory=Variation)
 

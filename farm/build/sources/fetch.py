@@ -154,7 +154,7 @@ class SourceFetcher:
 
     def _from_url(self, digest: Digest, url: str) -> None:
         with self.store.writer() as writer:
-            self._downloader.download(url, writer)
+            self._downloader.download(url, writer.write)
             writer.commit(digest)
 
     def _from_farm(self, digest: Digest) -> None:

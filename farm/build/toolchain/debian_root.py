@@ -134,7 +134,9 @@ def _normalise_entry(name: str, directory: int, path: Path) -> None:
         return  # the walk is bottom up: it was normalised before
     if stat.S_ISREG(status.st_mode):
         if status.st_nlink > 1:
-            _break_hard_link(path)
+            copy = path.with_name(f".{path.name}.copy")
+            copy.write_bytes(path.read_bytes())
+            copy.replace(path)
         os.chown(name, 0, 0, dir_fd=directory, follow_symlinks=False)
         os.chmod(name, 0o755 if status.st_mode & stat.S_IXUSR else 0o644, dir_fd=directory)
         _drop_attributes(path)
@@ -144,12 +146,6 @@ def _normalise_entry(name: str, directory: int, path: Path) -> None:
         os.unlink(name, dir_fd=directory)
         return
     os.utime(name, ns=(_MTIME_NANOSECONDS, _MTIME_NANOSECONDS), dir_fd=directory, follow_symlinks=False)
-
-
-def _break_hard_link(path: Path) -> None:
-    copy = path.with_name(f".{path.name}.copy")
-    copy.write_bytes(path.read_bytes())
-    copy.replace(path)
 
 
 def _drop_attributes(path: Path) -> None:

@@ -95,5 +95,5 @@ class _Content:
     def write(self, piece: bytes | memoryview, /) -> None:
         self._room.write(piece)
 
-    def close(self, _digest: Digest, /) -> None:
-        """Ignore the digest: it is in the manifest."""
+    def close(self) -> None:
+        """Do nothing: the next file follows."""

@@ -228,5 +228,5 @@ class _Reader:
         if padding and self._stream.take(padding) != bytes(padding):
             raise self.refused(Refusal.NOT_CANONICAL)
         digest = Digest.from_hex(hasher.hexdigest())
-        file.close(digest)
+        file.close()
         return digest

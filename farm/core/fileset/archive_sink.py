@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from farm.core.names.digest import Digest
+from typing import Protocol
 
 
 class FileSink(Protocol):
@@ -14,8 +11,8 @@ class FileSink(Protocol):
     def write(self, piece: bytes | memoryview, /) -> object:
         """Write the next piece of the content."""
 
-    def close(self, digest: Digest, /) -> None:
-        """The content is complete, and has this digest. Not called when the archive is refused before that."""
+    def close(self) -> None:
+        """The content is complete. Not called when the archive is refused before that."""
 
 
 class ArchiveSink(Protocol):
@@ -29,23 +26,3 @@ class ArchiveSink(Protocol):
 
     def file(self, path: str, size: int, executable: bool, /) -> FileSink:  # noqa: FBT001 - a fact of the entry, not a switch
         """Add a file of `size` bytes; its content is written to the returned sink before any other entry is added."""
-
-
-class NoSink:
-    """A sink that stores nothing: for reading an archive only to check it."""
-
-    def directory(self, path: str, /) -> None:
-        """Do nothing."""
-
-    def link(self, path: str, target: str, /) -> None:
-        """Do nothing."""
-
-    def file(self, path: str, size: int, executable: bool, /) -> NoSink:  # noqa: ARG002, FBT001 - the protocol's signature
-        """Ignore the file and its content."""
-        return self
-
-    def write(self, piece: bytes | memoryview, /) -> None:
-        """Do nothing."""
-
-    def close(self, digest: Digest, /) -> None:
-        """Do nothing."""

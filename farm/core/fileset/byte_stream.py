@@ -18,12 +18,7 @@ class ByteStream:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._chunk = memoryview(b"")
-        self._start = 0
-
-    @property
-    def offset(self) -> int:
-        """Bytes taken from the stream so far."""
-        return self._start
+        self.offset = 0
 
     def pieces(self, size: int) -> Iterator[memoryview]:
         """Yield the next `size` bytes as views of the chunks that contain them; raises `StreamEndedError`."""
@@ -32,7 +27,7 @@ class ByteStream:
                 raise StreamEndedError
             piece = self._chunk[:size]
             self._chunk = self._chunk[len(piece) :]
-            self._start += len(piece)
+            self.offset += len(piece)
             size -= len(piece)
             yield piece
 
@@ -41,7 +36,7 @@ class ByteStream:
         if len(self._chunk) >= size:
             piece = bytes(self._chunk[:size])
             self._chunk = self._chunk[size:]
-            self._start += size
+            self.offset += size
             return piece
         return b"".join(self.pieces(size))
 

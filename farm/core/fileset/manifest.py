@@ -15,6 +15,8 @@ from farm.core.fileset.refusal import Refusal
 from farm.core.names.bounded_json import load_bounded
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -92,15 +94,11 @@ Entry: TypeAlias = File | Directory | Link
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class Import(Form, record="import of a manifest"):
     """Another FileSet, by tree digest, at a path of this one."""
 
     path: str
     tree: Digest
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the import as plain values for canonical JSON."""
-        return {"path": self.path, "tree": str(self.tree)}
 
 
 @dataclass(frozen=True)
@@ -156,11 +154,19 @@ class Manifest:
                 raise InvalidManifestError(f"there are more than {rules.MOST_ENTRIES} entries and imports")
             manifest = cls._of(
                 (_entry_from_dict(item) for item in document["entries"]),
-                (Import(item["path"], Digest(item["tree"])) for item in document["imports"]),
+                map(Import.from_dict, document["imports"]),
                 absolute_links=document.get("links") == "any",
                 complete=True,
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            InvalidDigestError,
+            InvalidRecordError,
+        ) as error:
             raise InvalidManifestError(f"not a manifest: {error!r:.200}") from error
         if manifest.tree_digest != Digest.of(data):  # which is needed next, and equivalent to comparing the bytes
             raise InvalidManifestError("the manifest is not in canonical form")

@@ -125,11 +125,21 @@ class Form:
         return canonical_json(self.to_dict())
 
     @classmethod
-    def read_json(cls, content: bytes, error: Callable[[str], FarmError], *, canonical: bool = False) -> Self:
-        """Read the result of `to_json`; `canonical` refuses the same value in other bytes. Raises `error`."""
+    def read_json(
+        cls,
+        content: bytes,
+        error: Callable[[str], FarmError],
+        *,
+        canonical: bool = False,
+        load: Callable[[bytes], Any] = json.loads,
+    ) -> Self:
+        """Read the result of `to_json`; `canonical` refuses the same value in other bytes. Raises `error`.
+
+        `load` decodes the JSON, and may raise `ValueError` for what is too large.
+        """
         record = cls._options.record
         try:
-            value = cls.from_dict(json.loads(content))
+            value = cls.from_dict(load(content))
             is_same = not canonical or value.to_json() == content
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError, NotCanonicalizableError) as problem:
             refused = error(f"this is not a valid {record}: {problem}")

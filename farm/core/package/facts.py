@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farm.core.names.bounded_json import load_bounded
-from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.names.json_reader import InvalidRecordError
@@ -123,7 +123,7 @@ class PkgConfigModule(
 
 
 @dataclass(frozen=True, slots=True)
-class PackageFacts:
+class PackageFacts(Form, record="document of facts"):
     """Facts found in the files of one package, each tuple sorted; `farm.core.package.gather` finds them.
 
     `elf`: every loadable ELF file. `commands`: the commands in `bin` and `sbin`, links included. `scripts`: executable
@@ -195,26 +195,14 @@ class PackageFacts:
         except (KeyError, TypeError, ValueError, AttributeError, InvalidRecordError) as error:
             raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON (RFC 8785): the content of the facts blob."""
-        return canonical_json(self.to_dict())
-
     @classmethod
     def from_json(cls, data: bytes) -> PackageFacts:
         """Read canonical JSON; refuses what does not encode to the very same bytes, or is too large.
 
         Raises `InvalidFactsError`.
         """
-        try:
-            facts = cls.from_dict(load_bounded(data, largest=LARGEST_FACTS, values=_MOST_VALUES))
-            canonical = facts.to_json()
-        except InvalidFactsError:
-            raise
-        except (FarmError, ValueError, TypeError, RecursionError) as error:
-            raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
-        if canonical != data:
-            raise InvalidFactsError("these facts are not in canonical form")
-        return facts
+        load = partial(load_bounded, largest=LARGEST_FACTS, values=_MOST_VALUES)
+        return cls.read_json(data, InvalidFactsError, canonical=True, load=load)
 
     @property
     def digest(self) -> Digest:

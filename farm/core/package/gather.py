@@ -51,7 +51,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
             continue
         content = read(file.path)
         try:
-            facts = read_elf(content) if may_be_elf(file.size) else None
+            facts = read_elf(content) if file.size >= _SMALLEST_ELF else None
             is_debug = facts is not None and facts.details is not None and facts.details.kind == DEBUG
             producers = read_producers(content) if is_debug else ()
         except InvalidElfError as error:
@@ -61,13 +61,10 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         elif facts is not None:
             details = facts.details and replace(facts.details, producers=_own_producers(content))
             elf.append(ElfFile(file.path, replace(facts, details=details).canonical()))
-        elif file.executable and (interpreter := read_shebang(_head(content))):
-            scripts.append(Script(file.path, interpreter, script_commands(interpreter, _whole(content))))
-        elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, _whole(content))):
-            beside = manifest.by_path.get(requirements_beside(file.path))
-            if not found.requires and isinstance(beside, File):
-                found = replace(found, requires=read_requirements(_whole(read(beside.path))))
-            python.append(found)
+        elif file.executable and (interpreter := read_shebang(bytes(memoryview(content)[:256]))):
+            scripts.append(Script(file.path, interpreter, script_commands(interpreter, bytes(content))))
+        elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, bytes(content))):
+            python.append(_with_requirements(found, manifest, read))
     return PackageFacts(
         elf=tuple(elf),
         commands=tuple(sorted({path.rpartition("/")[2] for path in command_paths(manifest)})),
@@ -87,17 +84,22 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
     )
 
 
+def _with_requirements(
+    found: PythonDistribution, manifest: Manifest, read: Callable[[str], Buffer]
+) -> PythonDistribution:
+    """Return a distribution with the requirements in the file beside its metadata, which older ones have instead."""
+    beside = manifest.by_path.get(requirements_beside(found.path))
+    if found.requires or not isinstance(beside, File):
+        return found
+    return replace(found, requires=read_requirements(bytes(read(beside.path))))
+
+
 def _own_producers(content: Buffer) -> tuple[str, ...]:
     """Return the producers in a program or library itself. It runs whether or not its debug data can be read."""
     try:
         return read_producers(content)
     except InvalidElfError:
         return (UNKNOWN,)
-
-
-def may_be_elf(size: int) -> bool:
-    """Return whether a file of this size is examined as a program or library, wherever it is: links can lead to it."""
-    return size >= _SMALLEST_ELF
 
 
 def command_paths(manifest: Manifest) -> Iterator[str]:
@@ -128,19 +130,8 @@ def _under(manifest: Manifest, directories: tuple[str, ...]) -> Iterator[str]:
                 yield entry.path
 
 
-def _head(content: Buffer) -> bytes:
-    with memoryview(content) as view:
-        return bytes(view[:256])
-
-
-def _whole(content: Buffer) -> bytes:
-    with memoryview(content) as view:
-        return bytes(view)
-
-
 def _text(module: str, content: Buffer) -> str:
-    with memoryview(content) as view:
-        try:
-            return str(view, "utf-8")
-        except UnicodeDecodeError:
-            raise InvalidPkgConfigError(module, "it is not UTF-8") from None
+    try:
+        return bytes(content).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidPkgConfigError(module, "it is not UTF-8") from None

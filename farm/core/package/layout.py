@@ -111,7 +111,8 @@ def lay_out(installed: Manifest, outputs: Sequence[Output] = ()) -> dict[str, La
         elif moved is not None and not _DROPPED.fullmatch(moved.path):
             source, _ = placed.setdefault(moved.path, (entry.path, moved))
             if source != entry.path:
-                problems.append(_twin(entry.path, source))
+                why = f"it is the same path as /{source} where / is merged with /usr"
+                problems.append(Misplacement(f"/{entry.path}", why, "Install only one of the two."))
     problems += _below_files(placed)
     if problems:
         raise LayoutError(tuple(problems))
@@ -162,12 +163,6 @@ def _misplaced(path: str) -> Misplacement:
         why = f"/{'/'.join(parts[: 2 if parts[0] == 'usr' else 1])} is not a standard directory of a package"
         remedy = "Configure the build with --prefix=/usr and --sysconfdir=/etc, and install with DESTDIR=/out."
     return Misplacement(f"/{path}", why, remedy)
-
-
-def _twin(path: str, other: str) -> Misplacement:
-    return Misplacement(
-        f"/{path}", f"it is the same path as /{other} where / is merged with /usr", "Install only one of the two."
-    )
 
 
 def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:

@@ -46,25 +46,16 @@ class Deadline:
         The yielded function returns how many seconds of that part are left, and raises `TooSlowError` when none are.
         Only the time that the block has taken is subtracted.
         """
-        began = self.clock()
+        began, seconds = self.clock(), max(0.0, self.left) / parties
+
+        def remaining() -> float:
+            left = began + seconds - self.clock()
+            if left <= 0:
+                self.is_cut = True
+                raise TooSlowError(f"no answer within {seconds:.1f} s, and a start waits no longer for news")
+            return left
+
         try:
-            yield _Deadline(self, began, max(0.0, self.left) / parties).remaining
+            yield remaining
         finally:
             self.left -= self.clock() - began
-
-
-@dataclass(frozen=True, slots=True)
-class _Deadline:
-    """The end of one request, so many `seconds` after it began."""
-
-    deadline: Deadline
-    began: float
-    seconds: float
-
-    def remaining(self) -> float:
-        """Return how many seconds are left; raises `TooSlowError` when none are."""
-        left = self.began + self.seconds - self.deadline.clock()
-        if left <= 0:
-            self.deadline.is_cut = True
-            raise TooSlowError(f"no answer within {self.seconds:.1f} s, and a start waits no longer for news")
-        return left

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
@@ -35,13 +35,6 @@ class OriginFailedError(FarmError):
     def __init__(self, message: str, *, unanswered: bool = False) -> None:
         super().__init__(message)
         self.unanswered = unanswered
-
-
-class Sink(Protocol):
-    """Where downloaded bytes go."""
-
-    def write(self, data: bytes) -> object:
-        """Take the next bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +76,8 @@ class Downloader:
         self._clock = clock
         self._unreachable: dict[str, OriginFailedError] = {}
 
-    def download(self, url: str, sink: Sink) -> None:
-        """Write the body of `url` to `sink`, following redirects.
+    def download(self, url: str, take: Callable[[bytes], object]) -> None:
+        """Pass the body of `url` to `take`, in pieces, following redirects.
 
         Raises `OriginFailedError`, `ForbiddenAddressError`.
         """
@@ -95,14 +88,14 @@ class Downloader:
         ) as pool:
             for _ in range(self.policy.redirects + 1):
                 check_url(url)
-                location = self._get(pool, url, sink)
+                location = self._get(pool, url, take)
                 if not location:
                     return
                 url = urljoin(url, location)
         raise OriginFailedError(f"more than {self.policy.redirects} redirects, the last one to {url[:200]}")
 
-    def _get(self, pool: httpcore.ConnectionPool, url: str, sink: Sink) -> str:
-        """Write the body of one response, or return the address that it redirects to."""
+    def _get(self, pool: httpcore.ConnectionPool, url: str, take: Callable[[bytes], object]) -> str:
+        """Pass on the body of one response, or return the address that it redirects to."""
         host = urlsplit(url).netloc
         if host in self._unreachable:
             known = self._unreachable[host]
@@ -119,7 +112,7 @@ class Downloader:
                 if response.status in _REDIRECTS and b"location" in headers:
                     return headers[b"location"].decode("ascii", "replace")
                 self._check_headers(response.status, headers)
-                self._copy(response, sink)
+                self._copy(response, take)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             reason = f"{host} cannot be reached: {error or type(error).__name__}"
             failed = OriginFailedError(reason, unanswered=not isinstance(error, NoSuchHostError))
@@ -145,10 +138,10 @@ class Downloader:
         if length.isdigit() and int(length) > self.policy.max_bytes:
             raise OriginFailedError(f"{int(length)} bytes announced, more than the limit of {self.policy.max_bytes}")
 
-    def _copy(self, response: httpcore.Response, sink: Sink) -> None:
+    def _copy(self, response: httpcore.Response, take: Callable[[bytes], object]) -> None:
         size = 0
         for chunk in response.iter_stream():
             size += len(chunk)
             if size > self.policy.max_bytes:
                 raise OriginFailedError(f"more bytes than the limit of {self.policy.max_bytes}")
-            sink.write(chunk)
+            take(chunk)

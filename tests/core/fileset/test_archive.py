@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from farm.core.fileset.archive import MTIME, ArchiveWriter
 from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import read_archive
-from farm.core.fileset.archive_sink import NoSink
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.names.digest import Digest
-from tests.core.fileset.trees import TREES, Remembering, Tree
+from tests.core.fileset.trees import TREES, NoSink, Remembering, Tree
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@ def server() -> Iterator[SourceServer]:
 
 def download(url: str, policy: DownloadPolicy) -> bytes:
     sink = io.BytesIO()
-    Downloader(policy).download(url, sink)
+    Downloader(policy).download(url, sink.write)
     return sink.getvalue()
 
 
@@ -148,7 +148,7 @@ def test_a_host_that_cannot_be_reached_is_tried_once() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/a"
         downloader = Downloader(DownloadPolicy(HERE))
         with pytest.raises(OriginFailedError, match=r"cannot be reached: .*refused$"):
-            downloader.download(url, io.BytesIO())
+            downloader.download(url, io.BytesIO().write)
         with pytest.raises(OriginFailedError, match=r"refused \(it was tried just before\)") as again:
-            downloader.download(url, io.BytesIO())
+            downloader.download(url, io.BytesIO().write)
         assert again.value.unanswered

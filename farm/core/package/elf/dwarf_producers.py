@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from farm.core.package.elf.dwarf_coverage import describes_all_code
-from farm.core.package.elf.image import SHT_NOBITS, ElfImage, InvalidElfError
+from farm.core.package.elf.image import SHT_NOBITS, ElfImage, InvalidElfError, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +46,7 @@ def read_producers(data: Buffer) -> tuple[str, ...]:
 
     Compressed debug data is not read, and counts as `UNKNOWN`. Raises `InvalidElfError`.
     """
-    with memoryview(data) as view:
-        try:
-            return _producers(ElfImage(view.cast("B")))
-        except InvalidElfError as error:
-            problem = error.with_traceback(None)
-    # As in `read_elf`: frames in a traceback would keep views alive.
-    raise problem
+    return read_image(data, _producers)
 
 
 class _Unit(NamedTuple):

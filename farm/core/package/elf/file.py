@@ -5,6 +5,7 @@ Reads only a buffer; its parts are read by `image`, `strings`, `versions`, `symb
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.core.package.elf.copies import copied_symbols
@@ -20,7 +21,7 @@ from farm.core.package.elf.details import (
     ElfDetails,
 )
 from farm.core.package.elf.facts import ElfFacts
-from farm.core.package.elf.image import MAGIC, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, ElfImage, InvalidElfError
+from farm.core.package.elf.image import MAGIC, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, InvalidElfError, read_image
 from farm.core.package.elf.notes import read_notes
 from farm.core.package.elf.strings import ElfStrings
 from farm.core.package.elf.symbols import read_symbols
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Buffer
+
+    from farm.core.package.elf.image import ElfImage
 
 __all__ = ["InvalidElfError", "read_elf"]
 
@@ -51,17 +54,7 @@ def read_elf(data: Buffer) -> ElfFacts | None:
     with memoryview(data) as view:
         if view[:4] != MAGIC:
             return None
-        try:
-            image = ElfImage(view.cast("B"))
-            return _facts(image) if image.loadable else None
-        except InvalidElfError as error:
-            problem = error.with_traceback(None)
-    # Raised out here, and bare: frames in a traceback would keep views alive, and an mmap could not be closed.
-    raise problem
-
-
-def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:
-    return ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
+    return read_image(data, _facts)
 
 
 def _split(strings: ElfStrings, tags: Mapping[int, int], *wanted: int) -> tuple[str, ...]:
@@ -74,31 +67,30 @@ def _texts(image: ElfImage, strings: ElfStrings, wanted: int) -> tuple[str, ...]
     return tuple(strings.all_at([value for tag, value in image.dynamic if tag == wanted]))
 
 
-def _facts(image: ElfImage) -> ElfFacts:
+def _facts(image: ElfImage) -> ElfFacts | None:
+    if not image.loadable:
+        return None
     notes = read_notes(image)
     if image.only_debug:
         return ElfFacts(machine=image.machine, details=ElfDetails(DEBUG, build_id=notes.build_id))
-    interpreter = image.segment(PT_INTERP)
-    program = "" if interpreter is None else _path(image.part(interpreter.offset, interpreter.size, "interpreter"))
     tags = dict(image.dynamic)
     kind = _kind(image, tags)
-    hardening = tuple(_hardening(image, tags))
+    details = ElfDetails(
+        kind,
+        hardening=_hardening(image, tags),
+        build_id=notes.build_id,
+        refused=image.refused,
+        processor=notes.processor,
+    )
     if _DT_STRTAB not in tags:
-        details = ElfDetails(
-            kind,
-            hardening=hardening,
-            build_id=notes.build_id,
-            refused=image.refused,
-            processor=notes.processor,
-        )
-        return ElfFacts(interpreter=program, machine=image.machine, details=details)
-    strings = _strings(image, tags)
+        return ElfFacts(interpreter=_interpreter(image), machine=image.machine, details=details)
+    strings = ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
     versions = read_versions(image, tags, strings)
     symbols = read_symbols(image, tags, strings, versions, () if kind == LIBRARY else copied_symbols(image, tags))
     return ElfFacts(
         soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
         needed=_texts(image, strings, _DT_NEEDED),
-        interpreter=program,
+        interpreter=_interpreter(image),
         exported=symbols.exported,
         imported=symbols.imported,
         rpath=_split(strings, tags, _DT_RPATH),
@@ -106,8 +98,8 @@ def _facts(image: ElfImage) -> ElfFacts:
         machine=image.machine,
         version_definitions=(*versions.defined.values(), *versions.base),
         version_needs=tuple(versions.needed.values()),
-        details=ElfDetails(
-            kind=kind,
+        details=replace(
+            details,
             audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
             only_at_start=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NOOPEN),
             only_search_path=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NODEFLIB),
@@ -115,10 +107,6 @@ def _facts(image: ElfImage) -> ElfFacts:
             auxiliaries=_texts(image, strings, _DT_AUXILIARY),
             dlopen=notes.dlopen,
             copies=symbols.copies,
-            hardening=hardening,
-            build_id=notes.build_id,
-            refused=image.refused,
-            processor=notes.processor,
         ),
     )
 
@@ -134,7 +122,7 @@ def _kind(image: ElfImage, tags: dict[int, int]) -> str:
     return PIE if tags.get(_DT_FLAGS_1, 0) & _DF_1_PIE or unnamed_program else LIBRARY
 
 
-def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
+def _hardening(image: ElfImage, tags: dict[int, int]) -> tuple[str, ...]:
     flags, more_flags = tags.get(_DT_FLAGS, 0), tags.get(_DT_FLAGS_1, 0)
     # Of several of one kind, the kernel and the dynamic linker use the last.
     stack, read_only = image.last_segment(PT_GNU_STACK), image.last_segment(PT_GNU_RELRO)
@@ -145,11 +133,14 @@ def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
         RELRO: read_only is not None and read_only.covers_a_page,
         TEXT_RELOCATIONS: _DT_TEXTREL in tags or flags & _DF_TEXTREL,
     }
-    return sorted(word for word, there in found.items() if there)
+    return tuple(sorted(word for word, is_there in found.items() if is_there))
 
 
-def _path(part: memoryview) -> str:
+def _interpreter(image: ElfImage) -> str:
+    segment = image.segment(PT_INTERP)
+    if segment is None:
+        return ""
     try:
-        return str(part, "utf-8").partition("\0")[0]
+        return str(image.part(segment.offset, segment.size, "interpreter"), "utf-8").partition("\0")[0]
     except UnicodeDecodeError:
         raise InvalidElfError("the path of the interpreter is not UTF-8") from None

@@ -9,12 +9,16 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Buffer
+
+_Result = TypeVar("_Result")
 
 MAGIC = b"\x7fELF"
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
@@ -245,6 +249,20 @@ class ElfImage:
         swapped = array(code, whole.tobytes())
         swapped.byteswap()
         return memoryview(swapped)
+
+
+def read_image(data: Buffer, read: Callable[[ElfImage], _Result]) -> _Result:
+    """Return what `read` finds in an ELF file, given whole; no view of `data` is held afterwards.
+
+    Raises `InvalidElfError`.
+    """
+    with memoryview(data) as view:
+        try:
+            return read(ElfImage(view.cast("B")))
+        except InvalidElfError as error:
+            problem = error.with_traceback(None)
+    # Raised out here, and bare: frames in a traceback would keep views alive, and an mmap could not be closed.
+    raise problem
 
 
 def _refused(ident: bytes, version: int) -> tuple[str, ...]:
