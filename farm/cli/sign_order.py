@@ -13,6 +13,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.printed_version import printed_version
 from farm.core.package.descriptor import Descriptor
 from farm.errors import FarmError
+from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,15 +42,11 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
     own = _own_key()
     if own is None:
         return None
-    from farm.trust.layout import ADVISORIES
-
     if channel == ADVISORIES:  # a role without releases
         return _sign(own, act, whose, channel, **said) if (whose := farm.distribution()) else None
     status = farm.channel(channel)
     if "distribution" not in status:
         return None
-    from farm.core.names.digest import Digest
-
     newest, distribution = status["newest"], status["distribution"]
     packages = {
         name.removeprefix(f"{distribution}/"): digest and Digest(digest)
@@ -68,11 +65,9 @@ def sign_words(farm: CuratorClient, words: Callable[[str], Iterable[Word]]) -> b
     if own is None or not (distribution := farm.distribution()):
         return None
     from farm.trust.attestation.advisory_statement import words_to_sign
-    from farm.trust.attestation.curator_order import Act
-    from farm.trust.layout import ADVISORIES
 
     packages = words_to_sign(words(distribution))
-    return _sign(own, Act.ADVISE, distribution, ADVISORIES, packages=packages) if packages else None
+    return _sign(own, "advise", distribution, ADVISORIES, packages=packages) if packages else None
 
 
 def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], why: str) -> bytes | None:
@@ -80,13 +75,13 @@ def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], 
 
     Raises `SubmissionStatementError` where one of `envelopes` is not about recipes.
     """
-    from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
+    from farm.trust.attestation.curator_order import EVERY_CHANNEL
     from farm.trust.attestation.submission_statement import to_withdraw
 
     packages = to_withdraw(envelopes)
     if not packages:
         return None
-    return _sign(own, Act.WITHDRAW_SUBMISSION, distribution, EVERY_CHANNEL, packages=packages, reason=why)
+    return _sign(own, "withdraw-submission", distribution, EVERY_CHANNEL, packages=packages, reason=why)
 
 
 def tell_done(farm: FarmClient, lines: Iterable[str], *answers: dict[str, Any], as_json: bool) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o644) -> None:
     """Replace a file atomically: at every instant its complete old or new content exists, also after a power cut.
 
     A file that can be made again at any time need not be `durable`: a power cut may leave it empty. Other users cannot
@@ -20,7 +20,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o644)) as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, mode)) as file:
             file.write(content)
             if durable:
                 file.flush()

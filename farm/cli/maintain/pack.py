@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.options import json_option
+from farm.cli.options import json_option, name_and_value
 from farm.cli.output import say, tell_result, tell_table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
+from farm.core.names.declared import SensitiveFile
+from farm.core.names.package_name import PackageName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.build.packing import PackedDirectory
     from farm.client.override.overrides import BuiltHere
+    from farm.client.override.packed_packages import OwnPackages
     from farm.client.repository.host import Host
-    from farm.core.names.declared import SensitiveFile
-    from farm.core.names.package_name import PackageName
     from farm.trust.index.release_index import ReleaseEntry
 
 
@@ -64,28 +65,26 @@ def pack(
       farm pack ./app --name mine.example.org/app --version 1.2
       farm pack --list
     """
+    from farm.client.override.packed_packages import OwnPackages
+
     host = open_host(Settings.from_environment())
+    own = OwnPackages(host)
     if sum((directory is not None, list_them, bool(forget))) != 1:
         raise click.UsageError("Name a directory, or --list, or --forget NAME.")
     if list_them:
-        _list(host, as_json=as_json)
+        _list(own, as_json=as_json)
     elif forget:
-        from farm.client.override.packed_packages import OwnPackages
-        from farm.core.names.package_name import PackageName
-
-        OwnPackages(host).forget(PackageName.parse(forget))
+        own.forget(PackageName.parse(forget))
         say(f"{forget} is forgotten")
     elif directory is not None:
         if not name or not version:
             raise click.UsageError("A package needs a --name, as mine.example.org/app, and a --version.")
         declared = [_sensitive_file(text) for text in sensitive_files]
-        _pack(host, directory.absolute(), name, version, summary, license, declared, as_json=as_json)
+        full = PackageName.parse(name)
+        _pack(host, own, directory.absolute(), full, version, summary, license, declared, as_json=as_json)
 
 
 def _sensitive_file(text: str) -> SensitiveFile:
-    from farm.cli.options import name_and_value
-    from farm.core.names.declared import SensitiveFile
-
     path, reason = name_and_value(text)
     if not path or not reason.strip():
         raise click.UsageError(f"{text!r} is not PATH=REASON.")
@@ -94,8 +93,9 @@ def _sensitive_file(text: str) -> SensitiveFile:
 
 def _pack(
     host: Host,
+    own: OwnPackages,
     directory: Path,
-    name: str,
+    full: PackageName,
     version: str,
     summary: str,
     license: str,
@@ -104,10 +104,8 @@ def _pack(
     as_json: bool,
 ) -> None:
     from farm.client.override.overrides import BuiltHere
-    from farm.client.override.packed_packages import OwnPackageError, OwnPackages
-    from farm.core.names.package_name import PackageName
+    from farm.client.override.packed_packages import OwnPackageError
 
-    full, own = PackageName.parse(name), OwnPackages(host)
     if any(full.distribution == subscription.distribution for subscription in host.subscriptions.all()):
         raise OwnPackageError(
             f"{full} is a name of {full.distribution}, which this host follows: only its owner makes its packages",
@@ -183,11 +181,9 @@ def _entry(host: Host, packed: PackedDirectory, name: PackageName, version: str,
     )
 
 
-def _list(host: Host, *, as_json: bool) -> None:
-    from farm.client.override.packed_packages import OwnPackages
-
-    found = OwnPackages(host).all().items()
-    forms = [{"package": name, "place": own.place, **own.entry.to_dict()} for name, own in found]
-    rows = [(name, f"{own.entry.version}-{own.entry.revision}", own.place, own.entry.summary) for name, own in found]
+def _list(own: OwnPackages, *, as_json: bool) -> None:
+    found = [(name, packed.place, packed.entry) for name, packed in own.all().items()]
+    forms = [{"package": name, "place": place, **entry.to_dict()} for name, place, entry in found]
+    rows = [(name, f"{entry.version}-{entry.revision}", place, entry.summary) for name, place, entry in found]
     headings = ("NAME", "VERSION", "PACKED FROM", "SUMMARY")
     tell_table(rows, headings, forms, nothing="no packages were packed here", as_json=as_json)

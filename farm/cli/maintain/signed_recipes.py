@@ -17,16 +17,11 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 
-def sign_recipes(recipes: Mapping[str, Mapping[str, bytes]], distribution: str, own: OwnKey) -> bytes:
-    """Return an envelope in which the holder of a key signs recipes, each the files of its directory by name.
-
-    Raises `RecipeError`, `KeyFileError`.
-    """
-    return sign_digests(digests_of(recipes), distribution, own)
-
-
 def sign_digests(digests: Mapping[str, Digest], distribution: str, own: OwnKey, *, withdrawn: bool = False) -> bytes:
-    """Return an envelope in which the holder of a key signs recipes by their digests, or their withdrawal."""
+    """Return an envelope in which the holder of a key signs recipes by their digests, or their withdrawal.
+
+    Raises `KeyFileError`.
+    """
     from farm.trust.attestation.dsse import sign_statement
     from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
 

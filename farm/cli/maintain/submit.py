@@ -20,7 +20,7 @@ from farm.cli.channel_lines import (
     waits_for_thaw,
 )
 from farm.cli.escaping import escape_control_chars
-from farm.cli.maintain.signed_recipes import distribution_of, sign_recipes, waiting_lines
+from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
 from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.remote import connect
@@ -77,7 +77,7 @@ def submit(
     settings = Settings.from_environment()
     recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
     own = find_own_key(settings, key, name)
-    envelope = sign_recipes(recipes, distribution_of(settings, directories), own) if own else None
+    envelope = sign_digests(digests_of(recipes), distribution_of(settings, directories), own) if own else None
     with connect() as farm:
         taken = farm.submit(recipes, envelope=envelope)
         if as_json:
@@ -130,7 +130,8 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
             for job in jobs.values():
                 if job.trouble and job.state == "ready" and told.get(job.id) != job.error:
                     told[job.id] = job.error
-                    say(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
+                    why = job.error.partition("\n")[0]
+                    say(f"{job.name} (job {job.id}) is tried again: {why}", err=True)
             show([*jobs.values()], len(ended), len(wanted))
             # A blocked job waits for a person; the job that blocks it says why.
             if not left:
@@ -140,10 +141,6 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     for job in bad:
         say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error}", err=True)
     return bool(bad)
-
-
-def _shown(job: JobWire) -> str:
-    return job.error.partition("\n")[0]
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:

@@ -46,11 +46,7 @@ def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
             f"the workers could not be enrolled: {done.stderr.strip() or f'status {done.returncode}'}", code="admission"
         )
     if answer["token"]:
-        previous = os.umask(0o077)
-        try:
-            replace_file(home.token, answer["token"].encode() + b"\n")
-        finally:
-            os.umask(previous)
+        replace_file(home.token, answer["token"].encode() + b"\n", mode=0o600)
 
 
 def main() -> int:

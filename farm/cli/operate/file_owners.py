@@ -144,8 +144,7 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
         if found.st_gid != gid:
             _check_closed(path, found)
             _give(folder, place, users)
-        os.fchown(folder, uid, gid)
-        os.fchmod(folder, place.mode)
+        _set_owner(folder, uid, gid, place.mode)
 
 
 def _check_closed(path: Path, found: os.stat_result) -> None:
@@ -174,8 +173,7 @@ def _give_files(folder: int, uid: int, gid: int, mode: int) -> None:
     for name in _names(folder, stat.S_ISDIR):
         with _opened(name, folder) as inner:
             _give_files(inner, uid, gid, mode)
-            os.fchown(inner, 0, gid)
-            os.fchmod(inner, mode)
+            _set_owner(inner, 0, gid, mode)
 
 
 def _give_blobs(folder: int, gid: int, mode: int) -> None:
@@ -186,15 +184,12 @@ def _give_blobs(folder: int, gid: int, mode: int) -> None:
     open_mode = mode | stat.S_IWGRP
     for name in ("tmp", "partial"):
         with _made(name, folder) as inner:
-            os.fchown(inner, 0, gid)
-            os.fchmod(inner, open_mode)
+            _set_owner(inner, 0, gid, open_mode)
     with _made("sha256", folder) as blobs:
         for shard in map("{:02x}".format, range(256)):
             with _made(shard, blobs) as inner:
-                os.fchown(inner, 0, gid)
-                os.fchmod(inner, open_mode)
-        os.fchown(blobs, 0, gid)
-        os.fchmod(blobs, mode)
+                _set_owner(inner, 0, gid, open_mode)
+        _set_owner(blobs, 0, gid, mode)
 
 
 def _open_folders(folder: int, gid: int) -> None:
@@ -202,9 +197,13 @@ def _open_folders(folder: int, gid: int) -> None:
     for name in _names(folder, stat.S_ISDIR):
         with _opened(name, folder) as inner:
             if os.fstat(inner).st_uid == 0:
-                os.fchown(inner, 0, gid)
-                os.fchmod(inner, 0o2775)
+                _set_owner(inner, 0, gid, 0o2775)
                 _open_folders(inner, gid)
+
+
+def _set_owner(folder: int, uid: int, gid: int, mode: int) -> None:
+    os.fchown(folder, uid, gid)
+    os.fchmod(folder, mode)
 
 
 @contextmanager

@@ -11,9 +11,26 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from farm.build.recipe_directory import read_recipe_directory
 from farm.cli.operate.enrolment import admit
 from farm.cli.operate.farm_users import ServiceStart
 from farm.cli.operate.file_owners import bring_database, hand_over, hand_over_signing
+from farm.cli.operate.policy_signing import policy_with
+from farm.core.plan.job import BlobRef
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.server.transaction.planning_inputs import ToolchainRef
+from farm.store.blobs import BlobStore
+from farm.store.durable_file import replace_file
+from farm.trust.ceremony.ceremony import (
+    allow_more_builders,
+    found_channels,
+    found_repository,
+    list_operator,
+    sign_policy,
+)
+from farm.trust.keys.key_files import load_or_create_key
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,34 +65,16 @@ def found(
     `operator` is the founder, by name and public key. Returns what was signed of policies, a line for each.
     """
     _make_directories(home, users)
-    offered = [_share(home, toolchain) for toolchain in toolchains]
-    both = {
-        "database": home.database,
-        "blobs": str(home.root / "blobs"),
-        "logs": str(home.root / "logs"),
-        "recipes": str(recipes.absolute()),
-        "toolchains": offered,
-        "repository": str(home.public),
-    }
-    web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
-    _write(home.web_settings, both | web, users.gid("web") if users else None)
-    _write(home.control_settings, both | _control_settings(home, follow), users.gid("control") if users else None)
-    (home.run / "farm.json").unlink(missing_ok=True)  # from earlier versions, in which both had all settings
-    suites = sorted({definition.suite for definition in tree.toolchains.values()})
-    for number in range(1, workers + 1):
-        folder = home.worker(number)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own = _worker_settings(home, number, suites[0] if suites else "")
-        _write(folder / "settings.json", own | (_variation(number) if vary else {}))
-    keys = _worker_keys(home, workers)
-    _sign_builders(home, tree, [key.public_key for key in keys.values()])
+    _write_settings(home, recipes, toolchains, users, follow=follow, images=images)
+    keys = _make_workers(home, tree, workers, vary=vary)
+    _sign_builders(home, tree, list(keys.values()))
     signed = _sign_policy(home, recipes, toolchains)
     if operator is not None:
         signed += _list_operator(home, *operator)
     if users is not None:
         hand_over_signing(home, users)
     start = ServiceStart.of(home, users, recipes)
-    admit(home, start, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
+    admit(home, start, {name: str(key.keyval["public"]) for name, key in keys.items()})
     return signed
 
 
@@ -91,15 +90,47 @@ def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
         socket.parent.mkdir(mode=0o700, exist_ok=True)
 
 
-def _control_settings(home: FarmHome, follow: int) -> dict[str, Any]:
-    """Return the settings that control has and web does not."""
-    return {
+def _write_settings(
+    home: FarmHome,
+    recipes: Path,
+    toolchains: Sequence[Toolchain],
+    users: FarmUsers | None,
+    *,
+    follow: int,
+    images: bool,
+) -> None:
+    """Write the settings of web and control: some are of both, the others of one alone."""
+    both = {
+        "database": home.database,
+        "blobs": str(home.root / "blobs"),
+        "logs": str(home.root / "logs"),
+        "recipes": str(recipes.absolute()),
+        "toolchains": [_share(home, toolchain) for toolchain in toolchains],
+        "repository": str(home.public),
+    }
+    web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
+    control = {
         "broker": home.broker,
         "signer": str(home.signer),
         "foreign": str(home.root / "foreign"),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),
     }
+    _write(home.web_settings, both | web, users.gid("web") if users else None)
+    _write(home.control_settings, both | control, users.gid("control") if users else None)
+    (home.run / "farm.json").unlink(missing_ok=True)  # from earlier versions, in which both had all settings
+
+
+def _make_workers(home: FarmHome, tree: RecipeTree, workers: int, *, vary: bool) -> dict[str, Key]:
+    """Make the directories, settings and keys of build workers; return the public keys by name."""
+    suites, keys = sorted({definition.suite for definition in tree.toolchains.values()}), {}
+    for number in range(1, workers + 1):
+        folder = home.worker(number)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own = _worker_settings(home, number, suites[0] if suites else "")
+        _write(folder / "settings.json", own | (_variation(number) if vary else {}))
+        keys[folder.name] = load_or_create_key(folder / "key").public_key
+    return keys
 
 
 def _worker_settings(home: FarmHome, number: int, suite: str) -> dict[str, Any]:
@@ -125,18 +156,8 @@ def _variation(number: int) -> dict[str, Any]:
     return {"hostname": f"elsewhere-{number}", "cpus": str(processor), "clock_offset": 400 * 86_400, "jobs": 1}
 
 
-def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
-    from farm.trust.keys.key_files import load_or_create_key
-
-    return {f"worker-{n}": load_or_create_key(home.worker(n) / "key") for n in range(1, workers + 1)}
-
-
 def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) -> None:
     """Hold the first ceremony, or update builders and channels to the present workers and recipes."""
-    from farm.core.policy.gates.reproduced import ReproducedGate
-    from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, found_repository
-    from farm.trust.metadata.repository import Repository
-
     repository, keys, channels = Repository(home.public), home.root / "keys", sorted(tree.channels)
     rebuilds = {
         name: gate.agree
@@ -156,12 +177,6 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
 
 def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain]) -> list[str]:
     """Sign the policy of the recipes if its keys are here; return the message about it."""
-    from farm.build.recipe_directory import read_recipe_directory
-    from farm.cli.operate.policy_signing import policy_with
-    from farm.trust.ceremony.ceremony import sign_policy
-    from farm.trust.metadata.repository import Repository
-    from farm.trust.metadata.signed_policy import policy_in_force
-
     repository = Repository(home.public)
     policy = policy_with(read_recipe_directory(recipes), toolchains, policy_in_force(repository))
     return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
@@ -169,19 +184,12 @@ def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain])
 
 def _list_operator(home: FarmHome, name: str, public: str) -> list[str]:
     """Allow the user who starts the farm the orders of curators, if the keys for that are here; return the message."""
-    from farm.trust.ceremony.ceremony import list_operator
-    from farm.trust.metadata.repository import Repository
-
     listed = list_operator(Repository(home.public), home.root / "keys", name, public, datetime.now(UTC))
     return [f"{name} may order what curators may, with the key of `farm keys me`"] if listed else []
 
 
 def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
     """Put a toolchain's blobs into the farm's store, for workers elsewhere; return its form in settings."""
-    from farm.core.plan.job import BlobRef
-    from farm.server.transaction.planning_inputs import ToolchainRef
-    from farm.store.blobs import BlobStore
-
     store = BlobStore(home.root / "blobs")
     for digest in (toolchain.tree, toolchain.archive.digest, *toolchain.debs.values()):
         if not store.has(digest):
@@ -193,13 +201,7 @@ def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
 
 def _write(path: Path, settings: dict[str, Any], group: int | None = None) -> None:
     """Write a settings file that nobody else can read, or only a group. It may contain a database's password."""
-    from farm.store.durable_file import replace_file
-
-    previous = os.umask(0o077)
-    try:
-        replace_file(path, (json.dumps(settings, indent=1) + "\n").encode())
-    finally:
-        os.umask(previous)
+    replace_file(path, (json.dumps(settings, indent=1) + "\n").encode(), mode=0o600)
     if group is not None:
         os.chown(path, 0, group)
         path.chmod(0o640)

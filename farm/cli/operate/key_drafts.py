@@ -11,36 +11,43 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.groups import VerbGroup
+from farm.cli.operate.key_sheet import draft_lines, draft_sheet
 from farm.cli.options import json_option, keys_option, names_option
 from farm.cli.output import say, say_lines, tell_result
 from farm.cli.personal_key import ask_secret, confirm_signing
+from farm.core.files import values
 from farm.core.names.digest import Digest
+from farm.store.durable_file import replace_file
+from farm.trust.ceremony.draft import Draft, DraftError
+from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
+from farm.trust.ceremony.drafting import draft_root as next_root
+from farm.trust.ceremony.drafting import draft_targets as next_targets
+from farm.trust.ceremony.pinned_root import KnownRoot
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.key_files import KeyFileError, load_public_key
+from farm.trust.keys.signers import load_signer, read_signers
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.roles import RoleKeys
+from farm.trust.metadata.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from securesystemslib.signer import Key
 
-    from farm.trust.ceremony.draft import Draft
-    from farm.trust.ceremony.pinned_root import KnownRoot
     from farm.trust.metadata.key_names import KeyNames
-    from farm.trust.metadata.roles import RoleKeys
 
 _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 def _read_ids(_context: click.Context, _option: click.Parameter, keys: tuple[str, ...]) -> tuple[str, ...]:
-    from farm.trust.keys.key_files import load_public_key
-
     return tuple(load_public_key(Path(key)).keyid if Path(key).is_file() else key for key in keys)
 
 
 def _read_operators(
     _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
-    from farm.core.files import values
-
     operators = tuple((name, key) for name, _, key in (text.partition("=") for text in texts))
     for name, key in operators:
         try:
@@ -117,10 +124,6 @@ def draft_root(
     Example, when the key of the timestamp is lost:
       farm keys draft root --repository public --role timestamp --remove-key 1f2e3d --add-key new.pub
     """
-    from farm.trust.ceremony.drafting import RoleEdit
-    from farm.trust.ceremony.drafting import draft_root as next_root
-    from farm.trust.metadata.repository import Repository
-
     edit = RoleEdit(role, added, removed, threshold)
     made = next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out))
     _write(out, made, names, as_json=as_json)
@@ -190,11 +193,7 @@ def draft_targets(
       farm keys draft targets --repository public --remove-builder worker-2/key.pub
       farm keys draft targets --repository public --policy recipes
     """
-    from farm.cli.operate.policy_signing import signed_policy
-    from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
-    from farm.trust.ceremony.drafting import draft_targets as next_targets
-    from farm.trust.metadata.repository import Repository
-    from farm.trust.metadata.signed_policy import policy_in_force
+    from farm.cli.operate.policy_signing import signed_policy  # what it needs is in an extra
 
     if retire_earlier and recipes is None:
         raise click.UsageError("--retire-earlier goes with --policy.")
@@ -214,8 +213,6 @@ def _new_channels(
     channels: tuple[str, ...], keys: tuple[Key, ...], threshold: int | None
 ) -> tuple[tuple[str, RoleKeys], ...]:
     """Return the channels to add with their keys: one channel with all keys, or several with one each."""
-    from farm.trust.metadata.roles import RoleKeys
-
     if len(channels) > 1 and len(keys) != len(channels):
         raise click.UsageError(
             "Several channels at once need one --key each; add a channel with several keys on its own."
@@ -249,11 +246,6 @@ def sign(*, path: Path, key: Path, names: KeyNames, root_fingerprint: str | None
     Example:
       farm keys sign targets.draft --key ann.key
     """
-    from farm.cli.operate.key_sheet import draft_lines, draft_sheet
-    from farm.store.durable_file import replace_file
-    from farm.trust.ceremony.pinned_root import KnownRoot
-    from farm.trust.keys.signers import load_signer
-
     found = read_draft(path)
     found.check()
     signer = load_signer(key, ask_secret)
@@ -286,12 +278,6 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
     Example:
       farm keys publish targets.draft --repository public --online keys/online
     """
-    from farm.trust.ceremony.draft import Draft
-    from farm.trust.ceremony.promotion import publish_draft
-    from farm.trust.keys.key_files import KeyFileError
-    from farm.trust.keys.signers import read_signers
-    from farm.trust.metadata.repository import Repository
-
     found = reduce(Draft.joined, map(read_draft, paths))
     if not online.is_dir():
         raise KeyFileError(online, "it is not a directory", "Name the directory of online keys: KEYS/online.")
@@ -310,8 +296,6 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
 
 def read_draft(path: Path) -> Draft:
     """Read a draft's file; raises `DraftError`."""
-    from farm.trust.ceremony.draft import Draft, DraftError
-
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -332,9 +316,6 @@ def _unsigned(path: Path) -> Draft | None:
 
 
 def _write(path: Path, made: Draft, names: KeyNames, *, as_json: bool) -> None:
-    from farm.cli.operate.key_sheet import draft_lines, draft_sheet
-    from farm.store.durable_file import replace_file
-
     replace_file(path, made.to_json())
     hint = f"written to {path}; have it signed with `farm keys sign {path} --key KEY`"
     tell_result([*draft_lines(made, names), hint], {"path": str(path)} | draft_sheet(made, names), as_json=as_json)

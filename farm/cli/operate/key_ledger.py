@@ -11,12 +11,17 @@ import click
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
 from farm.cli.remote import clock
+from farm.signing import entries
+from farm.signing.entries import OrderTaken, Released, Signing
+from farm.signing.in_force import in_force, order_form
+from farm.signing.ledger import LedgerReader, Line
+from farm.signing.state import LedgerState
+from farm.trust.attestation.curator_order import Act, order_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.signing.ledger import Line
 
 
 @click.command("ledger")
@@ -35,8 +40,6 @@ def ledger(directory: Path, now: bool, as_json: bool) -> None:
       farm keys ledger /srv/farm/ledger
       farm keys ledger /srv/farm/ledger --now
     """
-    from farm.signing.ledger import LedgerReader
-
     reader = LedgerReader(directory)
     lines = list(reader.lines())
     if reader.torn:
@@ -65,9 +68,6 @@ def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
 
 def _outcomes(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]:
     """Yield the outcome of orders, by their digests: `used-by` a release, or `withdrawn-by` a person."""
-    from farm.signing.entries import OrderTaken, Released, Signing
-    from farm.trust.attestation.curator_order import Act
-
     orders = {each.entry.order.digest: each.entry.order for each in lines if isinstance(each.entry, OrderTaken)}
     for order in orders.values():
         ended = orders.get(order.target) if order.act is Act.WITHDRAW_ORDER and order.target else None
@@ -84,9 +84,6 @@ def _outcomes(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]
 
 
 def _tell_now(lines: Sequence[Line], *, as_json: bool) -> None:
-    from farm.signing.in_force import in_force
-    from farm.signing.state import LedgerState
-
     state = LedgerState()
     for line in lines:
         state = state.after(line.entry, line.at)
@@ -132,9 +129,6 @@ def _order_in_words(form: Mapping[str, Any]) -> str:
 
 
 def _form(line: Line, came: Mapping[Digest, tuple[str, str]]) -> dict[str, Any]:
-    from farm.signing.entries import OrderTaken
-    from farm.trust.attestation.curator_order import order_statement
-
     form = {"number": line.number, "at": line.at.isoformat(), "kind": line.entry.kind, "previous": line.previous}
     form |= line.entry.to_dict()
     if isinstance(line.entry, OrderTaken):
@@ -148,9 +142,6 @@ def _form(line: Line, came: Mapping[Digest, tuple[str, str]]) -> dict[str, Any]:
 
 def _told(line: Line, came: Mapping[Digest, tuple[str, str]]) -> str:
     """Return an entry in a few words."""
-    from farm.signing import entries
-    from farm.signing.in_force import order_form
-
     told = ""
     match line.entry:
         case entries.RootPinned(version, digest):

@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Role, Root, Targets
 
 from farm.cli.options import json_option, names_option
 from farm.cli.output import tell_result
+from farm.core.names.digest import Digest
+from farm.trust.ceremony.changes import changes_of
+from farm.trust.ceremony.draft import Draft, DraftError
+from farm.trust.keys.key_files import key_to_dict, load_public_key
+from farm.trust.metadata.builders_in_force import builders_in_force
+from farm.trust.metadata.delegation import TOP_ROLES, delegated_roles, role_of
+from farm.trust.metadata.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from securesystemslib.signer import Key
-    from tuf.api.metadata import Role
 
-    from farm.trust.ceremony.draft import Draft
     from farm.trust.metadata.key_names import KeyNames
 
 
@@ -39,8 +46,6 @@ def show(path: Path, names: KeyNames, as_json: bool) -> None:
 
 def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
     """Return the changes of a draft and its signers; `names` are the user's names of keys."""
-    from farm.trust.ceremony.changes import changes_of
-
     lines = [f"draft of {draft.role}, version {draft.version}"]
     lines += [f"  {line}" for line in changes_of(draft, names)]
     for quorum in draft.quorums():
@@ -52,8 +57,6 @@ def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
 
 
 def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
-    from farm.trust.ceremony.draft import Draft, DraftError
-
     if path.is_dir():
         roles = list(_repository(path, names))
         return roles, [line for sheet in roles for line in _role_lines(sheet)]
@@ -70,16 +73,12 @@ def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
     if isinstance(form, dict) and "signed" in form:
         sheet = _metadata_sheet(path.name, content, names)
         return sheet, list(_metadata_lines(sheet))
-    from farm.trust.keys.key_files import key_to_dict, load_public_key
-
     key = load_public_key(path)
     return key_to_dict(key), [names.beside(key, f"public key {key.keyid} ({key.scheme})")]
 
 
 def draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
     """Return a draft, its changes and its signatures as JSON values."""
-    from farm.trust.ceremony.changes import changes_of
-
     return {
         "kind": "draft",
         "role": draft.role,
@@ -100,12 +99,6 @@ def draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
 
 
 def _metadata_sheet(name: str, content: bytes, names: KeyNames) -> dict[str, Any]:
-    from tuf.api.exceptions import RepositoryError
-    from tuf.api.metadata import Metadata, Root, Targets
-
-    from farm.core.names.digest import Digest
-    from farm.trust.ceremony.draft import DraftError
-
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(content)
     except RepositoryError as error:
@@ -139,10 +132,6 @@ def _metadata_lines(sheet: dict[str, Any]) -> Iterator[str]:
 
 def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
     """Yield a sheet for every role in force, with version and expiry; that of targets has builders and testers too."""
-    from farm.trust.metadata.builders_in_force import builders_in_force
-    from farm.trust.metadata.delegation import TOP_ROLES, delegated_roles, role_of
-    from farm.trust.metadata.repository import Repository
-
     repository = Repository(root)
     head = repository.head()
     builders, listed = builders_in_force(repository)

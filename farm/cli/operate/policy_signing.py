@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.build.recipe_directory import read_recipe_directory
+from farm.cli.local_builds import prepare_toolchains
+from farm.cli.settings import Settings
+from farm.core.policy.tree import load_tree
+from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain, policy_of_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from farm.build.toolchain.toolchain import Toolchain
-    from farm.trust.metadata.signed_policy import SignedPolicy
 
 
 def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
     """Return the policy of a directory of recipes; missing toolchains are made on this host."""
-    from farm.build.recipe_directory import read_recipe_directory
-    from farm.cli.local_builds import prepare_toolchains
-    from farm.cli.settings import Settings
-    from farm.core.policy.tree import load_tree
-
     files = read_recipe_directory(recipes)
     made = prepare_toolchains(load_tree(files), Settings.from_environment())
     return policy_with(files, made, earlier)
@@ -26,8 +26,6 @@ def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
 
 def policy_with(files: dict[str, bytes], made: Iterable[Toolchain], earlier: SignedPolicy | None) -> SignedPolicy:
     """Return the policy of a directory's files with toolchains that exist. Raises `InvalidSignedPolicyError`."""
-    from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files
-
     toolchains = [
         SignedToolchain(toolchain.name, toolchain.tree, toolchain.lock.digest) for toolchain in made if toolchain.lock
     ]

@@ -10,21 +10,22 @@ import sys
 import threading
 import urllib.request
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.operate.farm_home import FarmHome, check_directory, take_directory
+from farm.cli.operate.farm_users import ServiceStart, take_users
+from farm.cli.operate.supervisor import Program, Supervisor
 from farm.cli.output import say
+from farm.cli.personal_key import operator_of
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 from farm.cli.signals import ending_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from farm.cli.operate.farm_home import FarmHome
-    from farm.cli.operate.farm_users import ServiceStart
-    from farm.cli.operate.supervisor import Program
 
 _PORT = 8460
 _FREE_PORTS = 1024
@@ -61,11 +62,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
       FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
     """
     from farm.cli.local_builds import prepare_toolchains
-    from farm.cli.operate.farm_home import FarmHome, check_directory, take_directory
-    from farm.cli.operate.farm_users import ServiceStart, take_users
     from farm.cli.operate.founding import found
-    from farm.cli.operate.supervisor import Supervisor
-    from farm.cli.personal_key import operator_of
 
     os.umask(0o022)  # files for other users must be readable; secret ones set their own mode
     settings = Settings.from_environment()
@@ -84,18 +81,16 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     )
     for line in signed:
         say(line, err=True)
-    stop = threading.Event()
+    _run(home, _programs(home, workers, ServiceStart.of(home, users, place)), images=images)
+
+
+def _run(home: FarmHome, programs: list[Program], *, images: bool) -> None:
+    """Start the programs, print how to use the farm, and supervise them until a signal."""
+    stop, tell, supervisor = threading.Event(), partial(say, err=True), Supervisor(home.root / "log")
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())
-    supervisor = Supervisor(home.root / "log")
     try:
-        tell = partial(say, err=True)
-        supervisor.start(
-            _programs(home, workers, ServiceStart.of(home, users, place)),
-            lambda name: tell(f"  {name} is up"),
-            stop,
-            tell,
-        )
+        supervisor.start(programs, lambda name: tell(f"  {name} is up"), stop, tell)
         if stop.is_set():
             return
         say(f"farm is up: {home.url}")
@@ -112,50 +107,49 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
 
 
 def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program]:
-    from farm.cli.operate.supervisor import Program
-
     # Each program gets a minimal environment: all that it needs is in its settings file.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
     # Only the signer needs the library of an HSM.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
-    python = (sys.executable, "-m")
     for stale in (home.redis, home.signer, home.image_signer, home.checker):
         stale.unlink(missing_ok=True)
-    checker = (
-        *(*python, "workers.checker"),
-        *("--repository", str(home.public)),
-        *("--ledger", str(home.ledger)),
-        *("--record", str(home.record)),
-        *("--socket", str(home.checker)),
+    checker = _python(
+        "workers.checker", repository=home.public, ledger=home.ledger, record=home.record, socket=home.checker
     )
-    signer = (
-        *(*python, "workers.signer"),
-        *("--repository", str(home.public)),
-        *("--keys", str(home.root / "keys" / "online")),
-        *("--socket", str(home.signer)),
-        *("--images-socket", str(home.image_signer)),
-        *("--checker", str(home.checker)),
-        *("--ledger", str(home.ledger)),
+    signer = _python(
+        "workers.signer",
+        repository=home.public,
+        keys=home.root / "keys" / "online",
+        socket=home.signer,
+        images_socket=home.image_signer,
+        checker=home.checker,
+        ledger=home.ledger,
     )
-    web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
+    web = _python("web", settings=home.web_settings, port=home.port)
     low_port = "net_bind_service" if home.port < _FREE_PORTS else ""
-    control = (*python, "workers.control", "--settings", str(home.control_settings))
-    programs = [
-        Program("redis", start.command("redis", _redis(home)), environment, ready=lambda: _accepts(home.redis)),
+    control = _python("workers.control", settings=home.control_settings)
+    redis, url = start.command("redis", _redis(home)), f"{home.url}/api/v1/channels"
+    return [
+        Program("redis", redis, environment, ready=lambda: _accepts(home.redis)),
         Program("checker", start.command("check", checker), environment, ready=lambda: _accepts(home.checker)),
         Program("signer", start.command("signer", signer), environment | token, ready=lambda: _accepts(home.signer)),
-        Program(
-            "web",
-            start.command("web", web, low_port),
-            environment,
-            ready=lambda: _answers(f"{home.url}/api/v1/channels"),
-        ),
+        Program("web", start.command("web", web, low_port), environment, ready=lambda: _answers(url)),
         Program("control", start.command("control", control), environment),
+        *(
+            Program(
+                f"worker-{number}",
+                _python("workers.build", settings=home.worker(number) / "settings.json"),
+                environment,
+            )
+            for number in range(1, workers + 1)
+        ),
     ]
-    for number in range(1, workers + 1):
-        own = ("--settings", str(home.worker(number) / "settings.json"))
-        programs.append(Program(f"worker-{number}", (*python, "workers.build", *own), environment))
-    return programs
+
+
+def _python(module: str, **options: object) -> tuple[str, ...]:
+    """Return the command line of a program of farm: `_python("web", port=80)` is `python -m web --port 80`."""
+    words = ((f"--{name.replace('_', '-')}", str(value)) for name, value in options.items())
+    return (sys.executable, "-m", module, *chain.from_iterable(words))
 
 
 def _redis(home: FarmHome) -> tuple[str, ...]:

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 DraftRole: TypeAlias = Literal["root", "targets"]
 FORMAT = 1
 LARGEST_DRAFT = 4 * 1024 * 1024
+_METADATA = ("previous", "root", "coming")
+"""The fields of a draft, and members of its file, that may hold other metadata."""
 _DO_NOT_SIGN = "Do not sign. Ask for a new draft, made with `farm keys draft`."
+_NEVER_SIGNED = "the version before, which the draft carries with it, was never signed"
 
 
 class DraftError(FarmError):
@@ -127,7 +130,7 @@ class Draft:
         if self.role == "root":
             check_root(self.metadata.signed)
             if self.previous:
-                _verify(self.previous.signed, "root", self.previous)
+                check_signed(self.previous.signed, "root", self.previous, _NEVER_SIGNED, _DO_NOT_SIGN)
         else:
             self._check_targets()
 
@@ -168,8 +171,8 @@ class Draft:
     def to_json(self) -> bytes:
         """Return the content of the draft's file."""
         form: dict[str, Any] = {"farm-draft": FORMAT, "metadata": self.metadata.to_dict()}
-        for name, metadata in (("previous", self.previous), ("root", self.root), ("coming", self.coming)):
-            if metadata:
+        for name in _METADATA:
+            if metadata := getattr(self, name):
                 form[name] = metadata.to_dict()
         if self.role == "targets":
             form |= {"builders": self.builders, "builders-before": self.builders_before}
@@ -188,9 +191,7 @@ class Draft:
                 raise DraftError(f"this is a draft of format {form['farm-draft']}", remedy="Upgrade the farm.")
             draft = cls(
                 metadata=Metadata.from_dict(form["metadata"]),
-                previous=_optional(form.get("previous")),
-                root=_optional(form.get("root")),
-                coming=_optional(form.get("coming")),
+                **{name: Metadata.from_dict(form[name]) for name in _METADATA if form.get(name) is not None},
                 builders=str(form.get("builders", "")),
                 builders_before=str(form.get("builders-before", "")),
                 steps=read_texts(form.get("steps", {})),
@@ -210,7 +211,7 @@ class Draft:
             raise DraftError("the draft of targets does not say which root names its signers")
         check_targets(self.metadata.signed, self.root.signed)
         if self.previous:
-            _verify(self.root.signed, "targets", self.previous)
+            check_signed(self.root.signed, "targets", self.previous, _NEVER_SIGNED, _DO_NOT_SIGN)
         _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
         for root in filter(None, (self.root, self.coming)):
             check_builders(read_builders(self.builders.encode()), root.signed, self.metadata.signed)
@@ -252,18 +253,12 @@ def _check_same_keys(before: Mapping[str, Key], now: Mapping[str, Key]) -> None:
             )
 
 
-def _optional(form: Any) -> Metadata[Any] | None:
-    return Metadata.from_dict(form) if form is not None else None
-
-
-def _verify(delegator: Root, role: str, metadata: Metadata[Any]) -> None:
+def check_signed(delegator: Root, role: str, metadata: Metadata[Any], problem: str, remedy: str) -> None:
+    """Check that the keys of a role, as `delegator` names them, have signed. Raises `DraftError` with the problem."""
     try:
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, ValueError) as error:
-        raise DraftError(
-            f"the version before, which the draft carries with it, was never signed: {error}",
-            remedy=_DO_NOT_SIGN,
-        ) from error
+        raise DraftError(f"{problem}: {error}", remedy=remedy) from error
 
 
 def _short(keys: tuple[Key, ...]) -> str:

@@ -17,6 +17,7 @@ from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.trust.keys.key_files import KeyFileError
 from farm.trust.keys.signers import KNOWN_ROOT_SUFFIX, URI_SUFFIX
+from farm.trust.metadata.delegation import accepts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,9 @@ class KnownRoot:
                 )
             return
         known = self.metadata
-        if known is None or known.signed_bytes == root.signed_bytes or _follows(root, known):
+        if known is None or known.signed_bytes == root.signed_bytes:
+            return
+        if root.signed.version > known.signed.version and accepts(known.signed, "root", root):
             return
         raise OtherRootError(
             f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}; this key has "
@@ -98,17 +101,6 @@ class KnownRoot:
                 f"{self.metadata.signed.version} of one that is there",
                 remedy="Do not sign. A distribution of its own has keys of its own: `farm keys new`.",
             )
-
-
-def _follows(root: Metadata[Root], known: Metadata[Root]) -> bool:
-    """Return whether enough keys of `known` have signed `root` as a later version."""
-    if root.signed.version <= known.signed.version:
-        return False
-    try:
-        known.signed.verify_delegate("root", root.signed_bytes, root.signatures)
-    except RepositoryError:
-        return False
-    return True
 
 
 _DO_NOT_SIGN = "Do not sign before the owners of the distribution have told you of this root."

@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
-from farm.trust.ceremony.draft import DraftError
+from farm.trust.ceremony.draft import DraftError, check_signed
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.metadata.builder_rules import check_builders
 from farm.trust.metadata.builders import read_builders
-from farm.trust.metadata.delegation import check_targets, delegated_roles, role_of
+from farm.trust.metadata.delegation import accepts, check_targets, delegated_roles, role_of
 from farm.trust.metadata.public_keys import write_public_keys
 from farm.trust.metadata.revision import Revision
 from farm.trust.metadata.roles import new_delegated
@@ -56,18 +55,24 @@ def publish_draft(repository: Repository, draft: Draft, signers: Signers, now: d
 def _publish_root(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
     content = draft.metadata.to_bytes()
     newest = repository.newest_root()
-    if newest and _same(draft, Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json"))):
+    if newest and _same(draft, _read(repository, newest, "root")):
         return Promoted(already=True)
     _check_successor(draft, newest)
     coming: Root = draft.metadata.signed
     gap: tuple[str, ...] = ()
     if newest:
-        _check_follows(draft, Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json")))
+        _check_follows(draft, _read(repository, newest, "root"))
     if repository.exists():
         head = repository.head(coming)
         check_targets(head.targets, coming)
         check_builders(repository.builders(), coming, head.targets)
-        _check_targets_hold(repository, head, coming)
+        check_signed(
+            coming,
+            "targets",
+            _read(repository, head.targets.version, "targets"),
+            f"the published targets would not hold under root version {coming.version}",
+            "First publish targets signed by old and new keys: `farm keys draft targets --for-root DRAFT`.",
+        )
         revision = Revision(repository, head, signers, now, coming)
         gap = tuple(name for name in ("snapshot", "timestamp") if not signers.holds(head.root.roles[name]))
         revision.finish()
@@ -84,7 +89,7 @@ def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now
     if not repository.exists():
         return _found(repository, draft, signers, now)
     head = repository.head()
-    if _same(draft, Metadata.from_bytes(repository.read_metadata(f"{head.targets.version}.targets.json"))):
+    if _same(draft, _read(repository, head.targets.version, "targets")):
         return Promoted(already=True)
     _check_successor(draft, head.targets.version)
     _check_bears_out(head.root, draft)
@@ -107,7 +112,7 @@ def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now
 
 def _found(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
     """Begin a repository: the first targets, channels without releases, the first snapshot and timestamp."""
-    root: Root = Metadata.from_bytes(repository.read_metadata(f"{repository.newest_root()}.root.json")).signed
+    root: Root = _read(repository, repository.newest_root(), "root").signed
     _check_bears_out(root, draft)
     targets: Targets = draft.metadata.signed
     check_targets(targets, root)
@@ -144,25 +149,17 @@ def _check_follows(draft: Draft, in_force: Metadata[Root]) -> None:
 
 
 def _check_bears_out(root: Root, draft: Draft) -> None:
-    try:
-        root.verify_delegate("targets", draft.metadata.signed_bytes, draft.metadata.signatures)
-    except RepositoryError as error:
-        raise DraftError(
-            f"the draft of targets is not signed by the keys that root version {root.version} names: {error}",
-            remedy="Keys of targets have changed since it was drafted: draft it anew, and have it signed.",
-        ) from error
+    check_signed(
+        root,
+        "targets",
+        draft.metadata,
+        f"the draft of targets is not signed by the keys that root version {root.version} names",
+        "Keys of targets have changed since it was drafted: draft it again, and have it signed.",
+    )
 
 
-def _check_targets_hold(repository: Repository, head: Head, coming: Root) -> None:
-    content = repository.read_metadata(f"{head.targets.version}.targets.json")
-    metadata: Metadata[Any] = Metadata.from_bytes(content)
-    try:
-        coming.verify_delegate("targets", metadata.signed_bytes, metadata.signatures)
-    except RepositoryError as error:
-        raise DraftError(
-            f"the published targets would not hold under root version {coming.version}: {error}",
-            remedy="First publish targets signed by old and new keys: `farm keys draft targets --for-root DRAFT`.",
-        ) from error
+def _read(repository: Repository, version: int, role: str) -> Metadata[Any]:
+    return Metadata.from_bytes(repository.read_metadata(f"{version}.{role}.json"))
 
 
 def _still_holds(repository: Repository, head: Head, targets: Targets, name: str) -> bool:
@@ -170,9 +167,4 @@ def _still_holds(repository: Repository, head: Head, targets: Targets, name: str
     meta = head.snapshot.meta.get(f"{name}.json")
     if meta is None or name not in delegated_roles(head.targets):
         return False
-    metadata: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{meta.version}.{name}.json"))
-    try:
-        targets.verify_delegate(name, metadata.signed_bytes, metadata.signatures)
-    except RepositoryError:
-        return False
-    return True
+    return accepts(targets, name, _read(repository, meta.version, name))

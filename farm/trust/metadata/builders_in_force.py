@@ -14,7 +14,7 @@ from farm.trust.metadata.delegation import identity_of
 from farm.trust.metadata.repository_files import RepositoryStateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Sequence
 
     from securesystemslib.signer import Key
 
@@ -33,22 +33,29 @@ def builders_in_force(repository: RepositoryFiles) -> tuple[list[BuilderSince], 
     """Return the allowed builders, sorted by key id, and their list; raises `RepositoryStateError`."""
     newest = repository.head().targets.version
     now = repository.builders()
-    since = allowed_since(now, newest, _lists_before(repository, newest))
+
+    def read(version: int) -> AllowedBuilders:
+        metadata: Metadata[Targets] = Metadata.from_bytes(repository.read_metadata(f"{version}.targets.json"))
+        return read_builders(repository.read_target(metadata.signed.targets[BUILDERS_TARGET]))
+
+    since = allowed_since(now, range(newest, 0, -1), read)
     return [BuilderSince(now[keyid], since[keyid]) for keyid in sorted(now)], now
 
 
 def allowed_since(
-    now: AllowedBuilders, newest: int, before: Iterable[tuple[int, AllowedBuilders | None]]
+    now: AllowedBuilders, versions: Sequence[int], read: Callable[[int], AllowedBuilders]
 ) -> dict[str, int | None]:
-    """Return, for each builder of version `newest` of targets, the version since which it is allowed without a break.
+    """Return, for each builder of the first of `versions` of targets, that since which it is allowed without a break.
 
-    `before` are the lists of earlier versions, newest first, read only as needed. None is one that is not available:
-    then the result is unknown.
+    `read` returns the list of an earlier version. If it raises an error, because a backup or a cleaned host need not
+    have every older version, the result is unknown.
     """
-    since: dict[str, int | None] = dict.fromkeys(now, newest)
+    since: dict[str, int | None] = dict.fromkeys(now, versions[0])
     open_ids = set(now)
-    for version, builders in before:
-        if builders is None:  # a backup or a cleaned host need not have every older version
+    for version in versions[1:]:
+        try:
+            builders = read(version)
+        except (RepositoryStateError, InvalidBuildersError, RepositoryError, OSError, LookupError):
             since |= dict.fromkeys(open_ids)
             break
         known = {identity_of(key) for key in builders.values()}
@@ -57,13 +64,3 @@ def allowed_since(
         if not open_ids:
             break
     return since
-
-
-def _lists_before(repository: RepositoryFiles, newest: int) -> Iterator[tuple[int, AllowedBuilders | None]]:
-    for version in range(newest - 1, 0, -1):
-        try:
-            metadata: Metadata[Targets] = Metadata.from_bytes(repository.read_metadata(f"{version}.targets.json"))
-            content = repository.read_target(metadata.signed.targets[BUILDERS_TARGET])
-            yield version, read_builders(content)
-        except (RepositoryStateError, RepositoryError, InvalidBuildersError, KeyError):
-            yield version, None

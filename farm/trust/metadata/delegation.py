@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
 from farm.core.names.channel_name import faults_of_channel_names
@@ -126,6 +127,15 @@ def identity_of(key: Key) -> str:
         return public_pem(key).decode()
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):  # of a kind that has no PEM
         return json.dumps(key.keyval.get("public", key.keyval), sort_keys=True)
+
+
+def accepts(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> bool:
+    """Return whether enough keys of a role, as `delegator` names them, have signed a document."""
+    try:
+        delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+    except RepositoryError:
+        return False
+    return True
 
 
 def keys_by_role(root: Root, targets: Targets) -> Iterator[tuple[str, Key]]:

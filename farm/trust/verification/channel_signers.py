@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
-from tuf.api.serialization import DeserializationError
 
 from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, hashed_path
-from farm.trust.metadata.builders import AllowedBuilders, InvalidBuildersError, read_builders
+from farm.trust.metadata.builders import AllowedBuilders, read_builders
 from farm.trust.metadata.builders_in_force import allowed_since
-from farm.trust.metadata.delegation import role_of
+from farm.trust.metadata.delegation import accepts, role_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Key
@@ -57,15 +56,15 @@ def read_signers(state: Path, reader: RepositoryReader, channel: str) -> Channel
     role = role_of(targets, channel)
     keys = targets.delegations.keys if targets.delegations else {}
     now = read_builders((state / "targets" / targets.targets[BUILDERS_TARGET].hashes["sha256"]).read_bytes())
-    older = [_kept(path) for path in (state / "root_history").glob("*.root.json")]
-    before = _lists_before(reader, [root, *older], targets.version)
+    roots = [root, *map(_kept, (state / "root_history").glob("*.root.json"))]
+    versions = range(targets.version, max(0, targets.version - 1 - _MOST_VERSIONS), -1)
     return ChannelSigners(
         root=root.version,
         targets=targets.version,
         keys=tuple(keys[keyid] for keyid in sorted(role.keyids)),
         threshold=role.threshold,
         builders=now,
-        since=allowed_since(now, targets.version, before),
+        since=allowed_since(now, versions, lambda version: _list_of(reader, roots, version)),
     )
 
 
@@ -84,32 +83,15 @@ def _kept(path: Path) -> Any:
     return metadata.signed
 
 
-def _lists_before(
-    reader: RepositoryReader, roots: Sequence[Root], newest: int
-) -> Iterator[tuple[int, AllowedBuilders | None]]:
-    for version in range(newest - 1, max(0, newest - 1 - _MOST_VERSIONS), -1):
-        try:
-            metadata: Metadata[Targets] = Metadata.from_bytes(_read(reader, f"{METADATA}/{version}.targets.json"))
-            if metadata.signed.version != version or not _is_signed(metadata, roots):
-                yield version, None
-                return
-            target = metadata.signed.targets[BUILDERS_TARGET]
-            content = _read(reader, f"{TARGETS}/{hashed_path(BUILDERS_TARGET, target.hashes['sha256'])}")
-            target.verify_length_and_hashes(content)
-            yield version, read_builders(content)
-        except (OSError, RepositoryError, DeserializationError, InvalidBuildersError, LookupError):
-            yield version, None
-            return
-
-
-def _is_signed(metadata: Metadata[Targets], roots: Sequence[Root]) -> bool:
-    for root in roots:
-        try:
-            root.verify_delegate(Targets.type, metadata.signed_bytes, metadata.signatures)
-        except RepositoryError:
-            continue
-        return True
-    return False
+def _list_of(reader: RepositoryReader, roots: Sequence[Root], version: int) -> AllowedBuilders:
+    """Return the list of builders of a version of targets that one of these roots accepts."""
+    metadata: Metadata[Targets] = Metadata.from_bytes(_read(reader, f"{METADATA}/{version}.targets.json"))
+    if metadata.signed.version != version or not any(accepts(root, Targets.type, metadata) for root in roots):
+        raise RepositoryError(f"version {version} of targets is not signed")
+    target = metadata.signed.targets[BUILDERS_TARGET]
+    content = _read(reader, f"{TARGETS}/{hashed_path(BUILDERS_TARGET, target.hashes['sha256'])}")
+    target.verify_length_and_hashes(content)
+    return read_builders(content)
 
 
 def _read(reader: RepositoryReader, path: str) -> bytes:

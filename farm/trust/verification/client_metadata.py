@@ -281,15 +281,8 @@ def _since(state: Path, fetcher: _Fetcher, error: tuf_errors.ExpiredMetadataErro
     role = next((word.removesuffix(".json") for word in str(error).split() if word not in ("Final", "New")), "")
     fetched = fetcher.last.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
     # The root fetched last does not exist: that is how its newest version is known.
-    content = fetcher.content if fetched == role != "root" else _read_or_nothing(state / f"{role}.json")
     try:
+        content = fetcher.content if fetched == role != "root" else (state / f"{role}.json").read_bytes()
         return f" since {json.loads(content)['signed']['expires']}"
-    except (ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return ""
-
-
-def _read_or_nothing(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
