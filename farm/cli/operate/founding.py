@@ -123,7 +123,8 @@ def _write_settings(
 
 def _make_workers(home: FarmHome, tree: RecipeTree, workers: int, *, vary: bool) -> dict[str, Key]:
     """Make the directories, settings and keys of build workers; return the public keys by name."""
-    suites, keys = sorted({definition.suite for definition in tree.toolchains.values()}), {}
+    suites = sorted({definition.suite for definition in tree.toolchains.values()})
+    keys: dict[str, Key] = {}
     for number in range(1, workers + 1):
         folder = home.worker(number)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
