@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
-from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 from farm.store.errors import UndecodableArchiveError
 

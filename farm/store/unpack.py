@@ -9,11 +9,12 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import STORE_ROOT, read_archive
+from farm.core.fileset.rules import ArchiveLimits
 from farm.errors import FarmError
 from farm.store.capture import digest_tree
 from farm.store.decompress import archive_chunks
@@ -24,7 +25,7 @@ from farm.store.tree_stamp import looks_unpacked
 from farm.store.tree_writer import TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from farm.core.fileset.manifest import Manifest
@@ -86,24 +87,18 @@ class PackageCache:
             if not is_there():
                 if self._record(store) != record:
                     self._discard(store)
-                work = self.root / ".work" / store
-                shutil.rmtree(work, ignore_errors=True)
-                work.parent.mkdir(mode=0o755, exist_ok=True)
-                work.mkdir(mode=0o755)  # whatever the umask, no other user may add to it
-                try:
-                    self._unpack(
-                        work,
-                        store,
-                        tree,
-                        open_archive,
-                        prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
-                        absolute_links=absolute_links,
-                    )
+                with self._workplace(store) as work:
+                    with open_archive() as archive, TreeWriter(work) as sink:
+                        _, manifest = read_archive(
+                            archive_chunks(archive),
+                            prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
+                            limits=self._limits,
+                            sink=sink,
+                            absolute_links=absolute_links,
+                        )
+                    _check_tree(store, tree, manifest)
                     self._set_aside(store)
                     work.rename(final)
-                except BaseException:
-                    shutil.rmtree(work, ignore_errors=True)
-                    raise
                 self.record(store).parent.mkdir(mode=0o755, exist_ok=True)
                 self.record(store).write_text(record)
         return final
@@ -140,26 +135,18 @@ class PackageCache:
                 shutil.rmtree(self.root / ".work" / store, ignore_errors=True)
         return tuple(removed)
 
-    def _unpack(
-        self,
-        work: Path,
-        store: str,
-        tree: Digest,
-        open_archive: Callable[[], BinaryIO],
-        *,
-        prefix: str,
-        absolute_links: bool,
-    ) -> None:
-        with open_archive() as archive, TreeWriter(work) as sink:
-            _, manifest = read_archive(
-                archive_chunks(archive), prefix=prefix, limits=self._limits, sink=sink, absolute_links=absolute_links
-            )
-        if manifest.tree_digest != tree:
-            raise FarmError(
-                f"the archive of {store} holds the tree {manifest.tree_digest}, not {tree}",
-                remedy="Do not use this archive: fetch it again from another place.",
-                code="unpack-mismatch",
-            )
+    @contextmanager
+    def _workplace(self, store: str) -> Iterator[Path]:
+        """Yield an empty directory to unpack a package into, which is removed after a failure."""
+        work = self.root / ".work" / store
+        shutil.rmtree(work, ignore_errors=True)
+        work.parent.mkdir(mode=0o755, exist_ok=True)
+        work.mkdir(mode=0o755)  # whatever the umask, no other user may add to it
+        try:
+            yield work
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
 
     def _set_aside(self, store: str) -> None:
         place = self.path(store)
@@ -201,3 +188,12 @@ class PackageCache:
 
     def _locked(self, store: str) -> AbstractContextManager[None]:
         return locked(self.root / ".lock" / store)
+
+
+def _check_tree(store: str, tree: Digest, manifest: Manifest) -> None:
+    if manifest.tree_digest != tree:
+        raise FarmError(
+            f"the archive of {store} holds the tree {manifest.tree_digest}, not {tree}",
+            remedy="Do not use this archive: fetch it again from another place.",
+            code="unpack-mismatch",
+        )

@@ -13,7 +13,7 @@ import pytest
 
 from farm.cli.operate.keys import keys as keys_command
 from farm.client.findings.report import UnverifiedKind
-from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.subscriber.policy_file import KEYS as POLICY_KEYS
 from farm.server.tables.states import JobState, Role
 from farm.server.transaction.planning_inputs import LeasePolicy

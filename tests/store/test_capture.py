@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import read_archive
 from farm.core.fileset.manifest import File, Manifest
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 from farm.store import capture
 from farm.store import tree_reader as reading

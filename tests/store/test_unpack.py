@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 import zstandard
 
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import InvalidArchiveError
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 from farm.store.blobs import BlobStore
 from farm.store.capture import Captured, capture_tree

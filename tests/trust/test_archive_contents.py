@@ -6,10 +6,10 @@ import pytest
 
 from farm.checker.reading.archive_contents import read_contents
 from farm.core.fileset.archive import ArchiveWriter
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import InvalidArchiveError
 from farm.core.fileset.manifest import Directory, File, Manifest
 from farm.core.fileset.refusal import Refusal
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 
 PREFIX = "packages/p-1"

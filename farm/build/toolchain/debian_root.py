@@ -27,6 +27,12 @@ ROOT_FORMAT = 1
 _MTIME_NANOSECONDS = 315532800 * 10**9
 # 2024-01-01T00:00:00Z: what maintainer scripts see as the time (password ages, compiled Python).
 _SOURCE_DATE_EPOCH = 1704067200
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "SOURCE_DATE_EPOCH": str(_SOURCE_DATE_EPOCH),
+}
 _MAKING_SECONDS = 1800
 # Files of the host and of the mirror, and those that only installers read: nothing is installed into a toolchain later.
 _ALWAYS_REMOVED = (
@@ -80,13 +86,6 @@ def make_root(
         str(root),
         f"deb [trusted=yes] copy:{repository} ./",
     ]
-    environment = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": str(_SOURCE_DATE_EPOCH),
-        "TMPDIR": str(work),
-    }
     try:
         done = subprocess.run(
             command,
@@ -94,7 +93,7 @@ def make_root(
             capture_output=True,
             text=True,
             errors="replace",
-            env=environment,
+            env=_ENVIRONMENT | {"TMPDIR": str(work)},
             umask=0o022,
             timeout=_MAKING_SECONDS,
         )

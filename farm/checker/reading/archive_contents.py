@@ -11,8 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import read_archive
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 from farm.core.package.gather import gather_facts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar
 
 import yaml
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Warn: TypeAlias = Callable[[Problem], None]
+
+_Value = TypeVar("_Value")
 
 MAXIMUM_BYTES = 1 << 20
 MAXIMUM_DEPTH = 32
@@ -92,6 +94,22 @@ class Document:
         if self.problems:
             raise RecipeError(self.problems)
 
+    def finished(self, value: _Value) -> _Value:
+        """Return what was made of the document, unless there are problems; raises `RecipeError`."""
+        self.finish()
+        return value
+
+    def decoded(self, text: bytes, remedy: str) -> str:
+        """Return the text of a file; `remedy` is for one that is too large. Raises `RecipeError`."""
+        if len(text) > MAXIMUM_BYTES:
+            self.refuse(f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", remedy)
+        try:
+            return text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = text[: error.start].decode("utf-8")
+            line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
+            self.refuse("the file is not UTF-8", "Save it as UTF-8.", line=line, column=column)
+
     def refuse(self, message: str, remedy: str = "", *, line: int = 0, column: int = 1) -> NoReturn:
         """Record why the text cannot be read any further, and raise `RecipeError`. Without a line, it is the file."""
         if line:
@@ -108,15 +126,7 @@ def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, N
     caller's own problems are reported with it.
     """
     document = Document(text, file, warn)
-    if len(text) > MAXIMUM_BYTES:
-        document.refuse(f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", "Split it.")
-    try:
-        decoded = text.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = text[: error.start]
-        column = len(before.rsplit(b"\n", 1)[-1].decode("utf-8", "replace")) + 1
-        line = before.count(b"\n") + 1
-        document.refuse("the file is not UTF-8", "Save it as UTF-8.", line=line, column=column)
+    decoded = document.decoded(text, "Split it.")
     try:
         return document, _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()
     except yaml.YAMLError as error:

@@ -22,8 +22,8 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farm.core.fileset.archive_limits import ArchiveLimits
     from farm.core.fileset.archive_sink import ArchiveSink
+    from farm.core.fileset.rules import ArchiveLimits
 
 STORE_ROOT = "packages"
 """The directory of the store paths; the outer part of the prefix of a package's archive."""

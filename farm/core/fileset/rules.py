@@ -8,6 +8,7 @@ directory, such a link cannot lead out of the tree in any combination with other
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.refusal import Refusal
@@ -24,6 +25,20 @@ LARGEST_FILE = 8**11 - 1
 
 MOST_ENTRIES = 200_000
 """The most entries of a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """The most that an archive may hold: entries, bytes in one file, in all files together, and in all names.
+
+    Names are paths and the targets of links. They are held in memory while the rest is streamed.
+    """
+
+    entries: int = MOST_ENTRIES
+    file_bytes: int = 4 << 30
+    total_bytes: int = 16 << 30
+    name_bytes: int = 64 << 20
+
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # The common case in one match: ASCII, no control characters, no empty, dot or dot-dot component.

@@ -6,8 +6,10 @@ Plain values; recipes read them from a file, descriptors contain them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from farm.core.names.form import Form
+from farm.errors import FarmError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,31 @@ class Output(Form, record="output"):
 
     name: str
     paths: tuple[str, ...]
+
+
+class DeclaresSensitiveFiles(Form):
+    """A form with `sensitive_files`, which its second format has; in the first nothing else differs.
+
+    The second is written only where there are such files, so older documents keep their digests, and an older program
+    refuses a document that it could not understand completely. `_error` is raised for any other format.
+    """
+
+    __slots__ = ()
+    _error: ClassVar[type[FarmError]]
+    sensitive_files: tuple[SensitiveFile, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as JSON values."""
+        return Form.to_dict(self) | {"format": 2 if self.sensitive_files else 1}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Self:
+        """Read the result of `to_dict`. Raises `_error`, `InvalidRecordError`, and the errors of names."""
+        form = dict(value) if isinstance(value, dict) else {}
+        number = form.pop("format", None)
+        if type(number) is not int or number not in (1, 2):
+            raise cls._error(
+                f"this {cls._options.record} has format {number!r:.100}, this farm reads up to format 2",
+                remedy="Upgrade the farm.",
+            )
+        return super().from_dict(form)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.declared import DeclaresSensitiveFiles, HostNeeds, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form, Minimum
+from farm.core.names.form import Minimum
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.errors import FarmError
-
-FORMAT = 2
-"""The newest format. It is written only for packages that the first format cannot describe, so older descriptors keep
-their digests, and an older client refuses a package whose sensitive files it could not show.
-"""
-_FIRST_FORMAT = 1
 
 
 class InvalidDescriptorError(FarmError):
@@ -30,13 +22,15 @@ class InvalidDescriptorError(FarmError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted={"sensitive_files"}):
+class Descriptor(DeclaresSensitiveFiles, record="descriptor", keys={"license": "licence"}, omitted={"sensitive_files"}):
     """What sets, clients and users need to know about a package without opening it. Every tuple is sorted and unique.
 
     `requires` and `provides` are capabilities (`farm.core.package.capabilities`), `links` pairs of a path in the root
     (`usr/bin/sh`) and a path in the package (`bin/bash`), `replaces` short names, `license` an SPDX expression.
     `sensitive_files` are paths of single files in the package, each with its reason.
     """
+
+    _error = InvalidDescriptorError
 
     # Not slotted, so that its digest, which is used everywhere, is computed once.
     name: PackageName
@@ -70,17 +64,16 @@ class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted
         if not all(file.reason.strip() for file in self.sensitive_files):
             raise InvalidDescriptorError("a sensitive file is declared without a reason")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the descriptor as plain values for canonical JSON."""
-        return super().to_dict() | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
-
     @classmethod
     def from_dict(cls, value: Any) -> Descriptor:
-        """Read the result of `to_dict`, through its canonical bytes, so that only an identical value is accepted.
+        """Read the result of `to_dict`, and nothing that is not written in the same way.
 
-        Raises `InvalidDescriptorError`.
+        Raises `InvalidDescriptorError`, `InvalidRecordError`, and the errors of names.
         """
-        return cls.from_json(canonical_json(value))
+        descriptor = super().from_dict(value)
+        if descriptor.to_dict() != value:
+            raise InvalidDescriptorError("this descriptor is not in canonical form")
+        return descriptor
 
     @classmethod
     def from_json(cls, data: bytes) -> Descriptor:
@@ -89,22 +82,11 @@ class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted
         Raises `InvalidDescriptorError`.
         """
         try:
-            form = json.loads(data)
-            number = form.pop("format")
-            if number not in (_FIRST_FORMAT, FORMAT):
-                raise InvalidDescriptorError(
-                    f"this descriptor has format {number!r:.100}, this farm reads up to format {FORMAT}",
-                    remedy="Upgrade the farm.",
-                )
-            descriptor = super().from_dict(form)
-            canonical = descriptor.to_json()
+            return cls.read_json(data, InvalidDescriptorError, canonical=True)
         except InvalidDescriptorError:
             raise
-        except (FarmError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise InvalidDescriptorError(f"this is not a descriptor: {error!s:.200}") from error
-        if canonical != data:
-            raise InvalidDescriptorError("this descriptor is not in canonical form")
-        return descriptor
+        except FarmError as error:
+            raise InvalidDescriptorError(f"this is not a valid descriptor: {error!s:.200}") from error
 
     @cached_property
     def digest(self) -> Digest:

@@ -13,12 +13,11 @@ from farm.core.package.facts import DanglingLink, DebugFile, ElfFile, PackageFac
 from farm.core.package.pkgconfig import InvalidPkgConfigError, parse_pkg_config
 from farm.core.package.python_facts import (
     PythonDistribution,
-    is_python_metadata,
     read_python_metadata,
     read_requirements,
     requirements_beside,
 )
-from farm.core.package.resolve import leads_somewhere, resolve
+from farm.core.package.resolve import real_path, resolve
 from farm.core.package.script_commands import script_commands
 from farm.core.package.shebang import read_shebang
 
@@ -63,7 +62,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
             elf.append(ElfFile(file.path, replace(facts, details=details).canonical()))
         elif file.executable and (interpreter := read_shebang(bytes(memoryview(content)[:256]))):
             scripts.append(Script(file.path, interpreter, script_commands(interpreter, bytes(content))))
-        elif is_python_metadata(file.path) and (found := read_python_metadata(file.path, bytes(content))):
+        elif found := read_python_metadata(file.path, content):
             python.append(_with_requirements(found, manifest, read))
     return PackageFacts(
         elf=tuple(elf),
@@ -77,7 +76,7 @@ def gather_facts(manifest: Manifest, read: Callable[[str], Buffer]) -> PackageFa
         dangling=tuple(
             DanglingLink(entry.path, entry.target)
             for entry in manifest.entries
-            if isinstance(entry, Link) and not leads_somewhere(manifest, entry.path)
+            if isinstance(entry, Link) and real_path(manifest, entry.path) is None
         ),
         python=tuple(python),
         debug=tuple(debug),

@@ -9,8 +9,12 @@ import posixpath
 import re
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
+from typing import TYPE_CHECKING
 
 from farm.core.names.form import Form
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _PLACE = re.compile(r"lib/python3[^/]*/(?:site|dist)-packages/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
 
@@ -30,14 +34,14 @@ class PythonDistribution(Form, record="Python distribution"):
     requires: tuple[str, ...] = ()
 
 
-def is_python_metadata(path: str) -> bool:
-    """Return whether the file at this path of a package describes an installed Python distribution."""
-    return _PLACE.fullmatch(path) is not None
+def read_python_metadata(path: str, content: Buffer) -> PythonDistribution | None:
+    """Return the distribution that a file of a package describes.
 
-
-def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None:
-    """Return the distribution that the metadata describes; None where it has no name or version."""
-    head = BytesHeaderParser().parsebytes(content)
+    None for a path that is not of metadata, and for metadata without a name or version.
+    """
+    if not _PLACE.fullmatch(path):
+        return None
+    head = BytesHeaderParser().parsebytes(bytes(content))
     name, version = _value(head.get("Name")), _value(head.get("Version"))
     if not name or not version:
         return None

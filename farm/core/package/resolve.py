@@ -18,11 +18,6 @@ def resolve(manifest: Manifest, path: str) -> File | None:
     return found if isinstance(found, File) else None
 
 
-def leads_somewhere(manifest: Manifest, path: str) -> bool:
-    """Return whether `path` leads to a file or directory inside the package, or to the package itself."""
-    return real_path(manifest, path) is not None
-
-
 def real_path(manifest: Manifest, path: str) -> str | None:
     """Return a path with all links resolved, empty for the package itself; None where it leads to nothing."""
     followed = 0

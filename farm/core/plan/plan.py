@@ -6,10 +6,10 @@ It contains everything that decides the outcome of a build, and nothing else: no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from farm.core.names.canonical_json import canonical_json
-from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
+from farm.core.names.declared import DeclaresSensitiveFiles, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form, Minimum
 from farm.core.names.package_name import PackageName
@@ -18,11 +18,6 @@ from farm.core.names.version import Version
 from farm.core.recipe.recipe import Step
 from farm.errors import FarmError
 
-FORMAT = 2
-"""The newest format. It is written only for plans that the first format cannot express, so older plans keep their
-digests, and an older worker refuses a plan that it does not understand completely.
-"""
-_FIRST_FORMAT = 1
 PROTOCOL = 2
 """The version of how a worker executes a plan: raised when the same plan would give another output tree.
 
@@ -65,12 +60,14 @@ class PlannedDependency(Form, record="dependency of a plan"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive_files"}):
+class Plan(DeclaresSensitiveFiles, record="plan", keys={"license": "licence"}, omitted={"sensitive_files"}):
     """Everything that decides the output of one build.
 
     Order matters in `sources` (patches apply in turn), `steps`, `outputs` and `sensitive_files` (the first match wins).
     The other tuples are sets, kept sorted, so that equivalent plans are equal. Raises `InvalidPlanError`.
     """
+
+    _error = InvalidPlanError
 
     name: PackageName
     version: Version
@@ -110,22 +107,6 @@ class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive
     def digest(self) -> Digest:
         """The digest of the canonical JSON: two builds of one digest have the same inputs."""
         return Digest.of(self.to_json())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plan as plain values for canonical JSON."""
-        return Form.to_dict(self) | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> Plan:
-        """Read the result of `to_dict`. Raises `InvalidPlanError`, `InvalidRecordError`, and the errors of names."""
-        form = dict(value) if isinstance(value, dict) else {}
-        number = form.pop("format", None)
-        if type(number) is not int or number not in (_FIRST_FORMAT, FORMAT):
-            raise InvalidPlanError(
-                f"this plan has format {number!r:.100}, this farm reads up to format {FORMAT}",
-                remedy="Upgrade the farm.",
-            )
-        return super(Plan, cls).from_dict(form)
 
     @classmethod
     def from_json(cls, content: bytes) -> Plan:

@@ -37,8 +37,7 @@ def read_curators(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
             if holders.setdefault(hexadecimal, who) != who:
                 document.report(key, f"{who} and {holders[hexadecimal]} have one key", "Give each person a key.")
             members[who] = hexadecimal
-    document.finish()
-    return groups
+    return document.finished(groups)
 
 
 def keys_by_person(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, frozenset[str]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from farm.core.files.document import MAXIMUM_BYTES, Document
+from farm.core.files.document import Document
 from farm.core.files.problems import quoted, suggestion
 from farm.core.policy.curators import CURATORS, keys_by_person
 
@@ -72,23 +72,12 @@ class Owners:
 def read_owners(text: bytes, curators: Mapping[str, Mapping[str, str]], file: str = OWNERS) -> Owners:
     """Read `OWNERS`; `curators` are the public keys of people, by name, by group. Raises `RecipeError`."""
     document = Document(text, file)
-    if len(text) > MAXIMUM_BYTES:
-        document.report(None, f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", "Use patterns.")
-        document.finish()
-    try:
-        lines = text.decode().split("\n")
-    except UnicodeDecodeError as error:
-        before = text[: error.start].decode()
-        column = len(before.rpartition("\n")[2]) + 1
-        document.report_at(before.count("\n") + 1, column, "the file is not UTF-8", "Save it as UTF-8.")
-        document.finish()
+    lines = document.decoded(text, "Use patterns.").split("\n")
     if len(lines) > MOST_LINES:
-        document.report(None, f"the file has {len(lines)} lines, and {MOST_LINES} is the most", "Use patterns.")
-        document.finish()
+        document.refuse(f"the file has {len(lines)} lines, and {MOST_LINES} is the most", "Use patterns.")
     rules = tuple(_rules(document, lines, curators))
     _check_order(document, rules)
-    document.finish()
-    return Owners(rules)
+    return document.finished(Owners(rules))
 
 
 def _rules(document: Document, lines: list[str], curators: Mapping[str, Mapping[str, str]]) -> Iterator[OwnerRule]:

@@ -63,9 +63,7 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
     """Read the sources; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
     fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED)
     sources, carried = read_sources(fields, read_templates(fields), beside)
-    declared = DeclaredSources(sources, fields.parsed("toolchain", values.word) or "", carried)
-    fields.document.finish()
-    return declared
+    return fields.document.finished(DeclaredSources(sources, fields.parsed("toolchain", values.word) or "", carried))
 
 
 def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
@@ -77,9 +75,6 @@ def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
 
 def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
     """Return the digest of a recipe: of its text, and of the files beside it that it names."""
-    named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
+    local = [source.file for source in sources if not source.url and not source.debian_package]
+    named = {file: Digest.of(beside[file]) for file in local if file in beside}
     return RecipeContents(Digest.of(text), named).digest
-
-
-def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:
-    return not source.url and not source.debian_package and source.file in beside

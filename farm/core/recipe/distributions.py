@@ -35,9 +35,7 @@ def read_distribution(text: bytes, file: str) -> Distribution:
     """Read `distribution.yaml`; raises `RecipeError`."""
     fields = Fields.of_file(text, file, "a distribution", known=("domain", "summary"), required=("domain",))
     domain = fields.parsed("domain", _domain) or ""
-    distribution = Distribution(domain, fields.line("summary"))
-    fields.document.finish()
-    return distribution
+    return fields.document.finished(Distribution(domain, fields.line("summary")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,7 @@ def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str,
         document.report(
             root, f"{file} should be a mapping from names of distributions", "Write NAME: and below it its keys."
         )
-    document.finish()
-    return dict(sorted(found.items()))
+    return document.finished(dict(sorted(found.items())))
 
 
 def _read(document: Document, node: Node, name: str) -> OtherDistribution | None:

@@ -158,8 +158,9 @@ def read_step(text: bytes, file: str) -> StepDefinition:
     if flags and not automatic:
         fields.report("flags", "only an automatic step has flags: they are those of every recipe")
     formerly, summary = fields.parsed("formerly", names.word) or "", fields.line("summary")
-    document.finish()
-    return StepDefinition(name, summary, arguments, runs, cast("Automatic", automatic), flags, formerly)
+    return document.finished(
+        StepDefinition(name, summary, arguments, runs, cast("Automatic", automatic), flags, formerly)
+    )
 
 
 def _read_argument(document: Document, key: Node, value: Node) -> StepArgument:

@@ -120,13 +120,13 @@ def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
     """Read a toolchain's definition; its name is that of its file. Raises `RecipeError`."""
     known = ("suite", "packages", "excludes", "removes", "runtime")
     fields = Fields.of_file(text, file, "a toolchain", known=known, required=("suite", "packages"))
-    definition = ToolchainDefinition(
-        name=values.word(file.rpartition("/")[2].removesuffix(".yaml")),
-        suite=fields.parsed("suite", values.word) or "",
-        packages=fields.unique("packages", values.word),
-        excludes=fields.texts("excludes"),
-        removes=fields.unique("removes", values.package_path),
-        runtime=fields.unique("runtime", values.short_name),
+    return fields.document.finished(
+        ToolchainDefinition(
+            name=values.word(file.rpartition("/")[2].removesuffix(".yaml")),
+            suite=fields.parsed("suite", values.word) or "",
+            packages=fields.unique("packages", values.word),
+            excludes=fields.texts("excludes"),
+            removes=fields.unique("removes", values.package_path),
+            runtime=fields.unique("runtime", values.short_name),
+        )
     )
-    fields.document.finish()
-    return definition

@@ -114,25 +114,25 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
         fields.report("packages", "an image holds one package at least", "Name what it is to run.")
     if "run" in fields and "command" in fields:
         fields.report("command", "run and command are one thing", "Keep run.")
-    image = ImageFile(
-        packages=tuple({name.name: name for name in (*(one for _, one in imports), *packages)}.values()),
-        files=_files(fields),
-        entrypoint=_words(fields, "entrypoint"),
-        command=_words(fields, "run") or _words(fields, "command"),
-        environment=_pairs(fields, "env", environment_name),
-        user=fields.parsed("user", user, AS_WRITTEN) or "",
-        workdir=_absolute(fields.parsed("workdir", image_path)),
-        labels=_pairs(fields, "labels", label_name),
-        ports=_each(fields, "ports", port),
-        volumes=tuple(f"/{path}" for path in _each(fields, "volumes", volume)),
-        channel=fields.parsed("channel", _channel) or "",
-        replaces=_each(fields, "replaces", names.needed_name),
-        imports=tuple(sorted(path for path, _ in imports)),
-        starts=_starts(fields, asked),
-        works_in=asked(node.text, node) if (node := fields.get("workdir")) else None,
+    return document.finished(
+        ImageFile(
+            packages=tuple({name.name: name for name in (*(one for _, one in imports), *packages)}.values()),
+            files=_files(fields),
+            entrypoint=_words(fields, "entrypoint"),
+            command=_words(fields, "run") or _words(fields, "command"),
+            environment=_pairs(fields, "env", environment_name),
+            user=fields.parsed("user", user, AS_WRITTEN) or "",
+            workdir=_absolute(fields.parsed("workdir", image_path)),
+            labels=_pairs(fields, "labels", label_name),
+            ports=_each(fields, "ports", port),
+            volumes=tuple(f"/{path}" for path in _each(fields, "volumes", volume)),
+            channel=fields.parsed("channel", _channel) or "",
+            replaces=_each(fields, "replaces", names.needed_name),
+            imports=tuple(sorted(path for path, _ in imports)),
+            starts=_starts(fields, asked),
+            works_in=asked(node.text, node) if (node := fields.get("workdir")) else None,
+        )
     )
-    document.finish()
-    return image
 
 
 class _Asked:

@@ -58,8 +58,7 @@ def read_policy(text: bytes, file: str) -> Policy:
     )
     if policy.channels == () and not fields.document.problems:
         fields.report("channels", "no channel is allowed, so that nothing could run", "Name one, or leave it away.")
-    fields.document.finish()
-    return policy
+    return fields.document.finished(policy)
 
 
 def stricter(policy: Policy, severity: str) -> Policy:

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.core.fileset.archive import BLOCK, ArchiveWriter
-from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import InvalidArchiveError, read_archive
 from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
 from farm.core.fileset.refusal import Refusal
+from farm.core.fileset.rules import ArchiveLimits
 from farm.core.names.digest import Digest
 from tests.core.fileset.trees import TREES, NoSink, Remembering, Tree
 

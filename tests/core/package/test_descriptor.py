@@ -81,7 +81,7 @@ def test_the_order_in_which_things_were_found_changes_nothing(found: list[str]) 
         (lambda document: document.update({"sensitive-files": [{"path": "a", "reason": "b"}]}), "canonical form"),
         (lambda document: document.update({"sensitive-files": [{"path": "a", "reason": " "}]}), "without a reason"),
         (lambda document: document.update({"sensitive-files": [{"path": "a"}]}), "reason"),
-        (lambda document: document.update({"sensitive-files": ["a"]}), "not a descriptor"),
+        (lambda document: document.update({"sensitive-files": ["a"]}), "not a valid descriptor"),
         (lambda document: document.update(note="hello"), "not known"),
         (lambda document: document.pop("plan"), "plan"),
         (lambda document: document.update(name="jq"), "names no distribution"),
@@ -94,9 +94,9 @@ def test_the_order_in_which_things_were_found_changes_nothing(found: list[str]) 
         (lambda document: document.update(requires=[1]), "instead of a str"),
         (lambda document: document["requires"].reverse(), "canonical form"),
         (lambda document: document["provides"].append("command:jq"), "canonical form"),
-        (lambda document: document["links"].append(["a"]), "not a descriptor"),
+        (lambda document: document["links"].append(["a"]), "not a valid descriptor"),
         (lambda document: document["host"].update(cpu="z80"), "not known"),
-        (lambda document: document.update(host=[]), "not a descriptor"),
+        (lambda document: document.update(host=[]), "not a valid descriptor"),
     ],
 )
 def test_anything_else_is_refused_with_the_reason(change: Callable[[dict[str, Any]], object], why: str) -> None:
