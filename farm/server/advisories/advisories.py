@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, select
 
+from farm.core.names.grouping import grouped
 from farm.server.tables.curation_rows import AdvisoryPackageRow, AdvisoryRow, VexRow
 from farm.server.tables.reading import Record, rows_with
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,10 +49,8 @@ class KeptStatement(Record):
 def keep_advisory(session: Session, advisory: KeptAdvisory, packages: Iterable[str]) -> None:
     """Store an advisory and the packages (short names) that it names, replacing what was stored under its id."""
     session.merge(AdvisoryRow(**advisory.columns()))
-    session.flush()
     session.exec(delete(AdvisoryPackageRow).where(col(AdvisoryPackageRow.advisory) == advisory.id))
-    session.add_all(AdvisoryPackageRow(package=package, advisory=advisory.id) for package in sorted(set(packages)))
-    session.flush()
+    add_rows(session, (AdvisoryPackageRow(package=name, advisory=advisory.id) for name in sorted(set(packages))))
 
 
 def advisory(session: Session, advisory_id: str) -> KeptAdvisory | None:
@@ -77,18 +77,15 @@ def advisories_on(session: Session, packages: Iterable[str]) -> list[KeptAdvisor
 
 def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the packages (short names) that advisories name, by advisory."""
-    found: dict[str, list[str]] = {}
     query = select(AdvisoryPackageRow).order_by(AdvisoryPackageRow.package)
-    for row in rows_with(session, query, AdvisoryPackageRow.advisory, advisory_ids):
-        found.setdefault(row.advisory, []).append(row.package)
-    return found
+    rows = rows_with(session, query, AdvisoryPackageRow.advisory, advisory_ids)
+    return grouped((row.advisory, row.package) for row in rows)
 
 
 def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int:
     """Store the statements that are not stored yet, unchanged; return how many are new."""
     new = [statement for statement in statements if not _is_kept(session, statement)]
-    session.add_all(VexRow(**statement.columns()) for statement in new)
-    session.flush()
+    add_rows(session, (VexRow(**statement.columns()) for statement in new))
     return len(new)
 
 

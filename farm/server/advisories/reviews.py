@@ -21,14 +21,11 @@ def keep_reviews(session: Session, reviews: Iterable[Review], *, by: str, now: d
     kept = []
     for review in reviews:
         row = session.get(ReviewRow, (review.package, review.source), populate_existing=True)
-        if row is not None and row.at >= review.at:
-            continue
-        if row is None:
-            row = ReviewRow(package=review.package, source=review.source, at=review.at, stated_by=by, stated_at=now)
-        row.at, row.stated_by, row.stated_at = review.at, by, now
-        session.add(row)
-        session.flush()
-        kept.append(review)
+        if row is None or row.at < review.at:
+            session.merge(
+                ReviewRow(package=review.package, source=review.source, at=review.at, stated_by=by, stated_at=now)
+            )
+            kept.append(review)
     return tuple(kept)
 
 

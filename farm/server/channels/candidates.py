@@ -30,6 +30,7 @@ from farm.server.tables.release_rows import (
     GateResultRow,
     SetRunRow,
 )
+from farm.server.tables.writing import add_rows, add_unless_stored, changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -214,13 +215,13 @@ def add_candidate(
         trace=f"candidate-{channel}-{digest.hex[:12]}",
     )
     added = Candidate.added(session, row)
-    session.add_all(
+    rows = (
         (CandidateImportRow if "/" in name else CandidateChangeRow)(
             candidate_id=added.id, name=name, before=before, after=after
         )
         for name, (before, after) in sorted(changes.items())
     )
-    session.flush()
+    add_rows(session, rows)
     return added
 
 
@@ -255,12 +256,9 @@ def place_changes(
 
 def decide(session: Session, candidate_id: int, state: CandidateState, *, reason: str, now: datetime) -> bool:
     """End a candidate that is still open; False if another process has ended it."""
-    decided = session.exec(
-        update(CandidateRow)
-        .where(col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == CandidateState.OPEN)
-        .values(state=state, reason=reason, decided_at=now)
-    )
-    return bool(decided.rowcount)
+    still_open = (col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == CandidateState.OPEN)
+    decision = update(CandidateRow).where(*still_open).values(state=state, reason=reason, decided_at=now)
+    return changes_rows(session, decision)
 
 
 def tell(session: Session, candidate_id: int, reason: str) -> None:
@@ -286,7 +284,6 @@ def record_gate(
         session.add(GateResultRow(candidate_id=candidate_id, gate=gate, state=state, detail=detail, at=now))
     elif (row.state, row.detail) != (state, detail):
         row.state, row.detail, row.at = state, detail, now
-    session.flush()
 
 
 def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
@@ -297,11 +294,7 @@ def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
 
 def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
     """Record that a candidate waits for a test job; False if that is recorded already."""
-    if session.get(CandidateTestRow, (candidate_id, job_id)) is not None:
-        return False
-    session.add(CandidateTestRow(candidate_id=candidate_id, job_id=job_id))
-    session.flush()
-    return True
+    return add_unless_stored(session, CandidateTestRow(candidate_id=candidate_id, job_id=job_id))
 
 
 def test_jobs(session: Session, candidate_id: int) -> list[int]:
@@ -355,4 +348,3 @@ def record_run(
         row.tests += tests
         row.state, row.detail = state, EVIDENCE.write(evidence)
         row.ended_at = None if state is RunState.PENDING else now
-    session.flush()

@@ -155,7 +155,6 @@ def _replace(
         row.sqlmodel_update({"candidate_id": candidate_id, "job_id": None, "until": None, **excuse.columns()})
     for row in left.values():
         row.cleared_at, row.cleared_by = now, by
-    session.flush()
 
 
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:

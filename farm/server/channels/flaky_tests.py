@@ -33,7 +33,6 @@ def record_flaky(session: Session, found: FlakyTest) -> None:
     known = FlakyTestRow.passed_job == found.passed_job, FlakyTestRow.failed_job == found.failed_job
     if session.exec(select(FlakyTestRow).where(*known)).first() is None:
         session.add(FlakyTestRow(**found.columns()))
-        session.flush()
 
 
 def is_quarantined(session: Session, recipe: str, test: str, version: str, *, now: datetime) -> bool:

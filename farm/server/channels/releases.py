@@ -14,6 +14,7 @@ from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.records import Package
 from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRow
+from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,12 +59,9 @@ class ReleaseRecord(Record, Form, record="release", keys={"set_digest": "package
 
 def ensure_channel(session: Session, name: str, policy: str) -> None:
     """Record a channel with the policy that is in force from now on."""
-    row = session.get(ChannelRow, name)
-    if row is None:
-        session.add(ChannelRow(name=name, policy=policy))
-    elif row.policy != policy:
-        row.policy = policy
-    session.flush()
+    row = session.get(ChannelRow, name) or ChannelRow(name=name)
+    row.policy = policy
+    add_rows(session, [row])
 
 
 def channels(session: Session) -> list[str]:
@@ -88,7 +86,6 @@ def freeze(session: Session, channel: str, order: Freeze | None) -> None:
     row.frozen_at = order.at if order else None
     row.frozen_until = order.until if order else None
     row.frozen_why, row.frozen_by = (order.why, order.by) if order else ("", "")
-    session.flush()
 
 
 def frozen(session: Session, channel: str, *, now: datetime) -> Freeze | None:
@@ -310,12 +307,12 @@ def add_release(
     )
     for some in in_parts(changes):
         session.exec(ended.where(col(MembershipRow.name).in_(some)))
-    session.add_all(
+    members = (
         MembershipRow(channel=channel, name=name, since=number, package=package)
         for name, package in sorted(changes.items())
         if package is not None
     )
-    session.flush()
+    add_rows(session, members)
     return ReleaseRecord.of(row)
 
 
@@ -333,10 +330,8 @@ def drop_release(session: Session, record: ReleaseRecord) -> bool:
 
     Returns False, and changes nothing, when it is published or another process has deleted it.
     """
-    dropped = session.exec(
-        delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None))
-    )
-    if not dropped.rowcount:
+    unpublished = delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None))
+    if not changes_rows(session, unpublished):
         return False
     of_channel = col(MembershipRow.channel) == record.channel
     session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) == record.number))

@@ -14,6 +14,7 @@ from farm.server.tables.import_rows import CandidateImportRow
 from farm.server.tables.pipeline_states import OrderEnding, OrderKind
 from farm.server.tables.reading import in_parts
 from farm.server.tables.release_rows import MembershipRow, ReleaseRow
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,12 +46,12 @@ class RollbackRecord:
 
 def leave_out(session: Session, order_id: int, offered: Differences) -> None:
     """Record the available changes when this order, a rollback, was carried out: they are left out."""
-    session.add_all(
+    rows = (
         LeftOutRow(order_id=order_id, name=name, package=package, stays=after is None)
         for name, (before, after) in sorted(offered.items())
         if (package := after or before) is not None
     )
-    session.flush()
+    add_rows(session, rows)
 
 
 def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RollbackRecord]:

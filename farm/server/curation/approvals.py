@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, or_, select
 
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.server.tables.curation_rows import ApprovalRow
 from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import Record, rows_with
+from farm.server.tables.writing import changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,34 +35,22 @@ class Approval(Record):
 
 def add_approval(session: Session, approval: Approval) -> None:
     """Store an approval, replacing one that the same person gave for the same package before."""
-    key = (approval.channel, approval.package, approval.curator)
-    row = session.get(ApprovalRow, key)
-    if row is None:
-        row = ApprovalRow(**approval.columns())
-    row.envelope, row.at = approval.envelope, approval.at
-    session.add(row)
-    session.flush()
+    session.merge(ApprovalRow(**approval.columns()))
 
 
 def withdraw_approval(session: Session, channel: str, package: Digest, curator: str) -> bool:
     """Withdraw an approval; False if there was none."""
-    changed = session.exec(
-        delete(ApprovalRow).where(
-            col(ApprovalRow.channel) == channel,
-            col(ApprovalRow.package) == package,
-            col(ApprovalRow.curator) == curator,
-        )
+    given = delete(ApprovalRow).where(
+        col(ApprovalRow.channel) == channel, col(ApprovalRow.package) == package, col(ApprovalRow.curator) == curator
     )
-    return bool(changed.rowcount)
+    return changes_rows(session, given)
 
 
 def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Approval]]:
     """Return the approvals for these packages on a channel, by descriptor, sorted by the curators' names."""
-    found: dict[Digest, list[Approval]] = {}
     query = select(ApprovalRow).where(ApprovalRow.channel == channel).order_by(ApprovalRow.curator)
-    for row in rows_with(session, query, ApprovalRow.package, packages):
-        found.setdefault(Digest(row.package), []).append(Approval.of(row))
-    return found
+    rows = rows_with(session, query, ApprovalRow.package, packages)
+    return grouped((Digest(row.package), Approval.of(row)) for row in rows)
 
 
 def given_by(session: Session, channel: str, curator: str, name: str) -> list[Approval]:

@@ -11,6 +11,7 @@ from sqlmodel import col, or_, select, update
 from farm.core.names.form import Form
 from farm.server.tables.curation_rows import HoldRow
 from farm.server.tables.reading import Record, rows_with
+from farm.server.tables.writing import changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,12 +55,8 @@ def add_hold(
 
 def lift_hold(session: Session, channel: str, package: str, *, lifted_by: str, now: datetime) -> bool:
     """Lift the hold on a package of a channel; False if it was not held."""
-    changed = session.exec(
-        update(HoldRow)
-        .where(col(HoldRow.channel) == channel, col(HoldRow.package) == package, _open(now))
-        .values(lifted_at=now, lifted_by=lifted_by)
-    )
-    return bool(changed.rowcount)
+    held = update(HoldRow).where(col(HoldRow.channel) == channel, col(HoldRow.package) == package, _open(now))
+    return changes_rows(session, held.values(lifted_at=now, lifted_by=lifted_by))
 
 
 def open_holds(session: Session, channel: str, *, now: datetime) -> list[Hold]:

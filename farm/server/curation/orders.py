@@ -107,7 +107,6 @@ def take_order(session: Session, order_id: int, *, candidate_id: int, along: Ite
     row.candidate_id = candidate_id
     if names := sorted(along):
         row.detail = JSON_OBJECT.write(JSON_OBJECT.read(row.detail) | {"along": names})
-    session.flush()
 
 
 def finish_order(

@@ -10,11 +10,13 @@ from sqlmodel import col, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
+from farm.core.names.grouping import grouped
 from farm.server.tables.curation_rows import ReportRow
 from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.records import ImportedPackage, Package
+from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,19 +49,14 @@ def add_report(
 ) -> Report:
     """Record trouble with a known package, own or imported."""
     row = ReportRow(channel=channel, package=package, reason=reason, reported_by=reported_by, at=now)
-    session.add(row)
-    session.flush()
+    add_rows(session, [row])
     return _reports(session, [row])[0]
 
 
 def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: datetime) -> bool:
     """Close a report; False if there is none of this number, or it is closed."""
-    changed = session.exec(
-        update(ReportRow)
-        .where(col(ReportRow.id) == report_id, col(ReportRow.resolved_at).is_(None))
-        .values(resolved_at=now, resolved_by=resolved_by)
-    )
-    return bool(changed.rowcount)
+    unresolved = update(ReportRow).where(col(ReportRow.id) == report_id, col(ReportRow.resolved_at).is_(None))
+    return changes_rows(session, unresolved.values(resolved_at=now, resolved_by=resolved_by))
 
 
 def report(session: Session, report_id: int) -> Report | None:
@@ -70,12 +67,9 @@ def report(session: Session, report_id: int) -> Report | None:
 
 def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Report]]:
     """Return the reports that are open on these packages of a channel, the oldest first."""
-    found: dict[Digest, list[Report]] = {}
     query = select(ReportRow).where(ReportRow.channel == channel, col(ReportRow.resolved_at).is_(None))
     rows = list(rows_with(session, query.order_by(col(ReportRow.id)), ReportRow.package, packages))
-    for report in _reports(session, rows):
-        found.setdefault(report.package, []).append(report)
-    return found
+    return grouped((report.package, report) for report in _reports(session, rows))
 
 
 def recent_reports(

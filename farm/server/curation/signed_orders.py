@@ -14,6 +14,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.server.tables.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
 from farm.server.tables.reading import Record
+from farm.server.tables.writing import add_rows, add_unless_stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -59,10 +60,8 @@ def who_orders(session: Session) -> Mapping[str, str] | None:
 
 def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
     """Set the people whose orders count."""
-    row = session.get(WhoOrdersRow, _ONLY) or WhoOrdersRow()
-    row.people = canonical_json(None if people is None else dict(people)).decode()
-    session.add(row)
-    session.flush()
+    text = canonical_json(None if people is None else dict(people)).decode()
+    session.merge(WhoOrdersRow(id=_ONLY, people=text))
 
 
 def bring_again(session: Session, since: datetime) -> None:
@@ -77,9 +76,7 @@ def bring_again(session: Session, since: datetime) -> None:
 
 def keep(session: Session, order: SignedOrder) -> None:
     """Store an order for delivery to the signer. A stored one stays as it is."""
-    if session.get(SignedOrderRow, order.digest) is None:
-        session.add(SignedOrderRow(**order.columns()))
-        session.flush()
+    add_unless_stored(session, SignedOrderRow(**order.columns()))
 
 
 def signed_order(session: Session, digest: str) -> SignedOrder | None:
@@ -150,8 +147,7 @@ def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
     if words == unsigned_words(session):
         return
     session.exec(delete(UnsignedWordRow))
-    session.add_all(UnsignedWordRow(digest=digest, description=description) for digest, description in words.items())
-    session.flush()
+    add_rows(session, (UnsignedWordRow(digest=digest, description=text) for digest, text in words.items()))
 
 
 def unsigned_words(session: Session) -> dict[Digest, str]:

@@ -74,7 +74,6 @@ def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: Pu
             seen_at=unit.now,
         )
     )
-    unit.session.flush()
     return True
 
 

@@ -36,7 +36,6 @@ def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime
         row = known.get(name) or ImportTroubleRow(distribution=name, why=why, since=now)
         row.why = why
         session.add(row)
-    session.flush()
 
 
 def troubles(session: Session) -> tuple[ImportTrouble, ...]:

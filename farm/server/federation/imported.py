@@ -20,6 +20,7 @@ from farm.server.tables.pipeline_states import ChangeState
 from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.records import ImportedPackage
 from farm.server.tables.release_rows import CandidateRow, ReleaseRow
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +76,6 @@ def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
     )
     for row in session.exec(query):
         row.shown = shown
-    session.flush()
 
 
 def shown(session: Session, digest: Digest, root: Digest) -> str:
@@ -116,12 +116,9 @@ def add_release(
 def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
     """Record packages of a release; known ones stay."""
     known = packages_of(session, release_id).keys()
-    session.add_all(
-        ImportedPackageRow(release_id=release_id, **package.columns())
-        for package in packages
-        if package.name not in known
-    )
-    session.flush()
+    known = packages_of(session, release_id).keys()
+    new = (package for package in packages if package.name not in known)
+    add_rows(session, (ImportedPackageRow(release_id=release_id, **package.columns()) for package in new))
 
 
 def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackage]:
@@ -157,11 +154,11 @@ def mark(session: Session) -> tuple[int, int]:
 
 def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ImportedRelease]) -> None:
     """Record the releases that the imported packages of a candidate belong to."""
-    session.add_all(
+    pins = (
         CandidatePinRow(candidate_id=candidate_id, distribution=release.distribution, release_id=release.id)
         for release in releases
     )
-    session.flush()
+    add_rows(session, pins)
 
 
 def pins_of(session: Session, candidate_id: int) -> Mapping[str, ImportedRelease]:
@@ -217,13 +214,8 @@ def want_archive(session: Session, package: ImportedPackage) -> None:
         .order_by(col(ImportedReleaseRow.id).desc())
     )
     address = session.exec(query.limit(1)).one()
-    row = session.get(WantedArchiveRow, package.archive.digest)
-    if row is None:
-        size = package.archive.size
-        session.add(WantedArchiveRow(archive=package.archive.digest, size=size, name=package.name, address=address))
-    elif row.address != address:
-        row.address = address
-    session.flush()
+    archive = package.archive
+    session.merge(WantedArchiveRow(archive=archive.digest, size=archive.size, name=package.name, address=address))
 
 
 def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:

@@ -11,6 +11,7 @@ from sqlmodel import and_, col, delete, select, update
 
 from farm.server.tables.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.server.tables.records import AuditEvent, Token, Worker
+from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,14 +34,12 @@ def enrol_worker(session: Session, worker: Worker) -> None:
     """Record a worker, or give a known one another key and other roles."""
     row = session.get(WorkerRow, worker.name) or WorkerRow(**worker.columns())
     row.sqlmodel_update({**worker.columns(), "revoked_at": None})
-    session.add(row)
-    session.flush()
+    add_rows(session, [row])
 
 
 def revoke_worker(session: Session, name: str, *, now: datetime) -> bool:
     """Revoke a worker's key; False when there is no such worker."""
-    changed = session.exec(update(WorkerRow).where(col(WorkerRow.name) == name).values(revoked_at=now))
-    return bool(changed.rowcount)
+    return changes_rows(session, update(WorkerRow).where(col(WorkerRow.name) == name).values(revoked_at=now))
 
 
 def worker(session: Session, name: str) -> Worker | None:
@@ -86,14 +85,12 @@ def token(session: Session, digest: str) -> Token | None:
 
 def revoke_token(session: Session, token_id: int, *, now: datetime) -> bool:
     """Revoke a token; False when there is none of this number."""
-    changed = session.exec(update(TokenRow).where(col(TokenRow.id) == token_id).values(revoked_at=now))
-    return bool(changed.rowcount)
+    return changes_rows(session, update(TokenRow).where(col(TokenRow.id) == token_id).values(revoked_at=now))
 
 
 def add_audit(session: Session, audit: AuditEvent) -> None:
     """Add a line to the audit trail."""
-    session.add(AuditRow(**audit.columns()))
-    session.flush()
+    add_rows(session, [AuditRow(**audit.columns())])
 
 
 def forget_strangers(session: Session, *, before: datetime) -> int:

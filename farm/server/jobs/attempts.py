@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select, update
 
+from farm.core.names.grouping import grouped
 from farm.server.tables.job_rows import AttemptRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.records import Attempt
 from farm.server.tables.states import LIVE_ATTEMPT, AttemptState
+from farm.server.tables.writing import changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,26 +55,16 @@ def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str,
 
 def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
     """Change an attempt whose lease is live and not expired; False if it is not."""
-    changed = session.exec(
-        update(AttemptRow)
-        .where(
-            col(AttemptRow.id) == attempt.id,
-            col(AttemptRow.state).in_(LIVE_ATTEMPT),
-            col(AttemptRow.expires_at) > now,
-        )
-        .values(**values)
+    live = update(AttemptRow).where(
+        col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT), col(AttemptRow.expires_at) > now
     )
-    return bool(changed.rowcount)
+    return changes_rows(session, live.values(**values))
 
 
 def end(session: Session, attempt: Attempt, state: AttemptState, *, now: datetime, **values: Any) -> bool:
     """End a live attempt by the farm's decision, expired or not; False when it has ended already."""
-    changed = session.exec(
-        update(AttemptRow)
-        .where(col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
-        .values(state=state, finished_at=now, **values)
-    )
-    return bool(changed.rowcount)
+    live = update(AttemptRow).where(col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
+    return changes_rows(session, live.values(state=state, finished_at=now, **values))
 
 
 def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
@@ -101,11 +92,9 @@ def attempts_of(session: Session, job_id: int) -> list[Attempt]:
 
 def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
     """Return the attempts at each of these jobs, oldest first; jobs without one are left out."""
-    found: defaultdict[int, list[Attempt]] = defaultdict(list)
     query = select(AttemptRow).order_by(col(AttemptRow.number))
-    for row in rows_with(session, query, AttemptRow.job_id, job_ids):
-        found[row.job_id].append(Attempt.of(row))
-    return dict(found)
+    rows = rows_with(session, query, AttemptRow.job_id, job_ids)
+    return grouped((row.job_id, Attempt.of(row)) for row in rows)
 
 
 def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:

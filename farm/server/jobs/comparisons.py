@@ -13,6 +13,7 @@ from farm.core.names.digest import Digest
 from farm.core.plan.abi import AbiOrder, AbiOutcome
 from farm.server.tables.job_rows import ComparisonRow
 from farm.server.tables.reading import Record, TextForm, rows_with
+from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,10 +48,7 @@ class Comparison(
 
 def keep(session: Session, comparison: Comparison) -> None:
     """Store a comparison under the digest of its order."""
-    digest = comparison.order.digest
-    if session.get(ComparisonRow, digest) is None:
-        session.add(ComparisonRow(digest=digest, **comparison.columns()))
-        session.flush()
+    add_unless_stored(session, ComparisonRow(digest=comparison.order.digest, **comparison.columns()))
 
 
 def comparison(session: Session, digest: Digest) -> Comparison:

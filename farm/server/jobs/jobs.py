@@ -6,7 +6,6 @@ like any other, but the functions here that return a recipe's builds leave it ou
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal_column
@@ -15,11 +14,13 @@ from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
 from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.records import Job
 from farm.server.tables.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
+from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,22 +93,16 @@ def move(session: Session, job: Job, after: JobState, *, now: datetime, **values
         values["finished_at"] = now
     if after is JobState.READY:
         values["notified_at"] = now
-    moved = session.exec(
-        update(JobRow)
-        .where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
-        .values(state=after, changed_at=now, **values)
-    )
-    if not moved.rowcount:
-        return False
-    if after is JobState.READY:
+    unmoved = update(JobRow).where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
+    moved = changes_rows(session, unmoved.values(state=after, changed_at=now, **values))
+    if moved and after is JobState.READY:
         notify(session, job.id, now=now)
-    return True
+    return moved
 
 
 def notify(session: Session, job_id: int, *, now: datetime) -> None:
     """Put a message that wakes a build worker for this job into the outbox."""
-    session.add(OutboxRow(task=BUILD_WAKE, job_id=job_id, created_at=now))
-    session.flush()
+    add_rows(session, [OutboxRow(task=BUILD_WAKE, job_id=job_id, created_at=now)])
 
 
 def set_subject(session: Session, job_id: int, subject: Digest) -> None:
@@ -135,23 +130,19 @@ def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
 def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
     """Replace the needs of a job."""
     session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
-    session.add_all(JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes)))
-    session.flush()
+    add_rows(session, (JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes))))
 
 
 def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
     """Return the workers excluded from each of these jobs."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for row in rows_with(session, select(JobExclusionRow), JobExclusionRow.job_id, job_ids):
-        found[row.job_id].add(row.worker)
-    return {job_id: frozenset(workers) for job_id, workers in found.items()}
+    rows = rows_with(session, select(JobExclusionRow), JobExclusionRow.job_id, job_ids)
+    return {job_id: frozenset(workers) for job_id, workers in grouped((row.job_id, row.worker) for row in rows).items()}
 
 
 def exclude(session: Session, job_id: int, workers: Iterable[str]) -> None:
     """Exclude these workers, and no others, from a job."""
     session.exec(delete(JobExclusionRow).where(col(JobExclusionRow.job_id) == job_id))
-    session.add_all(JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers))
-    session.flush()
+    add_rows(session, (JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers)))
 
 
 def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
@@ -175,10 +166,8 @@ def rebuilds_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, list[
 
 
 def _by_subject(session: Session, query: SelectOfScalar[JobRow], subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
-    found: defaultdict[Digest, list[Job]] = defaultdict(list)
-    for row in rows_with(session, query.order_by(col(JobRow.id)), JobRow.subject, subjects):
-        found[Digest(row.subject or "")].append(Job.of(row))
-    return dict(found)
+    rows = rows_with(session, query.order_by(col(JobRow.id)), JobRow.subject, subjects)
+    return grouped((Digest(row.subject or ""), Job.of(row)) for row in rows)
 
 
 def latest_of_revision(session: Session, revision_id: int) -> Job | None:

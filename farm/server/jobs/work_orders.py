@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.server.tables.job_rows import PackageTestRow, PlanRow
+from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 def keep_plan(session: Session, plan: Plan) -> None:
     """Store a plan's canonical JSON under its digest."""
-    if session.get(PlanRow, plan.digest) is None:
-        session.add(PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
-        session.flush()
+    add_unless_stored(session, PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
 
 
 def find_plan_text(session: Session, digest: Digest) -> str | None:
@@ -28,9 +27,7 @@ def find_plan_text(session: Session, digest: Digest) -> str | None:
 
 def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
     """Store a test order's canonical JSON under its digest."""
-    if session.get(PackageTestRow, digest) is None:
-        session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
-        session.flush()
+    add_unless_stored(session, PackageTestRow(digest=digest, subject=subject, test=test, body=body))
 
 
 def find_test_text(session: Session, digest: Digest) -> str | None:

@@ -6,7 +6,6 @@ Results of a worker whose key is no longer trusted are ignored.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,12 +14,14 @@ from sqlmodel import col, select
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.core.package.difference import PackageDifference
 from farm.core.plan.job import BlobRef
 from farm.server.tables.identity_rows import WorkerRow
 from farm.server.tables.package_rows import AttestationRow, DifferenceRow
 from farm.server.tables.reading import Record, TextForm, rows_with
 from farm.server.tables.release_rows import MembershipRow
+from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,28 +59,20 @@ class Difference(Record, columns={"packages": "detail"}, texts={"packages": _DIF
 
 def add_attestation(session: Session, attestation: Attestation) -> None:
     """Record an attestation. A worker's first one stays."""
-    if session.get(AttestationRow, (attestation.package, attestation.built_by)) is not None:
-        return
-    session.add(AttestationRow(**attestation.columns()))
-    session.flush()
+    add_unless_stored(session, AttestationRow(**attestation.columns()))
 
 
 def add_difference(session: Session, difference: Difference) -> None:
     """Record a difference. A worker's first one stays."""
-    if session.get(DifferenceRow, (difference.plan, difference.built_by)) is not None:
-        return
-    session.add(DifferenceRow(**difference.columns()))
-    session.flush()
+    add_unless_stored(session, DifferenceRow(**difference.columns()))
 
 
-def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest, tuple[Attestation, ...]]:
+def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest, list[Attestation]]:
     """Return who attests each of these packages, in order of time; packages without attestations are left out."""
-    found: defaultdict[Digest, list[Attestation]] = defaultdict(list)
     query = select(AttestationRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(AttestationRow.at), col(AttestationRow.built_by))
-    for row in rows_with(session, query, AttestationRow.package, packages):
-        found[Digest(row.package)].append(Attestation.of(row))
-    return {package: tuple(attestations) for package, attestations in found.items()}
+    rows = rows_with(session, query, AttestationRow.package, packages)
+    return grouped((Digest(row.package), Attestation.of(row)) for row in rows)
 
 
 def attested_members(session: Session, channel: str, *, since: datetime) -> dict[str, Digest]:
@@ -99,11 +92,10 @@ def attested_members(session: Session, channel: str, *, since: datetime) -> dict
     return {name: Digest(package) for name, package in session.exec(query.distinct())}
 
 
-def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tuple[Difference, ...]]:
+def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, list[Difference]]:
     """Return who built other packages from each of these plans, in order of time; plans without any are left out."""
-    found: defaultdict[Digest, list[Difference]] = defaultdict(list)
     query = select(DifferenceRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(DifferenceRow.at), col(DifferenceRow.built_by))
-    for row in rows_with(session, query, DifferenceRow.plan, plans):
-        found[Digest(row.plan)].append(Difference.of(row))
-    return {plan: tuple(differences) for plan, differences in found.items()}
+    return grouped(
+        (Digest(row.plan), Difference.of(row)) for row in rows_with(session, query, DifferenceRow.plan, plans)
+    )

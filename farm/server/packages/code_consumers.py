@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, cast
 from sqlmodel import col, select
 
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.server.tables.package_rows import ConsumedRow, PackageRow
 from farm.server.tables.recipe_rows import RecipeRow
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,21 +36,18 @@ def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumpti
     """Record the library files that a package's build opened. An honest rebuild opens the same: the first stays."""
     if session.exec(select(ConsumedRow).where(ConsumedRow.package == package).limit(1)).first() is not None:
         return
-    session.add_all(
+    opened = (
         ConsumedRow(package=package, library=consumption.library.short, kind=kind, tree=consumption.tree)
         for consumption in consumed
         for kind in consumption.kinds
     )
-    session.flush()
+    add_rows(session, opened)
 
 
-def kinds_of(session: Session, package: Digest) -> dict[str, tuple[str, ...]]:
+def kinds_of(session: Session, package: Digest) -> dict[str, list[str]]:
     """Return the kinds of files that a package's build opened, by the short name of the library."""
-    found: dict[str, tuple[str, ...]] = {}
     query = select(ConsumedRow).where(ConsumedRow.package == package).order_by(ConsumedRow.library, ConsumedRow.kind)
-    for row in session.exec(query):
-        found[row.library] = (*found.get(row.library, ()), row.kind)
-    return found
+    return grouped((row.library, row.kind) for row in session.exec(query))
 
 
 def copied_from(session: Session, libraries: Iterable[str]) -> list[Copied]:

@@ -13,6 +13,7 @@ from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeRow
 from farm.server.tables.records import Package
+from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,17 +25,13 @@ if TYPE_CHECKING:
 
 def add_package(session: Session, package: Package) -> None:
     """Record a package. An honest rebuild has the same descriptor: the first record stays."""
-    if session.get(PackageRow, package.digest) is not None:
-        return
-    session.add(PackageRow(**package.columns()))
-    session.flush()
+    add_unless_stored(session, PackageRow(**package.columns()))
 
 
 def set_sbom(session: Session, digest: Digest, sbom: BlobRef) -> None:
     """Record the bill of materials of a package that had none."""
     row = session.get_one(PackageRow, digest)
     row.sbom, row.sbom_size = sbom.digest, sbom.size
-    session.flush()
 
 
 def package(session: Session, digest: Digest) -> Package | None:

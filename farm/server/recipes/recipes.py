@@ -11,6 +11,7 @@ from farm.core.package.layout import UNASKED, package_name
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.records import RecipeHead, RecipeRevision
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
     """Record a submission, as accepted, and return its number."""
     row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
-    session.add(row)
-    session.flush()
-    assert row.id is not None  # noqa: S101  (an autoincrement key after a flush)
+    add_rows(session, [row])
+    assert row.id is not None  # noqa: S101  (an autoincrement key)
     return row.id
 
 
@@ -68,8 +68,7 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: I
     session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
     packages = {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
     session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
-    session.add_all(RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs)))
-    session.flush()
+    add_rows(session, (RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs))))
 
 
 def mark_built(

@@ -84,12 +84,8 @@ def ownership(session: Session) -> Ownership | None:
 
 def set_ownership(session: Session, said: Ownership) -> None:
     """Put these owners in force."""
-    row = session.get(OwnershipRow, _ONLY) or OwnershipRow()
-    row.owners = said.owners
-    row.curators = canonical_json({group: dict(members) for group, members in said.curators.items()}).decode()
-    row.trouble = "\n".join(said.troubles)
-    session.add(row)
-    session.flush()
+    curators = canonical_json({group: dict(members) for group, members in said.curators.items()}).decode()
+    session.merge(OwnershipRow(id=_ONLY, owners=said.owners, curators=curators, trouble="\n".join(said.troubles)))
 
 
 def take_up_owners(unit: UnitOfWork, said: Policies) -> None:

@@ -10,9 +10,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.recipe_rows import RecipeSignatureRow, SubmissionRow, SubmittedRecipeRow
 from farm.server.tables.states import SubmissionState
+from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,8 +57,7 @@ Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
     """Record the contents of a submission."""
-    session.add_all(SubmittedRecipeRow(submission_id=submission, **recipe.columns()) for recipe in recipes)
-    session.flush()
+    add_rows(session, (SubmittedRecipeRow(submission_id=submission, **recipe.columns()) for recipe in recipes))
 
 
 def submission(session: Session, number: int) -> SubmissionRecord | None:
@@ -85,27 +86,25 @@ def count_waiting(session: Session) -> int:
 def set_state(session: Session, number: int, state: SubmissionState) -> None:
     """Change the state of a submission."""
     session.get_one(SubmissionRow, number).state = state
-    session.flush()
 
 
 def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[SubmittedRecipe]]:
     """Return the recipes of these submissions, by name."""
-    found: dict[int, list[SubmittedRecipe]] = {number: [] for number in numbers}
+    asked = list(numbers)
     query = select(SubmittedRecipeRow).order_by(SubmittedRecipeRow.name)
-    for row in rows_with(session, query, SubmittedRecipeRow.submission_id, found):
-        found[row.submission_id].append(SubmittedRecipe.of(row))
-    return found
+    rows = rows_with(session, query, SubmittedRecipeRow.submission_id, asked)
+    return {number: [] for number in asked} | grouped((row.submission_id, SubmittedRecipe.of(row)) for row in rows)
 
 
 def add_signatures(
     session: Session, *, envelope: Digest, recipes: Iterable[Digest], person: str, submission: int, now: datetime
 ) -> None:
     """Record a new envelope, for each recipe that it signs."""
-    session.add_all(
+    rows = (
         RecipeSignatureRow(recipe=recipe, envelope=envelope, person=person, submission_id=submission, signed_at=now)
         for recipe in sorted(set(recipes))
     )
-    session.flush()
+    add_rows(session, rows)
 
 
 def is_known_envelope(session: Session, envelope: Digest) -> bool:

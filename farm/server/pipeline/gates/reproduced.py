@@ -94,8 +94,8 @@ class Reproduced:
 class _Records:
     """All records about packages, looked up at once. `workers` are those that build, by name."""
 
-    attested: Mapping[Digest, tuple[Attestation, ...]]
-    differences: Mapping[Digest, tuple[Difference, ...]]
+    attested: Mapping[Digest, Sequence[Attestation]]
+    differences: Mapping[Digest, Sequence[Difference]]
     tries: Mapping[Digest, list[Job]]
     workers: frozenset[str]
     revoked: frozenset[str]
