@@ -13,7 +13,6 @@ from farm.errors import FarmError
 from farm.server.identities import access, identities
 from farm.server.jobs.leases import Holder
 from farm.server.transaction.unit_of_work import Application
-from web.problems import ForbiddenError, UnauthenticatedError
 from web.refusals import Refused, write_down
 from web.settings import WebSettings
 
@@ -88,11 +87,12 @@ def require(*roles: Role) -> Callable[[Request, ApplicationHere], Token]:
 
 
 def check_token(token: Token, roles: Sequence[Role]) -> None:
-    """Raise `ForbiddenError` unless the token has one of these roles."""
+    """Raise `FarmError` (`forbidden`) unless the token has one of these roles."""
     if not any(token.role.allows(role) for role in roles):
-        raise ForbiddenError(
+        raise FarmError(
             f"this needs the role {' or '.join(roles)}, and the token has {token.role}",
             remedy="Ask an administrator of the farm for a token with that role, and set FARM_TOKEN.",
+            code="forbidden",
         )
 
 
@@ -149,9 +149,9 @@ def check_signed_body(request: Request, body: Digest) -> None:
 
 
 def check_role(request: Request, application: Application, call: WorkerCall, kind: JobKind) -> None:
-    """Raise `ForbiddenError` if a worker reports work that it may not do."""
+    """Raise `FarmError` (`forbidden`) if a worker reports work that it may not do."""
     if not call.worker.may_do(kind):
-        error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
+        error = FarmError(f"worker {call.worker.name} is not enrolled for a {kind}", code="forbidden")
         refuse(request, application, actor=f"worker:{call.worker.name}", error=error)
         raise error
 
@@ -193,17 +193,21 @@ def _token(request: Request, application: Application) -> Token:
         return seen
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
-        raise UnauthenticatedError(
-            "this needs a token", remedy="Set FARM_TOKEN, or send it as Authorization: Bearer TOKEN."
+        raise FarmError(
+            "this needs a token",
+            remedy="Set FARM_TOKEN, or send it as Authorization: Bearer TOKEN.",
+            code="unauthenticated",
         )
     with application.reading() as unit:
         token = access.find_token(unit, text.strip())
     if token is None:
-        raise UnauthenticatedError("the token is unknown", remedy=_ASK)
+        raise FarmError("the token is unknown", remedy=_ASK, code="unauthenticated")
     if token.revoked_at is not None:
-        raise UnauthenticatedError(f"the token {token.name!r} was revoked", remedy=_ASK)
+        raise FarmError(f"the token {token.name!r} was revoked", remedy=_ASK, code="unauthenticated")
     if token.expires_at <= unit.now:
-        raise UnauthenticatedError(f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy=_ASK)
+        raise FarmError(
+            f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy=_ASK, code="unauthenticated"
+        )
     return token
 
 
@@ -228,7 +232,7 @@ def _known_worker(application: Application, signed: SignedRequest, signature: st
         raise UnsignedRequestError(f"no worker {signed.worker!r} is enrolled", remedy="Enrol it with its public key.")
     signed.verify(signature, worker.public_key)
     if worker.revoked_at is not None:
-        raise ForbiddenError(f"the key of worker {worker.name} was revoked")
+        raise FarmError(f"the key of worker {worker.name} was revoked", code="forbidden")
     return worker
 
 

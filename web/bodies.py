@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from farm.errors import FarmError
 from web.auth import caller_of, check_caller, check_signed_body, refuse
-from web.problems import BadAddressError, BodyTooLargeError, OverloadedError, answer_to
+from web.problems import answer_to
 from web.receiving import Body, Spool
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, size: int) -> AsyncIterator[None]:
-        """Wait until `size` bytes fit, and reserve them for the block. Raises `OverloadedError`.
+        """Wait until `size` bytes fit, and reserve them for the block. Raises `FarmError` (`overloaded`).
 
         A size of 0 does not wait.
         """
@@ -71,7 +71,7 @@ class Turns:
             else:
                 self._give_back(size)  # its turn came in the very moment in which it stopped waiting
             if isinstance(error, TimeoutError):
-                raise OverloadedError("the farm is busy with other requests of this size") from error
+                raise FarmError("the farm is busy with other requests of this size", code="overloaded") from error
             raise
 
     def _give_back(self, size: int) -> None:
@@ -145,7 +145,7 @@ class BodyBounds:
 def _check_address(request: Request) -> None:
     if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
         # No name here contains NUL, and PostgreSQL would refuse to look for it.
-        raise BadAddressError("the address holds a NUL")
+        raise FarmError("the address holds a NUL", code="bad-address")
 
 
 def _promised(request: Request) -> int | None:
@@ -153,7 +153,7 @@ def _promised(request: Request) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
-        raise BodyTooLargeError("the length of the body is no number that a body can have")
+        raise FarmError("the length of the body is no number that a body can have", code="body-too-large")
     return int(text)
 
 

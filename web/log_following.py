@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from fastapi import Request  # noqa: TC002  (FastAPI reads the annotations of a dependency)
 from starlette.concurrency import run_in_threadpool
 
+from farm.errors import FarmError
 from farm.server.jobs import attempts
-from web.problems import NotFoundError, OverloadedError, TooManyStreamsError
+from web.problems import NotFoundError
 from web.refusals import household
 
 if TYPE_CHECKING:
@@ -34,16 +35,19 @@ class EventStreams:
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
-        """Count one stream for the block. Raises `TooManyStreamsError` or `OverloadedError` above the limits."""
+        """Count one stream for the block. Raises `FarmError` (`too-many-streams`, `overloaded`) above the limits."""
         who = household(address)
         if self._open[who] >= self._most_each:
-            raise TooManyStreamsError(
+            raise FarmError(
                 f"your address already follows {self._most_each} logs, the most allowed",
                 remedy="Close one of them, or read the log in pages.",
+                code="too-many-streams",
             )
         if self._open.total() >= self._most:
-            raise OverloadedError(
-                f"{self._most} logs are being followed, the most allowed", remedy="Read the log in pages."
+            raise FarmError(
+                f"{self._most} logs are being followed, the most allowed",
+                remedy="Read the log in pages.",
+                code="overloaded",
             )
         self._open[who] += 1
         try:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from farm.core.names.bounded_json import count_values
 from farm.core.names.digest import Digest
-from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def pieces(receive: Receive, settings: WebSettings) -> AsyncIterator[bytes]:
     """Yield a body as it arrives. Only the time spent waiting for the client counts.
 
-    Raises `BodyTooSlowError`, and `ClientDisconnect` if the client disconnects before its end.
+    Raises `FarmError` (`body-too-slow`), and `ClientDisconnect` if the client disconnects before its end.
     """
     clock = asyncio.get_running_loop().time
     left, more = settings.body_seconds, True
@@ -36,7 +36,7 @@ async def pieces(receive: Receive, settings: WebSettings) -> AsyncIterator[bytes
             async with asyncio.timeout(left):
                 message = await receive()
         except TimeoutError as error:
-            raise BodyTooSlowError("the body of the request did not arrive in time") from error
+            raise FarmError("the body of the request did not arrive in time", code="body-too-slow") from error
         if message["type"] != "http.request":
             raise ClientDisconnect
         piece, more = message.get("body", b""), message.get("more_body", False)
@@ -54,9 +54,9 @@ class Spool:
 
     @contextmanager
     def place(self, size: int) -> Iterator[BinaryIO]:
-        """Give a file that may grow to `size` bytes. Raises `OverloadedError` if all files would exceed the limit."""
+        """Give a file that may grow to `size` bytes. Raises `FarmError` (`overloaded`) if all exceed the limit then."""
         if self._taken + size > self._capacity:
-            raise OverloadedError("the farm is receiving as much as it can at a time")
+            raise FarmError("the farm is receiving as much as it can at a time", code="overloaded")
         self._taken += size
         try:
             with self._blobs.scratch() as file:
@@ -95,9 +95,9 @@ class Body:
         A body that will be `parsed` as JSON has a limit of values: 3 bytes can become an object of 70. They are counted
         during receipt, so that no request waits for a scan of a whole body.
 
-        Raises `BodyTooLargeError`, `BodyTooSlowError`, `OverloadedError`, `ClientDisconnect`.
+        Raises `FarmError` (`body-too-large`, `body-too-slow`, `overloaded`) and `ClientDisconnect`.
         """
-        too_large = BodyTooLargeError(f"the body may have {limit} bytes")
+        too_large = FarmError(f"the body may have {limit} bytes", code="body-too-large")
         if promised is not None and promised > limit:
             raise too_large
         at_most = limit if promised is None else promised
@@ -110,7 +110,7 @@ class Body:
             if parsed:
                 self._values += count_values(piece)
                 if self._values > self._settings.json_values:
-                    raise BodyTooLargeError(f"the body may have {self._settings.json_values} values")
+                    raise FarmError(f"the body may have {self._settings.json_values} values", code="body-too-large")
             await self._take(piece, at_most)
 
     async def _take(self, piece: bytes, at_most: int) -> None:

@@ -84,8 +84,8 @@ def _take_back(unit: UnitOfWork, attempt: Attempt) -> bool:
     how = {"error_code": code, "error": message, "trouble": Trouble.LOST}
     if not attempts.end(unit.session, attempt, AttemptState.LOST, now=unit.now, **how):
         return False
-    job = jobs.lock_job(unit.session, attempt.job_id)
-    if job is None or job.state not in LEASED:
+    job = jobs.find_job(unit.session, attempt.job_id, lock=True)
+    if job.state not in LEASED:
         return False
     after_trouble(unit, job, Trouble.LOST, code=code, error=message)
     return True

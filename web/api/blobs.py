@@ -11,10 +11,10 @@ from starlette.responses import StreamingResponse
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
 from farm.core.names.digest import Digest
+from farm.errors import FarmError
 from farm.server.jobs.leases import require_lease
 from farm.store.decompress import PassingArchive
 from web.auth import ApplicationHere, WorkerCall, settings_of, signed_call, whole_call
-from web.problems import BodyTooLargeError
 from web.receiving import pieces
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def _check_lease(application: Application, call: WorkerCall, attempt_id: int) ->
 def _promised_size(request: Request, settings: WebSettings) -> int:
     text = request.headers.get("Content-Length", "")
     if not text.isdecimal():
-        raise BodyTooLargeError("a blob must come with its length", remedy="Send Content-Length.")
+        raise FarmError("a blob must come with its length", remedy="Send Content-Length.", code="body-too-large")
     if int(text) > settings.blob_bytes:
-        raise BodyTooLargeError(f"a blob may have {settings.blob_bytes} bytes, this one has {int(text)}")
+        raise FarmError(f"a blob may have {settings.blob_bytes} bytes, this one has {int(text)}", code="body-too-large")
     return int(text)
 
 
@@ -90,7 +90,7 @@ async def _receive(request: Request, take: Callable[[bytes], None], size: int, s
     async for piece in pieces(request.receive, settings):
         left -= len(piece)
         if left < 0:
-            raise BodyTooLargeError(f"the blob has more than the {size} bytes that were promised")
+            raise FarmError(f"the blob has more than the {size} bytes that were promised", code="body-too-large")
         await run_in_threadpool(take, piece)
 
 

@@ -11,7 +11,7 @@ from farm.api import wire
 from farm.api.wire import JobWire
 from farm.core.names.printed_version import FIRST_BUILD
 from farm.server.jobs import attempts, job_lookups, jobs
-from farm.server.jobs.requests import cancel, find_job, retry
+from farm.server.jobs.requests import cancel, retry
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import numbers_of
 from farm.server.tables.records import Token
@@ -42,7 +42,8 @@ def page(
 ) -> wire.JobPage:
     """Return jobs, newest first."""
     with application.reading() as unit:
-        found = jobs.list_jobs(unit.session, before=before, limit=limit, state=state, name=name)
+        states = [state] if state else ()
+        found = jobs.list_jobs(unit.session, before=before, limit=limit, states=states, name=name or "")
         forms = job_forms(unit.session, found)
     following = found[-1].id if len(found) == limit else None
     return wire.JobPage(jobs=forms, next_before=following)
@@ -52,7 +53,7 @@ def page(
 def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
     """Return a job, its attempts, and its outputs."""
     with application.reading() as unit:
-        job = find_job(unit, job_id)
+        job = jobs.find_job(unit.session, job_id)
         tries = attempts.attempts_of(unit.session, job_id)
         built = []
         if job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and job.subject is not None:

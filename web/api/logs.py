@@ -10,8 +10,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from farm.api import wire
-from farm.server.jobs import attempts
-from farm.server.jobs.requests import find_job
+from farm.server.jobs import attempts, jobs
 from farm.server.tables.records import Attempt
 from web.auth import ApplicationHere, SettingsHere
 from web.log_following import attempt_of, follow, one_stream, resumed
@@ -26,7 +25,7 @@ router = APIRouter(prefix="/api/v1", tags=["logs"])
 def job_log(application: ApplicationHere, job_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
     """Return a page of the log of a job's newest attempt; empty before the first attempt."""
     with application.reading() as unit:
-        find_job(unit, job_id)
+        jobs.find_job(unit.session, job_id)
         tries = attempts.attempts_of(unit.session, job_id)
     if not tries:
         return wire.LogPageWire(attempt_id=None, offset=0, next_offset=0, ended=False, records=())

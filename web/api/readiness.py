@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from farm.errors import FarmError
 from farm.store.disk_space import DiskTroubleError, check_disks
 from web.auth import ApplicationHere
-from web.problems import NotReadyError
 
 if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application
@@ -30,17 +30,17 @@ class Readiness:
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._good_until = 0.0
-        self._trouble: NotReadyError | None = None
+        self._trouble: FarmError | None = None
 
     def check(self, application: Application) -> None:
-        """Raise `NotReadyError` if database or disks cannot be written."""
+        """Raise `FarmError` (`not-ready`) if database or disks cannot be written."""
         with self._turn:
             if time.monotonic() >= self._good_until:
                 self._trouble = _look(application)
                 self._good_until = time.monotonic() + _KEPT_SECONDS
             trouble = self._trouble
         if trouble is not None:
-            raise NotReadyError(trouble.message, remedy=trouble.remedy)
+            raise FarmError(trouble.message, remedy=trouble.remedy, code="not-ready")
 
 
 @router.get("")
@@ -50,7 +50,7 @@ def ready(request: Request, application: ApplicationHere) -> dict[str, bool]:
     return {"ready": True}
 
 
-def _look(application: Application) -> NotReadyError | None:
+def _look(application: Application) -> FarmError | None:
     try:
         check_disks((application.blobs.incoming, application.logs.root))
         with application.writing() as unit:
@@ -59,5 +59,5 @@ def _look(application: Application) -> NotReadyError | None:
         # The paths are only in the operator's log, not in the answer.
         _LOG.error("not ready: %s", error)
         what = "a disk" if isinstance(error, DiskTroubleError) else "the database"
-        return NotReadyError(f"{what} of this farm takes nothing", remedy="Its log of web says where.")
+        return FarmError(f"{what} of this farm takes nothing", remedy="Its log of web says where.", code="not-ready")
     return None

@@ -10,11 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from farm.api import wire, worker_wire
 from farm.core.plan.abi import AbiOutcome
 from farm.core.plan.job import BuildOutcome, TestOutcome
-from farm.server.jobs import leases
+from farm.server.jobs import jobs, leases
 from farm.server.jobs.finishing import fail, finish_build, finish_comparison, finish_test
 from farm.server.jobs.leases import claim, heartbeat, require_lease
 from farm.server.jobs.planning import limits_of
-from farm.server.jobs.requests import find_job
 from farm.server.tables.states import JobKind
 from web.auth import ApplicationHere, WorkerCall, check_role, whole_call
 
@@ -100,8 +99,7 @@ def _append(
 ) -> worker_wire.AppendedWire:
     with application.reading() as unit:
         attempt = require_lease(unit, call.holder(attempt_id))
-        job = find_job(unit, attempt.job_id)
-        limits = limits_of(unit, job)
+        limits = limits_of(unit, jobs.find_job(unit.session, attempt.job_id))
     # The worker limits the text of the build; the JSON form and the worker's own lines come on top.
     limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
     return worker_wire.AppendedWire(size=application.logs.append(attempt_id, offset, piece, limit=limit))

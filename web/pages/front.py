@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from farm.server.channels import releases
-from farm.server.jobs import job_lookups
+from farm.server.jobs import jobs
 from farm.server.packages import packages
 from farm.server.tables.states import ENDED, LEASED, PENDING, JobKind
 from web.auth import ApplicationHere
@@ -25,9 +25,9 @@ def front(request: Request, application: ApplicationHere, pages: PagesHere) -> H
     with application.reading() as unit:
         session = unit.session
         channels = [(name, releases.newest_release(session, name)) for name in releases.channels(session)]
-        at_work = job_lookups.search(session, states=LEASED, limit=20)
-        next_up = job_lookups.search(session, states=PENDING, limit=10)
-        recent = job_lookups.search(session, states=ENDED, kind=JobKind.BUILD, limit=12)
+        at_work = jobs.list_jobs(session, states=LEASED, limit=20)
+        next_up = jobs.list_jobs(session, states=PENDING, limit=10)
+        recent = jobs.list_jobs(session, states=ENDED, kind=JobKind.BUILD, limit=12)
         return pages.page(
             request,
             "front.html",

@@ -12,7 +12,6 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.server.jobs import attempts, comparisons, job_lookups, jobs
 from farm.server.jobs.planning import plan_of
-from farm.server.jobs.requests import find_job
 from farm.server.packages import attestations, packages
 from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
@@ -55,7 +54,7 @@ def job_list(
     if (state and not states) or (kind and not kinds):
         raise NotFoundError("There is no such state or kind of job.")
     with application.reading() as unit:
-        found = job_lookups.search(
+        found = jobs.list_jobs(
             unit.session, before=before, limit=_PAGE + 1, states=states, kind=kinds[0] if kinds else None, name=name
         )
         lines = job_lines(unit.session, found[:_PAGE], now=unit.now)
@@ -90,7 +89,7 @@ def job_page(
 ) -> HTMLResponse:
     """Show a job. `attempt` is the number of the attempt with the log (default: the last), `line` a line of it."""
     with application.reading() as unit:
-        view = _look(unit, find_job(unit, job_id))
+        view = _look(unit, jobs.find_job(unit.session, job_id))
     chosen = _chosen(view.attempts, attempt)
     log = None
     if chosen is not None:

@@ -40,12 +40,6 @@ Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
 _AHEAD = timedelta(days=1)
 
 
-class StaleAdvisoryError(FarmError):
-    """A newer version of an advisory or statement is stored already."""
-
-    code = "stale-advisory"
-
-
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A package in the newest release of a channel, own or imported, that an advisory affects."""
@@ -61,8 +55,9 @@ def add_advisory(
     """Store an advisory in OSV's form. The same one again changes nothing; a withdrawn one affects no package.
 
     Where a policy is signed, a new advisory must be signed in `envelope`; raises what `take_words` raises.
-    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` if a newer one is stored, `in_future`, `InvalidValueError` for a
-    package of a distribution that the recipes do not name and, unless `allow_unknown`, the error of `check_advisory`.
+    Raises `InvalidAdvisoryError`, `FarmError` (`stale-advisory`) if a newer one is stored, `in_future`,
+    `InvalidValueError` for a package of a distribution that the recipes do not name and, unless `allow_unknown`, the
+    error of `check_advisory`.
     """
     advisory = read_osv(content, unit.inputs.distribution)
     if not advisory.withdrawn:
@@ -78,10 +73,11 @@ def add_advisory(
             return advisory, "unchanged"
         if advisory.modified <= before.modified_at:
             same = "not newer than" if advisory.modified == before.modified_at else "older than"
-            raise StaleAdvisoryError(
+            raise FarmError(
                 f"{advisory.id} of {advisory.modified:%Y-%m-%dT%H:%M:%SZ} is {same} what is kept, "
                 f"of {before.modified_at:%Y-%m-%dT%H:%M:%SZ}",
                 remedy="Set `modified` to when it was changed.",
+                code="stale-advisory",
             )
     if not allow_unknown and not advisory.withdrawn:
         check_advisory(unit, advisory)
@@ -106,8 +102,9 @@ def add_statements(
 ) -> tuple[tuple[Statement, ...], int]:
     """Store an OpenVEX document's statements, signed in `envelope` like an advisory; return them, and how many are new.
 
-    Raises `StaleAdvisoryError` for a different statement of the same time; also `InvalidAdvisoryError`, `in_future`,
-    `InvalidValueError` as `add_advisory` does and, unless `allow_unknown`, the errors of `check_statements`.
+    Raises `FarmError` (`stale-advisory`) for a different statement of the same time; also `InvalidAdvisoryError`,
+    `in_future`, `InvalidValueError` as `add_advisory` does and, unless `allow_unknown`, the errors of
+    `check_statements`.
     """
     distribution = unit.inputs.distribution
     found = read_openvex(content, distribution)
@@ -198,7 +195,7 @@ def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
 
 
 def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStatement]) -> None:
-    """Raise `StaleAdvisoryError` for two different statements with one time: it would be unclear which counts."""
+    """Refuse two different statements with one time: it would be unclear which counts."""
     known: dict[tuple[str, str, str, datetime], set[str]] = {}
     for statement in before:
         known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set()).add(
@@ -207,10 +204,11 @@ def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStat
     for statement in new:
         there = known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set())
         if there and statement.statement not in there:
-            raise StaleAdvisoryError(
+            raise FarmError(
                 f"another statement about {statement.vulnerability} in {statement.package} has the same time, "
                 f"{statement.at}",
                 remedy="Set the statement's `timestamp`, or the document's, to when it was made.",
+                code="stale-advisory",
             )
         there.add(statement.statement)
 

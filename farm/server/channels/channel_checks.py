@@ -26,12 +26,6 @@ class CurationError(FarmError):
     code = "curation"
 
 
-class UnknownChannelError(CurationError):
-    """There is no channel of this name."""
-
-    code = "not-found"
-
-
 class NotInQuestionError(CurationError):
     """The request does not apply to the package."""
 
@@ -45,11 +39,11 @@ class AlreadyError(CurationError):
 
 
 def policy_of(unit: UnitOfWork, channel: str) -> dict[str, Any]:
-    """Return the policy in force on a channel as plain values. Raises `UnknownChannelError`."""
+    """Return the policy in force on a channel as plain values. Raises `FarmError` (`not-found`)."""
     text = releases.policy_text(unit.session, channel)
     if text is None:
         known = releases.channels(unit.session)
-        raise UnknownChannelError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known))
+        raise FarmError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known), code="not-found")
     policy: dict[str, Any] = json.loads(text) if text else {}
     return policy
 

@@ -43,29 +43,6 @@ class LogOffsetError(FarmError):
         self.size = size
 
 
-class LogPlaceError(FarmError):
-    """A reader asks for an offset at which no line begins."""
-
-    code = "log-place"
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(
-            f"byte {offset} is not the beginning of a line of this log",
-            remedy="Begin at 0, or at the `next-offset` of an earlier page.",
-        )
-        self.offset = offset
-
-
-class LogTooLongError(FarmError):
-    """A log has reached its limit."""
-
-    code = "log-too-long"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the log may have {limit} bytes", remedy="Raise limits: log-mb in the recipe, or print less.")
-        self.limit = limit
-
-
 @dataclass(frozen=True, slots=True)
 class LogPage:
     """Whole lines of a log from `offset` on, and where the next page begins."""
@@ -99,8 +76,8 @@ class LogStore:
     def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
         """Append whole lines and return the log's size.
 
-        A piece that was appended before changes nothing. Raises `InvalidLogError`, `LogOffsetError`,
-        `LogTooLongError`.
+        A piece that was appended before changes nothing. Raises `InvalidLogError`, `LogOffsetError`, and `FarmError`
+        (`log-too-long`).
         """
         check_lines(piece)
         with self._locked(attempt_id) as descriptor:
@@ -110,7 +87,11 @@ class LogStore:
             if offset != size:
                 raise LogOffsetError(offset, size)
             if size + len(piece) > limit:
-                raise LogTooLongError(limit)
+                raise FarmError(
+                    f"the log may have {limit} bytes",
+                    remedy="Raise limits: log-mb in the recipe, or print less.",
+                    code="log-too-long",
+                )
             _write_all(descriptor, piece, offset)
         return size + len(piece)
 
@@ -142,12 +123,16 @@ class LogStore:
         return offset == 0 or (offset <= self.size(attempt_id) and self._piece(attempt_id, offset - 1, 1) == b"\n")
 
     def check_begins_line(self, attempt_id: int, offset: int) -> None:
-        """Raise `LogPlaceError` when no line begins at `offset`."""
+        """Raise `FarmError` (`log-place`) when no line begins at `offset`."""
         if not self.begins_line(attempt_id, offset):
-            raise LogPlaceError(offset)
+            raise FarmError(
+                f"byte {offset} is not the beginning of a line of this log",
+                remedy="Begin at 0, or at the `next-offset` of an earlier page.",
+                code="log-place",
+            )
 
     def page(self, attempt_id: int, offset: int, *, most: int = 256 * 1024) -> LogPage:
-        """Return whole lines from `offset` on, about `most` bytes of them. Raises `LogPlaceError`."""
+        """Return whole lines from `offset` on, about `most` bytes of them. Raises `FarmError` (`log-place`)."""
         self.check_begins_line(attempt_id, offset)
         whole = self.lines(attempt_id, offset, most=most)
         return LogPage(offset, offset + len(whole), tuple(json.loads(line) for line in whole.splitlines()))

@@ -12,10 +12,10 @@ from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
 from farm.server.jobs import jobs, work_orders
 from farm.server.jobs.dependent_builds import open_builds
-from farm.server.jobs.planning import plan_for, recipe_of
+from farm.server.jobs.planning import plan_for, recipe_of, revision_of
 from farm.server.jobs.rebuild_policy import files_of, is_rebuilt
 from farm.server.packages import packages
-from farm.server.packages.build_numbers import TooManyBuildsError, give_number
+from farm.server.packages.build_numbers import give_number
 from farm.server.packages.code_copies import holders_of_old_code, holds_old_code
 from farm.server.recipes import recipes
 from farm.server.tables.states import ENDED, JobKind, JobState
@@ -35,9 +35,9 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
     """Settle these jobs, and all that depend on them, until nothing changes."""
     open_ends = deque(job.id for job in start)
     while open_ends:
-        job = jobs.job(unit.session, open_ends.popleft())
+        job = jobs.find_job(unit.session, open_ends.popleft())
         # Nothing depends on a rebuild: its plan is built already.
-        if job is None or job.kind is not JobKind.BUILD or job.rebuild:
+        if job.kind is not JobKind.BUILD or job.rebuild:
             continue
         if job.state in _UNSETTLED and not _settle(unit, job):
             continue
@@ -46,18 +46,25 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     """Record that a build job has succeeded, and return the rebuilds that the channel's policy asks for."""
-    if job.revision_id is None:
-        raise LookupError(f"job {job.id} has no recipe")
+    revision = revision_of(unit, job).id
     before = recipes.head(unit.session, job.name)
     kept = packages.kept_plan(unit.session, plan)
-    recipes.mark_built(unit.session, job.name, revision_id=job.revision_id, plan=kept, newest_plan=plan, now=unit.now)
-    if before is None or before.current != job.revision_id or before.newest_plan == plan:
+    recipes.mark_built(unit.session, job.name, revision_id=revision, plan=kept, newest_plan=plan, now=unit.now)
+    if before is None or before.current != revision or before.newest_plan == plan:
         return []
     # A library that it has copied code from may have been rebuilt meanwhile.
     names = {job.name} if holds_old_code(unit, job.name) else set()
     if before.built_plan is not None:
         names |= _to_rebuild(unit, job, before.built_plan, kept)
-    return [_rebuild(unit, name, job) for name in sorted(names) if _has_ended(unit, name)]
+    newest = filter(None, (newest_build(unit, name) for name in sorted(names)))
+    # An open build is made against the new packages anyway.
+    return [_repeat(unit, build, because=job) for build in newest if build.state in ENDED]
+
+
+def newest_build(unit: UnitOfWork, recipe: str) -> Job | None:
+    """Return the newest build of the current revision of a recipe."""
+    head = recipes.head(unit.session, recipe)
+    return jobs.latest_of_revision(unit.session, head.current) if head else None
 
 
 def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
@@ -65,7 +72,7 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
     found = jobs.waiting_for(unit.session, job.name, _UNSETTLED)
     if job.subject is not None and job.state in ENDED:
         found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,))
-    return [each for each in found if each.id != job.id]
+    return [follower for follower in found if follower.id != job.id]
 
 
 def _settle(unit: UnitOfWork, job: Job) -> bool:
@@ -80,21 +87,23 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
         return jobs.move(unit.session, job, JobState.BLOCKED, now=unit.now, error_code="blocked", error=message)
     if job.state is JobState.BLOCKED:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
-        return _settle(unit, _again(unit, job)) or True
-    return not unbuilt and _pin(unit, job, needs)
+        return _settle(unit, jobs.find_job(unit.session, job.id)) or True
+    return not unbuilt and plan_build(unit, job)
 
 
 def _is_broken(unit: UnitOfWork, name: str) -> bool:
     """Return whether the current revision of a recipe cannot be built without a person's help."""
-    head = recipes.head(unit.session, name)
-    latest = jobs.latest_of_revision(unit.session, head.current) if head else None
+    latest = newest_build(unit, name)
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
-def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
-    """Plan a job. Then it is ready, or already done, or it waits for a job with the same plan."""
+def plan_build(unit: UnitOfWork, job: Job) -> bool:
+    """Plan a build whose needs are built; return whether its state changed. Needs a planning transaction.
+
+    Then the job is ready to be claimed, or done already, or it waits for a job with the same plan.
+    """
     try:
-        plan = plan_for(unit, recipe_of(unit, job), needs)
+        plan = plan_for(unit, recipe_of(unit, job), jobs.needs_of(unit.session, job.id))
     except FarmError as error:
         return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
     work_orders.keep_plan(unit.session, plan)
@@ -105,7 +114,7 @@ def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
         return False
     try:
         give_number(unit.session, plan, output_names(plan))
-    except TooManyBuildsError as error:
+    except FarmError as error:
         return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
     return jobs.move(unit.session, job, JobState.READY, now=unit.now)
 
@@ -133,32 +142,14 @@ def _to_rebuild(unit: UnitOfWork, job: Job, before: Digest, after: Digest) -> se
     return names.union(build.dependent for build in open_builds(unit.session, [job.name]))
 
 
-def _has_ended(unit: UnitOfWork, name: str) -> bool:
-    """Return whether no build of a recipe is open: an open one is built against the new packages anyway."""
-    head = recipes.head(unit.session, name)
-    latest = jobs.latest_of_revision(unit.session, head.current) if head else None
-    return latest is not None and latest.state in ENDED
-
-
-def _rebuild(unit: UnitOfWork, name: str, because: Job) -> Job:
-    head = recipes.heads(unit.session, [name])[name]
-    latest = jobs.latest_of_revision(unit.session, head.current)
-    if latest is None:
-        raise LookupError(f"{name} has no job")
+def _repeat(unit: UnitOfWork, build: Job, *, because: Job) -> Job:
     return jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
-        name=name,
-        revision_id=head.current,
+        name=build.name,
+        revision_id=build.revision_id,
         submission=because.submission,
-        needs=jobs.needs_of(unit.session, latest.id),
+        needs=jobs.needs_of(unit.session, build.id),
         trace=because.trace,
         now=unit.now,
     )
-
-
-def _again(unit: UnitOfWork, job: Job) -> Job:
-    seen = jobs.job(unit.session, job.id)
-    if seen is None:
-        raise LookupError(f"job {job.id} is gone")
-    return seen

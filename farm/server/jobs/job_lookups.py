@@ -1,4 +1,4 @@
-"""Lookups of jobs for pages: searches, and the data that a page of jobs shows, each in one indexed query."""
+"""Lookups of the data that a page shows with jobs, each in one indexed query."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from farm.server.tables.release_rows import CandidateTestRow
 from farm.server.tables.states import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from sqlmodel import Session
-
-    from farm.server.tables.states import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +31,6 @@ class TestName:
 
     test: str
     subject: Digest
-
-
-def search(
-    session: Session,
-    *,
-    before: int | None = None,
-    limit: int = 50,
-    states: Sequence[JobState] = (),
-    kind: JobKind | None = None,
-    name: str = "",
-) -> list[Job]:
-    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty."""
-    query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
-    if before is not None:
-        query = query.where(col(JobRow.id) < before)
-    if states:
-        query = query.where(col(JobRow.state).in_(states))
-    if kind is not None:
-        query = query.where(JobRow.kind == kind)
-    if name:
-        query = query.where(JobRow.name == name)
-    return Job.all(session, query)
 
 
 def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:

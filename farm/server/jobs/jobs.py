@@ -15,6 +15,7 @@ from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
+from farm.errors import FarmError
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
@@ -70,15 +71,25 @@ def add_job(
     return job
 
 
-def job(session: Session, job_id: int) -> Job | None:
-    """Return a job as the transaction sees it now."""
-    return Job.first(session, select(JobRow).where(JobRow.id == job_id))
+def add_ready_job(session: Session, *, now: datetime, **values: Any) -> Job:
+    """Add a job, as `add_job` does, that waits for nothing: it is ready at once."""
+    job = add_job(session, now=now, **values)
+    move(session, job, JobState.READY, now=now)
+    return find_job(session, job.id)
 
 
-def lock_job(session: Session, job_id: int) -> Job | None:
-    """Return a job, and keep others from changing it until the transaction ends."""
-    query = select(JobRow).where(JobRow.id == job_id).with_for_update()
-    return Job.first(session, query)
+def job(session: Session, job_id: int, *, lock: bool = False) -> Job | None:
+    """Return a job as the transaction sees it now. With `lock`, others wait to change it until the transaction ends."""
+    query = select(JobRow).where(JobRow.id == job_id)
+    return Job.first(session, query.with_for_update() if lock else query)
+
+
+def find_job(session: Session, job_id: int, *, lock: bool = False) -> Job:
+    """Return a job, as `job` does. Raises `FarmError` (`unknown-job`)."""
+    found = job(session, job_id, lock=lock)
+    if found is None:
+        raise FarmError(f"there is no job {job_id}", code="unknown-job")
+    return found
 
 
 def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
@@ -301,17 +312,20 @@ def list_jobs(
     *,
     before: int | None = None,
     limit: int = 50,
-    state: JobState | None = None,
-    name: str | None = None,
+    states: Sequence[JobState] = (),
+    kind: JobKind | None = None,
+    name: str = "",
     submission: int | None = None,
 ) -> list[Job]:
-    """Return jobs, newest first, that are older than the job `before`."""
+    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty."""
     query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(JobRow.id) < before)
-    if state is not None:
-        query = query.where(JobRow.state == state)
-    if name is not None:
+    if states:
+        query = query.where(col(JobRow.state).in_(states))
+    if kind is not None:
+        query = query.where(JobRow.kind == kind)
+    if name:
         query = query.where(JobRow.name == name)
     if submission is not None:
         query = query.where(JobRow.submission_id == submission)

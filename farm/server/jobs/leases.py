@@ -102,7 +102,7 @@ def heartbeat(unit: UnitOfWork, holder: Holder) -> Attempt:
     attempt = require_lease(unit, holder, lock=True)
     expires = unit.now + unit.lease_policy.lease
     _change(unit, attempt, state=AttemptState.RUNNING, heartbeat_at=unit.now, expires_at=expires)
-    job = job_of(unit, attempt)
+    job = jobs.find_job(unit.session, attempt.job_id, lock=True)
     if job.state is JobState.LEASED:
         jobs.move(unit.session, job, JobState.RUNNING, now=unit.now)
     return attempts.attempt(unit.session, attempt.id) or attempt
@@ -120,7 +120,7 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
     code, error = f"{trouble}-trouble" if trouble else "", truncate_text(error)
     values = {"error_code": code, "error": error, "trouble": trouble}
     _change(unit, attempt, state=AttemptState.RELEASED, finished_at=unit.now, **values)
-    job = job_of(unit, attempt)
+    job = jobs.find_job(unit.session, attempt.job_id, lock=True)
     if trouble:
         after_trouble(unit, job, trouble, code=code, error=error)
     else:
@@ -155,7 +155,8 @@ def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
     except (FarmError, LookupError) as error:
         reason = {"error_code": "cannot-be-ordered", "error": truncate_text(f"no order can be made of it: {error}")}
         attempts.end(unit.session, attempt, AttemptState.FAILED, now=unit.now, **reason)
-        jobs.move(unit.session, job_of(unit, attempt), JobState.FAILED, now=unit.now, **reason)
+        leased = jobs.find_job(unit.session, job.id, lock=True)
+        jobs.move(unit.session, leased, JobState.FAILED, now=unit.now, **reason)
         return None
 
 
@@ -184,11 +185,3 @@ def _lease(unit: UnitOfWork, job: Job, worker: Worker, token: str) -> Attempt:
 def _change(unit: UnitOfWork, attempt: Attempt, **values: object) -> None:
     if not attempts.change_live(unit.session, attempt, now=unit.now, **values):
         raise LeaseLostError(attempt.id, "another request has just changed it")
-
-
-def job_of(unit: UnitOfWork, attempt: Attempt) -> Job:
-    """Return the job of an attempt, and lock it until the transaction ends."""
-    job = jobs.lock_job(unit.session, attempt.job_id)
-    if job is None:
-        raise LookupError(f"attempt {attempt.id} has no job")
-    return job

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.core.plan.abi import AbiOrder
     from farm.core.recipe.recipe import Limits, Recipe
     from farm.core.sets.members.member import Member
-    from farm.server.tables.records import Job, Package
+    from farm.server.tables.records import Job, Package, RecipeRevision
     from farm.server.transaction.planning_inputs import ToolchainRef
     from farm.server.transaction.unit_of_work import UnitOfWork
 
@@ -56,7 +56,7 @@ def plan_of(unit: UnitOfWork, digest: Digest) -> Plan:
 def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
     """Return the order with which a worker carries out a build job."""
     recipe = recipe_of(unit, job)
-    plan = plan_of(unit, _subject(job))
+    plan = plan_of(unit, subject_of(job))
     trees = packages.packages_of_tree(unit.session, [dependency.tree for dependency in plan.dependencies])
     archives = tuple(
         _archive(dependency, trees[dependency.name.short, dependency.tree]) for dependency in plan.dependencies
@@ -71,12 +71,12 @@ def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
 
 def test_order(unit: UnitOfWork, job: Job) -> TestOrder:
     """Return the order with which a worker carries out a test job."""
-    return TestOrder.from_dict(json.loads(unit.session.get_one(PackageTestRow, _subject(job)).body))
+    return TestOrder.from_dict(json.loads(unit.session.get_one(PackageTestRow, subject_of(job)).body))
 
 
 def comparison_order(unit: UnitOfWork, job: Job) -> AbiOrder:
     """Return the order with which a worker carries out a comparison job."""
-    return comparisons.comparison(unit.session, _subject(job)).order
+    return comparisons.comparison(unit.session, subject_of(job)).order
 
 
 def limits_of(unit: UnitOfWork, job: Job) -> Limits:
@@ -90,11 +90,23 @@ def limits_of(unit: UnitOfWork, job: Job) -> Limits:
             return comparison_order(unit, job).limits
 
 
-def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
-    """Return the recipe that a job builds."""
+def revision_of(unit: UnitOfWork, job: Job) -> RecipeRevision:
+    """Return the revision of the recipe that a job builds."""
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
-    return unit.recipes.recipe(recipes.revision(unit.session, job.revision_id))
+    return recipes.revision(unit.session, job.revision_id)
+
+
+def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
+    """Return the recipe that a job builds."""
+    return unit.recipes.recipe(revision_of(unit, job))
+
+
+def subject_of(job: Job) -> Digest:
+    """Return the plan or the order of a job that has one by now."""
+    if job.subject is None:
+        raise LookupError(f"job {job.id} has no plan yet")
+    return job.subject
 
 
 def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
@@ -137,9 +149,3 @@ def _archive(dependency: PlannedDependency, package: Package) -> DependencyArchi
         manifest=package.manifest,
         descriptor=package.digest,
     )
-
-
-def _subject(job: Job) -> Digest:
-    if job.subject is None:
-        raise LookupError(f"job {job.id} has no plan yet")
-    return job.subject

@@ -5,7 +5,7 @@ The packages of the first build stay; only who reproduced them is recorded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
@@ -13,7 +13,7 @@ from farm.core.package.difference import difference_of
 from farm.server.jobs import jobs
 from farm.server.packages import attestations, packages
 from farm.server.packages.attestations import Attestation, Difference
-from farm.server.tables.states import JobKind, JobState
+from farm.server.tables.states import JobKind
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
@@ -31,7 +31,7 @@ def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: s
 
     The plan must have been carried out, and have no active job (`farm.server.jobs.jobs.has_active`).
     """
-    job = jobs.add_job(
+    return jobs.add_ready_job(
         unit.session,
         kind=JobKind.BUILD,
         name=name,
@@ -41,8 +41,6 @@ def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: s
         now=unit.now,
         rebuild=True,
     )
-    jobs.move(unit.session, job, JobState.READY, now=unit.now)
-    return jobs.job(unit.session, job.id) or job
 
 
 def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDifference, ...]:
@@ -51,32 +49,27 @@ def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[Pack
     second = {built.descriptor.name.short: built for built in outcome.packages}
     found = []
     for name in sorted(first.keys() | second.keys()):
-        if name in first and name in second and first[name].digest == second[name].descriptor.digest:
-            continue  # without reading manifests of 40,000 files
-        found.append(
-            difference_of(
-                name,
-                _recorded(unit, first[name]) if name in first else None,
-                _reported(unit, second[name]) if name in second else None,
+        old, new = first.get(name), second.get(name)
+        # Manifests of 40,000 files are read only if they differ.
+        if not (old and new and old.digest == new.descriptor.digest):
+            found.append(
+                difference_of(name, _recorded(unit, old) if old else None, _reported(unit, new) if new else None)
             )
-        )
-    return tuple(each for each in found if each is not None)
+    return tuple(difference for difference in found if difference is not None)
 
 
 def record(
     unit: UnitOfWork, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
 ) -> str:
     """Record the result of a rebuild. Returns the difference in words; empty if there is none."""
-    built_by, attempt_id, now = attempt.worker, attempt.id, unit.now
+    by: dict[str, Any] = {"built_by": attempt.worker, "attempt_id": attempt.id, "at": unit.now}
     first = packages.packages_of_plan(unit.session, plan)
     if not differences:
         for package in first:
-            attestation = Attestation(
-                package=package.digest, built_by=built_by, provenance=provenance, attempt_id=attempt_id, at=now
-            )
-            attestations.add_attestation(unit.session, attestation)
+            attested = Attestation(package=package.digest, provenance=provenance, **by)
+            attestations.add_attestation(unit.session, attested)
         return ""
-    difference = Difference(plan=plan, built_by=built_by, packages=differences, attempt_id=attempt_id, at=now)
+    difference = Difference(plan=plan, packages=differences, **by)
     attestations.add_difference(unit.session, difference)
     return in_words(difference, first[0].built_by)
 

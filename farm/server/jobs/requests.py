@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from farm.core.names.canonical_json import canonical_json
 from farm.errors import FarmError
 from farm.server.jobs import attempts, comparisons, jobs, work_orders
-from farm.server.jobs.dependents import settle_all
+from farm.server.jobs.dependents import newest_build, settle_all
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.troubles import taken
-from farm.server.recipes import recipes
 from farm.server.tables.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 
 if TYPE_CHECKING:
-    from farm.core.names.digest import Digest
     from farm.core.plan.job import TestOrder
     from farm.server.jobs.comparisons import Comparison
     from farm.server.tables.records import Job
@@ -27,16 +25,6 @@ class JobStateError(FarmError):
     code = "job-state"
 
 
-class UnknownJobError(FarmError):
-    """There is no job of this number."""
-
-    code = "unknown-job"
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__(f"there is no job {job_id}")
-        self.job_id = job_id
-
-
 def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str) -> Job:
     """Add a job, ready at once, that runs a test of a recipe.
 
@@ -44,24 +32,28 @@ def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str)
     """
     body, subject = canonical_json(order.to_dict()), order.digest
     work_orders.keep_test(unit.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
-    return _ready(unit, JobKind.TEST, subject, name=recipe, trace=trace)
+    return jobs.add_ready_job(unit.session, kind=JobKind.TEST, name=recipe, subject=subject, trace=trace, now=unit.now)
 
 
 def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
     """Add a job, ready at once, that compares the interfaces of two builds of a library; same order, same subject."""
     comparisons.keep(unit.session, comparison)
-    subject = comparison.order.digest
-    return _ready(unit, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
+    return jobs.add_ready_job(
+        unit.session,
+        kind=JobKind.COMPARISON,
+        name=comparison.package,
+        subject=comparison.order.digest,
+        trace=trace,
+        now=unit.now,
+    )
 
 
 def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
     """Cancel a job that has not ended; its worker learns of it at the next heartbeat.
 
-    Needs a planning transaction. Raises `UnknownJobError`, `JobStateError`.
+    Needs a planning transaction. Raises `FarmError` (`unknown-job`), `JobStateError`.
     """
-    job = jobs.lock_job(unit.session, job_id)
-    if job is None:
-        raise UnknownJobError(job_id)
+    job = jobs.find_job(unit.session, job_id, lock=True)
     if job.state in ENDED:
         raise JobStateError(f"job {job_id} is {job.state} already")
     error = {"error_code": "cancelled", "error": f"cancelled by {by}"}
@@ -70,16 +62,16 @@ def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
         attempts.end(unit.session, live, AttemptState.CANCELLED, now=unit.now, **error)
     jobs.move(unit.session, job, JobState.CANCELLED, now=unit.now, **error)
     settle_all(unit, [job])
-    return find_job(unit, job_id)
+    return jobs.find_job(unit.session, job_id)
 
 
 def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
     """Add a new job for one that failed or was cancelled; a job that was set aside is made ready again itself.
 
-    Needs a planning transaction. Raises `UnknownJobError`; `JobStateError` if the job has not failed, or its recipe has
-    another revision or another job meanwhile.
+    Needs a planning transaction. Raises `FarmError` (`unknown-job`); `JobStateError` if the job has not failed, or its
+    recipe has another revision or another job meanwhile.
     """
-    job = find_job(unit, job_id)
+    job = jobs.find_job(unit.session, job_id)
     if job.state is JobState.SET_ASIDE:
         return _take_up_again(unit, job)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
@@ -93,14 +85,6 @@ def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
     return _retry_build(unit, job, trace)
 
 
-def find_job(unit: UnitOfWork, job_id: int) -> Job:
-    """Return a job; raises `UnknownJobError`."""
-    job = jobs.job(unit.session, job_id)
-    if job is None:
-        raise UnknownJobError(job_id)
-    return job
-
-
 def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
     """Retry a job that was set aside; a build is planned again."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
@@ -109,19 +93,15 @@ def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
     after = JobState.WAITING if planned else JobState.READY
     jobs.move(unit.session, job, after, now=unit.now, **taken(lost=0, troubles=0))
     settle_all(unit, [job])
-    return find_job(unit, job.id)
+    return jobs.find_job(unit.session, job.id)
 
 
 def _retry_by_subject(unit: UnitOfWork, job: Job, trace: str) -> Job:
     if job.subject is None or jobs.with_subject(unit.session, job.subject, ACTIVE):
         raise JobStateError(f"the {job.kind} of job {job.id} is at work already")
-    return _ready(unit, job.kind, job.subject, name=job.name, trace=trace)
-
-
-def _ready(unit: UnitOfWork, kind: JobKind, subject: Digest, *, name: str, trace: str) -> Job:
-    job = jobs.add_job(unit.session, kind=kind, name=name, subject=subject, trace=trace, now=unit.now)
-    jobs.move(unit.session, job, JobState.READY, now=unit.now)
-    return find_job(unit, job.id)
+    return jobs.add_ready_job(
+        unit.session, kind=job.kind, name=job.name, subject=job.subject, trace=trace, now=unit.now
+    )
 
 
 def _retry_rebuild(unit: UnitOfWork, job: Job, trace: str) -> Job:
@@ -147,12 +127,9 @@ def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
         now=unit.now,
     )
     settle_all(unit, [new])
-    return find_job(unit, new.id)
+    return jobs.find_job(unit.session, new.id)
 
 
 def _is_newest(unit: UnitOfWork, job: Job) -> bool:
-    head = recipes.head(unit.session, job.name)
-    if head is None or job.revision_id is None or head.current != job.revision_id:
-        return False
-    latest = jobs.latest_of_revision(unit.session, job.revision_id)
+    latest = newest_build(unit, job.name)
     return latest is not None and latest.id == job.id

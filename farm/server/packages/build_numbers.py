@@ -23,27 +23,19 @@ if TYPE_CHECKING:
     from farm.core.plan.plan import Plan
 
 
-class TooManyBuildsError(FarmError):
-    """A version and revision was built so often that no build number is left."""
-
-    code = "too-many-builds"
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(
-            f"{plan.name} {plan.version}-{plan.revision} has no build number left after {LAST_BUILD}. "
-            f"Raise the revision in the recipe {plan.name.short}, and submit it"
-        )
-
-
 def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
     """Give a plan that was never carried out the next number of its version and revision, and return it.
 
     `names` are its possible outputs. The number of a plan that never produced packages is given again.
-    Raises `TooManyBuildsError`.
+    Raises `FarmError` (`too-many-builds`).
     """
     number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1
     if number > LAST_BUILD:
-        raise TooManyBuildsError(plan)
+        raise FarmError(
+            f"{plan.name} {plan.version}-{plan.revision} has no build number left after {LAST_BUILD}. "
+            f"Raise the revision in the recipe {plan.name.short}, and submit it",
+            code="too-many-builds",
+        )
     session.exec(update(PlanRow).where(col(PlanRow.digest) == plan.digest).values(build=number))
     return number
 

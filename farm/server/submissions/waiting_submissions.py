@@ -35,18 +35,6 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
-class UnknownSubmissionError(FarmError):
-    """There is no submission of this number."""
-
-    code = "not-found"
-
-
-class NotAnOwnerError(FarmError):
-    """The person who signs or withdraws owns none of these recipes."""
-
-    code = "not-an-owner"
-
-
 @dataclass(frozen=True, slots=True)
 class SubmissionView:
     """A submission and its recipes, the signers of each recipe, and what it waits for."""
@@ -58,10 +46,10 @@ class SubmissionView:
 
 
 def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
-    """Return a submission. Raises `UnknownSubmissionError`."""
+    """Return a submission. Raises `FarmError` (`not-found`)."""
     record = submissions.submission(unit.session, number)
     if record is None:
-        raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
+        raise FarmError(f"there is no submission {number}", remedy="See `farm submission list`.", code="not-found")
     (view,) = view_submissions(unit, [record])
     return view
 
@@ -87,8 +75,8 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
 def accept(application: Application, actor: Actor, number: int, envelope: bytes) -> Submission:
     """Take an owner's signature on recipes of a waiting submission; with the last missing one, accept the submission.
 
-    Everything is then checked again against the current state. Raises `UnknownSubmissionError`, `AlreadyError`,
-    `NotAnOwnerError`, and what `submit` raises; nothing has changed then.
+    Everything is then checked again against the current state. Raises `FarmError` (`not-found`), `AlreadyError`,
+    `FarmError` (`not-an-owner`), and what `submit` raises; nothing has changed then.
     """
     with application.planning() as unit:
         record = _waiting(unit, number)
@@ -99,8 +87,10 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         waits_for = unsigned(unit, number, wanted)
         if lacked and lacked == {each.recipe for each in waits_for}:
             who = f"{person} owns nothing" if person else "no person known to this farm has newly signed anything"
-            raise NotAnOwnerError(
-                f"{who} that submission {number} waits for", remedy=f"It waits for {_whom(waits_for)}."
+            raise FarmError(
+                f"{who} that submission {number} waits for",
+                remedy=f"It waits for {_whom(waits_for)}.",
+                code="not-an-owner",
             )
         audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
         if waits_for:
@@ -140,16 +130,17 @@ def withdraw(
 
     An owner signs the withdrawal in `envelope`. With a signed `order`, by a person who may give one, the signer ignores
     all signatures on the submission; for this, a submission may be withdrawn here again.
-    Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
+    Raises `FarmError` (`not-found`), `AlreadyError`, `FarmError` (`not-an-owner`), and as `take_signed`.
     """
     if order is not None and not may_order(unit, order):
         order = None
     record = _waiting(unit, number, or_withdrawn=order is not None)
     person = _who_refuses(unit, number, envelope) if envelope is not None else ""
     if not (curates or person or actor.name == record.submitted_by):
-        raise NotAnOwnerError(
+        raise FarmError(
             f"submission {number} is neither yours nor of a recipe that you own",
             remedy=f"Let {record.submitted_by} withdraw it, a curator, or an owner with --key.",
+            code="not-an-owner",
         )
     if order is not None:
         packages = to_withdraw(envelopes_of(unit, number))
@@ -168,8 +159,9 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     about = said.withdrawn and said.distribution == unit.inputs.distribution and dict(said.recipes) == wanted
     owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)
     if not (about and owns):
-        raise NotAnOwnerError(
-            f"{said.submitter} has not signed that submission {number} is not wanted, or owns no part"
+        raise FarmError(
+            f"{said.submitter} has not signed that submission {number} is not wanted, or owns no part",
+            code="not-an-owner",
         )
     return said.submitter
 
@@ -177,7 +169,7 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
 def _waiting(unit: UnitOfWork, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
     record = submissions.submission(unit.session, number)
     if record is None:
-        raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
+        raise FarmError(f"there is no submission {number}", remedy="See `farm submission list`.", code="not-found")
     if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
         raise AlreadyError(f"submission {number} is not waiting: it is {record.state}")
     return record

@@ -8,7 +8,8 @@ import pytest
 
 from farm.api.log_lines import InvalidLogError, encode_record
 from farm.core.names.digest import Digest
-from farm.server.documents.log_store import LogOffsetError, LogPlaceError, LogStore, LogTooLongError
+from farm.server.documents.log_store import LogOffsetError, LogStore
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def test_a_gap_or_another_text_at_an_old_place_is_refused_with_the_right_offset(
 
 
 def test_a_log_has_a_bound(logs: LogStore) -> None:
-    with pytest.raises(LogTooLongError):
+    with refuses("log-too-long"):
         logs.append(1, 0, line("x" * 1000), limit=500)
     assert logs.size(1) == 0
 
@@ -90,7 +91,7 @@ def test_a_page_begins_where_a_line_does_or_will_next(logs: LogStore) -> None:
     size = logs.append(1, 0, line("one"), limit=10_000)
     assert logs.page(1, size).records == ()
     for offset in (1, size - 1, size + 1, 2**63 - 1):
-        with pytest.raises(LogPlaceError, match="not the beginning of a line"):
+        with refuses("log-place", "not the beginning of a line"):
             logs.page(1, offset)
 
 

@@ -15,8 +15,9 @@ from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage, DependencyAr
 from farm.core.recipe.recipe import Limits, Test
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
-from farm.server.jobs.finishing import RefusedOutcomeError, finish_build, finish_comparison, finish_test
+from farm.server.jobs.finishing import finish_build, finish_comparison, finish_test
 from farm.server.jobs.leases import LeaseLostError
+from farm.server.jobs.reported_packages import RefusedOutcomeError
 from farm.server.jobs.requests import JobStateError, request_comparison, request_test, retry
 from farm.server.tables.states import JobState
 from farm.trust.attestation.provenance import ProvenanceError

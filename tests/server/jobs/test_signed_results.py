@@ -13,7 +13,8 @@ from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcom
 from farm.core.recipe.recipe import Limits, Test
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
-from farm.server.jobs.finishing import RefusedOutcomeError, finish_comparison, finish_test
+from farm.server.jobs.finishing import finish_comparison, finish_test
+from farm.server.jobs.reported_packages import RefusedOutcomeError
 from farm.server.jobs.requests import request_comparison, request_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.dsse import InvalidEnvelopeError

@@ -15,7 +15,7 @@ from farm.core.advisories.openvex import read_openvex, read_published
 from farm.core.advisories.reviews import Review
 from farm.core.names.digest import Digest
 from farm.server.advisories import reviews as review_rows
-from farm.server.advisories.advisory_intake import StaleAdvisoryError, add_advisory, add_statements
+from farm.server.advisories.advisory_intake import add_advisory, add_statements
 from farm.server.curation import signed_orders
 from farm.server.curation.order_intake import take_words
 from farm.server.curation.ordering import withdraw_with_signer
@@ -310,7 +310,7 @@ def test_an_order_that_the_signer_refuses_is_none(newsroom: Newsroom) -> None:
 
 def test_nobody_states_two_things_at_one_time(newsroom: Newsroom) -> None:
     newsroom.state(openvex(), newsroom.signed(*words(openvex())))
-    with pytest.raises(StaleAdvisoryError, match="another statement about EXAMPLE-2026-1 in jq has the same time"):
+    with refuses("stale-advisory", "another statement about EXAMPLE-2026-1 in jq has the same time"):
         newsroom.state(openvex("affected"), newsroom.signed(*words(openvex("affected"))))
     assert newsroom.state(openvex()) == 0
 

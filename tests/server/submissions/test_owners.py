@@ -23,7 +23,7 @@ from farm.server.submissions.owners import (
     owners_in_force,
     signatures_of,
 )
-from farm.server.submissions.waiting_submissions import NotAnOwnerError, UnknownSubmissionError, accept, withdraw
+from farm.server.submissions.waiting_submissions import accept, withdraw
 from farm.server.tables.states import JobState, SubmissionState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
@@ -148,13 +148,13 @@ def test_who_owns_nothing_of_it_accepts_nothing(owned: SmallFarm) -> None:
         (signed("bob", A), "bob owns nothing that submission"),
         (signed("alice", A, key=stranger()), "no person known to this farm"),
     ):
-        with pytest.raises(NotAnOwnerError, match=words) as refused:
+        with refuses("not-an-owner", words) as refused:
             accept(owned.application, CURATOR, kept.id, envelope)
         assert refused.value.remedy == "It waits for alice (a)."
     for other in (signed("alice", B), signed("alice", recipe("a", flag="x")), signed("alice", A, withdrawn=True)):
         with pytest.raises(SubmissionStatementError):
             accept(owned.application, CURATOR, kept.id, other)
-    with pytest.raises(UnknownSubmissionError):
+    with refuses("not-found"):
         accept(owned.application, CURATOR, 999, signed("alice", A))
     assert nothing_happened(owned)
     assert view(owned, kept.id).signed_by == {"a": ()}  # a refused one leaves nothing
@@ -318,7 +318,7 @@ def test_a_waiting_submission_is_withdrawn_by_who_sent_it_a_curator_or_an_owner(
     other = Actor("token:other")
     with owned.application.writing() as unit:
         for envelope in (None, signed("bob", A, B), signed("mallory", A, B, withdrawn=True)):
-            with pytest.raises(NotAnOwnerError):
+            with refuses("not-an-owner"):
                 withdraw(unit, other, numbers[0], curates=False, envelope=envelope)
         with pytest.raises(InvalidEnvelopeError):
             withdraw(

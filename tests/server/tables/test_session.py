@@ -126,7 +126,7 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
         (lambda session: jobs.waiting_for(session, "zlib", [JobState.WAITING]), "SEARCH job_need"),
         (lambda session: attempts.expired(session, before=NOW, limit=10), "ix_attempt_expiry"),
         (lambda session: outbox.unsent(session, limit=10), "sent"),
-        (lambda session: jobs.list_jobs(session, before=10, state=JobState.READY), "ix_job_state"),
+        (lambda session: jobs.list_jobs(session, before=10, states=[JobState.READY]), "ix_job_state"),
         (lambda session: packages.packages_of_plan(session, Digest.of(b"")), "ix_package_plan"),
     ],
 )
