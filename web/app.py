@@ -29,7 +29,7 @@ from web.api import (
 from web.bodies import BodyBounds
 from web.log_following import EventStreams
 from web.pages.installation import install_pages
-from web.refusals import RefusalBudget, Refusals, StrangerTally
+from web.refusals import Refusals
 from web.registry.protocol import RegistryFace
 from web.routes import Routes
 from web.settings import WebSettings
@@ -68,7 +68,7 @@ def create_app(
     app.state.application = application
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
-    app.state.refusals = Refusals(RefusalBudget(), StrangerTally())
+    app.state.refusals = Refusals()
     app.state.streams = EventStreams(app.state.settings)
     app.state.readiness = readiness.Readiness()
     problems.install(app)

@@ -12,6 +12,8 @@ from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_s
 from farm.errors import FarmError
 from farm.server.identities import access, identities
 from farm.server.jobs.leases import Holder
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role
 from farm.server.transaction.unit_of_work import Application
 from web.refusals import Refused, write_down
 from web.settings import WebSettings
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.server.tables.records import Token, Worker
-    from farm.server.tables.states import JobKind, Role
+    from farm.server.tables.records import Worker
+    from farm.server.tables.states import JobKind
 
 
 _API = "/api/v1/"
@@ -84,6 +86,12 @@ class RoleCheck:
 def require(*roles: Role) -> Callable[[Request, ApplicationHere], Token]:
     """Return a dependency that admits only tokens with one of these roles."""
     return RoleCheck(roles).check
+
+
+Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
+Curator = Annotated[Token, Depends(require(Role.CURATOR))]
+MaintainerOrCurator = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
+Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 
 
 def check_token(token: Token, roles: Sequence[Role]) -> None:

@@ -11,7 +11,7 @@ import h11
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from web.refusals import household
+from web.refusals import network_of
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ class BoundedProtocol(H11Protocol):
         self.conn = _StrictConnection(h11.SERVER, *([] if size is None else [size]))
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._household = ""
+        self._network = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, or refuse it above the limit."""
-        self._household = household(_peer(transport))
+        self._network = network_of(_peer(transport))
         if self._one_too_many(transport):
             self.transport = transport
             self._end(b"503 Service Unavailable", b"too many connections; try again in a moment\n", b"Retry-After: 5")
@@ -95,7 +95,7 @@ class BoundedProtocol(H11Protocol):
         if isinstance(app, ProxyHeadersMiddleware) and _peer(transport) in app.trusted_hosts:
             return False  # a proxy has many clients, and limits their connections itself
         others = cast("set[BoundedProtocol]", self.connections)
-        same = sum(1 for other in others if other._household == self._household)
+        same = sum(1 for other in others if other._network == self._network)
         return same >= self.settings.connections_each
 
     def _watch(self) -> None:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from farm.errors import FarmError
 from farm.server.jobs import attempts
 from web.problems import NotFoundError
-from web.refusals import household
+from web.refusals import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class EventStreams:
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
         """Count one stream for the block. Raises `FarmError` (`too-many-streams`, `overloaded`) above the limits."""
-        who = household(address)
+        who = network_of(address)
         if self._open[who] >= self._most_each:
             raise FarmError(
                 f"your address already follows {self._most_each} logs, the most allowed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.server.identities import access
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from farm.server.transaction.unit_of_work import Application
 
-_MINUTE, _HOUR = 60.0, 3600.0
-_MOST_ADDRESSES = 10_000
-_MOST_NETWORKS = 200
+_A_MINUTE = 60
 _FIRST = 5
 
 
@@ -39,54 +37,31 @@ class Refused:
         return rest.partition("/")[0] if found and not before else ""
 
 
-class RefusalBudget:
-    """How many refusals of an address are recorded in a minute. The last one is marked as the last."""
+class Tally:
+    """Counts by key, from the start again after so many seconds.
 
-    def __init__(self, a_minute: int = 60, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._a_minute = a_minute
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._began = clock()
-        self._spent: dict[str, int] = {}
-
-    def spend(self, address: str) -> int:
-        """Return how many refusals may still be recorded for this address, this one included; 0: record none."""
-        with self._lock:
-            if self._clock() - self._began >= _MINUTE:
-                self._began, self._spent = self._clock(), {}
-            # Addresses beyond the limit share one budget: they are one attacker, or a very bad day.
-            key = address if address in self._spent or len(self._spent) < _MOST_ADDRESSES else ""
-            spent = self._spent.get(key, 0)
-            self._spent[key] = spent + 1
-            return max(0, self._a_minute - spent)
-
-
-class StrangerTally:
-    """Counts refused requests without a valid token or signature in an hour, by network.
-
-    The first few refusals are recorded, then the tenth, the hundredth and so on: a million guesses make a dozen rows
-    with their counts.
+    Keys beyond the first `most` are counted together: they are one attacker, or a very bad day.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._most = most
         self._clock = clock
         self._lock = threading.Lock()
         self._began = clock()
         self._counts: dict[str, int] = {}
 
-    def count(self, address: str) -> int:
-        """Count a refusal; return its number in this hour for its network."""
-        network = household(address)
+    def count(self, key: str) -> int:
+        """Count one more for a key, and return how many that are."""
         with self._lock:
-            if self._clock() - self._began >= _HOUR:
+            if self._clock() - self._began >= self._seconds:
                 self._began, self._counts = self._clock(), {}
-            # So many networks are one attacker: those beyond the limit are counted together.
-            key = network if network in self._counts or len(self._counts) < _MOST_NETWORKS else ""
+            key = key if key in self._counts or len(self._counts) < self._most else ""
             self._counts[key] = self._counts.get(key, 0) + 1
             return self._counts[key]
 
 
-def household(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the network of one customer of a provider: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address)
@@ -99,10 +74,14 @@ def household(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The latest refusals: of known callers, and of unknown ones."""
+    """The latest refusals: of known callers by address, in a minute; of unknown ones by network, in an hour.
 
-    budget: RefusalBudget
-    strangers: StrangerTally
+    Of a known caller the first refusals are recorded. Of unknown ones it is the first few, then the tenth, the
+    hundredth and so on: a million guesses make a dozen rows with their counts.
+    """
+
+    known: Tally = field(default_factory=lambda: Tally(60.0, most=10_000))
+    strangers: Tally = field(default_factory=lambda: Tally(3600.0, most=200))
 
 
 def write_down(application: Application, refusals: Refusals, refused: Refused) -> None:
@@ -123,14 +102,15 @@ def write_down(application: Application, refusals: Refusals, refused: Refused) -
 
 
 def _of_known(refusals: Refusals, refused: Refused) -> str:
-    left = refusals.budget.spend(refused.address)
-    if left > 1:
+    count = refusals.known.count(refused.address)
+    if count < _A_MINUTE:
         return refused.message
-    return f"{refused.message} (no more of these are written down this minute)" if left else ""
+    last = count == _A_MINUTE
+    return f"{refused.message} (no more of these are written down this minute)" if last else ""
 
 
 def _of_stranger(refusals: Refusals, refused: Refused) -> str:
-    count = refusals.strangers.count(refused.address)
+    count = refusals.strangers.count(network_of(refused.address))
     if count < _FIRST:
         return refused.message
     if count == _FIRST:

@@ -8,24 +8,24 @@ import httpx
 import pytest
 
 from farm.server.identities import identities
-from web.refusals import RefusalBudget, StrangerTally
+from web.refusals import Tally, network_of
 
 if TYPE_CHECKING:
     from tests.farms.served import ServedFarm
 
 
-def test_an_address_has_its_budget_and_a_new_one_each_minute() -> None:
+def test_an_address_is_counted_by_itself_and_again_from_one_each_minute() -> None:
     now = [0.0]
-    budget = RefusalBudget(3, clock=lambda: now[0])
-    assert [budget.spend("a") for _ in range(5)] == [3, 2, 1, 0, 0]
-    assert budget.spend("b") == 3
+    tally = Tally(60.0, most=10, clock=lambda: now[0])
+    assert [tally.count("a") for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert tally.count("b") == 1
     now[0] = 61.0
-    assert budget.spend("a") == 3
+    assert tally.count("a") == 1
 
 
 def test_many_addresses_share_what_is_left() -> None:
-    budget = RefusalBudget(1, clock=lambda: 0.0)
-    assert sum(budget.spend(str(number)) for number in range(20_000)) == 10_001
+    tally = Tally(60.0, most=10_000, clock=lambda: 0.0)
+    assert [tally.count(str(number)) for number in range(20_000)].count(1) == 10_001
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_many_addresses_share_what_is_left() -> None:
     ],
 )
 def test_a_stranger_is_an_address_or_the_network_of_one(addresses: list[str], counts: list[int]) -> None:
-    tally = StrangerTally(clock=lambda: 0.0)
-    assert [tally.count(address) for address in addresses] == counts
+    tally = Tally(3600.0, most=200, clock=lambda: 0.0)
+    assert [tally.count(network_of(address)) for address in addresses] == counts
 
 
 def test_strangers_are_counted_anew_each_hour_and_many_of_them_together() -> None:
     now = [0.0]
-    tally = StrangerTally(clock=lambda: now[0])
+    tally = Tally(3600.0, most=200, clock=lambda: now[0])
     counts = [tally.count(f"192.0.{number // 256}.{number % 256}") for number in range(1000)]
     assert counts == [1] * 200 + list(range(1, 801))
     now[0] = 3601.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 
 from farm.api.curation_wire import ReviewRequest, SignedDocument
 from farm.core.names.digest import Digest
@@ -14,10 +14,8 @@ from farm.server.advisories import advisory_intake as control
 from farm.server.advisories import reviews as review_rows
 from farm.server.advisories.review_intake import state_reviews
 from farm.server.curation import signed_orders
-from farm.server.tables.records import Token
-from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signed_part
-from web.auth import ApplicationHere, actor_of, require
+from web.auth import ApplicationHere, Curator, actor_of
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api/v1", tags=["advisories"])
 
-Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 Document = Annotated[SignedDocument | dict[str, Any], Body()]
 Name = Annotated[str, Query(max_length=128)]
 AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]

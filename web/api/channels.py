@@ -15,8 +15,8 @@ from farm.server.pipeline.candidates.status import (
     candidate_status,
     channel_status,
     excuses_of_channel,
-    unblocking_tests,
 )
+from farm.server.tables.evidence import unblocking
 from web.auth import ApplicationHere
 from web.problems import NotFoundError
 
@@ -66,7 +66,7 @@ def release(application: ApplicationHere, name: str, number: Number) -> dict[str
             raise NotFoundError(f"{name} has no release {number}", remedy=f"See `farm release list {name}`.")
         members = releases.release_members(unit.session, name, number)
         taken = [package.to_dict() for package in imported_packages(unit, record)]
-        tests = unblocking_tests(unit.session, record)
+        tests = unblocking(candidates.unblocking_tests(unit.session, record.candidate_id))
     packages = [package_to_dict(member) for member in members]
     return record.to_dict() | {"packages": packages, "imports": taken, "tests": tests}
 

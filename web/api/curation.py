@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping  # noqa: TC003  (routes are read by their annotations)
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from farm.api.curation_wire import (
     ApprovalsRequest,
@@ -32,16 +32,12 @@ from farm.server.curation.order_intake import withdrawals_of_approvals
 from farm.server.federation import imported
 from farm.server.packages import packages
 from farm.server.pipeline.candidates.release_contents import build_to_dict
-from farm.server.tables.records import Token
-from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
-from web.auth import ApplicationHere, actor_of, require
+from web.auth import ApplicationHere, Curator, MaintainerOrCurator, actor_of
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
 
-Curator = Annotated[Token, Depends(require(Role.CURATOR))]
-Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -224,7 +220,7 @@ def reported(
 
 @router.post("/channels/{name}/reports", status_code=201)
 def report(
-    request: Request, application: ApplicationHere, token: Anybody, name: str, body: ReportRequest
+    request: Request, application: ApplicationHere, token: MaintainerOrCurator, name: str, body: ReportRequest
 ) -> dict[str, Any]:
     """Report trouble with a package of a channel's newest release."""
     with application.writing() as unit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from farm.api import wire
 from farm.api.wire import JobWire
@@ -14,9 +14,8 @@ from farm.server.jobs import attempts, job_lookups, jobs
 from farm.server.jobs.requests import cancel, retry
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import numbers_of
-from farm.server.tables.records import Token
-from farm.server.tables.states import JobKind, JobState, Role
-from web.auth import ApplicationHere, note, require
+from farm.server.tables.states import JobKind, JobState
+from web.auth import ApplicationHere, Maintainer, note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
-
-Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
 
 
 @router.get("/jobs")

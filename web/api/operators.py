@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from farm.api import wire
 from farm.server.identities import access, identities
-from farm.server.tables.records import Token
 from farm.server.tables.states import Role
-from web.auth import ApplicationHere, note, require
+from web.auth import Admin, ApplicationHere, note
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["operators"])
-
-Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 
 
 @router.get("/workers")

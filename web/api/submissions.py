@@ -8,7 +8,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from farm.api import submission_wire, wire
 from farm.errors import FarmError
@@ -17,11 +17,10 @@ from farm.server.recipes import recipes
 from farm.server.submissions import submissions, waiting_submissions
 from farm.server.submissions.submission import submit
 from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
-from farm.server.tables.records import Token
 from farm.server.tables.states import Role, SubmissionState
 from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
-from web.auth import ApplicationHere, actor_of, note, require
+from web.auth import ApplicationHere, Maintainer, MaintainerOrCurator, actor_of, note
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from farm.server.submissions.waiting_submissions import SubmissionView
 
 router = APIRouter(prefix="/api/v1", tags=["submissions"])
-
-Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
-Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 
 
 @router.post("/submissions", status_code=201)
@@ -89,7 +85,9 @@ def progress(application: ApplicationHere, number: wire.Number) -> submission_wi
 
 
 @router.get("/submissions/{number}/recipes")
-def contents(application: ApplicationHere, token: Anybody, number: wire.Number) -> submission_wire.SubmissionContents:  # noqa: ARG001
+def contents(
+    application: ApplicationHere, token: MaintainerOrCurator, number: wire.Number
+) -> submission_wire.SubmissionContents:  # noqa: ARG001
     """Return a submission with its files, for the people who may sign it, and the files of the current recipes."""
     with application.reading() as unit:
         view = find_submission(unit, number)
@@ -114,7 +112,7 @@ def contents(application: ApplicationHere, token: Anybody, number: wire.Number) 
 def accept(
     request: Request,
     application: ApplicationHere,
-    token: Anybody,
+    token: MaintainerOrCurator,
     number: wire.Number,
     body: submission_wire.AcceptRequest,
 ) -> submission_wire.SubmissionWire:
@@ -127,7 +125,7 @@ def accept(
 def withdraw(
     request: Request,
     application: ApplicationHere,
-    token: Anybody,
+    token: MaintainerOrCurator,
     number: wire.Number,
     body: submission_wire.SubmissionWithdrawalRequest,
 ) -> submission_wire.SubmissionProgress:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from farm.api.wire import Number
 from farm.server.channels.channel_checks import CurationError, policy_of
 from farm.server.identities import identities
-from farm.server.tables.records import Token
 from farm.server.tables.states import Role
-from web.auth import ApplicationHere, require
+from web.auth import ApplicationHere, Curator
 
 router = APIRouter(prefix="/api/v1", tags=["trail"])
-
-Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 
 
 @router.get("/trail")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.names.grouping import grouped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -27,12 +29,12 @@ class ExcuseCard:
 
 def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
     """Return the cards of these excuses, in their order."""
-    found: dict[tuple[object, ...], list[KeptExcuse]] = {}
-    for excuse in excuses:
-        said = excuse.excuse
-        key = (said.gate, said.reason, said.root, said.job, said.partners, excuse.cleared_at is None)
-        found.setdefault(key, []).append(excuse)
-    return [_card(same) for same in found.values()]
+    return [_card(same) for same in grouped((_reason_of(excuse), excuse) for excuse in excuses).values()]
+
+
+def _reason_of(kept: KeptExcuse) -> tuple[object, ...]:
+    excuse = kept.excuse
+    return excuse.gate, excuse.reason, excuse.root, excuse.job, excuse.partners, kept.cleared_at is None
 
 
 def sentence(reason: str) -> str:

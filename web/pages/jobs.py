@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -11,12 +10,12 @@ from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
 from farm.server.jobs import attempts, comparisons, job_lookups, jobs
-from farm.server.jobs.planning import plan_of
+from farm.server.jobs.planning import plan_of, subject_of
 from farm.server.packages import attestations, packages
 from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import ApplicationHere
-from web.pages.job_lines import JobLine, job_lines, time_of
+from web.pages.job_lines import job_lines, time_of
 from web.pages.log_view import log_view
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.core.plan.plan import Plan
-    from farm.server.jobs.comparisons import Comparison
-    from farm.server.jobs.job_lookups import TestName
     from farm.server.packages.attestations import Difference
     from farm.server.tables.records import Attempt, Job, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -89,8 +86,9 @@ def job_page(
 ) -> HTMLResponse:
     """Show a job. `attempt` is the number of the attempt with the log (default: the last), `line` a line of it."""
     with application.reading() as unit:
-        view = _look(unit, jobs.find_job(unit.session, job_id))
-    chosen = _chosen(view.attempts, attempt)
+        job = jobs.find_job(unit.session, job_id)
+        view = _view(unit, job)
+    chosen = _chosen(view["attempts"], attempt)
     log = None
     if chosen is not None:
         log = log_view(
@@ -99,39 +97,23 @@ def job_page(
     return pages.page(
         request,
         "job.html",
-        job=view.line.job,
+        job=job,
         view=view,
         log=log,
         chosen=chosen,
         live=LIVE_ATTEMPT,
-        ended=view.line.job.state in ENDED,
-        time_of=lambda each: time_of(each, unit.now),
-        log_size=lambda each: application.logs.size(each.id),
+        ended=job.state in ENDED,
+        time_of=lambda shown: time_of(shown, unit.now),
+        log_size=lambda shown: application.logs.size(shown.id),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """Everything that is known of a job besides its log.
+def _view(unit: UnitOfWork, job: Job) -> dict[str, Any]:
+    """Return what the page shows of a job besides its log.
 
     For a rebuild, `first` is an output of the first build of the plan, and `difference` how this build differs.
     `same_as` is a package of the earlier build for which all outputs of this one were dropped.
     """
-
-    line: JobLine
-    attempts: Sequence[Attempt]
-    plan: Plan | None
-    test: TestName | None
-    subject: Package | None
-    built: Sequence[Package]
-    waits_for: tuple[str, ...]
-    first: Package | None = None
-    difference: Difference | None = None
-    comparison: Comparison | None = None
-    same_as: Package | None = None
-
-
-def _look(unit: UnitOfWork, job: Job) -> JobView:
     session = unit.session
     plan = plan_of(unit, job.subject) if job.kind is JobKind.BUILD and job.subject else None
     test = subject = None
@@ -141,30 +123,25 @@ def _look(unit: UnitOfWork, job: Job) -> JobView:
     recorded = packages.packages_of_plan(session, plan.digest) if plan else []
     tries = attempts.attempts_of(session, job.id)
     has_built = plan is not None and job.state is JobState.SUCCEEDED
-    return JobView(
-        line=job_lines(session, [job], now=unit.now)[0],
-        attempts=tries,
-        plan=plan,
-        test=test,
-        subject=subject,
-        built=recorded if has_built else (),
-        waits_for=jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
-        first=recorded[0] if job.rebuild and recorded else None,
-        difference=_difference(unit, plan, tries) if job.rebuild and plan else None,
-        comparison=_comparison(unit, job),
-        same_as=_kept(unit, recorded) if has_built and not job.rebuild else None,
-    )
+    compares = job.kind is JobKind.COMPARISON and job.subject is not None
+    return {
+        "line": job_lines(session, [job], now=unit.now)[0],
+        "attempts": tries,
+        "plan": plan,
+        "test": test,
+        "subject": subject,
+        "built": recorded if has_built else (),
+        "waits_for": jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
+        "first": recorded[0] if job.rebuild and recorded else None,
+        "difference": _difference(unit, plan, tries) if job.rebuild and plan else None,
+        "comparison": comparisons.comparison(session, subject_of(job)) if compares else None,
+        "same_as": _kept(unit, recorded) if has_built and not job.rebuild else None,
+    }
 
 
 def _kept(unit: UnitOfWork, built: Sequence[Package]) -> Package | None:
     dropped = next((package for package in built if package.same_as), None)
     return packages.package(unit.session, dropped.same_as) if dropped and dropped.same_as else None
-
-
-def _comparison(unit: UnitOfWork, job: Job) -> Comparison | None:
-    if job.kind is not JobKind.COMPARISON or job.subject is None:
-        return None
-    return comparisons.comparison(unit.session, job.subject)
 
 
 def _difference(unit: UnitOfWork, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:

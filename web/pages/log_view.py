@@ -82,33 +82,15 @@ class FirstError:
     markup: Markup
 
 
-@dataclass(frozen=True, slots=True)
-class LogView:
-    """A page of a log: lines `first` to `last` of `lines`. Addresses are empty if there is no such page.
-
-    `follow` is the address to follow the lines after this page, while the attempt runs and this is the last page.
-    """
-
-    rows: Markup
-    first: int
-    last: int
-    lines: int
-    page: int
-    pages: int
-    beginning: str
-    previous: str
-    following: str
-    end: str
-    follow: str
-    live: bool
-    first_error: FirstError | None
-
-
-def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: str, line: int | None) -> LogView:
-    """Return the page that holds `line`; without one, the page that a reader wants first.
+def log_view(
+    logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: str, line: int | None
+) -> dict[str, Any]:
+    """Return the page of a log that holds `line`; without one, the page that a reader wants first.
 
     That is the end of a log that still grows or broke off, the first error of one that failed, and otherwise the
-    beginning. `address` is that of the page, ready for `line=` to be added.
+    beginning. `address` is that of the page, ready for `line=` to be added. It shows the lines `first` to `last` of
+    `lines`. Addresses of other pages are empty if there is no such page; `follow` is where to follow the lines after
+    this page, while the attempt runs and this is the last page.
     """
     index = indexes.of(attempt.id)
     live = attempt.state in LIVE_ATTEMPT
@@ -129,21 +111,19 @@ def log_view(logs: LogStore, indexes: LogIndexes, attempt: Attempt, *, address: 
         target = index.starts[number].line
         return f"{address}line={target}#L{target}"
 
-    return LogView(
-        rows=log_rows(records, first=start.line, page=address),
-        first=start.line,
-        last=start.line + len(records) - 1,
-        lines=index.lines,
-        page=page + 1,
-        pages=last_page + 1,
-        beginning=place(0) if page > 1 else "",
-        previous=place(page - 1) if page else "",
-        following=place(page + 1) if page < last_page else "",
-        end=place(last_page) if page < last_page - 1 else "",
-        follow=f"/attempts/{attempt.id}/log/follow?offset={end}" if live and page == last_page else "",
-        live=live,
-        first_error=_first_error(logs, attempt, index, address, page) if first_error else None,
-    )
+    return {
+        "rows": log_rows(records, first=start.line, page=address),
+        "first": start.line,
+        "last": start.line + len(records) - 1,
+        "lines": index.lines,
+        "beginning": place(0) if page > 1 else "",
+        "previous": place(page - 1) if page else "",
+        "following": place(page + 1) if page < last_page else "",
+        "end": place(last_page) if page < last_page - 1 else "",
+        "follow": f"/attempts/{attempt.id}/log/follow?offset={end}" if live and page == last_page else "",
+        "live": live,
+        "first_error": _first_error(logs, attempt, index, address, page) if first_error else None,
+    }
 
 
 def _first_error(logs: LogStore, attempt: Attempt, index: LogIndex, address: str, shown: int) -> FirstError:

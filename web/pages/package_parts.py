@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from farm.core.advisories.matching import find
 from farm.core.advisories.severity import SEVERITIES
+from farm.core.names.grouping import grouped
 from farm.core.names.version import Version
 from farm.server.advisories.advisory_intake import known_about, released_with
 from farm.server.jobs.hardening import hardening_of
@@ -73,9 +74,8 @@ class HardeningLine:
 
 def hardening_lines(unit: UnitOfWork, package: Package) -> list[HardeningLine]:
     """Return the findings, without files that have everything that can be checked. Missing properties come first."""
-    paths: dict[tuple[str, HardeningProperty, str], list[str]] = {}
-    for finding in hardening_of(unit, package):
-        paths.setdefault((_state(finding), finding.property, finding.waived), []).append(finding.path)
+    findings = hardening_of(unit, package)
+    paths = grouped(((_state(finding), finding.property, finding.waived), finding.path) for finding in findings)
     return [
         HardeningLine(name, state, reason, found)
         for state in ("lacking", "waived", "not judged")
@@ -107,7 +107,7 @@ class Group:
     names: tuple[tuple[str, str], ...]
 
 
-def grouped(capabilities: Iterable[str]) -> list[Group]:
+def by_kind(capabilities: Iterable[str]) -> list[Group]:
     """Return capabilities (`soname:libz.so.1`) by kind; unknown kinds come last, by their own name."""
     kinds: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
     for capability in sorted(capabilities):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -23,24 +24,21 @@ from farm.server.packages.code_copies import copies_of
 from farm.server.recipes import recipes
 from web.auth import ApplicationHere
 from web.pages.invitation import pulled_as
-from web.pages.package_parts import advisories_about, grouped, hardening_lines
+from web.pages.package_parts import advisories_about, by_kind, hardening_lines
 from web.pages.release_needs import NOTHING
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from farm.core.plan.plan import Plan
     from farm.core.recipe.recipe import Recipe
-    from farm.server.channels.releases import Membership, ReleaseRecord
-    from farm.server.packages.attestations import Attestation, Difference
-    from farm.server.packages.code_consumers import Copied
-    from farm.server.tables.records import Attempt, Package
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
-    from web.pages.package_parts import AdvisoryLine, HardeningLine
-    from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsCache
+    from web.pages.release_needs import ReleaseNeedsCache
 
 router = APIRouter()
 
@@ -86,17 +84,14 @@ def package_page(
     """Show the newest build of a package, or its build whose descriptor has the digest `build`."""
     with application.reading() as unit:
         package = _find(unit, name, build)
-        view = _look(unit, package, pages.needs)
+        view = _view(unit, package, pages.needs)
     return pages.page(
         request,
         "package.html",
         package=package,
         view=view,
         files=_files(application.blobs, package),
-        provides=grouped(view.descriptor.provides),
-        requires=grouped(view.descriptor.requires),
-        called=grouped(f"command:{command}" for command in view.called),
-        image=pulled_as(request, pages, view.memberships[0].channel, package.name) if view.memberships else "",
+        image=pulled_as(request, pages, view["memberships"][0].channel, package.name) if view["memberships"] else "",
     )
 
 
@@ -118,33 +113,6 @@ class Files:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackageView:
-    """All that is known of a package besides its row. `release` is the one that `needs` was computed from.
-
-    `copies` are the packages that hold code of this one, `advisories` those about it, `hardening` what its files lack;
-    `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
-    """
-
-    descriptor: Descriptor
-    plan: Plan
-    attempt: Attempt | None
-    attestations: Sequence[Attestation]
-    differences: Sequence[Difference]
-    sources: Sequence[SourceLine]
-    toolchain: str
-    builds: Sequence[Package]
-    current: Package | None
-    memberships: Sequence[Membership]
-    release: ReleaseRecord | None
-    needs: ReleaseNeeds
-    copies: Sequence[Copied]
-    advisories: Sequence[AdvisoryLine]
-    hardening: Sequence[HardeningLine]
-    opened: Mapping[str, Sequence[str]]
-    called: Sequence[str]
-
-
 def _find(unit: UnitOfWork, name: str, build: str) -> Package:
     if build:
         try:
@@ -163,30 +131,39 @@ def _find(unit: UnitOfWork, name: str, build: str) -> Package:
     return package
 
 
-def _look(unit: UnitOfWork, package: Package, shelf: ReleaseNeedsCache) -> PackageView:
+def _view(unit: UnitOfWork, package: Package, needs: ReleaseNeedsCache) -> dict[str, Any]:
+    """Return what the page shows of a package besides its row. `release` is the one that `needs` was computed from.
+
+    `copies` are the packages that hold code of this one, `advisories` those about it, `hardening` what its files lack;
+    `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
+    """
     session = unit.session
+    descriptor = Descriptor.from_json(unit.blobs.read(package.digest))
     plan = plan_of(unit, package.plan)
     release = _release_for_needs(unit, package)
-    toolchains = {toolchain.tree: toolchain.name for toolchain in unit.inputs.toolchains.values()}
-    return PackageView(
-        descriptor=Descriptor.from_json(unit.blobs.read(package.digest)),
-        plan=plan,
-        attempt=attempts.attempt(session, package.attempt_id),
-        attestations=attestations.attestations_of(session, [package.digest]).get(package.digest, ()),
-        differences=attestations.differences_of(session, [package.plan]).get(package.plan, ()),
-        sources=_sources(unit, package, plan),
-        toolchain=toolchains.get(plan.toolchain, ""),
-        builds=packages.builds_of(session, package.name, limit=20),
-        current=packages.current(session, package.name),
-        memberships=releases.releases_with(session, package.digest),
-        release=release,
-        needs=shelf.of(unit, release) if release else NOTHING,
-        copies=copies_of(unit, package.name),
-        advisories=advisories_about(unit, package),
-        hardening=hardening_lines(unit, package),
-        opened=kinds_of(session, package.digest),
-        called=[command.command for command in called_commands([unit.packages.member(package)])],
-    )
+    toolchain = unit.inputs.toolchain_of(plan.toolchain)
+    called = called_commands([unit.packages.member(package)])
+    return {
+        "descriptor": descriptor,
+        "provides": by_kind(descriptor.provides),
+        "requires": by_kind(descriptor.requires),
+        "plan": plan,
+        "attempt": attempts.attempt(session, package.attempt_id),
+        "attestations": attestations.attestations_of(session, [package.digest]).get(package.digest, ()),
+        "differences": attestations.differences_of(session, [package.plan]).get(package.plan, ()),
+        "sources": _sources(unit, package, plan),
+        "toolchain": toolchain.name if toolchain else "",
+        "builds": packages.builds_of(session, package.name, limit=20),
+        "current": packages.current(session, package.name),
+        "memberships": releases.releases_with(session, package.digest),
+        "release": release,
+        "needs": needs.of(unit, release) if release else NOTHING,
+        "copies": copies_of(unit, package.name),
+        "advisories": advisories_about(unit, package),
+        "hardening": hardening_lines(unit, package),
+        "opened": kinds_of(session, package.digest),
+        "called": by_kind(f"command:{command.command}" for command in called),
+    }
 
 
 def _release_for_needs(unit: UnitOfWork, package: Package) -> ReleaseRecord | None:
@@ -210,12 +187,9 @@ def _sources(unit: UnitOfWork, package: Package, plan: Plan) -> list[SourceLine]
 
 def _recipe(unit: UnitOfWork, package: Package) -> Recipe | None:
     revision = recipes.find_revision(unit.session, package.recipe)
-    if revision is None:
-        return None
-    try:
-        return unit.recipes.recipe(revision)
-    except RecipeError:  # an old recipe that the present steps do not know: its addresses are lost, its digests are not
-        return None
+    with suppress(RecipeError):  # the present steps may not know an old recipe: its addresses are lost
+        return unit.recipes.recipe(revision) if revision else None
+    return None
 
 
 def _addresses(recipe: Recipe | None) -> Mapping[str, str]:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.server.channels import releases
+from farm.server.channels import candidates, releases
 from farm.server.pipeline.candidates.release_contents import between, imported_packages
 from web.auth import ApplicationHere
-from web.pages.candidate_view import UnblockingTests
+from web.pages.candidate_view import UNBLOCKING
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
 
@@ -44,7 +44,7 @@ def release_page(
         shown = releases.release_page(unit.session, name, number, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(unit.session, name)
         taken = imported_packages(unit, release)
-        told = UnblockingTests.of(unit.session, release)
+        unblocking = candidates.unblocking_tests(unit.session, release.candidate_id, limit=UNBLOCKING)
         total_size = releases.release_size(unit.session, name, number)
     return pages.page(
         request,
@@ -56,7 +56,7 @@ def release_page(
         newest=newest,
         changes=changes,
         taken=taken,
-        told=told,
+        unblocking=unblocking,
         total_size=total_size,
         members=shown[:_MEMBERS],
         following=shown[_MEMBERS - 1].name if len(shown) > _MEMBERS else "",

@@ -19,7 +19,7 @@ from farm.errors import FarmError
 from farm.oci.cosign import parse_cosign_tag
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
-from web.refusals import household
+from web.refusals import network_of
 from web.registry.access_log import AccessLog, Counted
 from web.registry.attesting import Attesting
 from web.registry.budget import Bounds
@@ -235,7 +235,7 @@ def _asked(scope: Scope) -> _Asked:
         found["name"],
         found["reference"] or "",
         scope["query_string"].decode("latin-1"),
-        household(scope["client"][0]) if scope.get("client") else "",
+        network_of(scope["client"][0]) if scope.get("client") else "",
         tuple(each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")),
         headers.get("range", ""),
     )

@@ -292,6 +292,14 @@ def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
     return GateResult.all(session, query)
 
 
+def unblocking_tests(session: Session, candidate_id: int | None, *, limit: int | None = None) -> TestEvidence:
+    """Return the failed tests of a candidate that blocked nothing, at most `limit` of those of each kind."""
+    gates = gate_results(session, candidate_id) if candidate_id else []
+    already_red = tuple(test for gate in gates for test in gate.tests.already_red)
+    flaky = tuple(test for gate in gates for test in gate.tests.flaky)
+    return TestEvidence(already_red=already_red[:limit], flaky=flaky[:limit])
+
+
 def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
     """Record that a candidate waits for a test job; False if that is recorded already."""
     return add_unless_stored(session, CandidateTestRow(candidate_id=candidate_id, job_id=job_id))

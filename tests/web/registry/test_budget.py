@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.refusing import refuses
-from web.refusals import household
+from web.refusals import network_of
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import Refusal, RegistryError, name_unknown
 
@@ -93,7 +93,7 @@ def test_what_is_not_there_is_looked_for_once_and_what_failed_again() -> None:
     assert makings.inside == 0
 
 
-def test_one_household_leaves_something_to_the_others() -> None:
+def test_one_network_leaves_something_to_the_others() -> None:
     makings: Makings[int] = Makings(Bounds(a_minute=3, one_a_minute=2))
     assert [makings.once(key, lambda: 1, "eager") for key in (1, 2)] == [1, 1]
     with refuses("registry-too-many"):
@@ -103,7 +103,7 @@ def test_one_household_leaves_something_to_the_others() -> None:
         makings.once(4, lambda: 1, "third")
 
 
-def test_one_household_does_not_take_all_places_to_wait() -> None:
+def test_one_network_does_not_take_all_places_to_wait() -> None:
     makings: Makings[int] = Makings(Bounds(one_waits=1))
     begun, go_on = threading.Event(), threading.Event()
 
@@ -123,7 +123,7 @@ def test_one_household_does_not_take_all_places_to_wait() -> None:
     assert makings.once(2, lambda: 2, "eager") == 2
 
 
-def test_a_household_is_what_a_provider_gives_one_customer() -> None:
-    assert household("192.0.2.7") == "192.0.2.7"
-    assert household("2001:db8:1:2:3::4") == household("2001:db8:1:2:ffff::") != household("2001:db8:1:3::")
-    assert household("") == ""
+def test_a_network_is_what_a_provider_gives_one_customer() -> None:
+    assert network_of("192.0.2.7") == "192.0.2.7"
+    assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") != network_of("2001:db8:1:3::")
+    assert network_of("") == ""

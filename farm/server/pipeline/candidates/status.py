@@ -23,7 +23,7 @@ from farm.server.federation.import_troubles import ImportTrouble
 from farm.server.jobs import jobs
 from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.recipes import recipes
-from farm.server.tables.evidence import TestEvidence, unblocking
+from farm.server.tables.evidence import unblocking
 from farm.server.tables.pipeline_states import CandidateState, ChangeState
 from farm.server.tables.states import ACTIVE, JobKind, JobState
 from farm.trust.attestation.curator_order import Act, CuratorOrderError, kept_order
@@ -192,17 +192,6 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
         "changes": [change.to_dict() for change in changes.shown],
         "tests": candidates.test_jobs(session, candidate.id),
     }
-
-
-def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[dict[str, Any]]]:
-    """Return the tests that failed and blocked nothing: `already-red` before the release, and `flaky`."""
-    said = candidates.gate_results(session, record.candidate_id) if record.candidate_id else []
-    return unblocking(
-        TestEvidence(
-            already_red=tuple(test for gate in said for test in gate.tests.already_red),
-            flaky=tuple(test for gate in said for test in gate.tests.flaky),
-        )
-    )
 
 
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
