@@ -195,7 +195,7 @@ def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: 
         liar.rows("SELECT digest FROM release WHERE channel = 'edge' AND number = ?", behind.number)[0][0]
         == behind.digest
     )
-    assert [row["actor"] for row in liar.rows("SELECT * FROM audit WHERE action = 'take up'")] == ["pipeline"]
+    assert [row["actor"] for row in liar.rows("SELECT * FROM audit WHERE action = 'adopt'")] == ["pipeline"]
     assert liar.farm.errors == []
 
 

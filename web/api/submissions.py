@@ -86,8 +86,10 @@ def progress(application: ApplicationHere, number: wire.Number) -> submission_wi
 
 @router.get("/submissions/{number}/recipes")
 def contents(
-    application: ApplicationHere, token: MaintainerOrCurator, number: wire.Number
-) -> submission_wire.SubmissionContents:  # noqa: ARG001
+    application: ApplicationHere,
+    token: MaintainerOrCurator,  # noqa: ARG001
+    number: wire.Number,
+) -> submission_wire.SubmissionContents:
     """Return a submission with its files, for the people who may sign it, and the files of the current recipes."""
     with application.reading() as unit:
         view = find_submission(unit, number)

@@ -16,6 +16,10 @@ from web.auth import ApplicationHere, Curator
 router = APIRouter(prefix="/api/v1", tags=["trail"])
 
 
+_TODAY = {"take up": "adopt"}
+"""The words of today for actions that earlier versions recorded under another word."""
+
+
 @router.get("/trail")
 def trail(
     *,
@@ -36,15 +40,15 @@ def trail(
     lines = [
         {
             "number": number,
-            "at": each.at.isoformat(),
-            "by": each.actor,
-            "action": each.action,
-            "subject": each.subject,
-            "channel": each.channel,
-            "allowed": each.allowed,
-            "detail": each.detail,
-            **({"address": each.address} if token.role is Role.ADMIN else {}),
+            "at": event.at.isoformat(),
+            "by": event.actor,
+            "action": _TODAY.get(event.action, event.action),
+            "subject": event.subject,
+            "channel": event.channel,
+            "allowed": event.allowed,
+            "detail": event.detail,
+            **({"address": event.address} if token.role is Role.ADMIN else {}),
         }
-        for number, each in found
+        for number, event in found
     ]
     return {"trail": lines, "next-before": found[-1][0] if len(found) == limit else None}

@@ -94,7 +94,7 @@ def goes_on(releasing: ReleasingFarm) -> None:
     assert recorded(releasing)[0].digest == published(releasing).digest
 
 
-def trail(releasing: ReleasingFarm, action: str = "take up") -> list[AuditEvent]:
+def trail(releasing: ReleasingFarm, action: str = "adopt") -> list[AuditEvent]:
     with releasing.application.reading() as unit:
         return [event for _, event in identities.audit_trail(unit.session) if event.action == action]
 

@@ -131,7 +131,7 @@ class Adoption:
         releases.mark_published(unit.session, record.id, now=released_time(release))
         by = f"release {release.number} of {self._channel}"
         excuses.clear(unit.session, self._channel, after, by=by, now=unit.now)
-        audit(unit, _PIPELINE, "take up", by, f"{reason}: {release.digest}", channel=self._channel)
+        audit(unit, _PIPELINE, "adopt", by, f"{reason}: {release.digest}", channel=self._channel)
 
     def _moved(self, unit: UnitOfWork, release: Release) -> Difference:
         """Return what changes from the release before, as the database has it, to this one."""
