@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.core.sets.values import elf, member
-from web.pages.package_parts import grouped
+from web.pages.package_parts import by_kind
 from web.pages.release_needs import ReleaseNeeds
 
 
@@ -12,7 +12,7 @@ def test_a_package_that_is_required_in_one_version_is_named_as_a_recipe_writes_i
     needs = ReleaseNeeds.of(
         each.descriptor for each in (user, member("jq", version="1.7.1", revision=2), member("base"), member("gone"))
     )
-    packages, libraries = grouped(user.descriptor.requires)[::-1]
+    packages, libraries = by_kind(user.descriptor.requires)[::-1]
     assert packages.names == (
         ("base", "package:base"),
         ("gone = 2.0", "package:gone=2.0"),

@@ -39,11 +39,13 @@ class AlreadyError(CurationError):
 
 
 def policy_of(unit: UnitOfWork, channel: str) -> dict[str, Any]:
-    """Return the policy in force on a channel as plain values. Raises `FarmError` (`not-found`)."""
+    """Return the policy in force on a channel as plain values. Raises `CurationError` (`not-found`)."""
     text = releases.policy_text(unit.session, channel)
     if text is None:
         known = releases.channels(unit.session)
-        raise FarmError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known), code="not-found")
+        raise CurationError(
+            f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known), code="not-found"
+        )
     policy: dict[str, Any] = json.loads(text) if text else {}
     return policy
 
