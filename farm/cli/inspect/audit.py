@@ -114,7 +114,7 @@ def _data(found: Audit) -> Iterator[str]:
     now = datetime.now(UTC)
     yield from (source.sentence(now) for source in found.data)
     if found.uncovered:
-        yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask their publisher."
+        yield f"Not reviewed: {', '.join(_short(found, name) for name in found.uncovered)}. Ask their publisher."
 
 
 def _short(found: Audit, name: str) -> str:
@@ -149,11 +149,12 @@ def _what_to_do(found: Audit) -> Iterator[str]:
 
 def _not_known(found: Audit) -> Iterator[str]:
     if found.is_blind:
-        yield f"Nobody here recorded which set that is: {', '.join(found.not_covered)}. Ask as the user who started it."
+        yield f"Its packages were not recorded on this host: {', '.join(found.not_covered)}."
+        yield "Audit it as the user who started it."
     elif found.not_covered:
-        yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.not_covered)}."
+        yield f"No advisories are published about these local builds: {', '.join(found.not_covered)}."
     if found.unattributed:
-        yield f"The {found.kind} does not match its own description, so what it holds is not known in whole:"
+        yield f"The {found.kind} does not match its own description, so its content is not fully known:"
         yield from (f"  {each}" for each in found.unattributed)
     if found.untraced:
-        yield f"Whose code these carry is not known in whole: {', '.join(found.untraced)}."
+        yield f"The code linked into these is not fully known: {', '.join(found.untraced)}."

@@ -166,29 +166,20 @@ class Audit:
         return not self.held and bool(self.not_covered)
 
     @property
-    def doubts(self) -> tuple[UnverifiedFinding, ...]:
+    def unverified(self) -> tuple[UnverifiedFinding, ...]:
         """Everything that is not known about it."""
+        found: list[tuple[UnverifiedKind, str]] = []
         if self.is_blind:
-            not_covered = [
-                UnverifiedFinding(
-                    "unknown-content", f"nobody here recorded which set that is: {', '.join(self.not_covered)}"
-                )
-            ]
+            found.append(
+                ("unknown-content", f"its packages were not recorded on this host: {', '.join(self.not_covered)}")
+            )
         else:
-            not_covered = [
-                UnverifiedFinding("no-advisories", f"{each} is a local build, about which nobody has advisories")
-                for each in self.not_covered
-            ]
-        return (
-            *not_covered,
-            *(UnverifiedFinding("unknown-content", each) for each in self.unattributed),
-            *([UnverifiedFinding("not-covered", self._not_covered)] if self.uncovered else []),
-            *(UnverifiedFinding("unknown-copies", f"nobody watched the build of {each}") for each in self.untraced),
-        )
-
-    @property
-    def _not_covered(self) -> str:
-        return f"no review for vulnerabilities is recorded of {', '.join(self.uncovered)}"
+            found += [("no-advisories", f"{package} is a local build") for package in self.not_covered]
+        found += [("unknown-content", content) for content in self.unattributed]
+        if self.uncovered:
+            found.append(("not-covered", f"no review for vulnerabilities is recorded of {', '.join(self.uncovered)}"))
+        found += [("unknown-copies", f"the build of {package} was not traced") for package in self.untraced]
+        return tuple(UnverifiedFinding(kind, why) for kind, why in found)
 
     @property
     def is_whole(self) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +17,7 @@ from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.declared_sources import read_declared_sources
 from farm.errors import FarmError
 from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.attestation.dsse import unverified_statement
 from farm.trust.index.earlier_release import LARGEST_HEAD
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import IndexTree, listing_difference, listings, read_entry
@@ -236,9 +234,9 @@ def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
         if entry.sbom and (lock := toolchain_lock_in(store.read(entry.sbom.digest))):
             yield lock
     try:
-        payload = json.loads(base64.b64decode(json.loads(store.read(entry.provenance.digest))["payload"]))
-        plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])
-    except (ValueError, KeyError, TypeError, binascii.Error, FarmError):
+        statement = unverified_statement(store.read(entry.provenance.digest))
+        plan = Plan.from_dict(statement["predicate"]["buildDefinition"]["internalParameters"]["plan"])
+    except (ValueError, KeyError, TypeError, FarmError):
         return
     yield from (source.digest for source in plan.sources)
 

@@ -11,9 +11,11 @@ import fcntl
 import json
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.disk_space import full_disk_named
@@ -39,7 +41,7 @@ class MirrorError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorRecord:
+class MirrorRecord(Form, record="mirror record", keys={"is_swept": "is_swept"}, constants={"format": FORMAT}):
     """The content of a mirror.
 
     `held` are the complete parts, `promised` those of the last state, which stay through the next run for clients that
@@ -61,16 +63,7 @@ class MirrorRecord:
 
     def to_json(self) -> bytes:
         """Return the JSON that `mirror.json` holds."""
-        return (json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n").encode()
-
-    @classmethod
-    def from_json(cls, content: bytes) -> MirrorRecord:
-        """Read what `to_json` gave. Raises `ValueError`, `TypeError`."""
-        form = json.loads(content)
-        if form.pop("format", None) != FORMAT:
-            raise ValueError("another farm has written it")
-        values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in form.items()}
-        return cls(**values)
+        return (json.dumps(self.to_dict(), indent=1) + "\n").encode()
 
 
 class MirrorDirectory:
@@ -94,14 +87,14 @@ class MirrorDirectory:
     def record(self) -> MirrorRecord | None:
         """Return the record; None where the directory is empty or missing. Raises `MirrorError`."""
         try:
-            return MirrorRecord.from_json((self.path / "mirror.json").read_bytes())
+            return MirrorRecord.from_dict(json.loads((self.path / "mirror.json").read_bytes()))
         except FileNotFoundError:
             if self.path.is_dir() and any(path.name != ".mirror.lock" for path in self.path.iterdir()):
                 raise MirrorError(
                     f"{self.path} holds something that is not a mirror", remedy="Name an empty directory, or a new one."
                 ) from None
             return None
-        except (ValueError, TypeError) as error:
+        except (ValueError, InvalidRecordError) as error:
             raise MirrorError(
                 f"{self.path}/mirror.json cannot be read: {error}",
                 remedy="Remove that file and the directory metadata, and mirror into an empty directory.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.trust.attestation.release_summary import read_summary, summary_path
-from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.blob_limits import LARGEST_ENVELOPE, read_limited
 from farm.trust.layout import SUMMARIES
 from farm.trust.metadata.delegation import role_of
 
@@ -32,7 +32,7 @@ def bring_summaries(mirror: Path, reader: BlobReader, releases: Iterable[Release
         if (mirror / path).exists():
             continue
         try:
-            content = _fetched(reader, path)
+            content = read_limited(reader.stream(path), LARGEST_ENVELOPE, path)
             keyids = role_of(targets, release.channel).keyids
             known = targets.delegations.keys if targets.delegations else {}
             read_summary(content, {keyid: known[keyid] for keyid in keyids if keyid in known}, release)
@@ -47,12 +47,3 @@ def keep_summaries(mirror: Path, releases: set[Digest]) -> None:
     for path in (mirror / SUMMARIES).glob("*"):
         if f"{SUMMARIES}/{path.name}" not in kept:
             path.unlink(missing_ok=True)
-
-
-def _fetched(reader: BlobReader, path: str) -> bytes:
-    content = b""
-    for chunk in reader.stream(path):
-        content += chunk
-        if len(content) > LARGEST_ENVELOPE:
-            raise OSError(f"{path} has more than {LARGEST_ENVELOPE} bytes")
-    return content

@@ -12,6 +12,7 @@ from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from farm.store.locks import Waiting
@@ -23,17 +24,13 @@ class CacheLock:
     def __init__(self, shared: Path) -> None:
         self._path = shared / ".users"
 
-    @contextmanager
-    def used(self, waiting: Waiting = no_progress) -> Iterator[None]:
+    def used(self, waiting: Waiting = no_progress) -> AbstractContextManager[None]:
         """Prevent removal until the end of the block: what was found or fetched in the block stays."""
-        with self._held(fcntl.LOCK_SH, waiting):
-            yield
+        return self._held(fcntl.LOCK_SH, waiting)
 
-    @contextmanager
-    def alone(self, waiting: Waiting = no_progress) -> Iterator[None]:
+    def alone(self, waiting: Waiting = no_progress) -> AbstractContextManager[None]:
         """Wait until no command uses the cache, and keep others out until the end of the block."""
-        with self._held(fcntl.LOCK_EX, waiting):
-            yield
+        return self._held(fcntl.LOCK_EX, waiting)
 
     @contextmanager
     def _held(self, kind: int, waiting: Waiting) -> Iterator[None]:

@@ -69,7 +69,7 @@ class Downloads:
 
     def ensure(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         """Fetch the blob unless it is in the store; raises `DownloadError`."""
-        if self._is_missing(blob):
+        if self.is_missing(blob):
             self._check_room([blob])
             self._fetch(blob, what, durable=durable)
 
@@ -110,16 +110,15 @@ class Downloads:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 list(pool.map(lambda blob: self._fetch(blob, what, durable=False), missing))
 
-    def _is_missing(self, blob: BlobRef) -> bool:
+    def is_missing(self, blob: BlobRef) -> bool:
+        """Return whether the store lacks the blob, or has a part of it."""
         return not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size)
 
     def _check_room(self, blobs: Iterable[BlobRef]) -> None:
         """Check that the disk has room for the blobs whose sizes are signed. Raises `OSError`."""
-        if missing := {blob for blob in blobs if self._is_missing(blob)}:
-            check_room(self.store.root, sum(self._left_of(blob) for blob in missing))
-
-    def _left_of(self, blob: BlobRef) -> int:
-        return max(0, blob.size - partial_size(self.store, blob.digest))
+        if missing := {blob for blob in blobs if self.is_missing(blob)}:
+            left = (max(0, blob.size - partial_size(self.store, blob.digest)) for blob in missing)
+            check_room(self.store.root, sum(left))
 
     def _fetch(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
         try:

@@ -24,17 +24,6 @@ LOOKUP_SECONDS = 10.0
 _DNS_PORT = 53
 
 
-class InvalidResolverError(FarmError):
-    """A text does not name a resolver."""
-
-    code = "invalid-resolver"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text[:100]!r} names no resolver", remedy="Write it as ADDRESS or ADDRESS:PORT; [::1]:53 for IPv6."
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """A DNS server by its IP address; without an address, the servers of the machine's own configuration."""
@@ -47,7 +36,7 @@ class Resolver:
     def parse(cls, text: str, seconds: float = LOOKUP_SECONDS) -> Resolver:
         """Read `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`; an empty text means the machine's own servers.
 
-        Raises `InvalidResolverError`.
+        Raises `FarmError` (`invalid-resolver`).
         """
         if not text:
             return cls(seconds=seconds)
@@ -58,10 +47,14 @@ class Resolver:
                 host, _, port = text.rpartition(":")
                 number = int(port)
                 if not 0 < number < 65536:
-                    raise InvalidResolverError(text) from None
+                    raise ValueError(f"{number} is not a port") from None
                 return cls(str(ip_address(host.removeprefix("[").removesuffix("]"))), number, seconds)
         except ValueError as error:
-            raise InvalidResolverError(text) from error
+            raise FarmError(
+                f"{text[:100]!r} is not a valid resolver",
+                remedy="Write it as ADDRESS or ADDRESS:PORT; [::1]:53 for IPv6.",
+                code="invalid-resolver",
+            ) from error
 
     def texts(self, domain: str) -> list[bytes]:
         """Return the TXT records at a distribution's name, each with its strings joined.
@@ -94,34 +87,23 @@ _TRY_AGAIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """The outcome. `by_dns` is false when this host knew the distribution already, and DNS was not queried."""
-
-    subscription: Subscription
-    by_dns: bool
-
-
 def enrol(
     subscriptions: Subscriptions, domain: str, channel: str, resolver: Resolver, *, fingerprint: Digest | None = None
-) -> Enrolled:
+) -> tuple[Subscription, bool]:
     """Subscribe to a channel of the distribution that is rooted in `domain`; changes nothing on failure.
 
-    A distribution that this host already follows keeps its pinned root and address. With `fingerprint`, the DNS record
-    must name exactly that fingerprint. Raises what DNS and subscribing raise, `InvalidPackageNameError`.
+    Returns the subscription, and whether DNS was queried: not where this host knew the distribution already. Then its
+    pinned root and address stay. With `fingerprint`, the DNS record must name exactly that fingerprint. Raises what DNS
+    and subscribing raise, `InvalidPackageNameError`.
     """
     PackageName(domain, "any")
     known = next((subscription for subscription in subscriptions.all() if subscription.distribution == domain), None)
-    record = _pinned(known) if known else read_records(domain, resolver.texts(domain))
+    pinned = EnrolmentRecord(known.address, Digest(known.fingerprint)) if known else None
+    record = pinned or read_records(domain, resolver.texts(domain))
     if fingerprint is not None and record.root != fingerprint:
         where = f"{known} on this host is" if known else f"the TXT record {record_name(domain)} is"
         raise SubscriptionError(
             f"{where} of the root {record.root}, not {fingerprint}",
             remedy="Nothing was changed. Ask the owner over another way which root is the right one.",
         )
-    subscription = subscriptions.subscribe(record.address, channel, record.root, owner=domain)
-    return Enrolled(subscription, by_dns=known is None)
-
-
-def _pinned(known: Subscription) -> EnrolmentRecord:
-    return EnrolmentRecord(known.address, Digest(known.fingerprint))
+    return subscriptions.subscribe(record.address, channel, record.root, owner=domain), known is None

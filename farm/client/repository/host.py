@@ -138,7 +138,11 @@ class Host:
 
     def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
         """Return the packages whose archives have to be fetched."""
-        return [package for package in packages if not self._is_unpacked(package) and not self._has(package)]
+        return [
+            package
+            for package in packages
+            if not self._is_unpacked(package) and package.downloads.is_missing(package.entry.archive)
+        ]
 
     def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
         """Unpack packages into the host's cache, verified; return their directories by store name.
@@ -150,12 +154,16 @@ class Host:
         flushes.begin()
         fetch_archives(self.lacking(packages), progress)
         missing = [package for package in packages if not self._is_unpacked(package)]
-        altered = [package for package in packages if package not in missing and not self._looks_unpacked(package)]
+        altered = [
+            package
+            for package in packages
+            if package not in missing and not looks_unpacked(self.cache.path(package.store), package.manifest)
+        ]
         if altered:
-            names = ", ".join(each.name for each in altered)
-            self.warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
+            names = ", ".join(package.name for package in altered)
+            self.warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked again")
         with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
-            places = pool.map(lambda each: self._unpacked(each, look=each in altered), packages)
+            places = pool.map(lambda package: self._unpacked(package, look=package in altered), packages)
             unpacked = dict(zip((package.store for package in packages), places, strict=True))
             if missing or altered:
                 flushes.end()
@@ -163,13 +171,6 @@ class Host:
 
     def _is_unpacked(self, package: VerifiedPackage) -> bool:
         return self.cache.holds(package.store, package.manifest.tree_digest)
-
-    def _has(self, package: VerifiedPackage) -> bool:
-        archive = package.entry.archive
-        return self.blobs.has(archive.digest) and self.blobs.size(archive.digest) == archive.size
-
-    def _looks_unpacked(self, package: VerifiedPackage) -> bool:
-        return looks_unpacked(self.cache.path(package.store), package.manifest)
 
     def _unpacked(self, package: VerifiedPackage, *, look: bool) -> Path:
         archive = package.entry.archive

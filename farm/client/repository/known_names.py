@@ -1,6 +1,6 @@
 """The distribution that each short name referred to on this host, so that no name moves to another one unnoticed.
 
-`STATE/names.json` maps names to distributions. It is deleted when the user decides anew: by setting a priority, or by
+`STATE/names.json` maps names to distributions. It is deleted when the user decides again: by setting a priority, or by
 unsubscribing from a channel.
 """
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -26,11 +25,12 @@ class KnownNames:
         """Return the distribution that a name referred to, empty where there is none."""
         return self._read().get(name, "")
 
-    def remember(self, owners: Mapping[str, str]) -> None:
+    def remember(self, owners: dict[str, str]) -> None:
         """Record which distribution each of these names refers to."""
         known = self._read()
-        if any(known.get(name) != owner for name, owner in owners.items()):
-            self._write({**known, **owners})
+        if not owners.items() <= known.items():
+            content = json.dumps(known | owners, indent=1, sort_keys=True) + "\n"
+            replace_file(self._path, content.encode())
 
     def forget(self) -> None:
         """Forget them all."""
@@ -42,6 +42,3 @@ class KnownNames:
         except (FileNotFoundError, ValueError):
             return {}
         return {str(name): str(owner) for name, owner in form.items()} if isinstance(form, dict) else {}
-
-    def _write(self, known: Mapping[str, str]) -> None:
-        replace_file(self._path, (json.dumps(dict(sorted(known.items())), indent=1) + "\n").encode())

@@ -15,12 +15,10 @@ import httpcore
 from farm.errors import FarmError
 from farm.store.http.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.store.http.authorities import trusted_authorities
-from farm.store.http.deadline_stream import DeadlineStream
-from farm.store.http.resolving import addresses_of
 from farm.store.http.transfer_limits import TransferLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from farm.store.http.address_guard import AddressGuard
     from farm.store.http.transfer_limits import Transfer
@@ -82,7 +80,7 @@ class HttpReader:
         self._http = httpcore.ConnectionPool(
             ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
             proxy=None if guard else proxy_for(self._base),  # with one, the connected address is the proxy's
-            network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
+            network_backend=GuardedBackend(guard, self._remaining),
         )
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
@@ -139,45 +137,6 @@ class HttpReader:
     def _remaining(self) -> float:
         transfer: Transfer = self._now.transfer
         return transfer.remaining()
-
-
-class _DeadlineBackend(httpcore.SyncBackend):
-    """Opens connections on which the current transfer of this thread has its deadline."""
-
-    def __init__(self, remaining: Callable[[], float]) -> None:
-        self._remaining = remaining
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in _addresses(host, port, self._within(timeout)):
-            try:
-                stream = super().connect_tcp(address, port, self._within(timeout), local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                return DeadlineStream(stream, self._remaining)
-        self._remaining()  # the deadline is the better explanation, where it passed
-        raise failure
-
-    def _within(self, timeout: float | None) -> float:
-        remaining = self._remaining()
-        return remaining if timeout is None else min(timeout, remaining)
-
-
-def _addresses(host: str, port: int, seconds: float) -> list[str]:
-    try:
-        return addresses_of(host, port, seconds)
-    except TimeoutError as error:
-        raise httpcore.ConnectTimeout(str(error)) from error
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
 
 
 def open_reader(address: str, pace: TransferLimits | None = None) -> BlobReader:

@@ -60,15 +60,15 @@ def subscribe(host: Host, request: SubscribeRequest) -> Subscribed:
     Raises `InvalidAddressError`, and what `enrol` and `Subscriptions.subscribe` raise; then nothing has changed.
     """
     checked_mirrors(request.mirrors)
-    repository, by_dns = request.repository, False
+    repository = request.repository
     if isinstance(repository, ByAddress):
         subscription = host.subscriptions.subscribe(repository.address, request.channel, repository.fingerprint)
+        by_dns = False
     else:
         resolver = Resolver.parse(repository.resolver)
-        enrolled = enrol(
+        subscription, by_dns = enrol(
             host.subscriptions, repository.domain, request.channel, resolver, fingerprint=repository.fingerprint
         )
-        subscription, by_dns = enrolled.subscription, enrolled.by_dns
     if request.mirrors or request.priority is not None:
         subscription = host.subscriptions.change(
             subscription, mirrors=request.mirrors or None, priority=request.priority

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from farm.client.repository.download import Downloads
 from farm.client.repository.known_names import KnownNames
 from farm.client.repository.mirrored_metadata import MirroredMetadata
-from farm.client.repository.mirrors import Mirrors
+from farm.client.repository.mirrors import Mirror, Mirrors
 from farm.client.repository.readers import InvalidAddressError, open_reader
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
@@ -25,7 +25,7 @@ from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from farm.client.repository.readers import BlobReader
     from farm.store.blobs import BlobStore
@@ -66,14 +66,7 @@ class Subscriptions:
         self.names = KnownNames(state)
         self._mirrors = mirrors or Mirrors()
 
-    def subscribe(
-        self,
-        address: str,
-        channel: str,
-        fingerprint: Digest,
-        *,
-        owner: str = "",
-    ) -> Subscription:
+    def subscribe(self, address: str, channel: str, fingerprint: Digest, *, owner: str = "") -> Subscription:
         """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
 
         The fingerprint may be of any version of root: an owner whose first keys were stolen announces a later one.
@@ -82,32 +75,17 @@ class Subscriptions:
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
-        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (loads TUF's client)
-        from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415
-
-        reader = open_reader(address)
-        root = announced_root(reader, address, fingerprint)
-        with tempfile.TemporaryDirectory() as first:
-            release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
-            later = roots_in(Path(first))
-        # The signed release names its distribution; the name becomes part of paths, so its form is checked.
-        PackageName(release.distribution, "any")
-        if owner not in ("", release.distribution):
+        root, distribution, later = _verified_root(address, channel, fingerprint)
+        if owner not in ("", distribution):
             raise SubscriptionError(
-                f"the repository at {address} is that of {release.distribution}, not of {owner}",
+                f"the repository at {address} is that of {distribution}, not of {owner}",
                 remedy=f"Nothing was changed. Tell the owner of {owner}.",
             )
-        before = next((each for each in self.all() if str(each) == f"{release.distribution}/{channel}"), None)
-        subscription = Subscription(
-            release.distribution,
-            channel,
-            address,
-            fingerprint,
-            before.mirrors if before else (),
-            before.priority if before else 0,
-        )
+        subscription = Subscription(distribution, channel, address, fingerprint)
+        before = next((followed for followed in self.all() if str(followed) == str(subscription)), None)
+        if before:
+            subscription = replace(subscription, mirrors=before.mirrors, priority=before.priority)
         self._check_one_owner(subscription, later)
-        folder = self._path(subscription)
         # What is pinned is compared by its record: where the file itself was damaged, this repairs it.
         if before and before.fingerprint != fingerprint:
             raise SubscriptionError(
@@ -115,7 +93,7 @@ class Subscriptions:
                 remedy="A distribution does not change its root: ask its owner. To start over: "
                 f"`farm unsubscribe {subscription}`.",
             )
-        replace_file(folder / "root.json", root)
+        replace_file(self._path(subscription) / "root.json", root)
         self._write(subscription)
         return subscription
 
@@ -165,12 +143,12 @@ class Subscriptions:
         if not subscriptions:
             raise SubscriptionError("this host follows no channel", remedy="Begin with `farm subscribe`.")
         names = ", ".join(str(subscription) for subscription in subscriptions)
-        wanted = f"no subscription is called {name!r}" if not matching else "several subscriptions fit"
+        problem = f"no subscription is called {name!r}" if not matching else "several subscriptions match"
         remedy = "Choose one with --channel DISTRIBUTION/CHANNEL."
         if not name:
             one = matching[0]
             remedy += f" Or for good: `farm subscriptions set {one} --priority {one.priority + 1}`."
-        raise SubscriptionError(f"{wanted}; there are {names}", remedy=remedy)
+        raise SubscriptionError(f"{problem}; there are {names}", remedy=remedy)
 
     def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
         """Return the verifier of a subscription's metadata, which stores it in `state` if given."""
@@ -211,10 +189,10 @@ class Subscriptions:
         mirrors = self._mirrors.at(subscription.mirrors)
         try:
             owner = open_reader(subscription.address)
-        except InvalidAddressError as error:
+        except InvalidAddressError:
             if not mirrors:
                 raise
-            owner = _NobodyThere(error)
+            owner = Mirror(subscription.address)  # a disk that is not plugged in: opened when it is asked
         return Downloads(owner, store, mirrors)
 
     def kept(self, subscription: Subscription) -> KeptMetadata:
@@ -252,15 +230,18 @@ class Subscriptions:
         return self._folder / subscription.distribution / subscription.channel
 
 
-class _NobodyThere:
-    """Reader for an owner's directory that does not exist, such as a disk that is not plugged in."""
+def _verified_root(address: str, channel: str, fingerprint: Digest) -> tuple[bytes, str, set[Digest]]:
+    """Return the root metadata of a fingerprint, the distribution that it leads to, and the roots after it."""
+    from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (loads TUF's client)
+    from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415
 
-    def __init__(self, error: InvalidAddressError) -> None:
-        self._error = error
-
-    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
-        del path, offset
-        raise OSError(self._error.message)
+    reader = open_reader(address)
+    root = announced_root(reader, address, fingerprint)
+    with tempfile.TemporaryDirectory() as first:
+        release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
+        # The signed release names its distribution; the name becomes part of paths, so its form is checked.
+        PackageName(release.distribution, "any")
+        return root, release.distribution, roots_in(Path(first))
 
 
 def _read(record: Path) -> Subscription:

@@ -15,6 +15,7 @@ import httpcore
 
 from farm.errors import FarmError
 from farm.store.http.deadline_stream import DeadlineStream
+from farm.store.http.resolving import addresses_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,10 +75,11 @@ class NoSuchHostError(httpcore.ConnectError):
 class GuardedBackend(httpcore.NetworkBackend):
     """httpcore's sockets behind an `AddressGuard`. A name is resolved here, once, and that address is connected to.
 
-    `remaining` returns how many seconds are left for all connections together, and raises when none are.
+    Without a guard, every address may be connected to. `remaining` returns how many seconds are left for all
+    connections together, and raises when none are.
     """
 
-    def __init__(self, guard: AddressGuard, remaining: Callable[[], float]) -> None:
+    def __init__(self, guard: AddressGuard | None, remaining: Callable[[], float]) -> None:
         self._guard = guard
         self._remaining = remaining
         self._backend = httpcore.SyncBackend()
@@ -91,13 +93,13 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address of `host` that answers; raises `ForbiddenAddressError` if any is forbidden."""
-        addresses = self._resolve(host, port)
+        addresses = _resolved(host, port, self._within(timeout))
         for address in addresses:
             self._check(host, address)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
-                stream = self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = self._backend.connect_tcp(address, port, self._within(timeout), local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
                 continue
@@ -107,6 +109,7 @@ class GuardedBackend(httpcore.NetworkBackend):
                 stream.close()
                 raise
             return DeadlineStream(stream, self._remaining)
+        self._remaining()  # the deadline is the better explanation, where it passed
         raise failure
 
     def connect_unix_socket(
@@ -119,19 +122,23 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise ForbiddenAddressError(path, "it is a socket of this machine")
 
     def _check(self, host: str, address: str) -> None:
-        violation = self._guard.violation(address)
-        if violation:
+        if self._guard and (violation := self._guard.violation(address)):
             raise ForbiddenAddressError(host, violation)
 
-    @staticmethod
-    def _resolve(host: str, port: int) -> list[str]:
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            known = isinstance(error, UnicodeError) or getattr(error, "errno", None) == socket.EAI_NONAME
-            failure = NoSuchHostError if known else httpcore.ConnectError
-            raise failure(f"{host} cannot be resolved: {error}") from error
-        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    def _within(self, timeout: float | None) -> float:
+        remaining = self._remaining()
+        return remaining if timeout is None else min(timeout, remaining)
+
+
+def _resolved(host: str, port: int, seconds: float) -> list[str]:
+    try:
+        return addresses_of(host, port, seconds)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except (OSError, UnicodeError) as error:
+        known = isinstance(error, UnicodeError) or getattr(error, "errno", None) == socket.EAI_NONAME
+        failure = NoSuchHostError if known else httpcore.ConnectError
+        raise failure(f"{host} cannot be resolved: {error}") from error
 
 
 def _embedded(address: Address) -> IPv4Address | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from farm.trust.blob_limits import read_limited
 from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, hashed_path
 from farm.trust.metadata.builders import AllowedBuilders, read_builders
 from farm.trust.metadata.builders_in_force import allowed_since
@@ -95,9 +96,4 @@ def _list_of(reader: RepositoryReader, roots: Sequence[Root], version: int) -> A
 
 
 def _read(reader: RepositoryReader, path: str) -> bytes:
-    content = b""
-    for piece in reader.stream(path):
-        content += piece
-        if len(content) > _MOST_BYTES:
-            raise OSError(f"{path} has more than {_MOST_BYTES} bytes")
-    return content
+    return read_limited(reader.stream(path), _MOST_BYTES, path)

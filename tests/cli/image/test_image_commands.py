@@ -462,7 +462,7 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     assert (change["name"], change["old"]["version"], change["new"]["version"]) == (mine["name"], "1.0-1", "1.0-2")
     assert farm("image", "diff", "x:1", "x:2").returncode == 3
     assert farm("verify", "x:2").returncode == 0
-    assert "which are local builds: mine.example.org/app 1.0-2" in (audit := farm("audit", "x:2")).stdout
+    assert "about these local builds: mine.example.org/app 1.0-2" in (audit := farm("audit", "x:2")).stdout
     assert (audit.returncode, "; 1 cannot be judged\n" in audit.stdout) == (1, True)
     (listed,) = printed(farm, "pack", "--list", "--json")
     assert (listed["package"], listed["revision"], listed["place"]) == ("mine.example.org/app", 2, str(app))

@@ -69,7 +69,7 @@ def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDis
     done(farm("image", "build", "say", "--output", "say-oci", "--no-load"))
     said = done(farm("audit", "api:1"), 4)
     assert "not reviewed for vulnerabilities" in said
-    assert "No data covers: pack, parse, say." in said
+    assert "Not reviewed: pack, parse, say." in said
     review(distribution, "pack", "parse", "say")
     assert "no advisory holds" in done(farm("audit", "api:1"))
     announce(distribution, osv(package="pack", fixed="1.4"))

@@ -230,6 +230,6 @@ def test_the_command_never_gives_an_all_clear_for_it(machine: Machine) -> None:
     assert ended.returncode == 1, ended.stderr
     assert f"container {name} of {machine.image}: 1 package, not reviewed for vulnerabilities\n" in ended.stdout
     assert (
-        "The container does not match its own description, so what it holds is not known in whole:\n"
+        "The container does not match its own description, so its content is not fully known:\n"
         "  /usr/share: /srv is mounted over what packages have there" in ended.stdout
     )

@@ -188,10 +188,10 @@ def doubted() -> list[Audit]:
 
 KINDS = {"no-advisories", "unknown-content", "unknown-copies"}
 SAID = [
-    f"What is wrong with a package in api:1 is not known: {MINE} is a local build, about which nobody has advisories",
-    *(f"What api:1 holds is not known in whole: {doubt}" for doubt in DOUBTS),
-    "Whose code was linked into a package in api:1 is not known in whole: nobody watched the build of jq 1.7.1-1",
-    "What process 7 holds is not known in whole: nobody here recorded which set that is: jq-1.7.1-abc",
+    f"No advisories are published about a package in api:1: {MINE} is a local build",
+    *(f"The content of api:1 is not fully known: {doubt}" for doubt in DOUBTS),
+    "The code linked into a package in api:1 is not fully known: the build of jq 1.7.1-1 was not traced",
+    "The content of process 7 is not fully known: its packages were not recorded on this host: jq-1.7.1-abc",
 ]
 
 

@@ -6,16 +6,18 @@ Specification: https://cyclonedx.org/docs/1.6/json/
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from farm.client.findings.formats.wording import addresses, doubtful, remedy, sentence
+from farm.client.findings.formats.wording import addresses, remedy, sentence, unverified_sentence
 from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from farm.client.findings.report import Audit, AuditedPackage, Exposed
+    from farm.core.names.package_name import PackageName
 
 _JUSTIFICATIONS = {
     # OpenVEX's words, for which CycloneDX has others.
@@ -30,12 +32,12 @@ _STATES = {"not_affected": "not_affected", "fixed": "resolved", "under_investiga
 
 def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]:
     """Return the document of one run of this farm's `version`; `now` is RFC 3339 in UTC."""
-    found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
-    by_advisory: dict[str, list[tuple[Audit, Exposed]]] = {}
-    for audit, each in found:
+    found = [(audit, exposed) for audit in audits for exposed in (*audit.exposed, *audit.harmless)]
+    by_advisory = defaultdict(list)
+    for audit, exposed in found:
         # A statement about one package says nothing about another.
-        key = Digest.of_json([each.finding.advisory.id, each.finding.severity, _analysis(each)])
-        by_advisory.setdefault(key, []).append((audit, each))
+        key = Digest.of_json([exposed.finding.advisory.id, exposed.finding.severity, _analysis(exposed)])
+        by_advisory[key].append((audit, exposed))
     document: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -46,104 +48,82 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
             "tools": {"components": [{"type": "application", "name": "farm", "version": version}]},
         },
         "components": [_subject(audit) for audit in audits],
-        "vulnerabilities": [_vulnerability(together) for together in by_advisory.values()],
+        "vulnerabilities": [_vulnerability(findings) for findings in by_advisory.values()],
     }
-    if doubted := [audit for audit in audits if audit.doubts]:
-        # For a local build or an unreviewed package, everything is known except its vulnerabilities.
-        known = ("no-advisories", "not-covered")
-        parts = [audit for audit in doubted if any(finding.kind not in known for finding in audit.doubts)]
-        if parts:
-            incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in parts]}
-            document["compositions"] = [incomplete]
-        document["annotations"] = [
-            {
-                "subjects": [_reference(audit)],
-                "annotator": {"component": {"type": "application", "name": "farm", "version": version}},
-                "timestamp": now,
-                "text": doubtful(audit, doubt),
-            }
-            for audit in doubted
-            for doubt in audit.doubts
-        ]
+    # For a local build or an unreviewed package, everything is known except its vulnerabilities.
+    known = ("no-advisories", "not-covered")
+    if parts := [audit for audit in audits if any(finding.kind not in known for finding in audit.unverified)]:
+        incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in parts]}
+        document["compositions"] = [incomplete]
+    if annotations := [
+        {
+            "subjects": [_reference(audit)],
+            "annotator": {"component": {"type": "application", "name": "farm", "version": version}},
+            "timestamp": now,
+            "text": unverified_sentence(audit, finding),
+        }
+        for audit in audits
+        for finding in audit.unverified
+    ]:
+        document["annotations"] = annotations
     name = Digest.of_json(document).hex
     return document | {"serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"}
 
 
 def _subject(audit: Audit) -> dict[str, Any]:
-    carried: dict[str, list[Exposed]] = {}
-    for exposure in (*audit.exposed, *audit.harmless):
-        if exposure.carries:
-            carried.setdefault(str(exposure.package.name), []).append(exposure)
+    carried = defaultdict(list)
+    for exposed in (*audit.exposed, *audit.harmless):
+        carried[str(exposed.package.name)].append(exposed)
     kind = "container" if audit.kind in ("image", "container", "run") else "platform"
     return {
         "type": kind,
         "bom-ref": _reference(audit),
         "name": audit.name,
         "description": audit.subject,
-        "components": [_package(audit, package, carried.get(str(package.name), [])) for package in audit.held],
+        "components": [_package(audit, package, carried[str(package.name)]) for package in audit.held],
         "properties": [{"name": "farm:judged-by", "value": source.sentence()} for source in audit.data],
     }
 
 
 def _package(audit: Audit, package: AuditedPackage, carried: Sequence[Exposed]) -> dict[str, Any]:
-    component: dict[str, Any] = {
-        "type": "library",
-        "bom-ref": _reference(audit, package),
-        "group": package.name.distribution,
-        "name": package.name.short,
-        "version": package.full_version,
-        "purl": _purl(package.name.distribution, package.name.short, package.full_version),
-        "properties": list(_properties(package)),
-    }
-    parts = {_reference(audit, package, exposure): exposure for exposure in carried}
-    if parts:
-        component["components"] = [_part(reference, each) for reference, each in parts.items()]
+    properties = {"descriptor": package.descriptor, "channel": package.channel, "override": package.override}
+    component = _library(_reference(audit, package), package.name, package.full_version, properties)
+    copies = {_reference(audit, package, exposed): copy for exposed in carried if (copy := exposed.carries)}
+    if copies:
+        component["components"] = [
+            _library(reference, copy.library, copy.full_version, {"linked": "statically"})
+            for reference, copy in copies.items()
+        ]
     return component
 
 
-def _part(reference: str, exposed: Exposed) -> dict[str, Any]:
-    copy = exposed.carries
-    assert copy is not None  # noqa: S101  (checked by the caller)
+def _library(reference: str, name: PackageName, version: str, properties: Mapping[str, str | None]) -> dict[str, Any]:
     return {
         "type": "library",
         "bom-ref": reference,
-        "group": copy.library.distribution,
-        "name": copy.library.short,
-        "version": copy.full_version,
-        "purl": _purl(copy.library.distribution, copy.library.short, copy.full_version),
-        "properties": [{"name": "farm:linked", "value": "statically"}],
+        "group": name.distribution,
+        "name": name.short,
+        "version": version,
+        "purl": f"pkg:generic/{name.distribution}/{quote(name.short, safe='')}@{quote(version, safe='')}",
+        "properties": [{"name": f"farm:{key}", "value": value} for key, value in properties.items() if value],
     }
 
 
-def _properties(package: AuditedPackage) -> Iterator[dict[str, str]]:
-    if package.descriptor:
-        yield {"name": "farm:descriptor", "value": package.descriptor}
-    if package.channel:
-        yield {"name": "farm:channel", "value": package.channel}
-    if package.override:
-        yield {"name": "farm:override", "value": package.override}
-
-
-def _vulnerability(together: Sequence[tuple[Audit, Exposed]]) -> dict[str, Any]:
-    exposed = together[0][1]
+def _vulnerability(findings: Sequence[tuple[Audit, Exposed]]) -> dict[str, Any]:
+    exposed = findings[0][1]
     advisory, finding = exposed.finding.advisory, exposed.finding
     found: dict[str, Any] = {
         "id": advisory.id,
         "source": {"name": exposed.package.name.distribution, "url": addresses(exposed)[0]},
         "ratings": [{"severity": finding.severity}],
         "description": advisory.summary,
-        "detail": "\n".join(dict.fromkeys(sentence(audit, each) for audit, each in together)),
-        "recommendation": "\n".join(dict.fromkeys(remedy(each) for _, each in together)),
+        "detail": "\n".join(dict.fromkeys(sentence(audit, exposed) for audit, exposed in findings)),
+        "recommendation": "\n".join(dict.fromkeys(remedy(each) for _, each in findings)),
         "published": advisory.published.isoformat(),
         "updated": advisory.modified.isoformat(),
         "affects": [
-            {
-                "ref": _reference(audit, each.package, each),
-                "versions": [
-                    {"version": _version(each), "status": "affected" if each.finding.stands else "unaffected"}
-                ],
-            }
-            for audit, each in together
+            {"ref": _reference(audit, exposure.package, exposure), "versions": [_affected_version(exposure)]}
+            for audit, exposure in findings
         ],
     }
     if advisory.aliases:
@@ -156,6 +136,11 @@ def _vulnerability(together: Sequence[tuple[Audit, Exposed]]) -> dict[str, Any]:
     return found
 
 
+def _affected_version(exposed: Exposed) -> dict[str, str]:
+    version = (exposed.carries or exposed.package).full_version
+    return {"version": version, "status": "affected" if exposed.finding.stands else "unaffected"}
+
+
 def _analysis(exposed: Exposed) -> dict[str, str]:
     statement = exposed.finding.statement
     if statement is None or statement.status not in _STATES:
@@ -166,14 +151,6 @@ def _analysis(exposed: Exposed) -> dict[str, str]:
     return analysis
 
 
-def _status(exposed: Exposed) -> str:
-    return "affected" if exposed.finding.stands else "unaffected"
-
-
-def _version(exposed: Exposed) -> str:
-    return exposed.carries.full_version if exposed.carries else exposed.package.full_version
-
-
 def _reference(audit: Audit, package: AuditedPackage | None = None, exposed: Exposed | None = None) -> str:
     """Return the reference of a component in the document, which starts with that of its container."""
     parts = [audit.kind, audit.name]
@@ -182,7 +159,3 @@ def _reference(audit: Audit, package: AuditedPackage | None = None, exposed: Exp
     if exposed and exposed.carries:
         parts += [str(exposed.carries.library), exposed.carries.full_version]
     return "#".join(quote(part, safe="/:") for part in parts)
-
-
-def _purl(distribution: str, name: str, version: str) -> str:
-    return f"pkg:generic/{distribution}/{quote(name, safe='')}@{quote(version, safe='')}"

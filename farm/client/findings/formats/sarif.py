@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from farm.client.findings.formats.wording import addresses, doubtful, remedy, sentence
+from farm.client.findings.formats.wording import addresses, remedy, sentence, unverified_sentence
 from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
@@ -29,29 +29,29 @@ _LEVELS: dict[Severity, _Level] = {
 }
 # Only the word of a severity is known; hosts that sort by a number get one from its range (CVSS 3.1, section 5).
 _SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
-_DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
+_UNVERIFIED_RULES: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
     "unknown-content": (
         "error",
-        "What was looked at may not be all that is there",
-        "An audit knows what packages hold. Of anything else it cannot say that it is harmless.",
-        "Make the image anew with `farm image build`, and put nothing over its packages when it runs.",
+        "The audit may not cover the whole content",
+        "An audit knows the content of packages. It cannot tell whether anything else is harmless.",
+        "Build the image again with `farm image build`, and mount nothing over its packages when it runs.",
     ),
     "no-advisories": (
         "error",
-        "Nobody publishes advisories about a package",
-        "A distribution's advisories are about its own builds. They say nothing of a build that was made elsewhere.",
-        "Take the package from a channel: `farm override list` says what stands in for one, and `remove` ends it.",
+        "No advisories are published about a package",
+        "A distribution's advisories are about its own builds. They say nothing about other builds.",
+        "Take the package from a channel: see `farm override list` and `farm override remove`.",
     ),
     "not-covered": (
         "warning",
-        "No data covers a package",
-        "Its distribution lists no advisory that holds, and nobody states there to have looked for any.",
-        "Ask the owner of the channel to look, and to say so with `farm advisory reviewed`.",
+        "A package was not reviewed for vulnerabilities",
+        "Its distribution lists no advisory that applies, and has recorded no review of the package.",
+        "Ask the owner of the channel for a review, recorded with `farm advisory reviewed`.",
     ),
     "unknown-copies": (
         "note",
-        "Whose code was linked into a package is not known in whole",
-        "Nobody watched which libraries the build of the package linked in: advisories about these may hold for it.",
+        "The code linked into a package is not fully known",
+        "The build of the package was not traced: advisories about the libraries that it linked in may apply.",
         "Ask the owner of the channel to build the package again.",
     ),
 }
@@ -60,13 +60,15 @@ _DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
 
 def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
     """Return the log of one run of this farm's `version`; harmless findings are in it, suppressed."""
-    found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
-    rules = {each.finding.advisory.id: each for _, each in reversed(found)}
+    found = [(audit, exposed) for audit in audits for exposed in (*audit.exposed, *audit.harmless)]
+    rules = {exposed.finding.advisory.id: exposed for _, exposed in reversed(found)}
     order = {identifier: number for number, identifier in enumerate(sorted(rules))}
-    described = [_rule(rules[each]) for each in order]
-    doubts = [(audit, doubt) for audit in audits for doubt in audit.doubts]
-    kinds = {kind: len(order) + number for number, kind in enumerate(sorted({doubt.kind for _, doubt in doubts}))}
-    described += [_doubt_rule(kind) for kind in kinds]
+    described = [_rule(rules[advisory]) for advisory in order]
+    unverified = [(audit, finding) for audit in audits for finding in audit.unverified]
+    kinds = {
+        kind: len(order) + number for number, kind in enumerate(sorted({finding.kind for _, finding in unverified}))
+    }
+    described += [_unverified_rule(kind) for kind in kinds]
     driver = {"name": "farm audit", "version": version, "rules": described}
     return {
         "$schema": _SCHEMA,
@@ -74,40 +76,41 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
         "runs": [
             {
                 "tool": {"driver": driver},
-                "properties": {"judged-by": [_judged(audit) for audit in audits]},
+                "properties": {
+                    "judged-by": [
+                        {"subject": audit.subject, "data": [source.to_dict() for source in audit.data]}
+                        for audit in audits
+                    ]
+                },
                 "results": [
-                    *(_result(audit, each, order) for audit, each in found),
-                    *(_doubt(audit, doubt, kinds[doubt.kind]) for audit, doubt in doubts),
+                    *(_result(audit, exposed, order) for audit, exposed in found),
+                    *(_unverified(audit, finding, kinds[finding.kind]) for audit, finding in unverified),
                 ],
             }
         ],
     }
 
 
-def _judged(audit: Audit) -> dict[str, Any]:
-    return {"subject": audit.subject, "data": [source.to_dict() for source in audit.data]}
-
-
-def _doubt_rule(kind: UnverifiedKind) -> dict[str, Any]:
-    level, short, full, mending = _DOUBTS[kind]
+def _unverified_rule(kind: UnverifiedKind) -> dict[str, Any]:
+    level, short, full, remedy_text = _UNVERIFIED_RULES[kind]
     return {
         "id": kind,
         "shortDescription": {"text": short},
         "fullDescription": {"text": full},
-        "help": {"text": mending},
+        "help": {"text": remedy_text},
         "defaultConfiguration": {"level": level},
         "properties": {"tags": ["security"]},
     }
 
 
-def _doubt(audit: Audit, doubt: UnverifiedFinding, rule: int) -> dict[str, Any]:
-    """Return an unknown as a result: without it, a report with no findings would look like an all-clear."""
-    same = Digest.of_json([audit.kind, audit.name, doubt.kind, doubt.why])
+def _unverified(audit: Audit, finding: UnverifiedFinding, rule: int) -> dict[str, Any]:
+    """Return what is not known as a result: without it, a report with no findings would look like an all-clear."""
+    same = Digest.of_json([audit.kind, audit.name, finding.kind, finding.why])
     return {
-        "ruleId": doubt.kind,
+        "ruleId": finding.kind,
         "ruleIndex": rule,
-        "level": _DOUBTS[doubt.kind][0],
-        "message": {"text": doubtful(audit, doubt)},
+        "level": _UNVERIFIED_RULES[finding.kind][0],
+        "message": {"text": unverified_sentence(audit, finding)},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": f"{audit.kind}/{quote(audit.name, safe='')}"}},

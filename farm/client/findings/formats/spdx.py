@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.client.findings.formats.wording import addresses, doubtful, sentence
+from farm.client.findings.formats.wording import addresses, sentence, unverified_sentence
 from farm.core.names.digest import Digest
 from farm.core.plan.sbom import DOCUMENT, NOT_SAID, document, element, element_id, organization, relationship
 
@@ -27,12 +27,12 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
         subject = element_id("Subject", f"{audit.kind} {audit.name}")
         elements.append(_subject(subject, audit, created))
         relations.append(relationship(DOCUMENT, "DESCRIBES", subject))
-        if any(doubt.kind == "unknown-content" for doubt in audit.doubts):
+        if any(finding.kind == "unknown-content" for finding in audit.unverified):
             # SPDX 2.3, 11.1: there may be more in the package, which is not known.
             relations.append(relationship(subject, "CONTAINS", NOT_SAID))
         for package in audit.held:
             found = [exposure for exposure in audit.exposed if exposure.package == package]
-            identifier = _id(audit, package)
+            identifier = element_id("Package", f"{audit.kind} {audit.name} {package.name}")
             elements.append(
                 _package(identifier, package, [exposure for exposure in found if not exposure.carries], audit)
             )
@@ -62,16 +62,17 @@ def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]
             "annotator": "Tool: farm",
             "comment": comment,
         }
-        for comment in (*sources, *(doubtful(audit, doubt) for doubt in audit.doubts))
+        for comment in (*sources, *(unverified_sentence(audit, finding) for finding in audit.unverified))
     ]
     more: dict[str, Any] = {"annotations": annotations} if annotations else {}
-    return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)
+    purpose = "OPERATING-SYSTEM" if audit.kind in ("root", "channel") else "CONTAINER"
+    return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=purpose, **more)
 
 
 def _package(identifier: str, package: AuditedPackage, found: Sequence[Exposed], audit: Audit) -> dict[str, Any]:
     more: dict[str, Any] = {"externalRefs": _references(found, audit)} if found else {}
     if package.override:
-        more["comment"] = f"Stands in for another build: {package.override}"
+        more["comment"] = f"Replaces another build: {package.override}"
     supplier = organization(package.name.distribution)
     return element(identifier, package.name.short, supplier=supplier, versionInfo=package.full_version, **more)
 
@@ -109,11 +110,3 @@ def _references(found: Iterable[Exposed], audit: Audit) -> list[dict[str, str]]:
         for exposure in found
         for address in addresses(exposure)
     ]
-
-
-def _id(audit: Audit, package: AuditedPackage) -> str:
-    return element_id("Package", f"{audit.kind} {audit.name} {package.name}")
-
-
-def _purpose(audit: Audit) -> str:
-    return "OPERATING-SYSTEM" if audit.kind in ("root", "channel") else "CONTAINER"

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from farm.client.findings.report import Audit, Exposed, UnverifiedFinding, UnverifiedKind
 
 _NOT_KNOWN: dict[UnverifiedKind, str] = {
-    "unknown-content": "What {name} holds is not known in whole",
-    "no-advisories": "What is wrong with a package in {name} is not known",
-    "not-covered": "Of packages in {name} no data says whether anything is wrong with them",
-    "unknown-copies": "Whose code was linked into a package in {name} is not known in whole",
+    "unknown-content": "The content of {name} is not fully known",
+    "no-advisories": "No advisories are published about a package in {name}",
+    "not-covered": "Packages in {name} were not reviewed for vulnerabilities",
+    "unknown-copies": "The code linked into a package in {name} is not fully known",
 }
 _CVE = "https://www.cve.org/CVERecord?id="
 
@@ -28,9 +28,9 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     )
 
 
-def doubtful(audit: Audit, doubt: UnverifiedFinding) -> str:
+def unverified_sentence(audit: Audit, finding: UnverifiedFinding) -> str:
     """Return what is not known, and why."""
-    return f"{_NOT_KNOWN[doubt.kind].format(name=audit.name)}: {doubt.why}"
+    return f"{_NOT_KNOWN[finding.kind].format(name=audit.name)}: {finding.why}"
 
 
 def remedy(exposed: Exposed) -> str:
