@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.output import say, tell_table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -41,7 +41,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     from farm.container.docker_objects import labelled_images
     from farm.container.sandbox import SandboxUnavailableError, connect
 
-    asked = [VersionConstraint.parse(each) for each in wanted]
+    asked = list(map(VersionConstraint.parse, wanted))
     settings = Settings.from_environment()
     host = open_host(settings)
     try:
@@ -52,25 +52,18 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     found = host_images(host, labelled)
     if asked:
         found = constraint(host, found, asked)
-    if as_json:
-        say_json([image.to_dict() for image in found])
-        return
-    nothing = f"no image holds {' and '.join(wanted)}" if asked else "no images"
-    say_lines(_table(found, "HOLDING" if asked else "PACKAGES") if found else [nothing])
-
-
-def _table(found: list[HostImage], last: str) -> list[Line]:
-
     rows = [
         (
             " ".join(image.names) or "-",
             (image.digest or image.id)[:19],
             f"as {' '.join(image.elsewhere)}" if image.elsewhere else "yes" if image.in_docker else "no",
-            ", ".join(_packages(image) if last == "PACKAGES" else [str(held) for held in image.found]),
+            ", ".join([str(held) for held in image.found] if asked else _packages(image)),
         )
         for image in found
     ]
-    return table(rows, ("NAME", "DIGEST", "IN DOCKER", last))
+    nothing = f"no image holds {' and '.join(wanted)}" if asked else "no images"
+    headings = ("NAME", "DIGEST", "IN DOCKER", "HOLDING" if asked else "PACKAGES")
+    tell_table(rows, headings, [image.to_dict() for image in found], nothing=nothing, as_json=as_json)
 
 
 def _packages(image: HostImage) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import human_size, say_json, say_lines
+from farm.cli.output import counted, human_size, say_json, say_lines
 from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
@@ -51,16 +51,15 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
     settings = Settings.from_environment()
     with looking_host(settings) as host:
         found = _found(image, root, host, settings)
-    form = found.to_dict() | last_verified_form(host)
-    if as_json and not fix:
-        say_json(form)
-    else:
+    form = found.to_dict() | last_verified_form(host) | ({"mended": []} if fix else {})
+    is_repair = fix and bool(found.faults)
+    if fix or not as_json:
         say_lines(_lines(found), err=as_json)
-    if not (fix and found.faults):
-        if as_json and fix:
-            say_json(form | {"mended": []})
-        return FOUND if found.faults else 0
-    return _mend(root, found, settings, as_json=as_json)
+    if as_json and not is_repair:
+        say_json(form)
+    if is_repair:
+        return _repair(root, found, settings, as_json=as_json)
+    return FOUND if found.faults else 0
 
 
 def _found(image: str, root: Path | None, host: Host, settings: Settings) -> Verification:
@@ -82,25 +81,25 @@ def _image(name: str, host: Host, settings: Settings) -> Verification:
 
     known, _, engine = opened(name, settings, host, certainly=True)
     in_docker = engine and not known.directory and engine.inspect(name)
-
     saved = partial(saved_digests, connect(settings.docker)) if in_docker else None
     return verify_image(host, known, engine, saved, looking)
 
 
-def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
+def _repair(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
     from farm.cli.progress import TerminalProgress
-    from farm.client.audit.verification_cache import mend_cache
-    from farm.client.audit.verification_root import mend_root
+    from farm.client.audit.verification_cache import repair_cache
+    from farm.client.audit.verification_root import repair_root
 
     with looking_host(settings) as host:
-        mended = (
-            mend_root(host, root.absolute(), found) if root else mend_cache(host, found, TerminalProgress().wait_for)
-        )
+        if root:
+            repaired = repair_root(host, root.absolute(), found)
+        else:
+            repaired = repair_cache(host, found, TerminalProgress().wait_for)
         after = _found("", root, host, settings)
     if as_json:
-        say_json(after.to_dict() | last_verified_form(host) | {"mended": list(mended)})
+        say_json(after.to_dict() | last_verified_form(host) | {"mended": list(repaired)})
     else:
-        say_lines([*(f"restored: {each}" for each in mended), *_lines(after)])
+        say_lines([*(f"restored: {description}" for description in repaired), *_lines(after)])
     return FOUND if after.faults else 0
 
 
@@ -110,8 +109,7 @@ def _lines(found: Verification) -> Iterator[str]:
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
     if not count and found.overrides:
         said = "all as signed, except overrides"
-    packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
-    yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
+    yield f"{found.subject}: {counted(found.packages, 'package')}, {human_size(found.size)}: {said}"
     for fault in found.faults[:_MOST_SHOWN]:
         yield f"  {fault}"
     if count > _MOST_SHOWN:

@@ -76,11 +76,10 @@ def mirror(
 def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
     if not releases:
         return None
-    if bad := [
-        release for release in releases if release != "newest" and not (release.isascii() and release.isdigit())
-    ]:
+    numbers = set(releases) - {"newest"}
+    if bad := sorted(number for number in numbers if not (number.isascii() and number.isdigit())):
         raise click.UsageError(f"{bad[0]!r} is neither a release number nor `newest`.")
-    return tuple(sorted({int(release) for release in releases if release != "newest"}))
+    return tuple(sorted(map(int, numbers)))
 
 
 def _words(directory: Path, made: Mirrored) -> list[str]:

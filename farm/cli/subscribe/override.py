@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import table, tell_result
+from farm.cli.output import tell_result, tell_table
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
-from farm.cli.subscribe.override_source import source_of
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from farm.client.override.overrides import Override, Scope
+    from farm.client.override.overrides import BuiltHere, OfChannel, Override, Scope
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
 
@@ -88,7 +87,7 @@ def add(
     known_as = catalogue.known_as(package)
     entry = catalogue.entry(known_as)
     with host.in_use():
-        replacement = source_of(host, known_as, source, recipes)
+        replacement = _source_of(host, known_as, source, recipes)
         made = Override(
             package=known_as,
             channel=f"{catalogue.release.distribution}/{catalogue.release.channel}",
@@ -112,7 +111,7 @@ def add(
 def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     """List the overrides of this host, or only those of one root or image file.
 
-    What is void in a set because of them, and for which dependents, is shown where the set is: by `farm list --root`,
+    The guarantees that they break in a set, and for which dependents, are shown with the set: by `farm list --root`,
     `farm image inspect`, and by `farm run` on standard error.
 
     \b
@@ -123,11 +122,14 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
 
     overrides = Overrides(Settings.from_environment().state)
     wanted = _scope(root, file) if root or file else None
-    found = [(scope, each) for scope, each in overrides.all() if wanted in (None, scope)]
-    rows = [(str(scope), each.made_for, each.channel, str(each.source), each.why) for scope, each in found]
+    found = [(scope, override) for scope, override in overrides.all() if wanted in (None, scope)]
+    rows = [
+        (str(scope), override.made_for, override.channel, str(override.source), override.why)
+        for scope, override in found
+    ]
     headings = ("FOR", "INSTEAD OF", "CHANNEL", "SOURCE", "WHY")
-    lines = table(rows, headings) if rows else ["no overrides"]
-    tell_result(lines, [_form(scope, each) for scope, each in found], as_json=as_json)
+    forms = [_form(scope, override) for scope, override in found]
+    tell_table(rows, headings, forms, nothing="no overrides", as_json=as_json)
 
 
 @override.command()
@@ -176,4 +178,64 @@ def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, p
         return catalogue_of_root(host, Root(root.absolute()), [package], channel)
     return host.catalogue_of(
         [package], channel or (read_image_file(file.read_bytes(), str(file)).channel if file else "")
+    )
+
+
+def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | OfChannel:
+    """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the recipe tree."""
+    from farm.client.override.overrides import OfChannel
+
+    channel, colon, name = source.partition(":")
+    if colon and not Path(source).exists():
+        followed = host.subscriptions.find(channel)
+        known = host.catalogue(channel).entry(name)
+        return OfChannel(f"{followed.distribution}/{followed.channel}", known.name)
+    if "/" in source or Path(source).is_dir():
+        return _built(package.rpartition("/")[2], Path(source).absolute(), recipes)
+    return _built(source, None, recipes)
+
+
+def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere:
+    """Build a package here, from a recipe in a directory of its own or from the tree's."""
+    from farm.build.local_state import LocalState
+    from farm.build.recipe_directory import name_of_recipe
+    from farm.cli.local_builds import local_builds
+    from farm.client.override.local_builds import built_here
+    from farm.client.override.overrides import OverrideError
+
+    if directory and not directory.is_dir():
+        raise OverrideError(
+            f"there is no directory {directory}",
+            remedy="Name a directory with a recipe, a package of the tree of recipes, or CHANNEL:PACKAGE.",
+        )
+    own = name_of_recipe(directory) if directory else ""
+    settings = Settings.from_environment()
+    if not (tree := recipes or settings.recipes).is_dir():
+        raise OverrideError(
+            f"to build {name}, a tree of recipes with its toolchains and dependencies is needed, and there is no "
+            f"directory {tree}",
+            remedy="Clone the recipes of the channel's distribution, and name them: `--recipes CLONE/recipes`, or "
+            "FARM_RECIPES. A package of another subscription (CHANNEL:PACKAGE) needs none.",
+        )
+    state = LocalState(settings.state, settings.host)
+    with local_builds(recipes, instead=directory) as (builds, _every):
+        if own and name not in (makes := builds.recipe(own).package_names):
+            # Otherwise the tree's own recipe of that name would be built without notice.
+            raise OverrideError(
+                f"the recipe in {directory} makes {', '.join(makes)}, and not {name}",
+                remedy=f"Name the package that it makes, or a directory with a recipe of {name}.",
+            )
+        closure = builds.closure([name])
+        recipe, plan = builds.recipe(name), builds.plan(name)
+    outcome = state.outcome(plan.digest)
+    assert outcome is not None  # noqa: S101  (it was recorded just now)
+    place = directory or tree / "packages" / recipe.name
+    return built_here(
+        name,
+        closure,
+        state.store,
+        summary=recipe.summary,
+        recipe=recipe.digest,
+        provenance=outcome.provenance,
+        place=str(place),
     )

@@ -8,7 +8,7 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.output import say, tell_table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from farm.client.repository.host import Host
     from farm.client.repository.subscriptions import Subscription
+
+_HEADINGS = ("CHANNEL", "RELEASE", "VERIFIED", "PRIORITY", "ROOT", "ADDRESS", "MIRRORS")
 
 mirror_option = click.option(
     "--mirror",
@@ -48,12 +50,8 @@ def subscriptions(context: click.Context, as_json: bool) -> None:
         return
     host = open_host(Settings.from_environment())
     found = [_described(host, subscription) for subscription in host.subscriptions.all()]
-    if as_json:
-        say_json(found)
-    elif found:
-        say_lines(_table(found))
-    else:
-        say("this host follows no channel; begin with `farm subscribe`")
+    nothing = "this host follows no channel; begin with `farm subscribe`"
+    tell_table([_row(form) for form in found], _HEADINGS, found, nothing=nothing, as_json=as_json)
 
 
 @subscriptions.command("set")
@@ -126,23 +124,19 @@ def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[dict[str, Any]]) -> list[Line]:
+def _row(form: dict[str, Any]) -> tuple[str, ...]:
     from farm.client.repository.readers import shown
     from farm.core.names.digest import Digest
 
-    rows = [
-        (
-            f"{each['distribution']}/{each['channel']}",
-            str(each["verified"]["number"]) if each["verified"] else "none",
-            each["verified"]["at"] if each["verified"] else "",
-            str(each["priority"]),
-            f"sha256:{Digest(each['fingerprint']).hex[:12]}",
-            shown(each["address"]),
-            " ".join(map(shown, each["mirrors"])),
-        )
-        for each in found
-    ]
-    return table(rows, ("CHANNEL", "RELEASE", "VERIFIED", "PRIORITY", "ROOT", "ADDRESS", "MIRRORS"))
+    return (
+        f"{form['distribution']}/{form['channel']}",
+        str(form["verified"]["number"]) if form["verified"] else "none",
+        form["verified"]["at"] if form["verified"] else "",
+        str(form["priority"]),
+        f"sha256:{Digest(form['fingerprint']).hex[:12]}",
+        shown(form["address"]),
+        " ".join(map(shown, form["mirrors"])),
+    )
 
 
 def _mirrors(addresses: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ def verify_cache(host: Host, looking: ProgressBar = no_progress) -> Verification
     return Verification(f"{host.cache.root}", len(stores), sum(sizes.values()), tuple(faults))
 
 
-def mend_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
+def repair_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
     """Remove damaged packages when no process uses the cache; return a description of each.
 
     A removed package is unpacked again from its verified archive when it is next needed.

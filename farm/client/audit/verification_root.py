@@ -63,7 +63,7 @@ def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> V
     return Verification(words, len(manifests), size, tuple(faults), signed.unsigned(), state.set.overrides)
 
 
-def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
+def repair_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     """Replace what was found damaged; return a description of each repair.
 
     The root stays whole at every instant, except for the package that is being replaced. Raises `cannot-mend` before

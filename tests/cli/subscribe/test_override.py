@@ -101,7 +101,7 @@ def test_a_directory_that_is_none_or_makes_another_package_is_refused(farm: Comm
     assert "error: there is no directory " in missing.message
     alone = farm("override", "say=./my-say", "--recipes", "recipes", "--why", WHY)
     assert alone.status == 1
-    assert "say is built beside a tree of recipes" in alone.message
+    assert "to build say, a tree of recipes with its toolchains" in alone.message
     assert "there is no directory recipes" in alone.message
     assert "`--recipes CLONE/recipes`" in alone.message
     other = farm("override", "greet=./my-say", "--why", WHY)

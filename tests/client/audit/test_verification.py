@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.client.audit.verification_image import verify_image
-from farm.client.audit.verification_root import mend_root, verify_root
+from farm.client.audit.verification_root import repair_root, verify_root
 from farm.client.image.known_image import open_image
 from farm.client.root.generations import Root
 from farm.container.image_store import EngineImages, ImageStore, saved_digests
@@ -139,7 +139,7 @@ def test_damage_is_told_with_its_place_and_mended(follower: Host, root: Path, da
     hurt(root)
     found = verify_root(follower, root)
     assert told(found, root) == [expected]
-    mend_root(follower, root, found)
+    repair_root(follower, root, found)
     assert verify_root(follower, root).faults == ()
     assert (root / "usr/bin/greet").read_text() == "#!/usr/bin/say\n"
     assert (root / "etc/say.conf").read_text() == "loud\n"
@@ -151,7 +151,7 @@ def test_what_is_shared_with_the_cache_is_mended_there_too(follower: Host, root:
         pytest.skip("this file system shares no files between root and cache")
     write(place, "LOUD\n")
     found = verify_root(follower, root)
-    mend_root(follower, root, found)
+    repair_root(follower, root, found)
     install(follower, tmp_path / "second", "say")
     assert (tmp_path / "second/etc/say.conf").read_text() == "loud\n"
     assert [generation.number for generation in Root(root).generations()] == [1]
@@ -164,7 +164,7 @@ def test_an_archive_that_rotted_too_is_fetched_anew(
     archive = follower.blobs.path(distribution.entries["say"][0].archive.digest)
     archive.chmod(0o644)
     archive.write_bytes(archive.read_bytes()[:-1] + b"?")
-    mend_root(follower, root, verify_root(follower, root))
+    repair_root(follower, root, verify_root(follower, root))
     assert (root / "etc/say.conf").read_text() == "loud\n"
 
 
@@ -176,7 +176,7 @@ def test_a_build_of_an_earlier_release_is_well_and_is_mended_as_that_build(
     assert verify_root(follower, root).faults == ()
     write(at(root, "say") / "etc/say.conf", "LOUD\n")
     found = verify_root(follower, root)
-    mend_root(follower, root, found)
+    repair_root(follower, root, found)
     assert (root / "etc/say.conf").read_text() == "loud\n"
 
 
@@ -194,7 +194,7 @@ def test_a_record_that_lies_about_a_version_is_told(follower: Host, root: Path) 
     assert told(found, root) == [("altered", "record", "")]
     assert "recorded as dist.example.org/say 9.9-1, and described as dist.example.org/say 1.0-1" in found.faults[0].how
     with refuses("cannot-mend", match="the record of what is installed"):
-        mend_root(follower, root, found)
+        repair_root(follower, root, found)
 
 
 def test_a_build_that_no_release_holds_is_told_and_not_mended(
@@ -214,7 +214,7 @@ def test_a_build_that_no_release_holds_is_told_and_not_mended(
     found = verify_root(follower, root)
     assert ("unsigned", "say", "") in told(found, root)
     with refuses("cannot-mend", match="no signed release has this build"):
-        mend_root(follower, root, found)
+        repair_root(follower, root, found)
 
 
 def test_what_the_user_put_there_is_named_and_compared_with_itself(follower: Host, root: Path) -> None:
@@ -225,7 +225,7 @@ def test_what_the_user_put_there_is_named_and_compared_with_itself(follower: Hos
     found = verify_root(follower, root)
     assert told(found, root) == [("altered", "say", "packages/say/etc/say.conf")]
     with refuses("cannot-mend"):
-        mend_root(follower, root, found)
+        repair_root(follower, root, found)
 
 
 def image_faults(host: Host, name: str | Path) -> list[tuple[str, str]]:

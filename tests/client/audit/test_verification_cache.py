@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.audit.verification_cache import mend_cache, verify_cache
+from farm.client.audit.verification_cache import repair_cache, verify_cache
 from tests.client.images import subscribe
 from tests.client.installing import install
 
@@ -36,7 +36,7 @@ def test_a_damaged_package_of_the_cache_is_told_with_the_roots_that_share_it(
     (fault,) = found.faults
     assert (fault.of, fault.what) == (store, "altered")
     assert str(root) in fault.how
-    (said,) = mend_cache(host, found)
+    (said,) = repair_cache(host, found)
     assert said.startswith(store)
     assert store not in host.cache.stores()
     install(host, tmp_path / "other", "greet")

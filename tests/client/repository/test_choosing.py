@@ -189,7 +189,7 @@ def test_a_root_of_a_channel_that_is_followed_no_more_is_left_alone(following: F
 
 
 def test_what_looks_at_a_channel_without_naming_it_looks_at_that_of_the_highest_priority(following: Following) -> None:
-    with pytest.raises(SubscriptionError, match="several subscriptions fit") as caught:
+    with pytest.raises(SubscriptionError, match="several subscriptions match") as caught:
         following.host.catalogue()
     assert "Or for good: `farm subscriptions set dist.example.org/edge --priority 1`." in caught.value.remedy
     following.prefer(SECOND)

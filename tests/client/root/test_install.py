@@ -143,7 +143,7 @@ def test_what_was_altered_in_the_cache_is_unpacked_anew(
     alter(host.cache.path(store))
     before = sorted(path.name for path in Path(f"/proc/self/fd/{mounted}").iterdir())
     install(host, tmp_path / "two", "greet", "alone")
-    assert told == [f"alone in {host.cache.root} changed since it was unpacked there, and is unpacked anew"]
+    assert told == [f"alone in {host.cache.root} changed since it was unpacked there, and is unpacked again"]
     assert (tmp_path / "two/usr/share/alone/file").read_text() == "alone\n"
     assert host.cache.is_intact(store)
     install(host, tmp_path / "three", "greet", "alone")
