@@ -98,7 +98,6 @@ class LocalBuilds:
         *,
         platform: Platform,
         docker: str = "",
-        runtime: str = "",
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
     ) -> None:
@@ -124,7 +123,7 @@ class LocalBuilds:
             store=state.store,
             cache=PackageCache(state.packages),
             toolchains=self._toolchain_of_tree,
-            sandbox=Sandbox(client, image, worker="local", runtime=runtime),
+            sandbox=Sandbox(client, image, worker="local"),
             fetcher=SourceFetcher(state.store, policy or DownloadPolicy(), apt=self._apt()),
             signer=load_or_create_key(state.key),
             attempts=attempts,

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,7 @@ class WrittenLease:
     until: HostTime | None
 
 
-class AttemptDirectory:
+class AttemptDirectory(AbstractContextManager["AttemptDirectory"]):
     """The locked directory of one running attempt; a context manager that unmounts and removes all of it."""
 
     def __init__(self, root: AttemptsRoot, path: Path, lock: int) -> None:
@@ -153,9 +153,6 @@ class AttemptDirectory:
             clear(self.path)
         finally:
             os.close(self._lock)
-
-    def __enter__(self) -> AttemptDirectory:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

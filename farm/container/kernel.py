@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from farm.core.sets.needs.host import Kernel
@@ -29,15 +30,11 @@ def this_kernel(root: Path = Path("/")) -> Kernel:
 
 
 def _config(root: Path, release: str) -> bytes | None:
-    try:
+    with suppress(OSError, EOFError):
         return gzip.decompress((root / "proc/config.gz").read_bytes())
-    except (OSError, EOFError):
-        pass
     for place in (f"boot/config-{release}", f"lib/modules/{release}/config"):
-        try:
+        with suppress(OSError):
             return (root / place).read_bytes()
-        except OSError:
-            continue
     return None
 
 

@@ -51,7 +51,8 @@ def mount_tmpfs(target: Path, *, size: int, inodes: int, owner: int) -> None:
 
 def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
     """Mount directories over one another, the first on top, read-only; at least two."""
-    lower = ":".join(_escape(layer) for layer in layers)
+    # overlayfs splits its layers at ":" and its options at ","; both may be escaped.
+    lower = ":".join(re.sub(r"([\\:,])", r"\\\1", str(layer)) for layer in layers)
     _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
 
 
@@ -150,11 +151,6 @@ def _mount(source: str, target: Path, kind: str, flags: int, options: str) -> No
         raise MountError(f"mount {kind} on", target, 36)  # ENAMETOOLONG
     if _library().mount(source.encode(), os.fsencode(target), kind.encode(), flags, encoded) != 0:
         raise MountError(f"mount {kind} on", target, ctypes.get_errno())
-
-
-def _escape(path: Path) -> str:
-    # overlayfs splits its layers at ":" and its options at ","; both may be escaped.
-    return re.sub(r"([\\:,])", r"\\\1", str(path))
 
 
 def _library() -> ctypes.CDLL:

@@ -226,7 +226,6 @@ class Sandbox:
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
             pids_limit=limits.processes,
-            nano_cpus=int(limits.processors * 1e9) or None,
             cpuset_cpus=spec.variation.cpus or None,
             ulimits=[
                 Ulimit(name="core", soft=0, hard=0),

@@ -41,13 +41,12 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What a container may use: seconds of time, bytes of memory, processes, bytes of output, processors (0: all)."""
+    """What a container may use: seconds of time, bytes of memory, processes, bytes of output."""
 
     seconds: float
     memory: int
     processes: int
     log: int
-    processors: float = 0.0
 
     @classmethod
     def of(cls, limits: Limits, *, minutes: int | None = None, log_mb: int = 0) -> SandboxLimits:

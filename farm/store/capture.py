@@ -18,7 +18,7 @@ from farm.store.scan import NOT_READ
 from farm.store.tree_reader import PIECE, TreeReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from farm.store.blobs import BlobStore
@@ -70,12 +70,15 @@ def capture_tree(
     with TreeReader(root) as reader:
         contents = _Contents(reader, sources or {})
         if not isinstance(prefix, str):
-            tree = _with_entries(tree, [contents.digest(e) if isinstance(e, File) else e for e in tree.entries])
+            for file in tree.files():
+                contents.keep(file)
+            tree = contents.completed(tree)
             prefix = prefix(tree)
         with ArchiveBlob(store, threads=threads) as blob:
-            entries = _write_archive(ArchiveWriter(prefix), tree, contents, blob)
+            for piece in ArchiveWriter(prefix).archive(tree, contents.pieces):
+                blob.add(piece)
             diff_id, archive = blob.commit()
-    manifest = _with_entries(tree, entries)
+    manifest = contents.completed(tree)
     store.put_bytes(manifest.to_json())
     return Captured(manifest, diff_id, archive)
 
@@ -84,29 +87,10 @@ def digest_tree(root: Path | int, tree: Manifest) -> Manifest:
     """Return `tree` with the digests of its files under `root`; raises `TreeChangedError`."""
     with TreeReader(root) as reader:
         contents = _Contents(reader, {})
-        return _with_entries(tree, [contents.read(e, _ignore) if isinstance(e, File) else e for e in tree.entries])
-
-
-def _write_archive(writer: ArchiveWriter, tree: Manifest, contents: _Contents, blob: ArchiveBlob) -> list[Entry]:
-    """Write the whole archive of a tree; return its entries with their digests."""
-    entries: list[Entry] = []
-    add, header = blob.add, writer.header
-    add(writer.opening())
-    for entry in tree.entries:
-        add(header(entry))
-        if isinstance(entry, File):
-            entries.append(contents.read(entry, add))
-            add(writer.padding(entry.size))
-        else:
-            entries.append(entry)
-    add(writer.trailer())
-    return entries
-
-
-def _with_entries(tree: Manifest, entries: list[Entry]) -> Manifest:
-    # The paths were checked when `tree` was made. An unchanged manifest keeps its computed digest.
-    completed = tuple(entries)
-    return tree if completed == tree.entries else Manifest(completed, tree.imports, tree.absolute_links)
+        for file in tree.files():
+            for _ in contents.pieces(file):
+                pass
+        return contents.completed(tree)
 
 
 class _Contents:
@@ -117,38 +101,33 @@ class _Contents:
         self._sources = sources
         self._kept: dict[str, bytes] = {}
         self._room = _KEPT_BYTES
+        self._files: dict[str, Entry] = {}
 
-    def digest(self, entry: File) -> File:
-        """Return the file with its digest, and keep its content if there is room."""
-        if entry.size <= min(PIECE, self._room):
-            content = self._reader.read(self._source(entry), entry.size)
-            self._kept[entry.path] = content
-            self._room -= entry.size
-            return _checked(entry, hashlib.sha256(content).hexdigest())
-        return self.read(entry, _ignore)
+    def keep(self, file: File) -> None:
+        """Read a file, and keep its content if there is room."""
+        keeps = file.size <= min(PIECE, self._room)
+        for piece in self.pieces(file):
+            if keeps:  # it is the only piece
+                self._kept[file.path] = piece
+                self._room -= file.size
 
-    def read(self, entry: File, take: Callable[[bytes], object]) -> File:
-        """Pass the file's content to `take`; return the file with its digest, or raise `TreeChangedError`."""
-        content = self._kept.pop(entry.path, None)
-        if content is not None:
-            take(content)
-            return entry
-        if entry.size <= PIECE:
-            content = self._reader.read(self._source(entry), entry.size)
-            take(content)
-            return _checked(entry, hashlib.sha256(content).hexdigest())
-        hasher = hashlib.sha256()
-        for piece in self._reader.pieces(self._source(entry), entry.size):
+    def pieces(self, file: File) -> Iterator[bytes]:
+        """Yield the content of a file, whose digest is known afterwards. Raises `TreeChangedError`."""
+        if (kept := self._kept.pop(file.path, None)) is not None:
+            yield kept
+            return
+        source, hasher = self._sources.get(file.path, file.path), hashlib.sha256()
+        is_small = file.size <= PIECE
+        for piece in (self._reader.read(source, file.size),) if is_small else self._reader.pieces(source, file.size):
             hasher.update(piece)
-            take(piece)
-        return _checked(entry, hasher.hexdigest())
+            yield piece
+        self._files[file.path] = _checked(file, hasher.hexdigest())
 
-    def _source(self, entry: File) -> str:
-        return self._sources.get(entry.path, entry.path)
-
-
-def _ignore(_piece: bytes) -> None:
-    pass
+    def completed(self, tree: Manifest) -> Manifest:
+        """Return the tree with the digests of the files that were read."""
+        # The paths were checked when `tree` was made. An unchanged manifest keeps its computed digest.
+        entries = tuple(self._files.get(entry.path, entry) for entry in tree.entries)
+        return tree if entries == tree.entries else Manifest(entries, tree.imports, tree.absolute_links)
 
 
 def _checked(entry: File, digits: str) -> File:

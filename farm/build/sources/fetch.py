@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -147,10 +147,8 @@ class SourceFetcher:
     def _fetch_from(self, digest: Digest, kind: str, reference: str) -> Callable[[], None]:
         if kind == "url":
             check_url(reference)
-            return lambda: self._from_url(digest, reference)
-        if kind == "debian":
-            return lambda: self._from_debian(digest, reference)
-        return lambda: self._from_pypi(digest, reference)
+        fetch = {"url": self._from_url, "debian": self._from_debian, "pypi": self._from_pypi}[kind]
+        return partial(fetch, digest, reference)
 
     def _from_url(self, digest: Digest, url: str) -> None:
         with self.store.writer() as writer:

@@ -106,11 +106,11 @@ class Apt:
         self._configuration = _CONFIGURATION.format(state=self.state) + "".join(f"{line}\n" for line in settings)
 
     @classmethod
-    def of_machine(cls, state: Path, suite: str, *, etc: Path = Path("/etc/apt")) -> Apt:
+    def of_machine(cls, state: Path, suite: str) -> Apt:
         """Return a private apt over this machine's signed sources for `suite`; raises `NoSignedSourceError`."""
         dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
         settings = [line for line in dump.splitlines() if _SETTING.fullmatch(line)]
-        return cls(state, machine_sources(etc, suite), settings)
+        return cls(state, machine_sources(Path("/etc/apt"), suite), settings)
 
     @property
     def archives(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _ONE_LINE = re.compile(r"(deb|deb-src)\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)\s*")
@@ -120,15 +120,11 @@ def _one_liners(text: str) -> Iterator[dict[str, str]]:
         match = _ONE_LINE.fullmatch(line.split("#", 1)[0].strip())
         if match:
             kind, options, uri, suite, components = match.groups()
+            pairs = (word.partition("=") for word in (options or "").split())
             yield {
-                **_options((options or "").split()),
+                **{key.lower(): value for key, equals, value in pairs if equals},
                 "types": kind,
                 "uris": uri,
                 "suites": suite,
                 "components": components,
             }
-
-
-def _options(words: Iterable[str]) -> dict[str, str]:
-    pairs = (word.partition("=") for word in words)
-    return {key.lower(): value for key, equals, value in pairs if equals}

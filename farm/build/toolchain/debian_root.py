@@ -186,17 +186,11 @@ def _make_repository(debs: Mapping[LockedDeb, Path], repository: Path) -> None:
             (repository / name).hardlink_to(path)
         except OSError:
             (repository / name).write_bytes(path.read_bytes())
-        control = _control(path)
-        stanzas.append(f"{control}\nFilename: ./{name}\nSize: {deb.size}\nSHA256: {deb.digest.hex}\n")
+        done = subprocess.run(["dpkg-deb", "--field", str(path)], check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise _failure(done.stderr)
+        stanzas.append(f"{done.stdout.strip()}\nFilename: ./{name}\nSize: {deb.size}\nSHA256: {deb.digest.hex}\n")
     (repository / "Packages").write_text("\n".join(stanzas), "utf-8")
-
-
-def _control(path: Path) -> str:
-    command: Sequence[str] = ["dpkg-deb", "--field", str(path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise _failure(done.stderr)
-    return done.stdout.strip()
 
 
 def _failure(output: str) -> FarmError:

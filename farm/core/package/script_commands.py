@@ -77,8 +77,10 @@ class _Reader:
             self._take_operator(match[0])
         elif match["line"]:
             self._begin()
-            while self._ends:
-                self._skip_document(self._ends.pop(0))
+            for end in self._ends:  # skip the here-documents
+                found = re.compile(rf"^\t*{re.escape(end)}$", re.MULTILINE).search(self._text, self._position)
+                self._position = found.end() if found else len(self._text)
+            self._ends.clear()
 
     def _take_word(self, word: str) -> None:
         if not self._starts or word in _LEADING or _ASSIGNMENT.fullmatch(word):
@@ -109,7 +111,3 @@ class _Reader:
         target = _TOKEN.match(self._text, blank.end() if blank else self._position)
         if target and target["word"]:
             self._position = target.end()
-
-    def _skip_document(self, end: str) -> None:
-        found = re.compile(rf"^\t*{re.escape(end)}$", re.MULTILINE).search(self._text, self._position)
-        self._position = found.end() if found else len(self._text)

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from farm.core.files import values
 from farm.core.files.fields import Fields
 from farm.core.files.problems import quoted
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError, Place
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class InvalidLockError(FarmError):
@@ -96,11 +92,6 @@ class ToolchainLock:
     def digest(self) -> Digest:
         """The digest of the text form."""
         return Digest.of(self.to_text())
-
-    @cached_property
-    def by_name(self) -> Mapping[str, LockedDeb]:
-        """The packages by name."""
-        return {deb.name: deb for deb in self.debs}
 
 
 def _read_line(line: str, place: Place) -> LockedDeb:

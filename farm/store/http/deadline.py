@@ -28,7 +28,6 @@ class Deadline:
     """The seconds that are left. `is_cut` tells whether a request was given up because none were left."""
 
     left: float = NEWS_SECONDS
-    clock: Callable[[], float] = time.monotonic
     is_cut: bool = field(default=False, init=False)
 
     @classmethod
@@ -46,10 +45,10 @@ class Deadline:
         The yielded function returns how many seconds of that part are left, and raises `TooSlowError` when none are.
         Only the time that the block has taken is subtracted.
         """
-        began, seconds = self.clock(), max(0.0, self.left) / parties
+        began, seconds = time.monotonic(), max(0.0, self.left) / parties
 
         def remaining() -> float:
-            left = began + seconds - self.clock()
+            left = began + seconds - time.monotonic()
             if left <= 0:
                 self.is_cut = True
                 raise TooSlowError(f"no answer within {seconds:.1f} s, and a start waits no longer for news")
@@ -58,4 +57,4 @@ class Deadline:
         try:
             yield remaining
         finally:
-            self.left -= self.clock() - began
+            self.left -= time.monotonic() - began

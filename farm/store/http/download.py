@@ -71,9 +71,8 @@ class Downloader:
     Remembers hosts that could not be connected to, so that each costs its time-out once.
     """
 
-    def __init__(self, policy: DownloadPolicy, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, policy: DownloadPolicy) -> None:
         self.policy = policy
-        self._clock = clock
         self._unreachable: dict[str, OriginFailedError] = {}
 
     def download(self, url: str, take: Callable[[bytes], object]) -> None:
@@ -81,7 +80,7 @@ class Downloader:
 
         Raises `OriginFailedError`, `ForbiddenAddressError`.
         """
-        deadline = self._clock() + self.policy.seconds
+        deadline = time.monotonic() + self.policy.seconds
         backend = GuardedBackend(self.policy.guard, lambda: self._remaining(deadline))
         with httpcore.ConnectionPool(
             ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
@@ -123,7 +122,7 @@ class Downloader:
         return ""
 
     def _remaining(self, deadline: float) -> float:
-        left = deadline - self._clock()
+        left = deadline - time.monotonic()
         if left <= 0:
             raise OriginFailedError(f"not complete after {self.policy.seconds:g} s", unanswered=True)
         return left

@@ -150,7 +150,7 @@ def test_a_package_that_the_mirror_dropped_is_named_with_the_remedy(
 def test_a_locked_digest_that_the_mirror_does_not_serve_is_no_dropped_version(
     lock: ToolchainLock, apt: Apt, tmp_path: Path
 ) -> None:
-    make = replace(lock.by_name["make"], digest=Digest.of(b"another make"))
+    make = replace(next(deb for deb in lock.debs if deb.name == "make"), digest=Digest.of(b"another make"))
     with pytest.raises(AptError, match="Hash Sum mismatch"):
         fetch_debs(ToolchainLock("tiny", (make,)), BlobStore(tmp_path / "blobs"), lambda: apt, work=tmp_path)
 

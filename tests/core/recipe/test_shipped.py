@@ -42,7 +42,7 @@ def test_packages_taken_from_the_toolchain_are_in_its_lock(tree: RecipeTree) -> 
     for recipe in tree.recipes.values():
         for source in recipe.sources:
             if source.debian_package:
-                assert source.debian_package in tree.locks[recipe.toolchain].by_name
+                assert source.debian_package in {deb.name for deb in tree.locks[recipe.toolchain].debs}
 
 
 def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tree: RecipeTree) -> None:
@@ -53,7 +53,7 @@ def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tr
         for source in recipe.sources:
             if not source.debian_package:
                 continue
-            deb = tree.locks[recipe.toolchain].by_name[source.debian_package]
+            deb = {deb.name: deb for deb in tree.locks[recipe.toolchain].debs}[source.debian_package]
             assert str(recipe.version) == deb.version.replace("-", "+"), recipe.name
             # In the pool a package is in the folder of its source.
             name, version = deb.filename.split("/")[-2], deb.version

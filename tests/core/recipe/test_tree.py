@@ -42,7 +42,7 @@ def test_a_tree_is_read_whole() -> None:
     assert tree.toolchains["full"] == ToolchainDefinition(
         "full", "trixie", ("gcc", "make"), ("/usr/share/man/*",), ("var/log/*",), ("jq",)
     )
-    assert tree.locks["full"].by_name["libc6"] == LockedDeb(
+    assert {deb.name: deb for deb in tree.locks["full"].debs}["libc6"] == LockedDeb(
         "libc6",
         "2.41-12",
         "amd64",
