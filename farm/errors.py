@@ -5,12 +5,13 @@ A room defines a subclass where somebody catches it or it carries data; else it 
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ def in_lines(things: Sequence[object], most: int = 5) -> str:
     if len(things) > most:
         lines.append(f"\n  and {len(things) - most:,} more")
     return "".join(lines)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a remedy for an unknown word: up to three of the known ones that resemble it, else `otherwise`."""
+    near = difflib.get_close_matches(word[:100], sorted(known), n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def plain_text(error: FarmError, program: str) -> str:

@@ -48,8 +48,8 @@ def test_info_shows_own_and_foreign_packages() -> None:
     foreign = json.loads(farm("info", f"{FIRST}/openssl", "--json"))
     assert foreign["descriptor"]["name"] == f"{FIRST}/openssl"
     assert json.loads(farm("info", f"{SECOND}/web", "--json")) == own
-    assert f"taken of    release 1 of {FIRST}/edge, sha256:" in farm("info", f"{FIRST}/openssl")
-    assert "taken of" not in farm("info", "web")
+    assert f"imported    from release 1 of {FIRST}/edge, sha256:" in farm("info", f"{FIRST}/openssl")
+    assert "imported" not in farm("info", "web")
     assert f"has no package {FIRST}/nothing" in farm("info", f"{FIRST}/nothing", status=1)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option
-from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.output import Line, counted, say, say_json, say_lines, table
 from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
@@ -71,7 +71,7 @@ def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> 
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     documents: dict[str, Any] = {
-        "json": lambda: {"subjects": [each.to_dict() for each in found]} | last_verified,
+        "json": lambda: {"subjects": [audited.to_dict() for audited in found]} | last_verified,
         "sarif": lambda: sarif(found, __version__),
         "cyclonedx": lambda: cyclonedx(found, __version__, now),
         "spdx": lambda: json.loads(spdx(found, now)),
@@ -79,10 +79,10 @@ def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> 
     if form in documents:
         say_json(documents[form]())
         return
-    for number, each in enumerate(found):
-        say_lines([*([""] if number else []), *_table(each)])
+    for number, audited in enumerate(found):
+        say_lines([*([""] if number else []), *_table(audited)])
     if not found:
-        say("nothing of farm's is running")
+        say("nothing that farm started is running")
 
 
 def _table(found: Audit) -> list[Line]:
@@ -90,7 +90,7 @@ def _table(found: Audit) -> list[Line]:
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
     number = len(found.exposed)
     count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)
-    packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
+    packages = counted(found.packages, "package")
     not_covered = f"; {len(found.not_covered)} cannot be judged" if found.not_covered and not found.is_blind else ""
     lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{not_covered}"]
     if found.exposed:
@@ -123,18 +123,18 @@ def _short(found: Audit, name: str) -> str:
     return name.rpartition("/")[2] if len(owners) == 1 else name
 
 
-def _row(each: Exposed) -> tuple[str, ...]:
-    finding = each.finding
-    since = f"release {each.since.number}, {each.since.released_at[:10]}" if each.since else "?"
+def _row(exposed: Exposed) -> tuple[str, ...]:
+    finding = exposed.finding
+    since = f"release {exposed.since.number}, {exposed.since.released_at[:10]}" if exposed.since else "?"
     fixed = finding.fixed or "no version yet"
-    if each.fixed_in:
-        mended = "another build" if each.carries else finding.fixed or "another version"
-        fixed = f"{mended}, release {each.fixed_in.number}"
-    name, version = finding.package, each.package.full_version
-    if each.carries:
-        name = each.package.name.short
-        version += f" (carries {each.carries.library.short} {each.carries.full_version} statically)"
-    elif each.package.override:
+    if exposed.fixed_in:
+        build = "another build" if exposed.carries else finding.fixed or "another version"
+        fixed = f"{build}, release {exposed.fixed_in.number}"
+    name, version = finding.package, exposed.package.full_version
+    if exposed.carries:
+        name = exposed.package.name.short
+        version += f" (carries {exposed.carries.library.short} {exposed.carries.full_version} statically)"
+    elif exposed.package.override:
         version += " (override)"
     return name, version, finding.advisory.id, finding.severity, since, fixed, finding.advisory.summary
 
@@ -155,6 +155,6 @@ def _not_known(found: Audit) -> Iterator[str]:
         yield f"No advisories are published about these local builds: {', '.join(found.not_covered)}."
     if found.unattributed:
         yield f"The {found.kind} does not match its own description, so its content is not fully known:"
-        yield from (f"  {each}" for each in found.unattributed)
+        yield from (f"  {content}" for content in found.unattributed)
     if found.untraced:
         yield f"The code linked into these is not fully known: {', '.join(found.untraced)}."

@@ -108,4 +108,4 @@ def _set_of(
         parts = reading.parts(known)
         described = [part.descriptor for part in parts]
         layers = tuple(str(fault) for fault in unaccounted(host, known, reading, parts, engine))
-    return record, {each.digest: each for each in described}, layers
+    return record, {descriptor.digest: descriptor for descriptor in described}, layers

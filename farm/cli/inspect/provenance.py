@@ -54,14 +54,14 @@ def provenance(
         tracing = Tracing(host)
         first = _first(what, root, image, channel, settings, host, tracing)
         found = []
-        for each in (first, *(tracing.deep(first) if deep else ())):
-            found.append(each)
+        for traced in (first, *(tracing.deep(first) if deep else ())):
+            found.append(traced)
             if not as_json:
-                say_lines([*([""] if each is not first else []), *provenance_lines(each, names)])
+                say_lines([*([""] if traced is not first else []), *provenance_lines(traced, names)])
     if as_json:
-        forms = [each.to_dict() | last_verified_form(host) for each in found]
+        forms = [traced.to_dict() | last_verified_form(host) for traced in found]
         say_json(forms if deep else forms[0])
-    return FOUND if any(each.contradictions for each in found) else 0
+    return FOUND if any(traced.contradictions for traced in found) else 0
 
 
 def _first(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.output import Line, human_size, styled
+from farm.cli.output import Line, counted, human_size, styled
 from farm.cli.set_lines import override_lines
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _file(file: FileCheck, label: str) -> Iterator[Line]:
 
 
 def _verified(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
-    files = f"{found.files} file{'s' if found.files != 1 else ''}"
+    files = counted(found.files, "file")
     if found.release is None:
         yield "package", f"{found.descriptor}, with the tree {found.tree} of {files}"
         yield "release", "no release holds this build: only its own digests were compared"
@@ -118,12 +118,16 @@ def _inputs(found: Provenance) -> Iterator[tuple[str, str]]:
         yield "with", _dependency(dependency)
 
 
-def _dependency(each: TracedDependency) -> str:
-    held = f"{each.package}, in release {each.release.number} of {each.release.subscription}" if each.release else ""
+def _dependency(dependency: TracedDependency) -> str:
+    held = (
+        f"{dependency.package}, in release {dependency.release.number} of {dependency.release.subscription}"
+        if dependency.release
+        else ""
+    )
     where = held or "in no release that can be fetched"
-    opened = "".join(f"; {_OPENED[kind]}" for kind in each.opened)
-    through = "" if each.direct else "; needed by another of these"
-    return f"{each.name} {each.version}, {each.tree}: {where}{opened}{through}"
+    opened = "".join(f"; {_OPENED[kind]}" for kind in dependency.opened)
+    through = "" if dependency.direct else "; needed by another of these"
+    return f"{dependency.name} {dependency.version}, {dependency.tree}: {where}{opened}{through}"
 
 
 def _declared(found: Provenance) -> Iterator[tuple[str, str]]:
@@ -132,7 +136,7 @@ def _declared(found: Provenance) -> Iterator[tuple[str, str]]:
         return
     for source in found.sources:
         yield "source", _address(source)
-    if any(each.kind == "fetched" for each in found.sources):
+    if any(source.kind == "fetched" for source in found.sources):
         yield "source", "signatures of their authors are not checked: the digest in the recipe counts"
     if (toolchain := found.toolchain) and toolchain.name:
         lock = toolchain.lock

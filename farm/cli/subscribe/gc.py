@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import human_size, say, say_json
+from farm.cli.output import counted, human_size, say, say_json
 from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -67,6 +67,6 @@ def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
     if found.links:
         lines.append(f"links of runs not started for 30 days: {found.links}")
     counts = [(len(found.generations), "generation"), (len(found.packages), "package"), (found.blobs, "blob")]
-    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    what = ", ".join(counted(count, word) for count, word in counts)
     verb = "would be removed" if dry_run else "removed"
     return [*lines, f"{verb}: {what}; {human_size(found.size)}"]

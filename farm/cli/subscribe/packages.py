@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +12,9 @@ from farm.cli.output import human_size, say, say_json, say_lines, styled, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host, open_host
 from farm.core.names.printed_version import printed_version
+from farm.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
 
@@ -41,37 +41,30 @@ def search(text: str, channel: str, as_json: bool) -> None:
         listed = list(catalogue.listings())
         names.update(listing.name for listing in listed)
         lines = (listing for listing in listed if wanted in listing.name or wanted in listing.summary.lower())
-        found += [(catalogue, listing) for listing in sorted(lines, key=lambda each: each.name)]
+        found += [(catalogue, listing) for listing in sorted(lines, key=attrgetter("name"))]
     if as_json:
         forms = [
             {
-                "distribution": each.release.distribution,
-                "channel": each.release.channel,
-                **each.entry(line.name).to_dict(),
+                "distribution": catalogue.release.distribution,
+                "channel": catalogue.release.channel,
+                **catalogue.entry(listing.name).to_dict(),
             }
-            for each, line in found
+            for catalogue, listing in found
         ]
         say_json(forms)
         return
     rows = [
         (
-            *((f"{each.release.distribution}/{each.release.channel}",) if len(searched) > 1 else ()),
-            line.name,
-            printed_version(line.version, line.revision),
-            human_size(line.archive_size),
-            line.summary,
+            *((catalogue.release.subscription,) if len(searched) > 1 else ()),
+            listing.name,
+            printed_version(listing.version, listing.revision),
+            human_size(listing.archive_size),
+            listing.summary,
         )
-        for each, line in found
+        for catalogue, listing in found
     ]
     headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
-    say_lines(table(rows, headings) if rows else [_nothing(wanted, names)])
-
-
-def _nothing(wanted: str, names: Iterable[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(wanted, sorted(names), n=3)
-    return f"nothing found; did you mean {' or '.join(near)}?" if near else "nothing found"
+    say_lines(table(rows, headings) if rows else [f"nothing found. {did_you_mean(wanted, names)}".strip()])
 
 
 @click.command()
@@ -87,13 +80,19 @@ def info(name: str, channel: str, as_json: bool) -> None:
     """
     with looking_host(Settings.from_environment()) as host:
         catalogue = host.catalogue_of([name], channel)
-        package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
+        known_as = catalogue.known_as(name)
+        package = next(package for package in catalogue.verified([name]) if package.name == known_as)
     if as_json:
         say_json(_form(package) | last_verified_form(host))
         return
     pin = catalogue.import_of(package.name)
-    taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
-    for heading, value in [*_facts(package), *_sensitive(package), *taken, *_overridden(host, catalogue, package.name)]:
+    imported = [("imported", f"from {pin}, {pin.release}, at {pin.address}")] if pin else []
+    for heading, value in [
+        *_facts(package),
+        *_sensitive(package),
+        *imported,
+        *_overridden(host, catalogue, package.name),
+    ]:
         say(styled(f"{heading:<11}", bold=True) + f" {value}")
 
 
@@ -112,11 +111,10 @@ def _form(package: VerifiedPackage) -> dict[str, Any]:
 def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
     from farm.client.override.overrides import Overrides
 
-    release = catalogue.release
     return [
-        ("overridden", f"for {scope}, by {each.source}: {each.why}")
-        for scope, each in Overrides(host.state).all()
-        if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
+        ("overridden", f"for {scope}, by {override.source}: {override.why}")
+        for scope, override in Overrides(host.state).all()
+        if (override.channel, override.package) == (catalogue.release.subscription, name)
     ]
 
 

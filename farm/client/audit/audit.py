@@ -60,10 +60,10 @@ class AuditRequest:
 class Verdict(Enum):
     """The result of audits: the gravest one that applies."""
 
-    FOUND = "an advisory holds"
+    FOUND = "an advisory applies"
     NOT_KNOWN = "it cannot be known"
-    NOT_COVERED = "no advisory holds, and no data covers some package"
-    CLEAN = "no advisory holds, and every package was looked at"
+    NOT_COVERED = "no advisory applies, and some package was not reviewed"
+    CLEAN = "no advisory applies, and every package was reviewed"
 
 
 def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PROGRESS) -> list[Audit]:
@@ -78,12 +78,12 @@ def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PRO
 def verdict(host: ReadOnlyHost, found: Iterable[Audit]) -> Verdict:
     """Return the verdict of audits on a host."""
     found = list(found)
-    if any(each.exposed for each in found):
+    if any(audited.exposed for audited in found):
         return Verdict.FOUND
     # Metadata that has expired may lack advisories.
-    if host.has_expired or not all(each.is_whole for each in found):
+    if host.has_expired or not all(audited.is_whole for audited in found):
         return Verdict.NOT_KNOWN
-    return Verdict.NOT_COVERED if any(each.uncovered for each in found) else Verdict.CLEAN
+    return Verdict.NOT_COVERED if any(audited.uncovered for audited in found) else Verdict.CLEAN
 
 
 def _audit_images(host: Host, request: AuditRequest) -> list[Audit]:
@@ -141,11 +141,11 @@ class Auditor:
         untraced: list[str] = []
         data: list[AdvisorySource] = []
         for channel, packages in sorted(by_channel.items()):
-            look = _Look(self._host, self.catalogue(channel), packages, evidence or {})
-            found += look.found(subject)
-            untraced += look.untraced
-            data += look.data
-        ordered = sorted(found, key=lambda each: (-SEVERITIES.index(each.finding.severity), *_place(each)))
+            part = _ChannelAudit(self._host, self.catalogue(channel), packages, evidence or {})
+            found += part.found(subject)
+            untraced += part.untraced
+            data += part.data
+        ordered = sorted(found, key=_order)
         return Audit(
             kind=subject.kind,
             name=subject.name,
@@ -175,11 +175,12 @@ def _unjudged(package: AuditedPackage) -> str:
     return f"{package.name} {package.full_version}{override}"
 
 
-def _place(each: Exposed) -> tuple[str, str, str]:
-    return str(each.package.name), each.finding.package, each.finding.advisory.id
+def _order(exposed: Exposed) -> tuple[int, str, str, str]:
+    finding = exposed.finding
+    return -SEVERITIES.index(finding.severity), str(exposed.package.name), finding.package, finding.advisory.id
 
 
-class _Look:
+class _ChannelAudit:
     """One audit of those packages of a subject that come from one channel."""
 
     def __init__(
@@ -198,7 +199,7 @@ class _Look:
         self._known = known_as_far_as_published(host, catalogue.release, names)
         # Every library is a package of the channel; so without any advisory, no linked-in code has to be examined.
         if self._known.advisories or any(package.descriptor for package in packages):
-            self._carried = {name: self._carried_by(each) for name, each in self._packages.items()}
+            self._carried = {name: self._carried_by(package) for name, package in self._packages.items()}
         else:
             self._carried = {}
         libraries = {copy.library.inside(self._owner) for copies in self._carried.values() for copy in copies}
@@ -212,7 +213,7 @@ class _Look:
 
     def found(self, subject: Subject) -> list[Exposed]:
         """Return all findings, in no order."""
-        direct = self._known.find((name, each.version, each.revision) for name, each in self._packages.items())
+        direct = self._known.find((name, package.version, package.revision) for name, package in self._packages.items())
         copied = [
             (name, finding, copy)
             for name, copies in self._carried.items()
@@ -234,7 +235,7 @@ class _Look:
         return Exposed(finding, package, history.since, history.fixed_in, command, copy)
 
     def _question(self, name: str, finding: Finding, copy: CopiedCode | None) -> Question:
-        def is_mended(entry: ReleaseEntry) -> bool:
+        def is_fixed(entry: ReleaseEntry) -> bool:
             if copy is None:
                 return not self._holds(finding, finding.package, Version(entry.version), entry.revision)
             carried = self._carriers.attested(name, entry.provenance)
@@ -243,13 +244,13 @@ class _Look:
                 for code in self._exactly(carried.copies)
             )
 
-        return Question(name, self._packages[name].descriptor, is_mended)
+        return Question(name, self._packages[name].descriptor, is_fixed)
 
     def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
         """Whether the finding holds for a build. A dismissed finding counts as fixed only in a build without it."""
         found = self._known.find([(name, version, revision)])
-        same = (each for each in found if each.advisory.id == finding.advisory.id)
-        return any(each.stands or not finding.stands for each in same)
+        same = (other for other in found if other.advisory.id == finding.advisory.id)
+        return any(other.stands or not finding.stands for other in same)
 
     def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[Finding, CopiedCode]]:
         """Yield the findings for linked-in code. Without a revision, the code is judged as the first of its version."""

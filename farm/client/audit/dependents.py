@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.form import Form
 from farm.core.package.interpreter import interpreter_capability
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -109,7 +108,10 @@ def who_needs(wanted: Query, packages: PackageSet, facts: Callable[[str], Packag
     indirect = (
         Dependent(name, packages.members[name].label, path=path) for name, path in paths.items() if name not in direct
     )
-    return (*(direct[name] for name in sorted(direct)), *sorted(indirect, key=lambda each: (len(each.path), each.name)))
+    return (
+        *(direct[name] for name in sorted(direct)),
+        *sorted(indirect, key=lambda package: (len(package.path), package.name)),
+    )
 
 
 def _requirers(capabilities: frozenset[str], providers: tuple[str, ...], packages: PackageSet) -> list[str]:
@@ -142,7 +144,7 @@ def _linked(soname: str, symbol: str, facts: PackageFacts) -> dict[str, set[str]
         if soname not in file.needed:
             continue
         # Without versions, no record says which library a symbol comes from.
-        wanted = {(each.name, each.library) for each in file.imports}
+        wanted = {(imported.name, imported.library) for imported in file.imports}
         wanted |= {(copy.name, copy.library) for copy in (file.details.copies if file.details else ())}
         taken = {name for name, library in wanted if library == soname}
         if symbol:
@@ -164,15 +166,14 @@ def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, 
     providers = packages.capabilities.providers(capability)
     if not providers and not packages.capabilities.requirers(capability):
         known: Mapping[str, Member] = packages.members
-        words = {
-            word for member in known.values() for provide in member.provides for word in (provide.partition(":")[2],)
-        }
-        near = difflib.get_close_matches(asked[:100], sorted({*known, *words}), n=3)
+        words = {provide.partition(":")[2] for member in known.values() for provide in member.provides}
         raise FarmError(
             f"nothing in {where} is or provides {asked[:100]!r}",
-            remedy=f"Did you mean {' or '.join(near)}?"
-            if near
-            else "Ask for a package, a command, a library (libz.so.1) or its symbol (libz.so.1:inflate).",
+            remedy=did_you_mean(
+                asked,
+                {*known, *words},
+                "Ask for a package, a command, a library (libz.so.1) or its symbol (libz.so.1:inflate).",
+            ),
             code="unknown-need",
         )
     kind, _, name = capability.partition(":")

@@ -43,7 +43,7 @@ def root_needs(host: Host, path: Path) -> NeedSet:
 def image_needs(host: Host, name: str, image: KnownImage) -> NeedSet:
     """Return the set that an image holds. Raises as `Described.parts`."""
     packages = PackageSet.of(part.member for part in Described(host).parts(image))
-    return NeedSet(name, packages, lambda each: packages.members[each].facts, image.record.asked)
+    return NeedSet(name, packages, lambda member: packages.members[member].facts, image.record.asked)
 
 
 def channel_needs(catalogue: Catalogue) -> NeedSet:

@@ -48,7 +48,7 @@ class SignedRelease:
 
 
 @dataclass(frozen=True, slots=True)
-class TracedSource:
+class TracedSource(Form, record="traced source", keys={"package": "toolchain-package"}, outside={"digest"}):
     """A source of the plan.
 
     `kind` is the recipe's kind of source: `not-in-recipe` contradicts the recipe, `unknown` means that the recipe
@@ -180,16 +180,7 @@ class Provenance:
         toolchain = self.toolchain
         lock = toolchain.lock if toolchain else None
         return {
-            "sources": [
-                {
-                    "file": source.file,
-                    "kind": source.kind,
-                    "url": source.url,
-                    "origins": list(source.origins),
-                    "toolchain-package": source.package,
-                }
-                for source in self.sources
-            ],
+            "sources": [source.to_dict() for source in self.sources],
             "toolchain": {
                 "name": toolchain.name if toolchain else "",
                 "lock": lock.digest if lock else None,

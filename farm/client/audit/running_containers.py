@@ -8,7 +8,6 @@ late-bound run, what is mounted into it from this host's cache.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,14 +40,6 @@ class Images(Engine, LayerSource, Protocol):
     """The images of an engine, and their layers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Accounted:
-    """The image of a container; None where it names no packages or is gone: then `unattributed` says why."""
-
-    image: KnownImage | None
-    unattributed: tuple[str, ...]
-
-
 class RunningContainers:
     """Examines one container after the other; each image is accounted for once."""
 
@@ -63,8 +54,7 @@ class RunningContainers:
         """Return what a container runs. What cannot be known is described in `unattributed`."""
         if _EMPTY.is_it(self._images.inspect(container.image_id)):
             return self._late_bound(container)
-        accounted = self._account(container.image_id)
-        image = accounted.image
+        image, other_content = self._account(container.image_id)
         return Running(
             "container",
             container.name,
@@ -72,17 +62,18 @@ class RunningContainers:
             image.record if image else None,
             (),
             partial(update_command, container.image),
-            (*accounted.unattributed, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
+            (*other_content, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
             image.provenances if image else {},
         )
 
-    def _account_for(self, image_id: str) -> _Accounted:
+    def _account_for(self, image_id: str) -> tuple[KnownImage | None, tuple[str, ...]]:
+        """Return an image, and its content that belongs to no package; None and the reason where it cannot be read."""
         image = None
         try:
             image = open_image(image_id, self._host, self._images)
-            return _Accounted(image, unattributed(self._host, image, self._images))
+            return image, unattributed(self._host, image, self._images)
         except FarmError as error:  # there are other containers to examine
-            return _Accounted(image, (error.message,))
+            return image, (error.message,)
 
     def _late_bound(self, container: LabelledContainer) -> Running:
         stores = bound_stores(container.mounts)

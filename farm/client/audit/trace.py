@@ -142,7 +142,7 @@ class Tracing:
         descriptor = Descriptor.from_json(blobs.read(placed.descriptor))
         overriding = (override.built for _, override in Overrides(self._host.state).all())
         here = (*OwnPackages(self._host).all().values(), *filter(None, overriding))
-        entry = next((each.entry for each in here if each.entry.descriptor.digest == placed.descriptor), None)
+        entry = next((build.entry for build in here if build.entry.descriptor.digest == placed.descriptor), None)
         plan = None
         with suppress(MissingBlobError, CorruptBlobError):
             plan = plan_by_digest(blobs.read(entry.provenance.digest), descriptor.plan) if entry else None

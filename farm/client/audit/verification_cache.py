@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.findings.verification import Fault, Verification, no_progress
 from farm.client.root.generations import Root
-from farm.store.locks import no_progress as waiting_in_silence
+from farm.store.locks import no_progress as wait_quietly
 
 if TYPE_CHECKING:
     from farm.client.findings.verification import ProgressBar
@@ -29,7 +29,7 @@ def verify_cache(host: Host, looking: ProgressBar = no_progress) -> Verification
     return Verification(f"{host.cache.root}", len(stores), sum(sizes.values()), tuple(faults))
 
 
-def repair_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
+def repair_cache(host: Host, found: Verification, waiting: Waiting = wait_quietly) -> tuple[str, ...]:
     """Remove damaged packages when no process uses the cache; return a description of each.
 
     A removed package is unpacked again from its verified archive when it is next needed.
@@ -37,7 +37,7 @@ def repair_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_
     with host.lock.alone(waiting):
         for store in sorted(found.damaged):
             host.cache.remove(store)
-    return tuple(f"{store}, when it is next wanted, from its verified archive" for store in sorted(found.damaged))
+    return tuple(f"{store}, when it is next needed, from its verified archive" for store in sorted(found.damaged))
 
 
 def _size(host: Host, store: str) -> int:

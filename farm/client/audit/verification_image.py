@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from farm.client.findings.verification import RECORD, Fault, Verification, no_progress
 from farm.client.findings.verification_signed import SignedIndex
@@ -28,14 +28,10 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.oci.layer import Layer
 
+    Saved = Callable[[str, Seen], tuple[frozenset[Digest], str]]
+    """Reads an image out of an engine: the digests of all that is in it, and why it stopped early, else empty."""
+
 _PIECE = 1 << 20
-
-
-class Saved(Protocol):
-    """Reads an image out of an engine: the digests of all that is in it, and why it stopped early."""
-
-    def __call__(self, name: str, seen: Seen) -> tuple[frozenset[Digest], str]:
-        """Return the digests and the reason, empty where all was read."""
 
 
 def verify_image(

@@ -25,7 +25,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farm.client.findings.verification import ProgressBar, Seen
+    from farm.client.findings.verification import ProgressBar
     from farm.client.repository.host import Host
     from farm.client.root.generation import Generation
     from farm.core.fileset.forest import Forest
@@ -50,7 +50,12 @@ def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> V
     manifests = {placed: pairs[placed.descriptor][1] for placed in state.set.packages}
     size = sum(file.size for manifest in manifests.values() for file in manifest.files())
     with looking(size) as seen, ThreadPoolExecutor(PARALLEL) as pool:
-        counted = _Counted(seen)
+        lock = Lock()
+
+        def counted(read: int) -> None:
+            with lock:  # several threads read
+                seen(read)
+
         checks = [
             (placed, pool.submit(check_tree, root.package(placed.store), manifest, counted))
             for placed, manifest in manifests.items()
@@ -69,7 +74,7 @@ def repair_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     The root stays whole at every instant, except for the package that is being replaced. Raises `cannot-mend` before
     anything is changed where something is in no release; and what fetching raises.
     """
-    root, mended = Root(path), list[str]()
+    root, repaired = Root(path), list[str]()
     if any(fault.of == RECORD for fault in found.faults):
         raise FarmError(
             f"the record of what is installed in {path} was altered",
@@ -83,24 +88,13 @@ def repair_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
         damaged = [package for package in state.set.packages if str(package.name) in found.damaged]
         _refuse_unsigned(path, damaged, signed)
         for placed in damaged:
-            root.replace_package(placed.store, _unpacked_anew(host, placed, signed))
-            mended.append(f"{placed.name.short} {placed.full_version} from its verified archive")
+            root.replace_package(placed.store, _unpacked_again(host, placed, signed))
+            repaired.append(f"{placed.name.short} {placed.full_version} from its verified archive")
         if any(fault.of == LINKS for fault in found.faults):
-            _make_links_again(host, root, state)
-            mended.append("the links, as a new generation")
-    return tuple(mended)
-
-
-class _Counted:
-    """Reports what was read by several threads to a callback, one call at a time."""
-
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
-        self._lock = Lock()
-
-    def __call__(self, size: int) -> None:
-        with self._lock:
-            self._seen(size)
+            forest = compose(InstalledSet(host, state.set).described(), base=None).forest
+            root.install(replace(state, why="verify --fix"), forest, {})
+            repaired.append("the links, as a new generation")
+    return tuple(repaired)
 
 
 def _fault(of: str, base: str, deviation: Deviation) -> Fault:
@@ -131,9 +125,9 @@ def _links(root: Root, state: Generation, forest: Forest) -> Iterator[Fault]:
         manifest = Manifest.of([*below, *directories], absolute_links=True)
         for deviation in check_tree(place / top, manifest, lambda _size: None):
             yield _fault(LINKS, str(base / top), deviation)
-    for name in sorted(each.name for each in place.iterdir()):
-        if name not in (*_TOPS, "generation.json"):
-            yield Fault(LINKS, str(base / name), "added", "no package has it")
+    for path in sorted(place.iterdir()):
+        if path.name not in (*_TOPS, "generation.json"):
+            yield Fault(LINKS, str(base / path.name), "added", "no package has it")
 
 
 def _relative(link: str, target: str, up: int) -> str:
@@ -149,12 +143,12 @@ def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: Signe
     if lost:
         raise FarmError(
             f"{' and '.join(lost)} in {path} cannot be repaired: no signed release has this build",
-            remedy="Nothing was changed. Bring another with `farm upgrade --root`, or make the override again.",
+            remedy="Nothing was changed. Install another with `farm upgrade --root`, or add the override again.",
             code="cannot-mend",
         )
 
 
-def _unpacked_anew(host: Host, placed: PlacedPackage, signed: SignedIndex) -> Path:
+def _unpacked_again(host: Host, placed: PlacedPackage, signed: SignedIndex) -> Path:
     catalogue = signed.home(placed)
     assert catalogue is not None  # noqa: S101  (checked before)
     package, _ = catalogue.checked(str(placed.name))
@@ -172,8 +166,3 @@ def _straighten(root: Root) -> None:
             new = link.with_name(f".{name}.{secrets.token_hex(8)}")
             new.symlink_to(target)
             new.replace(link)
-
-
-def _make_links_again(host: Host, root: Root, state: Generation) -> None:
-    forest = compose(InstalledSet(host, state.set).described(), base=None).forest
-    root.install(replace(state, why="verify --fix"), forest, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 class Question:
     """A question about a package, by its name in the release.
 
-    `held` is the installed build (None: that of the newest release), `is_mended` whether another build is fixed.
+    `held` is the installed build (None: that of the newest release), `is_fixed` whether another build is fixed.
     """
 
     name: str
     held: Digest | None
-    is_mended: Callable[[ReleaseEntry], bool]
+    is_fixed: Callable[[ReleaseEntry], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +45,20 @@ class Answer:
 
 def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
     """Return the answers in the order of the questions. Searches no further back than necessary."""
-    open_ones = [_Open(catalogue, question) for question in questions]
-    waiting = [one for one in open_ones if not one.is_imported]
-    try:
+    searches = [_Search(catalogue, question) for question in questions]
+    waiting = [search for search in searches if not search.is_imported]
+    with suppress(DownloadError, InvalidReleaseError):  # a mirror need not have all of them
         for release, index in releases_back(catalogue):
             if not waiting:
                 break
-            for each in waiting:
-                each.see(release, index.entry(each.question.name))
-            waiting = [each for each in waiting if not each.is_answered]
-    except (DownloadError, InvalidReleaseError):
-        pass  # a mirror need not have all of them
-    return [Answer(one.since, one.fixed_in) for one in open_ones]
+            for search in waiting:
+                search.see(release, index.entry(search.question.name))
+            waiting = [search for search in waiting if not search.is_answered]
+    return [Answer(search.since, search.fixed_in) for search in searches]
 
 
-class _Open:
-    """An open question, to which releases are shown, the newest first."""
+class _Search:
+    """The search for one answer, to which releases are shown, the newest first."""
 
     def __init__(self, catalogue: Catalogue, question: Question) -> None:
         self.question = question
@@ -67,14 +66,14 @@ class _Open:
         self.fixed_in: Release | None = None
         self.is_imported = "/" in question.name
         self._held = question.held
-        self._is_mended = True
+        self._is_fixed = True
         self._was_there = False
         if self.is_imported:
             self._ask_newest(catalogue)
 
     @property
     def is_answered(self) -> bool:
-        return self._was_there and not self._is_mended
+        return self._was_there and not self._is_fixed
 
     def see(self, release: Release, entry: ReleaseEntry | None) -> None:
         if self._held is None and entry:
@@ -84,8 +83,8 @@ class _Open:
             self.since = release
         elif self.since is not None:
             self._was_there = True
-        self._is_mended = self._is_mended and entry is not None and not held and self.question.is_mended(entry)
-        if self._is_mended:
+        self._is_fixed = self._is_fixed and entry is not None and not held and self.question.is_fixed(entry)
+        if self._is_fixed:
             self.fixed_in = release
 
     def _ask_newest(self, catalogue: Catalogue) -> None:
@@ -94,5 +93,5 @@ class _Open:
             entry = catalogue.entry(self.question.name)
         except UnknownPackageError:
             return
-        if entry.descriptor.digest != self._held and self.question.is_mended(entry):
+        if entry.descriptor.digest != self._held and self.question.is_fixed(entry):
             self.fixed_in = catalogue.release

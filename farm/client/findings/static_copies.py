@@ -42,11 +42,11 @@ def copies_in(package: str, provenance: bytes, library: PackageName, current: Di
     """
     names = {f"{library}{part}" for part in LIBRARY_PARTS}
     found = [
-        StaticCopy(package, str(each.library), each.tree, each.is_known)
-        for each, _ in consumed_in(provenance)
-        if str(each.library) in names and each.tree != current and ({"static", "unknown"} & set(each.kinds))
+        StaticCopy(package, str(consumed.library), consumed.tree, consumed.is_known)
+        for consumed, _ in consumed_in(provenance)
+        if str(consumed.library) in names and consumed.tree != current and {"static", "unknown"} & set(consumed.kinds)
     ]
-    return tuple(sorted(found, key=lambda each: each.library))
+    return tuple(sorted(found, key=lambda copy: copy.library))
 
 
 def consumed_in(provenance: bytes) -> Iterator[tuple[Consumption, str]]:
@@ -54,11 +54,11 @@ def consumed_in(provenance: bytes) -> Iterator[tuple[Consumption, str]]:
     try:
         statement = json.loads(base64.b64decode(json.loads(provenance)["payload"]))
         listed = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-        for each in listed:
-            name, _, version = str(each.get("name", "")).partition(" ")
+        for dependency in listed:
+            name, _, version = str(dependency.get("name", "")).partition(" ")
             if version and "/" in name:
-                opened = (each.get("annotations") or {}).get("opened", "unknown")
-                tree = Digest.from_hex(each["digest"]["sha256"])
+                opened = (dependency.get("annotations") or {}).get("opened", "unknown")
+                tree = Digest.from_hex(dependency["digest"]["sha256"])
                 yield Consumption.from_json_value(PackageName.parse(name), tree, opened), version
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, FarmError):
         return

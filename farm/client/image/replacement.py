@@ -5,7 +5,6 @@ No layer that stays is read. Where the proof fails nothing is made, and the erro
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.package.sensitive_files import sensitive_files_of
 from farm.core.sets.findings.problem import PathConflict
 from farm.core.sets.members.set_record import PackageChange, changes
-from farm.errors import FarmError, in_lines
+from farm.errors import FarmError, did_you_mean, in_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -225,10 +224,9 @@ def _replacements(
         placed = image.record.package(name)
         if placed is None:
             held_names = sorted(package.name.short for package in image.record.packages)
-            near = difflib.get_close_matches(name, held_names, n=3)
             raise FarmError(
                 f"{image.name} holds no package {name}",
-                remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held_names)}.",
+                remedy=did_you_mean(name, held_names, f"It holds {', '.join(held_names)}."),
                 code="not-in-image",
             )
         # An override may belong to no channel, or to one that the image's other packages do not come from.

@@ -111,21 +111,21 @@ class _Mirroring:
         until = main.verify().until
         contents = main.contents(self._host.subscriptions.downloads(self._subscription, place.store))
         releases = [
-            each
+            release
             for newest in main.newest.values()
-            for each in _chosen(contents, newest, main.record.keep, main.record.numbers)
+            for release in _chosen(contents, newest, main.record.keep, main.record.numbers)
         ]
         wanted = [Portion(release) for release in releases]
-        before = [Portion(each) for each in _known(place.store, main.record.promised)]
+        before = list(map(Portion, _known(place.store, main.record.promised)))
         main.bring(wanted, contents, self._progress)
-        pins = _pins(releases)
+        pins, pins_before = _pins(releases), _pins(portion.release for portion in before)
         for distribution in dict.fromkeys(pin.distribution for pin in pins):
             mine = [pin for pin in pins if pin.distribution == distribution]
-            older = [pin for pin in _pins([portion.release for portion in before]) if pin.distribution == distribution]
-            until = min(until, self._take_along(main, mine, older) or until)
+            older = [pin for pin in pins_before if pin.distribution == distribution]
+            until = min(until, self._mirror_imports(main, mine, older) or until)
         main.show()
         main.sweep(wanted, before)
-        place.keep_imports({each.distribution for each in (*pins, *_pins([portion.release for portion in before]))})
+        place.keep_imports({pin.distribution for pin in (*pins, *pins_before)})
         return Mirrored(
             releases=tuple(main.newest.values()),
             held=tuple(releases),
@@ -136,7 +136,9 @@ class _Mirroring:
             stale=tuple(self._stale),
         )
 
-    def _take_along(self, main: MirroredRepository, pins: Sequence[Import], older: Sequence[Import]) -> datetime | None:
+    def _mirror_imports(
+        self, main: MirroredRepository, pins: Sequence[Import], older: Sequence[Import]
+    ) -> datetime | None:
         """Mirror what releases import from another distribution. What is there already need not be reachable.
 
         Returns until when clients accept it, None where no repository could be reached.
@@ -171,7 +173,7 @@ class _Mirroring:
         except FarmError as error:
             if not {key_of(pin) for pin in pins} <= set(record.held):
                 raise MirrorError(
-                    f"{pins[0].distribution}, of which packages are taken, cannot be mirrored from {pins[0].address}: "
+                    f"{pins[0].distribution}, from which packages are imported, cannot be mirrored from {pins[0].address}: "
                     f"{error.message}",
                     remedy="Readers see the state before; what was fetched stays. Try again when that can be reached.",
                 ) from error

@@ -143,9 +143,9 @@ class MirroredRepository:
         if portion.names is not None:
             return None
         release = portion.release
-        there = [Release.from_json(self.place.store.read(Digest(each))) for each in held]
-        older = [each for each in there if each.channel == release.channel and each.number < release.number]
-        return Portion(max(older, key=lambda each: each.number)) if older else None
+        there = [Release.from_json(self.place.store.read(Digest(digest))) for digest in held]
+        older = [other for other in there if other.channel == release.channel and other.number < release.number]
+        return Portion(max(older, key=lambda other: other.number)) if older else None
 
     def _note(self, record: MirrorRecord) -> None:
         if record != self.record:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ from farm.core.names.printed_version import FIRST_BUILD
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
-from farm.errors import FarmError, in_lines
+from farm.errors import FarmError, did_you_mean, in_lines
 from farm.trust.index.earlier_release import pinned_release
 from farm.trust.index.imports import imported_packages
 from farm.trust.index.tree import IndexTree, listings, read_entry
 from farm.trust.untrusted_metadata import BrokenReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.repository.download import Downloads
     from farm.core.fileset.manifest import Manifest
@@ -46,8 +45,8 @@ class UnknownPackageError(FarmError):
 
     code = "unknown-package"
 
-    def __init__(self, name: str, release: Release, near: list[str]) -> None:
-        remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm search` for what there is."
+    def __init__(self, name: str, release: Release, known: Iterable[str]) -> None:
+        remedy = did_you_mean(name, known, "See `farm search` for what there is.")
         super().__init__(f"release {release.number} of {release.channel} has no package {name}", remedy=remedy)
         self.name = name
 
@@ -174,7 +173,7 @@ class Catalogue:
 
     def listings(self) -> Iterator[Listing]:
         """Yield the lines of all packages, in no order; fetches the parts of the index that this host lacks."""
-        return listings(self._read, self.release.index, self._prefetch)
+        return listings(self._read, self.release.index, lambda blobs: self.downloads.prefetch(blobs, self._what))
 
     def entries(self) -> Iterator[ReleaseEntry]:
         """Yield all entries. Each is a blob of its own: for names and summaries `listings` fetches far less."""
@@ -183,7 +182,7 @@ class Catalogue:
 
     def closure(self, names: Iterable[str]) -> tuple[ReleaseEntry, ...]:
         """Return the entries of these packages and of everything that they need at run time, sorted by name."""
-        return tuple(each.entry for each in self._closure(names))
+        return tuple(found.entry for found in self._closure(names))
 
     def verified(self, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
         """Return the closure of these packages, each verified, and prove the set closed and free of conflicts.
@@ -193,7 +192,7 @@ class Catalogue:
         """
         if self._overridden:
             return self._overridden(self._plain(), names)
-        packages = tuple(self._verify(each) for each in self._closure(names))
+        packages = tuple(map(self._verify, self._closure(names)))
         prove_together(packages, f"release {self.release.number} of {self.release.channel}")
         return packages
 
@@ -218,9 +217,6 @@ class Catalogue:
     def _read(self, blob: BlobRef) -> bytes:
         return self.downloads.read(blob, self._what)
 
-    def _prefetch(self, blobs: Sequence[BlobRef]) -> None:
-        self.downloads.prefetch(blobs, self._what)
-
     def _closure(self, names: Iterable[str]) -> list[_Found]:
         found: dict[str, _Found] = {}
         waiting = {self.known_as(name) for name in names}
@@ -237,14 +233,13 @@ class Catalogue:
         PackageName(self.release.distribution, name)  # refuses an invalid name, such as an argument that is not UTF-8
         entry = self._index.entry(name)
         if entry is None:
-            near = difflib.get_close_matches(name, [listing.name for listing in self.listings()], n=3)
-            raise UnknownPackageError(name, self.release, near)
+            raise UnknownPackageError(name, self.release, (listing.name for listing in self.listings()))
         return _Found(entry, self, entry.needs)
 
     def _find_imported(self, name: str) -> _Found:
         PackageName.parse(name)
         if name not in self._imported:
-            raise UnknownPackageError(name, self.release, difflib.get_close_matches(name, sorted(self._imported), n=3))
+            raise UnknownPackageError(name, self.release, self._imported)
         pin, package = self._imported[name]
         home = self._home(pin)
         entry = home._find(package.name).entry
@@ -259,7 +254,7 @@ class Catalogue:
         with self._opening:
             if pin.distribution not in self._opened:
                 if self._open_import is None:
-                    raise BrokenReleaseError(f"{pin} is taken of another distribution by one that may take nothing")
+                    raise BrokenReleaseError(f"{pin} is imported by a distribution that may import nothing")
                 self._opened[pin.distribution] = self._open_import(pin)
             return self._opened[pin.distribution]
 

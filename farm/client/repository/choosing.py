@@ -5,7 +5,6 @@ A full name names its distribution. A short name that several channels of the sa
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from functools import cache
 from itertools import groupby
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.repository.mirrored_metadata import is_unreachable
 from farm.core.names.package_name import PackageName
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
@@ -132,10 +131,9 @@ class Chooser:
             for subscription in followed
             for line in self._catalogue(str(subscription)).listings()
         }
-        near = difflib.get_close_matches(name, sorted(names), n=3)
         return ChoiceError(
             f"no channel that this host follows has a package {name}: not {', '.join(map(str, followed))}",
-            remedy=f"Did you mean {' or '.join(near)}?" if near else "See `farm search` for what there is.",
+            remedy=did_you_mean(name, names, "See `farm search` for what there is."),
         )
 
 

@@ -67,19 +67,19 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
     except RecipeError as error:  # a recipe of a newer farm: the sources of the build are written nevertheless
         return WrittenSources(len(wanted), unread=error.message)
     missing = []
-    for each in declared.carried:
-        path = f"sources/{_plain(each.file)}"
+    for source in declared.carried:
+        path = f"sources/{_plain(source.file)}"
         progress(path)
         try:
-            package.downloads.ensure_within(each.digest, LARGEST_SOURCE, f"{path} of {name}")
+            package.downloads.ensure_within(source.digest, LARGEST_SOURCE, f"{path} of {name}")
         except DownloadError as error:
             if not error.is_lacking:
                 raise
-            missing.append(each.file)
+            missing.append(source.file)
         else:
-            _write(catalogue, each.digest, directory / path)
+            _write(catalogue, source.digest, directory / path)
     debs = [source.file for source in declared.sources if source.debian_package]
-    debian = tuple((deb, tuple(each.file for each in declared.carried if deb in each.of)) for deb in debs)
+    debian = tuple((deb, tuple(source.file for source in declared.carried if deb in source.of)) for deb in debs)
     return WrittenSources(len(wanted) + len(declared.carried) - len(missing), debian, tuple(missing))
 
 
@@ -105,7 +105,7 @@ def read_named(package: VerifiedPackage, digest: Digest, what: str) -> bytes:
 def _plain(file: str) -> str:
     """Return a name that stays in its directory; raises `BrokenReleaseError` for any other."""
     if file in ("", ".", "..") or "/" in file or "\0" in file:
-        raise BrokenReleaseError(f"a source is called {file[:200]!r}, which is no name of a file")
+        raise BrokenReleaseError(f"a source is called {file[:200]!r}, which is not a valid file name")
     return file
 
 

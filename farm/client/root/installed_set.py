@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.manifest import Manifest
@@ -13,7 +12,7 @@ from farm.core.plan.job import BlobRef
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import closure, from_toolchain
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.blob_limits import LARGEST
 
@@ -36,8 +35,8 @@ class NotInSetError(FarmError):
     code = "not-in-set"
 
     def __init__(self, name: str, where: str, record: SetRecord) -> None:
-        near = difflib.get_close_matches(name, [package.name.short for package in record.packages], n=3)
-        remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm list --root`, or `farm image inspect`."
+        names = (package.name.short for package in record.packages)
+        remedy = did_you_mean(name, names, "See `farm list --root`, or `farm image inspect`.")
         super().__init__(f"{where} holds no package {name[:200]}", remedy=remedy)
 
 

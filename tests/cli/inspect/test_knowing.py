@@ -93,13 +93,13 @@ def test_other_forms_are_printed_with_the_same_status(
 def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDistribution, farm: Farm) -> None:
     announce(distribution)
     ended = farm("audit", "--running")
-    assert done(ended) == "nothing of farm's is running\n"
+    assert done(ended) == "nothing that farm started is running\n"
     assert "no Docker Engine answers" in ended.stderr
 
 
 def test_names_that_are_not_there_are_answered_with_those_that_are(farm: Farm) -> None:
-    assert done(farm("search", "parze")) == "nothing found; did you mean parse?\n"
-    assert done(farm("search", "nothing like it")) == "nothing found\n"
+    assert done(farm("search", "parze")) == "nothing found. Did you mean parse?\n"
+    assert done(farm("search", "nothing like it")) == "nothing found.\n"
     for verb, other in (("show", "info"), ("shell", "run"), ("outdated", "upgrade"), ("verfy", "verify")):
         assert f"Did you mean '{other}'?" in farm(verb).stderr
 

@@ -384,7 +384,7 @@ def test_when_others_cannot_be_reached_what_is_new_waits_and_what_is_there_stays
     mirrorer = Mirrorer(neighbours.second, str(neighbours.second.public), tmp_path)
     away = neighbours.first.public.with_name("away")
     neighbours.first.public.rename(away)
-    with pytest.raises(MirrorError, match=f"other.example, of which packages are taken, .*{neighbours.address}"):
+    with pytest.raises(MirrorError, match=f"other.example, from which packages are imported, .*{neighbours.address}"):
         mirrorer.run()
     assert not (mirrorer.place / "metadata").exists()
     away.rename(neighbours.first.public)

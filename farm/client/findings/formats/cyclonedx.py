@@ -118,7 +118,7 @@ def _vulnerability(findings: Sequence[tuple[Audit, Exposed]]) -> dict[str, Any]:
         "ratings": [{"severity": finding.severity}],
         "description": advisory.summary,
         "detail": "\n".join(dict.fromkeys(sentence(audit, exposed) for audit, exposed in findings)),
-        "recommendation": "\n".join(dict.fromkeys(remedy(each) for _, each in findings)),
+        "recommendation": "\n".join(dict.fromkeys(remedy(exposed) for _, exposed in findings)),
         "published": advisory.published.isoformat(),
         "updated": advisory.modified.isoformat(),
         "affects": [

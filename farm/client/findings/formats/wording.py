@@ -48,4 +48,4 @@ def addresses(exposed: Exposed) -> tuple[str, ...]:
     advisory = exposed.finding.advisory
     owner = exposed.package.name.distribution
     own = f"https://{owner}/advisories/{quote(advisory.id, safe='')}"
-    return (own, *(f"{_CVE}{quote(each, safe='')}" for each in sorted(advisory.ids) if each.startswith("CVE-")))
+    return (own, *(f"{_CVE}{quote(name, safe='')}" for name in sorted(advisory.ids) if name.startswith("CVE-")))
