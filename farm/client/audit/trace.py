@@ -13,7 +13,6 @@ from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.repository.download import DownloadError
 from farm.client.repository.earlier_releases import releases_back
-from farm.client.repository.imports import ImportedReleases
 from farm.client.repository.placed_packages import release_ref
 from farm.client.repository.readers import InvalidAddressError, open_reader
 from farm.client.repository.sources import declared_sources, read_named, recipe_contents
@@ -27,7 +26,6 @@ from farm.core.package.descriptor import Descriptor
 from farm.core.plan.sbom import toolchain_lock_in
 from farm.core.recipe.contents import InvalidContentsError
 from farm.core.recipe.toolchain import InvalidLockError, ToolchainLock
-from farm.core.sets.members.set_record import ReleaseRef
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.provenance import SignedBuild, plan_by_digest, read_build, verify_provenance
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.plan import PlannedDependency, PlannedSource
     from farm.core.recipe.declared_sources import DeclaredSources
-    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+    from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef, SetRecord
     from farm.trust.index.imports import Import
     from farm.trust.index.release_index import Release
     from farm.trust.verification.stored_metadata import KeptMetadata
@@ -174,10 +172,11 @@ class Tracing:
                 entry = asked.entry(str(planned.name))
                 if pin and entry.manifest.digest == planned.tree:
                     self._take_import(pin)
-                    ref = ReleaseRef(pin.distribution, pin.channel, pin.number, pin.release)
-                    self._opened[pin.release] = asked.home_of(str(planned.name))
+                    self._opened[pin.release] = home = asked.home_of(str(planned.name))
                     package = f"{entry.name} {printed_version(entry.version, entry.revision)}"
-                    return replace(found, package=package, descriptor=entry.descriptor.digest, release=ref)
+                    return replace(
+                        found, package=package, descriptor=entry.descriptor.digest, release=release_ref(home.release)
+                    )
             return found
         for release, index in releases_back(home):
             listed = index.entry(planned.name.short)
@@ -197,8 +196,8 @@ class Tracing:
         return self._opened.get(ref.release)
 
     def _take_import(self, pin: Import) -> None:
-        imported = ImportedReleases(self._host.state, self._host.blobs, self._host.subscriptions)
-        self._trust[pin.distribution, pin.channel] = _Trust(imported.kept(pin), str(pin.root), pin.address)
+        kept = self._host.imported().kept(pin)
+        self._trust[pin.distribution, pin.channel] = _Trust(kept, str(pin.root), pin.address)
 
     def _signed(self, release: Release) -> SignedRelease:
         key = release.distribution, release.channel

@@ -68,7 +68,7 @@ def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple
             channel=package.placed.channel if package.placed else channel,
             provenance=package.entry.provenance,
             sbom=package.entry.sbom,
-            foreign=package.foreign,
+            foreign=package.is_imported,
             override=package.placed if package.placed and package.placed.is_override else None,
             build=package.build,
         )

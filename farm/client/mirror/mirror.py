@@ -173,8 +173,8 @@ class _Mirroring:
         except FarmError as error:
             if not {key_of(pin) for pin in pins} <= set(record.held):
                 raise MirrorError(
-                    f"{pins[0].distribution}, from which packages are imported, cannot be mirrored from {pins[0].address}: "
-                    f"{error.message}",
+                    f"{pins[0].distribution}, from which packages are imported, cannot be mirrored from "
+                    f"{pins[0].address}: {error.message}",
                     remedy="Readers see the state before; what was fetched stays. Try again when that can be reached.",
                 ) from error
             self._stale.append(f"{pins[0].distribution} at {pins[0].address}: {error.message}")

@@ -64,16 +64,16 @@ def built_here(
     return BuiltHere(entry, place)
 
 
-def open_built_here(blobs: BlobStore, source: BuiltHere, *, foreign: bool = False) -> VerifiedPackage:
-    """Return a package that was built here, verified by its digests. With `foreign`, a set knows it by its full name.
+def open_built_here(blobs: BlobStore, source: BuiltHere, *, is_imported: bool = False) -> VerifiedPackage:
+    """Return a package that was built here, verified by its digests.
 
-    Raises `MissingBlobError`, `CorruptBlobError`.
+    With `is_imported`, a set knows it by its full name. Raises `MissingBlobError`, `CorruptBlobError`.
     """
     entry = source.entry
     descriptor = Descriptor.from_json(blobs.read(entry.descriptor.digest))
     manifest = Manifest.from_json(blobs.read(entry.manifest.digest))
     facts = PackageFacts.from_json(blobs.read(entry.facts.digest))
-    return VerifiedPackage(entry, descriptor, manifest, facts, Downloads(_OfThisHost(source), blobs), foreign)
+    return VerifiedPackage(entry, descriptor, manifest, facts, Downloads(_OfThisHost(source), blobs), is_imported)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class OwnPackages:
         """Return a package by its full name, verified by its digests, as a set records it. Raises `OwnPackageError`."""
         built = _read(self._file(PackageName.parse(name)))
         try:
-            package = open_built_here(self._blobs, built, foreign=True)
+            package = open_built_here(self._blobs, built, is_imported=True)
         except (MissingBlobError, CorruptBlobError) as error:
             raise OwnPackageError(
                 f"{name} is incomplete: {error.message}",

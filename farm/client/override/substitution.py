@@ -120,7 +120,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
     used = {name: substitutes.open(name) for name in seats if name in substitutes.by_name}
     if not used:
         return tuple(released[name] for name in sorted(seats))
-    put = {name: replace(each, foreign=released[name].foreign) for name, each in used.items()}
+    put = {name: replace(each, is_imported=released[name].is_imported) for name, each in used.items()}
     found = [put.get(name) or released[name] for name in sorted(seats)]
     instead_of = {put[name].member.name: released[name].member for name in put}
     said = effects((package.member for package in found), instead_of)

@@ -55,7 +55,7 @@ class UnknownPackageError(FarmError):
 class VerifiedPackage:
     """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
 
-    `downloads` fetch its archive; `foreign`: it was imported from a release of another distribution. `placed` is its
+    `downloads` fetch its archive; `is_imported`: it comes from a release of another distribution. `placed` is its
     record in a set where it replaces a package of the release. `build` is the number of its build.
     """
 
@@ -64,19 +64,19 @@ class VerifiedPackage:
     manifest: Manifest
     facts: PackageFacts
     downloads: Downloads
-    foreign: bool = False
+    is_imported: bool = False
     placed: PlacedPackage | None = None
     build: int = FIRST_BUILD
 
     @property
     def name(self) -> str:
         """The name by which the set knows it: short, or full for a package of another distribution."""
-        return str(self.descriptor.name) if self.foreign else self.entry.name
+        return str(self.descriptor.name) if self.is_imported else self.entry.name
 
     @property
     def member(self) -> Member:
         """The package as a member of a set."""
-        return Member.of(self.descriptor, self.facts, self.manifest, imported=self.foreign, build=self.build)
+        return Member.of(self.descriptor, self.facts, self.manifest, imported=self.is_imported, build=self.build)
 
     @property
     def store(self) -> str:
@@ -269,7 +269,7 @@ class Catalogue:
             checked.manifest,
             checked.facts,
             home.downloads,
-            foreign=home is not self,
+            is_imported=home is not self,
             build=checked.build,
         )
 

@@ -95,7 +95,7 @@ def _answers(address: str, paths: tuple[str, ...], limit: int) -> list[tuple[byt
         or "@" in host
         or not address.isascii()
         or " " in address
-        or any(_is_set(proxy) for proxy in _PROXIES)
+        or any(os.environ.get(name) for proxy in _PROXIES for name in (proxy, proxy.upper()))
     ):
         raise ValueError(address)
     ends = time.monotonic() + _SECONDS
@@ -109,10 +109,6 @@ def _answers(address: str, paths: tuple[str, ...], limit: int) -> list[tuple[byt
     finally:
         for stream in streams:
             stream.close()
-
-
-def _is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable) or os.environ.get(variable.upper()))
 
 
 def _connected(scheme: str, host: str, ends: float) -> socket.socket:

@@ -88,21 +88,16 @@ class Host:
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
-        # With a deadline the repository is asked only once.
-        known = (
-            None
-            if self.mirrors.deadline
-            else known_newest(subscription, self.subscriptions.metadata_folder(subscription))
-        )
-        newest = known or self._verified_newest(subscription)
+        newest = None
+        if not self.mirrors.deadline:  # with one, the repository is asked only once
+            newest = known_newest(subscription, self.subscriptions.metadata_folder(subscription))
+        if newest is None:
+            release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+            assert builders.document is not None  # noqa: S101  (they were read from the signed document)
+            newest = NewestRelease(subscription, release, builders.document, lambda: builders)
         self.seen.append(newest)
         downloads, imported = self.downloads(subscription), self.imported(subscription)
         return Catalogue(newest.release, newest.read_builders, downloads, imported.open)
-
-    def _verified_newest(self, subscription: Subscription) -> NewestRelease:
-        release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        assert builders.document is not None  # noqa: S101  (they were read from the signed document)
-        return NewestRelease(subscription, release, builders.document, lambda: builders)
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
         """Return the newest verified release that has these packages; see `Chooser.catalogue`."""

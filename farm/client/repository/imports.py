@@ -89,7 +89,8 @@ class ImportedReleases:
 
             return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
 
-        places = [import_of(place, pin) for place in self._places]
+        # Where a mirror keeps what its channel imports from another distribution.
+        places = [f"{place.rstrip('/')}/{IMPORTS}/{pin.distribution}" for place in self._places]
         return MirroredMetadata(pin.address, places, verifier, self._mirrors, is_promised=False)
 
     def folder_of(self, pin: Import) -> Path:
@@ -125,11 +126,6 @@ class ImportedReleases:
         root = announced_root(reader, place, pin.root)
         replace_file(path, root)
         return root
-
-
-def import_of(mirror: str, pin: Import) -> str:
-    """Return the address at which a mirror keeps what its channel imports from another distribution."""
-    return f"{mirror.rstrip('/')}/{IMPORTS}/{pin.distribution}"
 
 
 @contextmanager

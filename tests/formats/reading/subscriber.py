@@ -127,7 +127,7 @@ def _package(package: VerifiedPackage, catalogue: Catalogue) -> dict[str, Any]:
         "facts": descriptor.facts,
         "plan": descriptor.plan,
         "store": package.store,
-        "foreign": package.foreign,
+        "foreign": package.is_imported,
         "files": [each.path for each in package.manifest.files()],
         "builders": catalogue.home_of(package.name).attested(package.entry, descriptor),
         "recipes": list(package.entry.recipes),
