@@ -50,10 +50,10 @@ def attestations_manifest(referrers: Iterable[bytes], existing: bytes | None = N
     `existing` is the manifest that the registry has: attestations of others are kept. Beyond the number of layers that
     cosign reads, the last are left out: these are provenance, which is about packages.
     """
-    found = [form for form in map(_read, referrers) if _envelopes(form)]
+    found = [form for form in map(read_manifest, referrers) if _envelopes(form)]
     if not found:
         return None
-    listed = [*_envelopes(_read(existing or b"{}")), *(layer for form in found for layer in _envelopes(form))]
+    listed = [*_envelopes(read_manifest(existing or b"{}")), *(layer for form in found for layer in _envelopes(form))]
     layers = {layer["digest"]: layer for layer in listed}.values()
     last = sorted(layers, key=lambda layer: layer["annotations"].get("predicateType") == PROVENANCE)
     # Without a subject: where referrers are listed, these layers are listed already.
@@ -63,7 +63,7 @@ def attestations_manifest(referrers: Iterable[bytes], existing: bytes | None = N
 
 def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
     """Return the manifest of the newest SBOM among these referrers' manifests, None without any."""
-    found = [referrer for referrer in referrers if _read(referrer).get("artifactType") == SPDX]
+    found = [referrer for referrer in referrers if read_manifest(referrer).get("artifactType") == SPDX]
     return found[-1] if found else None
 
 
@@ -72,7 +72,8 @@ def _envelopes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [layer for layer in listed if isinstance(layer, dict) and SIGNATURE in (layer.get("annotations") or {})]
 
 
-def _read(manifest: bytes) -> dict[str, Any]:
+def read_manifest(manifest: bytes) -> dict[str, Any]:
+    """Return the members of a manifest that a registry has sent; none if it is not a JSON object."""
     try:
         form = json.loads(manifest)
     except ValueError:

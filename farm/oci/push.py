@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.oci.cosign import ATTESTATIONS, SBOM, attestations_manifest, cosign_tag, sbom_manifest
+from farm.oci.cosign import ATTESTATIONS, SBOM, attestations_manifest, cosign_tag, read_manifest, sbom_manifest
 from farm.oci.referrers import INDEX, referrers_index, referrers_tag
 
 if TYPE_CHECKING:
@@ -101,8 +100,5 @@ def _tag_for_cosign(repository: Repository, image: Digest, referrers: Sequence[b
 
 
 def _listed(content: bytes | None) -> list[dict[str, Any]]:
-    try:
-        form = json.loads(content or b"{}")
-        return [line for line in form.get("manifests", ()) if isinstance(line, dict) and "digest" in line]
-    except (ValueError, AttributeError, TypeError):
-        return []
+    listed = read_manifest(content or b"{}").get("manifests")
+    return [line for line in listed if isinstance(line, dict) and "digest" in line] if isinstance(listed, list) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,7 @@ def _checked(entry: File, digits: str) -> File:
     return File(entry.path, entry.size, digest, entry.executable)
 
 
-class ArchiveBlob:
+class ArchiveBlob(AbstractContextManager["ArchiveBlob"]):
     """Takes the pieces of an uncompressed archive; `commit` returns its digest and the compressed blob.
 
     Use it as a context manager; without `commit` it leaves nothing in the store. `threads` compress in the background.
@@ -152,9 +153,6 @@ class ArchiveBlob:
         self._writer = store.writer()
         self._hash = hashlib.sha256()
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, threads=threads).compressobj()
-
-    def __enter__(self) -> ArchiveBlob:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self._writer.__exit__(*error)

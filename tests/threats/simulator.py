@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.root.generation import Generation
-    from farm.store.http.transfer_limits import TransferLimits
+    from farm.store.http.time_limits import TransferLimits
     from farm.trust.index.release_index import Release
 
 EVER = 2**31 - 1

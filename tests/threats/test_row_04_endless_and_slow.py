@@ -12,7 +12,7 @@ from tuf.api.metadata import MetaFile
 from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.readers import HttpReader
 from farm.store.blobs import BlobStore
-from farm.store.http.transfer_limits import TransferLimits
+from farm.store.http.time_limits import TransferLimits
 from farm.trust.layout import release_target
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Simulator, metadata_over_http, serving

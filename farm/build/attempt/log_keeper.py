@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farm.container.log_record import LogRecord
@@ -24,7 +25,7 @@ _LAST_LINES = 20
 _LAST_LINE_LENGTH = 300
 
 
-class LogKeeper:
+class LogKeeper(AbstractContextManager["LogKeeper"]):
     """A context manager that takes records until `commit` makes a blob of them: JSON lines in the order of arrival.
 
     Where the records take more than four times the log limit, further ones are dropped and `full` is true: a record is
@@ -61,9 +62,6 @@ class LogKeeper:
     def commit(self) -> Digest:
         """Store the log and return its digest; nothing can be added afterwards."""
         return self._writer.commit()
-
-    def __enter__(self) -> LogKeeper:
-        return self
 
     def __exit__(self, *failure: Any) -> None:
         self._writer.__exit__(*failure)

@@ -112,11 +112,6 @@ class Apt:
         settings = [line for line in dump.splitlines() if _SETTING.fullmatch(line)]
         return cls(state, machine_sources(Path("/etc/apt"), suite), settings)
 
-    @property
-    def archives(self) -> tuple[str, ...]:
-        """The URIs of the archives' roots, without a slash at the end, in the order of the sources."""
-        return tuple(dict.fromkeys(uri for source in self.sources for uri in source.uris))
-
     def refresh(self, *, max_age: float = _FRESH_FOR) -> None:
         """Fetch the signed indices unless they are younger than `max_age` seconds; raises `AptError`."""
         with self._turn():
@@ -173,7 +168,7 @@ class Apt:
         """
         self._write_configuration()
         missing: dict[PoolFile, tuple[str, ...]] = dict.fromkeys(files, ())
-        for archive in self.archives:
+        for archive in dict.fromkeys(uri for source in self.sources for uri in source.uris):
             wanted = list(missing)
             for start in range(0, len(wanted), _BATCH):
                 batch = wanted[start : start + _BATCH]

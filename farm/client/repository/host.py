@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.core.sets.composition.compose import Composition
     from farm.core.sets.members.set_record import ReleaseRef
-    from farm.store.http.deadline import Deadline
+    from farm.store.http.time_limits import Deadline
     from farm.store.locks import Waiting
 
 

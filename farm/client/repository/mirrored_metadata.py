@@ -13,7 +13,7 @@ from farm.client.repository.mirrors import PACE as MIRROR_PACE
 from farm.client.repository.mirrors import Mirror
 from farm.client.repository.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
-from farm.store.http.transfer_limits import TransferLimits
+from farm.store.http.time_limits import TransferLimits
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from farm.client.repository.readers import InvalidAddressError, open_reader, shown
-from farm.store.http.transfer_limits import TransferLimits
+from farm.store.http.time_limits import TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.repository.readers import BlobReader
-    from farm.store.http.deadline import Deadline
+    from farm.store.http.time_limits import Deadline
 
     Warn = Callable[[str], None]
 

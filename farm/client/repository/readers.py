@@ -15,13 +15,13 @@ import httpcore
 from farm.errors import FarmError
 from farm.store.http.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.store.http.authorities import trusted_authorities
-from farm.store.http.transfer_limits import TransferLimits
+from farm.store.http.time_limits import TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farm.store.http.address_guard import AddressGuard
-    from farm.store.http.transfer_limits import Transfer
+    from farm.store.http.time_limits import Transfer
 
 _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0

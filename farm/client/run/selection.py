@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.client.repository.offline import LastVerified
     from farm.client.run.request import RunRequest
     from farm.core.subscriber.image_file import ImageFile
-    from farm.store.http.deadline import Deadline
+    from farm.store.http.time_limits import Deadline
 
 
 @dataclass(frozen=True, slots=True)

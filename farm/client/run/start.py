@@ -23,7 +23,7 @@ from farm.client.run.selection import select_packages
 from farm.client.run.user_mounts import mounts_of
 from farm.core.sets.members.set_record import SetRecord
 from farm.core.sets.needs.host import joint_needs
-from farm.store.http.deadline import Deadline
+from farm.store.http.time_limits import Deadline
 
 if TYPE_CHECKING:
     from pathlib import Path

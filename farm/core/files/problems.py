@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError, Place
@@ -66,13 +67,9 @@ class RecipeError(FarmError):
     code = "invalid-recipe"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: _order(problem.place)))
+        self.problems = tuple(sorted(problems, key=attrgetter("place")))
         place = self.problems[0].place
         super().__init__("\n\n".join(str(problem) for problem in self.problems), place=place)
-
-
-def _order(place: Place) -> tuple[str, int, int]:
-    return (place.file, place.line, place.column)
 
 
 def quoted(text: str) -> str:

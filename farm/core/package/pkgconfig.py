@@ -37,8 +37,7 @@ class InvalidPkgConfigError(FarmError):
     code = "invalid-pkg-config"
 
     def __init__(self, module: str, why: str) -> None:
-        super().__init__(f"the pkg-config module {module}: {why}", remedy="Mend its .pc file in a step of the recipe.")
-        self.module = module
+        super().__init__(f"the pkg-config module {module}: {why}", remedy="Fix its .pc file in a step of the recipe.")
 
 
 def parse_pkg_config(name: str, text: str) -> PkgConfigModule:

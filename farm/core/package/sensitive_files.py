@@ -85,7 +85,7 @@ class UnusedDeclarationError(FarmError):
     def __init__(self, package: PackageName, paths: Sequence[str]) -> None:
         super().__init__(
             f"{package} declares sensitive files that it does not have: {', '.join(map(_visible, paths))}",
-            remedy="Remove these from sensitive-files, or mend their paths: they are as in the package, etc/passwd for "
+            remedy="Remove these from sensitive-files, or fix their paths: they are as in the package, etc/passwd for "
             "/etc/passwd and lib/… for /usr/lib/….",
         )
         self.paths = tuple(paths)

@@ -64,17 +64,13 @@ def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str,
     """Read `distributions.yaml`, by name. `own` is the tree's own distribution. Raises `RecipeError`."""
     document, root = parse(text, file)
     found: dict[str, OtherDistribution] = {}
-    for key, value in root.pairs if root.kind == "mapping" else ():
+    for key, value in root.pairs:
         name = read_parsed(document, key, "the name of a distribution", _domain)
         if name is not None and name == own:
             document.report(key, f"{own} is the distribution of this very tree", "Remove it: own packages need no pin.")
         read = _read(document, value, name or "a distribution")
         if read is not None and name is not None:
             found[name] = read
-    if root.kind != "mapping":
-        document.report(
-            root, f"{file} should be a mapping from names of distributions", "Write NAME: and below it its keys."
-        )
     return document.finished(dict(sorted(found.items())))
 
 

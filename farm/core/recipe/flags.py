@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from farm.core.names.platform import Platform
 
@@ -29,10 +29,6 @@ class FlagVariable:
 
     name: str
     flags: tuple[Flag, ...]
-
-    def rendered(self, render: Callable[[str], str]) -> FlagVariable:
-        """Return the variable with its templates rendered."""
-        return FlagVariable(self.name, tuple(Flag(render(flag.text), flag.architecture) for flag in self.flags))
 
     def text(self, platform: Platform) -> str:
         """Return the value of the variable on a platform."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
@@ -54,11 +55,16 @@ def with_automatic(
 
 def read_flags(fields: Fields, library: StepLibrary, templates: Templates) -> tuple[FlagVariable, ...]:
     """Return the flags of the library's automatic steps, rendered for this recipe."""
-
-    def render(text: str) -> str:
-        return _render(fields.document, fields.node, text, templates)
-
-    return tuple(variable.rendered(render) for variable in library.flags)
+    return tuple(
+        replace(
+            variable,
+            flags=tuple(
+                replace(flag, text=_render(fields.document, fields.node, flag.text, templates))
+                for flag in variable.flags
+            ),
+        )
+        for variable in library.flags
+    )
 
 
 def _prepare_words(sources: tuple[Source, ...]) -> list[str]:

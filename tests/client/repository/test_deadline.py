@@ -14,8 +14,8 @@ import pytest
 from farm.client.repository.host import Host
 from farm.client.run.request import RunRequest
 from farm.client.run.selection import select_packages
-from farm.store.http.deadline import Deadline
 from farm.store.http.resolving import addresses_of
+from farm.store.http.time_limits import Deadline
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.web_server import Silent, serving
 

@@ -17,7 +17,7 @@ from farm.client.repository.readers import open_reader
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.store.blobs import BlobStore
-from farm.store.http.transfer_limits import TransferLimits
+from farm.store.http.time_limits import TransferLimits
 from farm.trust.layout import blob_path
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.fetched_files import one_byte_altered

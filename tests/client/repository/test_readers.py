@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.repository.readers import HttpReader, InvalidAddressError, open_reader
-from farm.store.http.transfer_limits import TooSlowError, TransferLimits
+from farm.store.http.time_limits import TooSlowError, TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

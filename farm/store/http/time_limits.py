@@ -1,4 +1,7 @@
-"""A deadline that all requests for the newest metadata share."""
+"""How long a server may take: a deadline for all requests of the newest metadata, and the limits of a transfer.
+
+A minimum rate and a total limit, so that a trickle cannot hold a client.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from farm.store.http.transfer_limits import TooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ after that do not count, because then there is news.
 
 
 _LEAST_SECONDS = 2.0
+
+
+class TooSlowError(OSError):
+    """A server sends too slowly to be of use."""
 
 
 @dataclass(slots=True)
@@ -58,3 +63,42 @@ class Deadline:
             yield remaining
         finally:
             self.left -= time.monotonic() - began
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLimits:
+    """The limits of a transfer: `bytes_per_second` once `grace_seconds` have passed, and a limit for the whole.
+
+    `until` returns how many seconds are left until a deadline that it shares with other transfers.
+    """
+
+    grace_seconds: float = 20.0
+    bytes_per_second: float = 2000.0
+    longest_seconds: float = 6 * 3600.0
+    until: Callable[[], float] | None = None
+
+    def begin(self, clock: Callable[[], float] = time.monotonic) -> Transfer:
+        """Start the clock of one transfer."""
+        return Transfer(self, clock, clock())
+
+
+@dataclass(slots=True)
+class Transfer:
+    """The transfer of one file."""
+
+    pace: TransferLimits
+    clock: Callable[[], float]
+    began: float
+    received: int = field(default=0)
+
+    def remaining(self) -> float:
+        """Return how many seconds may pass until the next byte; raises `TooSlowError` when none are left."""
+        allowed = self.pace.grace_seconds + self.received / self.pace.bytes_per_second
+        spent = self.clock() - self.began
+        left = min(allowed, self.pace.longest_seconds) - spent
+        if left <= 0:
+            raise TooSlowError(
+                f"too slow: {self.received} bytes in {spent:.0f} s, where {self.pace.bytes_per_second:.0f} bytes a "
+                "second are the least"
+            )
+        return min(left, self.pace.until()) if self.pace.until else left
