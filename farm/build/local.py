@@ -72,11 +72,6 @@ class Rebuilt:
     first: Digest
     second: Digest
 
-    @property
-    def same(self) -> bool:
-        """Whether both builds gave the same tree."""
-        return self.first == self.second
-
 
 @dataclass(frozen=True)
 class Reports:

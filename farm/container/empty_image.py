@@ -41,7 +41,7 @@ class EmptyImage:
         """Make the image of a platform: always the same bytes."""
         entries: list[Entry] = [Directory(name) for name in MOUNT_POINTS]
         entries += [Link(name, target) for name, target in ROOT_LINKS]
-        layer = b"".join(ArchiveWriter("").archive(Manifest.of(entries), _no_content))
+        layer = b"".join(ArchiveWriter("").archive(Manifest.of(entries), lambda _file: ()))
         config = {
             "architecture": platform.architecture,
             "config": {},
@@ -104,7 +104,3 @@ def _settings(found: Mapping[str, object]) -> dict[str, object]:
     config = found.get("Config")
     names = ("Cmd", "Entrypoint", "User", "Volumes", "WorkingDir")
     return {key: config[key] for key in names if config.get(key)} if isinstance(config, dict) else {}
-
-
-def _no_content(file: File) -> tuple[bytes, ...]:
-    raise AssertionError(file)

@@ -72,7 +72,8 @@ class ImageStore:
         """
         wanted = image.digest if self._containerd else image.image_id
         if inspect_image(self._client, wanted):
-            self._name(wanted, reference)
+            name, _, tag = reference.rpartition(":")
+            self._client.tag(wanted, name, tag, force=True)
             return Loaded(wanted, 0)
         # The zstd reader of Debian's engine (26.1.5) may read from a buffer that is in use again, and then panics and
         # takes down every container of the machine. It gets nothing to decompress.
@@ -97,10 +98,6 @@ class ImageStore:
         events: Iterator[dict[str, Any]] = self._client.load_image(pieces)  # type: ignore[no-untyped-call]
         complaints = [event.get("error") or event.get("message") for event in events]
         return "; ".join(str(complaint) for complaint in complaints if complaint)
-
-    def _name(self, image: Digest, reference: str) -> None:
-        name, _, tag = reference.rpartition(":")
-        self._client.tag(image, name, tag, force=True)
 
     def _chains(self) -> Iterator[Sequence[str]]:
         """Yield the layers of each image that the engine has, lowest first."""

@@ -25,7 +25,9 @@ def this_kernel(root: Path = Path("/")) -> Kernel:
     config = _config(root, release)
     if config is not None:
         return Kernel(release, frozenset(name.decode() for name, value in _SET.findall(config) if value != b"n"))
-    listed = _read(root / "proc/filesystems").split()
+    listed: list[str] = []
+    with suppress(OSError):
+        listed = (root / "proc/filesystems").read_text().split()
     return Kernel(release, frozenset(_FILE_SYSTEMS[name] for name in listed if name in _FILE_SYSTEMS), complete=False)
 
 
@@ -36,10 +38,3 @@ def _config(root: Path, release: str) -> bytes | None:
         with suppress(OSError):
             return (root / place).read_bytes()
     return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -137,7 +137,9 @@ def plain_image(image: OciImage, store: BlobStore) -> OciImage:
     """
     compressed = [layer for layer in image.layers if layer.media_type == TAR_ZSTD]
     for layer in compressed:
-        _unpack(layer, store)
+        if not store.has(layer.diff_id):
+            with store.open(layer.blob.digest) as archive:
+                store.put(archive_chunks(archive), layer.diff_id)
     return with_plain_layers(image, {layer.diff_id: store.size(layer.diff_id) for layer in compressed}, store)
 
 
@@ -150,9 +152,3 @@ def with_plain_layers(image: OciImage, sizes: Mapping[Digest, int], store: BlobS
         for layer in image.layers
     )
     return OciImage(image.config, put_blob(store, manifest_of(image.config, layers)), layers)
-
-
-def _unpack(layer: Layer, store: BlobStore) -> None:
-    if not store.has(layer.diff_id):
-        with store.open(layer.blob.digest) as compressed:
-            store.put(archive_chunks(compressed), layer.diff_id)

@@ -72,11 +72,7 @@ def write_layout(
     check_reference(reference)
     directory.mkdir(parents=True)
     (directory / "oci-layout").write_bytes(LAYOUT)
-    _bring(image, store, directory, referrers)
-    entry = index_entry(image, reference, annotations or {})
-    if referrers:
-        _write_referrers(directory, [entry, _referrers_entry(image, store, referrers)])
-    replace_file(directory / "index.json", image_index([entry]))
+    _write(image, store, directory, index_entry(image, reference, annotations), referrers)
 
 
 def update_layout(
@@ -95,19 +91,32 @@ def update_layout(
     """
     check_reference(reference)
     index = _read_index(directory)
-    _bring(image, store, directory, referrers)
     replaced = (instead_of, image.digest)
-    entry = index_entry(image, reference, annotations or {})
     kept = _kept_lines(index, replaced, reference)
     inner = _read_index(directory / REFERRERS) if (directory / REFERRERS).is_dir() else []
     beside = _kept_lines(inner, replaced, reference)
     # Older layouts list referrers among the images.
     beside += filter(_is_list, kept)
     images = [line for line in kept if not _is_list(line)]
-    if referrers:
-        beside += [entry, _referrers_entry(image, store, referrers)]
-    if beside:
-        _write_referrers(directory, beside)
+    entry = index_entry(image, reference, annotations)
+    _write(image, store, directory, entry, referrers, images=images, beside=beside)
+
+
+def _write(
+    image: OciImage,
+    store: BlobStore,
+    directory: Path,
+    entry: dict[str, Any],
+    referrers: Sequence[Referrer],
+    *,
+    images: Sequence[dict[str, Any]] = (),
+    beside: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Write the image at the line `entry`, after the lines `images`; `beside` are the lines of other referrers."""
+    _bring(image, store, directory, referrers)
+    listed = [entry, _referrers_entry(image, store, referrers)] if referrers else []
+    if beside or listed:
+        _write_referrers(directory, [*beside, *listed])
     replace_file(directory / "index.json", image_index([*images, entry]))
 
 

@@ -35,11 +35,9 @@ def links_layer(forest: Forest) -> bytes:
     entries += [Directory(path) for path in _DIRECTORIES]
     entries += forest.manifest().entries
     writer = ArchiveWriter("")
-    headers = []
-    for entry in Manifest.of(entries, absolute_links=True).entries:
-        header = writer.header(entry)
-        headers.append(_open_to_all(header) if entry.path in FOR_EVERYBODY else header)
-    return b"".join([*headers, writer.trailer()])
+    headers = {entry.path: writer.header(entry) for entry in Manifest.of(entries, absolute_links=True).entries}
+    headers |= {path: _open_to_all(headers[path]) for path in FOR_EVERYBODY}
+    return b"".join([*headers.values(), writer.trailer()])
 
 
 def _open_to_all(header: bytes) -> bytes:

@@ -268,9 +268,6 @@ def _locked(record: Mapping[str, str]) -> LockedDeb:
 
 def _source_package(record: Mapping[str, str]) -> SourcePackage:
     directory = record["directory"]
-    files = []
-    for line in record.get("checksums-sha256", "").splitlines():
-        fields = line.split()
-        if len(fields) == 3:
-            files.append(PoolFile(f"{directory}/{fields[2]}", Digest.from_hex(fields[0])))
-    return SourcePackage(record["package"], record["version"], directory, tuple(files))
+    rows = (line.split() for line in record.get("checksums-sha256", "").splitlines())
+    files = tuple(PoolFile(f"{directory}/{row[2]}", Digest.from_hex(row[0])) for row in rows if len(row) == 3)
+    return SourcePackage(record["package"], record["version"], directory, files)

@@ -63,14 +63,14 @@ def machine_sources(etc: Path, suite: str) -> tuple[AptSource, ...]:
     security updates. Raises `NoSignedSourceError`.
     """
     wanted = {suite, f"{suite}-updates", f"{suite}-security"}
-    found = []
-    for source in _signed(etc):
-        suites = tuple(name for name in source.suites if name in wanted)
-        if suites:
-            found.append(replace(source, suites=suites))
+    found = tuple(
+        replace(source, suites=suites)
+        for source in _signed(etc)
+        if (suites := tuple(name for name in source.suites if name in wanted))
+    )
     if not found:
         raise NoSignedSourceError(suite, etc)
-    return tuple(found)
+    return found
 
 
 def _signed(etc: Path) -> Iterator[AptSource]:

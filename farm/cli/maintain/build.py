@@ -124,9 +124,10 @@ def rebuild(
     with local_builds(recipes, verbose=verbose) as (builds, every):
         for name in reversed(_chosen(names, every, everything)):
             for rebuilt in builds.rebuild(name, variation):
-                same += rebuilt.same
-                different += not rebuilt.same
-                say(f"{'same' if rebuilt.same else 'DIFFERENT':<9}  {rebuilt.package}  {rebuilt.second}")
+                is_same = rebuilt.first == rebuilt.second
+                same += is_same
+                different += not is_same
+                say(f"{'same' if is_same else 'DIFFERENT':<9}  {rebuilt.package}  {rebuilt.second}")
     say(f"{counted(same, 'package')} equal, {different} different")
     return 1 if different else 0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.form import Form
-from farm.core.package.interpreter import interpreter_capability
+from farm.core.package.shebang import interpreter_capability
 from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:

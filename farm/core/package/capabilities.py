@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.package.gather import command_paths
-from farm.core.package.interpreter import interpreter_capability, interpreter_file
 from farm.core.package.path_glob import matches
 from farm.core.package.resolve import resolve
+from farm.core.package.shebang import interpreter_capability, interpreter_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -177,7 +177,7 @@ def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveF
     places = places_of(path)
     if path.startswith("lib") and _is_variant(manifest, path):
         places.append(Sensitivity.LIBRARY_VARIANT)
-    if not places and path.startswith("lib") and _is_foreign_module(manifest, path, inside):
+    if not places and path.startswith("lib") and _hides_module(manifest, path, inside):
         places.append(Sensitivity.PYTHON_MODULE)
     if is_above(path) and resolve(manifest, inside) is None:
         places.append(Sensitivity.DIRECTORY_LINK)
@@ -195,7 +195,7 @@ def _is_variant(manifest: Manifest, path: str) -> bool:
     return variant is not None and resolve(manifest, "/".join(variant.groups())) is None
 
 
-def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
+def _hides_module(manifest: Manifest, path: str, inside: str) -> bool:
     """Return whether a module is where the modules of another package are, and can take precedence over one of them.
 
     Python prefers a directory `json` or a library `json.so` to `json.py`, and compiled code to source. So only the

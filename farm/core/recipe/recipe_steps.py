@@ -69,11 +69,8 @@ def read_flags(fields: Fields, library: StepLibrary, templates: Templates) -> tu
 
 def _prepare_words(sources: tuple[Source, ...]) -> list[str]:
     archives = [source.file for source in sources if source.unpack and not source.patch]
-    patches = [source.file for source in sources if source.patch]
-    kinds = ["main" if index == 0 else "other" for index in range(len(archives))]
-    return [f"{kind}={file}" for kind, file in zip(kinds, archives, strict=True)] + [
-        f"patch={file}" for file in patches
-    ]
+    words = [f"{'other' if number else 'main'}={file}" for number, file in enumerate(archives)]
+    return words + [f"patch={source.file}" for source in sources if source.patch]
 
 
 def _read_step(

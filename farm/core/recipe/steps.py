@@ -81,13 +81,14 @@ class StepDefinition:
         variables = tuple(sorted((scalars | dict(environment)).items()))
         recorded = self.formerly or self.name
         return tuple(
-            Step(f"{recorded}: {run.name}" if run.name else recorded, run.shell, _list(values, run), variables)
+            Step(
+                f"{recorded}: {run.name}" if run.name else recorded,
+                run.shell,
+                cast("tuple[str, ...]", values[run.arguments]) if run.arguments else (),
+                variables,
+            )
             for run in self.runs
         )
-
-
-def _list(values: Mapping[str, ArgumentValue], run: StepRun) -> tuple[str, ...]:
-    return cast("tuple[str, ...]", values[run.arguments]) if run.arguments else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,9 @@ def _read_run(document: Document, node: Node, lists: set[str]) -> StepRun:
     fields = Fields(document, node, "a run", known=("name", "shell", "arguments"), required=("shell",))
     arguments = fields.text("arguments")
     if arguments and arguments not in lists:
-        fields.report("arguments", f"{quoted(arguments)} is no argument of type strings", suggestion(arguments, lists))
+        fields.report(
+            "arguments", f"{quoted(arguments)} is not an argument of type strings", suggestion(arguments, lists)
+        )
     return StepRun(fields.line("name"), fields.text("shell"), arguments)
 
 

@@ -155,10 +155,9 @@ def _is_public(address: Address) -> bool:
 
 
 def _kind(address: Address) -> str:
-    if address.is_loopback:
-        return "this machine's own (loopback)"
-    if address.is_link_local:
-        return "link-local"
-    if address.is_multicast:
-        return "a multicast address"
-    return "private or reserved"
+    kinds = {
+        "this machine's own (loopback)": address.is_loopback,
+        "link-local": address.is_link_local,
+        "a multicast address": address.is_multicast,
+    }
+    return next((kind for kind, is_it in kinds.items() if is_it), "private or reserved")

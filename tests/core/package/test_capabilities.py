@@ -6,7 +6,7 @@ from farm.core.names.declared import Plugin
 from farm.core.package.capabilities import Capabilities, derive_capabilities
 from farm.core.package.elf.facts import ElfFacts
 from farm.core.package.facts import ElfFile, PackageFacts, PkgConfigModule, Script
-from farm.core.package.interpreter import interpreter_capability
+from farm.core.package.shebang import interpreter_capability
 from tests.core.package.trees import Tree, tree
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"

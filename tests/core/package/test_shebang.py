@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from farm.core.package.interpreter import interpreter_capability, interpreter_file
-from farm.core.package.shebang import read_shebang
+from farm.core.package.shebang import interpreter_capability, interpreter_file, read_shebang
 
 
 @pytest.mark.parametrize(

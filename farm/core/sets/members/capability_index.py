@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import prevailing
-from farm.core.package.interpreter import interpreter_capability
 from farm.core.package.package_capability import exact_package
+from farm.core.package.shebang import interpreter_capability
 from farm.core.sets.members.member import is_imported
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import posixpath
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from farm.core.package.interpreter import interpreter_capability, interpreter_file
+from farm.core.package.shebang import interpreter_capability, interpreter_file
 from farm.core.sets.findings.problem import NewerProcessor, NoLoader
 from farm.core.sets.members.search_path import level_of, levels, system_places
 
