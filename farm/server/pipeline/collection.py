@@ -13,6 +13,7 @@ from farm.server.pipeline.candidates.collect import NothingToDo
 from farm.server.pipeline.excuses.decisions import Step, end_order, was_decided, why_superseded
 from farm.server.pipeline.excuses.explain import Explainer
 from farm.server.pipeline.gates.gate_result import moving_along
+from farm.server.pipeline.released_tests import test_release
 from farm.server.tables.pipeline_states import CandidateState, ChangeState, OrderEnding, OrderKind, StepState
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _refuse_rollback(this: Round, proposal: Proposal) -> Step | None:
 def _nothing_to_do(this: Round, nothing: NothingToDo) -> Step:
     if nothing.state is StepState.IDLE:
         _renew_failed_builds(this)
-    tests = "" if nothing.state is StepState.BUILDING else _test_release(this)
+    tests = "" if nothing.state is StepState.BUILDING else test_release(this)
     return Step(this.tools.channel, StepState.WAITING if tests else nothing.state, tests or nothing.message)
 
 
@@ -108,16 +109,9 @@ def _decided_before(this: Round, latest: Candidate, held: Mapping[str, HeldBack]
     """Update the excuses of the newest candidate, which has already decided what would be proposed now."""
     _renew_excuses(this, latest, held)
     _renew_failed_builds(this)
-    tests = _test_release(this)
+    tests = test_release(this)
     decided = f"candidate {latest.id} was {latest.state}; nothing has changed since"
     return Step(this.tools.channel, StepState.WAITING if tests else StepState.REFUSED, tests or decided)
-
-
-def _test_release(this: Round) -> str:
-    """Run newer tests on the channel's packages; return their progress, empty once they are done."""
-    tools = this.tools
-    trial = tools.state.trial(this.unit, this.base_number)
-    return tools.released_tests.look(this.unit, this.newest, trial, this.hearing, with_tests=bool(tools.scope))
 
 
 def _renew_failed_builds(this: Round) -> None:

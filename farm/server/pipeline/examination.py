@@ -84,7 +84,7 @@ def _evaluation(this: Round, context: CandidateContext) -> Evaluation:
         shelf=tools.members,
         changes=context.members,
         test_needs=tools.state.test_needs,
-        hearing=this.hearing,
+        results=this.results,
         scope="" if is_rollback else tools.scope,
         compares=tools.compares and not is_rollback,
         failures_since=order.at if order and order.kind is OrderKind.RETRY else None,

@@ -21,8 +21,7 @@ from farm.server.pipeline.members.channel_state import ChannelState
 from farm.server.pipeline.members.members import MemberCache
 from farm.server.pipeline.publication.publication import PublicStore
 from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
-from farm.server.pipeline.search.released_tests import ReleasedTests
-from farm.server.pipeline.search.testers import Hearing, SignedResults, Testers
+from farm.server.pipeline.search.testers import JobResults, SignedResults, Testers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,8 +66,7 @@ class ChannelTools:
         )
         self.collector = Collector(policy, Importer(self.state, self.members, self.public), unseen)
         self.failed_builds = FailedBuilds(policy.name)
-        self.released_tests = ReleasedTests(policy.name, self.members)
-        self.results = SignedResults(application.blobs)
+        self.signed_results = SignedResults(application.blobs)
         self.testers = Testers(policy.name)
 
     @property
@@ -97,7 +95,7 @@ class ChannelTools:
                     self.state.member(unit, change.after)
         if self.scope or self.compares:
             self.testers = Testers.of(self.public.builders(), self.channel)
-            self.results.tell_unlisted(self.testers)
+            self.signed_results.warn_unlisted(self.testers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +118,9 @@ class Round:
         return self.newest.number if self.newest else 0
 
     @property
-    def hearing(self) -> Hearing:
-        """The test results that count in this transaction."""
-        return Hearing(self.unit, self.tools.testers, self.tools.results)
+    def results(self) -> JobResults:
+        """The results of tests and comparisons that count in this transaction."""
+        return JobResults(self.unit, self.tools.testers, self.tools.signed_results)
 
     def context(self, candidate: Candidate) -> CandidateContext:
         """Return a candidate with all that its gates read."""

@@ -40,6 +40,13 @@ class FailedTest(Form, record="failed test", omitted={"changed"}):
     job: int | None = field(default=None, compare=False)
     changed: bool = field(default=False, compare=False)
 
+    @property
+    def sentence(self) -> str:
+        """What happened, for people."""
+        if self.job is None:
+            return self.message
+        return f"test {self.test!r} of {self.package} failed in job {self.job}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class ProofEvidence(Form, record="problems of the proof"):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
     from farm.server.pipeline.search.search import Hold
-    from farm.server.tables.evidence import FailedTest, FoundProblem
+    from farm.server.tables.evidence import FoundProblem
     from farm.server.tables.records import Job, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
@@ -133,13 +133,12 @@ class Explainer:
         tests = evidence.regressions
         tested = tests[0].package
         job = jobs.job(self.unit.session, tests[0].job) if tests[0].job is not None else None
-        sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
         partners, only_with = self._partners(name, hold)
         fix = " or ".join(["Fix " + name, *(label.partition(" ")[0] for label in partners)])
         return self._excuse(
             name,
             GateKind.TESTS,
-            "; ".join(sentences) + only_with,
+            "; ".join(test.sentence for test in tests[:_SENTENCES]) + only_with,
             job=job.id if job else None,
             line=self._telling_line(job) if job else "",
             partners=partners,
@@ -297,12 +296,6 @@ def _fixing(name: str, own: str, tested: str) -> str:
     return (
         f"{here} the owner of {name.rpartition('/')[0]}: the older release stays pinned, the next is tried by itself."
     )
-
-
-def _test_sentence(test: FailedTest) -> str:
-    if test.job is None:
-        return test.message
-    return f"test {test.test!r} of {test.package} failed in job {test.job}: {test.message}"
 
 
 def _why_unbuilt(culprit: Job, root: str) -> str:

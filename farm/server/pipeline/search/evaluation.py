@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from farm.core.names.digest import Digest
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.members.member import is_imported
-from farm.core.sets.proof.test_closures import Unrunnable, tested_names
+from farm.core.sets.proof.test_closures import tested_names
 from farm.server.channels import candidates
-from farm.server.pipeline.search.interfaces import Interfaces
+from farm.server.pipeline.search.interfaces import Findings, Interfaces
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, orders_of
 from farm.server.pipeline.search.search import Answer
-from farm.server.pipeline.search.verdicts import JobVerdicts, TestOf, Verdict
+from farm.server.pipeline.search.verdicts import JobVerdicts
 from farm.server.tables.evidence import FailedTest, FoundProblem, InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.server.tables.pipeline_states import RunPurpose, RunState
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Candidate
     from farm.server.pipeline.members.channel_state import TestNeeds
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.search.testers import Hearing
+    from farm.server.pipeline.search.testers import JobResults
+    from farm.server.pipeline.search.verdicts import Verdict
     from farm.server.tables.evidence import InterfaceCount
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -69,7 +70,7 @@ class _Tally:
 class Evaluation:
     """Evaluates the sets of one candidate, within one transaction. `trial` holds the candidate's base.
 
-    `test_needs` has the needs of the tests of the base's packages, `hearing` the results that count. With `compares`,
+    `test_needs` has the needs of the tests of the base's packages, `results` the results that count. With `compares`,
     the interfaces of libraries are compared with those that their dependents were built against. Test failures from
     before `failures_since` do not count.
     """
@@ -83,7 +84,7 @@ class Evaluation:
         shelf: MemberCache,
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
-        hearing: Hearing,
+        results: JobResults,
         scope: Scope,
         compares: bool = False,
         failures_since: datetime | None = None,
@@ -95,9 +96,9 @@ class Evaluation:
         self._changes = changes
         self._test_needs = test_needs
         self._scope = scope
-        self._hearing = hearing
+        self._results = results
         trace = f"candidate-{candidate.id}"
-        self._interfaces = Interfaces(unit, trial, shelf, hearing, trace=trace) if compares else None
+        self._interfaces = Interfaces(unit, trial, shelf, results, trace=trace) if compares else None
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
@@ -135,36 +136,19 @@ class Evaluation:
             self._candidate.base_number,
             {name: member.descriptor.digest if member else None for name, member in changes.items()},
         )
-        known = self._known.get(digest)
-        if known is not None:
-            return known
-        problems = self._trial.problems_of(changes)
-        if problems:
-            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=_found(problems)))
-        interfaces = self._interfaces.look(changes) if self._interfaces else None
-        if interfaces is not None and interfaces.waiting:
-            self._record(digest, size, purpose, 0, None)
-            raise NotKnownYetError(interfaces.summary, GateKind.ABI)
-        if interfaces is not None and interfaces.changed:
-            changed = InterfaceEvidence(tuple(interfaces.changed))
-            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=changed))
-        verdicts = JobVerdicts(self._unit, self._candidate.id, self._hearing, since=self._failures_since)
+        if digest in self._known:
+            return self._known[digest]
+        verdicts = JobVerdicts(self._unit, self._candidate.id, self._results, since=self._failures_since)
         try:
-            tally = self._test(changes, verdicts)
+            answer = self._evaluate(changes, verdicts)
         except NotKnownYetError:
             self._record(digest, size, purpose, verdicts.asked, None)
             raise
-        # All tests of the whole set are run: the search uses the result of each.
-        decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))
-        if not decided:
-            self._record(digest, size, purpose, verdicts.asked, None)
-            raise NotKnownYetError(tally.summary)
-        tally.attestations.update(interfaces.attestations if interfaces else ())
-        evidence = tally.evidence(interfaces.count() if interfaces else None)
-        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, evidence))
+        self._record(digest, size, purpose, verdicts.asked, answer)
+        self._known[digest] = answer
+        return answer
 
-    def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> Answer:
-        state = RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED
+    def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> None:
         candidates.record_run(
             self._unit.session,
             self._candidate.id,
@@ -172,28 +156,36 @@ class Evaluation:
             purpose=purpose,
             atoms=size,
             tests=tests,
-            state=state,
+            state=RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED,
             evidence=answer.evidence if answer else None,
             now=self._unit.now,
         )
-        if answer is None:
-            return Answer(green=False)
-        self._known[digest] = answer
-        return answer
+
+    def _evaluate(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> Answer:
+        """Prove the set, compare its interfaces, and run its tests. Raises `NotKnownYetError` meanwhile."""
+        if problems := self._trial.problems_of(changes):
+            return Answer(green=False, evidence=ProofEvidence(tuple(map(_found_problem, problems))))
+        interfaces = self._interfaces.look(changes) if self._interfaces else Findings()
+        if interfaces.waiting:
+            raise NotKnownYetError(interfaces.summary, GateKind.ABI)
+        if interfaces.changed:
+            return Answer(green=False, evidence=InterfaceEvidence(tuple(interfaces.changed)))
+        tally = self._test(changes, verdicts)
+        # All tests of the whole set are run: the search uses the result of each.
+        if tally.waiting and not (tally.regressions and len(changes) < len(self._changes)):
+            raise NotKnownYetError(tally.summary)
+        tally.attestations |= interfaces.attestations
+        return Answer(not tally.regressions, tally.evidence(interfaces.count() if self._interfaces else None))
 
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[FailedTest] = []
         ordered = orders_of(self._unit, self._shelf, self._trial, self._tested(changes))
-        verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
-        for recipe, version, test, order in ordered:
+        verdicts.look_up(order for _, order in ordered)
+        for test, order in ordered:
             tally.count += 1
-            if isinstance(order, Unrunnable):
-                reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
-                red.append(FailedTest(recipe.name, test, reason))
-                continue
-            verdict = verdicts.of(order, TestOf(recipe.name, test, version))
-            failure = FailedTest(recipe.name, test, verdict.message, verdict.job)
+            verdict = verdicts.of(order, test)
+            failure = FailedTest(test.recipe, test.test, verdict.message, verdict.job)
             tally.attestations.update(verdict.attestations)
             if verdict.state is RunState.PENDING:
                 tally.waiting += 1
@@ -212,29 +204,21 @@ class Evaluation:
     def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: FailedTest) -> None:
         """Decide whether a red test was green on the base, which is placed now: otherwise it blocks nothing."""
         before = self._on_base(failure.package, failure.test, verdicts)
-        if before is None or (isinstance(before, Verdict) and before.state is RunState.GREEN):
+        if before is None or before.state is RunState.GREEN:
             tally.regressions.append(failure)
-        elif isinstance(before, Verdict) and before.state is RunState.PENDING:
+        elif before.state is RunState.PENDING:
             tally.waiting += 1
         else:
-            message = before.message if isinstance(before, Verdict) else before.reason
-            tally.attestations.update(before.attestations if isinstance(before, Verdict) else ())
-            tally.already_red.append(replace(failure, changed=message != failure.message))
+            tally.attestations.update(before.attestations)
+            tally.already_red.append(replace(failure, changed=before.message != failure.message))
 
-    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | Unrunnable | None:
-        member = self._trial.base.get(recipe_name)
-        if member is None:
+    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | None:
+        if recipe_name not in self._trial.base:
             return None
-        package = self._record_of(member.descriptor.digest)
-        recipe = self._shelf.tested_recipe(self._unit, package)
-        version = package.printed_version
-        orders = {
-            name: order for _, _, name, order in orders_of(self._unit, self._shelf, self._trial, [(recipe, version)])
-        }
-        order = orders.get(test)
-        if order is None or isinstance(order, Unrunnable):
-            return order
-        return verdicts.of(order, TestOf(recipe.name, test, version))
+        package = self._record_of(self._trial.base[recipe_name])
+        tested = [(self._shelf.tested_recipe(self._unit, package), package.printed_version)]
+        ordered = orders_of(self._unit, self._shelf, self._trial, tested)
+        return next((verdicts.of(order, found) for found, order in ordered if found.test == test), None)
 
     def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
         """Yield the recipes whose tests the set has to pass, each with the version of its package."""
@@ -243,24 +227,19 @@ class Evaluation:
         names = tested_names(self._scope, self._trial, changes, self._test_needs)
         seen: set[str] = set()
         for name in sorted(name for name in names if not is_imported(name)):  # their own distribution tests them
-            package = self._record_of(self._trial.members[name].descriptor.digest)
-            revision = self._shelf.revision(self._unit, package)
+            revision = self._shelf.revision(self._unit, self._record_of(self._trial.members[name]))
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
-                main = self._record_of(self._trial.members[revision.name].descriptor.digest)
+                main = self._record_of(self._trial.members[revision.name])
                 yield self._shelf.tested_recipe(self._unit, main), main.printed_version
 
-    def _record_of(self, digest: Digest) -> Package:
-        return self._shelf.record(self._unit, digest)
+    def _record_of(self, member: Member) -> Package:
+        return self._shelf.record(self._unit, member.descriptor.digest)
 
 
 def counted(number: int, what: str) -> str:
     """Return `1 test`, `3 tests`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _found(problems: Collection[Problem]) -> ProofEvidence:
-    return ProofEvidence(tuple(map(_found_problem, problems)))
 
 
 def _found_problem(problem: Problem) -> FoundProblem:

@@ -6,8 +6,10 @@ compared, a library or some of its symbols, is counted and named, and never take
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -31,12 +33,12 @@ from farm.server.jobs.requests import request_comparison
 from farm.server.packages import packages
 from farm.server.pipeline.search.build_roots import BuildRoots
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
-from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of, trouble_until
+from farm.server.pipeline.search.testers import agree, attestations_of
 from farm.server.tables.evidence import ChangedInterface, InterfaceCount
-from farm.server.tables.states import ENDED, JobState
+from farm.server.tables.states import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import DependencyArchive
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.interfaces import ComparedSide
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.search.testers import Hearing, Word
+    from farm.server.pipeline.search.testers import JobResults, TesterResult
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
 
@@ -93,12 +95,14 @@ class _Unjudged:
 class Interfaces:
     """Checks the interfaces of sets, within one transaction that may request comparisons. `trial` holds the set.
 
-    Only results that `hearing` lets count are used, and only once as many testers agree as it requires.
+    Only the `results` that count are used, and only once as many testers agree as the channel requires.
     """
 
-    def __init__(self, unit: UnitOfWork, trial: TrialSet, shelf: MemberCache, hearing: Hearing, *, trace: str) -> None:
+    def __init__(
+        self, unit: UnitOfWork, trial: TrialSet, shelf: MemberCache, results: JobResults, *, trace: str
+    ) -> None:
         self._unit = unit
-        self._hearing = hearing
+        self._results = results
         self._trial = trial
         self._shelf = shelf
         self._trace = trace
@@ -153,17 +157,12 @@ class Interfaces:
         """
         wanted = self._crossings(changes)
         self._look_up(wanted)
-        found: dict[str, set[str]] = {}
-        waiting = 0
-        for pair, needs in wanted.items():
-            answer = self._answers[pair]
-            if isinstance(answer, str) or (isinstance(answer, Comparison) and answer.outcome is None):
-                waiting += 1
-            elif _answer(answer) is Answer.OTHER:
-                for name, needed in needs:
-                    found.setdefault(name, set()).add(needed)
-        if waiting:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        if waiting := sum(_answer(self._answers[pair]) is Answer.UNKNOWN for pair in wanted):
             raise NotKnownYetError(f"{waiting} of {len(wanted)} interfaces are being compared", GateKind.ABI)
+        for pair, needs in wanted.items():
+            for name, needed in needs if _answer(self._answers[pair]) is Answer.OTHER else ():
+                found[name].add(needed)
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
     def _crossings(self, changes: Mapping[str, Member | None]) -> dict[LibraryPair, set[tuple[str, str]]]:
@@ -232,7 +231,7 @@ class Interfaces:
                     self._answers[pair] = order
         known = comparisons.comparisons(self._unit.session, [order.digest for order in wanted.values()])
         tried = jobs.of_subjects(self._unit.session, [order.digest for order in wanted.values()])
-        self._hearing.look_up(job for some in tried.values() for job in some)
+        self._results.look_up(job for some in tried.values() for job in some)
         for pair, order in wanted.items():
             self._answers[pair] = self._answered(pair, order, known.get(order.digest), tried.get(order.digest, []))
 
@@ -240,48 +239,23 @@ class Interfaces:
         self, pair: LibraryPair, order: AbiOrder, kept: Comparison | None, tried: list[Job]
     ) -> Comparison | str:
         """Return a comparison with a result that counts; otherwise request one, and return what delays it."""
-        if self._hearing.testers.listed is None:
-            if kept is None or kept.outcome is None:
-                return self._wish(pair, order, tried, frozenset(), ())
+        results: list[TesterResult[AbiOutcome]] = []
+        testers = self._results.testers
+        if testers.listed is not None:
+            ended = (job for job in tried if job.state is JobState.SUCCEEDED)
+            results = [result for job in ended if (result := self._results.comparison(job, order))]
+        elif kept is not None and kept.outcome is not None:
             self._attested[pair] = (kept.outcome.attestation,) if kept.outcome.attestation else ()
             return kept
-        words = [
-            word for job in tried if job.state is JobState.SUCCEEDED and (word := self._hearing.comparison(job, order))
-        ]
-        needed = self._hearing.testers.needed
-        for verdict in AbiVerdict:
-            said = [word for word in words if word.outcome.verdict is verdict]
-            if said and agree(said, needed):
-                self._attested[pair] = attestations_of(said, needed)
-                return Comparison(order, pair.after.package, pair.soname, said[0].outcome, said[0].job.id)
-        return self._wish(pair, order, tried, self._hearing.others({word.tester for word in words}), words)
-
-    def _wish(
-        self,
-        pair: LibraryPair,
-        order: AbiOrder,
-        tried: list[Job],
-        excluded: frozenset[str] | None,
-        words: Sequence[Word[AbiOutcome]],
-    ) -> str:
-        """Request a comparison by a worker that is not `excluded` (None: all are); return what delays it.
-
-        After attempts without a counted result, the request waits for a pause.
-        """
-        active = next((job for job in tried if job.state not in ENDED), None)
-        if excluded is None:
-            return "" if active and active.state is not JobState.READY else self._hearing.why_nobody()
-        if active:
-            if active.state is JobState.READY:
-                self._hearing.keep_from(active, excluded)
-            return ""
-        vain = self._hearing.in_vain(tried, {word.job.id for word in words})
-        what = UNSIGNED if vain and vain[-1].state is JobState.SUCCEEDED else ""
-        if vain and (trouble := trouble_until(vain, self._unit.now, what=what)):
-            return trouble
         comparison = Comparison(order, pair.after.package, pair.soname)
-        self._hearing.keep_from(request_comparison(self._unit, comparison, trace=self._trace), excluded)
-        return ""
+        for verdict in AbiVerdict:
+            same = [result for result in results if result.outcome.verdict is verdict]
+            if same and agree(same, testers.needed):
+                self._attested[pair] = attestations_of(same, testers.needed)
+                return replace(comparison, outcome=same[0].outcome, job=same[0].job.id)
+        request = partial(request_comparison, self._unit, comparison, trace=self._trace)
+        _, trouble = self._results.ask(tried, results, {result.tester for result in results}, request)
+        return trouble
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:
         toolchain = self._unit.inputs.toolchains.get(TOOLCHAIN)
@@ -293,7 +267,7 @@ class Interfaces:
             return _Unjudged(not_covered)
         before, after = (side for side in sides if not isinstance(side, str))
         self._lacking[pair] = before.lacking or after.lacking
-        return AbiOrder(self._told(before), self._told(after), toolchain.tree, COMPARISON_LIMITS)
+        return AbiOrder(self._abi_side(before), self._abi_side(after), toolchain.tree, COMPARISON_LIMITS)
 
     def _side(self, file: LibraryFile) -> ComparedSide | str:
         """Return where a library, its debug data and its headers are: in packages of the same build."""
@@ -306,7 +280,7 @@ class Interfaces:
     def _has_headers(self, member: Member) -> bool:
         return has_installed_headers(Manifest.from_json(self._unit.blobs.read(member.descriptor.tree)))
 
-    def _told(self, side: ComparedSide) -> AbiSide:
+    def _abi_side(self, side: ComparedSide) -> AbiSide:
         headers = tuple(map(self._archive, side.headers))
         return AbiSide(side.library, self._archive(side.package), self._archive(side.debug), headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.plan.job import DependencyArchive, TestOrder
@@ -11,10 +12,10 @@ from farm.server.federation import imported
 from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
-    from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
+    from farm.core.sets.members.member import Member
     from farm.core.sets.proof.closure import MemberSet
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.tables.records import Package
@@ -30,49 +31,47 @@ class NotKnownYetError(Exception):
         self.gate = gate
 
 
-def order_tests(
-    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package | ImportedPackage]
-) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
-    """Yield the name of each test of a recipe with an order over the packages of the set.
+@dataclass(frozen=True, slots=True)
+class TestOf:
+    """The test, recipe and version (`1.7.1-1`) of an order: the key of a quarantine."""
 
-    `package` gives the record of a member by its descriptor.
-    """
-    for test, found in test_closures(recipe, members):
-        if isinstance(found, Unrunnable):
-            yield test.name, found
-            continue
-        archives = tuple(
-            archive_of(package(member.descriptor.digest), member.descriptor.store_path) for member in found
-        )
-        subject = members.members[recipe.name].descriptor.digest
-        yield test.name, TestOrder(test, subject, archives, recipe.limits)
+    __test__ = False  # pytest would collect it for its name
+
+    recipe: str
+    test: str
+    version: str
 
 
 def orders_of(
     unit: UnitOfWork, shelf: MemberCache, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
-) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
+) -> list[tuple[TestOf, TestOrder | Unrunnable]]:
     """Return the orders of all tests of these recipes, each with a version, over the packages of the set.
 
     Archives of imported packages are fetched when a test first needs them: raises `NotKnownYetError` meanwhile.
     """
     awaited: dict[str, ImportedPackage] = {}
 
-    def archived(digest: Digest) -> Package | ImportedPackage:
-        package = shelf.archived(unit, digest)
+    def archive(member: Member) -> DependencyArchive:
+        package = shelf.archived(unit, member.descriptor.digest)
         if isinstance(package, ImportedPackage) and not unit.blobs.has(package.archive.digest):
             awaited[package.name] = package
-        return package
+        return archive_of(package, member.descriptor.store_path)
 
-    orders = [
-        (recipe, version, test, order)
-        for recipe, version in tested
-        for test, order in order_tests(recipe, members, archived)
-    ]
+    orders: list[tuple[TestOf, TestOrder | Unrunnable]] = []
+    for recipe, version in tested:
+        for test, found in test_closures(recipe, members):
+            order: TestOrder | Unrunnable
+            if isinstance(found, Unrunnable):
+                order = found
+            else:
+                subject = members.members[recipe.name].descriptor.digest
+                order = TestOrder(test, subject, tuple(map(archive, found)), recipe.limits)
+            orders.append((TestOf(recipe.name, test.name, version), order))
     for package in awaited.values():
         imported.want_archive(unit.session, package)
     if awaited:
-        told = ", ".join(f"{name} {each.printed_version}" for name, each in sorted(awaited.items()))
-        raise NotKnownYetError(f"the archive of {told} is being fetched")
+        named = ", ".join(f"{name} {package.printed_version}" for name, package in sorted(awaited.items()))
+        raise NotKnownYetError(f"the archive of {named} is being fetched")
     return orders
 
 

@@ -7,12 +7,13 @@ starts again from the beginning: earlier questions are answered at once, so it s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from farm.server.tables.pipeline_states import RunPurpose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from farm.core.sets.proof.atoms import Atom
     from farm.server.tables.evidence import Evidence
@@ -68,12 +69,13 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
     found = Found()
     before: dict[str, tuple[str, ...]] = {}
     left = [atom.key for atom in atoms]
+    ask_about = partial(ask, purpose=RunPurpose.SEARCH)
     while left:
-        answer = ask([*found.accepted, *left], RunPurpose.SEARCH)
+        answer = ask_about([*found.accepted, *left])
         if answer.green:
             found.accepted += left
             break
-        size, red = _shortest_failing_prefix(found.accepted, left, answer, ask)
+        size, red = _shortest_failing(found.accepted, left, answer, ask_about)
         culprit = left[size - 1]
         before[culprit] = (*found.accepted, *left[: size - 1])
         found.accepted += left[: size - 1]
@@ -90,14 +92,17 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
     return found
 
 
-def _shortest_failing_prefix(
-    accepted: Sequence[str], left: Sequence[str], whole: Answer, ask: Ask
+def _shortest_failing(
+    before: Sequence[str], atoms: Sequence[str], whole: Answer, ask: Callable[[list[str]], Answer]
 ) -> tuple[int, Answer]:
-    """Return the size of a failing prefix whose next shorter one passes, and its answer."""
-    low, high, red = 0, len(left), whole
+    """Return how many of `atoms` fail with those before them while one less passes, and the answer: by bisection.
+
+    `whole` is the answer for all of them.
+    """
+    low, high, red = 0, len(atoms), whole
     while high - low > 1:
         middle = (low + high) // 2
-        answer = ask([*accepted, *left[:middle]], RunPurpose.SEARCH)
+        answer = ask([*before, *atoms[:middle]])
         if answer.green:
             low = middle
         else:
@@ -151,22 +156,21 @@ def _explained(
         wanted = {need for atom in atoms for need in needs[atom]} | set(atoms)
         return sorted(wanted, key=order.__getitem__)
 
+    def ask_about(atoms: list[str]) -> Answer:
+        return ask(with_needs(atoms), RunPurpose.EVIDENCE)
+
     partners: list[str] = []
     seen = hold.evidence
     while len(partners) <= _MOST_PARTNERS:
-        alone = ask(with_needs([*partners, hold.atom]), RunPurpose.EVIDENCE)
+        fixed = with_needs([*partners, hold.atom])
+        alone = ask_about(fixed)
         if not alone.green:
             return Hold(hold.atom, hold.atom, alone.evidence, tuple(partners))
-        fixed = with_needs([*partners, hold.atom])
         others = [atom for atom in before if atom not in fixed]
-        low, high = 0, len(others)
-        while high - low > 1:
-            middle = (low + high) // 2
-            answer = ask(with_needs([*fixed, *others[:middle]]), RunPurpose.EVIDENCE)
-            low, high = (middle, high) if answer.green else (low, middle)
-        if high == 0:
+        size, _ = _shortest_failing(fixed, others, alone, ask_about)
+        if size == 0:
             break  # it does not break the same way again: the first evidence stays
-        partners.append(others[high - 1])
+        partners.append(others[size - 1])
     return Hold(hold.atom, hold.atom, seen, tuple(partners))
 
 

@@ -18,12 +18,13 @@ from farm.core.plan.job import TestOrder, TestOutcome
 from farm.errors import FarmError
 from farm.server.identities import identities
 from farm.server.jobs import attempts, jobs
+from farm.server.jobs.finishing import TEST_FAILED
 from farm.server.jobs.provenance_checks import key_of
 from farm.server.tables.states import ENDED, JobState
 from farm.trust.attestation.tester_results import verify_abi_result, verify_test_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from securesystemslib.signer import Key
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.server.pipeline")
 _MOST_KNOWN = 50_000
-UNSIGNED = "its worker did not sign the result: upgrade that worker"
+_UNSIGNED = "its worker did not sign the result: upgrade that worker"
 _LIST_ONE = "list one: farm keys draft targets --allow-tester PUB"
 
 Outcome = TypeVar("Outcome", TestOutcome, AbiOutcome)
@@ -71,7 +72,7 @@ class Testers:
 
 
 @dataclass(frozen=True, slots=True)
-class Word(Generic[Outcome]):
+class TesterResult(Generic[Outcome]):
     """One tester's result of a job. `attestation` is the signed statement; None if none is required or was made."""
 
     tester: str
@@ -80,17 +81,22 @@ class Word(Generic[Outcome]):
     attestation: Digest | None
 
 
-def agree(words: Collection[Word[Outcome]], needed: int) -> bool:
+def agree(results: Collection[TesterResult[Outcome]], needed: int) -> bool:
     """Return whether the results come from at least `needed` different testers."""
-    return len({word.tester for word in words}) >= needed
+    return len({result.tester for result in results}) >= needed
 
 
-def attestations_of(words: Iterable[Word[Outcome]], needed: int) -> tuple[Digest, ...]:
+def attestations_of(results: Iterable[TesterResult[Outcome]], needed: int) -> tuple[Digest, ...]:
     """Return one attestation of each of `needed` different testers, the earliest ones."""
     by_tester: dict[str, Digest | None] = {}
-    for word in words:
-        by_tester.setdefault(word.tester, word.attestation)
-    return tuple(each for each in list(by_tester.values())[:needed] if each)
+    for result in results:
+        by_tester.setdefault(result.tester, result.attestation)
+    return tuple(attestation for attestation in list(by_tester.values())[:needed] if attestation)
+
+
+def has_result(job: Job) -> bool:
+    """Return whether a job has ended with the result of its test or comparison, whatever the result."""
+    return job.state is JobState.SUCCEEDED or (job.state is JobState.FAILED and job.error_code == TEST_FAILED)
 
 
 class SignedResults:
@@ -100,12 +106,12 @@ class SignedResults:
         self._blobs = blobs
         self._testers: Mapping[str, Key] = {}
         self._known: OrderedDict[tuple[Digest, Digest], TestResult | AbiResult | None] = OrderedDict()
-        self._told = False
+        self._has_warned = False
 
-    def tell_unlisted(self, testers: Testers) -> None:
+    def warn_unlisted(self, testers: Testers) -> None:
         """Log once, if so, that the signed list names no testers."""
-        if testers.listed is None and not self._told:
-            self._told = True
+        if testers.listed is None and not self._has_warned:
+            self._has_warned = True
             _LOG.warning(
                 "the signed list names no testers: the test results of every enrolled worker count; "
                 "list them: farm keys draft targets --allow-tester PUB"
@@ -141,13 +147,13 @@ class SignedResults:
             return None
 
 
-class Hearing:
-    """The testers' results of jobs, within one transaction; and the testers that can still be asked."""
+class JobResults:
+    """The results of jobs that count, within one transaction; and the testers that can still be asked."""
 
-    def __init__(self, unit: UnitOfWork, testers: Testers, results: SignedResults) -> None:
+    def __init__(self, unit: UnitOfWork, testers: Testers, signed: SignedResults) -> None:
         self._unit = unit
         self.testers = testers
-        self._results = results
+        self._signed = signed
         self._attempts: dict[int, Attempt] = {}
         self._exclusions: dict[int, frozenset[str]] = {}
         self._enrolled: dict[str, str] | None = None
@@ -159,31 +165,64 @@ class Hearing:
         ready = [job.id for job in found if job.state is JobState.READY]
         self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._unit.session, ready)
 
-    def test(self, job: Job, order: TestOrder, digest: Digest) -> Word[TestOutcome] | None:
+    def test(self, job: Job, order: TestOrder, digest: Digest) -> TesterResult[TestOutcome] | None:
         """Return the result of a test in a finished job; None if it does not count.
 
         `digest` is the order's, passed because it is slow to compute each time.
         """
+        if self.testers.listed is not None:
+            return self._read(job, order, digest, TestOutcome)
         attempt = self._attempts.get(job.id)
-        if self.testers.listed is None:
-            passed = job.state is JobState.SUCCEEDED
-            outcome = TestOutcome(passed, 0, "" if passed else job.error, Digest.of(b""))
-            return Word("", job, outcome, Digest(attempt.attestation) if attempt else None)
-        signed = self._results.read(attempt, order, digest, self.testers) if attempt else None
-        if attempt is None or not isinstance(signed, TestOutcome):
-            return None
-        return Word(attempt.tester, job, signed, Digest(attempt.attestation))
+        passed = job.state is JobState.SUCCEEDED
+        outcome = TestOutcome(passed, 0, "" if passed else job.error, Digest.of(b""))
+        return TesterResult("", job, outcome, Digest(attempt.attestation) if attempt else None)
 
-    def comparison(self, job: Job, order: AbiOrder) -> Word[AbiOutcome] | None:
+    def comparison(self, job: Job, order: AbiOrder) -> TesterResult[AbiOutcome] | None:
         """Return the result of a comparison in a job, if a listed tester signed it."""
-        attempt = self._attempts.get(job.id)
-        signed = self._results.read(attempt, order, order.digest, self.testers) if attempt else None
-        if attempt is None or not isinstance(signed, AbiOutcome):
-            return None
-        return Word(attempt.tester, job, signed, Digest(attempt.attestation))
+        return self._read(job, order, order.digest, AbiOutcome)
 
-    def in_vain(self, known: Iterable[Job], heard: Collection[int]) -> list[Job]:
-        """Return the ended jobs without a counted result; `heard` are the jobs with one.
+    def _read(
+        self, job: Job, order: TestOrder | AbiOrder, digest: Digest, kind: type[Outcome]
+    ) -> TesterResult[Outcome] | None:
+        attempt = self._attempts.get(job.id)
+        outcome = self._signed.read(attempt, order, digest, self.testers) if attempt else None
+        if attempt is None or not isinstance(outcome, kind):
+            return None
+        return TesterResult(attempt.tester, job, outcome, Digest(attempt.attestation))
+
+    def ask(
+        self,
+        known: list[Job],
+        results: Iterable[TesterResult[Outcome]],
+        answered: Collection[str],
+        request: Callable[[], Job],
+    ) -> tuple[Job | None, str]:
+        """Return the job that will have another result, and what delays it; a delayed job may be one that has ended.
+
+        `known` are the jobs with the same order, to which a requested one is added; `results` are those of them that
+        count. The testers that have `answered` (key ids) are not asked again. After jobs without a result that counts,
+        the next one is requested after a pause.
+        """
+        active = next((job for job in known if job.state not in ENDED), None)
+        if active and active.state is not JobState.READY:
+            return active, ""
+        excluded = self._excluded(answered)
+        if excluded is None:
+            return active or (known[-1] if known else None), self._why_nobody()
+        if active is None:
+            failed = self._without_result(known, {result.job.id for result in results})
+            if failed and (trouble := _trouble_until(failed, self._unit.now)):
+                return failed[-1], trouble
+            active = request()
+            known.append(active)
+        # Also for a job that is not leased yet: the list may have changed since it was requested.
+        if self._exclusions.get(active.id, frozenset()) != excluded:
+            jobs.exclude(self._unit.session, active.id, excluded)
+            self._exclusions[active.id] = excluded
+        return active, ""
+
+    def _without_result(self, known: Iterable[Job], answered: Collection[int]) -> list[Job]:
+        """Return the ended jobs without a result that counts; `answered` are the jobs with one.
 
         Jobs of testers that are not listed (any more) are left out: they are not asked again, so no pause is needed.
         """
@@ -192,28 +231,22 @@ class Hearing:
             job
             for job in known
             if job.state in ENDED
-            and job.id not in heard
+            and job.id not in answered
             and ((attempt := self._attempts.get(job.id)) is None or attempt.tester in listed)
         ]
 
-    def others(self, heard: Collection[str]) -> frozenset[str] | None:
-        """Return the workers that a job must not go to: unlisted ones, and the testers (by key id) in `heard`.
+    def _excluded(self, answered: Collection[str]) -> frozenset[str] | None:
+        """Return the workers that a job must not go to: unlisted ones, and the testers that have `answered`.
 
         None if no tester is left.
         """
         if self.testers.listed is None:
             return frozenset()
         enrolled = self._enrolled_testers()
-        allowed = {name for name, keyid in enrolled.items() if keyid in self.testers.listed and keyid not in heard}
+        allowed = {name for name, keyid in enrolled.items() if keyid in self.testers.listed and keyid not in answered}
         return frozenset(enrolled.keys() - allowed) if allowed else None
 
-    def keep_from(self, job: Job, excluded: frozenset[str]) -> None:
-        """Exclude these workers from a job that is not leased yet: the list may have changed since it was requested."""
-        if self._exclusions.get(job.id, frozenset()) != excluded:
-            jobs.exclude(self._unit.session, job.id, excluded)
-            self._exclusions[job.id] = excluded
-
-    def why_nobody(self) -> str:
+    def _why_nobody(self) -> str:
         """Explain why no tester is left, with the remedy."""
         listed = sum(keyid in (self.testers.listed or {}) for keyid in self._enrolled_testers().values())
         if not listed:
@@ -237,8 +270,9 @@ _FIRST_PAUSE = timedelta(seconds=20)
 _LONGEST_PAUSE = timedelta(hours=1)
 
 
-def trouble_until(failed: Sequence[Job], now: datetime, *, what: str = "") -> str:
-    """Return the last job's trouble (or `what`) and the time of the next attempt; empty if that is now."""
+def _trouble_until(failed: Sequence[Job], now: datetime) -> str:
+    """Return the last job's trouble and the time of the next attempt; empty if that is now."""
     pause = min(_FIRST_PAUSE * 2 ** min(len(failed) - 1, 16), _LONGEST_PAUSE)
     again = (failed[-1].finished_at or now) + pause
-    return f"{what or failed[-1].error}; it is tried again at {again:%Y-%m-%d %H:%M:%S} UTC" if again > now else ""
+    trouble = _UNSIGNED if has_result(failed[-1]) else failed[-1].error
+    return f"{trouble}; it is tried again at {again:%Y-%m-%d %H:%M:%S} UTC" if again > now else ""
