@@ -31,7 +31,7 @@ from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
-from farm.server.tables.pipeline_states import StepState
+from farm.server.tables.pipeline_states import RoundState
 from farm.store.http.address_guard import AddressGuard
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.channels import ChannelFiles, Channels, SignedTargets
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from farm.core.policy.channel import ChannelPolicy
-    from farm.server.pipeline.excuses.decisions import Step
+    from farm.server.pipeline.round_result import RoundResult
     from farm.server.tables.records import OutboxMessage
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.verification.client_metadata import RepositoryReader
@@ -163,7 +163,7 @@ class Advancing(Protocol):
     def channel(self) -> str:
         """The channel's name."""
 
-    def advance(self) -> Step:
+    def advance(self) -> RoundResult:
         """Do the next possible step."""
 
 
@@ -177,7 +177,7 @@ def advance_all(pipelines: Sequence[Advancing]) -> None:
         except Exception:  # noqa: BLE001  # the other channels go on
             _LOG.exception("%s does not go forward", pipeline.channel)
         else:
-            if step.state in (StepState.RELEASED, StepState.REFUSED):
+            if step.state in (RoundState.RELEASED, RoundState.REFUSED):
                 _LOG.info("%s: %s", step.channel, step.message)
 
 

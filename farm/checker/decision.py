@@ -32,7 +32,6 @@ from farm.checker.reading.published_advisories import PublishedAdvisories
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.checker.reading.test_record import CheckedRelease, NamedTests, PassedTest, TestFindings, TestRecord
 from farm.checker.sets import ReleasedSets
-from farm.core.policy.gates.hardening import HardeningGate
 from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.errors import FarmError
 from farm.signing.evidence import ReleaseEvidence
@@ -181,7 +180,7 @@ class Decision:
         check_entries(change.put, (previous, source), context)
         described = Described(self._blobs)
         newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
-        if _asks_recipes(channel):
+        if channel.reads_recipes:
             newest.check(change.put)
         case = ReleaseContext(release, previous, self._blobs, builders, plans, brought, builds)
         check_gates(change, self._asked(case, channel, policy, state, permitted))
@@ -271,7 +270,7 @@ class Decision:
             try:
                 return TestFindings(passed, self._named(outputs, ownership, channel))
             except FarmError:
-                if _asks_recipes(channel):
+                if channel.reads_recipes:
                     raise
                 return TestFindings(passed)  # no decision depends on what is lost
 
@@ -283,7 +282,7 @@ class Decision:
         Otherwise a signature could be withheld until the package enters another channel, and then count as new.
         """
         named = named_tests(outputs, self._blobs, ownership)
-        return named if _asks_recipes(channel) else tuple(tests for tests in named if tests.signed is not None)
+        return named if channel.reads_recipes else tuple(tests for tests in named if tests.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
         """Return the evidence of a published release; empty if it is lost or malformed.
@@ -330,11 +329,6 @@ def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
     owned = [Checked.OWNERS] if policy.policies.owners is not None else []
     tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
     return [Checked.PLANS, *owned, Checked.GATES, *tested]
-
-
-def _asks_recipes(channel: ChannelPolicy) -> bool:
-    """Return whether a gate depends on the recipe that a release names for tests: on these, or on its waivers."""
-    return any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates)
 
 
 def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
-from farm.server.pipeline.excuses.decisions import Step
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import LONGEST_SIGNING
-from farm.server.tables.pipeline_states import StepState
+from farm.server.pipeline.round_result import RoundResult
+from farm.server.tables.pipeline_states import RoundState
 from workers import control
 from workers.checker_client import CheckerClient
 from workers.control import advance_all, release_tasks
@@ -33,11 +33,11 @@ class Channel:
     trouble: Exception | None = None
     steps: int = 0
 
-    def advance(self) -> Step:
+    def advance(self) -> RoundResult:
         self.steps += 1
         if self.trouble:
             raise self.trouble
-        return Step(self.channel, StepState.RELEASED, "release 1 is published")
+        return RoundResult(self.channel, RoundState.RELEASED, "release 1 is published")
 
 
 def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixture) -> None:

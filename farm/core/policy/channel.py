@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from farm.core.files.duration import duration_text
 from farm.core.names.form import Form
+from farm.core.policy.gate_kind import GateKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -55,6 +56,11 @@ class ChannelPolicy:
     role: str = ""
     cadence: timedelta | None = None
     transitions: tuple[Transition, ...] = ()
+
+    @property
+    def reads_recipes(self) -> bool:
+        """Whether a gate depends on the recipe that a release names for tests: on these, or on its waivers."""
+        return any(gate.kind in (GateKind.TESTS, GateKind.HARDENING) for gate in self.gates)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain values, for recording which one was in force."""

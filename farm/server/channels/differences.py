@@ -13,12 +13,18 @@ from farm.server.tables.recipe_rows import RecipeRow
 from farm.server.tables.release_rows import MembershipRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlmodel import Session
 
 Differences = dict[str, tuple[Digest | None, Digest | None]]
 """By name: the descriptor in a channel's newest release, and the one that would replace it."""
+
+
+def between(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> Differences:
+    """Return the differences between two sets of descriptors by name, sorted by name."""
+    names = sorted(before.keys() | after.keys())
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def from_builds(session: Session, channel: str) -> Differences:

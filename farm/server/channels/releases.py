@@ -10,6 +10,7 @@ from sqlmodel import and_, col, delete, func, or_, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
+from farm.server.channels import differences
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.records import Package
@@ -215,7 +216,7 @@ def release_difference(
     names = set(session.exec(select(MembershipRow.name).where(MembershipRow.channel == channel, moved)))
     before = members_named(session, channel, old, names)
     after = members_named(session, channel, new, names)
-    return {name: (before.get(name), after.get(name)) for name in sorted(names) if before.get(name) != after.get(name)}
+    return differences.between(before, after)
 
 
 def first_released(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, datetime]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import candidates
 from farm.server.curation import orders
-from farm.server.pipeline.excuses.decisions import Step, record_gate_result
+from farm.server.pipeline.excuses.decisions import record_gate_result
 from farm.server.pipeline.gates.gate_result import atoms_held_back
+from farm.server.pipeline.round_result import RoundResult
 from farm.server.pipeline.search.evaluation import Evaluation
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError
 from farm.server.pipeline.search.search import search
@@ -18,9 +19,9 @@ from farm.server.tables.pipeline_states import (
     ChangeState,
     GateState,
     OrderKind,
+    RoundState,
     RunPurpose,
     RunState,
-    StepState,
 )
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Examination:
     excuses: Sequence[Excuse] = ()
 
 
-def examine(this: Round, candidate: Candidate) -> Examination | Step:
-    """Ask the gates about a candidate. Returns a `Step` while tests run, or if it has to be collected again."""
+def examine(this: Round, candidate: Candidate) -> Examination | RoundResult:
+    """Ask the gates about a candidate. Returns a `RoundResult` while tests run, or if it has to be collected again."""
     context = this.context(candidate)
     held = this.tools.gates.held_now(this.unit, context)
     if held is None:
@@ -91,13 +92,13 @@ def _evaluation(this: Round, context: CandidateContext) -> Evaluation:
     )
 
 
-def _supersede(this: Round, candidate: Candidate) -> Step:
+def _supersede(this: Round, candidate: Candidate) -> RoundResult:
     reason = "a gate now holds back what it let pass: it is collected again"
     candidates.decide(this.unit.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=this.unit.now)
-    return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id} is superseded: {reason}")
+    return RoundResult(candidate.channel, RoundState.OPEN, f"candidate {candidate.id} is superseded: {reason}")
 
 
-def _wait(this: Round, context: CandidateContext, waiting: NotKnownYetError) -> Step:
+def _wait(this: Round, context: CandidateContext, waiting: NotKnownYetError) -> RoundResult:
     candidate = context.candidate
     runs = candidates.set_runs(this.unit.session, candidate.id)
     sets = sum(run.tests > 0 for run in runs)
@@ -105,4 +106,4 @@ def _wait(this: Round, context: CandidateContext, waiting: NotKnownYetError) -> 
     if runs and runs[-1].state is RunState.PENDING:
         record_gate_result(this.unit, candidate, GateKind.PROOF, GateState.PASSED, context.trial.proof.summary)
     record_gate_result(this.unit, candidate, waiting.gate, GateState.PENDING, summary)
-    return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id}: {summary}")
+    return RoundResult(candidate.channel, RoundState.OPEN, f"candidate {candidate.id}: {summary}")

@@ -15,17 +15,18 @@ from farm.server.channels import candidates, excuses
 from farm.server.pipeline.collection import find_candidate
 from farm.server.pipeline.examination import examine
 from farm.server.pipeline.excuses.decisions import (
-    Halts,
-    Step,
     record_freeze,
     record_gate_result,
     record_interfaces,
+    recorded_halts,
     refuse,
 )
+from farm.server.pipeline.excuses.failed_builds import unbuilt
 from farm.server.pipeline.publishing.adoption import Adoption
 from farm.server.pipeline.publishing.publish import Publication, RecordedRelease
 from farm.server.pipeline.publishing.record_release import record_release
 from farm.server.pipeline.round import ChannelTools, Round
+from farm.server.pipeline.round_result import RoundResult
 from farm.server.pipeline.search.evaluation import counted
 from farm.server.tables.evidence import TestEvidence
 from farm.server.tables.pipeline_states import ChangeState, GateState
@@ -59,7 +60,6 @@ class Pipeline:
         unseen: Unseen = lambda _unit: (),
     ) -> None:
         self._tools = tools = ChannelTools(application, policy, repository, gates, unseen)
-        self._halts = Halts(application, policy.name)
         self._adoption = Adoption(application, policy.name, tools.public)
         self._publication = Publication(
             application, policy.name, tools.public, signer, tools.collector.offered, self._loading
@@ -70,9 +70,9 @@ class Pipeline:
         """The name of the channel."""
         return self._tools.channel
 
-    def advance(self) -> Step:
+    def advance(self) -> RoundResult:
         """Do one round towards the next release. Raises `SignerUnreachableError` without an answer: try again."""
-        with self._halts.recorded():
+        with recorded_halts(self._tools.application, self.channel):
             if adopted := self._adoption.adopt():
                 self._tools.forget()
                 return adopted
@@ -82,24 +82,26 @@ class Pipeline:
             with self._tools.application.planning() as unit:
                 this = Round.begin(self._tools, unit)
                 candidate = find_candidate(this)
-                if isinstance(candidate, Step):
+                if isinstance(candidate, RoundResult):
                     return candidate
                 examined = examine(this, candidate)
-                if isinstance(examined, Step):
+                if isinstance(examined, RoundResult):
                     return examined
                 decided = self._decide(this, examined)
-                if isinstance(decided, Step):
+                if isinstance(decided, RoundResult):
                     return decided
             return self._publication.publish(decided)
 
-    def _decide(self, this: Round, examined: Examination) -> RecordedRelease | Step:
-        """Record the release of what passes. A `Step` if nothing passes, or if the channel is frozen."""
+    def _decide(self, this: Round, examined: Examination) -> RecordedRelease | RoundResult:
+        """Record the release of what passes. A `RoundResult` if nothing passes, or if the channel is frozen."""
         unit, context, candidate = this.unit, examined.context, examined.context.candidate
-        told = [*examined.excuses, *([] if this.tools.policy.from_channel else this.explainer(context).unbuilt())]
+        found = list(examined.excuses)
+        if not this.tools.policy.from_channel:
+            found += unbuilt(unit, this.tools.application.logs)
         candidates.place_changes(unit.session, candidate.id, examined.accepted, state=ChangeState.ACCEPTED)
         if not examined.accepted:
-            _record_held(unit, candidate, told)
-            return refuse(unit, candidate, told)
+            _record_held(unit, candidate, found)
+            return refuse(unit, candidate, found)
         context.trial.place(examined.accepted)
         self._record_passed(this, examined)
         if frozen := record_freeze(unit, candidate):
@@ -107,7 +109,7 @@ class Pipeline:
         recorded = self._record(this, examined)
         by = f"release {recorded.record.number} of {candidate.channel}"
         excuses.clear(unit.session, candidate.channel, examined.accepted, by=by, now=unit.now)
-        excuses.hold_back(unit.session, candidate.channel, candidate.id, told, now=unit.now)
+        excuses.hold_back(unit.session, candidate.channel, candidate.id, found, now=unit.now)
         return recorded
 
     def _record(self, this: Round, examined: Examination) -> RecordedRelease:
@@ -121,7 +123,7 @@ class Pipeline:
             changes=accepted,
             shelf=tools.members,
             public=tools.public,
-            with_tests=tools.asks_recipes and not context.candidate.source.is_rollback,
+            with_tests=tools.policy.reads_recipes and not context.candidate.source.is_rollback,
             tested=tested_names(tools.scope, context.trial, accepted, needs) if tools.scope else (),
         )
         return RecordedRelease(context.candidate, record, release)
@@ -154,7 +156,7 @@ class Pipeline:
         return [tools.members.record(unit, member.descriptor.digest) for _, member in sorted(members.items())]
 
 
-def _record_held(unit: UnitOfWork, candidate: Candidate, told: Sequence[Excuse]) -> None:
+def _record_held(unit: UnitOfWork, candidate: Candidate, found: Sequence[Excuse]) -> None:
     for gate in (GateKind.PROOF, GateKind.ABI, GateKind.TESTS):
-        if held := sum(excuse.gate is gate for excuse in told):
+        if held := sum(excuse.gate is gate for excuse in found):
             record_gate_result(unit, candidate, gate, GateState.FAILED, f"{counted(held, 'package')} held back")

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from farm.core.policy.gates.hardening import HardeningGate
 from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.core.sets.members.member import is_imported
 from farm.server.channels import candidates, releases
 from farm.server.channels.candidates import Marks
 from farm.server.pipeline.candidates.collect import Collector
 from farm.server.pipeline.candidates.imports import Importer
-from farm.server.pipeline.excuses.decisions import FailedBuilds
 from farm.server.pipeline.excuses.explain import Explainer
+from farm.server.pipeline.excuses.failed_builds import FailedBuilds
 from farm.server.pipeline.gates.gate_result import CandidateContext
 from farm.server.pipeline.gates.package_gates import PackageGates
 from farm.server.pipeline.members.channel_state import ChannelState
@@ -53,17 +52,10 @@ class ChannelTools:
         self.policy = policy
         self.members = MemberCache(application.blobs)
         self.public = PublicStore(repository, application.blobs)
-        tests = [gate for gate in policy.gates if isinstance(gate, TestsGate)]
-        self.scope: Scope = tests[0].of if tests else ""
+        self.scope: Scope = next((gate.of for gate in policy.gates if isinstance(gate, TestsGate)), "")
         self.compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
-        self.asks_recipes = bool(tests) or any(isinstance(gate, HardeningGate) for gate in policy.gates)
-        """Whether any decision uses the newest recipes: their tests, and what they waive."""
-        self.state = ChannelState(
-            policy.name, policy.transitions, self.members, self.public, with_tests=bool(self.scope)
-        )
-        self.gates = PackageGates(
-            policy.name, gates, self.members, takes_builds=not policy.from_channel, transitions=policy.transitions
-        )
+        self.state = ChannelState(policy, self.members, self.public, with_tests=bool(self.scope))
+        self.gates = PackageGates(policy, gates, self.members)
         self.collector = Collector(policy, Importer(self.state, self.members, self.public), unseen)
         self.failed_builds = FailedBuilds(policy.name)
         self.signed_results = SignedResults(application.blobs)
@@ -155,7 +147,7 @@ class Round:
     def explainer(
         self,
         context: CandidateContext,
-        atoms: Sequence[Atom] = (),
+        atoms: Sequence[Atom],
         accepted: Mapping[str, Member | None] = MappingProxyType({}),
     ) -> Explainer:
         """Return the writer of a candidate's excuses; `accepted` are the changes that pass."""
@@ -163,11 +155,7 @@ class Round:
             self.unit,
             self.tools.application.logs,
             self.tools.members,
-            context.packages,
+            context,
             atoms={atom.key: atom for atom in atoms},
-            imported={
-                name: member for name, member in context.members.items() if member is not None and member.imported
-            },
-            leaving=context.leaving,
             earlier=EarlierEvidence(self.unit, self.tools.channel, context.trial.base, accepted),
         )

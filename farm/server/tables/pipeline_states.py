@@ -40,7 +40,7 @@ class GateState(StrEnum):
     FAILED = "failed"
 
 
-class StepState(StrEnum):
+class RoundState(StrEnum):
     """The result of a step of a channel's pipeline."""
 
     IDLE = "idle"  # there is nothing to change

@@ -20,9 +20,9 @@ from farm.server.tables.pipeline_states import (
     GateState,
     OrderEnding,
     OrderKind,
+    RoundState,
     RunPurpose,
     RunState,
-    StepState,
 )
 from farm.server.tables.schema import METADATA, migrate, schema_of
 from farm.server.tables.session import Database
@@ -106,7 +106,7 @@ def states() -> list[list[str]]:
         CandidateState,
         ChangeState,
         GateState,
-        StepState,
+        RoundState,
         RunState,
         RunPurpose,
         OrderKind,

@@ -12,8 +12,9 @@ from farm.server.curation import orders
 from farm.server.federation import imported
 from farm.server.jobs import jobs
 from farm.server.pipeline.candidates.status import has_unfinished_builds
+from farm.server.pipeline.round_result import RoundResult
 from farm.server.recipes import recipes
-from farm.server.tables.pipeline_states import CandidateOrigin, OrderKind, StepState
+from farm.server.tables.pipeline_states import CandidateOrigin, OrderKind, RoundState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +43,6 @@ class Proposal:
     pins: tuple[ImportedRelease, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NothingToDo:
-    """Why nothing is proposed."""
-
-    state: StepState
-    message: str
-
-
 class Collector:
     """Proposes changes to one channel. Keeps what it read from the database until something is built or released."""
 
@@ -64,7 +57,7 @@ class Collector:
         """Read the database again next time: its records of releases have been corrected."""
         self._known = None
 
-    def propose(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
+    def propose(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> Proposal | RoundResult:
         """Return what the channel would change now; a curator's order comes first."""
         policy = self._policy
         order = orders.open_order(unit.session, policy.name)
@@ -74,7 +67,7 @@ class Collector:
             due = newest.published_at + policy.cadence
             if due > unit.now:
                 when = f"{due:%Y-%m-%d %H:%M:%S} UTC"
-                return NothingToDo(StepState.WAITING, f"the next release of {policy.name} is due at {when}")
+                return self._nothing(RoundState.WAITING, f"the next release of {policy.name} is due at {when}")
         return self._from_channel(unit, newest, order) if policy.from_channel else self._built(unit, newest, order)
 
     def offered(self, unit: UnitOfWork, newest: ReleaseRecord) -> Differences:
@@ -87,34 +80,37 @@ class Collector:
             return {}
         return own | imports.changes
 
-    def _built(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
+    def _built(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None) -> Proposal | RoundResult:
         if has_unfinished_builds(unit.session, unit.now):
-            return NothingToDo(StepState.BUILDING, "builds are not finished")
+            return self._nothing(RoundState.BUILDING, "builds are not finished")
         # The builds change only with a new job, or when a paused job ends.
         built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
         mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
-            return NothingToDo(StepState.WAITING, f"{listed(unseen)} is not known yet; asking its distribution")
+            return self._nothing(RoundState.WAITING, f"{listed(unseen)} is not known yet; asking its distribution")
 
         changes, pins = self._differences(mark, lambda: self._new_builds(unit, newest))
         if not changes and order is None:
             held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
-            return NothingToDo(StepState.IDLE, held)
+            return self._nothing(RoundState.IDLE, held)
         return Proposal(changes, Source(_origin(order)), order, pins)
 
     def _from_channel(
         self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None
-    ) -> Proposal | NothingToDo:
+    ) -> Proposal | RoundResult:
         here, there = self._policy.name, self._policy.from_channel
         source = releases.newest_release(unit.session, there, published=False)
         if source is None or source.published_at is None:
-            return NothingToDo(StepState.WAITING, f"{there} has no release that is signed yet")
+            return self._nothing(RoundState.WAITING, f"{there} has no release that is signed yet")
         mark = (source.number, newest.number if newest else 0)
 
         changes, pins = self._differences(mark, lambda: self._held_there(unit, newest, source.number))
         if not changes and order is None:
-            return NothingToDo(StepState.IDLE, f"{here} holds what release {source.number} of {there} does")
+            return self._nothing(RoundState.IDLE, f"{here} holds what release {source.number} of {there} does")
         return Proposal(changes, Source(_origin(order), there, source.number), order, pins)
+
+    def _nothing(self, state: RoundState, message: str) -> RoundResult:
+        return RoundResult(self._policy.name, state, message)
 
     def _new_builds(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
         own = differences.from_builds(unit.session, self._policy.name)
@@ -169,5 +165,6 @@ def _promoted(unit: UnitOfWork, channel: str, newest: ReleaseRecord | None, orde
     """Return what an ordered promotion changes among a channel's own packages."""
     there = releases.release_set(unit.session, str(order.detail["from"]), int(order.detail["number"]))
     here = releases.release_set(unit.session, channel, newest.number) if newest else {}
-    names = set(order.detail.get("packages") or there.keys() | here.keys())
-    return {name: (here.get(name), there.get(name)) for name in sorted(names) if here.get(name) != there.get(name)}
+    names = order.detail.get("packages")
+    moved = differences.between(here, there)
+    return {name: moved[name] for name in moved if name in names} if names else moved

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.closure import ImportCandidate, needs_of, select_imported
 from farm.errors import FarmError
-from farm.server.channels import releases
+from farm.server.channels import differences, releases
 from farm.server.federation import imported
 from farm.trust.index.imports import Import, ImportedPackage, imported_descriptors
 from farm.trust.index.tree import IndexTree, needed_in
@@ -83,13 +83,14 @@ class Importer:
         members = select_imported(
             wanted, offers, lambda wish: not all(is_imported(provider) for provider in capabilities.providers(wish))
         )
-        return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
+        after = {name: member.descriptor.digest for name, member in members.items()}
+        return Imports(differences.between(before, after), tuple(pins))
 
     def taken(self, unit: UnitOfWork, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
         """Return the imports of a release of this or another channel, for this channel to take."""
         source = releases.release(unit.session, channel, number)
         pins = [imported.find_release(unit.session, each.release) for each in self._imports(source)]
-        changes = _between(self._held(newest), self._held(source))
+        changes = differences.between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
     def promoted(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
@@ -181,8 +182,3 @@ def _pinned(
 
 def _owner(name: str) -> str:
     return name.rpartition("/")[0]
-
-
-def _between(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> Differences:
-    names = sorted(before.keys() | after.keys())
-    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}

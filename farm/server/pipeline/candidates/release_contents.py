@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from farm.core.names.printed_version import FIRST_BUILD
-from farm.server.channels import releases
+from farm.server.channels import differences, releases
 from farm.server.channels.candidates import Change
 from farm.server.federation import imported
 from farm.server.packages import packages
@@ -137,10 +137,7 @@ def between(unit: UnitOfWork, channel: str, old: int, new: int, *, limit: int | 
     Imported packages are included, by full name.
     """
     found = releases.release_difference(unit.session, channel, old, new)
-    before, after = (_taken(unit, channel, number) for number in (old, new))
-    for name in before.keys() | after.keys():
-        if before.get(name) != after.get(name):
-            found[name] = before.get(name), after.get(name)
+    found |= differences.between(_taken(unit, channel, old), _taken(unit, channel, new))
     return with_packages(unit.session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
 
 

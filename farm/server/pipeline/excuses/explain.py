@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.names.printed_version import printed_version
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
 from farm.core.sets.members.member import is_imported
 from farm.server.channels.excuses import Excuse
-from farm.server.jobs import attempts, jobs
+from farm.server.jobs import jobs
+from farm.server.pipeline.excuses.failed_builds import failed_build, telling_line
 from farm.server.pipeline.gates.gate_result import atoms_held_back
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
@@ -20,37 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.names.digest import Digest
-    from farm.core.sets.members.member import Member
     from farm.core.sets.proof.atoms import Atom
     from farm.server.documents.log_store import LogStore
-    from farm.server.pipeline.gates.gate_result import HeldBack
+    from farm.server.pipeline.gates.gate_result import CandidateContext, HeldBack
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
     from farm.server.pipeline.search.search import Hold
     from farm.server.tables.evidence import FoundProblem
-    from farm.server.tables.records import Job, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _SENTENCES = 3
-_STUCK = (JobState.FAILED, JobState.SET_ASIDE)
-_LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Writes the excuses of one candidate, which would add `packages` and the imports `imported`, both by name.
-
-    `leaving` are the own packages that it would remove. `earlier` is the evidence for companions in open excuses.
-    """
+    """Writes the excuses of one candidate. `earlier` is the evidence for companions in open excuses."""
 
     unit: UnitOfWork
     logs: LogStore
     shelf: MemberCache
-    packages: Mapping[str, Package]
-    atoms: Mapping[str, Atom] = field(default_factory=dict)
-    imported: Mapping[str, Member] = field(default_factory=dict)
-    leaving: Mapping[str, Package] = field(default_factory=dict)
-    earlier: EarlierEvidence | None = None
+    context: CandidateContext
+    atoms: Mapping[str, Atom]
+    earlier: EarlierEvidence
 
     def held(self, hold: Hold) -> list[Excuse]:
         """Return the excuses for an atom that the search has held back."""
@@ -102,45 +93,17 @@ class Explainer:
             for excuse in self.held_back(held[blamed[key]], atom, blamed[key])
         ]
 
-    def unbuilt(self) -> list[Excuse]:
-        """Return the excuses for recipes whose current revision failed to build, or is not built yet."""
-        excuses = []
-        for head in recipes.unbuilt(self.unit.session):
-            job = jobs.latest_of_revision(self.unit.session, head.current)
-            if job is None or job.state not in (*_STUCK, JobState.BLOCKED, JobState.WAITING, JobState.READY):
-                continue
-            revision = recipes.revision(self.unit.session, head.current)
-            culprit = self._failed_build(job, {head.name})
-            if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
-                continue  # it is going to be built
-            root = culprit.name if culprit.name != head.name else ""
-            excuses.append(
-                Excuse(
-                    package=head.name,
-                    gate=GateKind.BUILD,
-                    reason=_why_unbuilt(culprit, root),
-                    version=printed_version(revision.version, revision.revision),
-                    root=root,
-                    owner=recipes.submitter(self.unit.session, revision.submission),
-                    job=culprit.id,
-                    line=self._telling_line(culprit),
-                    remedy=_how_to_build(culprit),
-                )
-            )
-        return excuses
-
     def _of_tests(self, name: str, hold: Hold, evidence: TestEvidence) -> Excuse:
         tests = evidence.regressions
         tested = tests[0].package
-        job = jobs.job(self.unit.session, tests[0].job) if tests[0].job is not None else None
         partners, only_with = self._partners(name, hold)
-        fix = " or ".join(["Fix " + name, *(label.partition(" ")[0] for label in partners)])
+        fix = _fix_one_of(name, partners)
         return self._excuse(
             name,
             GateKind.TESTS,
             "; ".join(test.sentence for test in tests[:_SENTENCES]) + only_with,
-            job=job.id if job else None,
-            line=self._telling_line(job) if job else "",
+            job=tests[0].job,
+            line=telling_line(self.unit, self.logs, tests[0].job),
             partners=partners,
             remedy=_fixing(name, fix if tested == name else f"{fix}, or the test of {tested}", tested),
             evidence=evidence,
@@ -173,7 +136,7 @@ class Explainer:
         if root:
             reason += f"; the new {root} could not be built"
         partners, only_with = self._partners(mains[0], hold)
-        fix = " or ".join(["Fix " + mains[0], *(label.partition(" ")[0] for label in partners)])
+        fix = _fix_one_of(mains[0], partners)
         remedy = (
             f"Fix the recipe of {root} and submit it: what waits for it goes in with it."
             if root
@@ -185,8 +148,8 @@ class Explainer:
                 GateKind.PROOF,
                 reason + only_with,
                 root=root,
-                job=job.id if job else None,
-                line=self._telling_line(job) if job else "",
+                job=job,
+                line=telling_line(self.unit, self.logs, job),
                 partners=partners,
                 remedy=remedy,
                 evidence=evidence,
@@ -194,27 +157,16 @@ class Explainer:
             for name in mains
         ]
 
-    def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, Job | None]:
-        """Return the recipe, and its job, whose failed build keeps a package in these problems at its old version."""
-        parties = {name for problem in problems for name in problem.packages if name not in self.packages}
+    def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, int | None]:
+        """Return the recipe and job of the failed build that keeps a package in these problems at its old version."""
+        parties = {name for problem in problems for name in problem.packages if name not in self.context.packages}
         for recipe in sorted(set(recipes.recipes_of(self.unit.session, parties).values())):
             head = recipes.head(self.unit.session, recipe)
             job = jobs.latest_of_revision(self.unit.session, head.current) if head and not head.is_built else None
             if job is not None and job.state in (JobState.FAILED, JobState.BLOCKED):
-                culprit = self._failed_build(job, {recipe})
-                return culprit.name, culprit
+                culprit = failed_build(self.unit, job, {recipe})
+                return culprit.name, culprit.id
         return "", None
-
-    def _failed_build(self, job: Job, seen: set[str]) -> Job:
-        """Follow a blocked or waiting build to the build that it waits for."""
-        if job.state not in (JobState.BLOCKED, JobState.WAITING):
-            return job
-        needs = jobs.needs_of(self.unit.session, job.id)
-        for name, head in recipes.heads(self.unit.session, needs).items():
-            below = jobs.latest_of_revision(self.unit.session, head.current)
-            if name not in seen and not head.is_built and below is not None:
-                return self._failed_build(below, seen | {name})
-        return job
 
     def _excuse(  # the parts of an excuse
         self,
@@ -225,7 +177,7 @@ class Explainer:
         root: str = "",
         **more: object,
     ) -> Excuse:
-        known = self.packages.get(name) or self.leaving.get(name)
+        known = self.context.packages.get(name) or self.context.leaving.get(name)
         revision = self.shelf.revision(self.unit, known) if known else None
         return Excuse(
             package=name,
@@ -239,8 +191,8 @@ class Explainer:
         )
 
     def _digest(self, name: str) -> Digest | None:
-        package, foreign = self.packages.get(name), self.imported.get(name)
-        return package.digest if package else foreign.descriptor.digest if foreign else None
+        member = self.context.members.get(name)
+        return member.descriptor.digest if member else None
 
     def _mains(self, atom: str) -> list[str]:
         """Return the packages of an atom that have the name of their recipe, or else all of them."""
@@ -249,7 +201,7 @@ class Explainer:
         return found or list(names)
 
     def _main(self, name: str) -> str:
-        for moving in (self.packages, self.leaving):
+        for moving in (self.context.packages, self.context.leaving):
             if package := moving.get(name):
                 main = self.shelf.revision(self.unit, package).name
                 return main if main in moving else name
@@ -257,35 +209,30 @@ class Explainer:
 
     def _wanted(self, name: str) -> str:
         """Return what another package needs: the new version, or the removal."""
-        return f"{name} to go" if name in self.leaving else self._label(name)
+        return f"{name} to go" if name in self.context.leaving else self._label(name)
 
     def _label(self, name: str) -> str:
-        package, foreign = self.packages.get(name), self.imported.get(name)
-        if foreign:
-            return foreign.label
-        return f"{name} {package.printed_version}" if package else name
-
-    def _labels_of(self, atoms: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self._label(self._mains(atom)[0]) for atom in atoms)
+        member = self.context.members.get(name)
+        return member.label if member else name
 
     def _partners(self, name: str, hold: Hold) -> tuple[tuple[str, ...], str]:
         """Return the packages that a package breaks with, by this search or an earlier one, and a clause about them."""
         label = self._label(self._mains(hold.atom)[0])
         if hold.partners:
-            partners = self._labels_of(hold.partners)
+            partners = tuple(self._label(self._mains(atom)[0]) for atom in hold.partners)
             return partners, f"; {label} breaks only with {listed(partners)}"
         digest = self._digest(name)
-        found = self.earlier.partners(name, digest, hold.evidence) if self.earlier else ()
-        if not found or self.earlier is None:
+        found = self.earlier.partners(name, digest, hold.evidence)
+        if not found:
             return (), ""
         newest = max(companion.number for companion in found)
         there = f"which {self.earlier.channel} has" + (f" since release {newest}" if newest else "")
         partners = tuple(companion.label for companion in found)
         return partners, f"; {label} breaks with {listed(partners)}, {there}"
 
-    def _telling_line(self, job: Job) -> str:
-        tried = attempts.attempts_of(self.unit.session, job.id)
-        return self.logs.telling_line(tried[-1].id)[:_LONGEST_LINE] if tried else ""
+
+def _fix_one_of(name: str, partners: Iterable[str]) -> str:
+    return " or ".join([f"Fix {name}", *(label.partition(" ")[0] for label in partners)])
 
 
 def _fixing(name: str, own: str, tested: str) -> str:
@@ -296,19 +243,3 @@ def _fixing(name: str, own: str, tested: str) -> str:
     return (
         f"{here} the owner of {name.rpartition('/')[0]}: the older release stays pinned, the next is tried by itself."
     )
-
-
-def _why_unbuilt(culprit: Job, root: str) -> str:
-    if culprit.state is JobState.SET_ASIDE:
-        return f"{root or 'its build'} was {culprit.error.partition(chr(10))[0]}"
-    if culprit.trouble:
-        return f"{root or 'its build'} is tried again: {culprit.error}"
-    return f"its build failed: {culprit.error}" if not root else f"{root} could not be built"
-
-
-def _how_to_build(culprit: Job) -> str:
-    if culprit.state is JobState.SET_ASIDE:
-        return f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
-    if culprit.trouble:
-        return ""  # it is retried without help
-    return f"Fix the recipe of {culprit.name} and submit it, or try job {culprit.id} again."

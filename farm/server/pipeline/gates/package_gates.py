@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.core.policy.channel import Transition
+    from farm.core.policy.channel import ChannelPolicy, Transition
     from farm.server.channels.candidates import Source
+    from farm.server.channels.differences import Differences
     from farm.server.curation.orders import Order
     from farm.server.pipeline.candidates.collect import Proposal
     from farm.server.pipeline.gates.gate_result import CandidateContext, PackageGate
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-_WAITING = ChangeState.WAITING
 _IN_THE_NEXT = GateResult(
     "waiting", "it passed its gates while this candidate was tested", "It is in the next candidate."
 )
@@ -40,26 +40,20 @@ class PackageGates:
 
     def __init__(
         self,
-        channel: str,
+        policy: ChannelPolicy,
         gates: Sequence[PackageGate],
         shelf: MemberCache,
-        *,
-        takes_builds: bool = False,
-        transitions: Sequence[Transition] = (),
     ) -> None:
-        self._channel = channel
-        self._transitions = transitions
+        self._channel = policy.name
+        self._policy = policy
         self._gates = (RolledBack(), *gates)
         self._shelf = shelf
-        self._takes_builds = takes_builds
 
     def held_back(self, unit: UnitOfWork, proposal: Proposal) -> dict[str, HeldBack]:
         """Return the packages that may not be added or removed, by name; a promotion does not wait for the soak."""
         if proposal.source.is_rollback:
             return {}
-        gates = self._gates_for(unit, proposal.source, proposal.order)
-        held = self._ask(unit, gates, proposal.changes.values())
-        return self._parted(proposal.changes, proposal.source, proposal.order) | held
+        return self._held(unit, proposal.source, proposal.order, proposal.changes)
 
     def is_rolled_back(self, unit: UnitOfWork, proposal: Proposal) -> bool:
         """Return whether a rollback keeps any of these packages unchanged."""
@@ -67,25 +61,24 @@ class PackageGates:
 
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
         """Ask the gates again; None if a gate now holds back a package that it had let pass."""
-        if context.candidate.source.is_rollback:
-            names = [change.name for change in context.changes]
-            return None if held_among(unit, self._channel, names) else {}
-        let_pass = {change.name for change in context.changes if change.state is not _WAITING}
-        source, order = context.candidate.source, orders.order_of(unit.session, context.candidate.id)
-        gates = self._gates_for(unit, source, order)
-        held = self._ask(unit, gates, ((change.before, change.after) for change in context.changes))
-        held = self._parted([change.name for change in context.changes], source, order) | held
-        if held.keys() & let_pass:
+        candidate = context.candidate
+        changes = {change.name: (change.before, change.after) for change in context.changes}
+        if candidate.source.is_rollback:
+            return None if held_among(unit, self._channel, changes) else {}
+        held = self._held(unit, candidate.source, orders.order_of(unit.session, candidate.id), changes)
+        waiting = {change.name for change in context.changes if change.state is ChangeState.WAITING}
+        if held.keys() - waiting:
             return None
-        waiting = {change.name for change in context.changes if change.state is _WAITING}
         # Packages that have passed since then wait for the next candidate.
-        return {name: back for name, back in held.items() if name in waiting} | {
-            name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
-        }
+        return held | {name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()}
+
+    def _held(self, unit: UnitOfWork, source: Source, order: Order | None, changes: Differences) -> dict[str, HeldBack]:
+        held = self._ask(unit, self._gates_for(unit, source, order), changes.values())
+        return self._parted(changes, source, order) | held
 
     def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, HeldBack]:
         """Return the packages held back because others of their transition stay; a promotion may name one alone."""
-        transitions = self._transitions
+        transitions: Sequence[Transition] = self._policy.transitions
         if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
             transitions = [
                 replace(transition, packages=tuple(filter(named.__contains__, transition.packages)))
@@ -110,7 +103,7 @@ class PackageGates:
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
         gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
         asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
-        return [*asked, Dependents(named)] if self._takes_builds else asked
+        return asked if self._policy.from_channel else [*asked, Dependents(named)]
 
     def _ask(
         self, unit: UnitOfWork, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]

@@ -9,7 +9,7 @@ from farm.core.files.problems import RecipeError
 from farm.core.sets.proof.atoms import Atom, find_atoms
 from farm.core.sets.proof.test_closures import TestNeedIndex
 from farm.core.sets.proof.trial import TrialSet
-from farm.server.channels import releases
+from farm.server.channels import differences, releases
 from farm.server.packages import packages
 from farm.trust.index.imports import imported_descriptors
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.core.policy.channel import Transition
+    from farm.core.policy.channel import ChannelPolicy
     from farm.core.sets.members.member import Member
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.publication.publication import PublicStore
@@ -54,17 +54,16 @@ class ChannelState:
 
     def __init__(
         self,
-        channel: str,
-        transitions: Sequence[Transition],
+        policy: ChannelPolicy,
         shelf: MemberCache,
         public: PublicStore,
         *,
-        with_tests: bool = True,
+        with_tests: bool,
     ) -> None:
         """With `with_tests`, the needs of the base's tests are known: each recipe is read for them, once."""
         self._public = public
-        self._channel = channel
-        self._transitions = transitions
+        self._channel = policy.name
+        self._transitions = policy.transitions
         self._shelf = shelf
         self._number: int | None = None
         self._tests_mark = 0
@@ -82,20 +81,13 @@ class ChannelState:
         """Return release `number` of the channel (0: empty) as a base: read once, then updated by changes."""
         if self._number is None:
             members = releases.release_members(unit.session, self._channel, number) if number else []
-            imported = (self.member(unit, digest) for digest in self._imported(unit, number).values())
-            self._trial = TrialSet(
-                [*(self._shelf.member(member) for member in members), *(each for each in imported if each is not None)]
-            )
+            imported = (self._shelf.archived(unit, digest) for digest in self._imported(unit, number).values())
+            self._trial = TrialSet(list(map(self._shelf.member, (*members, *imported))))
             self._note_tests(unit, self._trial.base)
         elif self._number != number:
             moved = releases.release_difference(unit.session, self._channel, self._number, number)
-            before, after = self._imported(unit, self._number), self._imported(unit, number)
+            moved |= differences.between(self._imported(unit, self._number), self._imported(unit, number))
             placed = {name: self.member(unit, digest) for name, (_, digest) in moved.items()}
-            placed |= {
-                name: self.member(unit, after.get(name))
-                for name in before.keys() | after.keys()
-                if before.get(name) != after.get(name)
-            }
             self._trial.place(placed)
             self._trial.accept()
             self._note_tests(unit, placed)

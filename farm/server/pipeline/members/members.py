@@ -17,6 +17,8 @@ from farm.server.recipes import recipes
 from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
     from farm.server.tables.records import Package, RecipeRevision
@@ -33,67 +35,40 @@ class MemberCache:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._members: _Newest[Member] = _Newest()
-        self._records: _Newest[Package] = _Newest()
-        self._foreign: _Newest[ImportedPackage] = _Newest()
+        self._packages: _Newest[Package | ImportedPackage] = _Newest()
         self._revisions: _Newest[RecipeRevision] = _Newest()
         self._tests: dict[Digest, RecipeRevision] = {}
         self._revised: list[tuple[int, Digest]] = []
         self.tests_mark = 0
 
     def record(self, unit: UnitOfWork, digest: Digest) -> Package:
-        """Return the record of a package, which must exist."""
-        known = self._records.get(digest)
-        if known is None:
-            known = packages.package(unit.session, digest)
-            if known is None:
-                raise FarmError(f"the package {digest} is not in the database")
-            self._records.put(digest, known)
+        """Return the record of an own package, which must exist."""
+        known = self.archived(unit, digest)
+        if isinstance(known, ImportedPackage):
+            raise FarmError(f"the package {digest} is of another distribution")
         return known
 
     def archived(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
         """Return the record of a package, own or imported, which must exist."""
-        known = self._foreign.get(digest)
-        if known is None and self._records.get(digest) is None:
-            own = packages.package(unit.session, digest)
-            if own is not None:
-                self._records.put(digest, own)
-                return own
-            known = imported.package(unit.session, digest)
-            if known is not None:
-                self._foreign.put(digest, known)
-        return known or self.record(unit, digest)
+        return self._packages.get(digest, lambda: _package(unit, digest))
 
     def member(self, package: Package | ImportedPackage) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
-        known = self._members.get(package.digest)
-        if known is None:
-            known = Member.of(
-                Descriptor.from_json(self._blobs.read(package.digest)),
-                PackageFacts.from_json(self._blobs.read(package.facts.digest)),
-                Manifest.from_json(self._blobs.read(package.manifest.digest)),
-                imported=isinstance(package, ImportedPackage),
-                build=package.build,
-            )
-            self._members.put(package.digest, known)
-            if isinstance(package, ImportedPackage):
-                self._foreign.put(package.digest, package)
-            else:
-                self._records.put(package.digest, package)
-        return known
+        self._packages.get(package.digest, lambda: package)
+        return self._members.get(package.digest, lambda: self._read(package))
+
+    def _read(self, package: Package | ImportedPackage) -> Member:
+        return Member.of(
+            Descriptor.from_json(self._blobs.read(package.digest)),
+            PackageFacts.from_json(self._blobs.read(package.facts.digest)),
+            Manifest.from_json(self._blobs.read(package.manifest.digest)),
+            imported=isinstance(package, ImportedPackage),
+            build=package.build,
+        )
 
     def revision(self, unit: UnitOfWork, package: Package) -> RecipeRevision:
         """Return the recipe revision that a package was built from."""
-        known = self._revisions.get(package.recipe)
-        if known is None:
-            known = recipes.find_revision(unit.session, package.recipe)
-            if known is None:
-                raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
-            self._revisions.put(package.recipe, known)
-        return known
-
-    def recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
-        """Return the recipe that a package was built from."""
-        return unit.recipes.recipe(self.revision(unit, package))
+        return self._revisions.get(package.recipe, lambda: _revision(unit, package))
 
     def renew_tests(self, unit: UnitOfWork) -> None:
         """Load newer recipes that lead to earlier plans: only the tests of such packages differ.
@@ -128,19 +103,30 @@ class MemberCache:
         return unit.recipes.recipe(self.tested_revision(unit, package))
 
 
+def _package(unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
+    found = packages.package(unit.session, digest) or imported.package(unit.session, digest)
+    if found is None:
+        raise FarmError(f"the package {digest} is not in the database")
+    return found
+
+
+def _revision(unit: UnitOfWork, package: Package) -> RecipeRevision:
+    found = recipes.find_revision(unit.session, package.recipe)
+    if found is None:
+        raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
+    return found
+
+
 class _Newest(Generic[_Value]):
     """A cache of values by digest that drops the least recently used."""
 
     def __init__(self) -> None:
         self._values: OrderedDict[Digest, _Value] = OrderedDict()
 
-    def get(self, digest: Digest) -> _Value | None:
-        found = self._values.get(digest)
-        if found is not None:
-            self._values.move_to_end(digest)
-        return found
-
-    def put(self, digest: Digest, value: _Value) -> None:
+    def get(self, digest: Digest, load: Callable[[], _Value]) -> _Value:
+        """Return the value of a digest, loaded if it is not in the cache."""
+        value = self._values.pop(digest) if digest in self._values else load()
         self._values[digest] = value
-        while len(self._values) > _REMEMBERED:
+        if len(self._values) > _REMEMBERED:
             self._values.popitem(last=False)
+        return value

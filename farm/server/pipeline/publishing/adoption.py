@@ -13,14 +13,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.core.sets.findings.problem import listed
-from farm.server.channels import candidates, excuses, published_releases, releases
+from farm.server.channels import candidates, differences, excuses, published_releases, releases
 from farm.server.channels.candidates import Source
 from farm.server.federation import imported
 from farm.server.federation.following import package_of
 from farm.server.identities.access import Actor, audit
-from farm.server.pipeline.excuses.decisions import Step
 from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
-from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
+from farm.server.pipeline.round_result import RoundResult
+from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, ChangeState, RoundState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.index.imports import imported_descriptors
 from farm.trust.index.release_index import Release
@@ -51,7 +51,7 @@ class Adoption:
         self._channel = channel
         self._public = public
 
-    def adopt(self) -> Step | None:
+    def adopt(self) -> RoundResult | None:
         """Adopt the releases that are published and unknown, oldest first; return None if there are none.
 
         Each release is a transaction of its own: a process that is killed continues after the last one. If there are
@@ -72,7 +72,7 @@ class Adoption:
             with self._application.planning() as unit:
                 self._adopt(unit, waiting.pop())
         told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
-        return Step(self._channel, StepState.RELEASED, told)
+        return RoundResult(self._channel, RoundState.RELEASED, told)
 
     def _is_unknown(self, unit: UnitOfWork, published: Release) -> bool:
         which = self._channel, published.number, published.digest
@@ -177,8 +177,7 @@ class Adoption:
                 before = imported_descriptors(self._public.release(release.previous).imports)
             except (MissingBlobError, CorruptBlobError):
                 before = {}
-        names = sorted(before.keys() | after.keys())
-        return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+        return differences.between(before, after)
 
 
 def _told_aside(channel: str, beyond: Sequence[int], number: int) -> str:

@@ -14,14 +14,15 @@ from farm.core.sets.findings.problem import listed
 from farm.server.channels import candidates, excuses, refusals, releases, rollbacks
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import orders
-from farm.server.pipeline.excuses.decisions import Step, refuse, release_candidate
+from farm.server.pipeline.excuses.decisions import end_candidate, refuse
 from farm.server.pipeline.gates.standing_gates import asked_again_at
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.publication import BlockedBlobError
 from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.server.pipeline.publishing.lost_blobs import mend
 from farm.server.pipeline.publishing.signing_evidence import bring_evidence
-from farm.server.tables.pipeline_states import CandidateState, OrderKind, StepState
+from farm.server.pipeline.round_result import RoundResult
+from farm.server.tables.pipeline_states import CandidateState, OrderKind, RoundState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Publication:
                 return None
             return RecordedRelease(candidate, record, self.public.release(record.digest))
 
-    def publish(self, recorded: RecordedRelease) -> Step:
+    def publish(self, recorded: RecordedRelease) -> RoundResult:
         """Have the signer publish a release, and record that it did or refused. Raises `SignerUnreachableError`."""
         # Orders that were given before this release count for it.
         OrderDelivery(self.application, self.signer).bring_all()
@@ -87,15 +88,15 @@ class Publication:
             return self._record_refusal(recorded, error)
         return self._record_published(recorded)
 
-    def _record_refusal(self, recorded: RecordedRelease, error: SignerRefusedError) -> Step:
+    def _record_refusal(self, recorded: RecordedRelease, error: SignerRefusedError) -> RoundResult:
         candidate, record = recorded.candidate, recorded.record
         with self.application.planning() as unit:
             if not releases.drop_release(unit.session, record):
                 message = f"another process has dealt with release {record.number} of {record.channel}"
-                return Step(record.channel, StepState.IDLE, message)
+                return RoundResult(record.channel, RoundState.IDLE, message)
             return refuse(unit, candidate, _refusals(unit, candidate, error))
 
-    def _record_published(self, recorded: RecordedRelease) -> Step:
+    def _record_published(self, recorded: RecordedRelease) -> RoundResult:
         candidate, record = recorded.candidate, recorded.record
         message = f"release {record.number} of {record.channel} is published"
         with self.application.planning() as unit:
@@ -103,8 +104,8 @@ class Publication:
             order = orders.order_of(unit.session, candidate.id)
             if order is not None and order.kind is OrderKind.ROLLBACK:
                 rollbacks.leave_out(unit.session, order.id, self.offered(unit, record))
-            release_candidate(unit, candidate, message)
-        return Step(record.channel, StepState.RELEASED, message)
+            end_candidate(unit, candidate, CandidateState.RELEASED, message)
+        return RoundResult(record.channel, RoundState.RELEASED, message)
 
     def _sign(self, release: Release, evidence: Digest) -> None:
         """Ask the signer; restore blobs that it finds lost or damaged from the farm's own store, and ask again.
