@@ -37,7 +37,7 @@ from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import LockedDeb, ToolchainLock
 from farm.errors import FarmError
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publication.signer_client import SignerClient, SignerUnreachableError
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore

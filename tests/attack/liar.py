@@ -23,7 +23,7 @@ from farm.core.plan.outputs import describe_output
 from farm.core.plan.plan import Plan
 from farm.core.recipe.contents import RecipeContents
 from farm.server.packages import packages
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publishing.sources import recipe_blobs
 from farm.server.recipes import recipes
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest

@@ -12,7 +12,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.checker.decision import Decision
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.core.names.canonical_json import canonical_json
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.entries import ReportOpened
 from farm.signing.evidence import ReleaseEvidence, SignedTest

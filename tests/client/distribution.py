@@ -25,7 +25,7 @@ from farm.core.recipe.contents import RecipeContents
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import needs_of
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.evidence import ReleaseEvidence
 from farm.signing.ledger import Ledger

@@ -15,7 +15,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import IndexTree
 from farm.trust.keys.signers import load_signer, read_signers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publication.signer_client import SignerClient, SignerRefusedError
 from farm.signing.evidence import ReleaseEvidence
 from farm.trust.ceremony.ceremony import found_repository, sign_policy

@@ -23,8 +23,8 @@ from farm.server.pipeline.excuses.decisions import (
 )
 from farm.server.pipeline.excuses.failed_builds import unbuilt
 from farm.server.pipeline.publishing.adoption import Adoption
-from farm.server.pipeline.publishing.publish import Publication, RecordedRelease
-from farm.server.pipeline.publishing.record_release import record_release
+from farm.server.pipeline.publishing.publish import Publication
+from farm.server.pipeline.publishing.record_release import RecordedRelease, record_release
 from farm.server.pipeline.round import ChannelTools, Round
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.pipeline.search.evaluation import counted
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from farm.server.pipeline.candidates.collect import Unseen
     from farm.server.pipeline.examination import Examination
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.publication.publication import Signer
+    from farm.server.pipeline.publication.signer_client import Signer
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -115,18 +115,15 @@ class Pipeline:
     def _record(self, this: Round, examined: Examination) -> RecordedRelease:
         tools, context, accepted = this.tools, examined.context, examined.accepted
         needs = tools.state.test_needs
-        record, release = record_release(
+        return record_release(
             this.unit,
-            context.candidate,
-            context.base,
-            trial=context.trial,
-            changes=accepted,
+            context,
+            accepted,
             shelf=tools.members,
             public=tools.public,
             with_tests=tools.policy.reads_recipes and not context.candidate.source.is_rollback,
             tested=tested_names(tools.scope, context.trial, accepted, needs) if tools.scope else (),
         )
-        return RecordedRelease(context.candidate, record, release)
 
     def _record_passed(self, this: Round, examined: Examination) -> None:
         """Record the results of the gates of sets for a set that passes."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.server.pipeline.publication.publication import PublicStore
+from farm.server.pipeline.publication.public_store import PublicStore
 from farm.store.blobs import BlobStore
 from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.keys.signers import read_signers

@@ -22,7 +22,8 @@ from farm.server.identities.access import audit
 from farm.server.packages import packages
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.publication import PublicStore, make_release
+from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.publication.public_store import PublicStore
 from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.pipeline.publishing import adoption
 from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.core.names.digest import Digest
-from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.next_release import make_release
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.refusing import refuses
 from tests.web.registry.running import making, running_registry

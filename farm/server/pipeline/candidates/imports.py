@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from farm.server.federation.imported import ImportedRelease
     from farm.server.pipeline.members.channel_state import ChannelState
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.pipeline.publication.public_store import PublicStore
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
@@ -139,7 +139,8 @@ def make_imports(
     for _, member in sorted(members.items()):
         by_owner[member.descriptor.name.distribution].append(member)
     pins = imported.pins_of(unit.session, candidate.id)
-    before, addresses = {pin.distribution: pin for pin in base}, public.signed_distributions() if by_owner else {}
+    before, policy = {pin.distribution: pin for pin in base}, public.policy() if by_owner else None
+    addresses = policy.distributions if policy else {}
     found = (_pinned(unit, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
     return tuple(_as_signed(pin, addresses.get(pin.distribution)) for pin in found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
 from farm.server.curation import reports, signed_orders
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.server.curation.reports import Report
+    from farm.server.pipeline.publication.signer_client import OrderTaker
     from farm.server.transaction.unit_of_work import Application
 
 _LOG = logging.getLogger("farm.server.pipeline")
@@ -30,32 +31,22 @@ _LONGEST = 500
 """Characters of a report's reason that are sent to the signer: the reason is for people."""
 
 
-class OrderTaker(Protocol):
-    """The process that keeps the ledger."""
-
-    def take_order(self, envelope: bytes) -> None:
-        """Take a signed order; one that is known already is fine. Raises a `FarmError` when refused."""
-
-    def take_report(self, report: bytes) -> None:
-        """Take a report; one that is known already is fine. Raises a `FarmError` when refused."""
-
-
 class OrderDelivery:
     """Brings what the signer does not have yet. May be called at any time, also twice at once."""
 
     def __init__(self, application: Application, signer: OrderTaker) -> None:
         self._application = application
         self._signer = signer
-        self._told: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
 
     def deliver(self) -> int:
         """Bring reports, then orders, the oldest first; return how many. What cannot be brought waits."""
         try:
             brought = self.bring()
         except SignerUnreachableError as error:
-            self._say_once("", f"orders of curators wait for the signer: {error.message}")
+            self._log_once("", f"orders of curators wait for the signer: {error.message}")
             return 0
-        self._told.pop("", None)
+        self._logged.pop("", None)
         return brought
 
     def bring_all(self) -> None:
@@ -84,11 +75,11 @@ class OrderDelivery:
                 self._signer.take_report(_form(report))
             except SignerRefusedError as error:
                 if error.said == _TOO_MANY:
-                    self._say_once(channel, f"reports on {channel} wait: {error.message}. {error.remedy}")
+                    self._log_once(channel, f"reports on {channel} wait: {error.message}. {error.remedy}")
                     break
-                self._say_once(f"report {report.id}", f"the signer does not take report {report.id}: {error.message}")
+                self._log_once(f"report {report.id}", f"the signer does not take report {report.id}: {error.message}")
                 continue
-            self._told.pop(channel, None)
+            self._logged.pop(channel, None)
             with self._application.writing() as unit:
                 signed_orders.note_report_brought(unit.session, report.id, now=unit.now)
             brought += 1
@@ -100,20 +91,21 @@ class OrderDelivery:
             self._signer.take_order(order.envelope.encode())
         except SignerRefusedError as error:
             refused = f"{error.message}. {error.remedy}".strip()
-            told = f"the signer does not take the order {order.act} of {order.curator}: {refused}"
-            self._say_once(order.digest, told)
+            self._log_once(
+                order.digest, f"the signer does not take the order {order.act} of {order.curator}: {refused}"
+            )
             if error.said not in _FOR_GOOD:
                 return False  # the fault is the signer's: a hold that is lost by it would be missed
-        self._told.pop(order.digest, None)
+        self._logged.pop(order.digest, None)
         with self._application.writing() as unit:
             signed_orders.note_brought(unit.session, order.digest, now=unit.now, refused=refused)
         return True
 
-    def _say_once(self, about: str, told: str) -> None:
+    def _log_once(self, about: str, message: str) -> None:
         """Log once what keeps something back: the timer fires again in half a second, and would log the same."""
-        if self._told.get(about) != told:
-            _LOG.error("%s", told)
-        self._told[about] = told
+        if self._logged.get(about) != message:
+            _LOG.error("%s", message)
+        self._logged[about] = message
 
 
 def _closed_by(orders: Iterable[signed_orders.SignedOrder]) -> Iterator[int]:

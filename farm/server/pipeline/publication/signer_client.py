@@ -1,9 +1,9 @@
-"""The clients of the signer, over its Unix socket."""
+"""The signer, as the pipeline calls it, and its clients over its Unix socket."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
@@ -55,6 +55,26 @@ class SignerUnreachableError(FarmError):
     """The signer, or its checker, does not answer: the release stays unpublished, and is tried again."""
 
     code = "signer-unreachable"
+
+
+class OrderTaker(Protocol):
+    """The process that keeps the ledger."""
+
+    def take_order(self, envelope: bytes) -> None:
+        """Take a signed order; one that is known already is fine. Raises a `FarmError` when refused."""
+
+    def take_report(self, report: bytes) -> None:
+        """Take a report; one that is known already is fine. Raises a `FarmError` when refused."""
+
+
+class Signer(OrderTaker, Protocol):
+    """The process with the online keys: it checks a release itself, and makes it the newest of its channel."""
+
+    def sign(self, release: Release, evidence: Digest) -> None:
+        """Publish the release; does nothing if it is the newest already. Raises a `FarmError` if refused.
+
+        `evidence` is a blob in the public store that lists what to check (`ReleaseEvidence`).
+        """
 
 
 class SignerClient:
@@ -114,7 +134,7 @@ class _Socket:
             raise SignerRefusedError(
                 refusal["message"],
                 remedy=refusal["remedy"],
-                by_package=_by_package(refusal),
+                by_package={name: (why, remedy) for name, (why, remedy) in refusal.get("packages", {}).items()},
                 said=refusal["code"],
                 lost_blobs=tuple(map(Digest, refusal.get("blobs", ()))),
             )
@@ -124,7 +144,3 @@ class _Socket:
         if answer.status_code != 200:
             raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
         return answer.content
-
-
-def _by_package(refusal: dict[str, Any]) -> Mapping[str, tuple[str, str]]:
-    return {name: (why, remedy) for name, (why, remedy) in refusal.get("packages", {}).items()}

@@ -18,6 +18,7 @@ from farm.server.channels.candidates import Source
 from farm.server.federation import imported
 from farm.server.federation.following import package_of
 from farm.server.identities.access import Actor, audit
+from farm.server.pipeline.publishing.record_release import add_release
 from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, ChangeState, RoundState
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.pipeline.publication.public_store import PublicStore
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.imports import Import
     from farm.trust.index.tree import Difference
@@ -71,8 +72,10 @@ class Adoption:
         while waiting:
             with self._application.planning() as unit:
                 self._adopt(unit, waiting.pop())
-        told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
-        return RoundResult(self._channel, RoundState.RELEASED, told)
+        reason = (
+            _adopted_reason(published) if published and not beyond else _set_aside_reason(self._channel, beyond, number)
+        )
+        return RoundResult(self._channel, RoundState.RELEASED, reason)
 
     def _is_unknown(self, unit: UnitOfWork, published: Release) -> bool:
         which = self._channel, published.number, published.digest
@@ -82,9 +85,9 @@ class Adoption:
         return not published_releases.has_open_candidate(unit.session, *which)
 
     def _set_aside(self, unit: UnitOfWork, beyond: Sequence[int], number: int) -> None:
-        told = _told_aside(self._channel, beyond, number)
-        published_releases.set_aside(unit.session, self._channel, number, reason=told)
-        audit(unit, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
+        reason = _set_aside_reason(self._channel, beyond, number)
+        published_releases.set_aside(unit.session, self._channel, number, reason=reason)
+        audit(unit, _PIPELINE, "set aside", f"channel {self._channel}", reason, channel=self._channel)
 
     def _unknown(self, unit: UnitOfWork, published: Release) -> list[Release]:
         """Return the unknown releases, newest first, back to a recorded one, or as far as they can be read."""
@@ -110,25 +113,14 @@ class Adoption:
         before = releases.members_named(unit.session, self._channel, release.number - 1, names)
         after = {entry.name: entry.descriptor.digest for entry in moved.put}
         changes = {name: after.get(name) for name in names if before.get(name) != after.get(name)}
-        reason = _told(release)
+        reason = _adopted_reason(release)
         if candidate is None:
             own = {name: (before.get(name), digest) for name, digest in changes.items()}
             candidate = self._candidate(unit, release, own | self._imported(unit, release))
         candidates.tell(unit.session, candidate, reason)
-        record = releases.add_release(
-            unit.session,
-            channel=self._channel,
-            number=release.number,
-            candidate_id=candidate,
-            digest=release.digest,
-            set_digest=release.package_set,
-            previous=release.previous,
-            packages=release.packages,
-            changes=changes,
-            trace=f"taken-up-{self._channel}-{release.number}",
-            now=released_time(release),
-        )
-        releases.mark_published(unit.session, record.id, now=released_time(release))
+        at, trace = released_time(release), f"taken-up-{self._channel}-{release.number}"
+        record = add_release(unit, release, candidate, changes, trace=trace, now=at)
+        releases.mark_published(unit.session, record.id, now=at)
         by = f"release {release.number} of {self._channel}"
         excuses.clear(unit.session, self._channel, after, by=by, now=unit.now)
         audit(unit, _PIPELINE, "adopt", by, f"{reason}: {release.digest}", channel=self._channel)
@@ -173,22 +165,20 @@ class Adoption:
             )
         before: dict[str, Digest] = {}
         if release.previous is not None:
-            try:
+            with suppress(MissingBlobError, CorruptBlobError):
                 before = imported_descriptors(self._public.release(release.previous).imports)
-            except (MissingBlobError, CorruptBlobError):
-                before = {}
         return differences.between(before, after)
 
 
-def _told_aside(channel: str, beyond: Sequence[int], number: int) -> str:
-    which = f"release {number} is in force" if number else "none is in force"
+def _set_aside_reason(channel: str, beyond: Sequence[int], number: int) -> str:
+    which = f"release {number}" if number else "none"
     return (
         f"{listed([f'release {each}' for each in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
-        f"aside: the database has it as published, and {which} in the published directory"
+        f"aside: the database has it as published, and {which} is in force in the published directory"
     )
 
 
-def _told(release: Release) -> str:
+def _adopted_reason(release: Release) -> str:
     return (
         f"release {release.number} of {release.channel} was adopted: it is published, and the database did not know "
         "it, or knew another"

@@ -10,7 +10,7 @@ import logging
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from farm.server.pipeline.publication.publication import BlockedBlobError, PublicStore
+from farm.server.pipeline.publication.public_store import BlockedBlobError, PublicStore
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.index.tree import entries
 from farm.trust.metadata.delegation import channels_of
@@ -30,7 +30,7 @@ _AT_ONCE = 1000
 """Blobs that are checked in one turn: a stat each."""
 
 
-def mend(release: Release, public: PublicStore) -> None:
+def put_all_back(release: Release, public: PublicStore) -> None:
     """Restore all blobs that a release names and the public store lacks. The cost is that of the whole release."""
     for _ in _seen_to(release, public):
         pass

@@ -17,9 +17,10 @@ from farm.server.curation import orders
 from farm.server.pipeline.excuses.decisions import end_candidate, refuse
 from farm.server.pipeline.gates.standing_gates import asked_again_at
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.publication import BlockedBlobError
+from farm.server.pipeline.publication.public_store import BlockedBlobError
 from farm.server.pipeline.publication.signer_client import SignerRefusedError
-from farm.server.pipeline.publishing.lost_blobs import mend
+from farm.server.pipeline.publishing.lost_blobs import put_all_back
+from farm.server.pipeline.publishing.record_release import RecordedRelease
 from farm.server.pipeline.publishing.signing_evidence import bring_evidence
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import CandidateState, OrderKind, RoundState
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.differences import Differences
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.publication.publication import PublicStore, Signer
+    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.publication.signer_client import Signer
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.release_index import Release
@@ -39,15 +41,6 @@ if TYPE_CHECKING:
 
 _MOST_LOST = 100
 """Blobs that are restored for one release before the signer's refusal counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRelease:
-    """A release that was recorded for a candidate, and is not known to be published."""
-
-    candidate: Candidate
-    record: ReleaseRecord
-    release: Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +116,9 @@ class Publication:
                 seen |= lost
                 self._put_back(lost, error)
                 # If one blob is gone, others may be: the signer would name them one by one.
-                mend(release, self.public)
+                put_all_back(release, self.public)
                 if (base := release.previous) is not None:
-                    mend(self.public.release(base), self.public)
+                    put_all_back(self.public.release(base), self.public)
             else:
                 return
 
@@ -138,7 +131,7 @@ class Publication:
                 gone.append(digest)
             except BlockedBlobError as error:
                 remedy = f"{error.remedy} Then ask again with `farm candidate retry`."
-                raise _unmended(refused, error.message, remedy, (digest,)) from error
+                raise _unrepaired(refused, error.message, remedy, (digest,)) from error
         if gone:
             raise _gone(refused, gone) from refused
 
@@ -150,10 +143,10 @@ def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedErr
         f"Bring {named} back into the farm's `blobs` or the repository's, from a backup or a mirror "
         "(the file is `blobs/sha256/AB/CDEF…` in each), then ask again with `farm candidate retry`."
     )
-    return _unmended(error, "the farm's own store has no intact copy either", remedy, gone)
+    return _unrepaired(error, "the farm's own store has no intact copy either", remedy, gone)
 
 
-def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[Digest]) -> SignerRefusedError:
+def _unrepaired(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[Digest]) -> SignerRefusedError:
     by_package = {name: (told, f"{what} {remedy}".strip()) for name, (told, what) in error.by_package.items()}
     told = f"{error.message}; {why}"
     return SignerRefusedError(told, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(lost))
@@ -164,26 +157,19 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
 
     The next candidate leaves out the named packages.
     """
-    changes = {change.name: change for change in candidates.changes_of(unit.session, candidate.id)}
+    changes = {change.name: change.after for change in candidates.changes_of(unit.session, candidate.id)}
+    # A refusal without packages is about the candidate as a whole.
+    named = {name: why for name, why in error.by_package.items() if name in changes}
     refused = [
         Excuse(
             package=name,
-            digest=changes[name].after,
+            digest=changes.get(name),
             gate=GateKind.SIGNER,
             reason=why,
             remedy=remedy,
-            until=asked_again_at(unit.now, refusals.count(unit.session, candidate.channel, name, changes[name].after)),
+            until=asked_again_at(unit.now, refusals.count(unit.session, candidate.channel, name, changes.get(name))),
         )
-        for name, (why, remedy) in error.by_package.items()
-        if name in changes
+        for name, (why, remedy) in (named or {"": (error.message, error.remedy)}).items()
     ]
     standing = excuses.standing(unit.session, candidate.channel)
-    held = [excuse.excuse for excuse in standing if excuse.candidate == candidate.id]
-    return [*held, *(refused or [_whole(unit, candidate, error)])]
-
-
-def _whole(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> Excuse:
-    """Return the excuse of a candidate if the signer names no package."""
-    before = refusals.count(unit.session, candidate.channel, "", None)
-    until = asked_again_at(unit.now, before)
-    return Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=until)
+    return [*(kept.excuse for kept in standing if kept.candidate == candidate.id), *refused]

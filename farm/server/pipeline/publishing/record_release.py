@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.files.problems import RecipeError
@@ -11,51 +11,62 @@ from farm.core.sets.proof.closure import needs_of, needs_touched
 from farm.server.channels import releases
 from farm.server.jobs.sboms import sbom_of
 from farm.server.pipeline.candidates.imports import make_imports
-from farm.server.pipeline.publication.publication import entry_of, make_release
+from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publishing.rebuilds import grown, rebuilds_of, words_of_others
 from farm.server.pipeline.publishing.sources import sources_of
 from farm.server.recipes import recipes
+from farm.trust.index.release_index import ReleaseEntry
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.releases import ReleaseRecord
+    from farm.server.pipeline.gates.gate_result import CandidateContext
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.pipeline.publication.public_store import PublicStore
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
-    from farm.trust.index.release_index import Release, ReleaseEntry
+    from farm.trust.index.release_index import Release
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRelease:
+    """A release that was recorded for a candidate, and is not known to be published."""
+
+    candidate: Candidate
+    record: ReleaseRecord
+    release: Release
 
 
 def record_release(
     unit: UnitOfWork,
-    candidate: Candidate,
-    base: ReleaseRecord | None,
-    *,
-    trial: TrialSet,
+    context: CandidateContext,
     changes: Mapping[str, Member | None],
+    *,
     shelf: MemberCache,
     public: PublicStore,
     with_tests: bool,
     tested: Collection[str] = (),
-) -> tuple[ReleaseRecord, Release]:
-    """Make the release that the changes placed on `trial` make of the base; record it, and bring its blobs.
+) -> RecordedRelease:
+    """Make the release that `changes`, placed on the candidate's base, make of it; record it, and bring its blobs.
 
     It also names the rebuilds since the base and, with `with_tests`, the newest recipes, whose tests and waivers count:
     also for the `tested` packages of the set for which the base names other recipes. The cost is that of the changes
     and of the tested packages. Raises `OpenSetError`, as the proof of such a set would have failed.
     """
+    candidate, base, trial = context.candidate, context.base, context.trial
     previous = public.release(base.digest) if base else None
     imports = make_imports(unit, candidate, trial, previous.imports if previous else (), public)
     rebuilt_since = grown(unit, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_imported(name)}
     if previous and with_tests:
-        touched |= named_anew(unit, trial, tested, shelf, IndexTree(public.read, previous.index))
+        touched |= _with_other_tests(unit, trial, tested, shelf, IndexTree(public.read, previous.index))
     needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_imported(name)}
     records = {name: shelf.record(unit, trial.members[name].descriptor.digest) for name in needs}
@@ -75,7 +86,9 @@ def record_release(
         digest for name, record in records.items() for digest in sources_of(unit, record, tests.get(name))
     )
     public.bring(put, index, release)
-    return _recorded(unit, candidate, release, own), release
+    moved = {name: member.descriptor.digest if member else None for name, member in own.items()}
+    record = add_release(unit, release, candidate.id, moved, trace=candidate.trace, now=unit.now)
+    return RecordedRelease(candidate, record, release)
 
 
 def _entries(
@@ -90,37 +103,56 @@ def _entries(
     verified = {
         name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
     }
-    return [
-        entry_of(
-            record,
-            needs[name],
-            rebuilds=set(rebuilt.get(record.digest, ())) - {record.provenance},
+    entries = []
+    for name, record in sorted(verified.items()):
+        recipe = tests.get(name, record.recipe)
+        rebuilds = set(rebuilt.get(record.digest, ())) - {record.provenance}
+        entry = ReleaseEntry(
+            name=record.name,
+            version=record.version,
+            revision=record.revision,
+            summary=record.summary,
+            descriptor=record.descriptor,
+            archive=record.archive,
+            manifest=record.manifest,
+            facts=record.facts,
+            provenance=record.provenance,
+            recipe=record.recipe,
+            needs=needs[name],
+            rebuilds=tuple(sorted(rebuilds, key=lambda blob: blob.digest)),
             sbom=sbom_of(unit, record),
-            tests=tests.get(name),
+            tests=recipe if recipe != record.recipe else None,
         )
-        for name, record in sorted(verified.items())
-    ]
+        entries.append(entry)
+    return entries
 
 
-def _recorded(
-    unit: UnitOfWork, candidate: Candidate, release: Release, changes: Mapping[str, Member | None]
+def add_release(
+    unit: UnitOfWork,
+    release: Release,
+    candidate_id: int,
+    changes: Mapping[str, Digest | None],
+    *,
+    trace: str,
+    now: datetime,
 ) -> ReleaseRecord:
+    """Record a release of a candidate, which adds or removes (None) these packages."""
     return releases.add_release(
         unit.session,
-        channel=candidate.channel,
+        channel=release.channel,
         number=release.number,
-        candidate_id=candidate.id,
+        candidate_id=candidate_id,
         digest=release.digest,
         set_digest=release.package_set,
         previous=release.previous,
         packages=release.packages,
-        changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
-        trace=candidate.trace,
-        now=unit.now,
+        changes=changes,
+        trace=trace,
+        now=now,
     )
 
 
-def named_anew(
+def _with_other_tests(
     unit: UnitOfWork, trial: TrialSet, tested: Collection[str], shelf: MemberCache, before: IndexTree
 ) -> set[str]:
     """Return the packages that the signer checks and whose tests in the release before are not those that count now.

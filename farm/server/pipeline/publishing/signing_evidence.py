@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.core.names.digest import Digest
+    from farm.core.plan.abi import AbiOrder
     from farm.core.plan.job import BlobRef
     from farm.server.channels.candidates import Candidate
-    from farm.server.pipeline.publication.publication import PublicStore
-    from farm.server.tables.records import Package
+    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.tables.records import ImportedPackage, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.index.tree import Difference
@@ -54,27 +55,31 @@ def bring_evidence(
     """
     previous = public.release(release.previous) if release.previous else None
     moved = difference(public.read, previous.index if previous else None, release.index)
-    new = moved.put
-    own = packages.by_digest(unit.session, (entry.descriptor.digest for entry in new))
-    signed = _comparisons(unit, candidate, public) if loading else {}
-    compared = _compared(unit, signed)
+    signed = _signed_results(unit, candidate)
+    comparisons_made = comparisons.comparisons(unit.session, signed) if loading else {}
+    compared = _compared(unit, [made.order for made in comparisons_made.values()])
     rebuilt = tuple(_rebuilt(unit, loading))
+    own = packages.by_digest(unit.session, (entry.descriptor.digest for entry in moved.put))
     built = [*own.values(), *loading, *rebuilt, *compared]
     against = [*compared, *_built_against(unit, built)]
-    words = words_of_others(unit, against, public)
-    dependencies = tuple(_of(package, words.get(package.digest)) for package in against)
+    others = words_of_others(unit, against, public)
+    dependencies = tuple(_of(package, others.get(package.digest)) for package in against)
     described = [*dependencies, *map(_of, rebuilt)]
-    found = [digest for each in described for digest in recipe_blobs(unit, each.recipe)]
-    found += [blob.digest for each in described for blob in each.blobs]
-    found += _put_out(unit, {package.plan for package in built})
-    found += _put_out(unit, _plans_of_dependencies(unit, [*loading, *rebuilt]))
-    found += _imported(unit, release)
-    abroad = _abroad(unit, release, previous)
-    found += [digest for each in abroad for digest in _blobs_abroad(unit, each, release)]
-    public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
-    tests, tested = _tests(unit, candidate, public)
-    counting = [*new, *_entries_of(unit, release, public, tested)]
-    recipes = {recipe for entry in counting for recipe in entry.recipes} | {each.recipe for each in described}
+    needed = _dependencies(unit, {package.plan for package in (*loading, *rebuilt)})
+    proofs = _import_proofs(unit, release, previous)
+    blobs = [
+        *(digest for package in described for digest in recipe_blobs(unit, package.recipe)),
+        *(blob.digest for package in described for blob in package.blobs),
+        *_outputs(unit, {package.plan for package in built}),
+        *_outputs(unit, {package.plan for package in needed}),
+        *_described_by(imported.packages_by_digest(unit.session, imported_descriptors(release.imports).values())),
+        *(digest for proof in proofs for digest in _proof_blobs(unit, proof, release)),
+        *public.signed_inputs(),
+    ]
+    public.bring_blobs(dict.fromkeys(blobs))
+    tests, tested = _tests(unit, signed, public)
+    counting = [*moved.put, *_entries_of(unit, release, public, tested)]
+    recipes = {recipe for entry in counting for recipe in entry.recipes} | {package.recipe for package in described}
     submissions = signatures_of(unit, recipes)
     public.bring_blobs(submissions)
     evidence = ReleaseEvidence(
@@ -82,10 +87,13 @@ def bring_evidence(
         submissions=submissions,
         approvals=tuple(map(public.put, _approvals(unit, release, previous, moved, public))),
         tests=tests,
-        comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
+        comparisons=tuple(
+            _keep_results(canonical_json(comparisons_made[order].order.to_dict()), order, signed[order], public)
+            for order in sorted(comparisons_made)
+        ),
         rebuilt=tuple(map(_of, rebuilt)),
         orders=tuple(_orders(unit, candidate)),
-        abroad=tuple(abroad),
+        abroad=tuple(proofs),
     )
     return public.put(evidence.to_json())
 
@@ -95,11 +103,16 @@ def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Packa
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
-        wanted = {dependency.tree for plan in plans for dependency in plan_of(unit, plan).dependencies}
-        found = packages.packages_of_tree(unit.session, wanted)
+        found = _dependencies(unit, plans)
         seen |= plans
-        plans = {package.plan for package in found.values()} - seen
-        yield from (package for _, package in sorted(found.items()))
+        plans = {package.plan for package in found} - seen
+        yield from found
+
+
+def _dependencies(unit: UnitOfWork, plans: Iterable[Digest]) -> list[Package]:
+    """Return the packages that these plans were carried out with, by name and tree."""
+    wanted = {dependency.tree for plan in plans for dependency in plan_of(unit, plan).dependencies}
+    return [package for _, package in sorted(packages.packages_of_tree(unit.session, wanted).items())]
 
 
 def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
@@ -131,19 +144,19 @@ def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
             )
 
 
-def _put_out(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
+def _outputs(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
     """Yield the blobs that describe all outputs of builds: a library's debug data and headers are in other outputs."""
     for plan in sorted(plans):
-        for package in packages.packages_of_plan(unit.session, plan):
-            yield from (package.descriptor.digest, package.facts.digest, package.manifest.digest)
+        yield from _described_by({package.digest: package for package in packages.packages_of_plan(unit.session, plan)})
 
 
-def _plans_of_dependencies(unit: UnitOfWork, built: Iterable[Package]) -> set[Digest]:
-    wanted = {dependency.tree for package in built for dependency in plan_of(unit, package.plan).dependencies}
-    return {each.plan for each in packages.packages_of_tree(unit.session, wanted).values()}
+def _described_by(found: Mapping[Digest, Package | ImportedPackage]) -> Iterator[Digest]:
+    """Yield the blobs that describe packages, with which the checker proves the set."""
+    for package in found.values():
+        yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
-def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
+def _signed_results(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
     """Return the statements that testers have signed, by the digest of the order."""
     by_order: defaultdict[Digest, list[Digest]] = defaultdict(list)
     for digest in attestations_of(unit, candidate):
@@ -152,15 +165,22 @@ def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Di
     return dict(sorted(by_order.items()))
 
 
-def _tests(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> tuple[tuple[SignedTest, ...], set[Digest]]:
+def _keep_results(order: bytes, digest: Digest, results: Sequence[Digest], public: PublicStore) -> SignedTest:
+    """Put an order and its signed results in the public store."""
+    public.put(order)
+    public.bring_blobs(results)
+    return SignedTest(digest, tuple(results))
+
+
+def _tests(
+    unit: UnitOfWork, signed: Mapping[Digest, Sequence[Digest]], public: PublicStore
+) -> tuple[tuple[SignedTest, ...], set[Digest]]:
     """Return the signed results of tests, after putting them in the public store, and the packages that were tested."""
     tests, subjects = [], set()
-    for order, results in _attested(unit, candidate).items():
+    for order, results in signed.items():
         text = work_orders.find_test_text(unit.session, order)
         if text is not None:  # the others are results of comparisons
-            public.put(text.encode())
-            public.bring_blobs(results)
-            tests.append(SignedTest(order, tuple(results)))
+            tests.append(_keep_results(text.encode(), order, results, public))
             subjects.add(TestOrder.from_dict(json.loads(text)).subject)
     return tuple(tests), subjects
 
@@ -175,22 +195,10 @@ def _entries_of(
             yield entry
 
 
-def _comparisons(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:
-    """Return the signed results of comparisons, by their orders, after putting all of them in the public store."""
-    attested = _attested(unit, candidate)
-    ordered = comparisons.comparisons(unit.session, attested)
-    for digest, each in ordered.items():
-        public.put(canonical_json(each.order.to_dict()))
-        public.bring_blobs(attested[digest])
-    return {digest: tuple(attested[digest]) for digest in sorted(ordered)}
-
-
-def _compared(unit: UnitOfWork, ordered: Iterable[Digest]) -> list[Package]:
+def _compared(unit: UnitOfWork, orders: Iterable[AbiOrder]) -> list[Package]:
     """Return the packages whose libraries were compared: with equal files, they may be other builds than released."""
-    orders = [comparison.order for comparison in comparisons.comparisons(unit.session, ordered).values()]
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
-    found = packages.by_digest(unit.session, sides)
-    return [found[digest] for digest in sorted(found)]
+    return [package for _, package in sorted(packages.by_digest(unit.session, sides).items())]
 
 
 def _orders(unit: UnitOfWork, candidate: Candidate) -> Iterator[Digest]:
@@ -201,32 +209,25 @@ def _orders(unit: UnitOfWork, candidate: Candidate) -> Iterator[Digest]:
         yield signed.given.digest
 
 
-def _imported(unit: UnitOfWork, release: Release) -> Iterator[Digest]:
-    """Yield the blobs that describe imported packages, with which the checker proves the set."""
-    taken = imported.packages_by_digest(unit.session, imported_descriptors(release.imports).values())
-    for package in taken.values():
-        yield from (package.digest, package.facts.digest, package.manifest.digest)
-
-
-def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ReleaseProof]:
+def _import_proofs(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ReleaseProof]:
     """Return the proofs that other distributions have signed the new imports of a release."""
     had = previous.imports if previous else ()
     known = (imported.shown(unit.session, pin.release, pin.root) for pin in release.imports if pin not in had)
     return [ReleaseProof.from_dict(json.loads(shown)) for shown in known if shown]
 
 
-def _blobs_abroad(unit: UnitOfWork, shown: ReleaseProof, release: Release) -> Iterator[Digest]:
+def _proof_blobs(unit: UnitOfWork, proof: ReleaseProof, release: Release) -> Iterator[Digest]:
     """Yield the documents of another distribution's release, and its index nodes on the way to the imports."""
-    yield from shown.blobs
+    yield from proof.blobs
     read: list[Digest] = []
 
     def noted(blob: BlobRef) -> bytes:
         read.append(blob.digest)
         return unit.blobs.read(blob.digest)
 
-    tree = IndexTree(noted, Release.from_json(unit.blobs.read(shown.release)).index)
+    tree = IndexTree(noted, Release.from_json(unit.blobs.read(proof.release)).index)
     for taken in release.imports:
-        for package in taken.packages if taken.release == shown.release else ():
+        for package in taken.packages if taken.release == proof.release else ():
             tree.entry(package.name)
     yield from read
 

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest
 from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.server.jobs.planning import plan_of
 from farm.server.recipes import recipes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from farm.server.tables.records import Package, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
-
-_RECIPE = "recipe.yaml"
 
 
 def sources_of(unit: UnitOfWork, package: Package, tested: Digest | None = None) -> list[Digest]:
@@ -57,15 +54,12 @@ def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
 def _contents(unit: UnitOfWork, revision: RecipeRevision) -> RecipeContents | None:
     """Return the contents of a recipe; None if the list of its files can no longer be determined."""
     files = unit.recipes.files(revision.files)
-    beside = {name: content for name, content in files.items() if name != _RECIPE}
+    beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
     try:
         sources = unit.recipes.recipe(revision).sources
         named = {source.file for source in sources if not source.url and not source.debian_package}
     except RecipeError:  # the present steps do not know the recipe; most recipes name all files of their directory
         named = set(beside)
-    contents = _of(files, {name: content for name, content in beside.items() if name in named})
+    recipe = Digest.of(files[RECIPE_FILE])
+    contents = RecipeContents(recipe, {name: Digest.of(content) for name, content in beside.items() if name in named})
     return contents if contents.digest == revision.digest else None
-
-
-def _of(files: Mapping[str, bytes], named: Mapping[str, bytes]) -> RecipeContents:
-    return RecipeContents(Digest.of(files[_RECIPE]), {name: Digest.of(content) for name, content in named.items()})

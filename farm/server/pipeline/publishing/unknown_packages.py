@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.plan import Plan
     from farm.core.recipe.recipe import Recipe
-    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.pipeline.publication.public_store import PublicStore
     from farm.server.tables.records import Job, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release, ReleaseEntry
@@ -96,7 +96,6 @@ def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[Release
 
 def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry], public: PublicStore) -> list[_Build]:
     workers = _workers(unit)
-    keys = {keyid: key for keyid, (_, key) in workers.items()}
     builds: dict[tuple[Digest, Digest], _Build] = {}
     for entry in unknown:
         for blob in entry.blobs:
@@ -106,7 +105,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
         if which not in builds:
             envelope = unit.blobs.read(entry.provenance.digest)
             try:
-                _, key = open_envelope(envelope, keys)
+                worker, key = _signer(envelope, workers)
             except InvalidEnvelopeError as error:
                 raise UnknownPackageError(
                     release,
@@ -114,9 +113,8 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
                     f"provenance {entry.provenance.digest}",
                     "Enrol the worker again that built it, with the key that it had.",
                 ) from error
-            name, number = workers[key.keyid][0], build_number_of(envelope)
-            plan = plan_by_digest(envelope, descriptor.plan)
-            builds[which] = _Build(plan, entry.recipe, number, name, key, envelope, released_time(release), [])
+            plan, number = plan_by_digest(envelope, descriptor.plan), build_number_of(envelope)
+            builds[which] = _Build(plan, entry.recipe, number, worker, key, envelope, released_time(release), [])
             for source in plan.sources:
                 with suppress(MissingBlobError):  # the farm has its own for most
                     public.fetch_back(source.digest)
@@ -153,16 +151,12 @@ def _record_recipes(
         revision = recipes.add_revision(unit.session, recipe, files=files[name], submission=number)
         recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[name])
         for old in jobs.pending_of_recipe(unit.session, name):
-            reason = {
-                "error_code": "superseded",
-                "error": f"superseded by release {release.number}, which is published",
-            }
-            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
-    evidence = public.evidence(release.digest)
-    for envelope in evidence.submissions:
+            reason = f"superseded by release {release.number}, which is published"
+            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, error_code="superseded", error=reason)
+    for envelope in public.evidence(release.digest).submissions:
         with suppress(MissingBlobError, CorruptBlobError):
             signed = public.read_digest(envelope)
-            keep_published_signature(unit, signed, number, [each.digest for each in read.values()])
+            keep_published_signature(unit, signed, number, [recipe.digest for recipe in read.values()])
     return {name: place for place, name in enumerate(order)}
 
 
@@ -230,23 +224,26 @@ def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[Releas
     rebuilt = [entry for entry in entries if entry.rebuilds]
     known = attestations.attestations_of(unit.session, (entry.descriptor.digest for entry in rebuilt))
     workers = _workers(unit)
-    keys = {keyid: key for keyid, (_, key) in workers.items()}
     for entry in rebuilt:
         package = entry.descriptor.digest
         there = {attestation.provenance for attestation in known.get(package, ())}
         for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
             public.fetch_back(blob.digest)
-            try:
-                _, key = open_envelope(unit.blobs.read(blob.digest), keys)
-            except InvalidEnvelopeError:
-                continue
-            _record_rebuild(unit, release, package, workers[key.keyid][0], blob)
+            with suppress(InvalidEnvelopeError):
+                worker, _ = _signer(unit.blobs.read(blob.digest), workers)
+                _record_rebuild(unit, release, package, worker, blob)
 
 
 def _workers(unit: UnitOfWork) -> dict[str, tuple[str, Key]]:
     """Return the enrolled workers, by the id of their key."""
     found = ((worker.name, key_of(worker)) for worker in identities.workers(unit.session))
     return {key.keyid: (name, key) for name, key in found}
+
+
+def _signer(envelope: bytes, workers: Mapping[str, tuple[str, Key]]) -> tuple[str, Key]:
+    """Return the worker that signed an envelope, and its key. Raises `InvalidEnvelopeError`."""
+    _, key = open_envelope(envelope, {keyid: key for keyid, (_, key) in workers.items()})
+    return workers[key.keyid]
 
 
 def _record_rebuild(unit: UnitOfWork, release: Release, digest: Digest, worker: str, provenance: BlobRef) -> None:

@@ -1,35 +1,29 @@
-"""From a candidate that passed to a signed release: index, blobs in the public store, and the signer's signature."""
+"""The public store: the blobs of the published repository, and what its signed metadata states."""
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.server.pipeline.publication.order_delivery import OrderTaker
 from farm.signing.evidence import InvalidEvidenceError, ReleaseEvidence
 from farm.store.blobs import BlobStore
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.provenance import named_blobs
 from farm.trust.attestation.release_summary import evidence_of
-from farm.trust.index.edit import extend
-from farm.trust.index.release_index import Release, ReleaseEntry
+from farm.trust.index.release_index import Release
 from farm.trust.layout import BLOBS, METADATA
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable
     from pathlib import Path
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.core.recipe.distributions import OtherDistribution
-    from farm.server.tables.records import Package
-    from farm.trust.index.imports import Import
-    from farm.trust.index.tree import Read
+    from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
+    from farm.trust.metadata.signed_policy import SignedPolicy
 
 
 class BlockedBlobError(FarmError):
@@ -42,78 +36,6 @@ class BlockedBlobError(FarmError):
             f"the blob {digest} cannot be put back: {error}",
             remedy="See what is in its way in the repository's `blobs`, and whose that is.",
         )
-
-
-class Signer(OrderTaker, Protocol):
-    """The process with the online keys: it checks a release itself, and makes it the newest of its channel."""
-
-    def sign(self, release: Release, evidence: Digest) -> None:
-        """Publish the release; does nothing if it is the newest already. Raises a `FarmError` if refused.
-
-        `evidence` is a blob in the public store that lists what to check (`ReleaseEvidence`).
-        """
-
-
-def make_release(
-    previous: Release | None,
-    put: Iterable[ReleaseEntry],
-    remove: Iterable[str],
-    *,
-    distribution: str,
-    channel: str,
-    now: datetime,
-    read: Read,
-    imports: tuple[Import, ...] = (),
-) -> tuple[Release, tuple[bytes, ...]]:
-    """Return the release that follows `previous`, and the new blobs of its index.
-
-    `put` are the packages that changed, or whose needs did; `remove` the names that leave. `read` returns the blobs of
-    the index of `previous`. `imports` are the imports from other distributions. The cost is that of the changes,
-    whatever the size of the channel.
-    """
-    index = extend(read, previous.index if previous else None, put, remove)
-    release = Release(
-        distribution=distribution,
-        channel=channel,
-        number=previous.number + 1 if previous else 1,
-        previous=previous.digest if previous else None,
-        released_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        index=index.root,
-        packages=index.packages,
-        imports=imports,
-    )
-    return release, index.blobs
-
-
-def entry_of(
-    package: Package,
-    needs: tuple[str, ...],
-    *,
-    rebuilds: Iterable[BlobRef] = (),
-    sbom: BlobRef | None = None,
-    tests: Digest | None = None,
-) -> ReleaseEntry:
-    """Return the entry of a package; `needs` are the short names of the packages that meet its requirements.
-
-    `rebuilds` are the provenances of other builders of the same package. `tests` is the recipe whose tests ran, if that
-    is not the recipe that the package was built from.
-    """
-    return ReleaseEntry(
-        name=package.name,
-        version=package.version,
-        revision=package.revision,
-        summary=package.summary,
-        descriptor=package.descriptor,
-        archive=package.archive,
-        manifest=package.manifest,
-        facts=package.facts,
-        provenance=package.provenance,
-        recipe=package.recipe,
-        needs=needs,
-        rebuilds=tuple(sorted(set(rebuilds), key=lambda blob: blob.digest)),
-        sbom=sbom,
-        tests=tests if tests != package.recipe else None,
-    )
 
 
 class PublicStore:
@@ -190,22 +112,15 @@ class PublicStore:
             for blob in entry.blobs:
                 if not self._public.has(blob.digest):
                     self._public.share(self._blobs, blob.digest)
-            self._bring_named(entry)
+            # A package's provenance names more by digest alone: the tree of its toolchain, and its log. A farm has no
+            # logs of builds from before it stored them.
+            for provenance in (entry.provenance, *entry.rebuilds):
+                self.bring_blobs(named_blobs(self.read(provenance)))
         for content in index:
             self._public.put_bytes(content)
         # Every release stays readable by its digest, which its successor names; also here, to show what it imported.
         for store in (self._public, self._blobs):
             store.put_bytes(release.to_json())
-
-    def _bring_named(self, entry: ReleaseEntry) -> None:
-        """Put in place what a package's provenance names by digest alone: the tree of its toolchain, and its log.
-
-        A farm has no logs of builds from before it stored them.
-        """
-        for provenance in (entry.provenance, *entry.rebuilds):
-            for digest in named_blobs(self.read_digest(provenance.digest)):
-                if not self._public.has(digest) and self._blobs.has(digest):
-                    self._public.share(self._blobs, digest)
 
     def builders(self) -> AllowedBuilders:
         """Return the builders that the repository's own metadata allows; raises `RepositoryStateError`."""
@@ -220,21 +135,14 @@ class PublicStore:
         except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
             return ReleaseEvidence()
 
+    def policy(self) -> SignedPolicy | None:
+        """Return the signed policy in force, if any. Raises `RepositoryStateError`."""
+        return policy_in_force(Repository(self._repository))
+
     def signed_inputs(self) -> tuple[Digest, ...]:
-        """Return the step libraries and the locks of toolchains that the signed policy accepts.
-
-        Raises `RepositoryStateError`.
-        """
-        policy = policy_in_force(Repository(self._repository))
+        """Return the step libraries and the locks of toolchains that the signed policy accepts."""
+        policy = self.policy()
         return (*policy.steps, *(toolchain.lock for toolchain in policy.toolchains)) if policy else ()
-
-    def signed_distributions(self) -> Mapping[str, OtherDistribution]:
-        """Return the signed locations of other distributions, by name; empty if none is signed.
-
-        Raises `RepositoryStateError`.
-        """
-        policy = policy_in_force(Repository(self._repository))
-        return policy.distributions if policy else {}
 
     def bring_blobs(self, digests: Iterable[Digest]) -> None:
         """Put those of these blobs in place that the farm has, for people to see."""
