@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from sqlalchemy import DateTime, MetaData, String
+from sqlalchemy.orm import declared_attr
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
 
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _Member = TypeVar("_Member", bound=StrEnum)
 
 
 class Row(SQLModel):
-    """Base of all rows. Constraint names follow one rule, so that a migration can name what it changes."""
+    """Base of all rows. Constraint names follow one rule, so that a migration can name what it changes.
+
+    The table of `FlakyTestRow` is `flaky_test`, unless its `__tablename__` says otherwise.
+    """
 
     metadata: ClassVar[MetaData] = MetaData(
         naming_convention={
@@ -29,6 +35,16 @@ class Row(SQLModel):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # noqa: N805  (called with the class)
+        return _CAPITAL.sub("_", cls.__name__.removesuffix("Row")).lower()
+
+
+class NumberedRow(Row):
+    """Base of rows whose key is a number that the database gives them."""
+
+    id: int | None = Field(default=None, primary_key=True)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -8,21 +8,19 @@ from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field
 
 from farm.core.policy.gate_kind import GateKind
-from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
 from farm.server.tables.pipeline_states import OrderEnding, OrderKind
 
 
-class ExcuseRow(Row, table=True):
+class ExcuseRow(NumberedRow, table=True):
     """Why a package is held back from a channel. It keeps its `since` while the same package is held back there."""
 
-    __tablename__ = "excuse"
     __table_args__ = (
         Index("ix_excuse_open", "channel", "cleared_at"),
         Index("ix_excuse_package", "package", "channel"),
         Index("ix_excuse_until", "until"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     candidate_id: int = Field(foreign_key="candidate.id", index=True)  # the last that held it back
     package: str  # short name
@@ -44,13 +42,11 @@ class ExcuseRow(Row, table=True):
     cleared_by: str = ""  # `edge release 12`, `jq 1.7.2-1`
 
 
-class FlakyTestRow(Row, table=True):
+class FlakyTestRow(NumberedRow, table=True):
     """A test that failed and then passed on the same files: in quarantine, by test and version, until it expires."""
 
-    __tablename__ = "flaky_test"
     __table_args__ = (Index("ix_flaky_test_name", "recipe", "test", "version"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     recipe: str
     test: str
     version: str  # of the recipe, `1.7.1-1`
@@ -63,8 +59,6 @@ class FlakyTestRow(Row, table=True):
 class ApprovalRow(Row, table=True):
     """A named curator lets a package into a channel; `envelope` is the signed statement."""
 
-    __tablename__ = "approval"
-
     channel: str = Field(primary_key=True, foreign_key="channel.name")
     package: str = Field(primary_key=True)  # its descriptor, of an own or imported package
     curator: str = Field(primary_key=True)
@@ -72,13 +66,11 @@ class ApprovalRow(Row, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
-class ReportRow(Row, table=True):
+class ReportRow(NumberedRow, table=True):
     """Reported trouble with a package of a channel: it does not soak while the report is open."""
 
-    __tablename__ = "report"
     __table_args__ = (Index("ix_report_package", "package", "channel"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     package: str  # its descriptor, of an own or imported package
     reason: str = Field(sa_type=Text)
@@ -89,13 +81,11 @@ class ReportRow(Row, table=True):
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to the signer
 
 
-class HoldRow(Row, table=True):
+class HoldRow(NumberedRow, table=True):
     """A curator keeps a package, whatever its version, unchanged in a channel."""
 
-    __tablename__ = "hold"
     __table_args__ = (Index("ix_hold_channel", "channel", "package"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     package: str  # short name
     reason: str = Field(sa_type=Text)
@@ -106,7 +96,7 @@ class HoldRow(Row, table=True):
     lifted_by: str = ""
 
 
-class OrderRow(Row, table=True):
+class OrderRow(NumberedRow, table=True):
     """A curator's order to the pipeline of a channel; carried out in turn."""
 
     __tablename__ = "curator_order"
@@ -116,7 +106,6 @@ class OrderRow(Row, table=True):
         Index("ix_curator_order_open", "channel", "done_at", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     kind: OrderKind = Field(sa_type=Enumerated(OrderKind))
     detail: str = Field(default="{}", sa_type=Text)  # JSON: promote {from, number, packages}, rollback {number}
@@ -132,7 +121,6 @@ class OrderRow(Row, table=True):
 class SignedOrderRow(Row, table=True):
     """A signed order of a curator, in its envelope, on its way to the signer's ledger."""
 
-    __tablename__ = "signed_order"
     __table_args__ = (Index("ix_signed_order_delivered", "delivered_at", "at"),)
 
     digest: str = Field(primary_key=True)  # of the statement
@@ -149,8 +137,6 @@ class SignedOrderRow(Row, table=True):
 class WhoOrdersRow(Row, table=True):
     """The people whose orders count, by targets: one row, written by control from the published repository."""
 
-    __tablename__ = "who_orders"
-
     id: int = Field(default=1, primary_key=True)
     people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
 
@@ -158,16 +144,12 @@ class WhoOrdersRow(Row, table=True):
 class UnsignedWordRow(Row, table=True):
     """An advisory, statement or review that is not published for lack of a signature."""
 
-    __tablename__ = "unsigned_word"
-
     digest: str = Field(primary_key=True)  # digest of its canonical JSON
     description: str  # a description, for people
 
 
 class LeftOutRow(Row, table=True):
     """A package that a rollback left out although it was available, or kept although it was to be removed."""
-
-    __tablename__ = "left_out"
 
     order_id: int = Field(primary_key=True, foreign_key="curator_order.id")
     name: str = Field(primary_key=True)  # full for imported packages
@@ -177,8 +159,6 @@ class LeftOutRow(Row, table=True):
 
 class AdvisoryRow(Row, table=True):
     """A security advisory in OSV's form."""
-
-    __tablename__ = "advisory"
 
     id: str = Field(primary_key=True)
     body: str = Field(sa_type=Text)  # canonical JSON
@@ -192,16 +172,12 @@ class AdvisoryRow(Row, table=True):
 class AdvisoryPackageRow(Row, table=True):
     """A package that an advisory is about."""
 
-    __tablename__ = "advisory_package"
-
     package: str = Field(primary_key=True)  # short name
     advisory: str = Field(primary_key=True, foreign_key="advisory.id", index=True)
 
 
 class ReviewRow(Row, table=True):
     """When a package was last checked for vulnerabilities against a source, as a curator stated it."""
-
-    __tablename__ = "review"
 
     package: str = Field(primary_key=True)  # short name, full for imported packages
     source: str = Field(primary_key=True)  # address of the source
@@ -210,16 +186,14 @@ class ReviewRow(Row, table=True):
     stated_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class VexRow(Row, table=True):
+class VexRow(NumberedRow, table=True):
     """A statement (OpenVEX) of whether a vulnerability affects a package; the newest one counts."""
 
-    __tablename__ = "vex"
     __table_args__ = (
         CheckConstraint("status IN ('not_affected', 'affected', 'fixed', 'under_investigation')", "status"),
         Index("ix_vex_package", "package", "vulnerability"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     vulnerability: str
     package: str  # short name
     version: str = ""  # `1.7.1-1`, empty for all

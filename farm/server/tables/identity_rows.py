@@ -7,13 +7,11 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.server.tables.columns import Row, UtcDateTime
+from farm.server.tables.columns import NumberedRow, Row, UtcDateTime
 
 
 class WorkerRow(Row, table=True):
     """A build worker that an operator has enrolled, by its public key."""
-
-    __tablename__ = "worker"
 
     name: str = Field(primary_key=True)
     public_key: str = Field(unique=True)  # ed25519, 64 hexadecimal digits
@@ -28,20 +26,16 @@ class WorkerRow(Row, table=True):
 class NonceRow(Row, table=True):
     """A nonce that a worker's request has used; kept until its timestamp is out of the window."""
 
-    __tablename__ = "nonce"
-
     worker: str = Field(primary_key=True, foreign_key="worker.name")
     nonce: str = Field(primary_key=True)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
-class TokenRow(Row, table=True):
+class TokenRow(NumberedRow, table=True):
     """A person's or a script's token; only its sha256 is kept."""
 
-    __tablename__ = "token"
     __table_args__ = (CheckConstraint("role IN ('maintainer', 'curator', 'admin')", "role"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(unique=True)
     name: str
     role: str
@@ -50,13 +44,11 @@ class TokenRow(Row, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class AuditRow(Row, table=True):
+class AuditRow(NumberedRow, table=True):
     """An action that was done or refused. Rows are only ever added."""
 
-    __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_actor", "actor", "id"), Index("ix_audit_channel", "channel", "id"))
 
-    id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
     actor: str
     action: str

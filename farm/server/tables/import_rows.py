@@ -10,21 +10,22 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
 from farm.server.tables.pipeline_states import ChangeState
 
 
-class ImportedReleaseRow(Row, table=True):
-    """A signed release of another distribution, verified against the root that the recipes name for it."""
+class ImportedReleaseRow(NumberedRow, table=True):
+    """A signed release of another distribution, verified against the root that the recipes name for it.
 
-    __tablename__ = "imported_release"
+    The one with the highest `id` was seen last.
+    """
+
     __table_args__ = (
         # Not unique: a release that is seen again after another one is recorded again, as the newest row counts.
         Index("ix_imported_release_digest", "digest", "id"),
         Index("ix_imported_release_newest", "distribution", "channel", "root", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)  # the highest was seen last
     digest: str  # of its release.json
     distribution: str
     channel: str
@@ -38,7 +39,6 @@ class ImportedReleaseRow(Row, table=True):
 class ImportedPackageRow(Row, table=True):
     """A package of such a release. Its small blobs are in the farm's store, its archive only once it is needed."""
 
-    __tablename__ = "imported_package"
     __table_args__ = (Index("ix_imported_package_descriptor", "descriptor"),)
 
     release_id: int = Field(primary_key=True, foreign_key="imported_release.id")
@@ -59,8 +59,6 @@ class ImportedPackageRow(Row, table=True):
 class ImportedAdvisoriesRow(Row, table=True):
     """What another distribution publishes about vulnerabilities in its packages, verified against `root`."""
 
-    __tablename__ = "imported_advisories"
-
     distribution: str = Field(primary_key=True)
     root: str  # fingerprint of root metadata
     advisories: str = Field(default="[]", sa_type=Text)  # JSON: OSV documents
@@ -71,8 +69,6 @@ class ImportedAdvisoriesRow(Row, table=True):
 class ImportTroubleRow(Row, table=True):
     """Another distribution, which recipes take packages from, cannot be followed."""
 
-    __tablename__ = "import_trouble"
-
     distribution: str = Field(primary_key=True)
     why: str = Field(sa_type=Text)  # the error of the last attempt
     since: datetime = Field(sa_type=UtcDateTime)  # time of the first error
@@ -80,8 +76,6 @@ class ImportTroubleRow(Row, table=True):
 
 class WantedArchiveRow(Row, table=True):
     """A test waits for the archive of an imported package."""
-
-    __tablename__ = "wanted_archive"
 
     archive: str = Field(primary_key=True)
     size: int = Field(sa_type=BigInteger)
@@ -92,7 +86,6 @@ class WantedArchiveRow(Row, table=True):
 class CandidateImportRow(Row, table=True):
     """An imported package that a candidate adds or removes, as `CandidateChangeRow` does for own ones."""
 
-    __tablename__ = "candidate_import"
     __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
@@ -105,8 +98,6 @@ class CandidateImportRow(Row, table=True):
 
 class CandidatePinRow(Row, table=True):
     """The release of another distribution that the imported packages of a candidate are from."""
-
-    __tablename__ = "candidate_pin"
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
     distribution: str = Field(primary_key=True)

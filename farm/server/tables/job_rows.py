@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstrain
 from sqlmodel import Field
 
 from farm.core.names.printed_version import FIRST_BUILD
-from farm.server.tables.columns import Row, UtcDateTime
+from farm.server.tables.columns import NumberedRow, Row, UtcDateTime
 from farm.server.tables.states import ACTIVE, LIVE_ATTEMPT, AttemptState, JobKind, JobState
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ def _among(column: str, values: Iterable[str]) -> str:
 
 class PlanRow(Row, table=True):
     """A plan that was pinned: the canonical JSON whose digest is its name."""
-
-    __tablename__ = "plan"
 
     digest: str = Field(primary_key=True)
     name: str = Field(index=True)
@@ -46,8 +44,6 @@ class PackageTestRow(Row, table=True):
 class ComparisonRow(Row, table=True):
     """A comparison of interfaces that was requested: the canonical JSON of the order, whose digest is its name."""
 
-    __tablename__ = "comparison"
-
     digest: str = Field(primary_key=True)
     package: str  # the short name of the library's package
     soname: str
@@ -56,10 +52,9 @@ class ComparisonRow(Row, table=True):
     job_id: int | None = Field(default=None, foreign_key="job.id")  # the job whose worker reported it
 
 
-class JobRow(Row, table=True):
+class JobRow(NumberedRow, table=True):
     """A build, a test or a comparison."""
 
-    __tablename__ = "job"
     __table_args__ = (
         CheckConstraint(_among("state", JobState), "state"),
         CheckConstraint(_among("kind", JobKind), "kind"),
@@ -77,7 +72,6 @@ class JobRow(Row, table=True):
               postgresql_where=text("trouble != ''")),
     )  # fmt: skip
 
-    id: int | None = Field(default=None, primary_key=True)
     kind: str
     name: str  # of the recipe or the tested package
     revision_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
@@ -104,17 +98,15 @@ class JobRow(Row, table=True):
 class JobNeedRow(Row, table=True):
     """A build waits until the current revision of this recipe is built."""
 
-    __tablename__ = "job_need"
     __table_args__ = (Index("ix_job_need_recipe", "recipe", "job_id"),)
 
     job_id: int = Field(primary_key=True, foreign_key="job.id")
     recipe: str = Field(primary_key=True)
 
 
-class AttemptRow(Row, table=True):
+class AttemptRow(NumberedRow, table=True):
     """One attempt at a job by one worker, who holds the lease while the state is live and the lease has not expired."""
 
-    __tablename__ = "attempt"
     __table_args__ = (
         CheckConstraint(_among("state", AttemptState), "state"),
         UniqueConstraint("job_id", "number"),
@@ -124,7 +116,6 @@ class AttemptRow(Row, table=True):
         Index("ix_attempt_worker", "worker", "id"),
     )  # fmt: skip
 
-    id: int | None = Field(default=None, primary_key=True)
     job_id: int = Field(foreign_key="job.id")
     number: int
     worker: str = Field(foreign_key="worker.name")
@@ -147,21 +138,17 @@ class AttemptRow(Row, table=True):
 class JobExclusionRow(Row, table=True):
     """A worker excluded from a test or comparison: it may not answer, or has answered already."""
 
-    __tablename__ = "job_exclusion"
-
     job_id: int = Field(primary_key=True, foreign_key="job.id")
     worker: str = Field(primary_key=True, foreign_key="worker.name")
 
 
-class OutboxRow(Row, table=True):
+class OutboxRow(NumberedRow, table=True):
     """A message to be sent once the transaction that wrote it is committed."""
 
-    __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_unsent", "id", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     task: str
     job_id: int = Field(foreign_key="job.id", index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -14,7 +14,6 @@ from farm.server.tables.columns import Row, UtcDateTime
 class PackageRow(Row, table=True):
     """A package by the digest of its descriptor."""
 
-    __tablename__ = "package"
     __table_args__ = (Index("ix_package_name", "name", "digest"),)
 
     digest: str = Field(primary_key=True)
@@ -47,8 +46,6 @@ class PackageRow(Row, table=True):
 class AttestationRow(Row, table=True):
     """A rebuild by another worker with the same result, as its signed provenance states."""
 
-    __tablename__ = "attestation"
-
     package: str = Field(primary_key=True, foreign_key="package.digest")
     built_by: str = Field(primary_key=True, foreign_key="worker.name")
     provenance: str
@@ -60,8 +57,6 @@ class AttestationRow(Row, table=True):
 class DifferenceRow(Row, table=True):
     """A rebuild by another worker with other packages: the files that differ."""
 
-    __tablename__ = "difference"
-
     plan: str = Field(primary_key=True, foreign_key="plan.digest")
     built_by: str = Field(primary_key=True, foreign_key="worker.name")
     detail: str = Field(sa_type=Text)  # canonical JSON: by package, the two trees and the paths that differ
@@ -72,7 +67,6 @@ class DifferenceRow(Row, table=True):
 class ConsumedRow(Row, table=True):
     """The build of a package read static archives or headers of another: it may hold copies of that code."""
 
-    __tablename__ = "consumed"
     __table_args__ = (CheckConstraint("kind IN ('static', 'headers', 'unknown')", "kind"),)
 
     package: str = Field(primary_key=True, foreign_key="package.digest")

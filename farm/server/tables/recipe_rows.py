@@ -7,20 +7,18 @@ from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at
 from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field
 
-from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
 from farm.server.tables.states import SubmissionState
 
 
-class SubmissionRow(Row, table=True):
+class SubmissionRow(NumberedRow, table=True):
     """One submission of one or more recipes."""
 
-    __tablename__ = "submission"
     __table_args__ = (
         CheckConstraint("state IN ('taken', 'waiting', 'withdrawn')", "state"),
         Index("ix_submission_state", "state", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     submitted_by: str
     submitted_at: datetime = Field(sa_type=UtcDateTime)
     trace: str = Field(index=True)
@@ -34,8 +32,6 @@ class SubmissionRow(Row, table=True):
 class SubmittedRecipeRow(Row, table=True):
     """A recipe of a submission as it arrived, whether or not it became current; `files` as in `RecipeRevisionRow`."""
 
-    __tablename__ = "submitted_recipe"
-
     submission_id: int = Field(primary_key=True, foreign_key="submission.id")
     name: str = Field(primary_key=True)
     digest: str
@@ -48,8 +44,6 @@ class RecipeSignatureRow(Row, table=True):
     An envelope counts for that submission alone: sending it again is no new signature.
     """
 
-    __tablename__ = "recipe_signature"
-
     recipe: str = Field(primary_key=True)  # digest
     envelope: str = Field(primary_key=True, index=True)  # digest of the blob
     person: str
@@ -60,20 +54,15 @@ class RecipeSignatureRow(Row, table=True):
 class OwnershipRow(Row, table=True):
     """The owners of recipes: one row, written by control from the files `OWNERS` and `curators.yaml`."""
 
-    __tablename__ = "ownership"
-
     id: int = Field(default=1, primary_key=True)
     owners: str | None = Field(default=None, sa_type=Text)  # the text in force; None: recipes have no owners
     curators: str = Field(default="{}", sa_type=Text)  # JSON: keys by name, by group
     trouble: str = Field(default="", sa_type=Text)  # why nothing can be submitted, one line for each error
 
 
-class RecipeRevisionRow(Row, table=True):
+class RecipeRevisionRow(NumberedRow, table=True):
     """A recipe's files as they were submitted: a blob (canonical JSON of path to base64) that never changes."""
 
-    __tablename__ = "recipe_revision"
-
-    id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(unique=True)
     name: str = Field(index=True)
     version: str
@@ -88,8 +77,6 @@ class RecipeRevisionRow(Row, table=True):
 class RecipeRow(Row, table=True):
     """A recipe by name: its current revision, and its newest successful build."""
 
-    __tablename__ = "recipe"
-
     name: str = Field(primary_key=True)
     current_id: int = Field(foreign_key="recipe_revision.id", index=True)
     built_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
@@ -101,8 +88,6 @@ class RecipeRow(Row, table=True):
 class RecipeOutputRow(Row, table=True):
     """The recipe that makes the package of a name. A name belongs to one recipe."""
 
-    __tablename__ = "recipe_output"
-
     package: str = Field(primary_key=True)
     recipe: str = Field(foreign_key="recipe.name", index=True)
 
@@ -110,7 +95,6 @@ class RecipeOutputRow(Row, table=True):
 class RecipeNeedRow(Row, table=True):
     """The current revision of `recipe` is built in an environment that holds packages of `needs`."""
 
-    __tablename__ = "recipe_need"
     __table_args__ = (Index("ix_recipe_need_needs", "needs", "recipe"),)
 
     recipe: str = Field(primary_key=True, foreign_key="recipe.name")

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from farm.core.policy.gate_kind import GateKind
-from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
 from farm.server.tables.pipeline_states import (
     CandidateOrigin,
     CandidateState,
@@ -25,8 +25,6 @@ from farm.server.tables.pipeline_states import (
 class ChannelRow(Row, table=True):
     """A named stream of releases."""
 
-    __tablename__ = "channel"
-
     name: str = Field(primary_key=True)
     policy: str = Field(default="", sa_type=Text)  # canonical JSON of the policy in force
     frozen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -39,10 +37,9 @@ class ChannelRow(Row, table=True):
     halted: str = Field(default="", sa_type=Text)  # what prevents its next step
 
 
-class CandidateRow(Row, table=True):
+class CandidateRow(NumberedRow, table=True):
     """Changes to a release of a channel that are proposed as the next one."""
 
-    __tablename__ = "candidate"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'passed', 'refused', 'released', 'superseded')", "state"),
         CheckConstraint("origin IN ('collected', 'promotion', 'rollback', 'retry')", "origin"),
@@ -50,7 +47,6 @@ class CandidateRow(Row, table=True):
         Index("ix_candidate_set", "channel", "set_digest"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     set_digest: str  # of the base with all proposed changes
     base_number: int = 0  # the release that the changes are against; 0 if there is none yet
@@ -69,7 +65,6 @@ class CandidateRow(Row, table=True):
 class CandidateChangeRow(Row, table=True):
     """One package that a candidate adds (`before` is empty if it is new) or removes (`after` is empty)."""
 
-    __tablename__ = "candidate_change"
     __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
@@ -80,16 +75,14 @@ class CandidateChangeRow(Row, table=True):
     state: ChangeState = Field(default=ChangeState.WANTED, sa_type=Enumerated(ChangeState))
 
 
-class GateResultRow(Row, table=True):
+class GateResultRow(NumberedRow, table=True):
     """The result of a gate for a candidate."""
 
-    __tablename__ = "gate_result"
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'passed', 'failed')", "state"),
         UniqueConstraint("candidate_id", "gate"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     candidate_id: int = Field(foreign_key="candidate.id")
     gate: GateKind = Field(sa_type=Enumerated(GateKind))
     state: GateState = Field(sa_type=Enumerated(GateState))
@@ -100,23 +93,19 @@ class GateResultRow(Row, table=True):
 class CandidateTestRow(Row, table=True):
     """A candidate requested a test job; several candidates may share one."""
 
-    __tablename__ = "candidate_test"
-
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
     job_id: int = Field(primary_key=True, foreign_key="job.id", index=True)
 
 
-class SetRunRow(Row, table=True):
+class SetRunRow(NumberedRow, table=True):
     """One set that was evaluated in a candidate's search, by its combined digest, with the result."""
 
-    __tablename__ = "set_run"
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'green', 'red')", "state"),
         CheckConstraint("purpose IN ('search', 'retry', 'evidence')", "purpose"),
         UniqueConstraint("candidate_id", "set_digest"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     candidate_id: int = Field(foreign_key="candidate.id")
     set_digest: str  # of the base and the changes in this set
     purpose: RunPurpose = Field(sa_type=Enumerated(RunPurpose))
@@ -128,13 +117,11 @@ class SetRunRow(Row, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class ReleaseRow(Row, table=True):
+class ReleaseRow(NumberedRow, table=True):
     """One immutable, numbered release of a channel."""
 
-    __tablename__ = "release"
     __table_args__ = (UniqueConstraint("channel", "number"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     channel: str = Field(foreign_key="channel.name")
     number: int
     candidate_id: int | None = Field(default=None, foreign_key="candidate.id", index=True)
@@ -150,7 +137,6 @@ class ReleaseRow(Row, table=True):
 class MembershipRow(Row, table=True):
     """A package is in the releases of a channel from number `since` on, until `until` (the first one without it)."""
 
-    __tablename__ = "membership"
     __table_args__ = (
         Index("ix_membership_package", "package", "channel"),
         Index("ix_membership_since", "channel", "since"),

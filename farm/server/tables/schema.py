@@ -56,12 +56,6 @@ def migrate(database: Database) -> None:
         command.upgrade(config, "head")
 
 
-def schema_of(database: Database) -> str:
-    """Return the schema's revision, or an empty text when there is none yet."""
-    with database.connection() as connection:
-        return _revision(connection)
-
-
 def _check_known(revision: str, config: Config) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if not revision or revision in known:

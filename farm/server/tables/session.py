@@ -29,11 +29,6 @@ class Database:
         # The same pool; the option is read when a transaction begins.
         self._writing = self._reading.execution_options(farm_writes=True)
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite, which has one writer at a time and no row locks."""
-        return self._reading.dialect.name == "sqlite"
-
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state of the database and changes nothing."""

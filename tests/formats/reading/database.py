@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from farm.server.tables.pipeline_states import (
     RunPurpose,
     RunState,
 )
-from farm.server.tables.schema import METADATA, migrate, schema_of
+from farm.server.tables.schema import METADATA, migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import AttemptState, JobKind, JobState, Role, SubmissionState
 
@@ -60,8 +61,9 @@ def _column(column: sa.Column[Any]) -> list[Any]:
 
 def revision(path: Path) -> str:
     """Return the schema version that a database records."""
-    with closing(Database(f"sqlite:///{path}")) as database:
-        return schema_of(database)
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(version)
 
 
 def migrated(path: Path) -> None:

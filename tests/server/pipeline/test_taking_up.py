@@ -409,7 +409,7 @@ def test_a_release_that_the_signer_was_not_heard_to_sign_is_not_taken_up_but_ask
 
 
 def only_sqlite(releasing: ReleasingFarm) -> None:
-    if not releasing.application.database.is_sqlite:
+    if not releasing.application.database.url.startswith("sqlite"):
         pytest.skip("a file of SQLite is copied, and forked with")
 
 

@@ -18,18 +18,35 @@ revision = "1000"
 down_revision = None
 
 
-def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
-    op.create_table(
-        "advisory",
+def _required(kind: type[TypeEngine[Any]], *names: str) -> Iterator[sa.Column[Any]]:
+    return (sa.Column(name, kind(), nullable=False) for name in names)
+
+
+def _optional(kind: type[TypeEngine[Any]], *names: str) -> Iterator[sa.Column[Any]]:
+    return (sa.Column(name, kind()) for name in names)
+
+
+def _one_of(column: str, *values: str) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", column)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index that holds only the rows of a condition."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+# Alembic loads this file for each upgrade, so that each column gets into one table.
+_TABLES: dict[str, tuple[sa.schema.SchemaItem, ...]] = {
+    "advisory": (
         sa.Column("id", sa.String(), primary_key=True),
         sa.Column("added_at", UtcDateTime(), index=True, nullable=False),
         *_required(sa.Text, "body"),
         *_required(sa.String, "severity", "added_by"),
         *_required(UtcDateTime, "modified_at"),
         *_optional(UtcDateTime, "withdrawn_at"),
-    )
-    op.create_table(
-        "audit",
+    ),
+    "audit": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("at", UtcDateTime(), index=True, nullable=False),
         *_required(sa.String, "actor", "action", "subject", "address", "trace", "channel"),
@@ -37,30 +54,26 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(sa.Text, "detail"),
         sa.Index("ix_audit_actor", "actor", "id"),
         sa.Index("ix_audit_channel", "channel", "id"),
-    )
-    op.create_table(
-        "channel",
+    ),
+    "channel": (
         sa.Column("name", sa.String(), primary_key=True),
         *_required(sa.Text, "policy", "trouble", "unsigned", "halted"),
         *_optional(UtcDateTime, "frozen_at", "frozen_until"),
         *_required(sa.String, "frozen_why", "frozen_by"),
         *_required(sa.Integer, "tests_seen"),
-    )
-    op.create_table(
-        "import_trouble",
+    ),
+    "import_trouble": (
         sa.Column("distribution", sa.String(), primary_key=True),
         *_required(sa.Text, "why"),
         *_required(UtcDateTime, "since"),
-    )
-    op.create_table(
-        "imported_advisories",
+    ),
+    "imported_advisories": (
         sa.Column("distribution", sa.String(), primary_key=True),
         *_required(sa.String, "root"),
         *_required(sa.Text, "advisories", "statements"),
         *_required(UtcDateTime, "seen_at"),
-    )
-    op.create_table(
-        "imported_release",
+    ),
+    "imported_release": (
         sa.Column("id", sa.Integer(), primary_key=True),
         *_required(sa.String, "digest", "distribution", "channel", "root", "address"),
         *_required(sa.Integer, "number"),
@@ -68,29 +81,25 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(sa.Text, "shown"),
         sa.Index("ix_imported_release_digest", "digest", "id"),
         sa.Index("ix_imported_release_newest", "distribution", "channel", "root", "id"),
-    )
-    op.create_table(
-        "ownership",
+    ),
+    "ownership": (
         sa.Column("id", sa.Integer(), primary_key=True),
         *_optional(sa.Text, "owners"),
         *_required(sa.Text, "curators", "trouble"),
-    )
-    op.create_table(
-        "plan",
+    ),
+    "plan": (
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("name", sa.String(), index=True, nullable=False),
         *_required(sa.Text, "body"),
         *_required(sa.Integer, "build"),
-    )
-    op.create_table(
-        "review",
+    ),
+    "review": (
         sa.Column("package", sa.String(), primary_key=True),
         sa.Column("source", sa.String(), primary_key=True),
         *_required(UtcDateTime, "at", "stated_at"),
         *_required(sa.String, "stated_by"),
-    )
-    op.create_table(
-        "submission",
+    ),
+    "submission": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("trace", sa.String(), index=True, nullable=False),
         sa.Column("state", sa.String(), server_default="taken", nullable=False),
@@ -98,72 +107,62 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "submitted_at"),
         _one_of("state", "taken", "waiting", "withdrawn"),
         sa.Index("ix_submission_state", "state", "id"),
-    )
-    op.create_table(
-        "test",
+    ),
+    "test": (
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("subject", sa.String(), index=True, nullable=False),
         *_required(sa.String, "test"),
         *_required(sa.Text, "body"),
-    )
-    op.create_table(
-        "token",
+    ),
+    "token": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("digest", sa.String(), unique=True, nullable=False),
         *_required(sa.String, "name", "role"),
         *_required(UtcDateTime, "created_at", "expires_at"),
         *_optional(UtcDateTime, "revoked_at"),
         _one_of("role", "maintainer", "curator", "admin"),
-    )
-    op.create_table(
-        "unsigned_word",
+    ),
+    "unsigned_word": (
         sa.Column("digest", sa.String(), primary_key=True),
         *_required(sa.String, "description"),
-    )
-    op.create_table(
-        "vex",
+    ),
+    "vex": (
         sa.Column("id", sa.Integer(), primary_key=True),
         *_required(sa.String, "vulnerability", "package", "version", "status", "justification", "stated_by"),
         *_required(sa.Text, "statement"),
         *_required(UtcDateTime, "at"),
         _one_of("status", "not_affected", "affected", "fixed", "under_investigation"),
         sa.Index("ix_vex_package", "package", "vulnerability"),
-    )
-    op.create_table(
-        "wanted_archive",
+    ),
+    "wanted_archive": (
         sa.Column("archive", sa.String(), primary_key=True),
         *_required(sa.BigInteger, "size"),
         *_required(sa.String, "name", "address"),
-    )
-    op.create_table(
-        "who_orders",
+    ),
+    "who_orders": (
         sa.Column("id", sa.Integer(), primary_key=True),
         *_required(sa.Text, "people"),
-    )
-    op.create_table(
-        "worker",
+    ),
+    "worker": (
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("public_key", sa.String(), unique=True, nullable=False),
         *_required(sa.Boolean, "builds", "tests"),
         *_required(sa.String, "enrolled_by"),
         *_required(UtcDateTime, "enrolled_at"),
         *_optional(UtcDateTime, "revoked_at", "seen_at"),
-    )
-    op.create_table(
-        "advisory_package",
+    ),
+    "advisory_package": (
         sa.Column("package", sa.String(), primary_key=True),
         sa.Column("advisory", sa.String(), sa.ForeignKey("advisory.id"), primary_key=True, index=True),
-    )
-    op.create_table(
-        "approval",
+    ),
+    "approval": (
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), primary_key=True),
         sa.Column("package", sa.String(), primary_key=True),
         sa.Column("curator", sa.String(), primary_key=True),
         *_required(sa.Text, "envelope"),
         *_required(UtcDateTime, "at"),
-    )
-    op.create_table(
-        "candidate",
+    ),
+    "candidate": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         sa.Column("trace", sa.String(), index=True, nullable=False),
@@ -176,9 +175,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         _one_of("state", "open", "passed", "refused", "released", "superseded"),
         sa.Index("ix_candidate_channel", "channel", "id"),
         sa.Index("ix_candidate_set", "channel", "set_digest"),
-    )
-    op.create_table(
-        "hold",
+    ),
+    "hold": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         *_required(sa.String, "package", "held_by", "lifted_by"),
@@ -186,9 +184,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "at"),
         *_optional(UtcDateTime, "until", "lifted_at"),
         sa.Index("ix_hold_channel", "channel", "package"),
-    )
-    op.create_table(
-        "imported_package",
+    ),
+    "imported_package": (
         sa.Column("release_id", sa.Integer(), sa.ForeignKey("imported_release.id"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         *_required(sa.String, "descriptor", "version", "tree", "facts", "archive"),
@@ -196,15 +193,13 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(sa.BigInteger, "manifest_size", "facts_size", "archive_size"),
         *_required(sa.Text, "needs"),
         sa.Index("ix_imported_package_descriptor", "descriptor"),
-    )
-    op.create_table(
-        "nonce",
+    ),
+    "nonce": (
         sa.Column("worker", sa.String(), sa.ForeignKey("worker.name"), primary_key=True),
         sa.Column("nonce", sa.String(), primary_key=True),
         sa.Column("expires_at", UtcDateTime(), index=True, nullable=False),
-    )
-    op.create_table(
-        "recipe_revision",
+    ),
+    "recipe_revision": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("digest", sa.String(), unique=True, nullable=False),
         sa.Column("name", sa.String(), index=True, nullable=False),
@@ -212,17 +207,15 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(sa.String, "version", "license", "toolchain", "files"),
         *_required(sa.Integer, "revision"),
         *_required(sa.Text, "summary"),
-    )
-    op.create_table(
-        "recipe_signature",
+    ),
+    "recipe_signature": (
         sa.Column("recipe", sa.String(), primary_key=True),
         sa.Column("envelope", sa.String(), primary_key=True, index=True),
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id"), index=True, nullable=False),
         *_required(sa.String, "person"),
         *_required(UtcDateTime, "signed_at"),
-    )
-    op.create_table(
-        "report",
+    ),
+    "report": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         *_required(sa.String, "package", "reported_by", "resolved_by"),
@@ -230,29 +223,25 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "at"),
         *_optional(UtcDateTime, "resolved_at", "delivered_at"),
         sa.Index("ix_report_package", "package", "channel"),
-    )
-    op.create_table(
-        "submitted_recipe",
+    ),
+    "submitted_recipe": (
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         *_required(sa.String, "digest", "files"),
-    )
-    op.create_table(
-        "candidate_import",
+    ),
+    "candidate_import": (
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         *_optional(sa.String, "before", "after"),
         *_required(sa.String, "atom", "state"),
         _one_of("state", "wanted", "accepted", "held", "waiting"),
-    )
-    op.create_table(
-        "candidate_pin",
+    ),
+    "candidate_pin": (
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), primary_key=True),
         sa.Column("distribution", sa.String(), primary_key=True),
         sa.Column("release_id", sa.Integer(), sa.ForeignKey("imported_release.id"), index=True, nullable=False),
-    )
-    op.create_table(
-        "curator_order",
+    ),
+    "curator_order": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id")),
@@ -264,9 +253,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         _one_of("ending", "released", "refused", "nothing-to-do", "withdrawn"),
         _one_of("kind", "promote", "rollback", "retry"),
         sa.Index("ix_curator_order_open", "channel", "done_at", "id"),
-    )
-    op.create_table(
-        "gate_result",
+    ),
+    "gate_result": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), nullable=False),
         *_required(sa.String, "gate", "state"),
@@ -274,9 +262,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "at"),
         sa.UniqueConstraint("candidate_id", "gate"),
         _one_of("state", "pending", "passed", "failed"),
-    )
-    op.create_table(
-        "job",
+    ),
+    "job": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("revision_id", sa.Integer(), sa.ForeignKey("recipe_revision.id"), index=True),
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id"), index=True),
@@ -300,18 +287,16 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Index("ix_job_subject", "subject", "state"),
         sa.Index("ix_job_trouble", "state", "changed_at", **_where("trouble != ''")),
         sa.Index("uq_job_active_subject", "subject", unique=True, **_where("state IN ('ready', 'leased', 'running')")),
-    )
-    op.create_table(
-        "recipe",
+    ),
+    "recipe": (
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("current_id", sa.Integer(), sa.ForeignKey("recipe_revision.id"), index=True, nullable=False),
         sa.Column("built_id", sa.Integer(), sa.ForeignKey("recipe_revision.id"), index=True),
         sa.Column("built_plan", sa.String(), sa.ForeignKey("plan.digest"), index=True),
         sa.Column("built_at", UtcDateTime(), index=True),
         sa.Column("newest_plan", sa.String(), index=True),
-    )
-    op.create_table(
-        "release",
+    ),
+    "release": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), index=True),
@@ -321,9 +306,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "released_at"),
         *_optional(UtcDateTime, "published_at"),
         sa.UniqueConstraint("channel", "number"),
-    )
-    op.create_table(
-        "set_run",
+    ),
+    "set_run": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), nullable=False),
         *_required(sa.String, "set_digest", "purpose", "state"),
@@ -334,9 +318,8 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         _one_of("state", "pending", "green", "red"),
         _one_of("purpose", "search", "retry", "evidence"),
         sa.UniqueConstraint("candidate_id", "set_digest"),
-    )
-    op.create_table(
-        "attempt",
+    ),
+    "attempt": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id"), nullable=False),
         sa.Column("worker", sa.String(), sa.ForeignKey("worker.name"), nullable=False),
@@ -352,21 +335,18 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Index("ix_attempt_expiry", "state", "expires_at"),
         sa.Index("ix_attempt_worker", "worker", "id"),
         sa.Index("uq_attempt_live_job", "job_id", unique=True, **_where("state IN ('leased', 'running')")),
-    )
-    op.create_table(
-        "candidate_test",
+    ),
+    "candidate_test": (
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), primary_key=True),
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id"), primary_key=True, index=True),
-    )
-    op.create_table(
-        "comparison",
+    ),
+    "comparison": (
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id")),
         *_required(sa.String, "package", "soname"),
         *_required(sa.Text, "body", "outcome"),
-    )
-    op.create_table(
-        "excuse",
+    ),
+    "excuse": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), nullable=False),
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), index=True, nullable=False),
@@ -379,56 +359,48 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Index("ix_excuse_open", "channel", "cleared_at"),
         sa.Index("ix_excuse_package", "package", "channel"),
         sa.Index("ix_excuse_until", "until"),
-    )
-    op.create_table(
-        "flaky_test",
+    ),
+    "flaky_test": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("failed_job", sa.Integer(), sa.ForeignKey("job.id"), nullable=False),
         sa.Column("passed_job", sa.Integer(), sa.ForeignKey("job.id"), nullable=False),
         *_required(sa.String, "recipe", "test", "version"),
         *_required(UtcDateTime, "seen_at", "expires_at"),
         sa.Index("ix_flaky_test_name", "recipe", "test", "version"),
-    )
-    op.create_table(
-        "job_exclusion",
+    ),
+    "job_exclusion": (
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id"), primary_key=True),
         sa.Column("worker", sa.String(), sa.ForeignKey("worker.name"), primary_key=True),
-    )
-    op.create_table(
-        "job_need",
+    ),
+    "job_need": (
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id"), primary_key=True),
         sa.Column("recipe", sa.String(), primary_key=True),
         sa.Index("ix_job_need_recipe", "recipe", "job_id"),
-    )
-    op.create_table(
-        "left_out",
+    ),
+    "left_out": (
         sa.Column("order_id", sa.Integer(), sa.ForeignKey("curator_order.id"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("package", sa.String(), index=True, nullable=False),
         *_required(sa.Boolean, "stays"),
-    )
-    op.create_table(
-        "outbox",
+    ),
+    "outbox": (
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id"), index=True, nullable=False),
         sa.Column("sent_at", UtcDateTime(), index=True),
         *_required(sa.String, "task"),
         *_required(UtcDateTime, "created_at"),
         sa.Index("ix_outbox_unsent", "id", **_where("sent_at IS NULL")),
-    )
-    op.create_table(
-        "recipe_need",
+    ),
+    "recipe_need": (
         sa.Column("recipe", sa.String(), sa.ForeignKey("recipe.name"), primary_key=True),
         sa.Column("needs", sa.String(), primary_key=True),
         sa.Index("ix_recipe_need_needs", "needs", "recipe"),
-    )
-    op.create_table(
-        "recipe_output",
+    ),
+    "recipe_output": (
         sa.Column("package", sa.String(), primary_key=True),
         sa.Column("recipe", sa.String(), sa.ForeignKey("recipe.name"), index=True, nullable=False),
-    )
-    op.create_table(
-        "signed_order",
+    ),
+    "signed_order": (
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("order_id", sa.Integer(), sa.ForeignKey("curator_order.id"), index=True),
         *_required(sa.String, "channel", "act", "curator"),
@@ -436,17 +408,15 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(UtcDateTime, "at"),
         *_optional(UtcDateTime, "delivered_at"),
         sa.Index("ix_signed_order_delivered", "delivered_at", "at"),
-    )
-    op.create_table(
-        "difference",
+    ),
+    "difference": (
         sa.Column("plan", sa.String(), sa.ForeignKey("plan.digest"), primary_key=True),
         sa.Column("built_by", sa.String(), sa.ForeignKey("worker.name"), primary_key=True),
         sa.Column("attempt_id", sa.Integer(), sa.ForeignKey("attempt.id"), index=True, nullable=False),
         *_required(sa.Text, "detail"),
         *_required(UtcDateTime, "at"),
-    )
-    op.create_table(
-        "package",
+    ),
+    "package": (
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("tree", sa.String(), index=True, nullable=False),
         sa.Column("plan", sa.String(), sa.ForeignKey("plan.digest"), index=True, nullable=False),
@@ -460,35 +430,31 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         *_required(sa.Text, "summary"),
         *_required(sa.BigInteger, "archive_size", "manifest_size", "facts_size", "provenance_size", "sbom_size"),
         sa.Index("ix_package_name", "name", "digest"),
-    )
-    op.create_table(
-        "attestation",
+    ),
+    "attestation": (
         sa.Column("package", sa.String(), sa.ForeignKey("package.digest"), primary_key=True),
         sa.Column("built_by", sa.String(), sa.ForeignKey("worker.name"), primary_key=True),
         sa.Column("attempt_id", sa.Integer(), sa.ForeignKey("attempt.id"), index=True, nullable=False),
         sa.Column("at", UtcDateTime(), index=True, nullable=False),
         *_required(sa.String, "provenance"),
         *_required(sa.BigInteger, "provenance_size"),
-    )
-    op.create_table(
-        "candidate_change",
+    ),
+    "candidate_change": (
         sa.Column("candidate_id", sa.Integer(), sa.ForeignKey("candidate.id"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("before", sa.String(), sa.ForeignKey("package.digest")),
         sa.Column("after", sa.String(), sa.ForeignKey("package.digest"), index=True),
         *_required(sa.String, "atom", "state"),
         _one_of("state", "wanted", "accepted", "held", "waiting"),
-    )
-    op.create_table(
-        "consumed",
+    ),
+    "consumed": (
         sa.Column("package", sa.String(), sa.ForeignKey("package.digest"), primary_key=True),
         sa.Column("library", sa.String(), primary_key=True, index=True),
         sa.Column("kind", sa.String(), primary_key=True),
         *_required(sa.String, "tree"),
         _one_of("kind", "static", "headers", "unknown"),
-    )
-    op.create_table(
-        "membership",
+    ),
+    "membership": (
         sa.Column("channel", sa.String(), sa.ForeignKey("channel.name"), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("since", sa.Integer(), primary_key=True),
@@ -497,22 +463,10 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Index("ix_membership_package", "package", "channel"),
         sa.Index("ix_membership_since", "channel", "since"),
         sa.Index("ix_membership_until", "channel", "until"),
-    )
+    ),
+}
 
 
-def _required(kind: type[TypeEngine[Any]], *names: str) -> Iterator[sa.Column[Any]]:
-    return (sa.Column(name, kind(), nullable=False) for name in names)
-
-
-def _optional(kind: type[TypeEngine[Any]], *names: str) -> Iterator[sa.Column[Any]]:
-    return (sa.Column(name, kind()) for name in names)
-
-
-def _one_of(column: str, *values: str) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", column)
-
-
-def _where(condition: str) -> dict[str, Any]:
-    """Return the options of an index that holds only the rows of a condition."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+def upgrade() -> None:
+    for name, parts in _TABLES.items():
+        op.create_table(name, *parts)
