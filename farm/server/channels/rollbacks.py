@@ -31,12 +31,12 @@ Found = dict[Digest, tuple[int, OrderRow, str]]
 class RollbackRecord:
     """What `release` of a channel, a rollback for `reason`, did to a package; `since` are later orders about packages.
 
-    `deed`: removed it, left it out, or kept it. Each order is the set of names that it is about; None: all.
+    `action`: removed it, left it out, or kept it. Each order is the set of names that it is about; None: all.
     """
 
     release: int
     reason: str
-    deed: str
+    action: str
     since: tuple[frozenset[str] | None, ...]
 
     def allows(self, name: str) -> bool:
@@ -105,11 +105,11 @@ def _is_rollback() -> ColumnElement[bool]:
     return col(OrderRow.kind) == OrderKind.ROLLBACK
 
 
-def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: str) -> None:
+def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], action: str) -> None:
     """Add the rollbacks found, the newest release for each package; of two records of one release, the later one."""
     for package, number, order in rows:
         if package and (Digest(package) not in found or number >= found[Digest(package)][0]):
-            found[Digest(package)] = number, order, deed
+            found[Digest(package)] = number, order, action
 
 
 def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, RollbackRecord]:
@@ -127,9 +127,9 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
     spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
     return {
         package: RollbackRecord(
-            number, order.reason, deed, tuple(names for later_id, names in spoken if later_id > (order.id or 0))
+            number, order.reason, action, tuple(names for later_id, names in spoken if later_id > (order.id or 0))
         )
-        for package, (number, order, deed) in found.items()
+        for package, (number, order, action) in found.items()
     }
 
 

@@ -179,5 +179,5 @@ def _renew_excuses(this: Round, latest: Candidate, held: Mapping[str, HeldBack])
         if kept.excuse.gate in _SEARCH_GATES and not (kept.excuse.gate is GateKind.SIGNER and kept.excuse.package)
     ]
     context = this.context(latest)
-    told = this.explainer(context, this.atoms(context)).of_gates(held)
-    excuses.hold_back(unit.session, latest.channel, latest.id, [*found, *told], now=unit.now)
+    of_gates = this.explainer(context, this.atoms(context)).of_gates(held)
+    excuses.hold_back(unit.session, latest.channel, latest.id, [*found, *of_gates], now=unit.now)

@@ -82,7 +82,7 @@ def _evaluation(this: Round, context: CandidateContext) -> Evaluation:
         this.unit,
         context.candidate,
         trial=context.trial,
-        shelf=tools.members,
+        cache=tools.members,
         changes=context.members,
         test_needs=tools.state.test_needs,
         results=this.results,

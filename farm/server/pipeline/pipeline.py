@@ -119,7 +119,7 @@ class Pipeline:
             this.unit,
             context,
             accepted,
-            shelf=tools.members,
+            cache=tools.members,
             public=tools.public,
             with_tests=tools.policy.reads_recipes and not context.candidate.source.is_rollback,
             tested=tested_names(tools.scope, context.trial, accepted, needs) if tools.scope else (),

@@ -36,24 +36,24 @@ def test_release(this: Round) -> str:
 
     Returns the progress of the tests, empty once all have ended.
     """
-    session, channel, shelf = this.unit.session, this.tools.channel, this.tools.members
+    session, channel, cache = this.unit.session, this.tools.channel, this.tools.members
     seen = releases.tests_seen(session, channel)
     red = [kept.excuse for kept in excuses.standing(session, channel) if kept.excuse.gate is GateKind.RELEASED_TESTS]
-    if seen >= shelf.tests_mark and not red:
+    if seen >= cache.tests_mark and not red:
         return ""
     if this.tools.scope and this.newest is not None and this.newest.candidate_id is not None:
-        plans = {shelf.record(this.unit, excuse.digest).plan for excuse in red if excuse.digest is not None}
+        plans = {cache.record(this.unit, excuse.digest).plan for excuse in red if excuse.digest is not None}
         try:
             found = _failed(
                 this,
                 this.newest,
                 JobVerdicts(this.unit, this.newest.candidate_id, this.results),
-                plans.union(shelf.revised_since(seen)),
+                plans.union(cache.revised_since(seen)),
             )
         except NotKnownYetError as under_way:
             return f"newer tests run on what the channel holds: {under_way.summary}"
         excuses.tell_of_released(session, channel, this.newest.candidate_id, found, now=this.unit.now)
-    releases.see_tests(session, channel, shelf.tests_mark)
+    releases.see_tests(session, channel, cache.tests_mark)
     return ""
 
 

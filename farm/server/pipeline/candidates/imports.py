@@ -58,9 +58,9 @@ class UnpinnedPackagesError(FarmError):
 class Importer:
     """Proposes imported packages for one channel, to go with the changes of its own packages."""
 
-    def __init__(self, state: ChannelState, shelf: MemberCache, public: PublicStore) -> None:
+    def __init__(self, state: ChannelState, cache: MemberCache, public: PublicStore) -> None:
         self._state = state
-        self._shelf = shelf
+        self._cache = cache
         self._public = public
 
     def built(self, unit: UnitOfWork, newest: ReleaseRecord | None, own: Differences) -> Imports:
@@ -72,7 +72,7 @@ class Importer:
             if release is not None:
                 pins.append(release)
                 for package in imported.packages_of(unit.session, release.id).values():
-                    offers[package.name] = ImportCandidate(self._shelf.member(package), package.needs)
+                    offers[package.name] = ImportCandidate(self._cache.member(package), package.needs)
         before = self._held(newest)
         if not offers and not before:
             return NOTHING
@@ -89,7 +89,7 @@ class Importer:
     def taken(self, unit: UnitOfWork, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
         """Return the imports of a release of this or another channel, for this channel to take."""
         source = releases.release(unit.session, channel, number)
-        pins = [imported.find_release(unit.session, each.release) for each in self._imports(source)]
+        pins = [imported.find_release(unit.session, taken.release) for taken in self._imports(source)]
         changes = differences.between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
@@ -165,7 +165,7 @@ def _pinned(
         for member in members
     )
     if pin is not None:
-        there = {name: each.digest for name, each in imported.packages_of(unit.session, pin.id).items()}
+        there = {name: package.digest for name, package in imported.packages_of(unit.session, pin.id).items()}
         if wanted.items() <= there.items():
             return Import(
                 distribution=owner,

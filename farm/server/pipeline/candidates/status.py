@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
+_DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,11 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         halted=channel_troubles.halted(session, channel),
         unsigned=channel_troubles.unsigned_of(session, channel),
         astray=tuple(_astray(session, channel, now)),
-        reports_astray=tuple(_reports_astray(session, channel)),
+        reports_astray=tuple(
+            found
+            for number in signed_orders.reports_astray(session, channel)
+            if (found := reports.report(session, number)) is not None
+        ),
         unfollowed=() if _origin(session, channel) else import_troubles.troubles(session),
     )
 
@@ -123,12 +127,12 @@ def _astray(session: Session, channel: str, now: datetime) -> Iterator[SignedOrd
     that ended that matter; and orders that have expired.
     """
     found = signed_orders.astray(session, channel)
-    refused = [each for each in found if each.refused]
+    refused = [order for order in found if order.refused]
     taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
-    settled = [(each.at, _read(each)[0]) for each in taken]
+    settled = [(order.at, _read(order)[0]) for order in taken]
     ended: set[tuple[str, ...]] = set()
-    for act in {each.act for each in refused} & _ENDS_FOR_GOOD:
-        ended |= {matter for each in signed_orders.of_act(session, channel, act) for matter in _read(each)[0]}
+    for act in {order.act for order in refused} & _ENDS_FOR_GOOD:
+        ended |= {matter for order in signed_orders.of_act(session, channel, act) for matter in _read(order)[0]}
     for order in found:
         matters, good_until = _read(order)
         if order.refused and any(order.at < at and matters & others for at, others in settled):
@@ -150,12 +154,6 @@ def _read(order: SignedOrder) -> tuple[frozenset[tuple[str, ...]], datetime]:
     return read.matters, read.expires
 
 
-def _reports_astray(session: Session, channel: str) -> Iterator[Report]:
-    for number in signed_orders.reports_astray(session, channel):
-        if (found := reports.report(session, number)) is not None:
-            yield found
-
-
 def _goes_on_without(session: Session, candidate: Candidate | None, standing: Iterable[KeptExcuse]) -> bool:
     """Return whether the next candidate is this one without the packages that the signer has just refused."""
     if candidate is None or candidate.state is not CandidateState.REFUSED:
@@ -165,8 +163,6 @@ def _goes_on_without(session: Session, candidate: Candidate | None, standing: It
         for excuse in standing
         if excuse.excuse.gate is GateKind.SIGNER and excuse.excuse.package and excuse.candidate == candidate.id
     }
-    if not refused:
-        return False
     changes = candidates.changes_of(session, candidate.id)
     return any(change.name in refused and change.state is ChangeState.ACCEPTED for change in changes)
 
@@ -214,7 +210,7 @@ def has_unfinished_builds(session: Session, now: datetime) -> bool:
 
 def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
     """Return whether no candidate would be made now: everything available has been decided."""
-    decided = latest if latest is not None and latest.state in DECIDED else None
+    decided = latest if latest is not None and latest.state in _DECIDED else None
     if origin := _origin(session, channel):
         return _all_taken(session, channel, releases.newest_release(session, origin), decided)
     built_at = recipes.last_built(session)
@@ -233,8 +229,7 @@ def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, de
     """Return whether the packages of another channel's newest release were decided, or are in this channel already."""
     if offered is None:
         return True
-    taken = (decided.source.channel, decided.source.number) if decided else None
-    if taken == (offered.channel, offered.number):
+    if decided and (decided.source.channel, decided.source.number) == (offered.channel, offered.number):
         return True
     return not differences.from_channel(session, channel, offered.channel)
 

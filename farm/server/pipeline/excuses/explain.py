@@ -38,7 +38,7 @@ class Explainer:
 
     unit: UnitOfWork
     logs: LogStore
-    shelf: MemberCache
+    cache: MemberCache
     context: CandidateContext
     atoms: Mapping[str, Atom]
     earlier: EarlierEvidence
@@ -178,7 +178,7 @@ class Explainer:
         **more: object,
     ) -> Excuse:
         known = self.context.packages.get(name) or self.context.leaving.get(name)
-        revision = self.shelf.revision(self.unit, known) if known else None
+        revision = self.cache.revision(self.unit, known) if known else None
         return Excuse(
             package=name,
             gate=gate,
@@ -203,7 +203,7 @@ class Explainer:
     def _main(self, name: str) -> str:
         for moving in (self.context.packages, self.context.leaving):
             if package := moving.get(name):
-                main = self.shelf.revision(self.unit, package).name
+                main = self.cache.revision(self.unit, package).name
                 return main if main in moving else name
         return name
 

@@ -6,6 +6,7 @@ In force on every channel that takes new builds. If a curator's order names the 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
+@dataclass(frozen=True)
 class Dependents:
-    """No package in the channel was built against an older state of the package without having been rebuilt."""
+    """No package in the channel was built against an older state of the package without having been rebuilt.
+
+    `ordered` are packages that a curator's order names: their dependents may stay behind.
+    """
 
     kind = GateKind.DEPENDENTS
-
-    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a curator's order names: their dependents may stay behind."""
-        self._ordered = ordered
+    ordered: frozenset[str] = frozenset()
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages whose dependents are not rebuilt yet, or could not be."""
@@ -45,7 +47,7 @@ class Dependents:
         for build in open_builds(unit.session, by_recipe):
             names = by_recipe[build.needed] - found.keys()
             plan = own[min(names)].plan if names else None
-            if plan is None or not names.isdisjoint(self._ordered):
+            if plan is None or not names.isdisjoint(self.ordered):
                 continue
             if _concerns(unit, channel, build, own) and is_outdated(
                 unit, build.dependent, build.built_plan, names, plan
@@ -65,8 +67,8 @@ def _result(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
     package = build.needed if build.needed in names else min(names)
     behind = f"`farm candidate retry {channel} {package}` leaves {dependent} behind"
     if job.state not in ENDED and job.state is not JobState.BLOCKED:
-        told = f"{dependent} is being built again against it: job {job.id} is {job.state}"
-        return GateResult("waiting", told, job=job.id, under_way=True)
+        reason = f"{dependent} is being built again against it: job {job.id} is {job.state}"
+        return GateResult("waiting", reason, job=job.id, under_way=True)
     why = job.error.partition("\n")[0] or job.state
     return GateResult(
         "failed",

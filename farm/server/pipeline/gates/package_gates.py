@@ -12,7 +12,7 @@ from farm.server.curation.order_intake import signature_of
 from farm.server.curation.ordering import held_among
 from farm.server.pipeline.gates.dependents import Dependents
 from farm.server.pipeline.gates.gate_result import GateResult, HeldBack, held_back
-from farm.server.pipeline.gates.soak import Soak
+from farm.server.pipeline.gates.soak import OpenReports, Soak
 from farm.server.pipeline.gates.standing_gates import Older, Refused, RolledBack
 from farm.server.tables.pipeline_states import CandidateOrigin, ChangeState
 
@@ -42,12 +42,12 @@ class PackageGates:
         self,
         policy: ChannelPolicy,
         gates: Sequence[PackageGate],
-        shelf: MemberCache,
+        cache: MemberCache,
     ) -> None:
         self._channel = policy.name
         self._policy = policy
         self._gates = (RolledBack(), *gates)
-        self._shelf = shelf
+        self._cache = cache
 
     def held_back(self, unit: UnitOfWork, proposal: Proposal) -> dict[str, HeldBack]:
         """Return the packages that may not be added or removed, by name; a promotion does not wait for the soak."""
@@ -101,7 +101,9 @@ class PackageGates:
         signed = named if order and signature_of(unit, order.id) else frozenset()
         # An order without names has the signer asked about all packages, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
-        gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
+        gates = [
+            OpenReports(gate.from_channel) if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates
+        ]
         asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
         return asked if self._policy.from_channel else [*asked, Dependents(named)]
 
@@ -112,9 +114,9 @@ class PackageGates:
         coming, going = [], []
         for before, after in changes:
             if after is not None:
-                coming.append(self._shelf.archived(unit, after))
+                coming.append(self._cache.archived(unit, after))
             elif before is not None:
-                going.append(self._shelf.archived(unit, before))
+                going.append(self._cache.archived(unit, before))
         return held_back(unit, self._channel, gates, coming, going)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -68,16 +69,16 @@ def package_gate(
     return asked
 
 
+@dataclass
 class PropertyGate:
     """A gate that objects to a property of a package: its license, advisories, requirements, or build."""
 
-    def __init__(self, kind: GateKind, ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]) -> None:
-        self.kind = kind
-        self._ask = ask
+    kind: GateKind
+    ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the results of those that the gate objects to."""
-        return {name: GateResult.of(objection) for name, objection in self._ask(unit, packages) if objection}
+        return {name: GateResult.of(objection) for name, objection in self.ask(unit, packages) if objection}
 
 
 def _of_licenses(gate: LicensesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
@@ -102,15 +103,16 @@ def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[Mo
     return gate.objections(advisories, statements, versions)
 
 
+@dataclass(frozen=True)
 class Approvals:
-    """Enough people of a group have signed for exactly this package on this channel, each with a current key."""
+    """Enough people of a group have signed for exactly this package on this channel, each with a current key.
+
+    `keys` are the group's public keys (64 hexadecimal digits) by name.
+    """
 
     kind = GateKind.APPROVALS
-
-    def __init__(self, gate: ApprovalsGate, keys: Mapping[str, str]) -> None:
-        """`keys` are the group's public keys (64 hexadecimal digits) by name."""
-        self._gate = gate
-        self.keys = dict(keys)
+    gate: ApprovalsGate
+    keys: Mapping[str, str]
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages that wait for signatures. Signatures by an earlier key do not count."""
@@ -129,12 +131,12 @@ class Approvals:
         for package in packages:
             given = signed.get(package.digest, ())
             valid = {approval.curator for approval in given if counts(unit, approval, self.keys, removed=removed)}
-            if lacking := self._gate.lacking(valid, removed=removed):
+            if lacking := self.gate.lacking(valid, removed=removed):
                 others = sorted(self.keys.keys() - valid)
                 who = (
                     f"one of {', '.join(others)}"
                     if len(others) > 1
-                    else "".join(others) or f"somebody in {self._gate.of}"
+                    else "".join(others) or f"somebody in {self.gate.of}"
                 )
                 remedy = f"Let {who} sign: `farm approve {channel} {package.name}`."
                 yield package.name, GateResult("waiting", lacking, remedy)

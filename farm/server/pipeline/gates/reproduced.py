@@ -36,13 +36,12 @@ MOST_READY = 200
 """How many rebuilds of plans first built by one worker may be ready: workers that may take none pass over them all."""
 
 
+@dataclass(frozen=True)
 class Reproduced:
     """As many different workers as the gate requires, the first one included, must have built the same package."""
 
     kind = GateKind.REPRODUCED
-
-    def __init__(self, gate: ReproducedGate) -> None:
-        self.gate = gate
+    gate: ReproducedGate
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the results of own packages. Needs a planning transaction: missing rebuilds are requested.
@@ -82,8 +81,8 @@ class Reproduced:
             return _too_few(so_far, self.gate.agree, records.workers)
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
-                told = f"{so_far}; it is built again when {MOST_READY} others before it have been"
-                return GateResult("waiting", told, under_way=True)
+                reason = f"{so_far}; it is built again when {MOST_READY} others before it have been"
+                return GateResult("waiting", reason, under_way=True)
             active = _request(unit, plan, first)
             records.ready[first.built_by] += 1
         doing = "builds it again" if active.state is JobState.READY else "is building it again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
+@dataclass(frozen=True)
 class OpenReports:
     """The part of the gate that a promotion does not skip: no report on the package is open."""
 
     kind = GateKind.SOAK
-
-    def __init__(self, from_channel: str) -> None:
-        self.from_channel = from_channel
+    from_channel: str
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the results of packages with an open report: they wait until a curator closes it."""
@@ -43,15 +43,13 @@ class OpenReports:
         )
 
 
+@dataclass(frozen=True)
 class Soak:
     """`from_channel` has held the package for the gate's time, and no report on it is open there."""
 
     kind = GateKind.SOAK
-
-    def __init__(self, gate: SoakGate, from_channel: str) -> None:
-        self.gate = gate
-        self.from_channel = from_channel
-        self.open_reports = OpenReports(from_channel)
+    gate: SoakGate
+    from_channel: str
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages that the channel has held for too short a time, or with an open report."""
@@ -62,7 +60,7 @@ class Soak:
             for package in packages
         )
         waiting = {name: GateResult.of(objection) for name, objection in objections if objection}
-        return {**waiting, **self.open_reports.check(unit, channel, packages)}
+        return {**waiting, **OpenReports(self.from_channel).check(unit, channel, packages)}
 
     def check_removal(
         self,

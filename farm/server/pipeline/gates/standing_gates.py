@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def _rolled_back(
     return {
         name: GateResult(
             "failed",
-            f"release {record.release} of {channel}, a rollback, {record.deed}: {record.reason}",
+            f"release {record.release} of {channel}, a rollback, {record.action}: {record.reason}",
             remedy.format(channel, name),
         )
         for name, record in kept
@@ -91,20 +92,21 @@ def _rolled_back(
     }
 
 
+@dataclass(frozen=True)
 class Older:
-    """No package becomes older without a signed order of a curator. In force where orders are signed."""
+    """No package becomes older without a signed order of a curator. In force where orders are signed.
+
+    `ordered` are packages that a signed order names: signer and checker decide about these.
+    """
 
     kind = GateKind.OLDER
-
-    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a signed order names: signer and checker decide about these."""
-        self._ordered = ordered
+    ordered: frozenset[str] = frozenset()
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages that are older than what the channel has, or had last."""
         if signed_orders.who_orders(unit.session) is None:
             return {}
-        own = [package for package in packages if isinstance(package, Package) and package.name not in self._ordered]
+        own = [package for package in packages if isinstance(package, Package) and package.name not in self.ordered]
         last = releases.last_members(unit.session, channel, (package.name for package in own))
         known = package_rows.by_digest(unit.session, last.values())
         found = {}
@@ -124,14 +126,15 @@ def _age(package: Package) -> tuple[Version, int, int]:
     return Version(package.version), package.revision, package.build
 
 
+@dataclass(frozen=True)
 class Refused:
-    """The signer has not refused exactly this package lately; meanwhile everything else goes on without it."""
+    """The signer has not refused exactly this package lately; meanwhile everything else goes on without it.
+
+    `ordered` are packages that a curator's order names: the signer is asked about these at once.
+    """
 
     kind = GateKind.SIGNER
-
-    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a curator's order names: the signer is asked about these at once."""
-        self._ordered = ordered
+    ordered: frozenset[str] = frozenset()
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages that the signer did not admit."""
@@ -145,12 +148,12 @@ class Refused:
 
     def _not_ordered(self, packages: Sequence[MovingPackage]) -> dict[str, Digest]:
         """Return the packages that no order names by their own name or by that of another output of their build."""
-        ordered = [package for package in packages if package.name in self._ordered]
+        ordered = [package for package in packages if package.name in self.ordered]
         builds = {package.plan for package in ordered if isinstance(package, Package)}
         return {
             package.name: package.digest
             for package in packages
-            if package.name not in self._ordered and not (isinstance(package, Package) and package.plan in builds)
+            if package.name not in self.ordered and not (isinstance(package, Package) and package.plan in builds)
         }
 
 

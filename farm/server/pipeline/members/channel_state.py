@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class TestNeeds(TestNeedIndex):
     """An index over the members of a set, from the newest recipe that leads to each member's plan."""
 
-    def __init__(self, shelf: MemberCache) -> None:
+    def __init__(self, cache: MemberCache) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._cache = cache
 
     def hold(self, unit: UnitOfWork, name: str, member: Member | None) -> None:
         """Set the member of this name, or remove it if `member` is None."""
@@ -39,9 +39,9 @@ class TestNeeds(TestNeedIndex):
     def _needs_of(self, unit: UnitOfWork, member: Member) -> frozenset[str]:
         if member.imported:  # their own distribution tests them
             return frozenset()
-        package = self._shelf.record(unit, member.descriptor.digest)
+        package = self._cache.record(unit, member.descriptor.digest)
         try:
-            recipe = self._shelf.tested_recipe(unit, package)
+            recipe = self._cache.tested_recipe(unit, package)
         except RecipeError:  # the step library no longer supports the recipe: its tests cannot be ordered
             return frozenset()
         if recipe.name != package.name:
@@ -55,7 +55,7 @@ class ChannelState:
     def __init__(
         self,
         policy: ChannelPolicy,
-        shelf: MemberCache,
+        cache: MemberCache,
         public: PublicStore,
         *,
         with_tests: bool,
@@ -64,25 +64,25 @@ class ChannelState:
         self._public = public
         self._channel = policy.name
         self._transitions = policy.transitions
-        self._shelf = shelf
+        self._cache = cache
         self._number: int | None = None
         self._tests_mark = 0
         self._trial = TrialSet(())
-        self.test_needs = TestNeeds(shelf)
+        self.test_needs = TestNeeds(cache)
         self._with_tests = with_tests
         self._atoms: tuple[object, tuple[Atom, ...]] | None = None
 
     def forget(self) -> None:
         """Read the base again next time: the database's records of releases have been corrected."""
         self._number, self._tests_mark, self._atoms = None, 0, None
-        self.test_needs = TestNeeds(self._shelf)
+        self.test_needs = TestNeeds(self._cache)
 
     def trial(self, unit: UnitOfWork, number: int) -> TrialSet:
         """Return release `number` of the channel (0: empty) as a base: read once, then updated by changes."""
         if self._number is None:
             members = releases.release_members(unit.session, self._channel, number) if number else []
-            imported = (self._shelf.archived(unit, digest) for digest in self._imported(unit, number).values())
-            self._trial = TrialSet(list(map(self._shelf.member, (*members, *imported))))
+            imported = (self._cache.archived(unit, digest) for digest in self._imported(unit, number).values())
+            self._trial = TrialSet(list(map(self._cache.member, (*members, *imported))))
             self._note_tests(unit, self._trial.base)
         elif self._number != number:
             moved = releases.release_difference(unit.session, self._channel, self._number, number)
@@ -92,12 +92,12 @@ class ChannelState:
             self._trial.accept()
             self._note_tests(unit, placed)
         self._note_tests(unit, self._retested(unit))
-        self._number, self._tests_mark = number, self._shelf.tests_mark
+        self._number, self._tests_mark = number, self._cache.tests_mark
         return self._trial
 
     def _retested(self, unit: UnitOfWork) -> dict[str, Member | None]:
         """Return the members whose recipes have new tests."""
-        revised = self._shelf.revised_since(self._tests_mark)
+        revised = self._cache.revised_since(self._tests_mark)
         records = [record for plan in revised for record in packages.packages_of_plan(unit.session, plan)]
         base = {record.name: self._trial.base.get(record.name) for record in records}
         return {name: member for name, member in base.items() if member is not None}
@@ -108,7 +108,7 @@ class ChannelState:
 
     def member(self, unit: UnitOfWork, digest: Digest | None) -> Member | None:
         """Return the member of a descriptor, own or imported; None for None."""
-        return None if digest is None else self._shelf.member(self._shelf.archived(unit, digest))
+        return None if digest is None else self._cache.member(self._cache.archived(unit, digest))
 
     def _imported(self, unit: UnitOfWork, number: int) -> dict[str, Digest]:
         record = releases.release(unit.session, self._channel, number) if number else None
@@ -150,8 +150,8 @@ class ChannelState:
                 # A release takes all imported packages of a distribution from one release of it, so they move as one.
                 builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue
-            package: Package = self._shelf.record(unit, present.descriptor.digest)
-            recipe = self._shelf.tested_recipe(unit, package)
+            package: Package = self._cache.record(unit, present.descriptor.digest)
+            recipe = self._cache.tested_recipe(unit, package)
             builds.setdefault(recipe.name, []).append(name)
             if recipe.name == name and member is not None:
                 # A package of the base can serve a test as well: then nothing has to move first.

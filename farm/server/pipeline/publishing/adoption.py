@@ -147,7 +147,7 @@ class Adoption:
             unit.session, self._channel, changes, base_number=release.number - 1, source=source, now=at
         )
         candidates.place_changes(unit.session, opened.id, changes, state=ChangeState.ACCEPTED)
-        pins = [imported.find_release(unit.session, each.release) for each in release.imports]
+        pins = [imported.find_release(unit.session, taken.release) for taken in release.imports]
         imported.pin_candidate(unit.session, opened.id, [pin for pin in pins if pin])
         candidates.decide(unit.session, opened.id, CandidateState.RELEASED, reason="", now=at)
         return opened.id
@@ -173,7 +173,7 @@ class Adoption:
 def _set_aside_reason(channel: str, beyond: Sequence[int], number: int) -> str:
     which = f"release {number}" if number else "none"
     return (
-        f"{listed([f'release {each}' for each in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
+        f"{listed([f'release {aside}' for aside in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
         f"aside: the database has it as published, and {which} is in force in the published directory"
     )
 
@@ -221,7 +221,7 @@ def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> N
 def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ReleaseProof]:
     """Yield the proofs for an import, from the evidence of this release and of those before with the same import."""
     for _ in range(_MOST_STEPS):
-        yield from (each for each in public.evidence(release.digest).abroad if each.release == taken.release)
+        yield from (proof for proof in public.evidence(release.digest).abroad if proof.release == taken.release)
         if release.previous is None:
             return
         try:
@@ -240,9 +240,9 @@ def _record_import(unit: UnitOfWork, taken: Import, shown: ReleaseProof, public:
 
     theirs = Release.from_json(public.read_digest(taken.release))
     tree = IndexTree(brought, theirs.index)
-    found = [package_of(theirs, entry) for package in taken.packages if (entry := tree.entry(package.name))]
-    for each in found:
-        for blob in (each.descriptor, each.facts, each.manifest):
+    found = [package_of(theirs, entry) for listing in taken.packages if (entry := tree.entry(listing.name))]
+    for package in found:
+        for blob in (package.descriptor, package.facts, package.manifest):
             brought(blob)
     for digest in shown.blobs:
         unit.blobs.put_bytes(public.read_digest(digest))

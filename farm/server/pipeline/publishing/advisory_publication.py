@@ -83,10 +83,10 @@ class PublishedWords:
         listed = self.advisories.get(advisory.id)
         if listed is None:
             return False
-        return advisory.modified <= open_advisory(listed, self.distribution, self._read).modified
-
-    def _read(self, blob: BlobRef) -> bytes:
-        return self.blobs.read(blob.digest)
+        return (
+            advisory.modified
+            <= open_advisory(listed, self.distribution, lambda blob: self.blobs.read(blob.digest)).modified
+        )
 
 
 def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
@@ -108,53 +108,56 @@ def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
     return found
 
 
+@dataclass(frozen=True)
 class Choice:
-    """Chooses what to publish. `unsigned` collects what is left out for lack of a signature."""
+    """Chooses what to publish: what is published, and what is signed (None: nothing has to be).
 
-    def __init__(self, published: PublishedWords, signed: Collection[Digest] | None, distribution: str) -> None:
-        self.unsigned: dict[Digest, str] = {}
-        self._published = published
-        self._signed = signed
-        self._distribution = distribution
+    `unsigned` collects what is left out for lack of a signature.
+    """
+
+    published: PublishedWords
+    signed: Collection[Digest] | None
+    distribution: str
+    unsigned: dict[Digest, str] = field(default_factory=dict)
 
     def advisories(self, kept: Iterable[tuple[Advisory, ListedAdvisory, Word]]) -> tuple[ListedAdvisory, ...]:
         """Return the advisories to list: a published one is never removed, and never replaced by an older one."""
-        found = dict(self._published.advisories)
+        found = dict(self.published.advisories)
         for advisory, listed, word in kept:
             before = found.get(listed.id)
             is_there = before is not None and before.document == listed.document
-            if is_there or (not self._published.has_newer(advisory) and self._may_say(word)):
+            if is_there or (not self.published.has_newer(advisory) and self._is_signed(word)):
                 found[listed.id] = listed
-        return tuple(found[each] for each in sorted(found))
+        return tuple(found[name] for name in sorted(found))
 
     def statements(self, kept: Iterable[Statement]) -> tuple[Statement, ...]:
         """Return the statements to publish: the newest permitted one for each vulnerability, package and version."""
-        found = dict(self._published.statements)
+        found = dict(self.published.statements)
         for statement in sorted(kept, key=lambda one: one.at, reverse=True):
             key = key_of(statement)
-            if (key not in found or statement.at > found[key].at) and self._may_say(
-                statement_word(statement, self._distribution)
+            if (key not in found or statement.at > found[key].at) and self._is_signed(
+                statement_word(statement, self.distribution)
             ):
                 found[key] = statement
         return tuple(found[key] for key in sorted(found))
 
     def reviews(self, kept: Iterable[Review]) -> tuple[Review, ...]:
         """Return the reviews to publish."""
-        found = dict(self._published.reviews)
+        found = dict(self.published.reviews)
         for review in kept:
             before = found.get((review.package, review.source))
-            if (before is None or review.at > before.at) and self._may_say(review_word(review)):
+            if (before is None or review.at > before.at) and self._is_signed(review_word(review)):
                 found[review.package, review.source] = review
         return tuple(found[key] for key in sorted(found))
 
-    def _may_say(self, word: Word) -> bool:
-        if self._signed is None or word.digest in self._signed:
+    def _is_signed(self, word: Word) -> bool:
+        if self.signed is None or word.digest in self.signed:
             return True
         self.unsigned[word.digest] = word.told
         return False
 
 
-_MOST_TOLD = 5
+_MOST_SHOWN = 5
 _LOG = logging.getLogger("farm.server.pipeline")
 _AGAIN = timedelta(seconds=20)
 
@@ -178,7 +181,7 @@ class AdvisoryPublication:
         self._public = BlobStore(repository / BLOBS)
         self._signer = signer
         self._published: object = None
-        self._told = ""
+        self._logged = ""
         self._failed: object = None
         self._again = datetime.min.replace(tzinfo=UTC)
 
@@ -190,20 +193,20 @@ class AdvisoryPublication:
         if state == self._published or (state == self._failed and now < self._again):
             return False
         try:
-            index, looked = self._chosen()
+            index, stated = self._chosen()
             self._signer.publish_advisories(index)
-            if looked.reviews:
-                self._signer.publish_reviews(looked)
+            if stated.reviews:
+                self._signer.publish_reviews(stated)
         except FarmError as error:
             # The timer fires again within seconds: logging the same once is enough.
-            if error.message != self._told:
+            if error.message != self._logged:
                 _LOG.error("the advisories are not published: %s %s", error.message, error.remedy)
-            self._told = error.message
+            self._logged = error.message
             if isinstance(error, SignerRefusedError):
                 # A request costs a whole check, which others wait for: the same one is repeated only after a pause.
                 self._failed, self._again = state, now + _AGAIN
         else:
-            self._published, self._told = state, ""
+            self._published, self._logged = state, ""
             _LOG.info("published the list of %d advisories", len(index.advisories))
         return True
 
@@ -212,24 +215,19 @@ class AdvisoryPublication:
         published = PublishedWords.of(self._repository)
         with self._application.reading() as unit:
             choice = Choice(published, signed_words(unit), unit.inputs.distribution)
-            chosen = self._index(unit, choice), self._looked(unit, choice)
+            listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
+            statements = choice.statements(all_statements(unit))
+            document = self._keep(document_of(statements, unit.inputs.distribution)) if statements else None
+            index = AdvisoryIndex(unit.inputs.distribution, listed, document)
+            stated = ReviewList(unit.inputs.distribution, choice.reviews(reviews.reviews(unit.session)))
             known = signed_orders.unsigned_words(unit.session)
         if new := choice.unsigned.keys() - known.keys():
-            told = ", ".join(sorted(choice.unsigned[digest] for digest in new)[:_MOST_TOLD])
-            _LOG.warning("not published, because nobody has signed it (%d in all): %s", len(new), told)
+            shown = ", ".join(sorted(choice.unsigned[digest] for digest in new)[:_MOST_SHOWN])
+            _LOG.warning("not published, because nobody has signed it (%d in all): %s", len(new), shown)
         if choice.unsigned != known:
             with self._application.writing() as unit:
                 signed_orders.set_unsigned_words(unit.session, choice.unsigned)
-        return chosen
-
-    def _index(self, unit: UnitOfWork, choice: Choice) -> AdvisoryIndex:
-        listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
-        statements = choice.statements(all_statements(unit))
-        document = self._keep(document_of(statements, unit.inputs.distribution)) if statements else None
-        return AdvisoryIndex(unit.inputs.distribution, listed, document)
-
-    def _looked(self, unit: UnitOfWork, choice: Choice) -> ReviewList:
-        return ReviewList(unit.inputs.distribution, choice.reviews(reviews.reviews(unit.session)))
+        return index, stated
 
     def _listed(self, unit: UnitOfWork, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
         advisory = read_kept(unit, kept)

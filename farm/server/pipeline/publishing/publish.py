@@ -147,9 +147,9 @@ def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedErr
 
 
 def _unrepaired(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[Digest]) -> SignerRefusedError:
-    by_package = {name: (told, f"{what} {remedy}".strip()) for name, (told, what) in error.by_package.items()}
-    told = f"{error.message}; {why}"
-    return SignerRefusedError(told, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(lost))
+    by_package = {name: (reason, f"{first} {remedy}".strip()) for name, (reason, first) in error.by_package.items()}
+    message = f"{error.message}; {why}"
+    return SignerRefusedError(message, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(lost))
 
 
 def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:

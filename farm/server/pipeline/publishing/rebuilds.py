@@ -47,11 +47,13 @@ def rebuilds_of(
     }
 
 
-def words_of_others(unit: UnitOfWork, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
+def provenances_of_others(
+    unit: UnitOfWork, packages: Iterable[Package], public: PublicStore
+) -> Mapping[Digest, BlobRef]:
     """Return another builder's provenance, if any, for each package whose builder is not on the signed list."""
     allowed = public.builders()
     unlisted = [package for package in packages if not _is_listed(package, allowed, public)]
-    return {digest: words[0] for digest, words in rebuilds_of(unit, unlisted, public).items() if words}
+    return {digest: given[0] for digest, given in rebuilds_of(unit, unlisted, public).items() if given}
 
 
 def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) -> bool:
@@ -71,11 +73,11 @@ def grown(unit: UnitOfWork, base: ReleaseRecord, release: Release, public: Publi
     members = attestations.attested_members(unit.session, base.channel, since=base.released_at - _LATE)
     attested = packages.by_digest(unit.session, members.values())
     rebuilt = rebuilds_of(unit, attested.values(), public)
-    reworded = words_of_others(unit, attested.values(), public)
+    attributed = provenances_of_others(unit, attested.values(), public)
     tree = IndexTree(public.read, release.index)
     found = set()
     for name, digest in members.items():
-        entry = tree.entry(name) if digest in rebuilt.keys() - reworded.keys() else None
+        entry = tree.entry(name) if digest in rebuilt.keys() - attributed.keys() else None
         if entry is not None and set(rebuilt[digest]) - {entry.provenance, *entry.rebuilds}:
             found.add(name)
     return found
@@ -92,15 +94,12 @@ def _verified(
         said = _read(unit, provenance, allowed, descriptor, package.recipe)
         # A provenance for another build of the same files is no evidence for this build; one with other outputs did not
         # reproduce it.
-        if said and said.builder not in builders and (first is None or _agree(said, first)):
+        agrees = said and (first is None or (said.build, said.outputs) == (first.build, first.outputs))
+        if said and agrees and said.builder not in builders:
             first = first or said
             builders.add(said.builder)
             taken.append(provenance)
     return tuple(taken)
-
-
-def _agree(one: VerifiedProvenance, other: VerifiedProvenance) -> bool:
-    return (one.build, one.outputs) == (other.build, other.outputs)
 
 
 def _read(

@@ -12,7 +12,7 @@ from farm.server.channels import releases
 from farm.server.jobs.sboms import sbom_of
 from farm.server.pipeline.candidates.imports import make_imports
 from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publishing.rebuilds import grown, rebuilds_of, words_of_others
+from farm.server.pipeline.publishing.rebuilds import grown, provenances_of_others, rebuilds_of
 from farm.server.pipeline.publishing.sources import sources_of
 from farm.server.recipes import recipes
 from farm.trust.index.release_index import ReleaseEntry
@@ -49,7 +49,7 @@ def record_release(
     context: CandidateContext,
     changes: Mapping[str, Member | None],
     *,
-    shelf: MemberCache,
+    cache: MemberCache,
     public: PublicStore,
     with_tests: bool,
     tested: Collection[str] = (),
@@ -66,11 +66,11 @@ def record_release(
     rebuilt_since = grown(unit, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_imported(name)}
     if previous and with_tests:
-        touched |= _with_other_tests(unit, trial, tested, shelf, IndexTree(public.read, previous.index))
+        touched |= _with_other_tests(unit, trial, tested, cache, IndexTree(public.read, previous.index))
     needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_imported(name)}
-    records = {name: shelf.record(unit, trial.members[name].descriptor.digest) for name in needs}
-    tests = {name: shelf.tested_revision(unit, record).digest for name, record in records.items() if with_tests}
+    records = {name: cache.record(unit, trial.members[name].descriptor.digest) for name in needs}
+    tests = {name: cache.tested_revision(unit, record).digest for name, record in records.items() if with_tests}
     put = _entries(unit, records, needs, tests, public)
     release, index = make_release(
         previous,
@@ -99,9 +99,10 @@ def _entries(
     public: PublicStore,
 ) -> list[ReleaseEntry]:
     rebuilt = rebuilds_of(unit, records.values(), public)
-    words = words_of_others(unit, records.values(), public)
+    others = provenances_of_others(unit, records.values(), public)
     verified = {
-        name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
+        name: replace(record, provenance=others.get(record.digest, record.provenance))
+        for name, record in records.items()
     }
     entries = []
     for name, record in sorted(verified.items()):
@@ -153,7 +154,7 @@ def add_release(
 
 
 def _with_other_tests(
-    unit: UnitOfWork, trial: TrialSet, tested: Collection[str], shelf: MemberCache, before: IndexTree
+    unit: UnitOfWork, trial: TrialSet, tested: Collection[str], cache: MemberCache, before: IndexTree
 ) -> set[str]:
     """Return the packages that the signer checks and whose tests in the release before are not those that count now.
 
@@ -161,23 +162,23 @@ def _with_other_tests(
     rollback has named the recipe that a package was built from. The signer would also require older tests whose needs
     have moved: nobody has run these.
     """
-    mains = {_recipe_of(unit, shelf, trial, name) for name in tested if not is_imported(name)}
+    mains = {_recipe_of(unit, cache, trial, name) for name in tested if not is_imported(name)}
     moved = trial.dependents(trial.placed) | trial.placed.keys()
     found = set()
     for name, member in trial.members.items():
-        if member.imported or not shelf.has_revised_tests(member.descriptor.plan):
+        if member.imported or not cache.has_revised_tests(member.descriptor.plan):
             continue
-        package = shelf.record(unit, member.descriptor.digest)
+        package = cache.record(unit, member.descriptor.digest)
         entry = before.entry(name)
-        if entry is None or entry.tested_by == shelf.tested_revision(unit, package).digest:
+        if entry is None or entry.tested_by == cache.tested_revision(unit, package).digest:
             continue
         if name in mains or not moved.isdisjoint(_needed_by(unit, package, entry.tested_by)):
             found.add(name)
     return found
 
 
-def _recipe_of(unit: UnitOfWork, shelf: MemberCache, trial: TrialSet, name: str) -> str:
-    return shelf.revision(unit, shelf.record(unit, trial.members[name].descriptor.digest)).name
+def _recipe_of(unit: UnitOfWork, cache: MemberCache, trial: TrialSet, name: str) -> str:
+    return cache.revision(unit, cache.record(unit, trial.members[name].descriptor.digest)).name
 
 
 def _needed_by(unit: UnitOfWork, package: Package, recipe: Digest) -> set[str]:

@@ -20,7 +20,7 @@ from farm.server.federation import imported
 from farm.server.jobs import comparisons, work_orders
 from farm.server.jobs.planning import plan_of
 from farm.server.packages import packages
-from farm.server.pipeline.publishing.rebuilds import words_of_others
+from farm.server.pipeline.publishing.rebuilds import provenances_of_others
 from farm.server.pipeline.publishing.sources import recipe_blobs
 from farm.server.submissions.owners import signatures_of
 from farm.server.tables.evidence import TestEvidence
@@ -62,7 +62,7 @@ def bring_evidence(
     own = packages.by_digest(unit.session, (entry.descriptor.digest for entry in moved.put))
     built = [*own.values(), *loading, *rebuilt, *compared]
     against = [*compared, *_built_against(unit, built)]
-    others = words_of_others(unit, against, public)
+    others = provenances_of_others(unit, against, public)
     dependencies = tuple(_of(package, others.get(package.digest)) for package in against)
     described = [*dependencies, *map(_of, rebuilt)]
     needed = _dependencies(unit, {package.plan for package in (*loading, *rebuilt)})
@@ -140,7 +140,7 @@ def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
     for package in loading:
         for plan in packages.plans_of(unit.session, package.digest):
             yield from (
-                each for each in packages.packages_of_plan(unit.session, plan) if each.same_as == package.digest
+                later for later in packages.packages_of_plan(unit.session, plan) if later.same_as == package.digest
             )
 
 

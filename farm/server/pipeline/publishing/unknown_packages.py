@@ -89,7 +89,7 @@ def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[Release
     builds = _builds(unit, release, unknown, public)
     order = _record_recipes(unit, release, builds, public)
     done: list[Job] = []
-    for build in sorted(builds, key=lambda each: (order.get(each.plan.name.short, -1), each.plan.name.short)):
+    for build in sorted(builds, key=lambda build: (order.get(build.plan.name.short, -1), build.plan.name.short)):
         done += _record_build(unit, release, build)
     settle_all(unit, done)
 
@@ -227,7 +227,7 @@ def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[Releas
     for entry in rebuilt:
         package = entry.descriptor.digest
         there = {attestation.provenance for attestation in known.get(package, ())}
-        for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
+        for blob in sorted(set(entry.rebuilds) - there, key=lambda blob: blob.digest):
             public.fetch_back(blob.digest)
             with suppress(InvalidEnvelopeError):
                 worker, _ = _signer(unit.blobs.read(blob.digest), workers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.core.sets.proof.abi import BuildRoot
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
 class BuildRoots:
     """The packages of plans, each plan read once; for one transaction."""
 
-    def __init__(self, unit: UnitOfWork, shelf: MemberCache, files: LinkedFiles) -> None:
+    def __init__(self, unit: UnitOfWork, cache: MemberCache, files: LinkedFiles) -> None:
         self._unit = unit
-        self._shelf = shelf
+        self._cache = cache
         self._files = files
-        self._plans: dict[Digest, Plan] = {}
+        self._plan = functools.cache(partial(plan_of, unit))
         self._roots: dict[Digest, BuildRoot] = {}
         self._built: dict[tuple[str, Digest], Package] = {}
         self._asked: set[Digest] = set()
@@ -40,7 +42,7 @@ class BuildRoots:
         digest = member.descriptor.plan
         if digest not in self._roots:
             later = packages.plans_of(self._unit.session, member.descriptor.digest)
-            newest, *others = (self._root(each) for each in (*later, digest))
+            newest, *others = map(self._root, (*later, digest))
             self._roots[digest] = replace(newest, others=tuple(others))
         return self._roots[digest]
 
@@ -51,9 +53,9 @@ class BuildRoots:
         if unknown := {tree for _, tree in wanted} - self._asked:
             self._built |= packages.packages_of_tree(self._unit.session, unknown)
             self._asked |= unknown
-        there = [self._built[each] for each in wanted if each in self._built]
+        there = [self._built[key] for key in wanted if key in self._built]
         own = packages.packages_of_plan(self._unit.session, digest)
-        members = tuple(self._shelf.member(package) for package in (*there, *own))
+        members = tuple(self._cache.member(package) for package in (*there, *own))
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
@@ -63,8 +65,3 @@ class BuildRoots:
             {},
         )
         return is_given(self._plan(member.descriptor.plan), debs)
-
-    def _plan(self, digest: Digest) -> Plan:
-        if digest not in self._plans:
-            self._plans[digest] = plan_of(self._unit, digest)
-        return self._plans[digest]

@@ -81,7 +81,7 @@ class Evaluation:
         candidate: Candidate,
         *,
         trial: TrialSet,
-        shelf: MemberCache,
+        cache: MemberCache,
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
         results: JobResults,
@@ -92,13 +92,13 @@ class Evaluation:
         self._unit = unit
         self._candidate = candidate
         self._trial = trial
-        self._shelf = shelf
+        self._cache = cache
         self._changes = changes
         self._test_needs = test_needs
         self._scope = scope
         self._results = results
         trace = f"candidate-{candidate.id}"
-        self._interfaces = Interfaces(unit, trial, shelf, results, trace=trace) if compares else None
+        self._interfaces = Interfaces(unit, trial, cache, results, trace=trace) if compares else None
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
@@ -180,7 +180,7 @@ class Evaluation:
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[FailedTest] = []
-        ordered = orders_of(self._unit, self._shelf, self._trial, self._tested(changes))
+        ordered = orders_of(self._unit, self._cache, self._trial, self._tested(changes))
         verdicts.look_up(order for _, order in ordered)
         for test, order in ordered:
             tally.count += 1
@@ -216,8 +216,8 @@ class Evaluation:
         if recipe_name not in self._trial.base:
             return None
         package = self._record_of(self._trial.base[recipe_name])
-        tested = [(self._shelf.tested_recipe(self._unit, package), package.printed_version)]
-        ordered = orders_of(self._unit, self._shelf, self._trial, tested)
+        tested = [(self._cache.tested_recipe(self._unit, package), package.printed_version)]
+        ordered = orders_of(self._unit, self._cache, self._trial, tested)
         return next((verdicts.of(order, found) for found, order in ordered if found.test == test), None)
 
     def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
@@ -227,14 +227,14 @@ class Evaluation:
         names = tested_names(self._scope, self._trial, changes, self._test_needs)
         seen: set[str] = set()
         for name in sorted(name for name in names if not is_imported(name)):  # their own distribution tests them
-            revision = self._shelf.revision(self._unit, self._record_of(self._trial.members[name]))
+            revision = self._cache.revision(self._unit, self._record_of(self._trial.members[name]))
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name])
-                yield self._shelf.tested_recipe(self._unit, main), main.printed_version
+                yield self._cache.tested_recipe(self._unit, main), main.printed_version
 
     def _record_of(self, member: Member) -> Package:
-        return self._shelf.record(self._unit, member.descriptor.digest)
+        return self._cache.record(self._unit, member.descriptor.digest)
 
 
 def counted(number: int, what: str) -> str:

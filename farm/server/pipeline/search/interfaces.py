@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.manifest import Manifest
@@ -99,15 +100,15 @@ class Interfaces:
     """
 
     def __init__(
-        self, unit: UnitOfWork, trial: TrialSet, shelf: MemberCache, results: JobResults, *, trace: str
+        self, unit: UnitOfWork, trial: TrialSet, cache: MemberCache, results: JobResults, *, trace: str
     ) -> None:
         self._unit = unit
         self._results = results
         self._trial = trial
-        self._shelf = shelf
+        self._cache = cache
         self._trace = trace
         self._files = LinkedFiles()
-        self._roots = BuildRoots(unit, shelf, self._files)
+        self._roots = BuildRoots(unit, cache, self._files)
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
         self._lacking: dict[LibraryPair, str] = {}
         self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
@@ -201,10 +202,8 @@ class Interfaces:
 
     def _unpaired(self, unpaired: Iterable[Unpaired]) -> Iterator[str]:
         """Describe the libraries that have no counterpart to compare with, each once for all dependents."""
-        for (soname, provider, shortage), group in groupby(
-            unpaired, lambda each: (each.soname, each.provider, each.shortage)
-        ):
-            names = [self._label(each.dependent) for each in group]
+        for (soname, provider, shortage), group in groupby(unpaired, attrgetter("soname", "provider", "shortage")):
+            names = [self._label(library.dependent) for library in group]
             one = len(names) == 1
             words = {"are": "is" if one else "are", "were": "was" if one else "were"}
             yield f"{soname} of {self._label(provider)}: {_SHORTAGES[shortage].format(users=listed(names), **words)}"
@@ -274,8 +273,8 @@ class Interfaces:
         package = packages.packages_of_tree(self._unit.session, [file.tree]).get((file.package, file.tree))
         if package is None:
             raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
-        build = [self._shelf.member(each) for each in packages.packages_of_plan(self._unit.session, package.plan)]
-        return compared_side(file.path, self._shelf.member(package), build, self._has_headers)
+        build = list(map(self._cache.member, packages.packages_of_plan(self._unit.session, package.plan)))
+        return compared_side(file.path, self._cache.member(package), build, self._has_headers)
 
     def _has_headers(self, member: Member) -> bool:
         return has_installed_headers(Manifest.from_json(self._unit.blobs.read(member.descriptor.tree)))
@@ -285,7 +284,7 @@ class Interfaces:
         return AbiSide(side.library, self._archive(side.package), self._archive(side.debug), headers)
 
     def _archive(self, member: Member) -> DependencyArchive:
-        return archive_of(self._shelf.record(self._unit, member.descriptor.digest), member.descriptor.store_path)
+        return archive_of(self._cache.record(self._unit, member.descriptor.digest), member.descriptor.store_path)
 
     def _changed(self, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> ChangedInterface:
         assert answer.outcome is not None  # noqa: S101  (it is judged)
@@ -318,8 +317,8 @@ def _answer(known: Comparison | _Unjudged | str) -> Answer:
 
 def _telling(report: tuple[str, ...]) -> str:
     """Return a report's text about the first change, as one sentence; its headings are not indented."""
-    told = [line.strip() for line in report if line.startswith(" ")]
-    ends = [at for at, line in enumerate(told) if at and line.startswith("[C]")]
-    first = told[: ends[0] if ends else None][:_SHOWN_LINES]
-    more = "; and more" if len(told) > len(first) else ""
+    lines = [line.strip() for line in report if line.startswith(" ")]
+    ends = [at for at, line in enumerate(lines) if at and line.startswith("[C]")]
+    first = lines[: ends[0] if ends else None][:_SHOWN_LINES]
+    more = "; and more" if len(lines) > len(first) else ""
     return "".join(f"{line} " if line.endswith(":") else f"{line}; " for line in first).removesuffix("; ") + more

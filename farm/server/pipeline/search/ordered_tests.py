@@ -43,7 +43,7 @@ class TestOf:
 
 
 def orders_of(
-    unit: UnitOfWork, shelf: MemberCache, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
+    unit: UnitOfWork, cache: MemberCache, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
 ) -> list[tuple[TestOf, TestOrder | Unrunnable]]:
     """Return the orders of all tests of these recipes, each with a version, over the packages of the set.
 
@@ -52,7 +52,7 @@ def orders_of(
     awaited: dict[str, ImportedPackage] = {}
 
     def archive(member: Member) -> DependencyArchive:
-        package = shelf.archived(unit, member.descriptor.digest)
+        package = cache.archived(unit, member.descriptor.digest)
         if isinstance(package, ImportedPackage) and not unit.blobs.has(package.archive.digest):
             awaited[package.name] = package
         return archive_of(package, member.descriptor.store_path)
