@@ -65,26 +65,22 @@ def bring_evidence(
     others = provenances_of_others(unit, against, public)
     dependencies = tuple(_of(package, others.get(package.digest)) for package in against)
     described = [*dependencies, *map(_of, rebuilt)]
-    needed = _dependencies(unit, {package.plan for package in (*loading, *rebuilt)})
     proofs = _import_proofs(unit, release, previous)
     blobs = [
         *(digest for package in described for digest in recipe_blobs(unit, package.recipe)),
         *(blob.digest for package in described for blob in package.blobs),
         *_outputs(unit, {package.plan for package in built}),
-        *_outputs(unit, {package.plan for package in needed}),
-        *_described_by(imported.packages_by_digest(unit.session, imported_descriptors(release.imports).values())),
-        *(digest for proof in proofs for digest in _proof_blobs(unit, proof, release)),
+        *_outputs(unit, {package.plan for package in _dependencies(unit, [*loading, *rebuilt])}),
+        *_import_blobs(unit, release, proofs),
         *public.signed_inputs(),
     ]
     public.bring_blobs(dict.fromkeys(blobs))
     tests, tested = _tests(unit, signed, public)
     counting = [*moved.put, *_entries_of(unit, release, public, tested)]
     recipes = {recipe for entry in counting for recipe in entry.recipes} | {package.recipe for package in described}
-    submissions = signatures_of(unit, recipes)
-    public.bring_blobs(submissions)
     evidence = ReleaseEvidence(
         dependencies=dependencies,
-        submissions=submissions,
+        submissions=_submissions(unit, recipes, public),
         approvals=tuple(map(public.put, _approvals(unit, release, previous, moved, public))),
         tests=tests,
         comparisons=tuple(
@@ -101,24 +97,32 @@ def bring_evidence(
 def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Package]:
     """Yield all packages that these were built against, directly or indirectly, each once."""
     seen: set[Digest] = set()
-    plans = {package.plan for package in built}
-    while plans:
-        found = _dependencies(unit, plans)
-        seen |= plans
-        plans = {package.plan for package in found} - seen
+    found = list(built)
+    while found:
+        seen |= {package.plan for package in found}
+        found = _dependencies(unit, found)
         yield from found
+        found = [package for package in found if package.plan not in seen]
 
 
-def _dependencies(unit: UnitOfWork, plans: Iterable[Digest]) -> list[Package]:
-    """Return the packages that these plans were carried out with, by name and tree."""
+def _dependencies(unit: UnitOfWork, built: Iterable[Package]) -> list[Package]:
+    """Return the packages that these were built with, by name and tree."""
+    plans = {package.plan for package in built}
     wanted = {dependency.tree for plan in plans for dependency in plan_of(unit, plan).dependencies}
     return [package for _, package in sorted(packages.packages_of_tree(unit.session, wanted).items())]
 
 
-def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
-    """Return a package as evidence, with the provenance `word` of its builder or of another builder."""
-    provenance = word or package.provenance
-    return BuiltAgainst(package.descriptor, package.facts, package.manifest, provenance, package.recipe)
+def _of(package: Package, provenance: BlobRef | None = None) -> BuiltAgainst:
+    """Return a package as evidence, with the provenance of its own or another builder."""
+    shown = provenance or package.provenance
+    return BuiltAgainst(package.descriptor, package.facts, package.manifest, shown, package.recipe)
+
+
+def _submissions(unit: UnitOfWork, recipes: Iterable[Digest], public: PublicStore) -> tuple[Digest, ...]:
+    """Return the signatures of the people who submitted these recipes, after putting them in the public store."""
+    signatures = signatures_of(unit, recipes)
+    public.bring_blobs(signatures)
+    return signatures
 
 
 def _approvals(
@@ -147,12 +151,12 @@ def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
 def _outputs(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
     """Yield the blobs that describe all outputs of builds: a library's debug data and headers are in other outputs."""
     for plan in sorted(plans):
-        yield from _described_by({package.digest: package for package in packages.packages_of_plan(unit.session, plan)})
+        yield from _described_by(packages.packages_of_plan(unit.session, plan))
 
 
-def _described_by(found: Mapping[Digest, Package | ImportedPackage]) -> Iterator[Digest]:
+def _described_by(found: Iterable[Package | ImportedPackage]) -> Iterator[Digest]:
     """Yield the blobs that describe packages, with which the checker proves the set."""
-    for package in found.values():
+    for package in found:
         yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
@@ -216,19 +220,25 @@ def _import_proofs(unit: UnitOfWork, release: Release, previous: Release | None)
     return [ReleaseProof.from_dict(json.loads(shown)) for shown in known if shown]
 
 
-def _proof_blobs(unit: UnitOfWork, proof: ReleaseProof, release: Release) -> Iterator[Digest]:
-    """Yield the documents of another distribution's release, and its index nodes on the way to the imports."""
-    yield from proof.blobs
+def _import_blobs(unit: UnitOfWork, release: Release, proofs: Iterable[ReleaseProof]) -> Iterator[Digest]:
+    """Yield the blobs that describe imports, and those that prove them.
+
+    These are the documents of other distributions' releases, and their index nodes on the way to the imports.
+    """
+    descriptors = imported_descriptors(release.imports).values()
+    yield from _described_by(imported.packages_by_digest(unit.session, descriptors).values())
     read: list[Digest] = []
 
     def noted(blob: BlobRef) -> bytes:
         read.append(blob.digest)
         return unit.blobs.read(blob.digest)
 
-    tree = IndexTree(noted, Release.from_json(unit.blobs.read(proof.release)).index)
-    for taken in release.imports:
-        for package in taken.packages if taken.release == proof.release else ():
-            tree.entry(package.name)
+    for proof in proofs:
+        yield from proof.blobs
+        tree = IndexTree(noted, Release.from_json(unit.blobs.read(proof.release)).index)
+        for taken in release.imports:
+            for package in taken.packages if taken.release == proof.release else ():
+                tree.entry(package.name)
     yield from read
 
 
