@@ -72,6 +72,11 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"Did you mean {' or '.join(near)}?" if near else otherwise
 
 
+def in_words(names: Sequence[str]) -> str:
+    """Return names as a person says them: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def plain_text(error: FarmError, program: str) -> str:
     """Return an error as a program prints it before it exits: where, what, and what to do. `program` is its name."""
     where = str(error.place or program)

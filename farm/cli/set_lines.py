@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.sets.proof.proof import NOTHING_FOUND
+from farm.errors import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.client.root.sensitive_additions import SensitiveAdditions
-    from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage
+    from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage, SetRecord
+
+
+def named(record: SetRecord) -> list[tuple[str, PlacedPackage]]:
+    """Return packages by their short names, or by full ones if packages of several distributions are present."""
+    one = len({package.name.distribution for package in record.packages}) == 1
+    return [(package.name.short if one else str(package.name), package) for package in record.packages]
 
 
 def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
@@ -30,7 +37,7 @@ def _lines(placed: PlacedPackage) -> Iterator[str]:
 
 
 def _dependents(void: BrokenGuarantees) -> str:
-    return f"; that it was tested with {_all(void.dependents)}" if void.dependents else ""
+    return f"; that it was tested with {in_words(void.dependents)}" if void.dependents else ""
 
 
 def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
@@ -42,10 +49,6 @@ def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
         yield f"  {name} holds code of another build of {placed.name.short}, linked in when it was built"
     if void.made_for:
         yield f"  it was made for {void.made_for}; the channel now has {void.instead_of}"
-
-
-def _all(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def sensitive_lines(brought: Iterable[SensitiveAdditions]) -> list[str]:

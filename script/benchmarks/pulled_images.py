@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.image.registry_connections import registry_connections
+from farm.client.image.push import registry_connections
 from farm.oci.image_reference import RemoteReference
 from farm.oci.push import push_image
 from farm.oci.registry import Repository

@@ -8,7 +8,7 @@ from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
 from farm.client.image.parts import parts_of
-from farm.client.image.replacement import replace_builds
+from farm.client.image.replacement import UpdateRequest, replace_builds
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.archives import fetch_archives
 from farm.oci.image_config import ImageConfig
@@ -41,7 +41,9 @@ def build(host: Host, *names: str, name: str = "", own: OwnFiles | None = None, 
 
 def update(host: Host, image: str, *names: str, name: str = "", **options: Any) -> ImageUpdate | None:
     known = open_image(image, host, None)
-    found = replace_builds(host, known, names, own_files_of(known, host.blobs, None), **options)
+    found = replace_builds(
+        host, known, UpdateRequest(image=image, packages=names, **options), own_files_of(known, host.blobs, None)
+    )
     if found:
         keep_image(host.state, host.blobs, found.made, found.parts, found.heads, now=NOW, name=name)
     return found

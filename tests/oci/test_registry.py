@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.image.registry_connections import registry_connections
+from farm.client.image.push import registry_connections
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.oci.image_reference import RemoteReference, full_name

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.image.form import layers_form, loaded_line, set_form
+from farm.cli.image.form import layers_form, say_written, set_form
 from farm.cli.image.options import image_settings, output_option
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import counted, human_size, say, say_lines, tell_result
+from farm.cli.output import counted, human_size, say_lines, tell_result
 from farm.cli.progress import TerminalProgress
 from farm.cli.recipes_option import recipes_option
 from farm.cli.set_lines import override_lines
@@ -97,10 +97,7 @@ def build(
             return builds.closure(names)
 
     built = build_image(open_host(settings), request, build_locally, _Progress(err=as_json))
-    if output:
-        say(f"{output}: OCI layout", err=as_json)
-    if built.loaded:
-        say(loaded_line(built.reference, built.loaded, len(built.made.image.layers)), err=as_json)
+    say_written(output, built.loaded, built.reference, len(built.made.image.layers), err=as_json)
     tell_result([], _form(built, output), as_json=as_json)
 
 
@@ -116,7 +113,6 @@ class _Progress(TerminalProgress):
 
 
 def _lines(made: MadeImage) -> list[str]:
-
     layers = made.image.layers
     size = human_size(sum(layer.blob.size for layer in layers))
     packages = counted(len(made.record.packages), "package")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farm.cli.output import say
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from farm.client.image.parts import ImagePart
     from farm.client.image.records import ImageRecord
@@ -32,17 +35,12 @@ def layers_form(layers: Iterable[tuple[Digest, str]]) -> list[dict[str, Any]]:
     return [{"diff-id": diff_id, "holds": holds} for diff_id, holds in layers]
 
 
-def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
-    """Return the lines about layers that are not of the image's packages, its links or its maker's own files."""
-    from farm.client.image.accounting import layers_of_nobody
-
-    said = (f"  {' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers)
-    return [layers_of_nobody(len(layers)), *said]
-
-
-def loaded_line(reference: str, loaded: Loaded, layers: int) -> str:
-    """Return the line about an image with so many layers that was loaded into Docker."""
-    return f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {layers} layers sent"
+def say_written(output: Path | None, loaded: Loaded | None, reference: str, layers: int, *, err: bool) -> None:
+    """Print where an image with so many layers is: the OCI layout, and its name in Docker."""
+    if output:
+        say(f"{output}: OCI layout", err=err)
+    if loaded:
+        say(f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {layers} layers sent", err=err)
 
 
 def record_form(kept: ImageRecord) -> dict[str, Any]:

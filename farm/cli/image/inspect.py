@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.image.form import foreign_lines, layers_form, set_form
+from farm.cli.image.form import layers_form, set_form
 from farm.cli.options import json_option
 from farm.cli.output import Line, counted, say, styled, table, tell_result
-from farm.cli.set_lines import override_lines, sensitive_lines
+from farm.cli.set_lines import named, override_lines, sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import opened
 from farm.errors import FarmError
@@ -99,7 +99,7 @@ def _form(
         **set_form(known.digest, known.record, parts),
         "host": needs.to_dict() if needs else None,
         "sensitive-files": [additions.to_dict() for additions in _sensitive(parts)],
-        "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
+        "imports": {f"/{imported.path}": str(imported) for imported in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
         "replaces": list(replaced_in(known.labels)),
         "layers": layers_form(known.layers),
@@ -130,6 +130,7 @@ def _lines(
     own: Manifest | None,
     foreign: Layers | None,
 ) -> list[Line]:
+    from farm.client.image.accounting import foreign_lines
     from farm.client.image.making import imports_in
 
     record, config = known.record, known.config
@@ -148,46 +149,32 @@ def _lines(
     ]
     lines: list[Line] = [styled(f"{heading:<10}", bold=True) + f" {value}" for heading, value in facts]
     rows = [
-        (_called(record.packages, package), package.full_version, package.channel or "local build", _note(package))
-        for package in record.packages
+        (name, package.full_version, package.channel or "local build", "OVERRIDE" if package.is_override else "")
+        for name, package in named(record)
     ]
     lines += ["", *table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
     if imports := imports_in(known.labels):
-        lines += ["", *(f"/{each.path} is {each}" for each in imports)]
+        lines += ["", *(f"/{imported.path} is {imported}" for imported in imports)]
     if said := [*override_lines(record.packages), *sensitive_lines(_sensitive(parts))]:
         lines += ["", *said]
     if foreign:
-        lines += ["", *foreign_lines(foreign)]
-    if own:
-        files = [entry.path for entry in own.entries if entry.to_dict()["type"] != "dir"]
-        lines += [
-            "",
-            f"own files: {len(files)}{_replaced(known)}",
-            *(f"  /{path}" for path in files[:_MOST_FILES]),
-        ]
-        if len(files) > _MOST_FILES:
-            lines.append(f"  and {len(files) - _MOST_FILES} more")
-    return lines
+        count, *described = foreign_lines(foreign)
+        lines += ["", count, *(f"  {line}" for line in described)]
+    return lines + (_own_lines(known, own) if own else [])
 
 
-def _replaced(known: KnownImage) -> str:
+def _own_lines(known: KnownImage, own: Manifest) -> list[Line]:
     from farm.client.image.making import replaced_in
 
+    files = [f"  /{entry.path}" for entry in own.entries if entry.to_dict()["type"] != "dir"]
     replaced = replaced_in(known.labels)
-    return f", which may stand where links of {' and '.join(replaced)} would" if replaced else ""
+    how = f", which may stand where links of {' and '.join(replaced)} would" if replaced else ""
+    more = [f"  and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
+    return ["", f"own files: {len(files)}{how}", *files[:_MOST_FILES], *more]
 
 
 def _no_release(packages: Sequence[PlacedPackage]) -> str:
     return "not known here" if any(package.channel for package in packages) else "none: local builds"
-
-
-def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:
-    """Return the short name, or the full one if packages of several distributions are present."""
-    return each.name.short if len({other.name.distribution for other in packages}) == 1 else str(each.name)
-
-
-def _note(each: PlacedPackage) -> str:
-    return "OVERRIDE" if each.is_override else ""
 
 
 def _asked_of_host(needs: HostNeeds | None) -> str:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.image.form import loaded_line
+from farm.cli.image.form import say_written
 from farm.cli.image.options import output_option
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import say, tell_result
+from farm.cli.output import tell_result
 from farm.cli.progress import TerminalProgress
 from farm.cli.set_lines import override_lines, sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host
+from farm.errors import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,8 @@ def update(
       farm image update api:1 openssl --tag api:2
       farm image update api:1 openssl --override 'curl does not call what is gone'
     """
-    from farm.client.image.update import UpdateRequest, update
+    from farm.client.image.replacement import UpdateRequest
+    from farm.client.image.update import update
 
     settings = Settings.from_environment()
     request = UpdateRequest(
@@ -91,11 +93,8 @@ def update(
     if updated is None:
         tell_result([f"{image}: {', '.join(packages)}: nothing newer"], {"changes": []}, as_json=as_json)
         return
-    if output:
-        say(f"{output}: OCI layout", err=as_json)
-    if updated.loaded:
-        layers = len(updated.update.made.image.layers)
-        say(loaded_line(updated.reference, updated.loaded, layers), err=as_json)
+    layers = len(updated.update.made.image.layers)
+    say_written(output, updated.loaded, updated.reference, layers, err=as_json)
 
 
 class _Progress(TerminalProgress):
@@ -140,7 +139,7 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
     yield from (f"{change}" for change in found.changes)
     yield from sensitive_lines(found.sensitive)
-    users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
+    users = f", with {in_words(trial.dependents)} depending on it" if trial.dependents else ""
     if not found.trial.problems:
         yield f"proven{users}: {trial.scope.summary}"
     now = {package.descriptor: package for package in found.made.record.packages}
@@ -151,18 +150,14 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
     if found.together or len(found.brought) > 1:
-        builds = "exactly these builds" + (f" of {_all(found.brought)}" if len(found.brought) > 1 else "")
-        users = f" with {_all(found.together)}" if found.together else ""
+        builds = "exactly these builds" + (f" of {in_words(found.brought)}" if len(found.brought) > 1 else "")
+        users = f" with {in_words(found.together)}" if found.together else ""
         yield f"tested: {release} holds {builds}{users}, past its gates"
     if found.apart:
-        yield f"not tested: {release} holds other builds of {_all(found.apart)}"
+        yield f"not tested: {release} holds other builds of {in_words(found.apart)}"
     for copy in found.copies:
         how = "still holds" if copy.is_known else "may still hold"
         yield f"{copy.package} {how} code of another build of {copy.library}, linked in when it was built"
     if not found.copies:
         yield "no package of the image is known to hold code of the old builds"
     yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"
-
-
-def _all(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

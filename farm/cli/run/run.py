@@ -13,7 +13,7 @@ from farm.cli.options import channel_option, name_and_value
 from farm.cli.output import say, say_lines
 from farm.cli.progress import TerminalProgress
 from farm.cli.run.options import read_mounts, read_ports
-from farm.cli.set_lines import override_lines
+from farm.cli.set_lines import named, override_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host
@@ -92,16 +92,14 @@ def run(
     from farm.client.run.request import RunRequest
     from farm.client.run.start import start
 
-    names, words = _split(sys.argv, packages)
-    if unknown := next((name for name in names if name.startswith("-")), ""):
-        raise click.NoSuchOption(unknown, possibilities=difflib.get_close_matches(unknown, _options_of(run)))
-    if bool(names) == bool(file):
-        raise click.UsageError("Name packages before `--`, or an image file with --file.")
+    key_words, words = words_of(sys.argv[2:])
+    names = packages[: len(packages) - len(words)]
+    _check_names(names, file)
     settings = Settings.from_environment()
     request = RunRequest(
         packages=names,
         file=file,
-        command=words,
+        command=tuple(words),
         engine=engine or "",
         docker=settings.docker,
         network=network,
@@ -114,21 +112,17 @@ def run(
         channel=channel,
         policy=policy_in_force(max_severity),
         waited=click.get_current_context().obj or 0.0,
-        prepare_as="" if verbose else key_of(words_of(sys.argv[2:])[0]),
+        prepare_as="" if verbose else key_of(key_words),
     )
     return start(open_host(settings), request, _Progress(verbose=verbose))
 
 
-def _options_of(command: click.Command) -> list[str]:
-    return [name for param in command.params for name in param.opts if name.startswith("--")]
-
-
-def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    # Click drops the `--`, which separates the packages from the command.
-    if "--" not in argv:
-        return packages, ()
-    count = len(argv) - argv.index("--") - 1
-    return packages[: len(packages) - count], packages[len(packages) - count :]
+def _check_names(names: tuple[str, ...], file: Path | None) -> None:
+    if unknown := next((name for name in names if name.startswith("-")), ""):
+        options = [name for param in run.params for name in param.opts if name.startswith("--")]
+        raise click.NoSuchOption(unknown, possibilities=difflib.get_close_matches(unknown, options))
+    if bool(names) == bool(file):
+        raise click.UsageError("Name packages before `--`, or an image file with --file.")
 
 
 class _Progress(TerminalProgress):
@@ -148,9 +142,7 @@ class _Progress(TerminalProgress):
 
 
 def _all_of(record: SetRecord, options: RunOptions, engine: str) -> Iterator[str]:
-    distributions = {package.name.distribution for package in record.packages}
-    for package in record.packages:
-        name = package.name.short if len(distributions) == 1 else package.name
+    for name, package in named(record):
         yield f"{name} {package.full_version} {package.descriptor}"
     releases = " and ".join(str(release) for release in record.releases)
     written = [f"writing {bind.source}" for bind in options.binds if bind.writable]

@@ -86,9 +86,10 @@ def foreign_layers(
     return _surplus(image, worked_out(host, image, described, parts, own))
 
 
-def layers_of_nobody(count: int) -> str:
-    """Return how many layers of an image are foreign, in the same words everywhere."""
-    return f"{count} {'layer' if count == 1 else 'layers'} that no package accounts for"
+def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
+    """Return how many layers of an image are foreign, and a line about each."""
+    lines = (f"{' '.join(holds.split())[:200] or 'no description'} ({diff_id})" for diff_id, holds in layers)
+    return [f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} that no package accounts for", *lines]
 
 
 def worked_out(

@@ -59,7 +59,7 @@ class ImageOverrides:
             if isinstance(problem, PathConflict) or not blamed(problem, whole, self.instead_of)
         )
 
-    def voided(
+    def placed_in(
         self, members: Mapping[str, Member], copies: Sequence[StaticCopy], channels: Collection[str]
     ) -> dict[str, PlacedPackage]:
         """Return, by name, the overrides as the record of the new set has them. `copies` are of added packages.

@@ -18,7 +18,7 @@ from farm.client.image.accounting import unaccounted, unattributed
 from farm.client.image.known_image import open_image
 from farm.client.image.making import record_in
 from farm.client.image.package_set import Described
-from farm.client.image.replacement import replace_builds
+from farm.client.image.replacement import UpdateRequest, replace_builds
 from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.core.sets.members.set_record import SetRecord
@@ -177,7 +177,7 @@ def test_an_update_drops_nothing_that_a_dockerfile_said(
 
     def updated(lines: str) -> ImageUpdate | None:
         known = open_image(derived(client, image, lines, tmp_path), follower, EngineImages(client))
-        return replace_builds(follower, known, ["say"], None)
+        return replace_builds(follower, known, UpdateRequest(image=known.name, packages=("say",)), None)
 
     found = updated("ENV A=1\nCMD ['x']")
     assert found is not None

@@ -10,7 +10,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.client.image.evidence import attested_sbom, sbom_among
-from farm.client.image.registry_connections import registry_connections
+from farm.client.image.push import registry_connections
 from farm.oci.cosign import MOST_LAYERS, SIGNATURE, attestations_manifest, cosign_tag
 from farm.oci.image_reference import RemoteReference
 from farm.oci.push import push_image

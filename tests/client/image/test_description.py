@@ -19,8 +19,8 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from farm.client.audit.verification_image import verify_image
 from farm.client.image.description import os_release
 from farm.client.image.known_image import open_image
-from farm.client.image.mending import mend_image
 from farm.client.image.records import ImageRecords
+from farm.client.image.repair import repair_image
 from farm.container.image_store import ImageStore
 from farm.container.sandbox import connect
 from farm.core.names.digest import Digest
@@ -177,7 +177,7 @@ def test_documents_that_another_version_wrote_are_written_anew_where_they_are_lo
     referrers = (type(image.referrers[0])(lost, "application/spdx+json", {}, ()), *image.referrers[1:])
     records.forget(image)
     records.keep(replace(image, made=NOW, names=("x:1",), referrers=referrers))
-    mend_image(subscribed, open_image("x:1", subscribed, None), None)
+    repair_image(subscribed, open_image("x:1", subscribed, None), None)
     found = records.find("x:1")
     assert found is not None
     assert found.referrers == image.referrers

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from farm.cli.main import farm
 from farm.client.image.inventory import host_images
 from farm.client.image.known_image import UnknownImageError, open_image, unambiguous
-from farm.client.image.replacement import replace_builds
+from farm.client.image.replacement import UpdateRequest, replace_builds
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.host import Host
 from farm.container.docker_objects import labelled_images
@@ -108,7 +108,7 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
     assert known.record.digest == image.record.digest
     taken = own_files_of(known, elsewhere.blobs, shelf)
     assert taken == own
-    found = replace_builds(elsewhere, known, ["say"], taken)
+    found = replace_builds(elsewhere, known, UpdateRequest(image=reference, packages=("say",)), taken)
     assert found is not None
     assert found.made.image == build(subscribed, "greet", own=own, command=("/app/serve",)).image
     for part in found.parts:

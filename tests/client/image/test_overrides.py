@@ -18,7 +18,6 @@ from farm.client.image.making import make_image
 from farm.client.image.parts import parts_of
 from farm.client.image.replacement import UpdateRefusedError
 from farm.client.override.overrides import OverrideError
-from farm.client.override.substitution import substitute_on
 from farm.core.names.digest import Digest
 from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.oci.image_config import ImageConfig
@@ -156,16 +155,16 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     mine = SmallDistribution(tmp_path / "mine")
     library = compiler.library(46, legacy=False)
     put(host, built(host, mine, "tls", {"lib/libtls.so.1": library}, version="3.0.1"), "tls", why="patched")  # type: ignore[dict-item]
-    found = update(host, "curl:1", "tls", name="curl:2", substitute=substitute_on(host))
+    found = update(host, "curl:1", "tls", name="curl:2")
     assert found is not None
     (placed,) = found.made.record.overrides
     assert (placed.full_version, placed.channel, placed.why) == ("3.0.1-1", "", "patched")
     assert placed.void is not None
     assert (placed.void.instead_of, placed.void.dependents) == ("tls 3.0-1", ("curl",))
     assert len(placed.void.problems) == 1
-    assert update(host, "curl:2", "tls", substitute=substitute_on(host)) is None
+    assert update(host, "curl:2", "tls") is None
     with pytest.raises(OverrideError, match="tls is overridden"):
-        update(host, "curl:2", "tls", substitute=substitute_on(host), to="3.0")
+        update(host, "curl:2", "tls", to="3.0")
     back = update(host, "curl:2", "tls")
     assert back is not None
     assert back.made.record.overrides == ()
@@ -176,7 +175,7 @@ def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(hos
     mine = SmallDistribution(tmp_path / "mine")
     override = built(host, mine, "tls", {"bin/tls": "#!/usr/bin/nowhere\n"}, version="3.0.1")
     put(host, replace(override, entry=replace(override.entry, needs=("nowhere",))), "tls", why="a try")
-    found = update(host, "curl:1", "tls", name="curl:2", substitute=substitute_on(host))
+    found = update(host, "curl:1", "tls", name="curl:2")
     assert found is not None
     (placed,) = found.made.record.overrides
     assert placed.void is not None

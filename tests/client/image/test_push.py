@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.image.registry_connections import registry_connections
+from farm.client.image.push import registry_connections
 from farm.oci.image_reference import RemoteReference
 from farm.oci.layout import read_layout, write_layout
 from farm.oci.push import Pushed, push_image

@@ -11,7 +11,7 @@ import pytest
 
 from farm.client.audit.verification_image import verify_image
 from farm.client.image.known_image import LostImageError, open_image
-from farm.client.image.mending import mend_image, with_mending
+from farm.client.image.repair import repair_image, with_repair
 from farm.client.image.user_layer import own_files_of
 from farm.container.image_store import EngineImages, ImageStore, saved_digests
 from farm.container.sandbox import connect
@@ -49,7 +49,7 @@ def test_without_an_engine_what_can_be_had_is_brought_and_the_rest_is_named(
     host.blobs.put_bytes(config)
     with pytest.raises(CorruptBlobError):
         host.blobs.verify(image.image.layers[0].blob.digest)
-    assert with_mending(host, [known], None, lambda: [host.blobs.read(blob.digest) for blob in image.blobs])
+    assert with_repair(host, [known], None, lambda: [host.blobs.read(blob.digest) for blob in image.blobs])
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
     distribution.publish()
     assert update(host, "api:1", "say", name="api:2") is not None
@@ -73,7 +73,7 @@ def test_what_docker_has_whole_is_taken_from_there(distribution: SmallDistributi
         assert known.digest == image.digest
         assert verify_image(host, known, shelf, partial(saved_digests, client)).faults == ()
         rot(host)
-        mend_image(host, known, shelf)
+        repair_image(host, known, shelf)
         for blob in image.blobs:
             host.blobs.verify(blob.digest)
         assert own_files_of(known, host.blobs, shelf) == own

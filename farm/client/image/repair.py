@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_mending(host: Host, images: Iterable[KnownImage], engine: LayerSource | None, action: Callable[[], T]) -> T:
+def with_repair(host: Host, images: Iterable[KnownImage], engine: LayerSource | None, action: Callable[[], T]) -> T:
     """Run `action`, which reads blobs of images; if one is missing or corrupt, restore the images and run it again.
 
-    Raises what `mend_image` and `action` raise.
+    Raises what `repair_image` and `action` raise.
     """
     try:
         return action()
     except (MissingBlobError, CorruptBlobError):
         for image in images:
-            mend_image(host, image, engine)
+            repair_image(host, image, engine)
         return action()
 
 
-def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> None:
+def repair_image(host: Host, image: KnownImage, engine: LayerSource | None) -> None:
     """Restore every missing or corrupt blob of an image made here; of other images the store has no blobs.
 
     Reads all of them. Raises `LostImageError`, `DownloadError`, `SubscriptionError`, and what the engine raises.
