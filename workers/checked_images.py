@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from farm.client.image.evidence import release_head
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import parts_of
 from farm.client.image.registry_image import described_image
 from farm.client.repository.catalogue import Catalogue
 from farm.client.repository.download import Downloads

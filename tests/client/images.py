@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import parts_of
 from farm.client.image.replacement import UpdateRequest, replace_builds
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.archives import fetch_archives

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.image.evidence import referrers_of, release_head
 from farm.client.image.making import MadeImage, plain_config
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import parts_of
 from farm.client.image.records import ImageRecord
 from farm.client.image.registry_image import released_image
 from farm.core.names.digest import Digest
@@ -25,7 +25,7 @@ from web.registry.names import ImageName, Tag
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.repository.catalogue import Catalogue
     from farm.trust.index.release_index import Release
     from web.registry.releases import SignedReleases

@@ -12,7 +12,7 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import opened
 
 if TYPE_CHECKING:
-    from farm.client.image.diff import ImageDiff, Side, SymbolChange
+    from farm.client.image.diff import ImageDiff, Side
 
 DIFFERENT = 3
 _MOST = 20
@@ -55,7 +55,6 @@ def _side(name: str, settings: Settings) -> Side:
 
 
 def _lines(found: ImageDiff) -> list[str]:
-
     if found.is_empty:
         return ["no differences"]
     lines = [f"{counted(len(found.packages), 'package')} {'differs' if len(found.packages) == 1 else 'differ'}"]
@@ -63,10 +62,11 @@ def _lines(found: ImageDiff) -> list[str]:
     if found.settings:
         lines.append(f"settings that differ: {', '.join(found.settings)}")
     lines += _block("files", [f"{file.change} {_path(file.package, file.path)}" for file in found.files])
-    told = [f"{layer.change} {' '.join(layer.holds.split())[:200]} ({layer.diff_id})" for layer in found.layers]
-    lines += _block("layers that are of no package", told)
+    layers = [f"{layer.change} {' '.join(layer.holds.split())[:200]} ({layer.diff_id})" for layer in found.layers]
+    lines += _block("layers that are of no package", layers)
     for symbol in found.symbols:
-        lines += _symbols(symbol)
+        changed = [f"removed {name}" for name in symbol.removed] + [f"added {name}" for name in symbol.added]
+        lines += _block(f"symbols of {symbol.soname}", changed)
     if found.advisories is None:
         lines.append("advisories: not known: no channel of these images publishes any")
     else:
@@ -85,11 +85,6 @@ def _block(heading: str, items: list[str]) -> list[str]:
         return []
     more = [f"  and {len(items) - _MOST} more"] if len(items) > _MOST else []
     return [f"{heading}: {len(items)}", *(f"  {item}" for item in items[:_MOST]), *more]
-
-
-def _symbols(each: SymbolChange) -> list[str]:
-    told = [f"removed {name}" for name in each.removed] + [f"added {name}" for name in each.added]
-    return _block(f"symbols of {each.soname}", told)
 
 
 def _path(package: str, path: str) -> str:

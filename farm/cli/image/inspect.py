@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.package_set import Described
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import Described, ImagePart
     from farm.client.repository.host import Host
     from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.fileset.manifest import Manifest
@@ -92,7 +91,7 @@ def _form(
     own: Manifest | None,
     foreign: Layers | None,
 ) -> dict[str, Any]:
-    from farm.client.image.making import imports_in, replaced_in
+    from farm.client.image.making import imports_in, replaced_in, users_labels
 
     config = known.config
     return {
@@ -112,7 +111,7 @@ def _form(
             "workdir": config.working_directory,
             "ports": list(config.ports),
             "volumes": list(config.volumes),
-            "labels": {name: text for name, text in config.labels if not name.startswith("farm.")},
+            "labels": dict(users_labels(config)),
         },
     }
 

@@ -37,7 +37,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
       farm images --holding 'zlib>=1.3' --holding curl --json
     """
     from farm.client.image.constraint import VersionConstraint
-    from farm.client.image.inventory import constraint, host_images
+    from farm.client.image.inventory import host_images, matching
     from farm.container.docker_objects import labelled_images
     from farm.container.sandbox import SandboxUnavailableError, connect
 
@@ -51,7 +51,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
         labelled = []
     found = host_images(host, labelled)
     if asked:
-        found = constraint(host, found, asked)
+        found = matching(host, found, asked)
     rows = [
         (
             " ".join(image.names) or "-",

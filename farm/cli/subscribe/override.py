@@ -164,8 +164,8 @@ def _scope(root: Path | None, file: Path | None) -> Scope:
     if root and file:
         raise click.UsageError("Give --root or --image-file, not both.")
     if root:
-        return Scope.of_root(root)
-    return Scope.of_image_file(file) if file else Scope()
+        return Scope.of("root", root)
+    return Scope.of("image-file", file) if file else Scope()
 
 
 def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:

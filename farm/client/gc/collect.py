@@ -10,6 +10,7 @@ import os
 import shutil
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,10 @@ from farm.store.locks import no_progress
 from farm.store.partial import sweep_partial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from farm.client.repository.host import Host
-    from farm.client.root.generation import Generation
     from farm.core.names.digest import Digest
     from farm.store.locks import Waiting
     from farm.trust.index.release_index import ReleaseEntry
@@ -54,6 +54,13 @@ class Garbage:
     left: list[tuple[Path, str]] = field(default_factory=list)
     building: bool = False
     links: int = 0
+    dry_run: bool = False
+
+    def free(self, size: int, remove: Callable[[], object]) -> None:
+        """Count what something takes on the disk, and remove it unless this is a dry run."""
+        self.size += size
+        if not self.dry_run:
+            remove()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -83,33 +90,23 @@ def collect_garbage(
     `keep` is the number of states that each root keeps: the current one, and the newest others. Raises `RootError`,
     `OSError`: then nothing that roots share is removed.
     """
-    garbage = Garbage()
+    garbage = Garbage(dry_run=dry_run)
     with host.lock.used(waiting) if dry_run else host.lock.alone(waiting):
-        going = _trim_roots(host, garbage, only, keep, dry_run=dry_run)
+        going = _trim_roots(host, garbage, only, keep)
         words = referred(host, now, without=going)
-        _clear_store(host, garbage, words, dry_run=dry_run)
-        _clear_links(host, garbage, words, dry_run=dry_run)
-        _clear_aside(host, garbage, ran(host, now), dry_run=dry_run)
+        _clear_store(host, garbage, words)
+        _clear_directories(host, garbage, words, ran(host, now))
         if not dry_run and not garbage.building:
             _scrub_cache(host, now)
     return garbage
 
 
-def old_generations(root: Root, keep: int) -> tuple[Generation, ...]:
-    """Return the states of a root to remove: all but the current one and the `keep - 1` newest others."""
-    current = root.current()
-    others = [generation for generation in root.generations() if current is None or generation.number != current.number]
-    return tuple(others[: max(0, len(others) - (keep - 1))])
-
-
-def _trim_roots(
-    host: Host, garbage: Garbage, only: Sequence[Path], keep: int, *, dry_run: bool
-) -> set[tuple[Path, int]]:
+def _trim_roots(host: Host, garbage: Garbage, only: Sequence[Path], keep: int) -> set[tuple[Path, int]]:
     only = [Path(os.path.realpath(path)) for path in only]
     known = roots(host.state)
     garbage.forgotten = [path for path in host.roots.all() if path not in known]
-    for path in [] if dry_run else garbage.forgotten:
-        host.roots.forget(path)
+    for path in garbage.forgotten:
+        garbage.free(0, partial(host.roots.forget, path))
     for path in only:
         if path not in known:
             raise RootError(
@@ -117,7 +114,7 @@ def _trim_roots(
             )
     for path in only or known:
         try:
-            _trim(Root(path), garbage, keep, dry_run=dry_run)
+            _trim(Root(path), garbage, keep)
         except FileNotFoundError:
             continue  # another process is removing it
         except RootError as error:
@@ -127,64 +124,51 @@ def _trim_roots(
     return set(garbage.generations)
 
 
-def _trim(root: Root, garbage: Garbage, keep: int, *, dry_run: bool) -> None:
-    with nullcontext() if dry_run else root.locked(make=False):
-        old = old_generations(root, keep)
-        numbers = {each.number for each in old}
-        kept = [generation for generation in root.generations() if generation.number not in numbers]
-        needed = {package.store for each in kept for package in each.set.packages}
-        for each in old:
-            garbage.generations.append((root.path, each.number))
-            if not dry_run:
-                root.remove(each.number)
+def _trim(root: Root, garbage: Garbage, keep: int) -> None:
+    """Remove all states of a root but the current one and the `keep - 1` newest others, and what only they need."""
+    with nullcontext() if garbage.dry_run else root.locked(make=False):
+        current, states_of_root = root.current(), root.generations()
+        others = [state.number for state in states_of_root if current is None or state.number != current.number]
+        old = others[: max(0, len(others) - (keep - 1))]
+        needed = {
+            package.store for state in states_of_root if state.number not in old for package in state.set.packages
+        }
+        for number in old:
+            garbage.generations.append((root.path, number))
+            garbage.free(0, partial(root.remove, number))
         for store in root.stores():
             if store not in needed:
-                garbage.size += _size(root.package(store), links=1)
-                if not dry_run:
-                    root.remove_package(store)
+                garbage.free(_size(root.package(store), links=1), partial(root.remove_package, store))
 
 
-def _clear_store(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool) -> None:
+def _clear_store(host: Host, garbage: Garbage, words: set[str]) -> None:
     survey = StoreSurvey.of(host.blobs)
-    wanted = {digest: each for digest, each in survey.entries.items() if each.descriptor.digest in words}
-    stores = {_store(each) for each in wanted.values()} | words
+    wanted = {digest: entry for digest, entry in survey.entries.items() if entry.descriptor.digest in words}
+    stores = {_store(entry) for entry in wanted.values()} | words
     garbage.building = any((host.cache.root.parent / "attempts").glob("*"))
     for store in sorted({_store(entry) for entry in survey.entries.values()} - stores):
         place = host.cache.path(store)
         if place.exists() and not garbage.building:
             garbage.packages.append(store)
-            garbage.size += _size(place)
-            if not dry_run:
-                host.cache.remove(store)
-    kept = _kept(host, survey, words) | {blob.digest for each in wanted.values() for blob in each.blobs} | wanted.keys()
+            garbage.free(_size(place), partial(host.cache.remove, store))
+    kept = _kept(host, survey, words) | {blob.digest for entry in wanted.values() for blob in entry.blobs}
+    kept |= wanted.keys()
     named = {blob.digest for entry in survey.entries.values() for blob in entry.blobs}
     for part in (named, survey.nodes, survey.heads.keys(), survey.entries.keys()):
         for digest in sorted(part - kept):
             if digest not in words and host.blobs.has(digest):
                 garbage.blobs += 1
-                garbage.size += host.blobs.size(digest)
-                if not dry_run:
-                    host.blobs.delete(digest)
-    garbage.size += sweep_partial(host.blobs, remove=not dry_run)
-    if not dry_run:
-        host.blobs.sweep()
+                garbage.free(host.blobs.size(digest), partial(host.blobs.delete, digest))
+    garbage.size += sweep_partial(host.blobs, remove=not garbage.dry_run)
+    garbage.free(0, host.blobs.sweep)
 
 
-def _clear_links(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool) -> None:
-    for state in states(host):
-        for place in unused_links(state, words):
-            garbage.links += 1
-            garbage.size += _size(place)
-            if not dry_run:
-                shutil.rmtree(place)
-
-
-def _clear_aside(host: Host, garbage: Garbage, used: set[str], *, dry_run: bool) -> None:
-    for store, place in host.cache.aside():
-        if store not in used:
-            garbage.size += _size(place)
-            if not dry_run:
-                shutil.rmtree(place)
+def _clear_directories(host: Host, garbage: Garbage, words: set[str], used: set[str]) -> None:
+    """Remove the links that no record names, and packages that were set aside and that no run uses."""
+    links = [place for state in states(host) for place in unused_links(state, words)]
+    garbage.links = len(links)
+    for place in (*links, *(place for store, place in host.cache.aside() if store not in used)):
+        garbage.free(_size(place), partial(shutil.rmtree, place))
 
 
 def _scrub_cache(host: Host, now: datetime) -> None:
@@ -194,7 +178,7 @@ def _scrub_cache(host: Host, now: datetime) -> None:
         return
     for store in host.cache.scrub():
         host.warn(
-            f"{store} in {host.cache.root} was not as it was unpacked, and is unpacked anew when it is next wanted"
+            f"{store} in {host.cache.root} was not as it was unpacked, and is unpacked again when it is next needed"
         )
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
@@ -203,10 +187,10 @@ def _scrub_cache(host: Host, now: datetime) -> None:
 
 def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:
     """Return the heads and nodes that stay: those of the newest verified releases, and of releases of sets."""
-    releases = {each.digest: each for each in newest_releases(host)}
-    releases |= {digest: each for digest, each in survey.heads.items() if digest in words}
+    releases = {release.digest: release for release in newest_releases(host)}
+    releases |= {digest: release for digest, release in survey.heads.items() if digest in words}
     pinned = {pin.release for release in releases.values() for pin in release.imports}
-    releases |= {digest: each for digest, each in survey.heads.items() if digest in pinned}
+    releases |= {digest: release for digest, release in survey.heads.items() if digest in pinned}
     return releases.keys() | {node for release in releases.values() for node in nodes_of(host.blobs, release)}
 
 
@@ -218,4 +202,4 @@ def _store(entry: ReleaseEntry) -> str:
 def _size(place: Path, *, links: int = 0) -> int:
     """Return the bytes in a directory's files; with `links`, only of files with that many hard links."""
     found = (os.lstat(Path(folder) / name) for folder, _, names in os.walk(place) for name in names)
-    return sum(each.st_size for each in found if not links or each.st_nlink == links)
+    return sum(status.st_size for status in found if not links or status.st_nlink == links)

@@ -60,9 +60,8 @@ def newest_releases(host: Host) -> Iterator[Release]:
                 for target in (metadata / "targets").glob("*"):
                     with suppress(InvalidReleaseError, OSError):
                         release = Release.from_json(target.read_bytes())
-                        newest[release.channel] = max(
-                            release, newest.get(release.channel, release), key=lambda each: each.number
-                        )
+                        known = newest.get(release.channel, release)
+                        newest[release.channel] = max(release, known, key=lambda found: found.number)
                 yield from newest.values()
 
 

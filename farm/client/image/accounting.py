@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from farm.client.image.known_image import KnownImage
     from farm.client.image.making import MadeImage
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.image.user_layer import LayerSource
     from farm.client.repository.host import Host
     from farm.core.names.digest import Digest
@@ -97,8 +97,7 @@ def worked_out(
 ) -> MadeImage:
     """Return the image that the packages, settings and own files of an image make."""
     if len(parts) > MOST_PACKAGE_LAYERS:  # packages that share a layer are joined from their archives
-        for part in parts:
-            described.ensure(part.placed, part.archive)
+        described.ensure_archives(parts)
     return make_image(
         parts,
         image.config,
@@ -123,7 +122,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
     for layer in made.image.layers:
         if layer.diff_id in there:
             continue
-        instead = next((each for each in added if each[1] == layer.holds), None)
+        instead = next((found for found in added if found[1] == layer.holds), None)
         if instead is None:
             faults.append(Fault(layer.holds, "", "missing", "the image has no such layer"))
         else:
@@ -131,7 +130,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
             faults.append(Fault(layer.holds, "", "altered", f"it is {instead[0]}, and must be {layer.diff_id}"))
     for diff_id, holds in added:
         # An added layer can have any name.
-        how = f"it is no layer of the packages, links and own files that the image says it is made of: {diff_id}"
+        how = f"it is not of the packages, links and own files that the image says it is made of: {diff_id}"
         faults.append(Fault(holds or diff_id, "", "added", how))
     if not faults and there != must:
         faults.append(Fault(RECORD, "", "altered", "its layers lie upon each other in another order"))

@@ -14,7 +14,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.core.sets.composition.compose import Composition
     from farm.core.subscriber.image_file import AskedName
     from farm.oci.image_config import ImageConfig
@@ -49,7 +49,7 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
     A missing directory is made by the runtime. Raises `RecipeError`.
     """
     if isinstance(root.at(config.working_directory), File):
-        what = f"{quoted(config.working_directory)} is a file of the image, and is to be the working directory"
+        what = f"{quoted(config.working_directory)} is a file of the image, which is to be the working directory"
         raise RecipeError(
             [said.problem(what, "Name a directory, or one that the image does not have: it is made then.")]
         )
@@ -61,7 +61,7 @@ def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after:
     if refusal and not _refusal(config, before()):
         raise FarmError(
             f"after this change {refusal[0]}, and the image runs it",
-            remedy="Nothing was changed. Make the image anew with what it is to run, or let it through with "
+            remedy="Nothing was changed. Build the image again with what it is to run, or let it through with "
             "--override WHY.",
             code="no-such-command",
         )

@@ -15,7 +15,7 @@ from farm.oci.root_layers import OS_RELEASE, SET_SBOM
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.core.sets.members.set_record import SetRecord
 
 _NO_IDENTIFIER = re.compile(r"[^a-z0-9._-]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farm.client.image.making import users_labels
 from farm.client.repository.download import DownloadError
 from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.repository.subscriptions import SubscriptionError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.repository.host import Host
     from farm.core.fileset.manifest import Entry
     from farm.core.package.facts import PackageFacts
@@ -181,13 +182,9 @@ def _settings(old: KnownImage, new: KnownImage) -> tuple[str, ...]:
         "user": (one.user, other.user),
         "volumes": (sorted(one.volumes), sorted(other.volumes)),
         "workdir": (one.working_directory, other.working_directory),
-        "labels": (_labels(old), _labels(new)),
+        "labels": (dict(users_labels(one)), dict(users_labels(other))),
     }
     return tuple(sorted(key for key, (was, now) in pairs.items() if was != now))
-
-
-def _labels(image: KnownImage) -> dict[str, str]:
-    return {name: text for name, text in image.labels.items() if not name.startswith("farm.")}
 
 
 def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryChange, ...] | None:
@@ -199,14 +196,14 @@ def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryC
         sides = [_of(image, channel) for image in (old, new)]
         try:
             release = host.catalogue(channel).release
-            told = known_in_release(host, release, {name for side in sides for name, _, _ in side})
+            known_now = known_in_release(host, release, {name for side in sides for name, _, _ in side})
         except (NoAdvisoriesError, SubscriptionError, DownloadError):
             continue
         known = True
         was, now = (
             {
                 (finding.package, finding.advisory.id): str(finding.severity)
-                for finding in told.find(side)
+                for finding in known_now.find(side)
                 if finding.stands
             }
             for side in sides

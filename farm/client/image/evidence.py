@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.image.making import MadeImage
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.repository.catalogue import Catalogue
     from farm.core.plan.job import BlobRef
     from farm.core.sets.members.set_record import ReleaseRef

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from farm.client.findings.copied_code import carried_by
@@ -88,7 +89,7 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
     for kept in ImageRecords(host.state).all():
         found[kept.image.image_id] = HostImage(kept.names, kept.digest, kept.image.image_id, kept.record, kept=kept)
         meant |= {full_name(name): kept.image.image_id for name in kept.names}
-    by_digest = {each.digest: each.id for each in found.values()}
+    by_digest = {image.digest: image.id for image in found.values()}
     for image in labelled:
         # Docker with a graph driver identifies an image by its configuration, with containerd by its manifest.
         known = found.get(by_digest.get(image.id, image.id))
@@ -102,18 +103,17 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
         with suppress(InvalidSetRecordError):
             if record := record_in(image.labels):
                 found[own] = HostImage(tuple(sorted(names)), "", own, record, in_docker=True, elsewhere=elsewhere)
-    return sorted(found.values(), key=lambda each: (not each.names, each.names, each.id))
+    return sorted(found.values(), key=lambda image: (not image.names, image.names, image.id))
 
 
-def constraint(host: Host, images: Iterable[HostImage], wanted: Sequence[VersionConstraint]) -> list[HostImage]:
+def matching(host: Host, images: Iterable[HostImage], wanted: Sequence[VersionConstraint]) -> list[HostImage]:
     """Return the images that meet all constraints, each with the matching packages; linked-in code counts."""
     kept = []
     for image in images:
         held = list(_held(host, image))
-        found = [[each for each in held if _is(each, one)] for one in wanted]
+        found = [[package for package in held if _is(package, constraint)] for constraint in wanted]
         if all(found):
-            together = dict.fromkeys(each for one in found for each in one)
-            kept.append(replace(image, found=tuple(together)))
+            kept.append(replace(image, found=tuple(dict.fromkeys(chain(*found)))))
     return kept
 
 

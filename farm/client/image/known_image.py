@@ -7,6 +7,7 @@ and documents.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -67,7 +68,7 @@ class LostImageError(FarmError):
     def __init__(self, name: str, digest: Digest) -> None:
         super().__init__(
             f"the blob {digest} of the image {name[:200]} is missing here or damaged, and nobody else has it",
-            remedy="Make the image anew: `farm image build` of the same packages or file, with the same --tag.",
+            remedy="Build the image again: `farm image build` of the same packages or file, with the same --tag.",
         )
         self.digest = digest
 
@@ -188,8 +189,8 @@ def _of_layout(name: str, directory: Path, tag: str, records: ImageRecords) -> K
     try:
         manifest, config = json.loads(found.manifest_json), json.loads(found.config_json)
         layers = tuple(
-            Layer(Digest(diff_id), BlobRef(Digest(each["digest"]), int(each["size"])), each["mediaType"], holds)
-            for diff_id, each, holds in zip(
+            Layer(Digest(diff_id), BlobRef(Digest(layer["digest"]), int(layer["size"])), layer["mediaType"], holds)
+            for diff_id, layer, holds in zip(
                 config["rootfs"]["diff_ids"], manifest["layers"], _holds(config, len(manifest["layers"])), strict=True
             )
         )
@@ -208,44 +209,43 @@ def _of_documents(
 ) -> KnownImage:
     config = json.loads(config_json)
     platform = Platform(config["os"], config["architecture"])
-    settings = ImageConfig.of(platform, config["config"])
-    labels = dict(settings.labels)
-    record = kept.record.with_builds(builds_in(labels)) if kept else record_in(labels)
-    if record is None:
-        raise NotOfPackagesError(name)
     layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)
-    unkept = _unkept(config["config"])
-    return KnownImage(name, manifest.digest, settings, record, layers, image, kept, meant=_meant(config), unkept=unkept)
-
-
-def _meant(config: Any) -> Digest | None:
-    try:
-        return Digest.of_json(config)
-    except NotCanonicalizableError:  # farm writes no such configuration
-        return None
+    known = _known(
+        name, manifest.digest, ImageConfig.of(platform, config["config"]), layers, config["config"], kept=kept
+    )
+    with suppress(NotCanonicalizableError):  # farm writes no such configuration
+        known = replace(known, meant=Digest.of_json(config))
+    return replace(known, image=image)
 
 
 def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImage:
     platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
-    said = shown.get("Config") or {}
-    settings = ImageConfig.of(platform, said)
-    record = record_in(dict(settings.labels))
-    diff_ids = (shown.get("RootFS") or {}).get("Layers") or ()
+    settings = shown.get("Config") or {}
+    diff_ids = tuple(map(Digest, (shown.get("RootFS") or {}).get("Layers") or ()))
+    layers = tuple(zip(diff_ids, engine.history(name, len(diff_ids)), strict=True))
+    known = _known(name, Digest(str(shown["Id"])), ImageConfig.of(platform, settings), layers, settings)
+    return replace(known, reference="" if name.startswith("sha256:") else name)
+
+
+def _known(
+    name: str,
+    digest: Digest,
+    config: ImageConfig,
+    layers: tuple[tuple[Digest, str], ...],
+    settings: Mapping[str, Any],
+    *,
+    kept: ImageRecord | None = None,
+) -> KnownImage:
+    labels = dict(config.labels)
+    record = kept.record.with_builds(builds_in(labels)) if kept else record_in(labels)
     if record is None:
         raise NotOfPackagesError(name)
-    holds = engine.history(name, len(diff_ids))
-    layers = tuple((Digest(diff_id), each) for diff_id, each in zip(diff_ids, holds, strict=True))
-    reference = "" if name.startswith("sha256:") else name
-    digest = Digest(str(shown["Id"]))
-    return KnownImage(name, digest, settings, record, layers, reference=reference, unkept=_unkept(said))
-
-
-def _unkept(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name in _OF_OTHERS if settings.get(name))
+    unkept = tuple(key for key in _OF_OTHERS if settings.get(key))
+    return KnownImage(name, digest, config, record, layers, kept=kept, unkept=unkept)
 
 
 def _holds(config: Mapping[str, Any], layers: int) -> list[str]:
     """Return the recorded content of each layer; empty for all where the history does not match the layers."""
     history = config.get("history") or ()
-    found = [str(each.get("created_by", "")) for each in history if not each.get("empty_layer")]
+    found = [str(step.get("created_by", "")) for step in history if not step.get("empty_layer")]
     return found if len(found) == layers else [""] * layers

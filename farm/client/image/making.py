@@ -27,7 +27,7 @@ from farm.oci.package_layers import PackageArchive
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.core.names.platform import Platform
     from farm.core.sets.composition.compose import Composition
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
@@ -165,7 +165,7 @@ def imports_in(labels: Mapping[str, str]) -> tuple[PathImport, ...]:
     except (ValueError, TypeError) as error:
         raise FarmError(
             f"the label {IMPORTS} of an image is not what `farm image build` writes: {error}",
-            remedy="Make the image anew with `farm image build`.",
+            remedy="Build the image again with `farm image build`.",
             code="invalid-imports",
         ) from error
 
@@ -182,6 +182,6 @@ def _labels(
     if replaces:
         labels.append((REPLACES, " ".join(sorted(replaces))))
     if imports:
-        listed = [[each.path, each.package, each.inside] for each in sorted(imports)]
+        listed = [[imported.path, imported.package, imported.inside] for imported in sorted(imports)]
         labels.append((IMPORTS, canonical_json(listed).decode()))
     return labels

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from farm.client.findings.static_copies import StaticCopy
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.image.trial import Trial
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member

@@ -1,30 +1,86 @@
-"""The packages of an existing image: described by the digests that it names, from this host or the channel."""
+"""The packages of an image: of a release, or by the digests that an image names, from this host or the channel."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.image.parts import ImagePart
 from farm.client.image.records import Evidence
+from farm.client.repository.descriptions import Descriptions
 from farm.client.repository.earlier_releases import entry_of
-from farm.core.fileset.manifest import Manifest
-from farm.core.package.descriptor import Descriptor
-from farm.core.package.facts import PackageFacts
-from farm.core.plan.job import BlobRef
+from farm.client.repository.placed_packages import placed_package
+from farm.core.names.printed_version import FIRST_BUILD
+from farm.core.sets.members.member import Member
 from farm.errors import FarmError
 from farm.oci.layer import TAR_ZSTD
-from farm.store.errors import CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.client.image.known_image import KnownImage
-    from farm.client.repository.catalogue import Catalogue
-    from farm.client.repository.download import Downloads
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.core.names.digest import Digest
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.package.facts import PackageFacts
+    from farm.core.plan.job import BlobRef
     from farm.core.sets.members.set_record import PlacedPackage
 
-_LARGEST = 256 << 20
-"""The largest size of a description, in bytes: the digest identifies it, so this is only a bound."""
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A package of an image.
+
+    `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
+    documents that the release names; None where there are none. `foreign`: it belongs to another distribution than the
+    channel. `override` is its record in a set where it replaces a package of the release. `build` is its number.
+    """
+
+    descriptor: Descriptor
+    manifest: Manifest
+    facts: PackageFacts
+    archive: BlobRef
+    channel: str = ""
+    provenance: BlobRef | None = None
+    sbom: BlobRef | None = None
+    foreign: bool = False
+    override: PlacedPackage | None = None
+    build: int = FIRST_BUILD
+
+    @property
+    def member(self) -> Member:
+        """The package as a member of a set."""
+        return Member.of(self.descriptor, self.facts, self.manifest, imported=self.foreign, build=self.build)
+
+    @property
+    def content_bytes(self) -> int:
+        """The total size of its files, in bytes."""
+        return sum(file.size for file in self.manifest.files())
+
+    @property
+    def placed(self) -> PlacedPackage:
+        """The package as the record of a set names it."""
+        return self.override or placed_package(self.descriptor, self.channel, self.build)
+
+
+def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[ImagePart, ...]:
+    """Return verified packages of a release as parts of an image."""
+    channel = catalogue.release.subscription
+    return tuple(
+        ImagePart(
+            descriptor=package.descriptor,
+            manifest=package.manifest,
+            facts=package.facts,
+            archive=package.entry.archive,
+            channel=package.placed.channel if package.placed else channel,
+            provenance=package.entry.provenance,
+            sbom=package.entry.sbom,
+            foreign=package.is_imported,
+            override=package.placed if package.placed and package.placed.is_override else None,
+            build=package.build,
+        )
+        for package in packages
+    )
 
 
 class UnknownArchiveError(FarmError):
@@ -35,19 +91,17 @@ class UnknownArchiveError(FarmError):
     def __init__(self, placed: PlacedPackage) -> None:
         super().__init__(
             f"{placed.name} {placed.full_version} is in no release that can be had here, so its layer is not known",
-            remedy="Make the image anew with `farm image build`, or change it on the host that made it.",
+            remedy="Build the image again with `farm image build`, or change it on the host that made it.",
         )
 
 
-class Described:
+class Described(Descriptions):
     """Reads the descriptions of the packages of an image; the newest release of each channel is opened at most once."""
 
     def __init__(self, host: Host, *, channel: str = "") -> None:
         """`channel` is searched for packages that came from no channel."""
-        self._host = host
-        self._channel = channel
+        super().__init__(host, channel=channel)
         self._catalogues: dict[str, Catalogue] = {}
-        self._downloads: dict[str, Downloads] = {}
 
     def catalogue(self, placed: PlacedPackage) -> Catalogue:
         """Return the newest verified release of the channel that a package comes from."""
@@ -58,12 +112,10 @@ class Described:
 
     def part(self, image: KnownImage, placed: PlacedPackage) -> ImagePart:
         """Return a package of an image. Raises `DownloadError`, `UnknownArchiveError`, and what subscriptions raise."""
-        descriptor = Descriptor.from_json(self._read(placed, placed.descriptor))
+        described = self.described(placed)
         evidence = self._evidence(image, placed)
         return ImagePart(
-            descriptor,
-            Manifest.from_json(self._read(placed, descriptor.tree)),
-            PackageFacts.from_json(self._read(placed, descriptor.facts)),
+            *described,
             evidence.archive,
             channel=placed.channel,
             provenance=evidence.provenance,
@@ -77,28 +129,10 @@ class Described:
         """Return all packages of an image. Raises as `part`."""
         return tuple(self.part(image, placed) for placed in image.record.packages)
 
-    def document(self, placed: PlacedPackage, blob: BlobRef) -> bytes:
-        """Return a document about a package, from this host or from its channel. Raises `DownloadError`."""
-        return self._fetching(placed).read(blob, f"document about {placed.name}")
-
-    def ensure(self, placed: PlacedPackage, blob: BlobRef) -> None:
-        """Fetch the archive of a package unless it is on this host. Raises `DownloadError`."""
-        if not self._host.blobs.has(blob.digest):
-            self._fetching(placed).ensure(blob, f"archive of {placed.name}")
-
-    def _read(self, placed: PlacedPackage, digest: Digest) -> bytes:
-        try:
-            return self._host.blobs.read(digest)
-        except (MissingBlobError, CorruptBlobError):
-            if not (placed.channel or self._channel) and self._host.blobs.has(digest):
-                raise  # nothing else has it
-        return self._fetching(placed).read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
-
-    def _fetching(self, placed: PlacedPackage) -> Downloads:
-        channel = placed.channel or self._channel
-        if channel not in self._downloads:
-            self._downloads[channel] = self._host.downloads(self._host.subscriptions.find(channel))
-        return self._downloads[channel]
+    def ensure_archives(self, parts: Iterable[ImagePart]) -> None:
+        """Fetch the archives that this host no longer has. Raises `DownloadError`."""
+        for part in parts:
+            self.ensure(part.placed, part.archive)
 
     def _evidence(self, image: KnownImage, placed: PlacedPackage) -> Evidence:
         """Return the blobs that hold and describe a package: as recorded here, else as a release or the image says."""

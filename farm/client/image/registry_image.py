@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from farm.client.image.evidence import ReleaseHead
     from farm.client.image.making import MadeImage
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.core.names.digest import Digest
     from farm.oci.layer import Layer
     from farm.store.blobs import BlobStore
@@ -58,10 +58,9 @@ def described_image(
         )
     made = released_image(parts, head, asked.packages, store)
     if asked.plain:
-        sizes = {part.descriptor.diff_id: _archive_size(part) for part in parts}
+        sizes = {
+            part.descriptor.diff_id: ArchiveWriter(f"packages/{part.descriptor.store_path}").size(part.manifest)
+            for part in parts
+        }
         made = replace(made, image=with_plain_layers(made.image, sizes, store))
     return made.image.digest, image_sbom(made.image, made.record, parts, head.released_at)
-
-
-def _archive_size(part: ImagePart) -> int:
-    return ArchiveWriter(f"packages/{part.descriptor.store_path}").size(part.manifest)

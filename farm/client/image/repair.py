@@ -58,8 +58,8 @@ def repair_image(host: Host, image: KnownImage, engine: LayerSource | None) -> N
             continue
     described = Described(host)
     parts = described.parts(image)
+    described.ensure_archives(parts)
     for part in parts:
-        described.ensure(part.placed, part.archive)
         with suppress(DownloadError):  # a mirror need not have it
             if part.provenance:
                 described.document(part.placed, part.provenance)

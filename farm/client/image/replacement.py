@@ -16,8 +16,7 @@ from farm.client.image.command import check_still_runs, root_of
 from farm.client.image.evidence import ReleaseHead, release_head
 from farm.client.image.making import MadeImage, composition_of, imports_in, make_image, replaced_in
 from farm.client.image.overrides import ImageOverrides
-from farm.client.image.package_set import Described
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import Described, parts_of
 from farm.client.image.trial import Trial, nearest_set, try_change
 from farm.client.override.overrides import OverrideError
 from farm.client.override.substitution import substitute_on
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.client.override.substitution import Substitute
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host

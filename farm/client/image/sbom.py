@@ -29,7 +29,7 @@ from farm.oci.own_files import HOLDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from farm.client.image.parts import ImagePart
+    from farm.client.image.package_set import ImagePart
     from farm.core.names.digest import Digest
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
     from farm.oci.image import OciImage
@@ -72,7 +72,7 @@ def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], r
         creator=organization(distribution),
         packages=described,
         relationships=relations,
-        external=[_reference(part) for part in ordered if part.sbom],
+        external=[_reference(part, part.sbom.digest) for part in ordered if part.sbom],
     )
 
 
@@ -167,10 +167,9 @@ def _id(part: ImagePart) -> str:
     return element_id("Package", part.member.name)
 
 
-def _reference(part: ImagePart) -> dict[str, Any]:
-    assert part.sbom is not None  # noqa: S101  (checked by the caller)
+def _reference(part: ImagePart, sbom: Digest) -> dict[str, Any]:
     return {
-        "checksum": checksum(part.sbom.digest),
+        "checksum": checksum(sbom),
         "externalDocumentId": _document_id(part),
         "spdxDocument": namespace_of(part.descriptor.name.distribution, part.descriptor.digest),
     }

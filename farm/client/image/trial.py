@@ -47,13 +47,12 @@ def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterabl
     checked = prover.checked
     problems = tuple(problem for problem in proof.problems if problem not in known)
     roots = [name for name in asked if name in prover.members]
-    gone: tuple[str, ...] = ()
-    if not problems and roots:
-        gone = _unneeded(prover, roots, set(members))
-    users = {
-        user for name in new for capability in new[name].provides for user in prover.capabilities.requirers(capability)
-    }
-    users |= {user for name in new for user in private_users(prover.members, prover.capabilities, name)}
+    gone = _unneeded(prover, roots, set(members)) if roots and not problems else ()
+    provided = {capability for member in new.values() for capability in member.provides}
+    users = set().union(
+        *map(prover.capabilities.requirers, provided),
+        *(private_users(prover.members, prover.capabilities, name) for name in new),
+    )
     dependents = users - new.keys() - set(gone)
     left = {name: member for name, member in prover.members.items() if name not in gone}
     return Trial(left, problems, tuple(sorted(dependents)), checked, gone, proof.scope)
@@ -92,7 +91,7 @@ def _fewest(
 ) -> tuple[str, ...]:
     needed = {name: members for name, members in tried.items() if members}
     for name in sorted(needed):
-        without = {each: members for each, members in needed.items() if each != name}
+        without = {other: members for other, members in needed.items() if other != name}
         if not try_change(base, _with(given, without), asked).problems:
             needed = without
     return tuple(sorted(needed))

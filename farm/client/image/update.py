@@ -65,7 +65,7 @@ def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PRO
     progress.announce(updated)
     said = annotations_of(found.made, found.heads)
     if request.output:
-        _fetch_archives(host, found)
+        Described(host).ensure_archives(found.parts)
         write_layout(made, host.blobs, request.output, reference=reference, referrers=kept.referrers, annotations=said)
     if known.directory:
         update_layout(
@@ -78,15 +78,8 @@ def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PRO
             annotations=said,
         )
     elif reference and request.load and engine:
-        _fetch_archives(host, found)
+        Described(host).ensure_archives(found.parts)
         new = open_image(str(made.digest), host, None)
         send = partial(load_into_docker, made, host.blobs, reference, request.docker)
         updated = replace(updated, loaded=with_repair(host, [known, new], engine, send))
     return updated
-
-
-def _fetch_archives(host: Host, found: ImageUpdate) -> None:
-    """Fetch the archives that this host no longer has, because all layers are needed."""
-    described = Described(host)
-    for part in found.parts:
-        described.ensure(part.placed, part.archive)

@@ -75,5 +75,5 @@ def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSo
     else:
         raise OwnFilesError(
             f"{image.name}: the layer of own files, {diff_id}, is not on this host",
-            remedy="Make the image anew with `farm image build`, or load it into Docker from where it was pushed.",
+            remedy="Build the image again with `farm image build`, or load it into Docker from where it was pushed.",
         )

@@ -7,7 +7,7 @@ the blobs of packages that were built here, so that `farm gc` keeps them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
@@ -35,14 +35,9 @@ class Scope:
     path: str = ""
 
     @classmethod
-    def of_root(cls, root: Path) -> Scope:
-        """Return the scope of a root."""
-        return cls("root", str(root.resolve()))
-
-    @classmethod
-    def of_image_file(cls, file: Path) -> Scope:
-        """Return the scope of an image file."""
-        return cls("image-file", str(file.resolve()))
+    def of(cls, kind: Literal["root", "image-file"], path: Path) -> Scope:
+        """Return the scope of a root or an image file."""
+        return cls(kind, str(path.resolve()))
 
     def __str__(self) -> str:
         return self.path or "this host"
@@ -134,7 +129,7 @@ class Overrides:
             (Scope(found.kind, found.path), override) for found in map(_read, files) for override in found.overrides
         )
 
-    def constraint(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
+    def for_channel(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
         """Return the overrides for a set of a channel: those of `scopes` take precedence over the host's."""
         found: dict[str, Override] = {}
         for scope in (Scope(), *scopes):

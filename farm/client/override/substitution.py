@@ -37,7 +37,7 @@ def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
     Packages that were packed on this host are available by their full names. Raises `OverrideError`.
     """
     release = catalogue.release
-    overrides = Overrides(host.state).constraint(release.subscription, scopes)
+    overrides = Overrides(host.state).for_channel(release.subscription, scopes)
     if overrides:
         substitutes = Substitutes(host, overrides)
         catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, substitutes))
@@ -55,7 +55,7 @@ def substitute_on(host: Host) -> Substitute:
         if own.holds(name):
             return own.open(name)
         release = catalogue.release
-        overrides = Overrides(host.state).constraint(release.subscription, ())
+        overrides = Overrides(host.state).for_channel(release.subscription, ())
         found = Substitutes(host, [override for override in overrides if override.package == name])
         if name not in found.by_name:
             return None
@@ -106,7 +106,7 @@ class Substitutes:
         except (MissingBlobError, CorruptBlobError) as error:
             raise OverrideError(
                 f"the replacement of {override.package} is incomplete: {error.message}",
-                remedy=f"Add it anew: `farm override add {override.package}={source.place}`.",
+                remedy=f"Add it again: `farm override add {override.package}={source.place}`.",
             ) from error
 
 
@@ -116,11 +116,11 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
     Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `override-conflict`.
     """
     seats = _seats(catalogue, names, substitutes)
-    released = {each.name: each for each in catalogue.verified(seats)}
+    released = {package.name: package for package in catalogue.verified(seats)}
     used = {name: substitutes.open(name) for name in seats if name in substitutes.by_name}
     if not used:
         return tuple(released[name] for name in sorted(seats))
-    put = {name: replace(each, is_imported=released[name].is_imported) for name, each in used.items()}
+    put = {name: replace(package, is_imported=released[name].is_imported) for name, package in used.items()}
     found = [put.get(name) or released[name] for name in sorted(seats)]
     instead_of = {put[name].member.name: released[name].member for name in put}
     said = effects((package.member for package in found), instead_of)
@@ -164,8 +164,8 @@ def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes)
 
 def _copies(found: Sequence[VerifiedPackage], package: VerifiedPackage, before: VerifiedPackage) -> Iterator[str]:
     """Yield the packages that linked in another build than the one that is used now."""
-    for each in found:
-        if each.placed is None and each.name != package.name:
-            content = each.downloads.read(each.entry.provenance, f"provenance of {each.name}")
-            if copies_in(each.name, content, before.descriptor.name, package.descriptor.tree):
-                yield each.name
+    for user in found:
+        if user.placed is None and user.name != package.name:
+            content = user.downloads.read(user.entry.provenance, f"provenance of {user.name}")
+            if copies_in(user.name, content, before.descriptor.name, package.descriptor.tree):
+                yield user.name

@@ -118,8 +118,5 @@ def check_file(owned: OwnedFile, manifest: Manifest) -> FileCheck:
 
 def _root_above(path: Path) -> Path | None:
     lexical = Path(os.path.abspath(path))  # noqa: PTH100
-    for start in (lexical, Path(os.path.realpath(lexical))):
-        for each in (start, *start.parents):
-            if (each / ".farm" / "generations").is_dir():
-                return each
-    return None
+    places = (place for start in (lexical, Path(os.path.realpath(lexical))) for place in (start, *start.parents))
+    return next((place for place in places if (place / ".farm" / "generations").is_dir()), None)

@@ -23,7 +23,7 @@ from farm.client.root.generation import Generation
 from farm.client.root.generations import Root, RootError
 from farm.client.root.installed_set import InstalledSet
 from farm.client.root.lock_file import locked_packages, read_lock
-from farm.client.root.root_channel import newest_for
+from farm.client.root.root_channel import catalogue_of_root, check_still_there
 from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.members.set_record import SetRecord, changes
@@ -94,7 +94,8 @@ def install_packages(host: Host, request: RootRequest, progress: InstallProgress
     if request.locked:
         return _install_locked(host, request, request.locked, progress)
     root = Root(request.root)
-    catalogue = newest_for(host, root, request.packages, request.channel)
+    catalogue = catalogue_of_root(host, root, request.packages, request.channel)
+    check_still_there(host, root, catalogue)
     with _locked(host, root, request, progress):
         before = root.current() if request.packages else root.installed()
         _check_distribution(root, before, catalogue)

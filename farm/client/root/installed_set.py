@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.core.fileset.manifest import Manifest
-from farm.core.package.descriptor import Descriptor
-from farm.core.package.facts import PackageFacts
+from farm.client.repository.descriptions import Descriptions
 from farm.core.package.sensitive_files import sensitive_files_of
-from farm.core.plan.job import BlobRef
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import closure, from_toolchain
 from farm.errors import FarmError, did_you_mean
-from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from farm.client.repository.host import Host
-    from farm.core.names.digest import Digest
+    from farm.core.fileset.manifest import Manifest
     from farm.core.names.package_name import PackageName
+    from farm.core.package.descriptor import Descriptor
     from farm.core.package.sensitive_files import SensitiveFinding
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
-
-_LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
-"""The largest size of a description, in bytes: the digest identifies it, so this is only a bound."""
 
 
 class NotInSetError(FarmError):
@@ -51,11 +44,9 @@ class InstalledSet:
         self._members: dict[str, Member] = {}
         self._manifests: dict[str, Manifest] = {}
         self._placed: dict[str, PlacedPackage] = {}
+        descriptions = Descriptions(host)
         for placed in record.packages:
-            read = _reader(host, placed)
-            descriptor = Descriptor.from_json(read(placed.descriptor))
-            manifest = Manifest.from_json(read(descriptor.tree))
-            facts = PackageFacts.from_json(read(descriptor.facts))
+            descriptor, manifest, facts = descriptions.described(placed)
             foreign = placed.name.distribution not in own and not placed.is_override
             member = Member.of(descriptor, facts, manifest, imported=foreign, build=placed.build)
             self._members[member.name] = member
@@ -93,16 +84,3 @@ class InstalledSet:
         names = {placed.descriptor: name for name, placed in self._placed.items()}
         found = names.values() if packages is None else [names[package.descriptor] for package in packages]
         return [(self._members[name].descriptor, self._manifests[name]) for name in found]
-
-
-def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
-    def read(digest: Digest) -> bytes:
-        try:
-            return host.blobs.read(digest)
-        except (MissingBlobError, CorruptBlobError):
-            if not placed.channel:
-                raise
-        downloads = host.downloads(host.subscriptions.find(placed.channel))
-        return downloads.read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
-
-    return read

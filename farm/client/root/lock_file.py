@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.client.root.generation import Generation
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
 
-_EDITED = "Nothing was changed. The lock file was edited, or is of another repository: write it anew with `farm lock`."
+_EDITED = "Nothing was changed. The lock file was edited, or is of another repository: write it again with `farm lock`."
 
 
 class LockError(FarmError):
@@ -61,11 +61,9 @@ def write_lock(record: SetRecord) -> str:
 def read_lock(path: Path) -> SetRecord:
     """Read a lock file. Raises `LockError`."""
     try:
-        content = path.read_bytes()
+        return SetRecord.from_json(path.read_bytes())
     except FileNotFoundError as error:
         raise LockError(f"{path} is not there", remedy="Write it with `farm lock`.") from error
-    try:
-        return SetRecord.from_json(content)
     except InvalidSetRecordError as error:
         remedy = error.remedy or "Write one with `farm lock --root DIR > FILE` or `farm lock PACKAGE… > FILE`."
         raise LockError(f"{path} is not a lock file: {error.message}", remedy=remedy) from error
@@ -86,7 +84,7 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
         if catalogue is None:
             raise LockError(
                 f"the lock file takes {placed.name} of {placed.channel or 'no channel'}, and names no release of that",
-                remedy="Write it anew with `farm lock`.",
+                remedy="Write it again with `farm lock`.",
             )
         package, _ = catalogue.checked(str(placed.name))
         if package.descriptor.digest != placed.descriptor:

@@ -18,23 +18,13 @@ if TYPE_CHECKING:
     from farm.client.root.generations import Root
 
 
-def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
-    """Return the newest release for a root, as `catalogue_of_root`, with the overrides of the host and of the root.
-
-    Raises `gone-from-channel` where the release no longer has a package that was requested in the root.
-    """
-    catalogue = catalogue_of_root(host, root, names, channel)
-    check_still_there(host, root, catalogue)
-    return catalogue
-
-
 def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release of `channel`, else of the root's own channel, else of the one that has `names`.
 
     Overrides of the host and of the root apply to every set that is made from it. Raises `foreign-name` where the root
     holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
     """
-    return overridden(host, _released(host, root, names, channel), Scope.of_root(root.path))
+    return overridden(host, _released(host, root, names, channel), Scope.of("root", root.path))
 
 
 def _released(host: Host, root: Root, names: Iterable[str], channel: str) -> Catalogue:

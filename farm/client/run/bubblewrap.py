@@ -34,6 +34,7 @@ _FAILED = 1
 """The exit status of bubblewrap when it cannot start the command."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Docker's exit statuses when a command cannot be started; bubblewrap exits with 1, like many programs."""
+_PROFILE = Path("/etc/apparmor.d/bwrap-userns-restrict")
 _MOST_LINKS = 40
 _NETWORKS = ("none", "host")
 _HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
@@ -64,7 +65,7 @@ def check_bubblewrap(proc: Path = Path("/proc")) -> None:
         switches.append(("sys/kernel/unprivileged_userns_clone", "0"))
         switches.append(("sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
     for name, off in switches:
-        if _read(proc / name) == off and not (name.startswith("sys/kernel/apparmor") and _has_profile()):
+        if _read(proc / name) == off and not (name.startswith("sys/kernel/apparmor") and _PROFILE.exists()):
             raise BubblewrapError(
                 f"this machine does not allow the user namespaces that bubblewrap needs: /proc/{name} is {off}",
                 remedy=f"Ask its administrator to change {name.removeprefix('sys/').replace('/', '.')}, or use Docker.",
@@ -233,10 +234,6 @@ def _child_in(info: bytes) -> int | None:
 def _children(pid: int) -> Iterator[int]:
     text = _read(Path(f"/proc/{pid}/task/{pid}/children"))
     yield from map(int, text.split())
-
-
-def _has_profile() -> bool:
-    return Path("/etc/apparmor.d/bwrap-userns-restrict").exists()
 
 
 def _read(path: Path) -> str:

@@ -1,16 +1,20 @@
-"""What can start a late-bound run on this host: a Docker Engine, or bubblewrap; and what each of them can grant."""
+"""What can start a late-bound run on this host: a Docker Engine, or bubblewrap; and what they can grant to a set."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from farm.client.run.bubblewrap import BubblewrapError, check_bubblewrap, run_bubblewrap
 from farm.container.kernel import this_kernel
+from farm.core.sets.needs.host import unmet_by
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from farm.client.run.late_binding import LateBoundRun, RunOptions
+    from farm.core.names.declared import HostNeeds
     from farm.core.sets.needs.host import Kernel
 
 DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
@@ -97,3 +101,42 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
                 code="no-engine",
             ) from other
         return BubblewrapEngine(unless=socket_of(docker_address))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A run with exactly the privileges that its set declares; `unknown` are kernel options that cannot be checked."""
+
+    options: RunOptions
+    unknown: tuple[str, ...]
+
+
+def grant(options: RunOptions, needs: HostNeeds, engine: RunEngine) -> Granted:
+    """Check what a set needs against this host and the engine, and grant it. Raises `host-needs`."""
+    unknown: tuple[str, ...] = ()
+    if needs.kernel or needs.features:
+        unmet = unmet_by(engine.kernel(), needs)
+        unknown = unmet.unknown
+        if unmet.lacking:
+            raise FarmError(
+                f"the set needs {', '.join(unmet.lacking)}: this kernel does not have it",
+                remedy="Run it on a host that has it.",
+                code="host-needs",
+            )
+    if needs.capabilities:
+        grantable, otherwise = engine.grantable(options)
+        beyond = [capability for capability in needs.capabilities if capability not in grantable]
+        if beyond:
+            raise FarmError(
+                f"the set needs {', '.join(beyond)}, which this run as {options.user} cannot be granted",
+                remedy=f"{otherwise[:1].upper()}{otherwise[1:]}.",
+                code="host-needs",
+            )
+    absent = [device for device in needs.devices if not Path(device).exists()]
+    if absent:
+        raise FarmError(
+            f"the set needs the device {', '.join(absent)}, which this machine does not have",
+            remedy="Run it on a machine that has it.",
+            code="host-needs",
+        )
+    return Granted(replace(options, capabilities=needs.capabilities, devices=needs.devices), unknown)

@@ -79,7 +79,7 @@ def docker_command(
     command += [f"--cap-add={capability}" for capability in options.capabilities]
     command += [f"--device={device}" for device in options.devices]
     command += [f"--network={options.network}", f"--user={options.user}", f"--workdir={options.workdir}"]
-    command += [f"--publish={each}" for each in options.publish]
+    command += [f"--publish={port}" for port in options.publish]
     command += ["--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--log-driver=none"]
     command += [f"--tmpfs={path}:rw,nosuid,nodev,mode=1777" for path in options.volumes]
     command += [f"--tmpfs={path}:ro,nosuid,nodev,noexec" for path in options.hidden]
@@ -101,7 +101,7 @@ def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> li
     """Return all mounts of a run from its host: a mount inside another comes after it."""
     found = [Bind(path, f"/packages/{store}") for store, path in sorted(packages.items())]
     found += [Bind(links / top, f"/{top}") for top in ("usr", "etc")]
-    return found + sorted(options.binds, key=lambda each: each.target)
+    return found + sorted(options.binds, key=lambda bind: bind.target)
 
 
 def _csv(*fields: str) -> str:

@@ -55,7 +55,8 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     if start is None:
         return
     looks = [_look(host, release) for release in host.seen]
-    paths = [*_directories(run.links), *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
+    paths = [Path(folder) for folder, _, _ in os.walk(run.links)]
+    paths += [*run.packages.values(), *(host.cache.record(store) for store in run.packages)]
     paths += [file.absolute() for file in started.files]
     ends = [end for look in looks for end in metadata_ends(Path(look["metadata"]), [ADVISORIES])]
     form = {
@@ -73,18 +74,12 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     keep(host.state, key, form)
 
 
-def _directories(top: Path) -> list[Path]:
-    return [Path(path) for path, _, _ in os.walk(top)]
-
-
 def _is_of_one_release(record: SetRecord) -> bool:
-    if len(record.releases) != 1:
-        return False
-    (release,) = record.releases
-    return all(
+    return len(record.releases) == 1 and all(
         package.channel == release.subscription
         and package.name.distribution == release.distribution
         and not package.is_override
+        for release in record.releases
         for package in record.packages
     )
 

@@ -48,7 +48,7 @@ def select_packages(
     """
     channel = request.channel or (image_file.channel if image_file else "")
     names = request.names(image_file)
-    scopes = [Scope.of_image_file(request.file)] if request.file else []
+    scopes = [Scope.of("image-file", request.file)] if request.file else []
     released = without_own(host, names)
     why = "no repository was asked"
 

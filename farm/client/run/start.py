@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 from farm.client.repository.offline import KeptLists
 from farm.client.repository.placed_packages import placed_packages, release_ref
 from farm.client.repository.progress import NO_PROGRESS, Progress
-from farm.client.run.engine import choose_engine
-from farm.client.run.host_needs import grant
+from farm.client.run.engine import choose_engine, grant
 from farm.client.run.late_binding import LateBoundRun
 from farm.client.run.links import links_directory
-from farm.client.run.mount_guard import check_writable
 from farm.client.run.prepare import Started, prepare
 from farm.client.run.prepared_run import settings_of
 from farm.client.run.record import append_run, run_form
 from farm.client.run.request import run_options
 from farm.client.run.selection import select_packages
-from farm.client.run.user_mounts import mounts_of
+from farm.client.run.user_mounts import check_writable, mounts_of
 from farm.core.sets.members.set_record import SetRecord
 from farm.core.sets.needs.host import joint_needs
 from farm.store.http.time_limits import Deadline
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.repository.host import Host
-    from farm.client.run.host_needs import Granted
+    from farm.client.run.engine import Granted
     from farm.client.run.request import RunRequest
     from farm.client.run.selection import SelectedPackages
     from farm.core.subscriber.image_file import ImageFile

@@ -1,5 +1,6 @@
 """The user's own directories in a late-bound run: mounted without a copy, at their paths in an image.
 
+A run may never write to this host's packages, nor to the state that verifies them, whatever is mounted.
 A directory with a path of its own is bound there. What belongs below `/usr` and `/etc`, where the packages' links are,
 becomes links into the directory, which is bound under `/packages/.own`.
 """
@@ -10,10 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.client.root.known_roots import roots, states
 from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.names.root_places import MERGED
 from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.sets.composition.compose import Composition
+from farm.errors import FarmError
 from farm.oci.own_files import IgnoreRules, OwnFilesError, placed_entries
 
 if TYPE_CHECKING:
@@ -21,11 +25,13 @@ if TYPE_CHECKING:
 
     from farm.client.repository.catalogue import VerifiedPackage
     from farm.client.repository.host import Host
+    from farm.container.sandbox_spec import Bind
     from farm.core.fileset.manifest import Entry
     from farm.core.package.descriptor import Descriptor
     from farm.core.subscriber.image_file import ImageFile, PathImport
 
 _LINKED = ("usr", "etc")
+_TAKEN = (*_LINKED, *MERGED)
 _OWN = "/packages/.own"
 _FRESH = "tmp"
 _MOST_HIDDEN = 200
@@ -43,6 +49,25 @@ class OwnMounts:
     binds: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
     hidden_files: tuple[str, ...] = ()
+
+
+def check_writable(host: Host, binds: Iterable[Bind]) -> None:
+    """Check that no writable mount reaches a host's state or cache. Raises `writable-mount`."""
+    written = [bind for bind in binds if bind.writable]
+    if not written:
+        return
+    known = states(host)
+    # Roots share files with the cache.
+    kept = {path.resolve() for path in (host.shared, *known, *(root for state in known for root in roots(state)))}
+    for bind in written:
+        source = bind.source.resolve()
+        for place in sorted(kept):
+            if place.is_relative_to(source) or source.is_relative_to(place):
+                raise FarmError(
+                    f"{bind.source} cannot be mounted to be written: farm keeps in {place} what it trusts and runs",
+                    remedy="Mount a directory that neither holds it nor lies in it; or leave `:rw` away.",
+                    code="writable-mount",
+                )
 
 
 def mounts_of(
@@ -80,17 +105,17 @@ def own_mounts(
     errors `own-file-conflict`, `import-conflict`, `path-import` and `ignore-file`, `OwnFilesError`, `UnfitTreeError`,
     and what `compose` raises.
     """
-    directories = [(each.absolute(), at) for each, at in directories]
-    rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}
+    directories = [(directory.absolute(), at) for directory, at in directories]
+    rules = {directory: IgnoreRules.of(directory) for directory, _ in directories if directory.is_dir()}
     found = placed_entries(directories, rules=rules.__getitem__)
     own = Manifest.of((entry for _, _, entry in found.values()), absolute_links=True)
     placed = place_imports(imports, packages)
     composition = compose_with(packages, own, replaces, placed)
-    seen = {source: f"{_OWN}/{number}" for number, source in enumerate(sorted({each for each, _ in directories}))}
-    links, linked = _links(found, seen), set[Path]()
-    for path in links:
-        linked.add(found[path][0])
-    binds = [(str(source), seen[source]) for source in sorted(linked)]
+    seen = {
+        source: f"{_OWN}/{number}" for number, source in enumerate(sorted({directory for directory, _ in directories}))
+    }
+    links = _links(found, seen)
+    binds = [(str(source), seen[source]) for source in sorted({found[path][0] for path in links})]
     for directory, at in directories:
         binds += _binds(directory, at, rules[directory])
     hidden = _hidden(binds, rules)
@@ -123,10 +148,10 @@ def _is_linked(path: str) -> bool:
 def _binds(directory: Path, at: str, rules: IgnoreRules) -> list[tuple[str, str]]:
     if at:
         top = at.partition("/")[0]
-        return [] if top in (*_LINKED, "bin", "sbin", "lib", "lib64") else [(str(directory), f"/{at}")]
+        return [] if top in _TAKEN else [(str(directory), f"/{at}")]
     binds = []
     for path in sorted(directory.iterdir()):
-        if path.name in (*_LINKED, "bin", "sbin", "lib", "lib64") or rules.met & {path.name, f"{path.name}/"}:
+        if path.name in _TAKEN or rules.met & {path.name, f"{path.name}/"}:
             continue
         if path.is_symlink() or path.name == _FRESH:
             why = "is fresh at each run" if path.name == _FRESH else "is a link, and a run's root holds none of yours"

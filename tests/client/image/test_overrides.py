@@ -15,7 +15,7 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import parts_of
 from farm.client.image.replacement import UpdateRefusedError
 from farm.client.override.overrides import OverrideError
 from farm.core.names.digest import Digest

@@ -123,7 +123,7 @@ def test_an_override_of_one_root_is_not_in_another_and_stands_before_the_hosts(
     subscribed: Host, mine: SmallDistribution, tmp_path: Path
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    put(subscribed, built(subscribed, mine, "say", {"bin/say": "of one"}), scope=Scope.of_root(one))
+    put(subscribed, built(subscribed, mine, "say", {"bin/say": "of one"}), scope=Scope.of("root", one))
     assert install(subscribed, other, "say").set.overrides == ()
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "of all"}, version="3"))
     install(subscribed, one, "say")
@@ -248,7 +248,7 @@ def test_a_build_that_was_lost_is_told_with_how_to_have_it_again(
     subscribed.blobs.delete(source.entry.facts.digest)
     with pytest.raises(OverrideError) as caught:
         install(subscribed, tmp_path / "root", "greet")
-    assert caught.value.remedy == "Add it anew: `farm override add say=/src/my-say`."
+    assert caught.value.remedy == "Add it again: `farm override add say=/src/my-say`."
 
 
 def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subscribed: Host, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subsc
 
 
 def test_a_record_is_read_as_it_was_written(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:
-    put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=Scope.of_root(tmp_path))
+    put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=Scope.of("root", tmp_path))
     put(subscribed, OfChannel("ours.example.org/edge", "alone"), "alone")
     overrides = Overrides(subscribed.state)
     assert [(str(scope), each.package) for scope, each in overrides.all()] == [

@@ -9,7 +9,7 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import builds_in, files_in, imports_in, make_image, record_in, replaced_in
-from farm.client.image.parts import parts_of
+from farm.client.image.package_set import parts_of
 from farm.client.image.sbom import set_sbom
 from farm.client.repository.archives import fetch_archives
 from farm.core.names.digest import Digest
