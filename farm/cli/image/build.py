@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,16 +90,16 @@ def build(
         policy=policy_in_force(max_severity),
         docker=None if no_load else settings.docker,
     )
-
-    def build_locally(names: Sequence[str]) -> Sequence[BuiltPackage]:
-        from farm.cli.local_builds import local_builds
-
-        with local_builds(recipes) as (builds, _names):
-            return builds.closure(names)
-
-    built = build_image(open_host(settings), request, build_locally, _Progress(err=as_json))
+    built = build_image(open_host(settings), request, partial(_build_locally, recipes), _Progress(err=as_json))
     say_written(output, built.loaded, built.reference, len(built.made.image.layers), err=as_json)
     tell_result([], _form(built, output), as_json=as_json)
+
+
+def _build_locally(recipes: Path | None, names: Sequence[str]) -> Sequence[BuiltPackage]:
+    from farm.cli.local_builds import local_builds
+
+    with local_builds(recipes) as (builds, _names):
+        return builds.closure(names)
 
 
 class _Progress(TerminalProgress):

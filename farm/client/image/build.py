@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
 from farm.client.image.asking import check_known, check_replaced, files_of
@@ -18,7 +18,7 @@ from farm.client.override.overrides import Scope
 from farm.client.override.packed_packages import without_own
 from farm.client.override.substitution import overridden
 from farm.client.repository.archives import fetch_archives
-from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.client.repository.progress import NO_PROGRESS
 from farm.container.sandbox_spec import NOBODY
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.facts import PackageFacts
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from farm.client.image.evidence import ReleaseHead
     from farm.client.image.making import MadeImage
     from farm.client.repository.host import Host
+    from farm.client.repository.progress import AnnouncingProgress, Progress
     from farm.container.image_store import Loaded
     from farm.core.plan.job import BuiltPackage
     from farm.core.sets.composition.compose import Composition
@@ -99,15 +100,11 @@ class BuiltImage:
     loaded: Loaded | None
 
 
-class ImageProgress(Progress, Protocol):
-    """What a user sees of the making of an image."""
-
-    def announce(self, planned: MadeImage) -> None:
-        """Show the image, before it is written or loaded anywhere."""
-
-
 def build_image(
-    host: Host, request: ImageRequest, build_locally: LocalBuilder, progress: ImageProgress = NO_PROGRESS
+    host: Host,
+    request: ImageRequest,
+    build_locally: LocalBuilder,
+    progress: AnnouncingProgress[MadeImage] = NO_PROGRESS,
 ) -> BuiltImage:
     """Make an image of packages, with everything that they need, and record it on this host."""
     image_file = read_image_file(request.file.read_bytes(), str(request.file)) if request.file else None

@@ -72,8 +72,10 @@ class ImageOverrides:
         said = effects(members.values(), self.instead_of)
         found = {}
         for name, placed in self.placed.items():
+            before = self.instead_of[name]
+            replaced = placed.void.instead_of if placed.void else ""
             void = BrokenGuarantees(
-                instead_of=_instead_of(placed, self.instead_of[name]),
+                instead_of=replaced or (before.label if before else placed.name.short),
                 dependents=said[name].dependents,
                 problems=tuple(problem.message for problem in said[name].problems),
                 copies=_copies(placed, members, copies),
@@ -83,12 +85,6 @@ class ImageOverrides:
             ends = is_theirs and not void.problems
             found[name] = replace(placed, stands_for=None, why="", void=None) if ends else replace(placed, void=void)
         return found
-
-
-def _instead_of(placed: PlacedPackage, before: Member | None) -> str:
-    if placed.void and placed.void.instead_of:
-        return placed.void.instead_of
-    return before.label if before else placed.name.short
 
 
 def _copies(placed: PlacedPackage, members: Mapping[str, Member], copies: Sequence[StaticCopy]) -> tuple[str, ...]:

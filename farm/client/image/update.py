@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.client.image.engine import docker_images, load_into_docker
 from farm.client.image.evidence import annotations_of, keep_image
@@ -13,7 +13,7 @@ from farm.client.image.package_set import Described
 from farm.client.image.repair import with_repair
 from farm.client.image.replacement import replace_builds
 from farm.client.image.user_layer import own_files_of
-from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.client.repository.progress import NO_PROGRESS
 from farm.oci.image_reference import check_reference
 from farm.oci.layout import update_layout, write_layout
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from farm.client.image.known_image import KnownImage
     from farm.client.image.replacement import ImageUpdate, UpdateRequest
     from farm.client.repository.host import Host
+    from farm.client.repository.progress import AnnouncingProgress
     from farm.container.image_store import Loaded
 
 
@@ -34,14 +35,9 @@ class UpdatedImage:
     loaded: Loaded | None = None
 
 
-class UpdateProgress(Progress, Protocol):
-    """What a user sees of the update of an image."""
-
-    def announce(self, planned: UpdatedImage) -> None:
-        """Show the new image, before it is written or loaded anywhere."""
-
-
-def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PROGRESS) -> UpdatedImage | None:
+def update(
+    host: Host, request: UpdateRequest, progress: AnnouncingProgress[UpdatedImage] = NO_PROGRESS
+) -> UpdatedImage | None:
     """Replace the builds of packages in an image; None where it already has the requested ones.
 
     Raises what `open_image`, `unambiguous`, `replace_builds`, writing a layout and loading raise.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
 
 
+Planned = TypeVar("Planned", contravariant=True)  # noqa: PLC0105  (its name is shown to readers)
+
+
 class Progress(Protocol):
-    """A display of progress. Sequences that announce planned changes use a larger protocol."""
+    """A display of progress."""
 
     def wait_for(self, place: Path) -> None:
         """Show that another command has locked `place`, and that this one waits for it."""
@@ -24,6 +27,13 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Show a note."""
+
+
+class AnnouncingProgress(Progress, Protocol[Planned]):
+    """A display of progress that first shows what is planned, before anything is written or changed."""
+
+    def announce(self, planned: Planned) -> None:
+        """Show what is planned."""
 
 
 class NoProgress:

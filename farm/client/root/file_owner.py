@@ -29,11 +29,6 @@ class OwnedFile:
     placed: PlacedPackage
     path: str
 
-    @property
-    def place(self) -> str:
-        """Its location, relative to the root."""
-        return f"packages/{self.placed.store}/{self.path}"
-
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
@@ -108,7 +103,7 @@ def check_file(owned: OwnedFile, manifest: Manifest) -> FileCheck:
         asked=owned.asked,
         root=owned.root,
         generation=owned.generation.number,
-        place=owned.place,
+        place=f"packages/{owned.placed.store}/{owned.path}",
         path=owned.path + ("/" if isinstance(entry, Directory) else ""),
         size=entry.size if isinstance(entry, File) else 0,
         digest=entry.digest if isinstance(entry, File) else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
 from farm.client.repository.archives import keep_bills
@@ -17,7 +17,7 @@ from farm.client.repository.download import DownloadError
 from farm.client.repository.host import composition_of
 from farm.client.repository.known_advisories import keep_advisories
 from farm.client.repository.placed_packages import placed_packages, release_ref
-from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.client.repository.progress import NO_PROGRESS
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.client.root.generation import Generation
 from farm.client.root.generations import Root, RootError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
+    from farm.client.repository.progress import AnnouncingProgress, Progress
     from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.names.package_name import PackageName
     from farm.core.package.sensitive_files import SensitiveFinding
@@ -79,14 +80,7 @@ class RootRequest:
     dry_run: bool = False
 
 
-class InstallProgress(Progress, Protocol):
-    """What a user sees of a change of a root."""
-
-    def announce(self, planned: Change) -> None:
-        """Show what is going to change."""
-
-
-def install_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+def install_packages(host: Host, request: RootRequest, progress: AnnouncingProgress[Change] = NO_PROGRESS) -> Change:
     """Install packages into a root, with their needs and with the packages requested before.
 
     Raises what choosing a channel, verifying and fetching raise, `RefusedByPolicyError`, `RootError`.
@@ -110,7 +104,7 @@ def install_packages(host: Host, request: RootRequest, progress: InstallProgress
         return change
 
 
-def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+def upgrade_root(host: Host, request: RootRequest, progress: AnnouncingProgress[Change] = NO_PROGRESS) -> Change:
     """Upgrade all requested packages of a root to the newest release.
 
     Raises as `install_packages`, and `RootError` for a root in which nothing is installed.
@@ -119,7 +113,7 @@ def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = N
     return install_packages(host, replace(request, packages=()), progress)
 
 
-def remove_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+def remove_packages(host: Host, request: RootRequest, progress: AnnouncingProgress[Change] = NO_PROGRESS) -> Change:
     """Remove requested packages from a root, with everything that nothing else needs. The rest stays as it was.
 
     Needs no release, and so no network. Raises `not-asked-for`, `RootError`.
@@ -169,7 +163,7 @@ def roll_back(root: Root, number: int | None = None) -> Change:
         return Change(before, after, changes(before.set if before else None, after.set))
 
 
-def _install_locked(host: Host, request: RootRequest, locked: Path, progress: InstallProgress) -> Change:
+def _install_locked(host: Host, request: RootRequest, locked: Path, progress: AnnouncingProgress[Change]) -> Change:
     """Make a root hold exactly the set of a lock file."""
     record = read_lock(locked)
     packages = locked_packages(host, record)
@@ -201,7 +195,7 @@ def _changed_to(
     packages: Sequence[VerifiedPackage],
     *,
     why: str,
-    progress: InstallProgress,
+    progress: AnnouncingProgress[Change],
 ) -> Change:
     """Announce the change of a root to a set of verified packages, fetch what is missing, and switch the root to it."""
     root, composition = Root(request.root), composition_of(packages)

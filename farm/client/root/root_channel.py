@@ -24,20 +24,14 @@ def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel
     Overrides of the host and of the root apply to every set that is made from it. Raises `foreign-name` where the root
     holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
     """
-    return overridden(host, _released(host, root, names, channel), Scope.of("root", root.path))
-
-
-def _released(host: Host, root: Root, names: Iterable[str], channel: str) -> Catalogue:
     state = root.current()
     own = state.set.releases[0].subscription if state and state.set.releases else ""
     chooser = Chooser(host.subscriptions, host.catalogue)
-    if not own:
-        return chooser.catalogue(names, channel)
-    catalogue = chooser.catalogue((), channel or own)
-    for name in (*names, *(state.set.asked if state else ())):
+    catalogue = chooser.catalogue(() if own else names, channel or own)
+    for name in (*names, *(state.set.asked if state else ())) if own else ():
         if not catalogue.holds(name):
             _refuse_others(chooser, root, catalogue, name)
-    return catalogue
+    return overridden(host, catalogue, Scope.of("root", root.path))
 
 
 def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:

@@ -23,7 +23,7 @@ from farm.core.names.root_places import MOUNT_POINTS, ROOT_LINKS
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import FrameType
 
     from farm.client.run.late_binding import RunOptions
@@ -213,7 +213,8 @@ class _PassedOn:
 
     def _pass_on(self, number: int) -> None:
         assert self._process is not None  # noqa: S101  (checked before)
-        running = next(_children(self._init), None) if self._init else None
+        children = _read(Path(f"/proc/{self._init}/task/{self._init}/children")) if self._init else ""
+        running = next(map(int, children.split()), None)
         try:
             if running is not None:
                 os.kill(running, number)
@@ -229,11 +230,6 @@ def _child_in(info: bytes) -> int | None:
         return int(json.loads(info)["child-pid"])
     except (ValueError, KeyError, TypeError):
         return None  # bubblewrap has said what is wrong, and ends
-
-
-def _children(pid: int) -> Iterator[int]:
-    text = _read(Path(f"/proc/{pid}/task/{pid}/children"))
-    yield from map(int, text.split())
 
 
 def _read(path: Path) -> str:

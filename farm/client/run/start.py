@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.client.repository.offline import KeptLists
 from farm.client.repository.placed_packages import placed_packages, release_ref
-from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.client.repository.progress import NO_PROGRESS
 from farm.client.run.engine import choose_engine, grant
 from farm.client.run.late_binding import LateBoundRun
 from farm.client.run.links import links_directory
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.repository.host import Host
+    from farm.client.repository.progress import AnnouncingProgress, Progress
     from farm.client.run.engine import Granted
     from farm.client.run.request import RunRequest
     from farm.client.run.selection import SelectedPackages
@@ -42,14 +43,7 @@ class PlannedRun:
     engine: str
 
 
-class RunProgress(Progress, Protocol):
-    """What a user sees of a run before its command starts."""
-
-    def announce(self, planned: PlannedRun) -> None:
-        """Show what is going to run."""
-
-
-def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) -> int:
+def start(host: Host, request: RunRequest, progress: AnnouncingProgress[PlannedRun] = NO_PROGRESS) -> int:
     """Run a command over packages in a container, and return its exit status; with Docker it does not return.
 
     Raises `RunRequestError`, what choosing an engine, verifying and fetching raise, `RefusedByPolicyError`,
