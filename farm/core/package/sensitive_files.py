@@ -68,8 +68,9 @@ class UndeclaredFilesError(FarmError):
     code = "undeclared-files"
 
     def __init__(self, package: PackageName, findings: Sequence[SensitiveFinding], *, remedy: str = "") -> None:
+        count = "a sensitive file" if len(findings) == 1 else f"{len(findings)} sensitive files"
         super().__init__(
-            f"{package} has {_counted(findings)} that it does not declare:{in_lines(findings, _SHOWN)}",
+            f"{package} has {count} that it does not declare:{in_lines(findings, _SHOWN)}",
             remedy=remedy
             or "Remove what the package does not need in a step of the recipe. Declare what it needs, with the reason, "
             f"which subscribers see: sensitive-files: [{{path: {findings[0].pattern}, reason: …}}].",
@@ -248,7 +249,3 @@ def _hidden(text: str) -> str:
 def _visible(text: str) -> str:
     """Escape invisible characters, as in a recipe's double quotes."""
     return "".join(character if not _hidden(character) else f"\\U{ord(character):08x}" for character in text)
-
-
-def _counted(findings: Sequence[SensitiveFinding]) -> str:
-    return "a sensitive file" if len(findings) == 1 else f"{len(findings)} sensitive files"

@@ -46,36 +46,35 @@ def load_recipe(
     fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED, warn=warn)
     templates = read_templates(fields)
     sources, carried = read_sources(fields, templates, patches)
-    return fields.document.finished(
-        Recipe(
-            name=templates.name,
-            version=templates.version,
-            revision=templates.revision,
-            summary=_summary(fields),
-            license=fields.parsed("license", spdx_expression) or "",
-            home=fields.parsed("home", values.url) or "",
-            sources=sources,
-            carried=carried,
-            toolchain=_toolchain(fields, toolchains),
-            build_needs=_build_needs(fields, templates.name),
-            requires=_requires(fields, distributions),
-            steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
-            outputs=_outputs(fields),
-            tests=read_tests(fields),
-            links=_links(fields),
-            replaces=fields.unique("replaces", values.needed_name),
-            plugins=_plugins(fields),
-            sensitive_files=_sensitive_files(fields),
-            host=_host(fields),
-            limits=_limits(fields),
-            shadows=fields.unique("shadows", values.file_name),
-            environment=_environment(fields),
-            flags=read_flags(fields, steps, templates),
-            waivers=_waivers(fields),
-            source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
-            digest=recipe_digest(text, sources, patches),
-        )
+    recipe = Recipe(
+        name=templates.name,
+        version=templates.version,
+        revision=templates.revision,
+        summary=_summary(fields),
+        license=fields.parsed("license", spdx_expression) or "",
+        home=fields.parsed("home", values.url) or "",
+        sources=sources,
+        carried=carried,
+        toolchain=_toolchain(fields, toolchains),
+        build_needs=_build_needs(fields, templates.name),
+        requires=_requires(fields, distributions),
+        steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
+        outputs=_outputs(fields),
+        tests=read_tests(fields),
+        links=_links(fields),
+        replaces=fields.unique("replaces", values.needed_name),
+        plugins=_plugins(fields),
+        sensitive_files=_sensitive_files(fields),
+        host=_host(fields),
+        limits=_limits(fields),
+        shadows=fields.unique("shadows", values.file_name),
+        environment=_environment(fields),
+        flags=read_flags(fields, steps, templates),
+        waivers=_waivers(fields),
+        source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
+        digest=recipe_digest(text, sources, patches),
     )
+    return fields.document.finished(recipe)
 
 
 def _summary(fields: Fields) -> str:
