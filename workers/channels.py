@@ -14,7 +14,7 @@ from farm.core.files.document import MAXIMUM_BYTES
 from farm.core.policy.curators import CURATORS
 from farm.core.policy.owners import OWNERS
 from farm.core.policy.policies import CHANNELS, Policies, is_channel, read_policies
-from farm.core.policy.strictness import bounded
+from farm.core.policy.strictness import as_strict_as_signed
 from farm.errors import FarmError
 from farm.server.curation import signed_orders
 from farm.server.submissions.policies_in_force import in_force, take_up
@@ -160,7 +160,7 @@ class Channels:
                 self._take_up(_waiting(self._files.read()))
             return
         said = self._files.read()
-        self._take_up(bounded(said, signed.policies) if signed else said)
+        self._take_up(as_strict_as_signed(said, signed.policies) if signed else said)
         self._taken, self._unread = stamp, None
 
     def _take_up(self, said: Policies) -> None:

@@ -26,29 +26,29 @@ def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
 
 
 def _lines(placed: PlacedPackage) -> Iterator[str]:
-    void = placed.void
-    instead_of = void.instead_of if void else f"the package {placed.stands_for or 'of its name'}"
+    broken = placed.broken
+    instead_of = broken.instead_of if broken else f"the package {placed.stands_for or 'of its name'}"
     origin = f"of {placed.channel}" if placed.channel else "built here"
     label = f"{placed.name.short} {placed.full_version}"
     yield f"OVERRIDE: {label}, {origin}, replaces {instead_of}: {placed.why}"
-    yield f"  not guaranteed: all that the release guarantees of {instead_of}{_dependents(void) if void else ''}"
-    if void:
-        yield from _found(placed, void)
+    yield f"  not guaranteed: all that the release guarantees of {instead_of}{_dependents(broken) if broken else ''}"
+    if broken:
+        yield from _found(placed, broken)
 
 
-def _dependents(void: BrokenGuarantees) -> str:
-    return f"; that it was tested with {in_words(void.dependents)}" if void.dependents else ""
+def _dependents(broken: BrokenGuarantees) -> str:
+    return f"; that it was tested with {in_words(broken.dependents)}" if broken.dependents else ""
 
 
-def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
-    for problem in void.problems:
+def _found(placed: PlacedPackage, broken: BrokenGuarantees) -> Iterator[str]:
+    for problem in broken.problems:
         yield f"  proof failed: {problem}"
-    if not void.problems:
+    if not broken.problems:
         yield f"  proven with it: {NOTHING_FOUND}"
-    for name in void.copies:
+    for name in broken.copies:
         yield f"  {name} holds code of another build of {placed.name.short}, linked in when it was built"
-    if void.made_for:
-        yield f"  it was made for {void.made_for}; the channel now has {void.instead_of}"
+    if broken.made_for:
+        yield f"  it was made for {broken.made_for}; the channel now has {broken.instead_of}"
 
 
 def sensitive_lines(brought: Iterable[SensitiveAdditions]) -> list[str]:

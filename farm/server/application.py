@@ -15,7 +15,7 @@ from farm.core.names.platform import Platform
 from farm.core.policy.curators import CURATORS
 from farm.core.policy.owners import OWNERS
 from farm.core.policy.policies import read_policies
-from farm.core.policy.strictness import bounded
+from farm.core.policy.strictness import as_strict_as_signed
 from farm.core.policy.tree import load_tree
 from farm.errors import FarmError, Place
 from farm.server.documents.log_store import LogStore
@@ -137,7 +137,7 @@ def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> 
     if settings.repository and (repository := Repository(settings.repository)).exists():
         try:
             signed = policy_in_force(repository)
-            policies = bounded(policies, signed.policies) if signed else policies
+            policies = as_strict_as_signed(policies, signed.policies) if signed else policies
         except FarmError as error:
             # The signed policy may require more than the file: until it can be read, nobody submits.
             return replace(policies, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))

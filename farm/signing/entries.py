@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import Record
 from farm.trust.attestation.curator_order import CuratorOrder, kept_order
 
 if TYPE_CHECKING:
@@ -57,24 +56,15 @@ class ChannelSeen(Form, record="entry channel of a ledger", keys={"number": "rel
 
 
 @dataclass(frozen=True, slots=True)
-class OrderTaken:
-    """An order that was verified, in its envelope."""
+class OrderTaken(Form, record="entry order of a ledger", outside={"order"}):
+    """An order that was verified, in its envelope. Raises `CuratorOrderError`."""
 
     kind: ClassVar[str] = "order"
-    order: CuratorOrder
     envelope: str
+    order: CuratorOrder = field(init=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry's values as JSON values."""
-        return {"envelope": self.envelope}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> OrderTaken:
-        """Read the result of `to_dict`. Raises `InvalidRecordError`, `CuratorOrderError`."""
-        record = Record(value, "entry order of a ledger")
-        envelope = record.text("envelope")
-        record.end()
-        return cls(kept_order(envelope.encode()), envelope)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", kept_order(self.envelope.encode()))
 
 
 @dataclass(frozen=True, slots=True)

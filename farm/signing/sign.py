@@ -85,7 +85,7 @@ def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, e
     if order.digest not in ledger.state().entered:
         checker.check_order(envelope).check_about(envelope, order.digest)
         check_effect(ledger.state(), order)
-        ledger.append(OrderTaken(order, envelope.decode()))
+        ledger.append(OrderTaken(envelope.decode()))
     return order.digest
 
 

@@ -120,10 +120,10 @@ NAMED = (
     Named(
         "version-of-a-copy",
         "proof",
-        "farm/core/sets/linking/symbols.py",
+        "farm/core/sets/linking/scope_symbols.py",
         "a copied variable is looked for without its version",
-        "found = _first(name, version, (other",
-        'found = _first(name, "", (other',
+        "found = _first(copied.name, copied.version, (other",
+        'found = _first(copied.name, "", (other',
     ),
     Named(
         "version-copied",

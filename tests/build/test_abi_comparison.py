@@ -12,7 +12,7 @@ from farm.build.attempt.errors import InvalidOrderError
 from farm.container.sandbox_spec import SandboxResult
 from farm.core.names.declared import Output
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import InvalidRecordError
 from farm.core.plan.abi import RULE, AbiOrder, AbiOutcome, AbiSide, AbiVerdict, UndescribedSymbols
 from farm.core.plan.job import BlobRef, BuiltPackage, DependencyArchive
 from farm.trust.attestation.tester_results import verify_abi_result

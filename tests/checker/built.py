@@ -25,8 +25,7 @@ from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcom
 from farm.core.plan.outputs import describe_output
 from farm.core.plan.pin import pin
 from farm.core.plan.plan import PlannedDependency
-from farm.core.plan.sbom import package_sbom
-from farm.core.plan.source_addresses import source_addresses
+from farm.core.plan.sbom import package_sbom, source_addresses
 from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary

@@ -12,8 +12,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
-from farm.core.plan.sbom import package_sbom
-from farm.core.plan.source_addresses import source_addresses
+from farm.core.plan.sbom import package_sbom, source_addresses
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement

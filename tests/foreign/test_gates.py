@@ -98,7 +98,7 @@ def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
         return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
 
     monkeypatch.setattr(type(taking.application.packages), "member", wanting)
-    assert gated(taking, package_gate(HostGate(HostNeeds()))) == "refused"
+    assert gated(taking, package_gate(HostGate())) == "refused"
     assert held(taking)[SAY][1] == "it needs CAP_NET_ADMIN of its host, more than the policy promises"
 
 

@@ -225,7 +225,7 @@ def test_the_state_survives_being_written_down(tmp_path: Path) -> None:
             expires=NOW + timedelta(days=1),
             **said,  # type: ignore[arg-type]
         )
-        ledger.append(OrderTaken(order, sign_statement(order_statement(order), key).decode()))
+        ledger.append(OrderTaken(sign_statement(order_statement(order), key).decode()))
     (permit,) = ledger.state().permits
     ledger.append(Signing("edge", 1, D, ("k",), (permit,), (D,)), Released("edge", D), Signing("edge", 2, D, ("k",)))
     state = ledger.state()

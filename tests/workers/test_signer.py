@@ -140,7 +140,7 @@ def test_an_order_is_checked_and_written_down_once_however_often_it_is_brought(
     for _ in range(2):
         assert take_order(edge.repository, checks, edge.ledger, envelope) == order.digest
     assert checks.asked == 1
-    assert orders_in(edge.ledger) == [OrderTaken(order, envelope.decode())]
+    assert orders_in(edge.ledger) == [OrderTaken(envelope.decode())]
 
 
 def test_an_order_that_the_checker_refuses_is_not_written_down(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from farm.core.advisories.matching import Advisory, Finding
     from farm.core.advisories.severity import Severity
-    from farm.core.names.hardening import HardeningProperty
+    from farm.core.names.declared import HardeningProperty
     from farm.core.package.hardening import HardeningFinding
     from farm.server.advisories.advisory_intake import Hit
     from farm.server.tables.records import Package

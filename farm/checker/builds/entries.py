@@ -18,8 +18,7 @@ from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.package.descriptor import Descriptor
-from farm.core.plan.sbom import PACKAGE, TOOLCHAIN, dependency_id, package_sbom
-from farm.core.plan.source_addresses import source_addresses
+from farm.core.plan.sbom import PACKAGE, TOOLCHAIN, dependency_id, package_sbom, source_addresses
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from farm.core.sets.proof.interfaces import (
     TOOLCHAIN,
     Answer,
     ComparedSide,
+    compare_interfaces,
     compared_side,
     has_installed_headers,
-    look_at_interfaces,
 )
 from farm.errors import FarmError
 from farm.trust.attestation.tester_results import verify_abi_result
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import DependencyArchive
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.abi import LibraryFile, LibraryPair
-    from farm.core.sets.proof.interfaces import LookedAt
+    from farm.core.sets.proof.interfaces import ComparedInterfaces
     from farm.core.sets.proof.trial import TrialSet
     from farm.signing.evidence import SignedTest
 
@@ -54,10 +54,10 @@ def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
     """
     known, files = KnownBuilds(case), LinkedFiles()
     comparisons = _Comparisons(case, known)
-    looked = look_at_interfaces(
+    compared = compare_interfaces(
         trial, dict(trial.placed), files, lambda member: known.root(member, files), comparisons.ask
     )
-    if told := list(_complaints(looked, trial)):
+    if told := list(_complaints(compared, trial)):
         release, more = case.release, f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
         raise RefusedReleaseError(
             f"release {release.number} of {release.channel}: {'; '.join(told[:_SHOWN])}{more}",
@@ -67,18 +67,18 @@ def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
         )
 
 
-def _complaints(looked: LookedAt, trial: TrialSet) -> Iterator[str]:
+def _complaints(compared: ComparedInterfaces, trial: TrialSet) -> Iterator[str]:
     def tell(pair: LibraryPair, users: Iterable[str], what: str) -> str:
         labels = listed([trial.members[name].label for name in users])
         library = f"{pair.soname} of {trial.members[pair.after.package].label}"
         return f"{library} {what} the build that {labels} loaded when it was built"
 
-    for pair, users in looked.pairing.pairs.items():
-        if looked.answers[pair] is Answer.UNKNOWN:
+    for pair, users in compared.pairing.pairs.items():
+        if compared.answers[pair] is Answer.UNKNOWN:
             yield tell(pair, users, "has not been compared, by as many listed testers as must agree, with")
-    for pair, users in looked.broken.items():
+    for pair, users in compared.broken.items():
         yield tell(pair, users, "has another interface than")
-    for pair, users in looked.undecided.items():
+    for pair, users in compared.undecided.items():
         yield tell(pair, users, "has another interface, which no result shows for the release before, than")
 
 

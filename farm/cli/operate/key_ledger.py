@@ -150,7 +150,7 @@ def _told(line: Line, came: Mapping[Digest, tuple[str, str]]) -> str:
             told = f"targets version {version}"
         case entries.ChannelSeen(channel, number, release, _):
             told = f"{channel} has release {number}, {release}" if release else f"{channel} has no release"
-        case entries.OrderTaken(order, _):
+        case entries.OrderTaken(order=order):
             told = _order_in_words(order_form(order))
             if order.digest in came:
                 told += ", " + " ".join(came[order.digest]).replace("-", " ")

@@ -73,23 +73,25 @@ class ImageOverrides:
         found = {}
         for name, placed in self.placed.items():
             before = self.instead_of[name]
-            replaced = placed.void.instead_of if placed.void else ""
-            void = BrokenGuarantees(
+            replaced = placed.broken.instead_of if placed.broken else ""
+            broken = BrokenGuarantees(
                 instead_of=replaced or (before.label if before else placed.name.short),
                 dependents=said[name].dependents,
                 problems=tuple(problem.message for problem in said[name].problems),
                 copies=_copies(placed, members, copies),
-                made_for=placed.void.made_for if placed.void else "",
+                made_for=placed.broken.made_for if placed.broken else "",
             )
-            is_theirs = placed.channel in channels and void.instead_of.partition(" ")[0] == name
-            ends = is_theirs and not void.problems
-            found[name] = replace(placed, stands_for=None, why="", void=None) if ends else replace(placed, void=void)
+            is_theirs = placed.channel in channels and broken.instead_of.partition(" ")[0] == name
+            ends = is_theirs and not broken.problems
+            found[name] = (
+                replace(placed, stands_for=None, why="", broken=None) if ends else replace(placed, broken=broken)
+            )
         return found
 
 
 def _copies(placed: PlacedPackage, members: Mapping[str, Member], copies: Sequence[StaticCopy]) -> tuple[str, ...]:
     """Return the members with code of other builds: as recorded for what stays, as found for what was added."""
-    kept = placed.void.copies if placed.void else ()
+    kept = placed.broken.copies if placed.broken else ()
     labels = {member.label: name for name, member in members.items()}
     found = {labels[copy.package] for copy in copies if copy.library.startswith(str(placed.name))}
     return tuple(sorted({*(name for name in kept if name in members), *found}))

@@ -203,7 +203,7 @@ class _Builds:
             catalogue = self.described.catalogue(placed)
             return catalogue, catalogue.known_as(str(placed.name))
         # An override may belong to no channel, or to one that the image's other packages do not come from.
-        replaced = placed.void.instead_of.partition(" ")[0] if placed.void else placed.name.short
+        replaced = placed.broken.instead_of.partition(" ")[0] if placed.broken else placed.name.short
         return self.described.catalogue(replace(placed, channel="")), replaced
 
     def _build(self, catalogue: Catalogue, name: str, substitute: Substitute) -> dict[str, _Replacement]:
@@ -355,7 +355,7 @@ def _made(
         composed=check_start,
     )
     overridden = {name for name, part in now.items() if part.override}
-    overridden.update(*(part.override.void.dependents for part in parts if part.override and part.override.void))
+    overridden.update(*(part.override.broken.dependents for part in parts if part.override and part.override.broken))
     return ImageUpdate(
         made=made,
         parts=parts,

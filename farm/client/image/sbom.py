@@ -153,13 +153,13 @@ def _package(part: ImagePart, placed: PlacedPackage, digest: Digest) -> dict[str
 
 def _of_override(placed: PlacedPackage) -> str:
     said = [f"Stands in for {placed.stands_for or 'nothing'}: {placed.why}"]
-    if placed.void:
-        said.append(f"That is {placed.void.instead_of}, whose guarantees do not hold.")
-        if placed.void.dependents:
-            said.append(f"Not tested with it: {', '.join(placed.void.dependents)}.")
-        said += [f"Found by the proof: {problem}." for problem in placed.void.problems]
-        if placed.void.copies:
-            said.append(f"Other code of it is linked into {', '.join(placed.void.copies)}.")
+    if placed.broken:
+        said.append(f"That is {placed.broken.instead_of}, whose guarantees do not hold.")
+        if placed.broken.dependents:
+            said.append(f"Not tested with it: {', '.join(placed.broken.dependents)}.")
+        said += [f"Found by the proof: {problem}." for problem in placed.broken.problems]
+        if placed.broken.copies:
+            said.append(f"Other code of it is linked into {', '.join(placed.broken.copies)}.")
     return "\n".join(said)
 
 

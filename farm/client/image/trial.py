@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.sets.linking.private_libraries import private_users
 from farm.core.sets.proof.closure import OpenSetError, closure
-from farm.core.sets.proof.prover import Prover, prove_change
+from farm.core.sets.proof.prover import Prover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +43,8 @@ def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterabl
     prover = Prover(members.values())
     known = set(prover.proof.problems)
     new = {member.name: member for member in changes}
-    proof = prove_change(prover, add=new.values())
-    checked = prover.checked
+    prover.change(add=new.values())
+    proof, checked = prover.proof, prover.checked
     problems = tuple(problem for problem in proof.problems if problem not in known)
     roots = [name for name in asked if name in prover.members]
     gone = _unneeded(prover, roots, set(members)) if roots and not problems else ()

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.disk_space import full_disk_named

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.trust.index.release_index import ReleaseEntry

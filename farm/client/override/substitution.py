@@ -61,11 +61,11 @@ def substitute_on(host: Host) -> Substitute:
             return None
         entry = catalogue.entry(name)
         override = found.by_name[name]
-        void = BrokenGuarantees(
+        broken = BrokenGuarantees(
             instead_of=f"{name} {entry.version}-{entry.revision}",
             made_for=override.made_for if entry.descriptor.digest != override.stands_for else "",
         )
-        placed = replace(found.placed(name), stands_for=entry.descriptor.digest, void=void)
+        placed = replace(found.placed(name), stands_for=entry.descriptor.digest, broken=broken)
         return replace(found.open(name), placed=placed)
 
     return substitute
@@ -134,14 +134,14 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
                 code="override-conflict",
             )
         before = released[name]
-        void = BrokenGuarantees(
+        broken = BrokenGuarantees(
             instead_of=before.member.label,
             dependents=effect.dependents,
             problems=tuple(problem.message for problem in effect.problems),
             copies=tuple(_copies(found, package, before)),
             made_for=override.made_for if before.descriptor.digest != override.stands_for else "",
         )
-        placed = replace(substitutes.placed(name), stands_for=before.descriptor.digest, void=void)
+        placed = replace(substitutes.placed(name), stands_for=before.descriptor.digest, broken=broken)
         found[found.index(package)] = replace(package, placed=placed)
     return tuple(found)
 

@@ -12,7 +12,7 @@ from farm.client.run.late_binding import docker_command
 from farm.container.empty_image import EmptyImage
 from farm.container.kernel import this_kernel
 from farm.container.sandbox import SandboxUnavailableError, connect
-from farm.core.names.kernel_capabilities import CAPABILITIES
+from farm.core.names.declared import CAPABILITIES
 from farm.core.sets.needs.host import Kernel
 
 if TYPE_CHECKING:

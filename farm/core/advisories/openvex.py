@@ -35,15 +35,11 @@ _CONTEXTS = r"^https://openvex\.dev/ns(/v0\.2\.[0-9]+)?$"
 _VULNERABILITY = r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$"
 
 
-class _Product(NamedTuple):
-    id: str
-    purl: str
-
-
 class _Statement(NamedTuple):
     vulnerability: str
     aliases: tuple[str, ...]
-    products: tuple[_Product, ...]
+    products: tuple[tuple[str, str], ...]
+    """Pairs of an identifier and a package URL, either of which may be empty."""
     status: Status
     justification: str
     impact_statement: str
@@ -56,7 +52,7 @@ def _read_statement(part: JsonPart) -> _Statement:
         vulnerability=vulnerability.text("name", pattern=_VULNERABILITY),
         aliases=vulnerability.texts("aliases", most=100),
         products=tuple(
-            _Product(product.text("@id", ""), product.part("identifiers").text("purl", ""))
+            (product.text("@id", ""), product.part("identifiers").text("purl", ""))
             for product in part.parts("products", least=1, most=1000)
         ),
         status=cast("Status", part.choice("status", get_args(Status))),
@@ -80,11 +76,11 @@ def read_openvex(
     at = part.moment("timestamp")
     statements = tuple(map(_read_statement, part.parts("statements", least=1)))
     if part.problems:
-        raise InvalidAdvisoryError(f"this is no OpenVEX document: {'; '.join(part.problems)}", file)
+        raise InvalidAdvisoryError(f"this is not a valid OpenVEX document: {'; '.join(part.problems)}", file)
     found = []
     for statement in statements:
-        for product in statement.products:
-            name, version = _product(product, distribution, file)
+        for identifier, purl in statement.products:
+            name, version = _product(purl or identifier, distribution, file)
             _check(statement, name, version, file)
             found.append(
                 Statement(
@@ -135,8 +131,7 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
     return form
 
 
-def _product(product: _Product, distribution: str, file: str) -> tuple[str, Bound | None]:
-    text = product.purl or product.id
+def _product(text: str, distribution: str, file: str) -> tuple[str, Bound | None]:
     match = _PURL.fullmatch(text)
     name, version = (
         (match["name"], match["version"] or "") if match else (text.partition("@")[0], text.partition("@")[2])

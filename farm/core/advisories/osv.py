@@ -8,21 +8,20 @@ versions (`1.7.1-2`: version and revision).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from farm.core.advisories.json_part import JsonPart
 from farm.core.advisories.matching import Advisory, Affected, Bound, Event, EventKind
 from farm.core.advisories.severity import (
     LONGEST_VECTOR,
     SCORES,
-    InvalidSeverityError,
     Severity,
     severity_of_vector,
     severity_of_word,
     worst,
 )
-from farm.core.names.package_name import InvalidPackageNameError, PackageName
-from farm.core.names.version import InvalidVersionError
+from farm.core.names.package_name import PackageName
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
@@ -42,27 +41,17 @@ class InvalidAdvisoryError(FarmError):
         super().__init__(message, remedy=remedy, place=Place(file) if file else None)
 
 
-class _Score(NamedTuple):
-    type: str
-    score: str
-
-
-class _Event(NamedTuple):
-    introduced: str | None
-    fixed: str | None
-    last_affected: str | None
-    limit: str | None
-
-
 class _Range(NamedTuple):
+    """A range of versions; the events have texts by their kinds, and by `limit`."""
+
     type: str
-    events: tuple[_Event, ...]
+    events: tuple[dict[str, str | None], ...]
 
 
 class _Severity(NamedTuple):
-    """A severity: as vectors, and as a word of the database."""
+    """A severity: as vectors, each with its kind, and as a word of the database."""
 
-    scores: tuple[_Score, ...]
+    vectors: tuple[tuple[str, str], ...]
     word: str
 
 
@@ -111,18 +100,16 @@ def _read_affected(part: JsonPart) -> _Affected:
 
 
 def _read_severity(part: JsonPart) -> _Severity:
-    scores = tuple(
-        _Score(entry.choice("type", SCORES), entry.text("score", longest=LONGEST_VECTOR))
-        for entry in part.parts("severity")
+    vectors = tuple(
+        (entry.choice("type", SCORES), entry.text("score", longest=LONGEST_VECTOR)) for entry in part.parts("severity")
     )
-    return _Severity(scores, part.part("database_specific").text("severity", ""))
+    return _Severity(vectors, part.part("database_specific").text("severity", ""))
 
 
 def _read_range(part: JsonPart) -> _Range:
-    events = tuple(
-        _Event(*map(event.text_or_none, _Event._fields)) for event in part.parts("events", least=1, most=200)
-    )
-    return _Range(part.text("type"), events)
+    kinds = (*get_args(EventKind), "limit")
+    events = part.parts("events", least=1, most=200)
+    return _Range(part.text("type"), tuple({kind: event.text_or_none(kind) for kind in kinds} for event in events))
 
 
 def read_json_object(content: bytes, what: str, file: str, largest: int = LARGEST_ADVISORY) -> dict[str, Any]:
@@ -132,9 +119,9 @@ def read_json_object(content: bytes, what: str, file: str, largest: int = LARGES
     try:
         form = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InvalidAdvisoryError(f"{what} is no JSON: {error}", file) from error
+        raise InvalidAdvisoryError(f"{what} is not valid JSON: {error}", file) from error
     if not isinstance(form, dict):
-        raise InvalidAdvisoryError(f"{what} is no JSON object", file)
+        raise InvalidAdvisoryError(f"{what} is not a JSON object", file)
     return form
 
 
@@ -143,7 +130,7 @@ def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
     part = JsonPart(read_json_object(content, "the advisory", file))
     document = _read_document(part)
     if part.problems:
-        raise InvalidAdvisoryError(f"this is no advisory in OSV's form: {'; '.join(part.problems)}", file)
+        raise InvalidAdvisoryError(f"this is not a valid OSV advisory: {'; '.join(part.problems)}", file)
     ours = [affected for affected in document.affected if affected.ecosystem == distribution]
     if not ours:
         named = ", ".join(sorted({affected.ecosystem[:60] for affected in document.affected})) or "nothing"
@@ -154,10 +141,8 @@ def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
         )
     try:
         affected = tuple(_affected(document, our, distribution) for our in ours)
-    except (InvalidVersionError, InvalidPackageNameError, InvalidSeverityError) as error:
+    except FarmError as error:
         raise InvalidAdvisoryError(f"{document.id}: {error.message}", file, error.remedy) from error
-    except _NotUsableError as error:
-        raise InvalidAdvisoryError(f"{document.id}: {error}", file, error.remedy) from error
     return Advisory(
         document.id,
         document.aliases,
@@ -169,16 +154,10 @@ def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
     )
 
 
-class _NotUsableError(Exception):
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.remedy = remedy
-
-
 def _affected(document: _Document, affected: _Affected, distribution: str) -> Affected:
     name = PackageName.parse(affected.name, within=distribution).inside(distribution)
     if not affected.ranges and not affected.versions:
-        raise _NotUsableError(f"it names no versions of {name}", "Add ranges or versions.")
+        raise FarmError(f"it names no versions of {name}", remedy="Add ranges or versions.")
     ranges = tuple(_events(name, found) for found in affected.ranges)
     versions = tuple(Bound.parse(text) for text in affected.versions)
     return Affected(name, ranges, versions, _severity(document, affected))
@@ -186,37 +165,34 @@ def _affected(document: _Document, affected: _Affected, distribution: str) -> Af
 
 def _events(package: str, found: _Range) -> tuple[Event, ...]:
     if found.type != "ECOSYSTEM":
-        raise _NotUsableError(
-            f"the range of {package} is of type {found.type[:40]!r}", "Use ECOSYSTEM and versions as they are here."
+        raise FarmError(
+            f"the range of {package} is of type {found.type[:40]!r}",
+            remedy="Use ECOSYSTEM and versions as they are here.",
         )
     events: list[Event] = []
     for event in found.events:
-        texts: dict[EventKind, str | None] = {
-            "introduced": event.introduced,
-            "fixed": event.fixed,
-            "last_affected": event.last_affected,
-        }
-        said = [Event(kind, Bound.parse(text)) for kind, text in texts.items() if text is not None]
-        if len(said) != 1 or event.limit is not None:
-            raise _NotUsableError(
-                f"an event of {package} should be one of introduced, fixed and last_affected", "Write one an event."
+        given = [Event(kind, Bound.parse(text)) for kind in get_args(EventKind) if (text := event[kind]) is not None]
+        if len(given) != 1 or event["limit"] is not None:
+            raise FarmError(
+                f"an event of {package} should be one of introduced, fixed and last_affected",
+                remedy="Write one an event.",
             )
-        events += said
+        events += given
     if all(event.kind != "introduced" for event in events):
-        raise _NotUsableError(f"the range of {package} has no event introduced", 'Begin with {"introduced": "0"}.')
+        raise FarmError(f"the range of {package} has no event introduced", remedy='Begin with {"introduced": "0"}.')
     return tuple(events)
 
 
 def _severity(document: _Document, affected: _Affected) -> Severity:
     """Return the worst of the vectors that are nearest to the package; else the severity word of the database."""
-    for scores, word in (affected.severity, document.severity):
-        if scores:
-            return worst(tuple(severity_of_vector(score.type, score.score) for score in scores))
+    for vectors, word in (affected.severity, document.severity):
+        if vectors:
+            return worst(tuple(starmap(severity_of_vector, vectors)))
         if word:
             return severity_of_word(word)
-    raise _NotUsableError(
+    raise FarmError(
         "it does not say how severe it is",
-        'Add a CVSS vector to severity, or "database_specific": {"severity": "HIGH"}.',
+        remedy='Add a CVSS vector to severity, or "database_specific": {"severity": "HIGH"}.',
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from farm.core.names.json_reader import Record
+from farm.core.names.form import Form, TextForm
 from farm.errors import FarmError
 
 LARGEST_SOURCE = 500
@@ -18,31 +18,6 @@ class InvalidReviewError(FarmError):
     """A review does not name its source, or its time."""
 
     code = "invalid-review"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Review:
-    """A review of a package: its vulnerabilities were looked up in a source, and an advisory was added for each.
-
-    `package` is a short name, or full for another distribution; `source` is the address of the vulnerability data.
-    """
-
-    package: str
-    source: str
-    at: datetime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"at": time_text(self.at), "package": self.package, "source": self.source}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> Review:
-        """Read the result of `to_dict`; ignores other keys.
-
-        Raises `InvalidRecordError`, `ValueError`, `InvalidReviewError`.
-        """
-        record = Record(value, "review")
-        return cls(record.text("package"), checked_source(record.text("source")), read_time(record.text("at")))
 
 
 def checked_source(text: str) -> str:
@@ -68,3 +43,23 @@ def time_text(at: datetime) -> str:
 def read_time(text: str) -> datetime:
     """Read the result of `time_text`; raises `ValueError`."""
     return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+
+
+Time = Annotated[datetime, TextForm(read_time, time_text)]
+"""A time as documents represent it, in whole seconds."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Review(Form, record="review", extensible=True):
+    """A review of a package: its vulnerabilities were looked up in a source, and an advisory was added for each.
+
+    `package` is a short name, or full for another distribution; `source` is the address of the vulnerability data.
+    """
+
+    package: str
+    source: str
+    at: Time
+
+    def check(self) -> None:
+        """Check the address of the source. Raises `InvalidReviewError`."""
+        checked_source(self.source)

@@ -18,12 +18,6 @@ SCORES = tuple(_KINDS)
 LONGEST_VECTOR = 500
 
 
-class InvalidSeverityError(FarmError):
-    """A CVSS vector, or a word for a severity, is invalid."""
-
-    code = "invalid-severity"
-
-
 def at_least(severity: Severity, least: Severity) -> bool:
     """Return whether a severity is as bad as another, or worse."""
     return SEVERITIES.index(severity) >= SEVERITIES.index(least)
@@ -37,22 +31,28 @@ def worst(severities: tuple[Severity, ...]) -> Severity:
 def severity_of_vector(kind: str, vector: str) -> Severity:
     """Return the base severity of a CVSS vector; `kind` is OSV's CVSS_V2, CVSS_V3 or CVSS_V4.
 
-    Raises `InvalidSeverityError`.
+    Raises the error `invalid-severity`.
     """
     read = _KINDS.get(kind)
     if read is None:
-        raise InvalidSeverityError(f"{kind[:40]!r} is not a kind of score here", remedy=f"Use {', '.join(_KINDS)}.")
+        raise FarmError(
+            f"{kind[:40]!r} is not a kind of score here", remedy=f"Use {', '.join(_KINDS)}.", code="invalid-severity"
+        )
     try:
         word = str(read(vector[:LONGEST_VECTOR]).severities()[0])
     except CVSSError as error:
-        raise InvalidSeverityError(f"{vector[:80]!r} is no vector of {kind}: {error}") from error
+        raise FarmError(f"{vector[:80]!r} is not a valid {kind} vector: {error}", code="invalid-severity") from error
     return severity_of_word(word)
 
 
 def severity_of_word(word: str) -> Severity:
-    """Return the severity that a word means, in any case; `moderate` means medium. Raises `InvalidSeverityError`."""
+    """Return the severity that a word means, in any case; `moderate` means medium.
+
+    Raises the error `invalid-severity`.
+    """
     plain = {"moderate": "medium"}.get(word.lower(), word.lower())
-    for severity in SEVERITIES:
-        if plain == severity:
-            return severity
-    raise InvalidSeverityError(f"{word[:40]!r} is no severity", remedy=f"Use one of {', '.join(SEVERITIES)}.")
+    if severity := next((severity for severity in SEVERITIES if severity == plain), None):
+        return severity
+    raise FarmError(
+        f"{word[:40]!r} is not a severity", remedy=f"Use one of {', '.join(SEVERITIES)}.", code="invalid-severity"
+    )

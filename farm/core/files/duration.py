@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from farm.core.files.fields import ARTICLES, AS_WRITTEN, read_parsed
 from farm.core.files.problems import quoted
 from farm.core.files.values import InvalidValueError
+from farm.core.names.form import TextForm
 
 if TYPE_CHECKING:
     from farm.core.files.document import Document, Node
@@ -37,6 +38,10 @@ def duration_text(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0)
     return f"{seconds // _UNITS[unit]}{unit}"
+
+
+Duration = Annotated[timedelta, TextForm(duration, duration_text)]
+"""A duration whose JSON form is its text in files."""
 
 
 def read_duration(document: Document, node: Node, name: str, example: str) -> timedelta | None:

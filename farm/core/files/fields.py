@@ -146,11 +146,11 @@ class Fields:
         node = self._by_key.get(key)
         return () if node is None else read_texts(self.document, node, key)
 
-    def unique(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+    def unique(self, key: str, check: Callable[[str], str], kinds: tuple[Kind, ...] = ("text",)) -> tuple[str, ...]:
         """Return the list of texts at a key, each as `check` returns it, and each once."""
         found: list[str] = []
         for node in self.items(key):
-            text = read_parsed(self.document, node, f"each item of {key}", check)
+            text = read_parsed(self.document, node, f"each item of {key}", check, kinds)
             if text in found:
                 self.document.report(node, f"{key} names {text} twice", "Keep one of them.")
             elif text is not None:

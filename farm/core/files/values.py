@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from farm.core.files.problems import nearest, quoted
+from farm.core.names.declared import CAPABILITIES
 from farm.core.names.digest import Digest
-from farm.core.names.kernel_capabilities import CAPABILITIES
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.root_places import LINKED
 from farm.core.names.version import Version

@@ -15,8 +15,7 @@ from farm.core.fileset.refusal import Refusal
 from farm.core.names.bounded_json import load_bounded
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.errors import FarmError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What only a maintainer knows about a package and therefore declares: outputs, host needs, plugins, sensitive files.
+"""What only a maintainer knows about a package and declares: outputs, host needs, plugins, sensitive files, waivers.
 
 Plain values; recipes read them from a file, descriptors contain them.
 """
@@ -6,10 +6,31 @@ Plain values; recipes read them from a file, descriptors contain them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from farm.core.names.form import Form
 from farm.errors import FarmError
+
+_CAPABILITIES = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
+NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
+SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
+MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+"""
+
+CAPABILITIES = frozenset(f"CAP_{name}" for name in _CAPABILITIES.split())
+"""The capabilities of Linux, in the spelling of capabilities(7); a new kernel may add more."""
+
+HardeningProperty: TypeAlias = Literal[
+    "pie",
+    "relro",
+    "bind-now",
+    "non-executable-stack",
+    "no-text-relocations",
+    "stack-protector",
+    "stack-clash-protection",
+]
+"""A property of programs and libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +82,15 @@ class Output(Form, record="output"):
 
     name: str
     paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HardeningWaiver:
+    """A recipe's waiver of a property for some of its files, with the reason; `files` is a glob of package paths."""
+
+    property: HardeningProperty
+    files: str
+    reason: str
 
 
 class DeclaresSensitiveFiles(Form):

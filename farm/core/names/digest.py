@@ -22,7 +22,6 @@ class InvalidDigestError(FarmError):
         super().__init__(
             f"{text[:100]!r} is not a digest", remedy="Write it as sha256: and 64 lower-case hexadecimal digits."
         )
-        self.text = text
 
 
 class Digest(str):

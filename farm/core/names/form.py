@@ -37,12 +37,20 @@ from typing import (
 
 from farm.core.names.canonical_json import NotCanonicalizableError, canonical_json
 from farm.core.names.digest import InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    from farm.errors import FarmError
+
+class InvalidRecordError(FarmError):
+    """A JSON object is not the expected record; `record` is its kind, `key` the member at fault."""
+
+    code = "invalid-record"
+
+    def __init__(self, record: str, key: str, why: str, *, remedy: str = "") -> None:
+        super().__init__(f"{record}: {key!r} {why}" if key else f"{record}: {why}", remedy=remedy)
+        self.key = key
 
 
 class Minimum(NamedTuple):
@@ -51,15 +59,25 @@ class Minimum(NamedTuple):
     least: int
 
 
+class TextForm(NamedTuple):
+    """The form of a value as text: `Annotated[datetime, TextForm(read_time, time_text)]`.
+
+    `read` raises `ValueError` for a text that is not valid.
+    """
+
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+
+
 class Form:
     """A frozen dataclass with a JSON form. Class arguments declare where the form differs from the fields.
 
     `record` is the name for errors ("source of a plan"); `keys` maps a field to its member where that is not the
     field's name with hyphens; `omitted` are fields that are not written where they have their default; `outside` are
-    fields that are not part of the form; `constants` are members with a constant value (`{"format": 1}`). Fields are
-    `str`, `bytes` (of text), `bool`, `int`, `datetime`, enumerations, `Literal` of text, `Digest` and other text types
-    (with `parse`, or made from a string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of
-    these.
+    fields that are not part of the form; `constants` are members with a constant value (`{"format": 1}`). An
+    `extensible` form ignores members that later versions may add. Fields are `str`, `bytes` (of text), `bool`, `int`,
+    `datetime`, enumerations, `Literal` of text, `Digest` and other text types (with `parse`, or made from a string),
+    other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
     """
 
     __slots__ = ()
@@ -73,10 +91,13 @@ class Form:
         omitted: Set[str] = frozenset(),
         outside: Set[str] = frozenset(),
         constants: Mapping[str, Any] | None = None,
+        extensible: bool = False,
     ) -> None:
         super().__init_subclass__()
         if record:
-            cls._options = _Options(record, keys or {}, frozenset(omitted), frozenset(outside), constants or {})
+            cls._options = _Options(
+                record, keys or {}, frozenset(omitted), frozenset(outside), constants or {}, extensible
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as JSON values."""
@@ -112,7 +133,7 @@ class Form:
         except (AttributeError, KeyError, TypeError) as error:
             # Readers in other packages take plain mappings and raise these errors when one has another shape.
             raise InvalidRecordError(record, key, f"has another shape than it should: {error}") from error
-        if len(constants) + len(found) < len(value):
+        if len(constants) + len(found) < len(value) and not cls._options.extensible:
             known = {member.key for member in members} | dict(constants).keys()
             raise InvalidRecordError(record, min(value.keys() - known, key=str), "is not known")
         # Positional arguments are faster than names, which matters for the thousands of entries of a release.
@@ -164,6 +185,7 @@ class _Options(NamedTuple):
     omitted: frozenset[str]
     outside: frozenset[str]
     constants: Mapping[str, Any]
+    extensible: bool
 
 
 class _Member(NamedTuple):
@@ -227,6 +249,8 @@ def _inside_optional(kind: Any) -> Any:
 def _converters(kind: Any) -> _Converters:
     """Return the functions that read a value of this type from JSON, and write it."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated and isinstance(arguments[1], TextForm):
+        return _text_read_by(arguments[1].read), arguments[1].write
     if origin is Annotated:
         return _number_from(arguments[1].least), None
     if origin is Literal:
@@ -360,5 +384,5 @@ def _plain(kind: Any) -> _Converters:
     if issubclass(kind, tuple):  # a named one
         return _named_tuple(kind)
     if hasattr(kind, "to_dict"):
-        raise TypeError(f"a {kind.__name__} is no text, and declares no form")
+        raise TypeError(f"a {kind.__name__} is not text, and declares no form")
     return _text_read_by(getattr(kind, "parse", kind)), None if issubclass(kind, str) else str

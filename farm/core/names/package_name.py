@@ -26,7 +26,6 @@ class InvalidPackageNameError(FarmError):
                 "`farm lock` writes down the set of a release, and `farm install --locked` brings it at any time."
             )
         super().__init__(f"{text[:100]!r} is not a package name: {why}", remedy=remedy)
-        self.text = text
 
 
 @dataclass(frozen=True, slots=True, order=True)

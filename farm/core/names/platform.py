@@ -11,16 +11,6 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64"}
 ARCHITECTURES = tuple(_MACHINES)
 
 
-class InvalidPlatformError(FarmError):
-    """The farm does not know a platform."""
-
-    code = "invalid-platform"
-
-    def __init__(self, text: str) -> None:
-        known = ", ".join(f"linux/{architecture}" for architecture in _MACHINES)
-        super().__init__(f"{text[:100]!r} is not a known platform", remedy=f"Use one of: {known}.")
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Platform:
     """Operating system and architecture (Go's names, as in the OCI image specification): `linux/amd64`."""
@@ -30,14 +20,14 @@ class Platform:
 
     def __post_init__(self) -> None:
         if self.os != "linux" or self.architecture not in _MACHINES:
-            raise InvalidPlatformError(str(self))
+            raise _unknown(str(self))
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read `os/architecture`; raises `InvalidPlatformError`."""
+        """Read `os/architecture`; raises the error `invalid-platform`."""
         system, slash, architecture = text.partition("/")
         if not slash:
-            raise InvalidPlatformError(text)
+            raise _unknown(text)
         return cls(system, architecture)
 
     @property
@@ -47,3 +37,8 @@ class Platform:
 
     def __str__(self) -> str:
         return f"{self.os}/{self.architecture}"
+
+
+def _unknown(text: str) -> FarmError:
+    known = ", ".join(f"linux/{architecture}" for architecture in _MACHINES)
+    return FarmError(f"{text[:100]!r} is not a known platform", remedy=f"Use one of: {known}.", code="invalid-platform")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farm.core.names.bounded_json import load_bounded
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.core.package.elf.details import text, texts
 from farm.core.package.elf.facts import ElfFacts
 from farm.core.package.python_facts import PythonDistribution

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
-from farm.core.names.hardening import HardeningProperty
+from farm.core.names.declared import HardeningProperty
 from farm.core.package.elf.details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, PIE, RELRO, TEXT_RELOCATIONS
 from farm.core.package.path_glob import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from farm.core.names.hardening import HardeningWaiver
+    from farm.core.names.declared import HardeningWaiver
     from farm.core.package.facts import ElfFile, PackageFacts
 
 _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]] = {

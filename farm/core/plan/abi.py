@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.plan.job import DependencyArchive
 from farm.core.recipe.recipe import Limits
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.form import Form, InvalidRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +42,14 @@ class OpenedFiles(Form, record=_RECORD):
 
 
 @dataclass(frozen=True, slots=True)
+class _Opened(Form, record=_RECORD):
+    """The opened files of a package, by kind."""
+
+    static: OpenedFiles
+    headers: OpenedFiles
+
+
+@dataclass(frozen=True, slots=True)
 class Consumption:
     """What a build opened of the package `library` with this tree.
 
@@ -61,26 +68,19 @@ class Consumption:
         """The kinds of opened files; empty when none were."""
         if not self.is_known:
             return ("unknown",)
-        found: list[ConsumedKind] = []
-        if self.static.count:
-            found.append("static")
-        if self.headers.count:
-            found.append("headers")
-        return tuple(found)
+        opened: dict[ConsumedKind, OpenedFiles] = {"static": self.static, "headers": self.headers}
+        return tuple(kind for kind, files in opened.items() if files.count)
 
     def to_json_value(self) -> Any:
         """Return it as JSON values, without its package: `unknown`, or the opened files by kind."""
         if not self.is_known:
             return _UNKNOWN
-        return {"headers": self.headers.to_dict(), "static": self.static.to_dict()}
+        return _Opened(self.static, self.headers).to_dict()
 
     @classmethod
     def from_json_value(cls, library: PackageName, tree: Digest, value: Any) -> Consumption:
         """Read the result of `to_json_value` for that package; raises `InvalidRecordError`."""
         if value == _UNKNOWN:
             return cls(library, tree, is_known=False)
-        record = Record(value, _RECORD)
-        static = record.read("static", OpenedFiles.from_dict)
-        headers = record.read("headers", OpenedFiles.from_dict)
-        record.end()
-        return cls(library, tree, static, headers)
+        opened = _Opened.from_dict(value)
+        return cls(library, tree, opened.static, opened.headers)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from farm.core.names.reachable import reachable
 from farm.core.package.layout import UNASKED, package_name
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,19 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MissingDependency:
-    """A recipe names a package that no recipe makes; `nearest` are similar names."""
+    """A recipe names a package that no recipe makes; `hint` is a question with similar names, or empty."""
 
     recipe: str
     need: str
-    nearest: tuple[str, ...]
+    hint: str = ""
 
     def __str__(self) -> str:
         return f"{self.recipe} needs {self.need!r}, which no recipe makes"
-
-    @property
-    def hint(self) -> str:
-        """A question with the nearest names; empty when there are none."""
-        return f"Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
 
 
 class MissingDependencyError(FarmError):
@@ -60,13 +55,11 @@ class UnknownRecipeError(FarmError):
     code = "unknown-recipe"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        nearest = get_close_matches(name, sorted(known), n=3)
         super().__init__(
             f"there is no recipe that makes {name!r}",
-            remedy=f"Did you mean {' or '.join(nearest)}?" if nearest else "Look at the names under recipes/packages.",
+            remedy=did_you_mean(name, known, "Look at the names under recipes/packages."),
         )
         self.name = name
-        self.nearest = tuple(nearest)
 
 
 class DependencyCycleError(FarmError):
@@ -92,8 +85,6 @@ class DuplicatePackageError(FarmError):
             f"the recipes {first} and {second} both make a package {package!r}",
             remedy="Rename the recipe or the output.",
         )
-        self.package = package
-        self.recipes = (first, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +120,7 @@ class BuildGraph:
                 edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
         if missing:
             raise MissingDependencyError(
-                tuple(
-                    MissingDependency(recipe, need, tuple(get_close_matches(need, sorted(makes), n=3)))
-                    for recipe, need in sorted(missing)
-                )
+                tuple(MissingDependency(recipe, need, did_you_mean(need, makes)) for recipe, need in sorted(missing))
             )
         builds, requires, test_needs = named
         needs = {name: tuple(sorted(reachable(builds[name], requires.__getitem__))) for name in builds}
@@ -179,21 +167,15 @@ class BuildGraph:
     def _in_order(self, names: Iterable[str]) -> tuple[str, ...]:
         # The smallest name first among those that are ready: an unrelated new recipe does not change the order.
         wanted = set(names)
-        waiting = {name: sum(need in wanted for need in self.needs[name]) for name in wanted}
-        users: dict[str, list[str]] = {name: [] for name in wanted}
-        for name in wanted:
-            for need in self.needs[name]:
-                if need in wanted:
-                    users[need].append(name)
-        ready = sorted(name for name, count in waiting.items() if not count)
+        sorter = TopologicalSorter({name: wanted.intersection(self.needs[name]) for name in wanted})
+        sorter.prepare()
+        ready: list[str] = []
         order = []
-        while ready:
-            name = heapq.heappop(ready)
-            order.append(name)
-            for user in users[name]:
-                waiting[user] -= 1
-                if not waiting[user]:
-                    heapq.heappush(ready, user)
+        while sorter.is_active():
+            for name in sorter.get_ready():
+                heapq.heappush(ready, name)
+            order.append(heapq.heappop(ready))
+            sorter.done(order[-1])
         return tuple(order)
 
 
@@ -210,31 +192,18 @@ def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
 
 
 def _levels(needs: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    left = {name: set(needs[name]) for name in needs}
+    sorter = TopologicalSorter(needs)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        turned = error.args[1][:0:-1]
+        first = turned.index(min(turned))
+        raise DependencyCycleError((*turned[first:], *turned[: first + 1])) from None
     levels = []
-    while left:
-        level = tuple(sorted(name for name, waits_for in left.items() if not waits_for))
-        if not level:
-            raise DependencyCycleError(_cycle(left))
-        levels.append(level)
-        for name in level:
-            del left[name]
-        for waits_for in left.values():
-            waits_for.difference_update(level)
+    while sorter.is_active():
+        levels.append(tuple(sorted(sorter.get_ready())))
+        sorter.done(*levels[-1])
     return tuple(levels)
-
-
-def _cycle(left: Mapping[str, set[str]]) -> tuple[str, ...]:
-    # Every remaining recipe waits for another one, so following the first one must return to it.
-    path = [min(left)]
-    while True:
-        following = min(left[path[-1]])
-        if following in path:
-            cycle = path[path.index(following) :]
-            first = cycle.index(min(cycle))
-            turned = cycle[first:] + cycle[:first]
-            return (*turned, turned[0])
-        path.append(following)
 
 
 def _spelt_out(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.names.printed_version import FIRST_BUILD, LAST_BUILD
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.plan import Plan

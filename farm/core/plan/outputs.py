@@ -56,9 +56,9 @@ def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageF
 
 def differing_fields(wanted: Descriptor, found: Descriptor) -> list[tuple[str, str, str]]:
     """Return the members in which two descriptors differ: name, wanted and found value."""
-    said, other = wanted.to_dict(), found.to_dict()
-    names = sorted({name for name in {*said, *other} if said.get(name) != other.get(name)} - {"format"})
-    return [(name, str(said.get(name)), str(other.get(name))) for name in names]
+    expected, other = wanted.to_dict(), found.to_dict()
+    names = sorted({name for name in {*expected, *other} if expected.get(name) != other.get(name)} - {"format"})
+    return [(name, str(expected.get(name)), str(other.get(name))) for name in names]
 
 
 def _has(manifest: Manifest, pattern: str) -> bool:

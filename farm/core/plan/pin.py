@@ -54,7 +54,10 @@ def pin(
         revision=recipe.revision,
         platform=platform,
         toolchain=toolchain,
-        sources=tuple(_planned(recipe, source, toolchain_debs) for source in recipe.sources),
+        sources=tuple(
+            PlannedSource(source.file, _digest(recipe, source, toolchain_debs), source.unpack, source.patch)
+            for source in recipe.sources
+        ),
         dependencies=tuple(dependencies),
         steps=recipe.steps,
         outputs=recipe.outputs,
@@ -90,10 +93,6 @@ def source_origins(
         for source in recipe.sources
     ]
     return (*wanted, *(SourceOrigin(source.digest, source.url, source.origins) for source in recipe.carried))
-
-
-def _planned(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> PlannedSource:
-    return PlannedSource(source.file, _digest(recipe, source, debs), source.unpack, source.patch)
 
 
 def _digest(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> Digest:

@@ -7,7 +7,6 @@ Specification: https://spdx.github.io/spdx-spec/v2.3/
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 from farm.core.plan.debian import SUPPLIER as DEBIAN
 from farm.core.plan.debian import DebianBinary
+from farm.core.plan.job import SourceOrigin
 from farm.core.plan.purl import package_purl, purl_reference, source_purl
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from farm.core.names.package_name import PackageName
     from farm.core.package.descriptor import Descriptor
     from farm.core.plan.plan import Plan, PlannedDependency, PlannedSource
-    from farm.core.recipe.recipe import CarriedSource
+    from farm.core.recipe.recipe import CarriedSource, Recipe
+    from farm.core.recipe.toolchain import ToolchainLock
 
 SPDX_VERSION = "SPDX-2.3"
 DATA_LICENSE = "CC0-1.0"
@@ -40,12 +41,20 @@ _LATEST = 253_402_300_799  # the last second of the year 9999, the limit of the 
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceAddress:
-    """The address of a source in a recipe: a URL, or the toolchain's own package (see `DebianBinary`)."""
+def source_addresses(plan: Plan, recipe: Recipe, lock: ToolchainLock | None) -> Mapping[Digest, SourceOrigin]:
+    """Return the addresses of a plan's sources as its recipe declares them, by digest.
 
-    url: str = ""
-    debian_package: str = ""
+    `lock` gives the version of a Debian package of the toolchain.
+    """
+    called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
+    digests = {source.file: source.digest for source in plan.sources}
+    return {
+        digest: SourceOrigin(
+            digest, source.url, debian_package=called.get(source.debian_package, source.debian_package)
+        )
+        for source in recipe.sources
+        if (digest := digests.get(source.file))
+    }
 
 
 def package_sbom(
@@ -54,7 +63,7 @@ def package_sbom(
     *,
     archive: Digest,
     manifest: Manifest,
-    addresses: Mapping[Digest, SourceAddress],
+    addresses: Mapping[Digest, SourceOrigin],
     carried: Sequence[CarriedSource] = (),
     linked: Collection[str] = (),
     lock: Digest | None = None,
@@ -70,23 +79,9 @@ def package_sbom(
     Debian built those of the sources that are its packages.
     """
     supplier = organization(descriptor.name.distribution)
-    sources = [
-        _source(number, source, addresses.get(source.digest, SourceAddress()))
-        for number, source in enumerate(plan.sources, 1)
-    ]
+    sources = [_source(number, source, addresses.get(source.digest)) for number, source in enumerate(plan.sources, 1)]
     made_by = _toolchain(plan, supplier, lock, toolchain)
-    binaries = [
-        DebianBinary.parse(found.debian_package)
-        for planned in plan.sources
-        if (found := addresses.get(planned.digest)) and found.debian_package
-    ]
-    originals = [_original(number, carried_source) for number, carried_source in enumerate(carried, 1)]
-    built_from = [
-        relationship(source["SPDXID"], "GENERATED_FROM", original["SPDXID"])
-        for carried_source, original in zip(carried, originals, strict=True)
-        for source in sources
-        if source["name"] in carried_source.of
-    ]
+    originals, built_from = _originals(carried, sources)
     dependencies = [_dependency(dependency, descriptor.name.distribution) for dependency in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(part["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for part in (made_by, *dependencies)]
@@ -101,7 +96,7 @@ def package_sbom(
         created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
         creator=supplier,
         packages=[
-            _package(descriptor, build, archive, manifest, supplier) | _not_built_here(binaries),
+            _package(descriptor, build, archive, manifest, supplier) | _not_built_here(plan, addresses),
             *sources,
             *originals,
             made_by,
@@ -228,12 +223,12 @@ def _package(descriptor: Descriptor, build: int, archive: Digest, manifest: Mani
     )
 
 
-def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[str, Any]:
+def _source(number: int, source: PlannedSource, address: SourceOrigin | None) -> dict[str, Any]:
     more: dict[str, Any] = {"checksums": [checksum(source.digest)]}
-    if address.url:
+    if address and address.url:
         more["downloadLocation"] = address.url
         more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
-    if address.debian_package:
+    if address and address.debian_package:
         binary = DebianBinary.parse(address.debian_package)
         more["comment"] = f"The Debian package {binary.label} of the toolchain."
         more |= {"externalRefs": [purl_reference(binary.purl)], "originator": DEBIAN, "supplier": DEBIAN}
@@ -242,24 +237,35 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
     return element(f"SPDXRef-Source-{number}", source.file, **more)
 
 
-def _original(number: int, carried: CarriedSource) -> dict[str, Any]:
-    more: dict[str, Any] = {"downloadLocation": carried.url} if carried.url else {}
-    debs = ", ".join(carried.of)
-    return element(
-        f"SPDXRef-Original-{number}",
-        carried.file,
-        checksums=[checksum(carried.digest)],
-        comment=f"The source that Debian built {debs} from; carried, and not built here.",
-        originator=DEBIAN,
-        **more,
-    )
+def _originals(
+    carried: Sequence[CarriedSource], sources: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Return the carried sources, and the relationships of the sources that Debian built from them."""
+    elements, relationships = [], []
+    for number, original in enumerate(carried, 1):
+        found = element(
+            f"SPDXRef-Original-{number}",
+            original.file,
+            checksums=[checksum(original.digest)],
+            comment=f"The source that Debian built {', '.join(original.of)} from; carried, and not built here.",
+            originator=DEBIAN,
+            **({"downloadLocation": original.url} if original.url else {}),
+        )
+        elements.append(found)
+        relationships += [
+            relationship(source["SPDXID"], "GENERATED_FROM", found["SPDXID"])
+            for source in sources
+            if source["name"] in original.of
+        ]
+    return elements, relationships
 
 
-def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
+def _not_built_here(plan: Plan, addresses: Mapping[Digest, SourceOrigin]) -> dict[str, Any]:
     """Return the SPDX properties of a package with files of Debian's binary packages."""
-    if not binaries:
+    found = [addresses[source.digest].debian_package for source in plan.sources if source.digest in addresses]
+    debs = ", ".join(DebianBinary.parse(package).label for package in found if package)
+    if not debs:
         return {}
-    debs = ", ".join(binary.label for binary in binaries)
     return {
         "originator": DEBIAN,
         "sourceInfo": f"Holds files of Debian's binary packages {debs}: Debian built these, and not this distribution.",

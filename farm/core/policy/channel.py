@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from farm.core.files.duration import duration_text
-from farm.core.names.form import Form
+from farm.core.files.duration import duration, duration_text
+from farm.core.names.form import Form, TextForm
 from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import timedelta
-
-    from farm.core.policy.gates.gate import Gate
 
 Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
 
@@ -40,8 +39,13 @@ def parted(
     return {name: others for name, others in found.items() if others}
 
 
+_CADENCE = TextForm(
+    lambda text: duration(text) if text else None, lambda cadence: duration_text(cadence) if cadence else ""
+)
+
+
 @dataclass(frozen=True, slots=True)
-class ChannelPolicy:
+class ChannelPolicy(Form, record="policy of a channel", keys={"from_channel": "from"}):
     """`recipes/channels/<name>.yaml`. `from_channel` is empty for a channel that takes fresh builds.
 
     `rebuild` selects the dependents of a changed package that are built again. `role` is the TUF role that signs its
@@ -54,22 +58,10 @@ class ChannelPolicy:
     from_channel: str = ""
     rebuild: Rebuild = "static-consumers"
     role: str = ""
-    cadence: timedelta | None = None
+    cadence: Annotated[timedelta | None, _CADENCE] = None
     transitions: tuple[Transition, ...] = ()
 
     @property
     def reads_recipes(self) -> bool:
         """Whether a gate depends on the recipe that a release names for tests: on these, or on its waivers."""
         return any(gate.kind in (GateKind.TESTS, GateKind.HARDENING) for gate in self.gates)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the policy as plain values, for recording which one was in force."""
-        return {
-            "cadence": duration_text(self.cadence) if self.cadence else "",
-            "from": self.from_channel,
-            "gates": [gate.to_dict() for gate in self.gates],
-            "name": self.name,
-            "rebuild": self.rebuild,
-            "role": self.role,
-            "transitions": [transition.to_dict() for transition in self.transitions],
-        }

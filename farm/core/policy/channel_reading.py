@@ -138,7 +138,11 @@ def _transitions(fields: Fields) -> list[Transition]:
         name = part.parsed("name", values.word) or ""
         packages = part.unique("packages", values.short_name)
         if "packages" in part and len(packages) < 2:
-            part.report("packages", f"the transition {name} needs two packages or more", "Name what moves together.")
+            part.report(
+                "packages",
+                f"the transition {name} needs at least two packages",
+                "Name the packages that move together.",
+            )
         if name and any(name == other.name for other in found):
             part.report("name", f"there are two transitions {name}", "Rename one of them.")
         found.append(Transition(name, packages))
@@ -150,17 +154,21 @@ def _check_gates(draft: _Draft) -> None:
     fields, kinds = draft.fields, [gate.kind for gate, _ in draft.gates]
     for place, (gate, node) in enumerate(draft.gates):
         if gate.kind in kinds[:place]:
-            fields.document.report(node, f"the gate {gate_key(gate.kind)} is named twice", "Keep one of them.")
+            fields.document.report(node, f"the gate {gate_key(gate.kind)} is listed twice", "Keep one of them.")
     written = {_kind_of(node) for node in fields.items("gates")}
     listed = fields.get("gates")
     if "proof" not in written and listed is not None and listed.kind == "list":
-        fields.report("gates", "the channel has no gate proof", "Add proof: without it a broken set could pass.")
+        fields.report("gates", "the channel lacks the gate proof", "Add proof: without it a broken set could pass.")
     for gate, node in draft.gates:
         if gate.kind == TestsGate.kind and "proof" in kinds[kinds.index(gate.kind) :]:
-            fields.document.report(node, "the gate tests stands before proof", "Move it behind: a proof costs nothing.")
+            fields.document.report(
+                node, "the gate tests comes before proof", "Move it after proof, which costs nothing."
+            )
         if gate.kind == "soak" and "from" not in fields:
             fields.document.report(
-                node, "a channel that takes fresh builds has no place to soak", "Add from, or remove the gate soak."
+                node,
+                "the gate soak needs a source channel, and this channel takes fresh builds",
+                "Add from, or remove the gate soak.",
             )
 
 
@@ -173,17 +181,19 @@ def _check_source(draft: _Draft, drafts: Mapping[str, _Draft], known: Collection
     if not source:
         return
     if source not in known or source == name:
-        message = f"the channel {name} cannot take from {quoted(source)}"
+        message = f"the channel {name} cannot take packages from {quoted(source)}"
         draft.fields.report("from", message, suggestion(source, set(known) - {name}))
         return
     way = [name]
     while source in drafts and source not in way:
         way.append(source)
         source = drafts[source].policy.from_channel
-    # Each channel of a ring would report it; only the first of them by name does.
+    # Each channel of a cycle would report it; only the first of them by name does.
     if source == name and name == min(way):
-        ring = " from ".join([*way, name])
-        draft.fields.report("from", f"channels take from each other in a cycle: {ring}", "Let one take fresh builds.")
+        cycle = " from ".join([*way, name])
+        draft.fields.report(
+            "from", f"channels take packages from each other in a cycle: {cycle}", "Let one take fresh builds."
+        )
 
 
 def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:
@@ -209,10 +219,10 @@ def _check_groups(draft: _Draft, curators: Mapping[str, Mapping[str, str]] | Non
         group = curators.get(gate.of)
         if group is None:
             remedy = suggestion(gate.of, curators) or "Write curators.yaml with the group's people and their keys."
-            draft.fields.document.report(node, f"there is no group {gate.of} of curators", remedy)
+            draft.fields.document.report(node, f"there is no group of curators named {gate.of}", remedy)
         elif gate.count > len(group):
-            message = f"approvals by {gate.count} of {gate.of} are asked for, and the group has {len(group)}"
-            draft.fields.document.report(node, message, "Ask for fewer, or add people to curators.yaml.")
+            message = f"{gate.count} approvals by {gate.of} are required, and the group has {len(group)} people"
+            draft.fields.document.report(node, message, "Require fewer, or add people to curators.yaml.")
 
 
 def _check_transitions(draft: _Draft, packages: Collection[str] | None) -> None:

@@ -35,7 +35,9 @@ def read_curators(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
                 continue
             # One key under two names would count as two people.
             if holders.setdefault(hexadecimal, who) != who:
-                document.report(key, f"{who} and {holders[hexadecimal]} have one key", "Give each person a key.")
+                document.report(
+                    key, f"{who} and {holders[hexadecimal]} have the same key", "Give each person a key of their own."
+                )
             members[who] = hexadecimal
     return document.finished(groups)
 

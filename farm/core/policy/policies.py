@@ -6,7 +6,8 @@ A mistake in `OWNERS` stops submissions, and no channel.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farm.core.files.problems import Problem, RecipeError
 from farm.core.policy.channel_reading import channel_of, survey_channels
@@ -17,11 +18,12 @@ from farm.core.recipe.distributions import DISTRIBUTIONS
 from farm.errors import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from farm.core.policy.channel import ChannelPolicy
 
 CHANNELS = "channels"
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,23 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
     Channels that require approvals wait when the curators are unknown. Never raises `RecipeError`.
     """
     lost = unreadable or {}
-    curators, wrong = _curators(files.get(CURATORS), lost.get(CURATORS))
+    reading = partial(read_curators, file=CURATORS)
+    curators, wrong = _read(CURATORS, files.get(CURATORS), lost.get(CURATORS), reading, {})
     texts = {path: text for path, text in files.items() if is_channel(path)}
     # A file that cannot be read exists nevertheless: another channel may take from it.
     found = survey_channels(texts | {path: b"" for path in lost if is_channel(path)}, curators=curators)
     troubles = {name: tuple(problem.in_a_line() for problem in problems) for name, problems in found.problems.items()}
     troubles |= {channel_of(path): (f"{path}: {why}",) for path, why in lost.items() if is_channel(path)}
     if wrong:
-        asking = (name for name, policy in found.policies.items() if _asks_for_approvals(policy))
-        troubles |= dict.fromkeys(asking, wrong)
+        troubles |= {
+            name: wrong
+            for name, policy in found.policies.items()
+            if any(isinstance(gate, ApprovalsGate) for gate in policy.gates)
+        }
     followed = {name: policy for name, policy in found.policies.items() if name not in troubles}
-    owners, at_fault = _owners(files.get(OWNERS), lost.get(OWNERS), curators, wrong)
+    owners, at_fault = _read(OWNERS, files.get(OWNERS), lost.get(OWNERS), partial(_owners_text, curators or {}))
+    if wrong and OWNERS in files.keys() - lost.keys():
+        owners, at_fault = None, wrong
     return Policies(followed, curators or {}, dict(sorted(troubles.items())), owners=owners, owners_troubles=at_fault)
 
 
@@ -78,34 +86,18 @@ def is_policy_file(path: str) -> bool:
     return is_channel(path) or path in (CURATORS, OWNERS, DISTRIBUTIONS)
 
 
-def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:
-    """Return the groups; None, and the problems, when they are unknown."""
+def _read(
+    file: str, text: bytes | None, why: str | None, read: Callable[[bytes], _Value], absent: Any = None
+) -> tuple[_Value | None, tuple[str, ...]]:
+    """Return the content of a file, or `absent`; None, and the problems, when it cannot be read."""
     if why is not None:
-        return None, (Problem(Place(CURATORS), why).in_a_line(),)
-    if text is None:
-        return {}, ()
+        return None, (Problem(Place(file), why).in_a_line(),)
     try:
-        return read_curators(text, CURATORS), ()
+        return absent if text is None else read(text), ()
     except RecipeError as error:
         return None, tuple(problem.in_a_line() for problem in error.problems)
 
 
-def _owners(
-    text: bytes | None, why: str | None, curators: Mapping[str, Mapping[str, str]] | None, wrong: tuple[str, ...]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the text of `OWNERS`, and the problems with it or with the curators whom it names."""
-    if why is not None:
-        return None, (Problem(Place(OWNERS), why).in_a_line(),)
-    if text is None:
-        return None, ()
-    if curators is None:
-        return None, wrong
-    try:
-        read_owners(text, curators)
-    except RecipeError as error:
-        return None, tuple(problem.in_a_line() for problem in error.problems)
-    return text.decode(), ()
-
-
-def _asks_for_approvals(policy: ChannelPolicy) -> bool:
-    return any(isinstance(gate, ApprovalsGate) for gate in policy.gates)
+def _owners_text(curators: Mapping[str, Mapping[str, str]], text: bytes) -> str:
+    read_owners(text, curators)
+    return text.decode()

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from farm.core.policy.channel import ChannelPolicy
-    from farm.core.policy.gates.gate import Gate
     from farm.core.policy.policies import Policies
 
 _REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
 """Each is stricter than the one before."""
 
 
-def bounded(said: Policies, signed: Policies) -> Policies:
+def as_strict_as_signed(written: Policies, signed: Policies) -> Policies:
     """Return the policies that count, given those in files and those that are signed.
 
     A channel whose file requires less continues with its signed policy. Curators are those that both name with the same
@@ -29,28 +28,28 @@ def bounded(said: Policies, signed: Policies) -> Policies:
     """
     curators = {
         group: {name: key for name, key in people.items() if signed.curators.get(group, {}).get(name) == key}
-        for group, people in said.curators.items()
+        for group, people in written.curators.items()
     }
-    policies, troubles, unsigned = {}, dict(said.troubles), {}
-    for name, policy in said.policies.items():
+    policies, troubles, unsigned = {}, dict(written.troubles), {}
+    for name, policy in written.policies.items():
         own = signed.policies.get(name)
         if own is None:
             troubles[name] = (f"channels/{name}.yaml: no policy is signed for this channel yet. {_SIGN}",)
             continue
-        lines = laxer(policy, own, curators, signed.curators)
+        lines = tuple(laxer(policy, own, curators, signed.curators))
         policies[name] = own if lines else policy
-        lines += _left_out(policy, said.curators, curators)
+        lines += _left_out(policy, written.curators, curators)
         if lines:
             unsigned[name] = tuple(f"channels/{name}.yaml asks for less than what is signed: {line}" for line in lines)
     troubles = dict(sorted(troubles.items()))
-    counted = replace(said, policies=policies, curators=curators, troubles=troubles, unsigned=unsigned)
-    return _bounded_owners(counted, said.curators, signed)
+    counted = replace(written, policies=policies, curators=curators, troubles=troubles, unsigned=unsigned)
+    return _signed_owners(counted, written.curators, signed)
 
 
 _SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it signed."
 
 
-def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
+def _signed_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
     """Apply the signed owners, unless the file has the same lines with fewer people."""
     if counted.owners_troubles or signed.owners is None:
         return replace(counted, owners_people=people)
@@ -90,13 +89,13 @@ def _other_lines(wanted: list[str], signed: list[str]) -> str:
 
 
 def _left_out(
-    policy: ChannelPolicy, said: Mapping[str, Mapping[str, str]], counted: Mapping[str, Mapping[str, str]]
+    policy: ChannelPolicy, written: Mapping[str, Mapping[str, str]], counted: Mapping[str, Mapping[str, str]]
 ) -> tuple[str, ...]:
     groups = [gate.of for gate in policy.gates if isinstance(gate, ApprovalsGate)]
     return tuple(
         f"{name} is in the group {group} with a key that is not signed"
         for group in groups
-        for name in sorted(said.get(group, {}).keys() - counted.get(group, {}).keys())
+        for name in sorted(written.get(group, {}).keys() - counted.get(group, {}).keys())
     )
 
 
@@ -105,21 +104,12 @@ def laxer(
     signed: ChannelPolicy,
     groups: Mapping[str, Mapping[str, str]],
     signed_groups: Mapping[str, Mapping[str, str]],
-) -> tuple[str, ...]:
-    """Return how a policy is laxer than a signed one, each point as a phrase; empty when it is not.
+) -> Iterator[str]:
+    """Yield how a policy is laxer than a signed one, each point as a phrase; nothing when it is not.
 
     The groups are the curators (public keys by name, by group) that each policy uses. How often a channel releases
     makes nothing laxer.
     """
-    return tuple(_laxer(wanted, signed, groups, signed_groups))
-
-
-def _laxer(
-    wanted: ChannelPolicy,
-    signed: ChannelPolicy,
-    groups: Mapping[str, Mapping[str, str]],
-    signed_groups: Mapping[str, Mapping[str, str]],
-) -> Iterator[str]:
     if wanted.from_channel != signed.from_channel:
         yield f"it takes {_source(wanted)} instead of {_source(signed)}"
     if _REBUILDS.index(wanted.rebuild) < _REBUILDS.index(signed.rebuild):
@@ -133,21 +123,12 @@ def _laxer(
         found = gates.get(gate.kind)
         if found is None:
             yield f"the gate {gate_key(gate.kind)} is missing"
-        else:
-            yield from _laxer_gate(found, gate, groups, signed_groups)
-
-
-def _laxer_gate(
-    wanted: Gate,
-    signed: Gate,
-    groups: Mapping[str, Mapping[str, str]],
-    signed_groups: Mapping[str, Mapping[str, str]],
-) -> Iterator[str]:
-    difference = wanted.laxer_than(signed)
-    if not difference and isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
-        difference = wanted.strangers(signed, groups, signed_groups)
-    if difference:
-        yield f"the gate {gate_key(signed.kind)}: {difference}"
+            continue
+        difference = found.laxer_than(gate)
+        if not difference and isinstance(found, ApprovalsGate) and isinstance(gate, ApprovalsGate):
+            difference = found.unsigned_people(gate, groups, signed_groups)
+        if difference:
+            yield f"the gate {gate_key(gate.kind)}: {difference}"
 
 
 def _source(policy: ChannelPolicy) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farm.core.files.problems import Problem, RecipeError, suggestion
 from farm.core.policy.channel_reading import read_channels
@@ -85,21 +87,26 @@ class _TreeReader:
         self._warnings: list[Problem] = []
 
     def read(self) -> RecipeTree:
-        distribution = self._distribution()
+        distribution = self._file(DISTRIBUTION, read_distribution)
+        if DISTRIBUTION not in self._files:
+            self._note(DISTRIBUTION, "the tree of recipes has no distribution.yaml", "Write one with the key domain.")
         steps = self._attempt(lambda: StepLibrary.from_files(self._below("steps", ".yaml"))) or StepLibrary({})
-        toolchains = self._each("toolchains", ".yaml", read_toolchain)
-        locks = self._each("toolchains", ".lock", _read_lock)
-        curators = self._curators()
-        owners = self._owners(curators)
-        foreign = self._distributions(distribution.domain if distribution else "")
+        toolchains = self._all("toolchains", ".yaml", read_toolchain)
+        locks = self._all("toolchains", ".lock", _read_lock)
+        curators = self._file(CURATORS, read_curators, absent={})
+        # Without the curators, everybody whom it names would be reported as well.
+        owners = None if curators is None else self._file(OWNERS, lambda text, _: read_owners(text, curators))
+        own = distribution.domain if distribution else ""
+        others = self._file(DISTRIBUTIONS, partial(read_distributions, own=own), absent={})
         # Without the steps, every recipe that names one would be reported as well.
-        recipes = self._recipes(steps, foreign) if steps.definitions else {}
+        recipes = self._recipes(steps, others) if steps.definitions else {}
         self._check_recipes(recipes)
         # The tree of a farm that accepts submitted recipes has none itself.
         made = self._made(recipes) if recipes else None
         if made is not None:
             self._check_runtime(made, toolchains)
-        channels = self._channels(curators, made)
+        policies, warn = self._below("channels", ".yaml"), self._warnings.append
+        channels = self._attempt(lambda: read_channels(policies, curators=curators, packages=made, warn=warn))
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
         return RecipeTree(
@@ -107,10 +114,10 @@ class _TreeReader:
             steps,
             toolchains,
             locks,
-            channels,
+            channels or {},
             recipes,
             curators or {},
-            foreign or {},
+            others or {},
             owners,
             tuple(self._warnings),
         )
@@ -124,6 +131,10 @@ class _TreeReader:
             self._problems.append(Problem(error.place or Place(file), error.message, error.remedy))
         return None
 
+    def _file(self, path: str, read: Callable[[bytes, str], _Value], *, absent: Any = None) -> _Value | None:
+        """Read a file that the tree may have; None when it cannot be read."""
+        return self._attempt(partial(read, self._files[path], path), path) if path in self._files else absent
+
     def _below(self, directory: str, suffix: str) -> Mapping[str, bytes]:
         prefix = f"{directory}/"
         return {
@@ -132,69 +143,30 @@ class _TreeReader:
             if path.startswith(prefix) and path.endswith(suffix) and path.count("/") == 1
         }
 
-    def _each(self, directory: str, suffix: str, read: Callable[[bytes, str], _Value]) -> Mapping[str, _Value]:
-        values = {}
-        for path, content in self._below(directory, suffix).items():
-            value = self._attempt(lambda content=content, path=path: read(content, path), path)  # type: ignore[misc]
-            if value is not None:
-                values[path.removeprefix(f"{directory}/").removesuffix(suffix)] = value
-        return values
+    def _all(self, directory: str, suffix: str, read: Callable[[bytes, str], _Value]) -> Mapping[str, _Value]:
+        found = ((path, self._file(path, read)) for path in self._below(directory, suffix))
+        return {path[len(directory) + 1 : -len(suffix)]: value for path, value in found if value is not None}
 
-    def _distribution(self) -> Distribution | None:
-        text = self._files.get(DISTRIBUTION)
-        if text is None:
-            self._note(DISTRIBUTION, "the tree of recipes has no distribution.yaml", "Write one with the key domain.")
-            return None
-        return self._attempt(lambda: read_distribution(text, DISTRIBUTION))
-
-    def _curators(self) -> Mapping[str, Mapping[str, str]] | None:
-        text = self._files.get(CURATORS)
-        return {} if text is None else self._attempt(lambda: read_curators(text, CURATORS))
-
-    def _owners(self, curators: Mapping[str, Mapping[str, str]] | None) -> Owners | None:
-        text = self._files.get(OWNERS)
-        # Without the curators, everybody whom it names would be reported as well.
-        if text is None or curators is None:
-            return None
-        return self._attempt(lambda: read_owners(text, curators))
-
-    def _distributions(self, own: str) -> Mapping[str, OtherDistribution] | None:
-        """Return the distributions that the tree names; None when its file cannot be read."""
-        text = self._files.get(DISTRIBUTIONS)
-        return {} if text is None else self._attempt(lambda: read_distributions(text, DISTRIBUTIONS, own=own))
-
-    def _channels(
-        self, curators: Mapping[str, Mapping[str, str]] | None, made: set[str] | None
-    ) -> Mapping[str, ChannelPolicy]:
-        files = self._below("channels", ".yaml")
-        return (
-            self._attempt(lambda: read_channels(files, curators=curators, packages=made, warn=self._warnings.append))
-            or {}
-        )
-
-    def _recipes(self, steps: StepLibrary, foreign: Mapping[str, OtherDistribution] | None) -> Mapping[str, Recipe]:
+    def _recipes(self, steps: StepLibrary, others: Mapping[str, OtherDistribution] | None) -> Mapping[str, Recipe]:
         recipes = {}
+        toolchains = [PurePosixPath(path).stem for path in self._below("toolchains", ".yaml")]
         for path in sorted(self._files):
             parts = path.split("/")
             if len(parts) != 3 or parts[0] != "packages" or parts[2] != "recipe.yaml":
                 continue
-            recipe = self._attempt(lambda path=path, parts=parts: self._recipe(path, parts[1], steps, foreign))  # type: ignore[misc]
+            read = partial(
+                load_recipe,
+                file=path,
+                steps=steps,
+                patches=files_beside(self._files, parts[1]),
+                toolchains=toolchains,
+                distributions=others,
+                warn=self._warnings.append,
+            )
+            recipe = self._attempt(partial(read, self._files[path]))
             if recipe is not None:
                 recipes[parts[1]] = recipe
         return recipes
-
-    def _recipe(
-        self, path: str, directory: str, steps: StepLibrary, foreign: Mapping[str, OtherDistribution] | None
-    ) -> Recipe:
-        return load_recipe(
-            self._files[path],
-            file=path,
-            steps=steps,
-            patches=files_beside(self._files, directory),
-            toolchains=[name.removesuffix(".yaml").rpartition("/")[2] for name in self._below("toolchains", ".yaml")],
-            distributions=foreign,
-            warn=self._warnings.append,
-        )
 
     def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:
         outputs: defaultdict[str, list[str]] = defaultdict(list)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.core.files.problems import quoted, suggestion
-from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
-from farm.core.names.hardening import HardeningProperty, HardeningWaiver
+from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.version import Version
 from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
 from farm.core.recipe.distributions import check_known

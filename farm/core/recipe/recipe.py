@@ -11,8 +11,8 @@ from farm.core.names.form import Form
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farm.core.names.declared import HardeningWaiver
     from farm.core.names.digest import Digest
-    from farm.core.names.hardening import HardeningWaiver
     from farm.core.names.version import Version
     from farm.core.recipe.flags import FlagVariable
 

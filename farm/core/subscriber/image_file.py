@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
 from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed, read_text
 from farm.core.files.problems import Problem, RecipeError, quoted
-from farm.core.files.values import InvalidValueError
+from farm.core.files.values import InvalidValueError, matching
 from farm.core.subscriber.image_values import (
     environment_name,
     image_path,
@@ -32,7 +31,12 @@ KEYS = (
     "channel", "replaces", "imports",
 )  # fmt: skip
 _SCALARS = (*AS_WRITTEN, "boolean")
-_CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*")
+
+_channel = matching(
+    r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*",
+    "is not a channel",
+    "Write it as dist.example.org/stable, as `farm subscribe` shows it.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
     packages = _packages(fields, asked)
     imports = _imports(fields, asked)
     if "packages" in fields and not document.problems and not packages:
-        fields.report("packages", "an image holds one package at least", "Name what it is to run.")
+        fields.report("packages", "an image needs at least one package", "Name what it is to run.")
     if "run" in fields and "command" in fields:
-        fields.report("command", "run and command are one thing", "Keep run.")
+        fields.report("command", "run and command are the same key", "Keep run.")
     return document.finished(
         ImageFile(
             packages=tuple({name.name: name for name in (*(one for _, one in imports), *packages)}.values()),
@@ -122,12 +126,12 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
             command=_words(fields, "run") or _words(fields, "command"),
             environment=_pairs(fields, "env", environment_name),
             user=fields.parsed("user", user, AS_WRITTEN) or "",
-            workdir=_absolute(fields.parsed("workdir", image_path)),
+            workdir="" if (path := fields.parsed("workdir", image_path)) is None else f"/{path}",
             labels=_pairs(fields, "labels", label_name),
-            ports=_each(fields, "ports", port),
-            volumes=tuple(f"/{path}" for path in _each(fields, "volumes", volume)),
+            ports=_sorted(fields, "ports", port),
+            volumes=tuple(f"/{path}" for path in _sorted(fields, "volumes", volume)),
             channel=fields.parsed("channel", _channel) or "",
-            replaces=_each(fields, "replaces", names.needed_name),
+            replaces=_sorted(fields, "replaces", names.needed_name),
             imports=tuple(sorted(path for path, _ in imports)),
             starts=_starts(fields, asked),
             works_in=asked(node.text, node) if (node := fields.get("workdir")) else None,
@@ -200,7 +204,7 @@ def _files(fields: Fields) -> tuple[OwnDirectory, ...]:
 
 def _source(document: Document, node: Node) -> str:
     if not node.text or not node.text.isprintable():
-        document.report(node, f"{quoted(node.text)} is no directory", "Name one beside the image file, as ./app.")
+        document.report(node, f"{quoted(node.text)} is not a directory", "Name one beside the image file, as ./app.")
         return ""
     return node.text
 
@@ -230,28 +234,8 @@ def _pairs(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[tuple
     return tuple(sorted(found.items()))
 
 
-def _each(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
-    found: set[str] = set()
-    for node in fields.items(key):
-        text = read_parsed(fields.document, node, f"each item of {key}", check, AS_WRITTEN)
-        if text in found:
-            fields.document.report(node, f"{key} names {text} twice", "Keep one of them.")
-        elif text is not None:
-            found.add(text)
-    return tuple(sorted(found))
-
-
-def _absolute(path: str | None) -> str:
-    return "" if path is None else f"/{path}"
-
-
-def _channel(text: str) -> str:
-    if not _CHANNEL.fullmatch(text):
-        raise InvalidValueError(
-            f"{quoted(text)} is not a channel",
-            remedy="Write it as dist.example.org/stable, as `farm subscribe` said it.",
-        )
-    return text
+def _sorted(fields: Fields, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(sorted(fields.unique(key, check, AS_WRITTEN)))
 
 
 def unknown_packages(image: ImageFile, problems: Mapping[str, tuple[str, str]]) -> RecipeError:

@@ -25,7 +25,7 @@ environment_name = matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "cannot name a vari
 def value(text: str) -> str:
     """Check a word of a command, or the value of a variable or label: anything that can be passed to a process."""
     if "\0" in text:
-        raise InvalidValueError("a text holds a NUL character, which no process can be given", remedy="Remove it.")
+        raise InvalidValueError("a text has a NUL character, which cannot be passed to a process", remedy="Remove it.")
     if len(text) > _LONGEST:
         raise InvalidValueError(f"a text has {len(text)} characters, and {_LONGEST} is the most", remedy="Shorten it.")
     return text
@@ -48,7 +48,9 @@ def user(text: str) -> str:
     The name root becomes its number, which is the same everywhere: an image without /etc/passwd knows no names.
     """
     if not _USER.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is no user", remedy="Write a number or a name, with :group behind it.")
+        raise InvalidValueError(
+            f"{quoted(text)} is not a valid user", remedy="Write a number or a name, and :group if there is one."
+        )
     return ":".join("0" if part == "root" else part for part in text.split(":"))
 
 
@@ -56,7 +58,7 @@ def port(text: str) -> str:
     """Check a port that a container listens on; returned as `8080/tcp`."""
     found = _PORT.fullmatch(text)
     if found is None or not 1 <= int(found[1]) <= _MOST_PORT:
-        raise InvalidValueError(f"{quoted(text)} is no port", remedy="Write it as 8080, or 53/udp.")
+        raise InvalidValueError(f"{quoted(text)} is not a valid port", remedy="Write it as 8080, or 53/udp.")
     return f"{int(found[1])}/{found[2] or 'tcp'}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import timedelta  # noqa: TC003  (a value's type hints can be read)
 from typing import Literal, cast, get_args
@@ -10,14 +9,17 @@ from typing import Literal, cast, get_args
 from farm.core.files import values
 from farm.core.files.duration import duration
 from farm.core.files.fields import Fields
-from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError
 
 KEYS = ("channels", "maximum-severity", "reviewed-within", "overrides", "minimum-attestations", "capabilities")
 Severity = Literal["none", "low", "medium", "high", "critical"]
 Overriding = Literal["allowed", "forbidden"]
 MOST_BUILDERS = 16
-_CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
+
+_channel = values.matching(
+    r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*",
+    "is not a channel of a distribution",
+    "Write it as dist.example.org/stable.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def read_policy(text: bytes, file: str) -> Policy:
         capabilities=fields.unique("capabilities", values.capability) if "capabilities" in fields else None,
     )
     if policy.channels == () and not fields.document.problems:
-        fields.report("channels", "no channel is allowed, so that nothing could run", "Name one, or leave it away.")
+        fields.report("channels", "no channel is allowed, so that nothing could run", "Name one, or leave the key out.")
     return fields.document.finished(policy)
 
 
@@ -67,11 +69,3 @@ def stricter(policy: Policy, severity: str) -> Policy:
     if not severity or (policy.maximum_severity and order.index(policy.maximum_severity) <= order.index(severity)):
         return policy
     return replace(policy, maximum_severity=cast("Severity", severity), by_command=True)
-
-
-def _channel(text: str) -> str:
-    if not _CHANNEL.fullmatch(text):
-        raise InvalidValueError(
-            f"{quoted(text)} is not a channel of a distribution", remedy="Write it as dist.example.org/stable."
-        )
-    return text

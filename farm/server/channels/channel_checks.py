@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 from farm.server.channels import releases
 from farm.server.transaction.text import truncate_text
 
@@ -87,9 +86,5 @@ def own_name(unit: UnitOfWork, name: str) -> str:
 def neighbours(name: str, known: Iterable[str]) -> str:
     """Return a remedy for an unknown name: the nearest known ones, or all when there are few."""
     names = sorted(known)
-    near = get_close_matches(name[:100], names, n=3)
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    if names and len(names) <= 10:
-        return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
-    return ""
+    few = f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}." if 0 < len(names) <= 10 else ""
+    return did_you_mean(name, names, few)

@@ -11,7 +11,7 @@ from farm.server.packages import packages
 from farm.server.recipes import recipes
 
 if TYPE_CHECKING:
-    from farm.core.names.hardening import HardeningWaiver
+    from farm.core.names.declared import HardeningWaiver
     from farm.core.package.hardening import HardeningFinding
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork

@@ -8,8 +8,7 @@ from farm.core.files.problems import RecipeError
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import BlobRef
-from farm.core.plan.sbom import package_sbom
-from farm.core.plan.source_addresses import source_addresses
+from farm.core.plan.sbom import package_sbom, source_addresses
 from farm.server.jobs.planning import plan_of, toolchain_lock
 from farm.server.packages import packages
 from farm.server.packages.code_consumers import kinds_of
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from farm.core.names.digest import Digest
+    from farm.core.plan.job import SourceOrigin
     from farm.core.plan.plan import Plan
-    from farm.core.plan.sbom import SourceAddress
     from farm.core.recipe.recipe import CarriedSource
     from farm.server.tables.records import Package, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -76,7 +75,7 @@ def sbom_of(unit: UnitOfWork, package: Package) -> BlobRef:
     return sbom
 
 
-def _addresses(unit: UnitOfWork, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
+def _addresses(unit: UnitOfWork, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceOrigin]:
     """Return the addresses of a plan's sources, if its recipe can still be read."""
     try:
         recipe = unit.recipes.recipe(revision)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.core.plan.graph import BuildGraph, DuplicatePackageError, MissingDependency, MissingDependencyError
+from farm.core.plan.graph import BuildGraph, DuplicatePackageError, MissingDependencyError
+from farm.errors import did_you_mean
 from farm.server.recipes import recipes
 
 if TYPE_CHECKING:
@@ -38,12 +39,7 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
         # The graph has only the given recipes: similar names are searched in the whole distribution.
         known = sorted({*recipes.all_packages(unit.session), *found})
         raise MissingDependencyError(
-            tuple(
-                MissingDependency(
-                    dependency.recipe, dependency.need, tuple(get_close_matches(dependency.need, known, n=3))
-                )
-                for dependency in error.missing
-            )
+            tuple(replace(dependency, hint=did_you_mean(dependency.need, known)) for dependency in error.missing)
         ) from None
 
 

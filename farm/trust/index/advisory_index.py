@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.advisories.openvex import LARGEST_STATEMENTS, read_published, write_openvex
 from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.trust.enrolment_record import checked_address
 

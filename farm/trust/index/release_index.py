@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.trust.blob_limits import LARGEST

@@ -6,22 +6,18 @@ documents that they do not know.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from farm.core.advisories.reviews import InvalidReviewError, Review, read_time, time_text
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.advisories.reviews import InvalidReviewError, Review, Time, time_text
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.errors import FarmError
 from farm.trust.index.release_time import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
-
-FORMAT = 1
 
 
 class InvalidReviewListError(FarmError):
@@ -31,7 +27,7 @@ class InvalidReviewListError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewList:
+class ReviewList(Form, record="record of reviews", outside={"_looked"}, constants={"format": 1}, extensible=True):
     """All reviews of a distribution, the newest of each package and source, sorted.
 
     `signed` is when the list of advisories of the digest `advisories` was first signed: its signature is renewed from
@@ -41,7 +37,7 @@ class ReviewList:
     distribution: str
     reviews: tuple[Review, ...] = ()
     advisories: Digest | None = None
-    signed: datetime | None = None
+    signed: Time | None = None
     _looked: dict[str, datetime] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,36 +52,13 @@ class ReviewList:
         """Return when this list of advisories was signed; None if that is not recorded."""
         return self.signed if advisories == self.advisories else None
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON, which is the target's content."""
-        return canonical_json(
-            {
-                "advisories": self.advisories,
-                "distribution": self.distribution,
-                "format": FORMAT,
-                "reviews": [review.to_dict() for review in self.reviews],
-                "signed": time_text(self.signed) if self.signed else None,
-            }
-        )
-
     @classmethod
     def from_json(cls, content: bytes) -> ReviewList:
         """Read a record of reviews, and ignore members of later farms. Raises `InvalidReviewListError`."""
         try:
-            record = Record(json.loads(content), "record of looking")
-            if record.number("format") != FORMAT:
-                raise InvalidReviewListError(
-                    "the record of reviews has a format that this farm does not know",
-                    remedy="Use a newer farm.",
-                )
-            return cls(
-                record.text("distribution"),
-                record.each("reviews", Review.from_dict),
-                record.read("advisories", lambda form: None if form is None else Digest(form)),
-                record.read("signed", lambda form: None if form is None else read_time(form)),
-            )
-        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError, InvalidReviewError) as error:
-            raise InvalidReviewListError(f"this is not a record of reviews: {error}") from error
+            return cls.read_json(content, InvalidReviewListError)
+        except InvalidReviewError as error:
+            raise InvalidReviewListError(f"this is not a valid record of reviews: {error}") from error
 
 
 def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetime) -> None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.core.policy.curators import CURATORS, everybody, read_curators
 from farm.core.policy.policies import CHANNELS, Policies, is_policy_file, read_policies
 from farm.core.recipe.distributions import DISTRIBUTIONS, read_distributions

@@ -15,8 +15,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient import UpdaterConfig
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 from farm.errors import FarmError
 from farm.trust.index.earlier_release import LARGEST_HEAD
 from farm.trust.index.release_index import InvalidReleaseError, Release

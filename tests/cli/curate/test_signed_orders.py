@@ -31,7 +31,8 @@ from farm.signing.ledger import Ledger
 from farm.signing.order_effects import check_effect
 from farm.signing.state import LedgerState
 from farm.trust.attestation.approval import ApprovalError, read_approval
-from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order
+from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order, order_statement
+from farm.trust.attestation.dsse import sign_statement
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
@@ -71,14 +72,15 @@ class Signer:
             raise SignerRefusedError("the ledger cannot be written: no room", said="ledger")
         self.enter(kept_order(envelope), envelope)
 
-    def enter(self, order: CuratorOrder, envelope: bytes = b"") -> None:
+    def enter(self, order: CuratorOrder, envelope: bytes | None = None) -> None:
         """Accept an order, even one that the farm does not know."""
         try:
             if order.act is not Act.CLOSE_REPORT:
                 check_effect(self.ledger, order)
         except FarmError as error:
             raise SignerRefusedError(error.message, remedy=error.remedy, said=error.code) from error
-        self.ledger = self.ledger.after(OrderTaken(order, envelope.decode()), datetime.now(UTC))
+        taken = OrderTaken((envelope or sign_statement(order_statement(order))).decode())
+        self.ledger = self.ledger.after(taken, datetime.now(UTC))
         self.taken.append(order)
 
     def take_report(self, report: bytes) -> None:
@@ -556,7 +558,7 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     assert kept
     ledger = Ledger(tmp_path / "record", clock=lambda: datetime(2026, 11, 29, tzinfo=UTC))
     assert ann.run("keys", "ledger", str(tmp_path / "record")) == "the ledger is empty\n"
-    ledger.append(RootPinned(1, Digest.of(b"root")), OrderTaken(freeze, kept.envelope))
+    ledger.append(RootPinned(1, Digest.of(b"root")), OrderTaken(kept.envelope))
     shown = ann.run("keys", "ledger", str(tmp_path / "record"))
     assert "root version 1, sha256:" in shown
     assert f"3      2026-11-29 00:00  order  freeze on edge by ann: the fair (order {freeze.digest}, expires" in shown

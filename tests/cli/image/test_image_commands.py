@@ -198,8 +198,8 @@ def test_what_was_typed_is_judged_before_a_repository_is_asked(
     (tmp_path / "policy.yaml").write_text("maximum-severity: bad\n")
     (tmp_path / "no-files.yaml").write_text("packages: [say]\nfiles: ./missing\n")
     for arguments, status, message in (
-        (("--user", "a b"), 1, "'a b' is no user"),
-        (("--port", "http"), 1, "'http' is no port"),
+        (("--user", "a b"), 1, "'a b' is not a valid user"),
+        (("--port", "http"), 1, "'http' is not a valid port"),
         (("--label", "novalue"), 2, "'novalue' is not NAME=VALUE: it has no '='"),
         (("--label", "farm.set=x"), 1, "are farm's own"),
         (("--env", "1=2"), 1, "'1' cannot name a variable"),

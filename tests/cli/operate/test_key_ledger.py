@@ -37,7 +37,7 @@ class Record:
         about = {"distribution": "dist.example.org", "channel": "edge", "base": NO_RELEASE, "curator": "ann"}
         times = {"at": now, "expires": now + timedelta(days=30), "reason": "so"}
         order = CuratorOrder(act=act, **(about | times | said))  # type: ignore[arg-type]
-        self.ledger.append(OrderTaken(order, sign_statement(order_statement(order), KEY).decode()))
+        self.ledger.append(OrderTaken(sign_statement(order_statement(order), KEY).decode()))
         return order
 
     def shown(self, *options: str, status: int = 0) -> str:

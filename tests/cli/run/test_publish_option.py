@@ -26,10 +26,10 @@ def test_a_port_is_written_as_docker_has_it(text: str, read: str) -> None:
         ("8080", "is not HOST:CONTAINER: write it as 8080:80"),
         ("host:8080:80", "is not HOST:CONTAINER"),
         ("127.0.0.1::80", "is not HOST:CONTAINER"),
-        ("0:80", "'0' is no port"),
-        ("8080:65536", "'65536' is no port"),
+        ("0:80", "'0' is not a valid port"),
+        ("8080:65536", "'65536' is not a valid port"),
         ("8080/udp:80", "is not HOST:CONTAINER"),
-        ("8080:80/icmp", "'80/icmp' is no port"),
+        ("8080:80/icmp", "'80/icmp' is not a valid port"),
         ("300.0.0.1:80:80", "'300.0.0.1' does not appear to be an IPv4 or IPv6 address"),
     ],
 )

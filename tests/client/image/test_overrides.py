@@ -58,8 +58,12 @@ def test_with_an_override_it_goes_in_and_the_image_says_what_is_void(host: Host)
     (placed,) = known.record.overrides
     assert before is not None
     assert (placed.stands_for, placed.why) == (before.descriptor, WHY)
-    assert placed.void is not None
-    assert (placed.void.instead_of, placed.void.dependents, placed.void.problems) == ("tls 3.0-1", ("curl",), (LOST,))
+    assert placed.broken is not None
+    assert (placed.broken.instead_of, placed.broken.dependents, placed.broken.problems) == (
+        "tls 3.0-1",
+        ("curl",),
+        (LOST,),
+    )
     assert json.loads(known.labels["farm.record"])["packages"] == [
         package.to_dict() for package in known.record.packages
     ]
@@ -86,8 +90,8 @@ def test_a_later_update_of_another_package_keeps_it(losing: SmallDistribution, h
     found = update(host, "curl:2", "unrelated", name="curl:3")
     assert found is not None
     (placed,) = found.made.record.overrides
-    assert placed.void is not None
-    assert (placed.why, placed.void.instead_of, placed.void.problems) == (WHY, "tls 3.0-1", (LOST,))
+    assert placed.broken is not None
+    assert (placed.why, placed.broken.instead_of, placed.broken.problems) == (WHY, "tls 3.0-1", (LOST,))
 
 
 def test_a_build_that_fits_ends_it(losing: SmallDistribution, compiler: Compiler, host: Host) -> None:
@@ -121,7 +125,7 @@ def test_an_override_with_which_nothing_is_wrong_ends_when_it_is_named(curl: Sma
     catalogue = host.catalogue()
     parts, head = parts_of(catalogue, catalogue.verified(["curl"])), release_head(catalogue)
     (tls,) = (part for part in parts if part.descriptor.name.short == "tls")
-    marked = replace(tls.placed, stands_for=Digest.of(b"another"), why=WHY, void=BrokenGuarantees("tls 2.9-1"))
+    marked = replace(tls.placed, stands_for=Digest.of(b"another"), why=WHY, broken=BrokenGuarantees("tls 2.9-1"))
     config = ImageConfig(tls.descriptor.platform)
     placed = {tls.descriptor.digest: marked}
     made = make_image(parts, config, host.blobs, asked=["curl"], releases=[head.ref], placed=placed)
@@ -159,9 +163,9 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     assert found is not None
     (placed,) = found.made.record.overrides
     assert (placed.full_version, placed.channel, placed.why) == ("3.0.1-1", "", "patched")
-    assert placed.void is not None
-    assert (placed.void.instead_of, placed.void.dependents) == ("tls 3.0-1", ("curl",))
-    assert len(placed.void.problems) == 1
+    assert placed.broken is not None
+    assert (placed.broken.instead_of, placed.broken.dependents) == ("tls 3.0-1", ("curl",))
+    assert len(placed.broken.problems) == 1
     assert update(host, "curl:2", "tls") is None
     with pytest.raises(OverrideError, match="tls is overridden"):
         update(host, "curl:2", "tls", to="3.0")
@@ -179,8 +183,8 @@ def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(hos
     found = update(host, "curl:1", "tls", name="curl:2")
     assert found is not None
     (placed,) = found.made.record.overrides
-    assert placed.void is not None
-    assert any("bin/tls is run by /usr/bin/nowhere" in problem for problem in placed.void.problems)
+    assert placed.broken is not None
+    assert any("bin/tls is run by /usr/bin/nowhere" in problem for problem in placed.broken.problems)
 
 
 def test_nothing_is_said_to_be_tested_that_an_override_voids(

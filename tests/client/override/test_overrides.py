@@ -79,8 +79,8 @@ def test_a_stand_in_is_installed_and_the_generation_says_for_what_and_why(
     assert (tmp_path / "root" / "usr/bin/say").read_text() == "\x7fpatched"
     assert (placed.name.short, placed.full_version, placed.channel) == ("say", "1.0.1-1", "")
     assert (placed.stands_for, placed.why) == (released, "CVE-2026-1")
-    assert placed.void is not None
-    assert (placed.void.instead_of, placed.void.dependents, placed.void.problems) == ("say 1.0-1", ("greet",), ())
+    assert placed.broken is not None
+    assert (placed.broken.instead_of, placed.broken.dependents, placed.broken.problems) == ("say 1.0-1", ("greet",), ())
     assert override_lines([placed]) == [
         "OVERRIDE: say 1.0.1-1, built here, replaces say 1.0-1: CVE-2026-1",
         "  not guaranteed: all that the release guarantees of say 1.0-1; that it was tested with greet",
@@ -94,10 +94,10 @@ def test_what_breaks_because_of_it_goes_in_and_is_told_each_time(
     put(subscribed, built(subscribed, mine, "say", {"share/none": "no program"}))
     state = install(subscribed, tmp_path / "root", "greet")
     (placed,) = state.set.overrides
-    assert placed.void is not None
-    (problem,) = placed.void.problems
+    assert placed.broken is not None
+    (problem,) = placed.broken.problems
     assert problem.startswith("greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides")
-    assert placed.void.dependents == ("greet",)
+    assert placed.broken.dependents == ("greet",)
     assert f"  proof failed: {problem}" in override_lines(state.set.packages)
     assert SetRecord.from_json(state.set.to_json()) == state.set
 
@@ -226,8 +226,8 @@ def test_packages_that_linked_the_channels_code_in_are_named(
     distribution.publish()
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}))
     (placed,) = install(subscribed, tmp_path / "root", "greet").set.overrides
-    assert placed.void is not None
-    assert placed.void.copies == ("greet",)
+    assert placed.broken is not None
+    assert placed.broken.copies == ("greet",)
 
 
 def test_what_it_needs_comes_from_the_release(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from farm.core.advisories.matching import (
     find,
 )
 from farm.core.advisories.severity import (
-    InvalidSeverityError,
     Severity,
     at_least,
     severity_of_vector,
@@ -26,6 +25,7 @@ from farm.core.advisories.severity import (
     worst,
 )
 from farm.core.names.version import Version
+from farm.errors import FarmError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -152,5 +152,6 @@ def test_severities_come_from_vectors_and_words() -> None:
     ("kind", "vector"), [("CVSS_V3", "nonsense"), ("CVSS_V9", "AV:N"), ("CVSS_V3", "CVSS:3.1/" + "AV:N/" * 10_000)]
 )
 def test_other_vectors_are_refused(kind: str, vector: str) -> None:
-    with pytest.raises(InvalidSeverityError):
+    with pytest.raises(FarmError) as caught:
         severity_of_vector(kind, vector)
+    assert caught.value.code == "invalid-severity"

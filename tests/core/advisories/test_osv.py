@@ -84,8 +84,8 @@ def test_what_could_move_a_terminal_is_inert() -> None:
         ),
         ({"affected": [entry(package={"ecosystem": DISTRIBUTION, "name": "J Q"})]}, "is not a package name"),
         ({"severity": None}, "does not say how severe it is"),
-        ({"severity": [{"type": "CVSS_V3", "score": "very"}]}, "'very' is no vector of CVSS_V3"),
-        ({"severity": None, "database_specific": {"severity": "TERRIBLE"}}, "'TERRIBLE' is no severity"),
+        ({"severity": [{"type": "CVSS_V3", "score": "very"}]}, "'very' is not a valid CVSS_V3 vector"),
+        ({"severity": None, "database_specific": {"severity": "TERRIBLE"}}, "'TERRIBLE' is not a severity"),
         ({"summary": "x" * LARGEST_ADVISORY}, "is the most"),
     ],
 )

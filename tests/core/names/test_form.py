@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.names.package_name import PackageName
 from farm.core.names.version import Version
 from farm.errors import FarmError
@@ -226,5 +225,5 @@ class Holder(Form, record="holder"):
 
 
 def test_a_value_that_declares_no_form_is_not_written_as_text() -> None:
-    with pytest.raises(TypeError, match="a Written is no text, and declares no form"):
+    with pytest.raises(TypeError, match="a Written is not text, and declares no form"):
         Holder(Written()).to_dict()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from farm.core.names.hardening import HardeningProperty, HardeningWaiver
+from farm.core.names.declared import HardeningProperty, HardeningWaiver
 from farm.core.package.elf.details import ElfDetails
 from farm.core.package.elf.facts import ElfFacts
 from farm.core.package.facts import DebugFile, ElfFile, PackageFacts

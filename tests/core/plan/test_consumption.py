@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import InvalidRecordError
 from farm.core.names.package_name import PackageName
 from farm.core.plan.consumption import MOST_PATHS, Consumption, OpenedFiles
 

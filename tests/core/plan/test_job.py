@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import InvalidRecordError
 from farm.core.plan.job import BlobRef, BuildOrder, DependencyArchive, TestOrder, TestOutcome
 from farm.core.plan.pin import source_origins
 from tests.core.plan.values import DEBS, DEPENDENCIES, RECIPE, planned

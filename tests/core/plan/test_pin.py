@@ -4,9 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
+from farm.core.names.declared import HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
-from farm.core.names.hardening import HardeningWaiver
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.plan.debian import DebianBinary

@@ -9,7 +9,7 @@ import pytest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import InvalidRecordError
 from farm.core.plan.plan import InvalidPlanError, Plan
 from farm.errors import FarmError
 from tests.core.plan.values import DEPENDENCIES, planned

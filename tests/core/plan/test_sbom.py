@@ -23,8 +23,9 @@ from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.package.describe import describe
 from farm.core.package.facts import PackageFacts
+from farm.core.plan.job import SourceOrigin
 from farm.core.plan.pin import pin
-from farm.core.plan.sbom import SourceAddress, package_sbom, toolchain_lock_in
+from farm.core.plan.sbom import package_sbom, toolchain_lock_in
 from farm.core.policy.tree import load_tree
 from tests.core.plan.values import DEPENDENCIES, DISTRIBUTION, RECIPE, dependency, planned
 
@@ -36,8 +37,8 @@ RECIPES = Path(__file__).parents[3] / "recipes"
 MANIFEST = Manifest.of([File("bin/jq", 7, Digest.of(b"jq"), executable=True), Link("bin/jqq", "jq")])
 ARCHIVE = Digest.of(b"archive")
 ADDRESSES = {
-    Digest.of(b"jq"): SourceAddress("https://example.org/jq.tar.gz"),
-    Digest.of(b"libc6.deb"): SourceAddress(debian_package="libc6"),
+    Digest.of(b"jq"): SourceOrigin(Digest.of(b"jq"), "https://example.org/jq.tar.gz"),
+    Digest.of(b"libc6.deb"): SourceOrigin(Digest.of(b"libc6.deb"), "", debian_package="libc6"),
 }
 
 
@@ -55,7 +56,7 @@ def described(plan: Plan, manifest: Manifest = MANIFEST) -> Descriptor:
     )
 
 
-def sbom(plan: Plan, addresses: dict[Digest, SourceAddress] = ADDRESSES) -> bytes:
+def sbom(plan: Plan, addresses: dict[Digest, SourceOrigin] = ADDRESSES) -> bytes:
     return package_sbom(described(plan), plan, archive=ARCHIVE, manifest=MANIFEST, addresses=addresses)
 
 
@@ -244,7 +245,7 @@ def test_the_documents_of_all_recipes_here_are_valid() -> None:
             dependencies=needs,
         )
         addresses = {
-            planned.digest: SourceAddress(source.url, source.debian_package)
+            planned.digest: SourceOrigin(planned.digest, source.url, debian_package=source.debian_package)
             for planned, source in zip(plan.sources, recipe.sources, strict=True)
         }
         assert faults(sbom(plan, addresses)) == [], recipe.name

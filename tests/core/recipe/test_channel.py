@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from farm.core.files.problems import RecipeError
-from farm.core.names.declared import HostNeeds
 from farm.core.policy.channel import ChannelPolicy, Transition
 from farm.core.policy.channel_reading import KEYS, read_channels, survey_channels
 from farm.core.policy.gate_kind import gate_key
@@ -83,7 +82,7 @@ def test_a_policy_with_everything_is_read() -> None:
             ApprovalsGate("curators", 2),
             LicensesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
             AdvisoriesGate("critical"),
-            HostGate(HostNeeds("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))),
+            HostGate("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",)),
             HardeningGate(),
         ),
         "edge",

@@ -29,7 +29,7 @@ def test_a_key_of_digits_alone_counts_as_it_is_written() -> None:
     ("text", "words"),
     [
         (f"curators: {{alice: {ALICE}, bob: {ALICE}}}\n", "curators.yaml:1:"),
-        (f"curators: {{alice: {ALICE}, bob: {ALICE}}}\n", "bob and alice have one key"),
+        (f"curators: {{alice: {ALICE}, bob: {ALICE}}}\n", "bob and alice have the same key"),
         ("curators: {alice: 3f}\n", "64 lower-case hexadecimal digits"),
         (f"curators: {{alice: {ALICE.upper()}}}\n", "64 lower-case hexadecimal digits"),
         ("curators: [alice]\n", "the group curators should be a mapping"),
@@ -49,7 +49,7 @@ def test_a_tree_knows_its_curators_and_may_have_none() -> None:
     with_people = {**FILES, "channels/stable.yaml": stable, "curators.yaml": f"curators: {{alice: {ALICE}}}\n".encode()}
     assert load_tree(with_people).curators == {"curators": {"alice": ALICE}}
 
-    with pytest.raises(RecipeError, match="there is no group curators"):
+    with pytest.raises(RecipeError, match="there is no group of curators named curators"):
         load_tree({**FILES, "channels/stable.yaml": stable})
 
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from farm.core.files.problems import RecipeError
-from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
+from farm.core.names.declared import HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
-from farm.core.names.hardening import HardeningWaiver
 from farm.core.names.version import Version
 from farm.core.recipe.recipe import CarriedSource, Limits, Origin, Source, Test
 from tests.core.recipe.examples import RECIPE, load, with_lines

@@ -60,7 +60,7 @@ def test_all_that_is_wrong_is_shown_with_its_place_and_what_was_meant() -> None:
         "policy.yaml:1:12: 'stable' is not a channel of a distribution. Write it as dist.example.org/stable."
     ]
     assert told("channels: []") == [
-        "policy.yaml:1:11: no channel is allowed, so that nothing could run. Name one, or leave it away."
+        "policy.yaml:1:11: no channel is allowed, so that nothing could run. Name one, or leave the key out."
     ]
 
 

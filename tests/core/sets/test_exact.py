@@ -13,9 +13,9 @@ from farm.core.sets.proof.closure import (
     needs_of,
     select_imported,
 )
-from farm.core.sets.proof.prover import Prover, prove, prove_change
+from farm.core.sets.proof.prover import Prover, prove
 from farm.core.sets.proof.trial import TrialSet
-from tests.core.sets.values import GLIBC, elf, member, oniguruma, the_set
+from tests.core.sets.values import GLIBC, elf, member, oniguruma, prove_change, the_set
 
 USER = member("user", requires=["lib=1.7.1-2"])
 ANY_REVISION = member("user", requires=["lib=1.7.1"])

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from farm.core.package.elf.facts import ImportedSymbol, Symbol
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import elf, member, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import elf, member, prove_change, the_set
 
 FUNCTION, VARIABLE = Symbol("act", "", "function"), Symbol("act", "", "object", size=160)
 

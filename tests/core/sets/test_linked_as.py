@@ -4,8 +4,8 @@ import pytest
 
 from farm.core.package.elf.details import DlopenNote
 from farm.core.package.elf.facts import ImportedSymbol, Symbol
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import elf, member, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import elf, member, prove_change, the_set
 
 
 def found(*members):

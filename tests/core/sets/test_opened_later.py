@@ -1,8 +1,8 @@
 """Dlopen notes: the libraries that a library opens, and changes that replace one of these or break it."""
 
 from farm.core.package.elf.details import DlopenNote
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import elf, member, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import elf, member, prove_change, the_set
 
 REQUIRED = DlopenNote(("libplug.so",), "", "required")
 

@@ -11,8 +11,8 @@ from packaging.markers import Marker
 from farm.core.package.facts import ModuleVersion, PkgConfigLibraries
 from farm.core.package.pkgconfig import parse_pkg_config
 from farm.core.sets.needs.pkg_config_needs import fits
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import elf, member, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import elf, member, prove_change, the_set
 
 PLACE = "lib/python3.13/site-packages"
 METADATA = f"{PLACE}/say.dist-info/METADATA"

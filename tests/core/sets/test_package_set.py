@@ -2,7 +2,7 @@
 
 from farm.core.names.declared import HostNeeds
 from farm.core.sets.needs.host import joint_needs
-from tests.core.sets.values import GLIBC, jq, member, oniguruma, the_set
+from tests.core.sets.values import GLIBC, member, oniguruma, the_set
 from tests.refusing import refuses
 
 
@@ -18,11 +18,6 @@ def test_the_same_build_twice_is_one_member():
 def test_two_platforms_are_no_set():
     with refuses("mixed-platforms", match=r"a 1\.0-1 is for linux/amd64, b 1\.0-1 is for linux/arm64"):
         the_set(member("b", platform="linux/arm64"), member("a"))
-
-
-def test_a_change_takes_the_place_of_another_build():
-    changed = the_set(jq(), oniguruma(), GLIBC).changed(add=[oniguruma(revision=2)], remove=["jq"])
-    assert [each.label for each in changed.members.values()] == ["glibc 2.41-1", "oniguruma 6.9.9-2"]
 
 
 def test_the_digest_is_over_descriptors():

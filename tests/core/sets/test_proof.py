@@ -9,8 +9,8 @@ from farm.core.package.shebang import read_shebang
 from farm.core.sets.findings.link_problem import MissingSymbol
 from farm.core.sets.findings.problem import PathConflict
 from farm.core.sets.proof.closure import closure
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import GLIBC, elf, jq, member, oniguruma, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import GLIBC, changed, elf, jq, member, oniguruma, prove_change, the_set
 
 
 def problems(*members):
@@ -402,7 +402,7 @@ def test_what_another_member_loses_by_a_change_is_found_and_found_again_when_it_
     proof = prove_change(prover, add=[change])
     victim = start[0].name
     assert any(victim in problem.packages for problem in proof.problems)
-    assert proof == prove(the_set(*start).changed(add=[change]))
+    assert proof == prove(changed(the_set(*start), add=[change]))
     assert prove_change(prover, add=start[1:]).holds
 
 

@@ -3,8 +3,8 @@
 from farm.core.package.elf.facts import ImportedSymbol
 from farm.core.package.facts import PackageFacts
 from farm.core.sets.proof.proof import ProofScope, called_commands
-from farm.core.sets.proof.prover import Prover, prove, prove_change
-from tests.core.sets.values import GLIBC, elf, jq, member, oniguruma, the_set
+from farm.core.sets.proof.prover import Prover, prove
+from tests.core.sets.values import GLIBC, elf, jq, member, oniguruma, prove_change, the_set
 
 
 def test_all_kinds_are_counted_and_told_apart() -> None:

@@ -73,11 +73,11 @@ def _with_package(**changes: object) -> bytes:
         # Paths, and lines on a terminal, are made from its values.
         (_altered(asked=["../../x"]), "not a package name|DNS name"),
         (_altered(packages=FORM["packages"] * 2), "dist.example.org/jq more than once"),
-        (_altered(releases=[FORM["releases"][0] | {"channel": "\x1b[31m"}]), "no distribution and channel"),
-        (_with_package(store="../../canary"), "no directory of jq"),
-        (_with_package(store="jq-1.0-x/../../canary"), "no directory of jq"),
+        (_altered(releases=[FORM["releases"][0] | {"channel": "\x1b[31m"}]), "not a distribution and channel"),
+        (_with_package(store="../../canary"), "not a directory of jq"),
+        (_with_package(store="jq-1.0-x/../../canary"), "not a directory of jq"),
         (_with_package(version="\x1b[31m"), "is not a version"),
-        (_with_package(channel="edge"), "no distribution and channel"),
+        (_with_package(channel="edge"), "not a distribution and channel"),
     ],
 )
 def test_what_is_no_record_is_refused(content: bytes, why: str) -> None:

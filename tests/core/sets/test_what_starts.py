@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from farm.core.sets.proof.prover import Prover, prove_change
+from farm.core.sets.proof.prover import Prover
 from tests.core.sets.test_against_the_linker import ACTS, Box, box, pytestmark
-from tests.core.sets.values import elf, member
+from tests.core.sets.values import elf, member, prove_change
 
 __all__ = ["box", "pytestmark"]
 

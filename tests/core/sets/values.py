@@ -144,6 +144,18 @@ GLIBC = member(
 )
 
 
+def prove_change(prover, *, add=(), remove=()):
+    prover.change(add=add, remove=remove)
+    return prover.proof
+
+
+def changed(package_set, *, add=(), remove=()):
+    """Return a set without the names in `remove` and with `add`, each replacing another build of its name."""
+    new = {member.name: member for member in add}
+    gone = {*remove, *new}
+    return PackageSet.of([*(member for name, member in package_set.members.items() if name not in gone), *new.values()])
+
+
 def oniguruma(*, exports=("onig_new", "onig_free"), soname="libonig.so.5", revision=1, **more):
     library = elf(soname=soname, needs=["libc.so.6"], exports=exports, imports=["malloc@GLIBC_2.2.5@libc.so.6"])
     return member("oniguruma", {f"lib/{soname}": library}, version="6.9.9", revision=revision, **more)

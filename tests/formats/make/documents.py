@@ -379,7 +379,7 @@ def _state() -> dict[str, dict[str, Any]]:
         channel="",
         stands_for=d("o"),
         why="mine",
-        void=void,
+        broken=void,
     )
     releases = (ReleaseRef(WHOSE, "edge", 4, d("release")),)
     record = SetRecord(("jq",), (placed, instead), releases)
@@ -480,9 +480,7 @@ def _state() -> dict[str, dict[str, Any]]:
 
 def _ledger() -> dict[str, dict[str, Any]]:
     ann = key("ann")
-    taken = {
-        act: OrderTaken(order, sign_statement(order_statement(order), ann).decode()) for act, order in orders().items()
-    }
+    taken = {act: OrderTaken(sign_statement(order_statement(order), ann).decode()) for act, order in orders().items()}
     signing = Signing("edge", 4, d("coming"), ("key",), (orders()["rollback"].digest,), (d("gone"),), (d("back"),))
     entries = {
         "begun": Begun(),

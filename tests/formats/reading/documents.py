@@ -180,7 +180,7 @@ def _set(record: Any) -> list[Any]:
         list(record.asked),
         [str(each) for each in record.releases],
         [[str(each.name), each.full_version, each.store, each.channel, each.why] for each in record.packages],
-        [[each.stands_for, each.void and each.void.instead_of] for each in record.overrides],
+        [[each.stands_for, each.broken and each.broken.instead_of] for each in record.overrides],
     ]
 
 
@@ -292,8 +292,9 @@ KINDS: dict[str, Kind] = {
             [each.path for each in found.entries],
         ],
     ),
-    "mirror-record": _bytes(
-        MirrorRecord,
+    "mirror-record": Kind(
+        lambda text: MirrorRecord.from_dict(json.loads(text)),
+        MirrorRecord.to_json,
         lambda found: [
             [found.distribution, found.fingerprint, list(found.channels), found.keep, list(found.numbers)],
             [

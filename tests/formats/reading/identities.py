@@ -17,8 +17,7 @@ from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import BuildOrder, TestOrder
 from farm.core.plan.pin import pin, source_origins
 from farm.core.plan.plan import PlannedDependency
-from farm.core.plan.sbom import package_sbom
-from farm.core.plan.source_addresses import source_addresses
+from farm.core.plan.sbom import package_sbom, source_addresses
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.recipe import Limits
 from farm.trust.attestation.approval import approval_statement, read_approval

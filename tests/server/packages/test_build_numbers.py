@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from sqlalchemy import text
 
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import InvalidRecordError
 from farm.core.names.printed_version import LAST_BUILD
 from farm.core.plan.consumption import Consumption, OpenedFiles
 from farm.core.plan.job import BuildOrder

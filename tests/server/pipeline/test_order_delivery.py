@@ -53,7 +53,7 @@ class Keeper:
             check_effect(self.ledger.state(), order)
         except FarmError as error:
             raise SignerRefusedError(error.message, remedy=error.remedy, said=error.code) from error
-        self.ledger.append(OrderTaken(order, envelope.decode()))
+        self.ledger.append(OrderTaken(envelope.decode()))
 
     def take_report(self, report: bytes) -> None:
         try:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from farm.core.names.form import Form
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError
 
 EXECUTABLE, PIE, LIBRARY, DEBUG = "executable", "pie", "library", "debug"
 BIND_NOW, EXECUTABLE_STACK, RELRO, TEXT_RELOCATIONS = "bind-now", "executable-stack", "relro", "text-relocations"

@@ -52,9 +52,9 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
         for finding in blocking(advisories, statements, packages, self.block):
             found.setdefault(finding.package, []).append(finding)
         for name, findings in found.items():
-            told = "; ".join(map(_sentence, findings))
+            reason = "; ".join(map(_sentence, findings))
             fixed = next((finding.fixed for finding in findings if finding.fixed), "")
-            yield name, Objection(told, _remedy(name, fixed))
+            yield name, Objection(reason, _remedy(name, fixed))
 
 
 def _sentence(finding: Finding) -> str:

@@ -33,10 +33,10 @@ class ApprovalsGate(Gate, kind=GateKind.APPROVALS):
         return cls(group, fields.integer("count", 1, least=1, most=MOST_PEOPLE))
 
     def laxer_than(self, signed: Self) -> str:
-        """Return that fewer people need to sign, as a phrase; `strangers` compares the keys."""
+        """Return that fewer people need to sign, as a phrase; `unsigned_people` compares the keys."""
         return f"{self.count} approvals instead of {signed.count}" if self.count < signed.count else ""
 
-    def strangers(
+    def unsigned_people(
         self, signed: Self, groups: Mapping[str, Mapping[str, str]], signed_groups: Mapping[str, Mapping[str, str]]
     ) -> str:
         """Return the people whose keys count here and not for a signed gate, as a phrase; empty for none."""

@@ -11,7 +11,6 @@ from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Set
     from typing import Self
 
     from farm.core.files.document import Document
@@ -39,10 +38,10 @@ class Gate(Form):
     kind: ClassVar[GateKind]
     settings: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, *, kind: GateKind | None = None, outside: Set[str] = frozenset()) -> None:
+    def __init_subclass__(cls, *, kind: GateKind | None = None) -> None:
         if kind is not None:
             cls.kind = kind
-            super().__init_subclass__(record=f"gate {kind}", outside=outside, constants={"gate": kind})
+            super().__init_subclass__(record=f"gate {kind}", constants={"gate": kind})
 
     @classmethod
     def read(cls, document: Document, key: Node, settings: Node | None) -> Self | None:

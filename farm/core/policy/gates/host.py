@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN
-from farm.core.names.declared import HostNeeds
-from farm.core.names.form import Form
 from farm.core.names.version import Version
 from farm.core.policy.gate_kind import GateKind
 from farm.core.policy.gates.gate import Gate, Objection
@@ -16,18 +14,17 @@ from farm.core.policy.gates.gate import Gate, Objection
 if TYPE_CHECKING:
     from farm.core.files.document import Node
     from farm.core.files.fields import Fields
+    from farm.core.names.declared import HostNeeds
 
 
 @dataclass(frozen=True, slots=True)
-class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
-    """The hosts of the channel's subscribers meet a package's needs: `offered` is what all of these hosts have."""
+class HostGate(Gate, kind=GateKind.HOST):
+    """The hosts of the channel's subscribers meet a package's needs. The settings are what all of these hosts have."""
 
     settings: ClassVar[tuple[str, ...]] = ("kernel", "features", "capabilities")
-    offered: HostNeeds
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: the offered features are beside the gate's name."""
-        return {**Form.to_dict(self), **self.offered.to_dict()}
+    kernel: str = ""
+    features: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
     @classmethod
     def of_fields(cls, fields: Fields, key: Node) -> Self:
@@ -36,33 +33,23 @@ class HostGate(Gate, kind=GateKind.HOST, outside={"offered"}):
         features = fields.unique("features", values.kernel_feature)
         if kernel is None:
             fields.document.report(key, "the gate host lacks its kernel", 'Write it as host: {kernel: "6.1"}.')
-        return cls(HostNeeds(str(kernel or ""), features, fields.unique("capabilities", values.capability)))
+        return cls(str(kernel or ""), features, fields.unique("capabilities", values.capability))
 
     def laxer_than(self, signed: Self) -> str:
         """Return what else a package may need, as a phrase."""
-        ours, theirs = self.offered, signed.offered
-        if Version(ours.kernel or "0") > Version(theirs.kernel or "0"):
-            return f"a kernel {ours.kernel} instead of {theirs.kernel}"
-        more = {*ours.features, *ours.capabilities} - {*theirs.features, *theirs.capabilities}
+        if Version(self.kernel or "0") > Version(signed.kernel or "0"):
+            return f"a kernel {self.kernel} instead of {signed.kernel}"
+        more = {*self.features, *self.capabilities} - {*signed.features, *signed.capabilities}
         return f"{', '.join(sorted(more))} too" if more else ""
 
     def objection(self, needs: HostNeeds) -> Objection | None:
         """Return the objection to a package with these needs. Raises `InvalidVersionError`."""
-        beyond = needs_beyond(needs, self.offered)
-        if not beyond:
+        lacking: list[str] = []
+        if needs.kernel and (not self.kernel or Version(needs.kernel) > Version(self.kernel)):
+            lacking.append(f"Linux {needs.kernel}")
+        offered = {*self.features, *self.capabilities}
+        lacking += sorted({*needs.features, *needs.capabilities, *needs.devices} - offered)
+        if not lacking:
             return None
         remedy = "Leave it out of the channel, or let the gate host of the channel's policy offer that."
-        return Objection(f"it needs {', '.join(beyond)} of its host, more than the policy promises", remedy)
-
-
-def needs_beyond(needs: HostNeeds, offered: HostNeeds) -> tuple[str, ...]:
-    """Return which of `needs` a host with exactly `offered` does not meet, each in words.
-
-    Raises `InvalidVersionError` for an invalid kernel version.
-    """
-    beyond: list[str] = []
-    if needs.kernel and (not offered.kernel or Version(needs.kernel) > Version(offered.kernel)):
-        beyond.append(f"Linux {needs.kernel}")
-    had = {*offered.features, *offered.capabilities, *offered.devices}
-    beyond += sorted({*needs.features, *needs.capabilities, *needs.devices} - had)
-    return tuple(beyond)
+        return Objection(f"it needs {', '.join(lacking)} of its host, more than the policy promises", remedy)

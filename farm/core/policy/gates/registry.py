@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     from farm.core.files.document import Document, Node
     from farm.core.policy.gates.gate import Gate
 
-_GATES: tuple[type[Gate], ...] = (
-    ProofGate,
-    AbiGate,
-    TestsGate,
-    ReproducedGate,
-    SoakGate,
-    ApprovalsGate,
-    LicensesGate,
-    AdvisoriesGate,
-    HostGate,
-    HardeningGate,
-)
-GATES: Mapping[str, type[Gate]] = {gate_key(gate.kind): gate for gate in _GATES}
+GATES: Mapping[str, type[Gate]] = {
+    gate_key(gate.kind): gate
+    for gate in (
+        ProofGate,
+        AbiGate,
+        TestsGate,
+        ReproducedGate,
+        SoakGate,
+        ApprovalsGate,
+        LicensesGate,
+        AdvisoriesGate,
+        HostGate,
+        HardeningGate,
+    )
+}
 _OUTDATED: Mapping[str, str] = {"licences": "licenses"}
 
 

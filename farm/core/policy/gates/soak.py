@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from farm.core.files.duration import duration_text, read_duration
-from farm.core.names.form import Form
+from farm.core.files.duration import Duration, duration_text, read_duration
 from farm.core.policy.gate_kind import GateKind
 from farm.core.policy.gates.gate import Gate, Objection
 
@@ -18,15 +16,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SoakGate(Gate, kind=GateKind.SOAK, outside={"duration"}):
+class SoakGate(Gate, kind=GateKind.SOAK):
     """The source channel has held the packages for this long, and no report about them is open."""
 
     settings: ClassVar[tuple[str, ...]] = ("duration",)
-    duration: timedelta
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values; the duration in the form of policies."""
-        return {**Form.to_dict(self), "duration": duration_text(self.duration)}
+    duration: Duration
 
     @classmethod
     def read(cls, document: Document, key: Node, settings: Node | None) -> Self | None:

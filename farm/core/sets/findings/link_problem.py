@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from farm.core.sets.findings.problem import Problem, listed
+from farm.core.sets.findings.problem import FileProblem, listed
 
 _CLASSES = {"function": "a function", "object": "a variable", "tls": "a thread-local variable"}
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSymbol(Problem, code="missing-symbol"):
+class MissingSymbol(FileProblem, code="missing-symbol"):
     """A strong import that nothing loaded with the file exports.
 
     `libraries` are the (soname, package) that it may come from: one where the file names it, or where no other library
@@ -19,8 +19,6 @@ class MissingSymbol(Problem, code="missing-symbol"):
     that loads the file, if that is a plugin.
     """
 
-    package: str
-    file: str
     symbol: str
     version: str
     libraries: tuple[tuple[str, str], ...]
@@ -28,23 +26,14 @@ class MissingSymbol(Problem, code="missing-symbol"):
     _WANTS: ClassVar[str] = "imports"
 
     @property
-    def library(self) -> str:
-        """The soname of the library that it comes from, empty where several could be meant."""
-        return self.libraries[0][0] if len(self.libraries) == 1 else ""
-
-    @property
-    def provider(self) -> str:
-        """The package of that library."""
-        return self.libraries[0][1] if len(self.libraries) == 1 else ""
-
-    @property
     def message(self) -> str:  # noqa: D102
         version = f"version {self.version}" if self.version else "no version"
         what = f"{self.package}: {self.file} {self._WANTS} {self.symbol} ({version})"
         loader = f" nor its loader {self.loader}" if self.loader else ""
-        if self.provider:
-            verb = f"neither {self.provider}{loader} exports" if loader else f"{self.provider} does not export"
-            return f"{what} from {self.library}, which {verb}"
+        if len(self.libraries) == 1:
+            ((library, provider),) = self.libraries
+            verb = f"neither {provider}{loader} exports" if loader else f"{provider} does not export"
+            return f"{what} from {library}, which {verb}"
         if not self.libraries:
             who = f"its loader {self.loader} does not export" if loader else "no library that it needs exports"
             return f"{what}, which {who}"
@@ -66,11 +55,9 @@ class MissingCopiedSymbol(MissingSymbol, code="missing-copied-symbol"):
 
 
 @dataclass(frozen=True, slots=True)
-class _Mismatch(Problem, parties=("package", "provider")):
+class _Mismatch(FileProblem, parties=("package", "provider")):
     """A symbol differs from the one that a file was linked with. `library` is a soname, `provider` its package."""
 
-    package: str
-    file: str
     symbol: str
     library: str
     provider: str
@@ -92,37 +79,35 @@ class ClassMismatch(_Mismatch, code="class-mismatch"):
 
 
 @dataclass(frozen=True, slots=True)
-class SizeMismatch(_Mismatch, code="size-mismatch"):
+class SizeMismatch(
+    _Mismatch,
+    code="size-mismatch",
+    sentence="{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
+    "and in {self.provider} it has {self.found:,}",
+):
     """A program has room for a copy of a variable that has another size in the library."""
 
     wanted: int
     found: int
 
-    _sentence: ClassVar[str] = (
-        "{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
-        "and in {self.provider} it has {self.found:,}"
-    )
-
 
 @dataclass(frozen=True, slots=True)
-class ProtectedCopy(_Mismatch, code="protected-copy"):
+class ProtectedCopy(
+    _Mismatch,
+    code="protected-copy",
+    sentence="{self.package}: {self.file} copies {self.symbol} from {self.library}, "
+    "and in {self.provider} it is protected: program and library would each use their own",
+):
     """A program copies a variable that the library keeps using itself, so that there are two of it."""
 
-    _sentence: ClassVar[str] = (
-        "{self.package}: {self.file} copies {self.symbol} from {self.library}, "
-        "and in {self.provider} it is protected: program and library would each use their own"
-    )
-
 
 @dataclass(frozen=True, slots=True)
-class MissingVersion(Problem, code="missing-version", parties=("package", "provider")):
+class MissingVersion(FileProblem, code="missing-version", parties=("package", "provider")):
     """A version that the loader requires of a library at start, whether a symbol uses it or not.
 
     `provider` is empty where no such library is loaded with the file at all.
     """
 
-    package: str
-    file: str
     version: str
     library: str
     provider: str
@@ -135,7 +120,7 @@ class MissingVersion(Problem, code="missing-version", parties=("package", "provi
 
 @dataclass(frozen=True, slots=True)
 class ClashingInterposition(
-    Problem, code="clashing-interposition", parties=("package", "using_package", "winner", "loser")
+    FileProblem, code="clashing-interposition", parties=("package", "using_package", "winner", "loser")
 ):
     """A library takes a symbol from a file that is loaded before the one it was linked with, and gets something else:
     a symbol of another class, or a smaller one.
@@ -143,8 +128,6 @@ class ClashingInterposition(
     `file` is the program, `user` of `using_package` takes the symbol from `winning_file`. Sizes are in bytes.
     """
 
-    package: str
-    file: str
     symbol: str
     user: str
     using_package: str

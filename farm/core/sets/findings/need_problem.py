@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from farm.core.sets.findings.note import Note
-from farm.core.sets.findings.problem import Problem, listed
+from farm.core.sets.findings.problem import FileProblem, Problem, listed
 
 
 @dataclass(frozen=True, slots=True)
-class MissingModule(Problem, code="missing-module"):
+class _ModuleProblem(Problem):
+    """A problem of one pkg-config module of a package."""
+
+    package: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingModule(
+    _ModuleProblem,
+    code="missing-module",
+    sentence="{self.package}: the pkg-config module {self.module} requires {self.required}, "
+    "which no package of the set provides",
+):
     """A pkg-config module requires another that is in no package of the set."""
 
-    package: str
-    module: str
     required: str
-
-    _sentence: ClassVar[str] = (
-        "{self.package}: the pkg-config module {self.module} requires {self.required}, "
-        "which no package of the set provides"
-    )
 
 
 @dataclass(frozen=True, slots=True)
-class OtherModuleVersion(Problem, code="other-module-version", parties=("package", "provider")):
+class OtherModuleVersion(
+    _ModuleProblem,
+    code="other-module-version",
+    parties=("package", "provider"),
+    sentence="{self.package}: the pkg-config module {self.module} requires {self.required}, "
+    "and that of {self.provider} has version {self.has}",
+):
     """A pkg-config module requires another in versions that the set does not have."""
 
-    package: str
-    module: str
     required: str
     provider: str
     has: str
 
-    _sentence: ClassVar[str] = (
-        "{self.package}: the pkg-config module {self.module} requires {self.required}, "
-        "and that of {self.provider} has version {self.has}"
-    )
-
 
 @dataclass(frozen=True, slots=True)
-class MissingLinkerLibrary(Problem, code="missing-linker-library"):
+class MissingLinkerLibrary(_ModuleProblem, code="missing-linker-library"):
     """A pkg-config module names a library that a linker would not find."""
 
-    package: str
-    module: str
     library: str
 
     @property
@@ -79,11 +81,9 @@ class MissingDistribution(Problem, code="missing-distribution"):
 
 
 @dataclass(frozen=True, slots=True)
-class OtherPython(Problem, code="other-python", parties=("package", "python")):
+class OtherPython(FileProblem, code="other-python", parties=("package", "python")):
     """Modules are for another Python than the one that would load them: that of the package `python`, where known."""
 
-    package: str
-    file: str
     why: str
     version: str
     python: str = ""
@@ -118,11 +118,9 @@ class MissingForExtra(Problem, code="missing-for-extra", parties=("package", "pr
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictingModule(Problem, code="conflicting-module", parties=("package", "provider")):
+class ConflictingModule(_ModuleProblem, code="conflicting-module", parties=("package", "provider")):
     """A pkg-config module requires a module and conflicts with the version of it that the set has."""
 
-    package: str
-    module: str
     conflicts: str
     provider: str
     has: str
@@ -136,16 +134,15 @@ class ConflictingModule(Problem, code="conflicting-module", parties=("package", 
 
 
 @dataclass(frozen=True, slots=True)
-class MissingLinkerFile(Problem, code="missing-linker-file"):
+class MissingLinkerFile(
+    _ModuleProblem,
+    code="missing-linker-file",
+    sentence="{self.package}: the pkg-config module {self.module} links with {self.path}, "
+    "which no package of the set has",
+):
     """A pkg-config module links with a library by a path at which there is none."""
 
-    package: str
-    module: str
     path: str
-
-    _sentence: ClassVar[str] = (
-        "{self.package}: the pkg-config module {self.module} links with {self.path}, which no package of the set has"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,6 @@ class UnknownPython(Note, code="unknown-python"):
     It is in a directory that every Python 3 searches, and the set has none or several: `pythons`.
     """
 
-    package: str
     distribution: str
     pythons: tuple[str, ...]
 

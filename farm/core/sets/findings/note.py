@@ -6,7 +6,7 @@ Packages are named by their labels, `jq 1.7.1-1`, and by their names alone while
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from farm.core.sets.findings.problem import Finding, listed
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Note(Finding, code="note"):
-    """Something worth knowing."""
+    """Something worth knowing about a package."""
+
+    package: str
 
     def labelled(self, label: Callable[[str], str]) -> Note:
         """Return it with the labels of the packages in place of their names."""
@@ -27,7 +29,6 @@ class Note(Finding, code="note"):
 class Interposition(Note, code="interposition", parties=("package", "winner", "loser")):
     """Two files that are loaded together export the same symbols; a third imports them, and takes the first file's."""
 
-    package: str
     file: str
     symbols: tuple[str, ...]
     winning_file: str
@@ -45,25 +46,24 @@ class Interposition(Note, code="interposition", parties=("package", "winner", "l
 
 
 @dataclass(frozen=True, slots=True)
-class LostVersions(Note, code="lost-versions", parties=("package", "provider")):
+class LostVersions(
+    Note,
+    code="lost-versions",
+    parties=("package", "provider"),
+    sentence="{self.package}: {self.file} needs versions of {self.library}, and that of {self.provider} has none: "
+    "the loader warns of it at each start",
+):
     """A file needs versions of a library that defines none any more: the loader warns at each start."""
 
-    package: str
     file: str
     library: str
     provider: str
-
-    _sentence: ClassVar[str] = (
-        "{self.package}: {self.file} needs versions of {self.library}, and that of {self.provider} has none: "
-        "the loader warns of it at each start"
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class MissingRecommended(Note, code="missing-recommended"):
     """A file recommends one of these libraries, to open while it runs, and the set has none of them."""
 
-    package: str
     file: str
     libraries: tuple[str, ...]
     feature: str
@@ -82,7 +82,6 @@ class Underlinked(Note, code="underlinked"):
     Nothing is proven about other programs that may open it.
     """
 
-    package: str
     file: str
     symbols: tuple[str, ...]
     programs: tuple[str, ...]
@@ -100,7 +99,6 @@ class Underlinked(Note, code="underlinked"):
 class DanglingLibraryLinks(Note, code="dangling-library-link"):
     """Links named like libraries lead to nothing, in a directory that only a loader searches, which skips them."""
 
-    package: str
     links: tuple[tuple[str, str], ...]
 
     @property

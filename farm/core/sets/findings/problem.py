@@ -6,6 +6,7 @@ Each says in one sentence which package, file and symbol is concerned. Packages 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any, ClassVar
 
 from farm.core.package.package_capability import exact_package
@@ -27,16 +28,20 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a proof found. `code` is its kind, `parties` the fields that name packages, worst off first."""
+    """Something that a proof found. `code` is its kind, `parties` the fields that name packages, worst off first.
+
+    `sentence` is the message, with the names of attributes in it: `{self.package}: {self.file} is not a loader`.
+    """
 
     code: ClassVar[str] = ""
     _parties: ClassVar[tuple[str, ...]] = ("package",)
     _sentence: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, code: str = "", parties: tuple[str, ...] = ()) -> None:
+    def __init_subclass__(cls, *, code: str = "", parties: tuple[str, ...] = (), sentence: str = "") -> None:
         # `dataclass(slots=True)` makes each class a second time, without these arguments.
         cls.code = code or cls.code
         cls._parties = parties or cls._parties
+        cls._sentence = sentence or cls._sentence
 
     @property
     def message(self) -> str:
@@ -46,7 +51,9 @@ class Finding:
     @property
     def labels(self) -> tuple[str, ...]:
         """The packages that the finding is about."""
-        return tuple(dict.fromkeys(filter(None, (getattr(self, field) for field in self._parties))))
+        parties = (getattr(self, field) for field in self._parties)
+        labels = chain.from_iterable((party,) if isinstance(party, str) else party for party in parties)
+        return tuple(dict.fromkeys(filter(None, labels)))
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -62,6 +69,14 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Problem(Finding):
     """One reason why a set cannot be released."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem(Problem):
+    """A problem of one file of a package."""
+
+    package: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +152,7 @@ class NoLibrary(UnmetRequirement, code="no-library", parties=("package", "keeper
 
 
 @dataclass(frozen=True, slots=True)
-class AmbiguousProvider(Problem, code="ambiguous-provider"):
+class AmbiguousProvider(Problem, code="ambiguous-provider", parties=("package", "providers")):
     """A required capability is provided by several packages, none of which replaces the others."""
 
     package: str
@@ -149,13 +164,9 @@ class AmbiguousProvider(Problem, code="ambiguous-provider"):
         both = "both" if len(self.providers) == 2 else "all"
         return f"{self.package} requires {spelt(self.requirement)}, which {listed(self.providers)} {both} provide"
 
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return (self.package, *self.providers)
-
 
 @dataclass(frozen=True, slots=True)
-class PathConflict(Problem, code="path-conflict"):
+class PathConflict(Problem, code="path-conflict", parties=("parties",)):
     """Packages claim the same paths of the root. `parties` is one package where its own files conflict."""
 
     parties: tuple[str, ...]
@@ -169,10 +180,6 @@ class PathConflict(Problem, code="path-conflict"):
             return f"{self.parties[0]} claims /{self.paths[0]}{rest} in two ways"
         both = "both" if len(self.parties) == 2 else "all"
         return f"{listed(self.parties)} {both} claim /{self.paths[0]}{rest}"
-
-    @property
-    def labels(self) -> tuple[str, ...]:  # noqa: D102
-        return self.parties
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,32 +213,29 @@ class RefusedLibrary(NoLibrary, code="refused-library"):
 
 
 @dataclass(frozen=True, slots=True)
-class NoLoader(Problem, code="no-loader", parties=("package", "keeper")):
+class NoLoader(
+    FileProblem,
+    code="no-loader",
+    parties=("package", "keeper"),
+    sentence="{self.package}: {self.file} is to be loaded by {self.interpreter} of {self.keeper}, "
+    "which is a program, not a loader",
+):
     """The program that an executable names as its loader is not one; the kernel would start it nevertheless."""
 
-    package: str
-    file: str
     interpreter: str
     keeper: str
 
-    _sentence: ClassVar[str] = (
-        "{self.package}: {self.file} is to be loaded by {self.interpreter} of {self.keeper}, "
-        "which is a program, not a loader"
-    )
-
 
 @dataclass(frozen=True, slots=True)
-class NewerProcessor(Problem, code="newer-processor"):
+class NewerProcessor(
+    FileProblem,
+    code="newer-processor",
+    sentence="{self.package}: {self.file} needs a {self.level} processor, but lies where all processors look: "
+    "build it for any processor, or put it into lib/glibc-hwcaps/{self.level} beside one that is",
+):
     """A file needs a newer processor than its path says: on others the loader ends the program."""
 
-    package: str
-    file: str
     level: str
-
-    _sentence: ClassVar[str] = (
-        "{self.package}: {self.file} needs a {self.level} processor, but lies where all processors look: "
-        "build it for any processor, or put it into lib/glibc-hwcaps/{self.level} beside one that is"
-    )
 
 
 def spelt(capability: str) -> str:

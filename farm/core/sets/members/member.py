@@ -61,17 +61,8 @@ class Member:
             if (file := resolve(manifest, f"{top}/{command}")) is not None
         }
         opened, directory_links = opened_paths(manifest, facts, descriptor.links)
-        return cls(
-            descriptor,
-            facts,
-            links,
-            directories,
-            tuple(sorted(programs.items())),
-            imported,
-            opened,
-            directory_links,
-            build,
-        )
+        commands = tuple(sorted(programs.items()))
+        return cls(descriptor, facts, links, directories, commands, imported, opened, directory_links, build)
 
     @property
     def name(self) -> str:

@@ -26,11 +26,8 @@ class PackageSet:
 
     __slots__ = ("capabilities", "members")
 
-    members: Mapping[str, Member]
-    capabilities: CapabilityIndex
-
     def __init__(self, members: Mapping[str, Member], capabilities: CapabilityIndex) -> None:
-        self.members = MappingProxyType(dict(members))
+        self.members: Mapping[str, Member] = MappingProxyType(dict(members))
         self.capabilities = capabilities
 
     @classmethod
@@ -55,12 +52,6 @@ class PackageSet:
         for member in ordered.values():
             index.add(member)
         return cls(ordered, index)
-
-    def changed(self, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> PackageSet:
-        """Return the set without the names in `remove` and with `add`, each replacing another build of its name."""
-        new = {member.name: member for member in add}
-        gone = {*remove, *new}
-        return PackageSet.of([*(member for name, member in self.members.items() if name not in gone), *new.values()])
 
     @property
     def digest(self) -> Digest:

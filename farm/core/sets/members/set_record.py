@@ -12,8 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.form import Form, InvalidRecordError, Minimum
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 from farm.core.names.version import InvalidVersionError, Version
@@ -73,12 +72,12 @@ class BrokenGuarantees(Form, record="broken guarantees of an override"):
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedPackage(Form, record=_PACKAGE, omitted={"void"}, outside={"build"}):
+class PlacedPackage(Form, record=_PACKAGE, keys={"broken": "void"}, omitted={"broken"}, outside={"build"}):
     """A package of a set: its full name, version and revision, descriptor, and directory under `/packages`.
 
     `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build. Of an
     override, `stands_for` is the descriptor of the package that it replaces, `why` the reason that the user gave, and
-    `void` the guarantees of the release that it breaks.
+    `broken` the guarantees of the release that it breaks.
     `build` is the build number of its provenance. Readers of older versions would refuse it in the record, so that it
     is kept beside it, as `SetRecord.builds`.
     """
@@ -91,7 +90,7 @@ class PlacedPackage(Form, record=_PACKAGE, omitted={"void"}, outside={"build"}):
     channel: str = ""
     stands_for: Digest | None = None
     why: str = ""
-    void: BrokenGuarantees | None = None
+    broken: BrokenGuarantees | None = None
     build: int = field(default=FIRST_BUILD, compare=False)
 
     @property
@@ -109,7 +108,7 @@ class PlacedPackage(Form, record=_PACKAGE, omitted={"void"}, outside={"build"}):
         Version(self.version)
         # Paths are made of the directory. That it is the one of the descriptor is checked when the set is verified.
         if not self.store.startswith(f"{self.name.short}-") or not _STORE.fullmatch(self.store):
-            raise InvalidRecordError(_PACKAGE, "store", f"is {self.store!r:.100}, no directory of {self.name.short}")
+            raise InvalidRecordError(_PACKAGE, "store", f"is {self.store!r:.100}, not a directory of {self.name.short}")
         if self.channel:
             _check_channel(_PACKAGE, self.channel)
 
@@ -184,7 +183,7 @@ def read_builds(value: Any) -> dict[str, int]:
 
 def _check_channel(record: str, channel: str) -> None:
     if not _CHANNEL.fullmatch(channel):
-        raise InvalidRecordError(record, "channel", f"is {channel!r:.100}, no distribution and channel")
+        raise InvalidRecordError(record, "channel", f"is {channel!r:.100}, not a distribution and channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +196,12 @@ class PackageChange:
 
     def __str__(self) -> str:
         """Return it in words: `jq 1.7.1-1 → 1.7.1-2`."""
-        if self.old is None:
-            return f"{self.name} {_version(self.new)}, new"
-        if self.new is None:
-            return f"{self.name} {_version(self.old)}, gone"
-        if self.old.full_version == self.new.full_version:
-            return f"{self.name} {self.new.full_version}, another build"
-        return f"{self.name} {self.old.full_version} → {self.new.full_version}"
+        versions = [package.full_version for package in (self.old, self.new) if package]
+        if len(versions) == 1:
+            return f"{self.name} {versions[0]}, {'gone' if self.old else 'new'}"
+        if versions[0] == versions[1]:
+            return f"{self.name} {versions[0]}, another build"
+        return f"{self.name} {' → '.join(versions)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -227,10 +225,6 @@ def _shown_name(name: str, record: SetRecord) -> str:
     own = {release.distribution for release in record.releases}
     distribution, _, short = name.rpartition("/")
     return short if own == {distribution} else name
-
-
-def _version(package: PlacedPackage | None) -> str:
-    return package.full_version if package else ""
 
 
 def _side(package: PlacedPackage | None) -> dict[str, str] | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from farm.core.package.facts import DanglingLink
     from farm.core.sets.members.capability_index import CapabilityIndex
     from farm.core.sets.members.member import Member
-    from farm.core.sets.needs.python_needs import Installed, Pythons
+    from farm.core.sets.needs.python_needs import Installed
 
 _TAGGED = re.compile(r"(.+)\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
 _PYTHON = re.compile(r"command:python3\.(\d+)")
@@ -68,14 +68,12 @@ class Surroundings:
                 del self.pythons[minor]
 
     @property
-    def python_versions(self) -> Pythons:
-        """The Pythons of the set, by which requirements of distributions are judged."""
-        versions = {
+    def python_versions(self) -> Mapping[str, str]:
+        """The full versions of the set's Pythons by minor version: requirements of distributions depend on them."""
+        return {
             minor: next(iter(full.values())) if len(full) == 1 else _full_version(minor)
             for minor, full in self.pythons.items()
         }
-        found: Pythons = _python_needs().Pythons(versions)
-        return found
 
 
 def wanted(member: Member) -> Iterator[str]:
@@ -194,7 +192,7 @@ def _installed(member: Member) -> Iterator[tuple[str, Installed]]:
     for distribution in member.facts.python or ():
         needs = _python_needs()
         directory = python_directory(distribution.path)
-        yield needs.canonical_name(distribution.name), needs.Installed(directory, distribution, member.name)
+        yield needs.canonicalize_name(distribution.name), needs.Installed(directory, distribution, member.name)
 
 
 def _full_version(minor: str, member: Member | None = None) -> str:

@@ -37,19 +37,6 @@ class Installed(NamedTuple):
     owner: str
 
 
-class Pythons(NamedTuple):
-    """The Pythons of a set: for each minor version (`13`) the full one, or `3.13.999` for any of them."""
-
-    versions: Mapping[str, str]
-
-    def of(self, directory: str) -> str:
-        """Return the version of the Python that uses a directory of modules; empty if it is not known."""
-        minor = directory.removeprefix("lib/python3").removeprefix(".")
-        if not minor and len(self.versions) == 1:
-            return next(iter(self.versions.values()))
-        return self.versions.get(minor, f"3.{minor}.999") if minor.isdigit() else ""
-
-
 class _Interpreter(NamedTuple):
     """What a marker is evaluated for: a version of Python, empty if unknown, and a machine (`uname -m`)."""
 
@@ -57,9 +44,15 @@ class _Interpreter(NamedTuple):
     machine: str
 
 
-def canonical_name(name: str) -> str:
-    """Return the canonical spelling of a distribution's name."""
-    return canonicalize_name(name)
+def _python_of(directory: str, pythons: Mapping[str, str]) -> str:
+    """Return the version of the Python that uses a directory of modules; empty if it is not known.
+
+    `pythons` are those of a set: for each minor version (`13`) the full one, or `3.13.999` for any of them.
+    """
+    minor = directory.removeprefix("lib/python3").removeprefix(".")
+    if not minor and len(pythons) == 1:
+        return next(iter(pythons.values()))
+    return pythons.get(minor, f"3.{minor}.999") if minor.isdigit() else ""
 
 
 def wanted_keys(distribution: PythonDistribution) -> Iterator[str]:
@@ -74,12 +67,12 @@ def prove_distribution(
     member: Member,
     distribution: PythonDistribution,
     installed: Mapping[str, Sequence[Installed]],
-    pythons: Pythons,
+    pythons: Mapping[str, str],
     label: Callable[[str], str],
 ) -> Iterator[Problem]:
     """Yield what a distribution requires and its Python lacks; `installed` are all distributions, by canonical name."""
     directory = python_directory(distribution.path)
-    python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
+    python = _Interpreter(_python_of(directory, pythons), member.descriptor.platform.machine)
     if python.version and not _wants(distribution, python.version):
         why = f"{distribution.name} requires Python {distribution.requires_python}"
         yield OtherPython(member.label, distribution.path, why, _minor(python.version))
@@ -96,13 +89,15 @@ def prove_distribution(
             yield MissingForExtra(member.label, distribution.name, through, label(owner), _spelt(lacking), has)
 
 
-def note_distribution(member: Member, distribution: PythonDistribution, pythons: Pythons) -> Iterator[UnknownPython]:
+def note_distribution(
+    member: Member, distribution: PythonDistribution, pythons: Mapping[str, str]
+) -> Iterator[UnknownPython]:
     """Yield the note that requirements of a distribution are not judged, because its Python is not known."""
     by_version = distribution.requires_python or any(
-        need.marker is not None and _goes_by_version(need.marker) for need in _requirements(distribution)
+        need.marker is not None and _goes_by(_BY_VERSION, need.marker) for need in _requirements(distribution)
     )
-    if by_version and not pythons.of(python_directory(distribution.path)):
-        versions = tuple(f"3.{minor}" for minor in sorted(pythons.versions, key=int))
+    if by_version and not _python_of(python_directory(distribution.path), pythons):
+        versions = tuple(f"3.{minor}" for minor in sorted(pythons, key=int))
         yield UnknownPython(member.name, distribution.name, versions)
 
 
@@ -164,12 +159,8 @@ def _wants(distribution: PythonDistribution, python: str) -> bool:
         return True  # pip ignores it too
 
 
-def _goes_by_version(marker: Marker) -> bool:
-    return any(name in str(marker) for name in _BY_VERSION)
-
-
-def _goes_by_kernel(marker: Marker) -> bool:
-    return any(name in str(marker) for name in _BY_KERNEL)
+def _goes_by(variables: tuple[str, ...], marker: Marker) -> bool:
+    return any(name in str(marker) for name in variables)
 
 
 def _minor(version: str) -> str:
@@ -184,7 +175,7 @@ def _holds(marker: Marker | None, python: _Interpreter, extra: str = "") -> bool
     """
     if marker is None:
         return True
-    if (not python.version and _goes_by_version(marker)) or _goes_by_kernel(marker):
+    if (not python.version and _goes_by(_BY_VERSION, marker)) or _goes_by(_BY_KERNEL, marker):
         return False
     environment = {
         "python_version": _minor(python.version),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from farm.core.names.reachable import reachable
@@ -12,7 +11,7 @@ from farm.core.sets.findings.problem import AmbiguousProvider, Problem, UnmetReq
 from farm.core.sets.linking.private_libraries import moved_privately, private_keepers
 from farm.core.sets.members.capability_index import moved_capabilities
 from farm.core.sets.members.member import is_imported
-from farm.errors import FarmError
+from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -28,12 +27,7 @@ class UnknownPackageError(FarmError):
     code = "unknown-package"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        nearest = get_close_matches(name, sorted(known), n=3)
-        super().__init__(
-            f"the set has no package {name!r}", remedy=f"Did you mean {' or '.join(nearest)}?" if nearest else ""
-        )
-        self.name = name
-        self.nearest = tuple(nearest)
+        super().__init__(f"the set has no package {name!r}", remedy=did_you_mean(name, known))
 
 
 class OpenSetError(FarmError):

@@ -52,7 +52,7 @@ ANSWERS: Mapping[AbiVerdict, Answer] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAt:
+class ComparedInterfaces:
     """The result for the interfaces of a set.
 
     `broken` are libraries with another interface, with the dependents that did not have it in the base; for those in
@@ -66,13 +66,13 @@ class LookedAt:
     before: Collection[LibraryPair]
 
 
-def look_at_interfaces(
+def compare_interfaces(
     trial: TrialSet,
     changes: Mapping[str, Member | None],
     files: LinkedFiles,
     root_of: Callable[[Member], BuildRoot],
     ask: Callable[[Collection[LibraryPair]], Mapping[LibraryPair, Answer]],
-) -> LookedAt:
+) -> ComparedInterfaces:
     """Check the interfaces that these changes affect, in the set as it is placed on `trial`.
 
     `root_of` returns what an own member was built with; `ask` returns what is known about pairs.
@@ -82,7 +82,7 @@ def look_at_interfaces(
     answers = ask(pairing.pairs)
     other = {pair: users for pair, users in pairing.pairs.items() if answers[pair] is Answer.OTHER}
     if not other:
-        return LookedAt(pairing, answers, {}, {}, ())
+        return ComparedInterfaces(pairing, answers, {}, {}, ())
     before = _on_base(trial, [load for load in loads if _stands(load, other, trial)], root_of)
     known: dict[tuple[str, str], list[Answer]] = {}
     answers_before = ask(before)
@@ -95,7 +95,7 @@ def look_at_interfaces(
         new = [name for name, was in then.items() if Answer.OTHER not in was]
         undecided[pair] = tuple(name for name in new if Answer.UNKNOWN in then[name])
         broken[pair] = tuple(name for name in new if Answer.UNKNOWN not in then[name])
-    return LookedAt(pairing, answers, _filled(broken), _filled(undecided), tuple(before))
+    return ComparedInterfaces(pairing, answers, _filled(broken), _filled(undecided), tuple(before))
 
 
 def _stands(load: Load, other: Mapping[LibraryPair, tuple[str, ...]], trial: TrialSet) -> bool:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from farm.core.package.elf.details import DlopenNote
     from farm.core.sets.findings.note import Note
-    from farm.core.sets.linking.symbols import Findings
+    from farm.core.sets.linking.scope_symbols import Findings
     from farm.core.sets.members.member import Member
     from farm.core.sets.members.package_set import PackageSet
 
@@ -51,12 +51,6 @@ _UNMET = {"soname": MissingSoname, "interpreter": MissingInterpreter}
 def prove(package_set: PackageSet) -> Proof:
     """Prove a whole set. For many changes to one set keep a `Prover` instead."""
     return Prover(package_set.members.values()).proof
-
-
-def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> Proof:
-    """Change the set that `prover` holds, and return its proof: that of the whole set, for a fraction of the work."""
-    prover.change(add=add, remove=remove)
-    return prover.proof
 
 
 class Prover:

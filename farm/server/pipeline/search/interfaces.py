@@ -24,9 +24,9 @@ from farm.core.sets.proof.interfaces import (
     COMPARISON_LIMITS,
     TOOLCHAIN,
     Answer,
+    compare_interfaces,
     compared_side,
     has_installed_headers,
-    look_at_interfaces,
 )
 from farm.server.jobs import comparisons, jobs
 from farm.server.jobs.comparisons import Comparison
@@ -118,14 +118,14 @@ class Interfaces:
 
         An interface that was already different in the base is not the fault of the changes, and left out.
         """
-        looked = look_at_interfaces(self._trial, changes, self._files, self._roots.of, self._ask)
-        found = Findings(not_judged=list(self._unpaired(looked.pairing.unpaired)))
-        for pair in (*looked.pairing.pairs, *looked.before):
+        compared = compare_interfaces(self._trial, changes, self._files, self._roots.of, self._ask)
+        found = Findings(not_judged=list(self._unpaired(compared.pairing.unpaired)))
+        for pair in (*compared.pairing.pairs, *compared.before):
             found.attestations.update(self._attested.get(pair, ()))
-        for pair in looked.pairing.pairs:
+        for pair in compared.pairing.pairs:
             self._count(found, pair)
-        found.waiting += sum(map(len, looked.undecided.values()))
-        for pair, dependents in looked.broken.items():
+        found.waiting += sum(map(len, compared.undecided.values()))
+        for pair, dependents in compared.broken.items():
             answer = self._answers[pair]
             assert isinstance(answer, Comparison)  # noqa: S101  (it has another interface)
             found.changed.append(self._changed(pair, dependents, answer))
