@@ -194,7 +194,7 @@ def test_another_build_than_the_pinned_one_is_refused(neighbours: Neighbours, ho
     neighbours.publish("openssl", "say", checked=False, packages=packages)
     follow(host, neighbours.second)
     refused(
-        host, tmp_path / "root", BrokenReleaseError, f"takes {SSL} of release 1 of {FIRST}/edge, which holds another"
+        host, tmp_path / "root", BrokenReleaseError, f"imports {SSL} from release 1 of {FIRST}/edge, which has another"
     )
 
 

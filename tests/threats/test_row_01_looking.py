@@ -66,7 +66,7 @@ def test_what_is_installed_is_looked_at_without_its_repository(simulator: Simula
     simulator.public.rename(simulator.public.with_name("away"))
     for verb, words in looks(subscriber.root).items():
         ended = done(subscriber.command(*words))
-        told = f"judged by release {simulator.releases[-1].number} of dist.example.org/edge, verified last at 20"
+        told = f"using release {simulator.releases[-1].number} of dist.example.org/edge, verified last at 20"
         assert (told in ended.stderr) == (verb != "list"), verb
         assert "expired" not in ended.stderr
     form = told_json(subscriber, "verify", "--root", str(subscriber.root))
@@ -137,7 +137,7 @@ def test_what_is_installed_is_audited_without_its_repository_though_it_never_was
     simulator.public.rename(simulator.public.with_name("away"))
     ended = done(subscriber.command("audit", "--root", str(subscriber.root)), 3)
     assert "1 advisory holds" in ended.stdout
-    assert "judged by release" in ended.stderr
+    assert "using release" in ended.stderr
 
 
 @pytest.mark.parametrize("wrong", ["nobody publishes any", "they are not what was signed", "they cannot be written"])
@@ -175,7 +175,7 @@ def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
     assert say is not None
     assert say.descriptor is not None
     assert json.loads(ended.stdout)["documentNamespace"] == namespace_of("dist.example.org", say.descriptor)
-    assert f"judged by release {installed} of dist.example.org/edge, verified last at 20" in ended.stderr
+    assert f"using release {installed} of dist.example.org/edge, verified last at 20" in ended.stderr
     assert f"before release {installed + 2}, of which this host does not have as much" in ended.stderr
     assert done(subscriber.command("sbom", "say", *root)).stdout == ended.stdout
     assert f"release {installed} of" in done(subscriber.command("info", "say")).stderr

@@ -86,7 +86,6 @@ def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> 
 
 
 def _table(found: Audit) -> list[Line]:
-
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
     number = len(found.exposed)
     count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)

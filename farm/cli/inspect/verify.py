@@ -104,7 +104,6 @@ def _repair(root: Path | None, found: Verification, settings: Settings, *, as_js
 
 
 def _lines(found: Verification) -> Iterator[str]:
-
     count = len(found.faults)
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
     if not count and found.overrides:

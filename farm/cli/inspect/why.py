@@ -91,7 +91,6 @@ def _lines(wanted: Query, asked: NeedSet, chains: Sequence[Sequence[str]]) -> It
 
 
 def _dependents(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:
-
     direct = sum(bool(dependent.uses) for dependent in found)
     count = f"{direct} {'package needs' if direct == 1 else 'packages need'} it"
     more = f", {len(found) - direct} more through these" if len(found) > direct else ""

@@ -58,7 +58,6 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
 
 
 def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
-
     lines = [f"{path}: generation {number}" for path, number in found.generations]
     lines += [f"{path} no longer exists: forgotten" for path in found.forgotten]
     lines += [f"{path} is unchanged: {why}" for path, why in found.left]

@@ -58,7 +58,6 @@ def _listed(state: Generation) -> dict[str, Any]:
 
 
 def _packages(state: Generation) -> list[Line]:
-
     numbers = {release.subscription: release.number for release in state.set.releases}
     rows = [
         (

@@ -83,7 +83,6 @@ def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
 
 
 def _words(directory: Path, made: Mirrored) -> list[str]:
-
     lines = []
     for release in made.releases:
         others = sorted(other.number for other in made.held if other.channel == release.channel and other != release)

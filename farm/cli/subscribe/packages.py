@@ -32,7 +32,6 @@ def search(text: str, channel: str, as_json: bool) -> None:
     Example:
       farm search json
     """
-
     host, wanted = open_host(Settings.from_environment()), text.lower()
     followed = host.subscriptions.all()
     searched = [str(subscription) for subscription in followed] if len(followed) > 1 and not channel else [channel]
@@ -127,7 +126,6 @@ def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
-
     entry, descriptor = package.entry, package.descriptor
     return [
         ("name", str(descriptor.name)),

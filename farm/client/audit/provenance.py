@@ -149,8 +149,8 @@ class Provenance:
             "file": self.file.to_dict() if self.file else None,
             "override": self.placed.to_dict() if self.placed and self.placed.is_override else None,
             "verified": self._verified(),
-            "said-by-distribution": self._said_by_distribution(),
-            "said-by-builders": [_said(build) for build in self.builds],
+            "said-by-distribution": self._claimed_by_distribution(),
+            "said-by-builders": [_claimed(build) for build in self.builds],
             "contradictions": list(self.contradictions),
         }
 
@@ -176,7 +176,7 @@ class Provenance:
             "dependencies": [dependency.to_dict() for dependency in self.dependencies],
         }
 
-    def _said_by_distribution(self) -> dict[str, Any]:
+    def _claimed_by_distribution(self) -> dict[str, Any]:
         toolchain = self.toolchain
         lock = toolchain.lock if toolchain else None
         return {
@@ -193,7 +193,7 @@ class Provenance:
         }
 
 
-def _said(build: SignedBuild) -> dict[str, Any]:
+def _claimed(build: SignedBuild) -> dict[str, Any]:
     run = build.run
     return {
         "builder": run.builder,

@@ -66,10 +66,10 @@ def _read(catalogue: Catalogue, entry: ReleaseEntry) -> bytes:
     assert entry.sbom is not None  # noqa: S101  (the callers have checked that there is one)
     content = catalogue.downloads.read(entry.sbom, f"bill of materials of {entry.name}")
     try:
-        said = json.loads(content)["documentNamespace"]
+        namespace = json.loads(content)["documentNamespace"]
         license_in(content)
     except (ValueError, KeyError, TypeError) as error:
-        raise BrokenReleaseError(f"the bill of materials of {entry.name} is none: {error}") from error
-    if said != namespace_of(catalogue.release.distribution, entry.descriptor.digest):
-        raise BrokenReleaseError(f"the bill of materials of {entry.name} describes something else: {said!s:.200}")
+        raise BrokenReleaseError(f"the bill of materials of {entry.name} is not valid: {error}") from error
+    if namespace != namespace_of(catalogue.release.distribution, entry.descriptor.digest):
+        raise BrokenReleaseError(f"the bill of materials of {entry.name} describes something else: {namespace!s:.200}")
     return content

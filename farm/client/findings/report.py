@@ -92,7 +92,7 @@ class Exposed:
     carries: CopiedCode | None = None
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The package for messages, with the code it carries: `jq 1.7.1-1 carries zlib 1.3-1 statically`."""
         package = f"{self.package.name.short} {self.package.full_version}"
         if self.carries is None:
@@ -136,7 +136,7 @@ class Audit:
     but that the distribution states to be harmless in them. `not_covered` are packages about which nobody publishes
     advisories, such as local builds, whatever their names; `untraced` those whose linked-in code is unknown.
     `unattributed` are, in words, the layers of an image that do not belong to its packages, and what hides these in a
-    container: their content is unknown. `data` are the lists by which the rest was judged, and their coverage.
+    container: their content is unknown. `data` are the lists that the rest was checked against, and their coverage.
     """
 
     kind: Kind
@@ -183,7 +183,7 @@ class Audit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the content is known, and has advisories from its makers: otherwise no findings is no all-clear."""
+        """Whether the content is known, and has advisories from its makers: otherwise it is not all clear without findings."""
         return not (self.not_covered or self.unattributed)
 
     def to_dict(self) -> dict[str, Any]:

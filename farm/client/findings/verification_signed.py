@@ -71,9 +71,9 @@ class SignedIndex:
 
 def misdescribed(placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
     """Return a fault where a record names a package otherwise than the package's own descriptor does."""
-    said = (placed.name, placed.version, placed.revision, placed.store)
-    true = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
-    if said == true:
+    recorded = (placed.name, placed.version, placed.revision, placed.store)
+    described = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
+    if recorded == described:
         return None
     what = f"it is recorded as {placed.name} {placed.full_version}, and described as {descriptor.name}"
     return Fault(RECORD, "", "altered", f"{what} {descriptor.version}-{descriptor.revision}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
 
 
-_LARGEST_BILL = 1 << 20
+_LARGEST_SBOM = 1 << 20
 """The largest SBOM that is fetched in advance, in bytes; most are a hundredth of that."""
 
 
@@ -29,14 +29,14 @@ def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef]
         downloads.ensure_all(blobs, done)
 
 
-def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
+def keep_sboms(packages: Iterable[VerifiedPackage]) -> None:
     """Fetch the SBOMs of packages, so that they can be shown when no repository can be reached.
 
     A failure (no repository, no disk space) is no error here: `farm sbom` reports what is missing.
     """
     wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
     for package in packages:
-        if package.entry.sbom and package.entry.sbom.size <= _LARGEST_BILL:
+        if package.entry.sbom and package.entry.sbom.size <= _LARGEST_SBOM:
             wanted[package.downloads].append(package.entry.sbom)
     for downloads, blobs in wanted.items():
         with suppress(DownloadError, OSError):

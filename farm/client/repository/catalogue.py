@@ -245,7 +245,7 @@ class Catalogue:
         entry = home._find(package.name).entry
         if entry.descriptor.digest != package.descriptor:
             raise BrokenReleaseError(
-                f"release {self.release.number} of {self.release.channel} takes {name} of {pin}, which holds another "
+                f"release {self.release.number} of {self.release.channel} imports {name} from {pin}, which has another "
                 f"build of it: {entry.descriptor.digest}, not {package.descriptor}"
             )
         return _Found(entry, home, package.needs)

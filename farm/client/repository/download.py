@@ -150,8 +150,7 @@ class Downloads:
                 self._fetch_large(reader, blob, durable=durable)
                 return
             with self.store.writer() as writer:
-                _receive(writer, reader, blob)
-                writer.commit(blob.digest, durable=durable)
+                _receive(writer, reader, blob, durable=durable)
         except BlobMismatchError as error:
             raise _NotServedError(f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
 
@@ -167,15 +166,13 @@ class Downloads:
                 return  # another process fetched it while this one waited
             if writer.size:
                 try:
-                    _receive(writer, reader, blob)
-                    writer.commit(blob.digest, durable=durable)
+                    _receive(writer, reader, blob, durable=durable)
                 except (_TooLongError, BlobMismatchError):
                     writer.restart()  # the part is not of this blob, or this host has to send all of it
                 else:
                     return
             try:
-                _receive(writer, reader, blob)
-                writer.commit(blob.digest, durable=durable)
+                _receive(writer, reader, blob, durable=durable)
             except (_TooLongError, BlobMismatchError):
                 writer.restart()
                 raise
@@ -191,11 +188,12 @@ class _TooLongError(_NotServedError):
     """A place sends more bytes than the signed size."""
 
 
-def _receive(writer: BlobWriter, reader: BlobReader, blob: BlobRef) -> None:
+def _receive(writer: BlobWriter, reader: BlobReader, blob: BlobRef, *, durable: bool) -> None:
     for chunk in _sent(reader, blob, writer.size):
         if writer.size + len(chunk) > blob.size:
             raise _TooLongError(f"it has more than the {blob.size} bytes that were signed", _TAMPERED)
         writer.write(chunk)
+    writer.commit(blob.digest, durable=durable)
 
 
 def _sent(reader: BlobReader, blob: BlobRef, offset: int) -> Iterator[bytes]:

@@ -49,7 +49,7 @@ class Fallback:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.why}: judged by {self.last}"
+        return f"{self.why}: using {self.last}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values. `expired-since` is null where its metadata is still valid.

@@ -158,8 +158,8 @@ def shown(address: str) -> str:
 
 def _first_byte(response: httpcore.Response, url: str) -> int:
     """Return the file position of the first byte of a partial answer (RFC 9110, 14.4). Raises `OSError`."""
-    said = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")
-    found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", said)
+    content_range = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")
+    found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", content_range)
     if found is None:
         raise OSError(f"{url} answered with a part of the file, and does not say which")
     return int(found[1])

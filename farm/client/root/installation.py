@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
-from farm.client.repository.archives import keep_bills
+from farm.client.repository.archives import keep_sboms
 from farm.client.repository.download import DownloadError
 from farm.client.repository.host import composition_of
 from farm.client.repository.known_advisories import keep_advisories
@@ -213,7 +213,7 @@ def _changed_to(
     with progress.fetch(size) as arrived:
         unpacked = host.unpack(missing, arrived)
     change = replace(change, after=root.install(change.after, composition.forest, unpacked))
-    keep_bills(packages)  # last: what the root needs comes first on a nearly full disk
+    keep_sboms(packages)  # last: what the root needs comes first on a nearly full disk
     return change
 
 

@@ -49,7 +49,7 @@ def mended(distribution: SmallDistribution) -> None:
 
 
 def told(found: Audit) -> list[str]:
-    return [each.told for each in found.exposed]
+    return [each.label for each in found.exposed]
 
 
 def image_audit(host: Host, name: str) -> Audit:

@@ -214,7 +214,7 @@ def test_what_another_channel_brought_is_judged_by_the_advisories_of_that_one(
     affected = [{"package": {"ecosystem": "ours.example.org", "name": "say"}, "versions": ["9-1"]}]
     announce(ours, osv(affected=affected))
     (found,) = audit_root(subscribed, tmp_path / "root").exposed
-    assert found.told == "say 9-1"
+    assert found.label == "say 9-1"
     with pytest.raises(RefusedByPolicyError, match="say 9-1 has EXAMPLE-2026-1"):
         PolicyInForce(max_severity="high").check(subscribed, catalogue, packages)
 

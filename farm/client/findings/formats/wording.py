@@ -23,7 +23,7 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     since = f" since release {exposed.since.number}" if exposed.since else ""
     override = f" It replaces another build ({exposed.package.override})." if exposed.package.override else ""
     return (
-        f"{exposed.told}{since} in {audit.name}: {finding.advisory.id} ({finding.severity}), "
+        f"{exposed.label}{since} in {audit.name}: {finding.advisory.id} ({finding.severity}), "
         f"{finding.advisory.summary}.{override} {remedy(exposed)}"
     )
 
