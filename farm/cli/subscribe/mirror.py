@@ -88,9 +88,7 @@ def _words(directory: Path, made: Mirrored) -> list[str]:
         others = sorted(other.number for other in made.held if other.channel == release.channel and other != release)
         more = f", and release {', '.join(map(str, others))}" if others else ""
         packages = counted(release.packages, "package")
-        lines.append(
-            f"{directory}: release {release.number} of {release.distribution}/{release.channel}, {packages}{more}"
-        )
+        lines.append(f"{directory}: release {release.number} of {release.subscription}, {packages}{more}")
     lines += [f"imported from {pin}: {', '.join(package.name for package in pin.packages)}" for pin in made.imports]
     if made.missing_sources:
         lines.append(f"{made.missing_sources} source files are not published by their owner")
@@ -103,7 +101,7 @@ def _form(directory: Path, made: Mirrored) -> dict[str, Any]:
         "directory": str(directory),
         "releases": [
             {
-                "channel": f"{release.distribution}/{release.channel}",
+                "channel": release.subscription,
                 "number": release.number,
                 "release": release.digest,
             }

@@ -90,7 +90,7 @@ def add(
         replacement = _source_of(host, known_as, source, recipes)
         made = Override(
             package=known_as,
-            channel=f"{catalogue.release.distribution}/{catalogue.release.channel}",
+            channel=catalogue.release.subscription,
             built=replacement if isinstance(replacement, BuiltHere) else None,
             of_channel=replacement if isinstance(replacement, OfChannel) else None,
             why=why.strip(),
@@ -189,7 +189,7 @@ def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> B
     if colon and not Path(source).exists():
         followed = host.subscriptions.find(channel)
         known = host.catalogue(channel).entry(name)
-        return OfChannel(f"{followed.distribution}/{followed.channel}", known.name)
+        return OfChannel(str(followed), known.name)
     if "/" in source or Path(source).is_dir():
         return _built(package.rpartition("/")[2], Path(source).absolute(), recipes)
     return _built(source, None, recipes)

@@ -12,7 +12,7 @@ from farm.client.override.overrides import Overrides
 from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.repository.download import DownloadError
-from farm.client.repository.earlier_releases import releases_back
+from farm.client.repository.earlier_releases import release_with
 from farm.client.repository.placed_packages import release_ref
 from farm.client.repository.readers import InvalidAddressError, open_reader
 from farm.client.repository.sources import declared_sources, read_named, recipe_contents
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from farm.core.recipe.declared_sources import DeclaredSources
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef, SetRecord
     from farm.trust.index.imports import Import
-    from farm.trust.index.release_index import Release
+    from farm.trust.index.release_index import Release, ReleaseEntry
     from farm.trust.verification.stored_metadata import KeptMetadata
 
 
@@ -173,20 +173,11 @@ class Tracing:
                 if pin and entry.manifest.digest == planned.tree:
                     self._take_import(pin)
                     self._opened[pin.release] = home = asked.home_of(str(planned.name))
-                    package = f"{entry.name} {printed_version(entry.version, entry.revision)}"
-                    return replace(
-                        found, package=package, descriptor=entry.descriptor.digest, release=release_ref(home.release)
-                    )
+                    return _in_release(found, entry, home.release)
             return found
-        for release, index in releases_back(home):
-            listed = index.entry(planned.name.short)
-            # The blob of a manifest is named by the digest of the tree.
-            if listed and listed.manifest.digest == planned.tree:
-                package = f"{listed.name} {printed_version(listed.version, listed.revision)}"
-                return replace(
-                    found, package=package, descriptor=listed.descriptor.digest, release=release_ref(release)
-                )
-        return found
+        # The blob of a manifest is named by the digest of the tree.
+        held = release_with(home, planned.name.short, lambda entry: entry.manifest.digest == planned.tree)
+        return _in_release(found, held[1], held[0]) if held else found
 
     def _catalogue(self, ref: ReleaseRef) -> Catalogue | None:
         """Return a release; None for an earlier release of a distribution that this host does not follow."""
@@ -209,6 +200,11 @@ class Tracing:
         with suppress(NothingVerifiedError, InvalidAddressError):
             signers = trust.kept.signers(release.channel, open_reader(trust.address))
         return SignedRelease(release_ref(release), release.released_at, trust.root, signers)
+
+
+def _in_release(dependency: TracedDependency, entry: ReleaseEntry, release: Release) -> TracedDependency:
+    package = f"{entry.name} {printed_version(entry.version, entry.revision)}"
+    return replace(dependency, package=package, descriptor=entry.descriptor.digest, release=release_ref(release))
 
 
 def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SignedBuild]:

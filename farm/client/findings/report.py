@@ -183,7 +183,7 @@ class Audit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the content is known, and has advisories from its makers: otherwise it is not all clear without findings."""
+        """Whether its content is known and has advisories: otherwise no findings does not mean unaffected."""
         return not (self.not_covered or self.unattributed)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.findings.verification import RECORD, Fault
 from farm.client.repository.catalogue import UnknownPackageError
-from farm.client.repository.earlier_releases import releases_back
+from farm.client.repository.earlier_releases import release_with
 from farm.client.repository.placed_packages import release_ref
 from farm.client.repository.subscriptions import SubscriptionError
 
@@ -39,11 +39,8 @@ class SignedIndex:
         newest = self._newest(placed.channel)
         if placed.name.distribution != newest.release.distribution:
             return None  # only the importing release states which build is imported
-        for release, index in releases_back(newest):
-            entry = index.entry(placed.name.short)
-            if entry and entry.descriptor.digest == placed.descriptor:
-                return self._pinned(release_ref(release))
-        return None
+        found = release_with(newest, placed.name.short, lambda entry: entry.descriptor.digest == placed.descriptor)
+        return self._pinned(release_ref(found[0])) if found else None
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
         """Return what is wrong with a package's record; for overrides and local builds, only the descriptor counts."""

@@ -56,8 +56,8 @@ class Chooser:
             parts = ", ".join(f"{name} is of {subscription}" for name, subscription in chosen.items())
             raise ChoiceError(
                 f"one set is of one channel, and {parts}",
-                remedy="Ask for them separately, or name a channel that has all with --channel; `farm override` replaces "
-                "a package by that of another channel.",
+                remedy="Ask for them separately, or name a channel that has all with --channel; `farm override` "
+                "replaces a package by that of another channel.",
             )
         self._settle({name: subscription for name, subscription in chosen.items() if "/" not in name})
         return self._catalogue(found.pop())

@@ -14,7 +14,7 @@ from farm.trust.index.release_index import InvalidReleaseError, Release
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
@@ -64,10 +64,18 @@ def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
 
 def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None:
     """Return the entry of this exact build in the newest release that has it; None where none can be read."""
-    for _, index in releases_back(catalogue):
-        entry = index.entry(placed.name.short)
-        if entry is not None and entry.descriptor.digest == placed.descriptor:
-            return entry
+    found = release_with(catalogue, placed.name.short, lambda entry: entry.descriptor.digest == placed.descriptor)
+    return found[1] if found else None
+
+
+def release_with(
+    catalogue: Catalogue, name: str, is_it: Callable[[ReleaseEntry], bool]
+) -> tuple[Release, ReleaseEntry] | None:
+    """Return the newest release with an accepted entry of a package, and the entry; None where none can be read."""
+    for release, index in releases_back(catalogue):
+        entry = index.entry(name)
+        if entry is not None and is_it(entry):
+            return release, entry
     return None
 
 
