@@ -77,7 +77,7 @@ class RunningContainers:
 
     def _late_bound(self, container: LabelledContainer) -> Running:
         stores = bound_stores(container.mounts)
-        other = not_late_bound(container.mounts, self._host.cache.root, self._states)
+        other = tuple(not_late_bound(container.mounts, self._host.cache.root, self._states))
         return Running(
             "container",
             container.name,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.client.override.packed_packages import without_own
 from farm.client.repository.catalogue import UnknownPackageError
 from farm.core.subscriber.image_file import unknown_packages
-from farm.oci.own_files import OwnFiles, OwnFilesError, own_files
+from farm.oci.own_files import OwnFilesError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
     from farm.core.subscriber.image_file import ImageFile
-    from farm.store.blobs import BlobStore
 
 
 def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
@@ -45,15 +44,6 @@ def check_replaced(image: ImageFile, held: Collection[str]) -> None:
             f"the image file replaces {' and '.join(lacking)}, and the image does not hold that",
             remedy=f"It holds {', '.join(sorted(held))}.",
         )
-
-
-def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | None:
-    """Return the user's own files that a file names, relative to the directory `beside`; None where it names none.
-
-    Raises what `own_directories` and `own_files` raise.
-    """
-    directories = own_directories(image, beside)
-    return own_files(directories, store) if directories else None
 
 
 def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:

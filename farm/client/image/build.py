@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
-from farm.client.image.asking import check_known, check_replaced, files_of
+from farm.client.image.asking import check_known, check_replaced, own_directories
 from farm.client.image.command import check_command, check_directory, root_of
 from farm.client.image.engine import load_into_docker
 from farm.client.image.evidence import annotations_of, keep_image, release_head
@@ -27,6 +27,7 @@ from farm.core.subscriber.image_file import read_image_file, unknown_packages
 from farm.oci.image_config import ImageConfig
 from farm.oci.image_reference import check_reference
 from farm.oci.layout import write_layout
+from farm.oci.own_files import own_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,7 +114,8 @@ def build_image(
     request.policy.read()
     with host.in_use():
         # All faults in the user's input are reported before anything is fetched or built.
-        own = files_of(image_file, request.file.parent, host.blobs) if image_file and request.file else None
+        directories = own_directories(image_file, request.file.parent) if image_file and request.file else []
+        own = own_files(directories, host.blobs) if directories else None
         source = _source(host, request, image_file, build_locally, progress)
         if image_file:
             check_replaced(image_file, {part.descriptor.name.short for part in source.parts})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.core.names.root_places import MERGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from farm.container.docker_objects import ContainerMount, LabelledContainer
 
@@ -47,16 +47,13 @@ def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:
     return tuple(sorted(store for mount in mounts if (store := _store(mount.target))))
 
 
-def not_late_bound(mounts: Sequence[ContainerMount], cache: Path, states: Sequence[Path]) -> tuple[str, ...]:
-    """Return descriptions of mounts where packages and their links belong, and that no run of this host makes.
+def not_late_bound(mounts: Iterable[ContainerMount], cache: Path, states: Iterable[Path]) -> Iterator[str]:
+    """Yield descriptions of mounts where packages and their links belong, and that no run of this host makes.
 
     A run of this host mounts packages' directories of the `cache`, read-only, and links that a run of one of the
     `states` made.
     """
-    return tuple(_misplaced(mounts, cache.resolve(), [state.resolve() / "links" for state in states]))
-
-
-def _misplaced(mounts: Iterable[ContainerMount], cache: Path, links: Sequence[Path]) -> Iterator[str]:
+    cache, links = cache.resolve(), [state.resolve() / "links" for state in states]
     for mount in mounts:
         store, top = _store(mount.target), mount.target.removeprefix("/")
         if not (store or top in _LINKED or _is_of_packages(mount.target)):

@@ -52,7 +52,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
 
 
 def told(places: dict[str, Path], *mounts: ContainerMount) -> list[str]:
-    found = not_late_bound(mounts, places["cache"], [places["state"]])
+    found = tuple(not_late_bound(mounts, places["cache"], [places["state"]]))
     return [each.partition(": ")[0] for each in found]
 
 
