@@ -101,6 +101,6 @@ def _excuse(this: Round, newest: ReleaseRecord, package: Package, failed: list[F
         version=package.printed_version,
         owner=recipes.submitter(this.unit.session, submission),
         job=failed[0].job,
-        remedy=f"Fix {package.name} or its tests and submit it: the newest tests are tried by themselves.",
+        remedy=f"Fix {package.name} or its tests and submit it: the newest tests run automatically.",
         evidence=TestEvidence(len(failed), tuple(failed)),
     )

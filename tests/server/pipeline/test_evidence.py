@@ -30,7 +30,7 @@ def pair(releasing: ReleasingFarm) -> None:
 
 def test_what_clears_it_names_the_one_that_it_breaks_with(releasing: ReleasingFarm) -> None:
     pair(releasing)
-    assert releasing.excuses()["bb"].remedy == ("Fix bb or aa, or the test of whole; a new version is tried by itself.")
+    assert releasing.excuses()["bb"].remedy == ("Fix bb or aa, or the test of whole; a new version is tried automatically.")
 
 
 def test_with_what_a_package_breaks_is_said_also_when_the_channel_has_that_by_now(releasing: ReleasingFarm) -> None:
@@ -51,7 +51,7 @@ def test_it_is_not_said_any_more_when_the_channel_has_another_by_now(releasing: 
     releasing.settle(judge=lambda _test, there: there["bb"] == "1.0")
     excuse = releasing.excuses()["bb"]
     assert (excuse.partners, "breaks with" in excuse.reason) == ((), False)
-    assert excuse.remedy == "Fix bb, or the test of whole; a new version is tried by itself."
+    assert excuse.remedy == "Fix bb, or the test of whole; a new version is tried automatically."
 
 
 def test_it_is_not_said_of_another_failure(releasing: ReleasingFarm) -> None:

@@ -62,25 +62,21 @@ class Explainer:
 
     def held_back(self, found: HeldBack, atom: Atom, blamed: str) -> list[Excuse]:
         """Return the excuses for an atom that a gate of single packages holds back because of the package `blamed`."""
-        excuses = []
+        result, excuses = found.result, []
         for name in self._mains(atom.key):
             own = name == blamed or blamed in atom.names
             root = "" if own and name == self._main(blamed) else self._main(blamed)
-            reason = (
-                found.result.reason if own else f"it needs {self._wanted(root)}, which waits: {found.result.reason}"
+            excuse = self._excuse(
+                name,
+                found.gate,
+                result.reason if own else f"it needs {self._wanted(root)}, which waits: {result.reason}",
+                root=root,
+                remedy=result.remedy,
+                job=result.job,
+                until=result.until,
+                under_way=result.under_way,
             )
-            excuses.append(
-                self._excuse(
-                    name,
-                    found.gate,
-                    reason,
-                    root=root,
-                    remedy=found.result.remedy,
-                    job=found.result.job,
-                    until=found.result.until,
-                    under_way=found.result.under_way,
-                )
-            )
+            excuses.append(excuse)
         return excuses
 
     def of_gates(self, held: Mapping[str, HeldBack]) -> list[Excuse]:
@@ -105,7 +101,7 @@ class Explainer:
             job=tests[0].job,
             line=telling_line(self.unit, self.logs, tests[0].job),
             partners=partners,
-            remedy=_fixing(name, fix if tested == name else f"{fix}, or the test of {tested}", tested),
+            remedy=_remedy(name, fix if tested == name else f"{fix}, or the test of {tested}", tested),
             evidence=evidence,
         )
 
@@ -140,7 +136,7 @@ class Explainer:
         remedy = (
             f"Fix the recipe of {root} and submit it: what waits for it goes in with it."
             if root
-            else _fixing(mains[0], f"{fix}, or submit what fits {'both' if partners else 'it'}", "")
+            else _remedy(mains[0], f"{fix}, or submit what fits {'both' if partners else 'it'}", "")
         )
         return [
             self._excuse(
@@ -168,7 +164,7 @@ class Explainer:
                 return culprit.name, culprit.id
         return "", None
 
-    def _excuse(  # the parts of an excuse
+    def _excuse(
         self,
         name: str,
         gate: GateKind,
@@ -235,11 +231,10 @@ def _fix_one_of(name: str, partners: Iterable[str]) -> str:
     return " or ".join([f"Fix {name}", *(label.partition(" ")[0] for label in partners)])
 
 
-def _fixing(name: str, own: str, tested: str) -> str:
+def _remedy(name: str, own: str, tested: str) -> str:
     """Return the remedy; an imported package is fixed by its own distribution."""
     if not is_imported(name):
-        return f"{own}; a new version is tried by itself."
+        return f"{own}; a new version is tried automatically."
     here = f"Fix {tested}, or tell" if tested else "Tell"
-    return (
-        f"{here} the owner of {name.rpartition('/')[0]}: the older release stays pinned, the next is tried by itself."
-    )
+    owner = name.rpartition("/")[0]
+    return f"{here} the owner of {owner}: the older release stays pinned, the next is tried automatically."

@@ -114,9 +114,9 @@ class PackageGates:
         coming, going = [], []
         for before, after in changes:
             if after is not None:
-                coming.append(self._cache.archived(unit, after))
+                coming.append(self._cache.package(unit, after))
             elif before is not None:
-                going.append(self._cache.archived(unit, before))
+                going.append(self._cache.package(unit, before))
         return held_back(unit, self._channel, gates, coming, going)
 
 

@@ -81,7 +81,7 @@ class ChannelState:
         """Return release `number` of the channel (0: empty) as a base: read once, then updated by changes."""
         if self._number is None:
             members = releases.release_members(unit.session, self._channel, number) if number else []
-            imported = (self._cache.archived(unit, digest) for digest in self._imported(unit, number).values())
+            imported = (self._cache.package(unit, digest) for digest in self._imported(unit, number).values())
             self._trial = TrialSet(list(map(self._cache.member, (*members, *imported))))
             self._note_tests(unit, self._trial.base)
         elif self._number != number:
@@ -108,7 +108,7 @@ class ChannelState:
 
     def member(self, unit: UnitOfWork, digest: Digest | None) -> Member | None:
         """Return the member of a descriptor, own or imported; None for None."""
-        return None if digest is None else self._cache.member(self._cache.archived(unit, digest))
+        return None if digest is None else self._cache.member(self._cache.package(unit, digest))
 
     def _imported(self, unit: UnitOfWork, number: int) -> dict[str, Digest]:
         record = releases.release(unit.session, self._channel, number) if number else None

@@ -43,12 +43,12 @@ class MemberCache:
 
     def record(self, unit: UnitOfWork, digest: Digest) -> Package:
         """Return the record of an own package, which must exist."""
-        known = self.archived(unit, digest)
+        known = self.package(unit, digest)
         if isinstance(known, ImportedPackage):
             raise FarmError(f"the package {digest} is of another distribution")
         return known
 
-    def archived(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
+    def package(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
         """Return the record of a package, own or imported, which must exist."""
         return self._packages.get(digest, lambda: _package(unit, digest))
 

@@ -30,9 +30,9 @@ _AT_ONCE = 1000
 """Blobs that are checked in one turn: a stat each."""
 
 
-def put_all_back(release: Release, public: PublicStore) -> None:
+def restore(release: Release, public: PublicStore) -> None:
     """Restore all blobs that a release names and the public store lacks. The cost is that of the whole release."""
-    for _ in _seen_to(release, public):
+    for _ in _checked(release, public):
         pass
 
 
@@ -60,38 +60,38 @@ class BlobWatch:
         for channel in channels_of(self._repository.head().targets):
             newest = self._repository.current(channel).release
             if newest is not None:
-                yield from _seen_to(newest, public)
+                yield from _checked(newest, public)
 
 
-def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:
+def _checked(release: Release, public: PublicStore) -> Iterator[Digest]:
     """Yield the blobs that a release names, each after it was checked."""
     name = f"release {release.number} of {release.channel}"
     found: list[Digest] = []
 
-    def see(digest: Digest, size: int | None = None) -> None:
+    def check(digest: Digest, size: int | None = None) -> None:
         found.append(digest)
         if public.lacks(digest, size):
-            _put_back(digest, name, public)
+            _restore_blob(digest, name, public)
 
     def read(blob: BlobRef) -> bytes:
-        see(blob.digest, blob.size)
+        check(blob.digest, blob.size)
         return public.read(blob)
 
-    see(release.digest)
+    check(release.digest)
     for entry in entries(read, release.index):
         for blob in entry.blobs:
-            see(blob.digest, blob.size)
+            check(blob.digest, blob.size)
         for recipe in entry.recipes:
-            see(recipe)
+            check(recipe)
         yield from found
         found.clear()
     for pin in release.imports:
         for package in pin.packages:
-            see(package.descriptor)
+            check(package.descriptor)
     yield from found
 
 
-def _put_back(digest: Digest, name: str, public: PublicStore) -> None:
+def _restore_blob(digest: Digest, name: str, public: PublicStore) -> None:
     try:
         public.put_back(digest)
     except (MissingBlobError, CorruptBlobError):

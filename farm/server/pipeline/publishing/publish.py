@@ -19,7 +19,7 @@ from farm.server.pipeline.gates.standing_gates import asked_again_at
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.public_store import BlockedBlobError
 from farm.server.pipeline.publication.signer_client import SignerRefusedError
-from farm.server.pipeline.publishing.lost_blobs import put_all_back
+from farm.server.pipeline.publishing.lost_blobs import restore
 from farm.server.pipeline.publishing.record_release import RecordedRelease
 from farm.server.pipeline.publishing.signing_evidence import bring_evidence
 from farm.server.pipeline.round_result import RoundResult
@@ -116,9 +116,9 @@ class Publication:
                 seen |= lost
                 self._put_back(lost, error)
                 # If one blob is gone, others may be: the signer would name them one by one.
-                put_all_back(release, self.public)
+                restore(release, self.public)
                 if (base := release.previous) is not None:
-                    put_all_back(self.public.release(base), self.public)
+                    restore(self.public.release(base), self.public)
             else:
                 return
 

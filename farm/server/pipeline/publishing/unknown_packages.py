@@ -58,7 +58,7 @@ class UnknownPackageError(FarmError):
     def __init__(self, release: Release, what: str, remedy: str) -> None:
         super().__init__(
             f"release {release.number} of {release.channel} is published, and the database does not know {what}",
-            remedy=f"{remedy} Control takes the release up by itself then.",
+            remedy=f"{remedy} Then control adopts the release by itself.",
         )
 
 
@@ -73,7 +73,7 @@ class _Build:
     key: Key
     envelope: bytes
     at: datetime
-    put_out: list[tuple[ReleaseEntry, Descriptor]]
+    outputs: list[tuple[ReleaseEntry, Descriptor]]
 
 
 def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
@@ -118,7 +118,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
             for source in plan.sources:
                 with suppress(MissingBlobError):  # the farm has its own for most
                     public.fetch_back(source.digest)
-        builds[which].put_out.append((entry, descriptor))
+        builds[which].outputs.append((entry, descriptor))
     return list(builds.values())
 
 
@@ -182,7 +182,7 @@ def _record_build(unit: UnitOfWork, release: Release, build: _Build) -> list[Job
         keep_number(unit.session, build.plan.digest, build.number)
     job, attempt_id = _done(unit, release, revision, build.plan.digest, build.worker)
     consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
-    for entry, descriptor in build.put_out:
+    for entry, descriptor in build.outputs:
         packages.add_package(unit.session, _package(build, entry, descriptor, revision, attempt_id))
         add_consumed(unit.session, descriptor.digest, consumed)
     return [job, *record_built(unit, job, build.plan.digest)]

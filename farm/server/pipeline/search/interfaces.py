@@ -58,7 +58,7 @@ _SHOWN_SYMBOLS = 5
 _SHORTAGES = {
     Shortage.IMPORTED_LIBRARY: "it is of another distribution, whose builds are not known here",
     Shortage.IMPORTED_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
-    Shortage.GONE: "the build that {users} {were} built against is no more on this farm",
+    Shortage.GONE: "the build that {users} {were} built against is no longer on this farm",
     Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had such a library; perhaps the toolchain did",
 }
 

@@ -52,7 +52,7 @@ def orders_of(
     awaited: dict[str, ImportedPackage] = {}
 
     def archive(member: Member) -> DependencyArchive:
-        package = cache.archived(unit, member.descriptor.digest)
+        package = cache.package(unit, member.descriptor.digest)
         if isinstance(package, ImportedPackage) and not unit.blobs.has(package.archive.digest):
             awaited[package.name] = package
         return archive_of(package, member.descriptor.store_path)
