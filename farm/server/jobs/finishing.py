@@ -26,6 +26,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
@@ -101,7 +102,7 @@ def finish_build(
         _end(unit, attempt, job, log, {}, outcome=_json(outcome))
         kept = kept_instead(unit, job, reported)
         for built, sbom in zip(outcome.packages, sboms, strict=True):
-            package = _package(unit, built, revision, attempt, provenance)
+            package = package_of(built, revision, attempt, provenance, at=unit.now)
             package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
             packages.add_package(unit.session, package)
             add_consumed(unit.session, built.descriptor.digest, consumed)
@@ -241,9 +242,10 @@ def _json(outcome: BuildOutcome | TestOutcome | AbiOutcome) -> str:
     return canonical_json(outcome.to_dict()).decode()
 
 
-def _package(
-    unit: UnitOfWork, built: BuiltPackage, revision: RecipeRevision, attempt: Attempt, provenance: BlobRef
+def package_of(
+    built: BuiltPackage, revision: RecipeRevision, attempt: Attempt, provenance: BlobRef, *, at: datetime
 ) -> Package:
+    """Return the package that an attempt at a revision has built."""
     descriptor = built.descriptor
     return Package(
         digest=descriptor.digest,
@@ -263,7 +265,7 @@ def _package(
         recipe=revision.digest,
         attempt_id=attempt.id,
         built_by=attempt.worker,
-        built_at=unit.now,
+        built_at=at,
     )
 
 

@@ -30,7 +30,9 @@ def pair(releasing: ReleasingFarm) -> None:
 
 def test_what_clears_it_names_the_one_that_it_breaks_with(releasing: ReleasingFarm) -> None:
     pair(releasing)
-    assert releasing.excuses()["bb"].remedy == ("Fix bb or aa, or the test of whole; a new version is tried automatically.")
+    assert releasing.excuses()["bb"].remedy == (
+        "Fix bb or aa, or the test of whole; a new version is tried automatically."
+    )
 
 
 def test_with_what_a_package_breaks_is_said_also_when_the_channel_has_that_by_now(releasing: ReleasingFarm) -> None:

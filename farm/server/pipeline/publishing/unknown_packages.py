@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.package.descriptor import Descriptor
-from farm.core.plan.job import BlobRef
+from farm.core.plan.job import BuiltPackage
 from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.identities import identities
 from farm.server.jobs import attempts, jobs, work_orders
 from farm.server.jobs.dependents import record_built, settle_all
+from farm.server.jobs.finishing import package_of
 from farm.server.jobs.provenance_checks import key_of
 from farm.server.packages import attestations, packages
 from farm.server.packages.attestations import Attestation
@@ -28,7 +29,6 @@ from farm.server.packages.code_consumers import add_consumed
 from farm.server.recipes import recipes
 from farm.server.submissions.owners import keep_published_signature
 from farm.server.submissions.recipe_graph import graph_around
-from farm.server.tables.records import Package
 from farm.server.tables.states import AttemptState, JobKind, JobState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
     from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
     from farm.core.plan.plan import Plan
     from farm.core.recipe.recipe import Recipe
     from farm.server.pipeline.publication.public_store import PublicStore
-    from farm.server.tables.records import Job, RecipeRevision
+    from farm.server.tables.records import Attempt, Job, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release, ReleaseEntry
 
@@ -180,18 +181,20 @@ def _record_build(unit: UnitOfWork, release: Release, build: _Build) -> list[Job
     if work_orders.find_plan_text(unit.session, build.plan.digest) is None:
         work_orders.keep_plan(unit.session, build.plan)
         keep_number(unit.session, build.plan.digest, build.number)
-    job, attempt_id = _done(unit, release, revision, build.plan.digest, build.worker)
+    job, attempt = _done(unit, release, revision, build.plan.digest, build.worker)
     consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
     for entry, descriptor in build.outputs:
-        packages.add_package(unit.session, _package(build, entry, descriptor, revision, attempt_id))
+        built = BuiltPackage(descriptor, entry.archive, entry.manifest, entry.facts)
+        package = package_of(built, revision, attempt, entry.provenance, at=build.at)
+        packages.add_package(unit.session, replace(package, sbom=entry.sbom, build=build.number))
         add_consumed(unit.session, descriptor.digest, consumed)
     return [job, *record_built(unit, job, build.plan.digest)]
 
 
 def _done(
     unit: UnitOfWork, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
-) -> tuple[Job, int]:
-    """Record a finished job of a worker and its attempt; return both ids."""
+) -> tuple[Job, Attempt]:
+    """Record a finished job of a worker and its attempt; return both."""
     job = jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
@@ -213,7 +216,7 @@ def _done(
         expires_at=unit.now,
     )
     attempts.end(unit.session, attempt, AttemptState.SUCCEEDED, now=unit.now)
-    return job, attempt.id
+    return job, attempt
 
 
 def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
@@ -251,42 +254,11 @@ def _record_rebuild(unit: UnitOfWork, release: Release, digest: Digest, worker: 
     revision = recipes.find_revision(unit.session, package.recipe) if package else None
     if package is None or revision is None:
         raise LookupError(f"the package {digest} was to be recorded")
-    _, attempt_id = _done(unit, release, revision, package.plan, worker, rebuild=True)
+    _, attempt = _done(unit, release, revision, package.plan, worker, rebuild=True)
     attestation = Attestation(
-        package=digest, built_by=worker, provenance=provenance, attempt_id=attempt_id, at=released_time(release)
+        package=digest, built_by=worker, provenance=provenance, attempt_id=attempt.id, at=released_time(release)
     )
     attestations.add_attestation(unit.session, attestation)
-
-
-def _package(
-    build: _Build,
-    entry: ReleaseEntry,
-    descriptor: Descriptor,
-    revision: RecipeRevision,
-    attempt_id: int,
-) -> Package:
-    return Package(
-        digest=descriptor.digest,
-        descriptor=BlobRef(descriptor.digest, entry.descriptor.size),
-        name=entry.name,
-        version=entry.version,
-        revision=entry.revision,
-        platform=str(descriptor.platform),
-        summary=revision.summary,
-        license=descriptor.license,
-        tree=descriptor.tree,
-        archive=entry.archive,
-        manifest=entry.manifest,
-        facts=entry.facts,
-        provenance=entry.provenance,
-        plan=build.plan.digest,
-        recipe=build.recipe,
-        attempt_id=attempt_id,
-        built_by=build.worker,
-        built_at=build.at,
-        sbom=entry.sbom,
-        build=build.number,
-    )
 
 
 def _trace(release: Release) -> str:
