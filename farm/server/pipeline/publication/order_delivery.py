@@ -6,9 +6,9 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from farm.core.names.canonical_json import canonical_json
 from farm.server.curation import reports, signed_orders
 from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.signing.entries import ReportOpened
 from farm.trust.attestation.curator_order import Act, CuratorOrderError, kept_order
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class OrderDelivery:
         brought = 0
         for report in some:
             try:
-                self._signer.take_report(_form(report))
+                self._signer.take_report(_opened(report).to_json())
             except SignerRefusedError as error:
                 if error.said == _TOO_MANY:
                     self._log_once(channel, f"reports on {channel} wait: {error.message}. {error.remedy}")
@@ -115,13 +115,6 @@ def _closed_by(orders: Iterable[signed_orders.SignedOrder]) -> Iterator[int]:
                 yield kept_order(order.envelope.encode()).number
 
 
-def _form(report: Report) -> bytes:
-    return canonical_json(
-        {
-            "channel": report.channel,
-            "label": f"{report.name} {report.version}"[:_LONGEST],
-            "package": report.package,
-            "reason": report.reason[:_LONGEST],
-            "report": report.id,
-        }
-    )
+def _opened(report: Report) -> ReportOpened:
+    label = f"{report.name} {report.version}"[:_LONGEST]
+    return ReportOpened(report.channel, report.id, report.package, label, report.reason[:_LONGEST])
