@@ -49,7 +49,7 @@ def check(subject: str, as_json: bool) -> int:
     """
     from farm.cli.subscriber import open_host
     from farm.client.findings.policy import judge
-    from farm.client.findings.policy_facts import known_of_record
+    from farm.client.findings.policy_facts import facts_of_record
     from farm.client.findings.policy_in_force import PolicyInForce
 
     settings = Settings.from_environment()
@@ -58,8 +58,8 @@ def check(subject: str, as_json: bool) -> int:
         raise click.UsageError(f"There is no policy: name one with --policy, or write {settings.state}/policy.yaml.")
     in_force, host = PolicyInForce(path).read(), open_host(settings)
     record, descriptors, layers = _set_of(subject, host, settings)
-    known = known_of_record(in_force, host, record, descriptors)
-    violations = judge(in_force, replace(known, layers=layers))
+    facts = facts_of_record(in_force, host, record, descriptors)
+    violations = judge(in_force, replace(facts, layers=layers))
     if as_json:
         say_json(_verdict(subject, record, path, violations))
     elif violations:

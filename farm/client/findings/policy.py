@@ -32,7 +32,7 @@ class PolicyViolation(Form, record="violation of a policy"):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PolicyFacts:
     """The facts about a set that a policy needs.
 
     `capabilities` and `attestations` are by descriptor; a package that is missing from the latter is in no release that
@@ -63,30 +63,30 @@ class RefusedByPolicyError(FarmError):
         )
 
 
-def judge(policy: Policy, known: Known) -> tuple[PolicyViolation, ...]:
+def judge(policy: Policy, facts: PolicyFacts) -> tuple[PolicyViolation, ...]:
     """Return the violations of a policy by a set, in the order of the policy's keys; empty where the set may run.
 
     Unattributed layers of an image come first, whatever the policy says: the other rules are about packages.
     """
     rules = (_layers, _channels, _severity, _unknown, _unreviewed, _overrides, _attestations, _capabilities)
-    return tuple(violation for rule in rules for violation in rule(policy, known))
+    return tuple(violation for rule in rules for violation in rule(policy, facts))
 
 
-def _layers(_policy: Policy, known: Known) -> Iterator[PolicyViolation]:
-    if known.layers:
+def _layers(_policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
+    if facts.layers:
         yield PolicyViolation(
             "layers",
             (),
-            f"the image does not match its own description: {'; '.join(known.layers)}",
+            f"the image does not match its own description: {'; '.join(facts.layers)}",
             "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to "
             "it.",
         )
 
 
-def _channels(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+def _channels(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
     if policy.channels is None:
         return
-    others = [package for package in known.record.packages if package.channel not in policy.channels]
+    others = [package for package in facts.record.packages if package.channel not in policy.channels]
     if others:
         origins = sorted({other.channel or "a local build" for other in others})
         yield PolicyViolation(
@@ -98,9 +98,9 @@ def _channels(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
         )
 
 
-def _severity(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+def _severity(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
     most = policy.maximum_severity
-    worse = [finding for finding in known.findings if finding.stands and most and not at_least(most, finding.severity)]
+    worse = [finding for finding in facts.findings if finding.stands and most and not at_least(most, finding.severity)]
     if not worse:
         return
     advisories = "; ".join(
@@ -119,29 +119,29 @@ def _severity(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     )
 
 
-def _unknown(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
-    if not policy.maximum_severity or not known.unknown:
+def _unknown(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
+    if not policy.maximum_severity or not facts.unknown:
         return
-    overrides = {override.name.short for override in known.record.overrides if not override.channel}
-    overridden = sorted(overrides.intersection(name.rpartition("/")[2] for name in known.unknown))
+    overrides = {override.name.short for override in facts.record.overrides if not override.channel}
+    overridden = sorted(overrides.intersection(name.rpartition("/")[2] for name in facts.unknown))
     back = f" To use the channel's own builds again: `farm override remove`, for {', '.join(overridden)}."
     yield PolicyViolation(
         "maximum-severity",
-        known.unknown,
+        facts.unknown,
         f"nothing worse than {policy.maximum_severity} is accepted, and no advisories are published about "
-        f"{', '.join(known.unknown)}",
+        f"{', '.join(facts.unknown)}",
         f"Take them from a channel that does, or leave them out.{back if overridden else ''}",
     )
 
 
-def _unreviewed(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
-    if policy.reviewed_within is None or not (known.unreviewed or known.unknown):
+def _unreviewed(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
+    if policy.reviewed_within is None or not (facts.unreviewed or facts.unknown):
         return
-    never = ((name, None) for name in known.unknown)
-    reviews = [f"{name} ({day(at) if at else 'never'})" for name, at in (*known.unreviewed, *never)]
+    never = ((name, None) for name in facts.unknown)
+    reviews = [f"{name} ({day(at) if at else 'never'})" for name, at in (*facts.unreviewed, *never)]
     yield PolicyViolation(
         "reviewed-within",
-        (*(name for name, _ in known.unreviewed), *known.unknown),
+        (*(name for name, _ in facts.unreviewed), *facts.unknown),
         f"each package must have been reviewed for vulnerabilities in the last "
         f"{duration_text(policy.reviewed_within)}, and nobody states that of {', '.join(reviews)}",
         "Ask the owner of the channel for a review (`farm advisory reviewed`), or leave reviewed-within out of the "
@@ -149,8 +149,8 @@ def _unreviewed(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
     )
 
 
-def _overrides(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
-    overrides = known.record.overrides
+def _overrides(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
+    overrides = facts.record.overrides
     if overrides and policy.overrides != "allowed":
         yield PolicyViolation(
             "overrides",
@@ -161,9 +161,9 @@ def _overrides(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
         )
 
 
-def _attestations(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+def _attestations(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
     least = policy.minimum_attestations
-    counts = {package: known.attestations.get(package.descriptor, 0) for package in known.record.packages}
+    counts = {package: facts.attestations.get(package.descriptor, 0) for package in facts.record.packages}
     short = [package for package, count in counts.items() if count < least]
     if short:
         yield PolicyViolation(
@@ -175,12 +175,12 @@ def _attestations(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
         )
 
 
-def _capabilities(policy: Policy, known: Known) -> Iterator[PolicyViolation]:
+def _capabilities(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]:
     if policy.capabilities is None:
         return
     beyond = {
-        package: sorted(set(known.capabilities.get(package.descriptor, ())) - set(policy.capabilities))
-        for package in known.record.packages
+        package: sorted(set(facts.capabilities.get(package.descriptor, ())) - set(policy.capabilities))
+        for package in facts.record.packages
     }
     asking = [package for package, more in beyond.items() if more]
     if asking:

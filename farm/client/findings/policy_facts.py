@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.client.findings.policy import Known, RefusedByPolicyError, judge
+from farm.client.findings.policy import PolicyFacts, RefusedByPolicyError, judge
 from farm.client.repository.earlier_releases import entry_of
 from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.repository.placed_packages import placed_packages, release_ref
@@ -47,9 +47,8 @@ def enforce(
         return
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue.release),))
     descriptors = {package.descriptor.digest: package.descriptor for package in packages}
-    if violations := judge(
-        policy, known_of_record(policy, host, record, descriptors, catalogue=catalogue, lists=lists)
-    ):
+    facts = facts_of_record(policy, host, record, descriptors, catalogue=catalogue, lists=lists)
+    if violations := judge(policy, facts):
         raise RefusedByPolicyError(str(catalogue.release), violations)
 
 
@@ -75,7 +74,7 @@ def _way_on(policy: Policy) -> Iterator[None]:
         raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit}.") from error
 
 
-def known_of_record(
+def facts_of_record(
     policy: Policy,
     host: Host,
     record: SetRecord,
@@ -83,7 +82,7 @@ def known_of_record(
     *,
     catalogue: Catalogue | None = None,
     lists: AdvisoryLists | None = None,
-) -> Known:
+) -> PolicyFacts:
     """Return the facts about a set that a policy needs, from the newest release of each of its channels.
 
     `catalogue` is a release to use for its channel instead. Local packages belong to no release: nobody has attested
@@ -110,7 +109,9 @@ def known_of_record(
                 attestations |= _attested(release, released, descriptors)
     capabilities = {digest: descriptor.host.capabilities for digest, descriptor in descriptors.items()}
     findings = tuple(finding for advisories in found for finding in advisories.known.find(advisories.packages))
-    return Known(record, capabilities, attestations, findings, tuple(sorted(unknown)), _unreviewed(policy, host, found))
+    return PolicyFacts(
+        record, capabilities, attestations, findings, tuple(sorted(unknown)), _unreviewed(policy, host, found)
+    )
 
 
 def _asks_for_advisories(policy: Policy) -> bool:

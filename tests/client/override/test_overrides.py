@@ -10,7 +10,7 @@ import pytest
 from farm.cli.set_lines import override_lines
 from farm.client.audit.audit import audit_root
 from farm.client.findings.policy import RefusedByPolicyError, judge
-from farm.client.findings.policy_facts import known_of_record
+from farm.client.findings.policy_facts import facts_of_record
 from farm.client.findings.policy_in_force import PolicyInForce
 from farm.client.override.overrides import BuiltHere, OfChannel, Override, OverrideError, Overrides, Scope
 from farm.client.override.substitution import overridden
@@ -188,7 +188,7 @@ def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_
     assert audit.not_covered == ("dist.example.org/say 1.0-4 (override: a patch)",)
     assert not audit.is_whole
     policy = Policy(maximum_severity="high")
-    (after,) = judge(policy, known_of_record(policy, subscribed, state.set, {}))
+    (after,) = judge(policy, facts_of_record(policy, subscribed, state.set, {}))
     assert (after.rule, after.packages) == ("maximum-severity", ("dist.example.org/say",))
     catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
     with pytest.raises(RefusedByPolicyError, match=r"are published about dist[.]example[.]org/say") as before:
