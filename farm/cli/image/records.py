@@ -35,7 +35,7 @@ def list_images(as_json: bool) -> None:
             " ".join(str(ref) for ref in image.record.releases) or "local builds",
             image.made,
         )
-        for image in sorted(kept, key=lambda each: (each.names, each.digest))
+        for image in sorted(kept, key=lambda image: (image.names, image.digest))
     ]
     headings = ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")
     lines = table(rows, headings) if rows else ["no images were made here"]
@@ -65,7 +65,7 @@ def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     for name in names:
         _found(records, name)  # all or none
     found = [_forget(records, name) for name in names]
-    tell_result([line for line, _ in found], [record_form(each) for _, each in found], as_json=as_json)
+    tell_result([line for line, _ in found], [record_form(image) for _, image in found], as_json=as_json)
 
 
 def _forget(records: ImageRecords, name: str) -> tuple[str, ImageRecord]:

@@ -35,7 +35,7 @@ def os_release(record: SetRecord) -> str:
     """
     channels = Counter(package.channel or package.name.distribution for package in record.packages)
     distributions = Counter(element.partition("/")[0] for element in channels.elements())
-    distribution = min(distributions, key=lambda each: (-distributions[each], each))
+    distribution = min(distributions, key=lambda name: (-distributions[name], name))
     channel = next(iter(channels)).partition("/")[2] if len(channels) == 1 else ""
     fields = {
         "NAME": f'"{distribution}"',

@@ -41,10 +41,10 @@ def built_here(
     """
     members = {}
     packages = {}
-    for each in closure:
-        facts = PackageFacts.from_json(store.read(each.facts.digest))
-        member = Member.of(each.descriptor, facts, Manifest.from_json(store.read(each.manifest.digest)))
-        members[member.name], packages[member.name] = member, each
+    for built in closure:
+        facts = PackageFacts.from_json(store.read(built.facts.digest))
+        member = Member.of(built.descriptor, facts, Manifest.from_json(store.read(built.manifest.digest)))
+        members[member.name], packages[member.name] = member, built
     package = packages[name]
     needs = needs_of(PackageSet.of(members.values()), [name])[name]
     content = package.descriptor.to_json()

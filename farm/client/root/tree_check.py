@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> l
     except FileNotFoundError:
         return [Deviation("", "missing", "the directory is gone")]
     except OSError as error:
-        return [Deviation("", "altered", f"it is no directory that can be read ({error.strerror})")]
+        return [Deviation("", "altered", f"it is not a directory that can be read ({error.strerror})")]
     check = _Check(expected, seen)
     try:
         found = list(check.directory(descriptor, ""))
@@ -59,21 +60,16 @@ def check_entry(root: Path, entry: Entry) -> str:
     Of a directory, only the entry itself is compared.
     """
     *above, name = entry.path.split("/")
-    descriptor = -1
     try:
-        descriptor = os.open(root, _DIRECTORY)
-        for part in above:
-            below = os.open(part, _DIRECTORY, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = below
-        return _Check({}, lambda _size: None).how(descriptor, name, entry)
+        with ExitStack() as stack:
+            descriptor = stack.enter_context(opened(root, _DIRECTORY))
+            for part in above:
+                descriptor = stack.enter_context(opened(part, _DIRECTORY, dir_fd=descriptor))
+            return _Check({}, lambda _size: None).how(descriptor, name, entry)
     except FileNotFoundError:
         return "it is gone"
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
 class _Check:

@@ -28,7 +28,10 @@ def append_run(state: str, now: str, run: Mapping[str, object], command: str, en
 
     `engine` is docker or bubblewrap. `command` is the first word of the command: others may be secret.
     """
-    line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": _this_process()})
+    # This process becomes Docker's command, or waits for bubblewrap: either way it exists as long as the run.
+    boot, started = _started(os.getpid())
+    process = {"pid": os.getpid(), "boot": boot, "started": started}
+    line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": process})
     descriptor = os.open(f"{state}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, line.encode() + b"\n")
@@ -41,12 +44,6 @@ def still_runs(process: object) -> bool:
     if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
         return False
     return _started(process["pid"]) == (process.get("boot"), process.get("started"))
-
-
-def _this_process() -> dict[str, object]:
-    # It becomes Docker's command, or waits for bubblewrap: either way it exists as long as the run.
-    boot, started = _started(os.getpid())
-    return {"pid": os.getpid(), "boot": boot, "started": started}
 
 
 def _started(pid: int) -> tuple[str, int] | tuple[None, None]:
