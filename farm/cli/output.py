@@ -73,8 +73,8 @@ def say(line: Line = "", *, err: bool = False, indent: str = INDENT) -> None:
     """Print a line; with `err` on standard error, for everything except the result of the command."""
     stream = sys.stderr if err else sys.stdout
     colours = stream.isatty()
-    told = ((inert_lines(text, indent), style) for text, style in _parts(line))
-    _write(stream, "".join(click.style(text, **style) if colours and style else text for text, style in told) + "\n")
+    parts = ((inert_lines(text, indent), style) for text, style in _parts(line))
+    _write(stream, "".join(click.style(text, **style) if colours and style else text for text, style in parts) + "\n")
 
 
 def say_lines(lines: Iterable[Line], *, err: bool = False) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from farm.core.names.utc import utc_text
+
 Severity = Literal["info", "warning", "error"]
 
 _SAYS_ERROR = re.compile(r"(?:^|[\s:])(?:fatal |internal )?error\b\s*(?:\[[^\]]*\])?:", re.IGNORECASE)
@@ -33,7 +35,7 @@ class LogRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record with its fields in their fixed order."""
-        moment = datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        moment = utc_text(datetime.fromtimestamp(self.time, UTC), "microseconds")
         return {
             "time": moment,
             "stream": self.stream,

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.signing.entries import FORMAT, Begun, read_entry
 from farm.signing.state import LedgerState
 from farm.store.durable_file import replace_file, sync_folder
-from farm.trust.attestation.in_toto import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +72,12 @@ class Line:
 
     def to_json(self) -> bytes:
         """Return the line as the file has it, without its end."""
-        own = {"at": time_text(self.at), "kind": self.entry.kind, "number": self.number, "previous": self.previous}
+        own = {
+            "at": utc_text(self.at, "microseconds"),
+            "kind": self.entry.kind,
+            "number": self.number,
+            "previous": self.previous,
+        }
         return canonical_json(own | {"entry": self.entry.to_dict()})
 
     @classmethod

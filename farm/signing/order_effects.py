@@ -33,7 +33,7 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
     """
     for told, at in _later_words(state, order):
         raise FarmError(
-            f"{order.told} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
+            f"{order.summary} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
             f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
             code="outdated-order",
@@ -44,7 +44,7 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
         _check_withdrawal(state, order)
     elif order.act in PERMITS and (withdrawal := state.withdrawal(order)) is not None:
         raise FarmError(
-            f"{order.told} permits nothing: {withdrawal.curator} has withdrawn it: {withdrawal.reason}",
+            f"{order.summary} permits nothing: {withdrawal.curator} has withdrawn it: {withdrawal.reason}",
             remedy="Give another if it is still wanted.",
             code="outdated-order",
         )
@@ -58,7 +58,7 @@ def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str,
             withdrawal = state.withdrawn.get((channel, package, order.curator)) if package else None
             if withdrawal is not None and withdrawal.at > order.at:
                 yield f"the withdrawal {withdrawal.order} by {order.curator}", withdrawal.at
-    yield from ((each.told, each.at) for each in found if each.at > order.at)
+    yield from ((each.summary, each.at) for each in found if each.at > order.at)
 
 
 def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:

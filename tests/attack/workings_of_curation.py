@@ -123,7 +123,7 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
     word = advisory_word(json.loads(WITHDRAWN))
-    statement["predicate"]["packages"] = {word.told: {"sha256": word.digest.hex}}
+    statement["predicate"]["packages"] = {word.label: {"sha256": word.digest.hex}}
     envelope["payload"] = b64encode(canonical_json(statement)).decode()
     execute(
         farm,

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from farm.core.names.utc import utc_text
 from farm.core.policy.gate_kind import GateKind, gate_key
 from farm.server.channels import candidates, excuses
 from farm.server.channels.channel_checks import policy_of
@@ -48,7 +49,7 @@ class Feed:
         _text(feed, "title", f"{self.distribution}: held back from {self.channel}")
         _text(feed, "id", self._id("2026-01-01", f"channel/{self.channel}/excuses"))
         looked_at = [latest.created_at] if latest else []
-        _text(feed, "updated", _time(max([*map(_updated, kept), *looked_at], default=_NEVER)))
+        _text(feed, "updated", utc_text(max([*map(_updated, kept), *looked_at], default=_NEVER)))
         ET.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{page}/excuses.atom"})
         ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": page})
         _text(ET.SubElement(feed, "author"), "name", self.distribution)
@@ -69,8 +70,8 @@ class Feed:
         entry = ET.SubElement(feed, "entry")
         _text(entry, "title", title)
         _text(entry, "id", self._id(f"{kept.since:%Y-%m-%d}", f"excuse/{kept.id}"))
-        _text(entry, "published", _time(kept.since))
-        _text(entry, "updated", _time(_updated(kept)))
+        _text(entry, "published", utc_text(kept.since))
+        _text(entry, "updated", utc_text(_updated(kept)))
         ET.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{page}#excuse-{kept.id}"})
         ET.SubElement(entry, "category", {"term": _inert(excuse.gate)})
         content = _text(entry, "content", "\n".join(_told(kept)))
@@ -98,7 +99,7 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
     if excuse.remedy:
         yield f"Remedy: {sentence(excuse.remedy)}"
     if excuse.until:
-        yield f"It clears automatically at {_time(excuse.until)}."
+        yield f"It clears automatically at {utc_text(excuse.until)}."
     if kept.retry_command:
         yield f"Retry: {kept.retry_command} (needs the role {kept.retry_role})"
 
@@ -119,10 +120,6 @@ def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
 
 def _inert(text: str) -> str:
     return _NOT_XML.sub("\ufffd", spelt_out(text))
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 router = APIRouter()

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.staticfiles import StaticFiles
 
 import farm
+from farm.core.names.utc import utc_text
 from farm.core.policy.gate_kind import gate_key
 from farm.trust.layout import blob_path
 from web.pages.excuse_cards import sentence
@@ -135,9 +136,8 @@ def time_tag(moment: datetime | None) -> Markup:
     """Return a `<time>` of a moment, to the second, UTC."""
     if moment is None:
         return Markup("&ndash;")
-    utc = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(
-        utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M:%S")
+        utc_text(moment), f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     )
 
 

@@ -9,6 +9,8 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from farm.core.names.utc import utc_text
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
@@ -91,7 +93,7 @@ class Counted:
         return {
             "address": scope["client"][0] if scope.get("client") else "",
             "agent": agent[:_LONGEST],
-            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "at": utc_text(datetime.now(UTC)),
             "bytes": self.sent,
             "kind": kind,
             "method": self._method,

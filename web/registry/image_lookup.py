@@ -12,6 +12,7 @@ from farm.client.image.package_set import parts_of
 from farm.client.image.records import ImageRecord
 from farm.client.image.registry_image import released_image
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
@@ -94,7 +95,7 @@ class ImageMaking:
                 manifest=made.image.manifest,
                 layers=made.image.layers,
                 record=made.record,
-                made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                made=utc_text(datetime.now(UTC)),
                 referrers=referrers_of(made, parts, [release_head(catalogue)], self.shelf.blobs),
             )
         except RegistryError:

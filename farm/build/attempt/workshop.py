@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.container.sandbox_spec import Variation
+from farm.core.names.utc import utc_text
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.tester_results import TesterRun
 
@@ -62,4 +63,4 @@ class Workshop:
 
 def time_now() -> str:
     """Return the current time as statements have it."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc_text(datetime.now(UTC))

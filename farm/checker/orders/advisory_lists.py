@@ -109,7 +109,7 @@ def _signed_words(
 
 
 def _check_signed(words: Iterable[Word], signed: frozenset[Digest]) -> None:
-    unsigned = sorted(word.told for word in words if word.digest not in signed)
+    unsigned = sorted(word.label for word in words if word.digest not in signed)
     if not unsigned:
         return
     more = f" and {len(unsigned) - _SHOWN} more" if len(unsigned) > _SHOWN else ""

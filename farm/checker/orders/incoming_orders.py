@@ -52,15 +52,17 @@ def _check_valid(order: CuratorOrder, repository: Repository, now: datetime) -> 
     current = None if order.channel == EVERY_CHANNEL else repository.current(order.channel).release
     releases = Releases(BlobStore(repository.root / BLOBS))
     if now >= order.expires:
-        raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=SIGN_AGAIN)
+        raise UnusableOrderError(
+            f"{order.summary} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=SIGN_AGAIN
+        )
     if order.at > now + TOLERANCE:
         raise UnusableOrderError(
-            f"{order.told} is dated {order.at:%Y-%m-%d %H:%M} UTC, in the future", remedy=SIGN_AGAIN
+            f"{order.summary} is dated {order.at:%Y-%m-%d %H:%M} UTC, in the future", remedy=SIGN_AGAIN
         )
     if not releases.is_ancestor(order.base, current):
         raise UnusableOrderError(
-            f"{order.told} was given on the release {order.base}, which is neither the newest of {order.channel} nor "
-            "one before it",
+            f"{order.summary} was given on the release {order.base}, which is neither the newest of {order.channel} "
+            "nor one before it",
             remedy=SIGN_AGAIN,
         )
     if order.act not in (Act.ROLLBACK, Act.PROMOTE):
@@ -68,5 +70,5 @@ def _check_valid(order: CuratorOrder, repository: Repository, now: datetime) -> 
     origin = order.origin or order.channel
     if order.target in (None, NO_RELEASE) or not releases.is_ancestor(order.target, repository.current(origin).release):
         raise UnusableOrderError(
-            f"{order.told} is about the release {order.target}, which {origin} never had", remedy=SIGN_AGAIN
+            f"{order.summary} is about the release {order.target}, which {origin} never had", remedy=SIGN_AGAIN
         )

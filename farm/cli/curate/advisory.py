@@ -13,6 +13,7 @@ from farm.cli.options import json_option
 from farm.cli.output import Line, counted, say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.remote import connect
 from farm.cli.sign_order import sign_words, tell_signed
+from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -175,9 +176,7 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
 
 def _review(farm: CuratorClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
     """Send a review, signed where there is a key: a signed one needs its time."""
-    from farm.core.advisories.reviews import time_text
-
-    said = at or time_text(datetime.now(UTC))
+    said = at or utc_text(datetime.now(UTC))
     signed = sign_words(farm, lambda distribution: _reviews(packages, source, said, distribution))
     return farm.review(packages, source, said if signed else at, envelope=signed)
 

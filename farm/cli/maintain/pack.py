@@ -15,6 +15,7 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.package_name import PackageName
+from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,7 +152,7 @@ def _packed(
         license=license,
         store=host.blobs,
         signer=load_or_create_key(LocalState(settings.state, settings.host).key),
-        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        now=utc_text(datetime.now(UTC)),
         sensitive_files=sensitive_files,
     )
     known = before.entry if before and before.entry.version == version else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.api.channel_outcome import ChannelOutcome, channel_outcome
 from farm.cli.channel_lines import (
     candidate_line,
     passed_gates,
@@ -27,7 +28,7 @@ from farm.cli.remote import connect
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.api.farm_client import FarmClient
     from farm.api.submission_wire import AcceptedWire, SubmissionWire
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
-_RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
 _WAITS = 3
 """The exit status while the submission waits for a person."""
@@ -89,7 +89,7 @@ def submit(
             say_lines(waiting_lines(taken))
             return _WAITS if wait or channel else 0
         for accepted in taken.accepted:
-            say(f"{accepted.name}: {_taken(accepted)}")
+            say(f"{accepted.name}: {_result(accepted)}")
         if not (wait or channel):
             say(f"submission {taken.id}: {settings.url}/jobs")
             return 0
@@ -109,7 +109,7 @@ def _signed(own: OwnKey, taken: SubmissionWire) -> str:
     return f"signed as {own.name} with {own.path}; the farm does not know this key: taken as unsigned"
 
 
-def _taken(accepted: AcceptedWire) -> str:
+def _result(accepted: AcceptedWire) -> str:
     job = accepted.job
     if accepted.unchanged or job.answered_by is None:
         return f"{'unchanged, ' if accepted.unchanged else ''}job {job.id}"
@@ -118,18 +118,17 @@ def _taken(accepted: AcceptedWire) -> str:
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     """Show the builds until all have ended or wait for a person; return whether one did not succeed."""
-
     left = set(wanted)
     ended: dict[int, JobWire] = {}
-    told: dict[int, str] = {}
+    shown: dict[int, str] = {}
     with board() as show:
         while True:
             jobs = {number: farm.job(number).job for number in sorted(left)}
             ended |= {number: job for number, job in jobs.items() if job.state in _ENDED}
             left -= ended.keys()
             for job in jobs.values():
-                if job.trouble and job.state == "ready" and told.get(job.id) != job.error:
-                    told[job.id] = job.error
+                if job.trouble and job.state == "ready" and shown.get(job.id) != job.error:
+                    shown[job.id] = job.error
                     why = job.error.partition("\n")[0]
                     say(f"{job.name} (job {job.id}) is tried again: {why}", err=True)
             show([*jobs.values()], len(ended), len(wanted))
@@ -145,14 +144,14 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:
     """Wait until the channel has decided about all built packages, and print the result for the submitted ones."""
-    said, since, told = "", time.monotonic(), False
+    said, since, is_delayed = "", time.monotonic(), False
     shown: set[str] = set()
     while True:
         status = farm.channel(channel)
         if say_trouble(channel, status):
             return 1
         if status["settled"]:
-            return _say_outcome(channel, status, _not_held(farm, channel, status, submitted), submitted)
+            return _say_outcome(channel, channel_outcome(farm, status, submitted))
         if reason := waits_for_thaw(status):
             say(f"{reason}; the release follows once the freeze ends", err=True)
             return 1
@@ -161,50 +160,34 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
             say(candidate_line(status, shown) or now, err=True)
             said, since = now, time.monotonic()
             shown |= passed_gates(status)
-        if not told and waits_for_signer(status, time.monotonic() - since):
-            told = True
+        if not is_delayed and waits_for_signer(status, time.monotonic() - since):
+            is_delayed = True
             say("the release waits for the signer; see the logs of the signer and of control", err=True)
         time.sleep(_POLL_SECONDS)
 
 
-def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted: dict[str, int]) -> set[str]:
-    """Return the recipes whose packages, as their jobs have built them, are not in the newest release.
-
-    A job that only had new tests counts with the packages of the job that answered it.
-    """
-    newest = status["newest"]
-    members = farm.release(channel, newest["number"])["packages"] if newest else []
-    held = {member["package"] for member in members}
-    return {name for name, job in submitted.items() if held.isdisjoint(farm.job(job).packages)}
-
-
-def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
+def _say_outcome(channel: str, outcome: ChannelOutcome) -> int:
     """Print what the channel decided about the submitted packages, and return the exit status."""
-    newest, candidate = status["newest"], status["candidate"]
-    red = [excuse for excuse in status["excuses"] if excuse["gate"] == _RELEASED_TESTS]
-    held = [excuse for excuse in candidate["excuses"] if excuse["cleared-at"] is None] if candidate else []
-    held = [each for each in held if each["gate"] != _RELEASED_TESTS]
-    release = f"release {newest['number']}" if newest else "empty"
-    refused = bool(candidate) and candidate["state"] == "refused"
-    if missing and (refused or not newest):
-        number = f" (candidate {candidate['id']})" if candidate else ""
+    release = "empty" if outcome.release is None else f"release {outcome.release}"
+    if outcome.is_refused:
+        number = "" if outcome.candidate is None else f" (candidate {outcome.candidate})"
         say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
-        _say_reasons(held or (candidate["excuses"] if candidate else ()))
+        _say_reasons(outcome.refusal)
         say(f"{channel} is unchanged: {release}", err=True)
     else:
-        without = f", without {', '.join(sorted(missing))}" if missing else ""
-        holds = f"{release} holds {', '.join(sorted(submitted))}"
-        say(f"{channel}: {holds if refused else f'{release} is published{without}'}")
-        if held:
+        without = f", without {', '.join(sorted(outcome.missing))}" if outcome.missing else ""
+        holds = f"{release} holds {', '.join(sorted(outcome.submitted))}"
+        say(f"{channel}: {holds if outcome.unchanged else f'{release} is published{without}'}")
+        if outcome.held_back:
             say(styled(f"held back from {channel}:", fg="yellow"), err=True)
-            _say_reasons(held)
-    if red:
+            _say_reasons(outcome.held_back)
+    if outcome.failed_tests:
         say(styled(f"the new tests fail on the packages of {channel}:", fg="yellow"), err=True)
-        _say_reasons(red)
-    return int(bool(missing) or any(each["package"] in submitted for each in red))
+        _say_reasons(outcome.failed_tests)
+    return int(outcome.is_failure)
 
 
-def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
+def _say_reasons(excuses: Iterable[Mapping[str, Any]]) -> None:
     for reason in dict.fromkeys(excuse["reason"] for excuse in excuses):
         say(f"  {reason}", err=True)
 

@@ -56,7 +56,9 @@ def ledger(directory: Path, now: bool, as_json: bool) -> None:
 def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
 
     came = dict(_outcomes(lines))
-    rows = [(str(line.number), f"{line.at:%Y-%m-%d %H:%M}", line.entry.kind, _told(line, came)) for line in lines]
+    rows = [
+        (str(line.number), f"{line.at:%Y-%m-%d %H:%M}", line.entry.kind, _entry_in_words(line, came)) for line in lines
+    ]
     tell_table(
         rows,
         ("ENTRY", "AT (UTC)", "KIND", "WHAT"),
@@ -117,15 +119,17 @@ def _report_in_words(form: Mapping[str, Any]) -> str:
 
 def _order_in_words(form: Mapping[str, Any]) -> str:
     """Return an order in a line: every value that a decision depends on, and its digest."""
-    told = [form["act"].replace("-", " ")]
-    told += [str(form["number"])] if "number" in form else []
-    told += [name if digest is None else f"{name} ({digest})" for name, digest in form.get("packages", {}).items()]
-    told += [form["target"]] if "target" in form else []
-    told += [f"from {form['from']}"] if "from" in form else []
-    told += [f"on {form['channel']} by {form['curator']}"]
-    told += [f"until {clock(form['until'])}"] if "until" in form else []
+    words = [
+        form["act"].replace("-", " "),
+        str(form.get("number", "")),
+        *(name if digest is None else f"{name} ({digest})" for name, digest in form.get("packages", {}).items()),
+        form.get("target", ""),
+        f"from {form['from']}" if "from" in form else "",
+        f"on {form['channel']} by {form['curator']}",
+        f"until {clock(form['until'])}" if "until" in form else "",
+    ]
     why = f": {form['reason']}" if "reason" in form else ""
-    return f"{' '.join(told)}{why} (order {form['order']}, expires {clock(form['expires'])})"
+    return f"{' '.join(filter(None, words))}{why} (order {form['order']}, expires {clock(form['expires'])})"
 
 
 def _form(line: Line, came: Mapping[Digest, tuple[str, str]]) -> dict[str, Any]:
@@ -140,25 +144,24 @@ def _form(line: Line, came: Mapping[Digest, tuple[str, str]]) -> dict[str, Any]:
     return form
 
 
-def _told(line: Line, came: Mapping[Digest, tuple[str, str]]) -> str:
+def _entry_in_words(line: Line, came: Mapping[Digest, tuple[str, str]]) -> str:
     """Return an entry in a few words."""
-    told = ""
+    text = ""
     match line.entry:
         case entries.RootPinned(version, digest):
-            told = f"root version {version}, {digest}"
+            text = f"root version {version}, {digest}"
         case entries.TargetsSeen(version, _):
-            told = f"targets version {version}"
+            text = f"targets version {version}"
         case entries.ChannelSeen(channel, number, release, _):
-            told = f"{channel} has release {number}, {release}" if release else f"{channel} has no release"
+            text = f"{channel} has release {number}, {release}" if release else f"{channel} has no release"
         case entries.OrderTaken(order=order):
-            told = _order_in_words(order_form(order))
-            if order.digest in came:
-                told += ", " + " ".join(came[order.digest]).replace("-", " ")
+            outcome = ", " + " ".join(came[order.digest]).replace("-", " ") if order.digest in came else ""
+            text = _order_in_words(order_form(order)) + outcome
         case entries.ReportOpened():
-            told = f"report {_report_in_words(line.entry.to_dict())}"
+            text = f"report {_report_in_words(line.entry.to_dict())}"
         case entries.Signing(channel, number, release):
             uses = f", by order {', '.join(line.entry.orders)}" if line.entry.orders else ""
-            told = f"release {number} of {channel}, {release}{uses}"
+            text = f"release {number} of {channel}, {release}{uses}"
         case entries.Released(channel, release):
-            told = f"{channel}, {release}"
-    return told
+            text = f"{channel}, {release}"
+    return text

@@ -166,8 +166,8 @@ class _Running:
         self._not_before = now + self._pause
         when = "" if self.is_up else " before it was ready"
         again = f"in {self._pause:.0f} s" if self._pause >= 1 else "at once"
-        told = f"{self._program.name} ended with status {status}{when}{last and f': {last}'}"
-        return [f"{told}; it is started {again}, see {self._log}", *(f"  before that: {line}" for line in before)]
+        problem = f"{self._program.name} ended with status {status}{when}{last and f': {last}'}"
+        return [f"{problem}; it is started {again}, see {self._log}", *(f"  before that: {line}" for line in before)]
 
     def _start_again(self, now: float) -> None:
         if now < self._not_before:

@@ -11,6 +11,7 @@ from farm.cli.options import json_option
 from farm.cli.output import counted, human_size, tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn
+from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
     from farm.client.mirror.mirror import Mirrored
@@ -92,7 +93,7 @@ def _words(directory: Path, made: Mirrored) -> list[str]:
     lines += [f"imported from {pin}: {', '.join(package.name for package in pin.packages)}" for pin in made.imports]
     if made.missing_sources:
         lines.append(f"{made.missing_sources} source files are not published by their owner")
-    lines.append(f"fetched {human_size(made.fetched)}; valid until {_time(made)}: mirror again before that")
+    lines.append(f"fetched {human_size(made.fetched)}; valid until {utc_text(made.until)}: mirror again before that")
     return lines
 
 
@@ -114,9 +115,5 @@ def _form(directory: Path, made: Mirrored) -> dict[str, Any]:
         "fetched": made.fetched,
         "missing-sources": made.missing_sources,
         "stale": list(made.stale),
-        "until": _time(made),
+        "until": utc_text(made.until),
     }
-
-
-def _time(made: Mirrored) -> str:
-    return made.until.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -11,6 +11,7 @@ from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
+from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
     verified = None
     try:
         release, _ = kept.last(subscription.channel)
-        at = kept.verified_at(subscription.channel).isoformat(timespec="seconds").replace("+00:00", "Z")
+        at = utc_text(kept.verified_at(subscription.channel))
         verified = {"number": release.number, "release": release.digest, "at": at}
     except NothingVerifiedError:
         pass

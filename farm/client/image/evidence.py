@@ -11,6 +11,7 @@ from farm.client.image.records import Evidence, ImageRecord, ImageRecords
 from farm.client.image.sbom import image_sbom
 from farm.client.repository.placed_packages import release_ref
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.oci.cosign import ENVELOPE, SPDX, envelope_annotations
 from farm.oci.layer import put_blob
 from farm.oci.referrers import Attached, Referrer, attach
@@ -120,7 +121,7 @@ def keep_image(
             manifest=made.image.manifest,
             layers=made.image.layers,
             record=made.record,
-            made=now or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            made=now or utc_text(datetime.now(UTC)),
             names=(name,) if name else (),
             evidence=evidence_of(parts),
             referrers=referrers_of(made, parts, heads, store),

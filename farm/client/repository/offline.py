@@ -16,6 +16,7 @@ from farm.client.repository.choosing import Chooser
 from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.earlier_releases import releases_back
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.index.release_index import InvalidReleaseError
 
@@ -72,11 +73,11 @@ class LastVerified:
         return self.catalogue.release
 
     def __str__(self) -> str:
-        text = f"{self.release}, verified last at {_time(self.at)}"
+        text = f"{self.release}, verified last at {utc_text(self.at)}"
         if self.newer:
             text += f" before release {self.newer}, of which this host does not have as much"
         if self.ended:
-            text += f"; its metadata has expired since {_time(self.ended)}, so that fixes may be missing"
+            text += f"; its metadata has expired since {utc_text(self.ended)}, so that fixes may be missing"
         return text
 
 
@@ -190,7 +191,3 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
         yield
     except DownloadError as error:
         raise NotHereError(error.what, str(last.release)) from error
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

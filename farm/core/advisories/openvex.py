@@ -13,9 +13,9 @@ from urllib.parse import unquote
 from farm.core.advisories.json_part import JsonPart
 from farm.core.advisories.matching import Bound, Statement, Status
 from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_json_object
-from farm.core.advisories.reviews import time_text
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.core.names.utc import utc_text
 from farm.core.names.version import InvalidVersionError
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
@@ -109,7 +109,7 @@ def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: d
             "@id": f"https://{distribution}/advisories/openvex",
             "author": distribution,
             "statements": [statement_form(statement, distribution) for statement in statements],
-            "timestamp": time_text(at),
+            "timestamp": utc_text(at),
             "version": 1,
         }
     )
@@ -121,7 +121,7 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
     form: dict[str, Any] = {
         "products": [{"@id": f"{PackageName.parse(statement.package, within=distribution)}{version}"}],
         "status": statement.status,
-        "timestamp": time_text(statement.at),
+        "timestamp": utc_text(statement.at),
         "vulnerability": {"aliases": list(statement.aliases), "name": statement.vulnerability},
     }
     if statement.justification:

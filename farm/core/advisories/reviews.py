@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from farm.core.names.form import Form, TextForm
+from farm.core.names.utc import read_utc_text, utc_text
 from farm.errors import FarmError
 
 LARGEST_SOURCE = 500
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class InvalidReviewError(FarmError):
@@ -35,17 +35,7 @@ def checked_source(text: str) -> str:
     return text
 
 
-def time_text(at: datetime) -> str:
-    """Return a time as documents represent it, in whole seconds."""
-    return at.astimezone(UTC).strftime(_TIME)
-
-
-def read_time(text: str) -> datetime:
-    """Read the result of `time_text`; raises `ValueError`."""
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
-
-
-Time = Annotated[datetime, TextForm(read_time, time_text)]
+Time = Annotated[datetime, TextForm(read_utc_text, utc_text)]
 """A time as documents represent it, in whole seconds."""
 
 

@@ -14,6 +14,7 @@ from farm.core.fileset.manifest import File, Link
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
+from farm.core.names.utc import utc_text
 from farm.core.plan.debian import SUPPLIER as DEBIAN
 from farm.core.plan.debian import DebianBinary
 from farm.core.plan.job import SourceOrigin
@@ -134,7 +135,7 @@ def document(
     form: dict[str, Any] = {
         "SPDXID": DOCUMENT,
         "creationInfo": {
-            "created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": utc_text(created),
             "creators": [creator, "Tool: farm"],
         },
         "dataLicense": DATA_LICENSE,

@@ -11,6 +11,7 @@ from farm.core.advisories.matching import Bound, Statement, find
 from farm.core.advisories.openvex import read_openvex, statement_form
 from farm.core.advisories.osv import read_json_object, read_osv
 from farm.core.names.canonical_json import canonical_json
+from farm.core.names.utc import utc_text
 from farm.core.names.version import Version
 from farm.core.recipe.distributions import check_known
 from farm.errors import FarmError
@@ -74,8 +75,8 @@ def add_advisory(
         if advisory.modified <= before.modified_at:
             same = "not newer than" if advisory.modified == before.modified_at else "older than"
             raise FarmError(
-                f"{advisory.id} of {advisory.modified:%Y-%m-%dT%H:%M:%SZ} is {same} what is kept, "
-                f"of {before.modified_at:%Y-%m-%dT%H:%M:%SZ}",
+                f"{advisory.id} of {utc_text(advisory.modified)} is {same} what is kept, "
+                f"of {utc_text(before.modified_at)}",
                 remedy="Set `modified` to when it was changed.",
                 code="stale-advisory",
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from farm.core.advisories.reviews import Review, checked_source, time_text
+from farm.core.advisories.reviews import Review, checked_source
 from farm.core.names.package_name import PackageName
+from farm.core.names.utc import utc_text
 from farm.core.recipe.distributions import check_known
 from farm.server.advisories import reviews as rows
 from farm.server.advisories.advised import check_packages
@@ -48,10 +49,10 @@ def state_reviews(
     at = (at or unit.now).replace(microsecond=0)
     # The time of a signed review comes from the signer's clock.
     if at > unit.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
-        raise in_future(f"the review is of {time_text(at)}")
+        raise in_future(f"the review is of {utc_text(at)}")
     stated = tuple(Review(each, source, at) for each in found)
     new = rows.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
     take_words(unit, map(review_word, stated), envelope, new=bool(new))
     if new:
-        audit(unit, actor, "reviewed", source, f"{time_text(at)}: {', '.join(review.package for review in new)}")
+        audit(unit, actor, "reviewed", source, f"{utc_text(at)}: {', '.join(review.package for review in new)}")
     return stated, len(new)

@@ -28,7 +28,7 @@ _LONGEST = 180
 class Word:
     """One claim: its label for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
 
-    told: str
+    label: str
     digest: Digest
 
 
@@ -41,8 +41,8 @@ def advisory_word(document: Mapping[str, Any]) -> Word:
 def statement_word(statement: Statement, distribution: str) -> Word:
     """Return the word of a statement (OpenVEX), as in the document that a distribution publishes."""
     version = f" {statement.version}" if statement.version else ""
-    told = f"{statement.vulnerability} {statement.status} in {statement.package}{version}"
-    return _word(told, statement_form(statement, distribution))
+    label = f"{statement.vulnerability} {statement.status} in {statement.package}{version}"
+    return _word(label, statement_form(statement, distribution))
 
 
 def review_word(review: Review) -> Word:
@@ -59,8 +59,8 @@ def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
             remedy="State them in several documents.",
             code="too-many-words",
         )
-    return named((word.told, word.digest) for word in once)
+    return named((word.label, word.digest) for word in once)
 
 
-def _word(told: str, form: Mapping[str, Any]) -> Word:
-    return Word(told[:_LONGEST], Digest.of_json(form))
+def _word(label: str, form: Mapping[str, Any]) -> Word:
+    return Word(label[:_LONGEST], Digest.of_json(form))

@@ -6,10 +6,10 @@ The approval of a removal is a statement of another type about the same descript
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.in_toto import digest_of, make_statement, predicate_type_of, read_time, resource
 from farm.trust.attestation.personal import open_personal
@@ -17,6 +17,7 @@ from farm.trust.attestation.provenance import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from farm.core.package.descriptor import Descriptor
 
@@ -79,7 +80,7 @@ def approval_statement(
     After a withdrawal an approval counts only when it names the withdrawing order (`after`): its time alone would not
     distinguish it from earlier ones.
     """
-    time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
+    time = {"time": utc_text(at, "auto")} if at else {}
     again = {"after": {"sha256": after.hex}} if after else {}
     whose = {"distribution": distribution} if distribution else {}
     return make_statement(

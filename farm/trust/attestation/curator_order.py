@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.in_toto import (
     digest_of,
@@ -23,7 +24,6 @@ from farm.trust.attestation.in_toto import (
     predicate_type_of,
     read_time,
     resource,
-    time_text,
 )
 from farm.trust.attestation.personal import open_personal
 from farm.trust.layout import ADVISORIES
@@ -112,7 +112,7 @@ class CuratorOrder:
         return Digest.of_json(order_statement(self))
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A summary: `hold jq on edge by ann`."""
         what = " ".join([self.act.replace("-", " "), ", ".join(sorted(self.packages)[:3])]).strip()
         return f"{what} on {self.channel} by {self.curator}"
@@ -154,12 +154,12 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
         "channel": order.channel,
         "curator": order.curator,
         "distribution": order.distribution,
-        "expires": time_text(order.expires),
+        "expires": utc_text(order.expires, "microseconds"),
         "reason": order.reason,
-        "time": time_text(order.at),
+        "time": utc_text(order.at, "microseconds"),
     }
     if order.until is not None:
-        predicate["until"] = time_text(order.until)
+        predicate["until"] = utc_text(order.until, "microseconds")
     if order.packages:
         predicate["packages"] = {
             name: None if digest is None else {"sha256": digest.hex} for name, digest in sorted(order.packages.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
@@ -43,11 +43,6 @@ def digest_set(digest: Digest) -> dict[str, Any]:
 def digest_of(resource: Any) -> Digest:
     """Read the digest of a resource descriptor. Raises `LookupError`, `TypeError`, `InvalidDigestError`."""
     return Digest.from_hex(resource["digest"]["sha256"])
-
-
-def time_text(at: datetime) -> str:
-    """Return a time as RFC 3339 in UTC, to the microsecond: `2026-11-24T12:00:01.000500Z`."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read_time(text: Any) -> datetime:

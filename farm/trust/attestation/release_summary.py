@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm import __version__
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope, unverified_statement
 from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, resource
@@ -29,7 +30,6 @@ PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 SLSA_VERSION = "1.0"
 UNEVALUATED = "SLSA_BUILD_LEVEL_UNEVALUATED"
 """The signer knows only which builders are allowed, not their SLSA level."""
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _REMEDY = "Ask the distribution's owner, or another mirror. Its packages are verified without it."
 
 
@@ -73,7 +73,7 @@ def summary_statement(
     ]
     predicate = {
         "verifier": {"id": f"urn:farm:signer:{own}", "version": {"farm": __version__}},
-        "timeVerified": now.strftime(_TIME),
+        "timeVerified": utc_text(now),
         "resourceUri": resource_uri(own, release.channel),
         "policy": {"uri": f"urn:farm:policy:{own}", **digest_set(verified.policy)},
         "inputAttestations": inputs,

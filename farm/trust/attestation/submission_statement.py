@@ -14,6 +14,7 @@ from securesystemslib.dsse import Envelope
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import named
 from farm.trust.attestation.in_toto import (
@@ -22,7 +23,6 @@ from farm.trust.attestation.in_toto import (
     predicate_type_of,
     read_time,
     resource,
-    time_text,
 )
 from farm.trust.attestation.personal import open_personal
 
@@ -83,7 +83,7 @@ def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
         {
             "distribution": submission.distribution,
             "submitter": submission.submitter,
-            "time": time_text(submission.at),
+            "time": utc_text(submission.at, "microseconds"),
         },
     )
 

@@ -46,8 +46,8 @@ def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
         return
     for name, policy in wanted.policies.items():
         if (old := signed.policies.get(name)) is not None:
-            yield from (f"LAXER: {name}: {told}" for told in laxer(policy, old, wanted.curators, signed.curators))
-    yield from (f"LAXER: {OWNERS}: {told}" for told in laxer_owners(wanted, signed))
+            yield from (f"LAXER: {name}: {change}" for change in laxer(policy, old, wanted.curators, signed.curators))
+    yield from (f"LAXER: {OWNERS}: {change}" for change in laxer_owners(wanted, signed))
     yield from _newcomers(wanted, signed)
     yield from _taken_of(now, before)
 
@@ -97,12 +97,12 @@ class _NewSteps:
 
     def warning(self) -> str:
         # Whether a script is stricter cannot be decided: so the signer has to read it.
-        told = "MAY BE LAXER: the steps change, which run in every build: "
+        warning = "MAY BE LAXER: the steps change, which run in every build: "
         if self.texts is None:
-            return f"{told}{self.digest}, whose files are not available"
+            return f"{warning}{self.digest}, whose files are not available"
         old = self.before or {}
         paths = sorted(each for each in {*self.texts, *old} if self.texts.get(each) != old.get(each))
-        return told + ", ".join(paths) + (" (the previous files are not available)" if self.before is None else "")
+        return warning + ", ".join(paths) + (" (the previous files are not available)" if self.before is None else "")
 
     def lines(self) -> Iterator[str]:
         if self.texts is not None:

@@ -152,8 +152,8 @@ def check_statements(content: bytes, before: bytes | None, distribution: str) ->
     there = in_force(new)
     known = in_force(read_published(before, distribution)) if before else {}
     if gone := known.keys() - there.keys():
-        told = "; ".join(" ".join(key).strip() for key in sorted(gone)[:3])
-        raise InvalidAdvisoryIndexError(f"the statements leave out what is published: {told}")
+        missing = "; ".join(" ".join(key).strip() for key in sorted(gone)[:3])
+        raise InvalidAdvisoryIndexError(f"the statements leave out what is published: {missing}")
     changed = {key: each for key, each in there.items() if known.get(key) != each}
     for key, each in changed.items():
         if key in known and each.at <= known[key].at:

@@ -6,9 +6,9 @@ It is made from the signed index and the documents that this names, so that ever
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from farm.core.names.utc import read_utc_text
 from farm.core.plan.purl import package_purl, purl_reference
 from farm.core.plan.sbom import (
     DOCUMENT,
@@ -42,7 +42,7 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licenses: Ma
     return document(
         name=f"{release.distribution}/{release.channel} {release.number}",
         namespace=namespace_of(release.distribution, release.digest),
-        created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        created=read_utc_text(release.released_at),
         creator=organization(release.distribution),
         packages=[
             *(_package(release.distribution, entry, licenses.get(entry.name, NOT_SAID)) for entry in ordered),

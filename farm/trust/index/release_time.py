@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from farm.core.names.utc import read_utc_text, utc_text
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of a farm and of its readers may differ."""
-_FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class ClockBehindError(FarmError):
@@ -23,7 +23,7 @@ class ClockBehindError(FarmError):
     def __init__(self, release: Release, now: datetime) -> None:
         super().__init__(
             f"release {release.number} of {release.channel} was made at {release.released_at}, and this machine's "
-            f"clock says {now.astimezone(UTC).strftime(_FORM)}: the clock is behind",
+            f"clock says {utc_text(now)}: the clock is behind",
             remedy="Set the clock, then run it again. Until then nothing is changed.",
         )
 
@@ -31,7 +31,7 @@ class ClockBehindError(FarmError):
 def released_time(release: Release) -> datetime:
     """Return when the release was made. Raises a `FarmError` if it has no such time."""
     try:
-        return datetime.strptime(release.released_at, _FORM).replace(tzinfo=UTC)
+        return read_utc_text(release.released_at)
     except ValueError as error:
         raise FarmError(
             f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from farm.core.advisories.reviews import InvalidReviewError, Review, Time, time_text
+from farm.core.advisories.reviews import InvalidReviewError, Review, Time
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
+from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.index.release_time import CLOCK_TOLERANCE
 
@@ -73,7 +74,7 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
     known = {(review.package, review.source): review.at for review in before.reviews} if before else {}
     for each in listed:
         if each.at > now + CLOCK_TOLERANCE:
-            raise InvalidReviewListError(f"the review of {each.package} is dated {time_text(each.at)}, in the future")
+            raise InvalidReviewListError(f"the review of {each.package} is dated {utc_text(each.at)}, in the future")
         if each.at < known.get((each.package, each.source), each.at):
             raise InvalidReviewListError(f"the review of {each.package} is older than what is published")
 

@@ -186,7 +186,7 @@ def opened(name: str, envelope: bytes, document: Callable[[str], bytes]) -> Any:
             return [
                 order.act.name,
                 order.digest,
-                order.told,
+                order.summary,
                 sorted(map(list, order.matters)),
                 order == kept_order(envelope),
             ]

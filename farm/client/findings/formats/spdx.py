@@ -5,11 +5,12 @@ Specification: https://spdx.github.io/spdx-spec/v2.3/how-to-use/
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.client.findings.formats.wording import addresses, sentence, unverified_sentence
 from farm.core.names.digest import Digest
+from farm.core.names.utc import utc_text
 from farm.core.plan.sbom import DOCUMENT, NOT_SAID, document, element, element_id, organization, relationship
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]
     sources = (source.sentence() for source in audit.data)
     annotations = [
         {
-            "annotationDate": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "annotationDate": utc_text(created),
             "annotationType": "OTHER",
             "annotator": "Tool: farm",
             "comment": comment,

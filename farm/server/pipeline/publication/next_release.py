@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 
+from farm.core.names.utc import utc_text
 from farm.trust.index.edit import extend
 from farm.trust.index.release_index import Release
 
@@ -40,7 +40,7 @@ def make_release(
         channel=channel,
         number=previous.number + 1 if previous else 1,
         previous=previous.digest if previous else None,
-        released_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        released_at=utc_text(now),
         index=index.root,
         packages=index.packages,
         imports=imports,

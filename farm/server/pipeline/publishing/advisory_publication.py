@@ -153,7 +153,7 @@ class Choice:
     def _is_signed(self, word: Word) -> bool:
         if self.signed is None or word.digest in self.signed:
             return True
-        self.unsigned[word.digest] = word.told
+        self.unsigned[word.digest] = word.label
         return False
 
 
