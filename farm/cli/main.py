@@ -15,6 +15,7 @@ from farm import __version__
 from farm.cli.groups import Farm
 from farm.cli.output import guarded, say
 from farm.cli.places import host_directory, state_directory
+from farm.cli.rendering import say_error, say_wrong_use
 from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
@@ -70,13 +71,9 @@ def _status(arguments: list[str] | None, waited: float) -> int:
         result: Any = farm.main(args=arguments, prog_name="farm", standalone_mode=False, obj=waited)
         sys.stdout.flush()
     except FarmError as error:
-        from farm.cli.rendering import say_error
-
         say_error(error)
         return error.exit_status
     except click.ClickException as error:
-        from farm.cli.rendering import say_wrong_use
-
         say_wrong_use(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -87,8 +84,6 @@ def _status(arguments: list[str] | None, waited: float) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        from farm.cli.rendering import say_error
-
         where = f"{error.filename}: " if error.filename else ""
         say_error(FarmError(f"{where}{error.strerror or error}", remedy=_remedy(error.errno or 0)))
         return 1

@@ -75,7 +75,7 @@ def approve(
     if withdraw:
         if key is not None or after is not None:
             raise click.UsageError("--withdraw takes neither --key nor --after: it uses the key of `farm keys me`.")
-        return _withdraw_approvals(channel, packages, descriptor, name, why or "", as_json=as_json)
+        return _withdraw(channel, packages, descriptor, name, why or "", as_json=as_json)
     if why is not None or descriptor:
         raise click.UsageError("--why and --descriptor are options of --withdraw.")
     # Having a key is no reason to approve everything: without packages or a key on the command line, only show.
@@ -116,7 +116,7 @@ def _approve(
     return farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
 
 
-def _withdraw_approvals(
+def _withdraw(
     channel: str, packages: tuple[str, ...], descriptors: tuple[str, ...], name: str | None, why: str, *, as_json: bool
 ) -> int:
     if descriptors:
@@ -126,14 +126,10 @@ def _withdraw_approvals(
     whose = name or own_name(Settings.from_environment())
     if not whose or not packages:
         raise click.UsageError("--withdraw needs PACKAGES or --descriptor, and your name: see `farm keys me`.")
-    return _withdraw(channel, packages, whose, why, as_json=as_json)
-
-
-def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> int:
     with connect() as farm:
-        envelope = _sign_withdrawal(farm, channel, packages, name, why)
-        answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
-        return tell_done(farm, _withdrawal_lines(answer, channel, name), answer, as_json=as_json)
+        envelope = _sign_withdrawal(farm, channel, packages, whose, why)
+        answer = farm.withdraw(channel, curator=whose, packages=packages, why=why, envelope=envelope)
+        return tell_done(farm, _withdrawal_lines(answer, channel, whose), answer, as_json=as_json)
 
 
 def _withdrawal_lines(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
@@ -191,7 +187,11 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
 
     listed: list[dict[str, Any]] = waiting["packages"]
     known = {each["package"] for each in listed}
-    in_full = _in_full(listed) if any("/" in name for name in names) else {}
+    in_full = {}
+    if any("/" in name for name in names):  # full names are in descriptors
+        in_full = {
+            str(Descriptor.from_json(change["descriptor"].encode()).name): change["package"] for change in listed
+        }
     wanted = set()
     for name in names:
         asked = in_full.get(name, name)
@@ -207,11 +207,6 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
         for each in listed
         if (each["package"] in wanted if wanted else not each["enough"]) and who not in each["approved-by"]
     ]
-
-
-def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return the listed names of packages by their full names, which are in their descriptors."""
-    return {str(Descriptor.from_json(str(each["descriptor"]).encode()).name): each["package"] for each in listed}
 
 
 def _wanted(change: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:

@@ -158,18 +158,15 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
         "reason": order.reason,
         "time": utc_text(order.at, "microseconds"),
     }
-    if order.until is not None:
-        predicate["until"] = utc_text(order.until, "microseconds")
-    if order.packages:
-        predicate["packages"] = {
-            name: None if digest is None else {"sha256": digest.hex} for name, digest in sorted(order.packages.items())
-        }
-    if order.target is not None:
-        predicate["target"] = {"sha256": order.target.hex}
-    if order.origin:
-        predicate["from"] = order.origin
-    if order.number:
-        predicate["number"] = order.number
+    packages = {name: digest and {"sha256": digest.hex} for name, digest in sorted(order.packages.items())}
+    optional = {
+        "until": order.until and utc_text(order.until, "microseconds"),
+        "packages": packages,
+        "target": order.target and {"sha256": order.target.hex},
+        "from": order.origin,
+        "number": order.number,
+    }
+    predicate |= {name: value for name, value in optional.items() if value}
     return make_statement(PREDICATE_TYPE, [resource(f"release of {order.channel}", order.base)], predicate)
 
 

@@ -11,7 +11,7 @@ of its own: it is the log that the tester has stored and uploaded.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.plan.abi import AbiOutcome
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farm.core.plan.abi import AbiOrder
     from farm.core.plan.job import DependencyArchive, TestOrder
 
+Outcome = TypeVar("Outcome", TestOutcome, AbiOutcome)
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 ABI_RESULT = "urn:farm:abi-comparison:1"
 _PASSED, _FAILED = "PASSED", "FAILED"
@@ -164,12 +165,10 @@ def _read_material(form: Mapping[str, Any]) -> _Material:
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
-    """What a tester has signed about one order: the outcome of the test, and its run."""
+class TesterResult(Generic[Outcome]):
+    """What a tester has signed about one order: the outcome, and its run."""
 
-    __test__ = False  # pytest would collect it for its name
-
-    outcome: TestOutcome
+    outcome: Outcome
     run: TesterRun
 
 
@@ -193,7 +192,7 @@ def result_statement(order: TestOrder, outcome: TestOutcome, run: TesterRun) -> 
     )
 
 
-def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: TestOrder) -> TestResult:
+def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: TestOrder) -> TesterResult[TestOutcome]:
     """Return what one of these testers (by key id) has signed about exactly this test among exactly these packages.
 
     Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
@@ -209,7 +208,7 @@ def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: Tes
     exit_code, message = said.get("exit"), said.get("message")
     if type(exit_code) is not int or not isinstance(message, str):
         raise InvalidResultError("it lacks the exit code or the message of the test")
-    return TestResult(TestOutcome(passed, exit_code, message, signed.log), signed.run)
+    return TesterResult(TestOutcome(passed, exit_code, message, signed.log), signed.run)
 
 
 def _test_subject(order: TestOrder) -> _Material:
@@ -221,14 +220,6 @@ def _test_materials(order: TestOrder) -> list[_Material]:
     return [_Material("test-order", order.digest), *map(_Material.of, order.closure)]
 
 
-@dataclass(frozen=True, slots=True)
-class AbiResult:
-    """What a tester has signed about one comparison: its outcome, and its run."""
-
-    outcome: AbiOutcome
-    run: TesterRun
-
-
 def abi_statement(order: AbiOrder, outcome: AbiOutcome, run: TesterRun) -> dict[str, Any]:
     """Return the in-toto statement with the outcome of the comparison of this order."""
     result = {"outcome": replace(outcome, attestation=None).to_dict()}
@@ -238,7 +229,7 @@ def abi_statement(order: AbiOrder, outcome: AbiOutcome, run: TesterRun) -> dict[
     )
 
 
-def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiOrder) -> AbiResult:
+def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiOrder) -> TesterResult[AbiOutcome]:
     """Return what one of these testers (by key id) has signed about the comparison of exactly these builds.
 
     Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
@@ -251,7 +242,7 @@ def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiO
         raise InvalidResultError(f"its outcome cannot be read: {error.message}") from error
     if outcome.attestation is not None or outcome.log != signed.log:
         raise InvalidResultError("it names two logs, or another statement")
-    return AbiResult(outcome, signed.run)
+    return TesterResult(outcome, signed.run)
 
 
 def _abi_materials(order: AbiOrder) -> list[_Material]:

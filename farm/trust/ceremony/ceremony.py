@@ -159,9 +159,9 @@ def allow_more_builders(
         testers = [*known.values(), *testers] if testers and _offline_keys(keys).by_keyid else ()
     testing = tuple({key.keyid: key for key in testers if key.keyid not in (listed or {})}.values())
     if building or testing:
-        draft = draft_targets(repository, TargetsEdit(allow_builders=building, allow_testers=testing), now)
         options = [*["--allow-builder KEY.pub"][: len(building)], *["--allow-tester KEY.pub"][: len(testing)]]
-        _publish_here(repository, draft, keys, now, " ".join(options))
+        edit = TargetsEdit(allow_builders=building, allow_testers=testing)
+        _publish_here(repository, edit, keys, now, " ".join(options))
     return len(asked & {key.keyid for key in (*building, *testing)})
 
 
@@ -189,10 +189,9 @@ def found_channels(
         return ()
     check_channel_names((*channels_of(targets), *new))
     added = tuple((name, online_keys(keys / "online", name)) for name in (*new, *late))
-    draft = draft_targets(repository, TargetsEdit(add_roles=added, rebuilds=counts), now)
     options = [f"--add-channel {name} --key {keys / 'online' / name}.pub" for name in new]
     options += [f"--rebuilds {name}={count}" for name, count in counts]
-    _publish_here(repository, draft, keys, now, " ".join(options))
+    _publish_here(repository, TargetsEdit(add_roles=added, rebuilds=counts), keys, now, " ".join(options))
     return new
 
 
@@ -207,8 +206,7 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
         return []
     changes = policy_changes(policy, before, texts_to_show(repository, policy, before, policy.written))
     try:
-        draft = draft_targets(repository, TargetsEdit(policy=policy), now)
-        _publish_here(repository, draft, keys, now, "--policy RECIPES")
+        _publish_here(repository, TargetsEdit(policy=policy), keys, now, "--policy RECIPES")
     except SignedPolicyError as error:
         return [f"the policy of the recipes is not signed: {error.message}", error.remedy]
     except KeysAwayError as error:
@@ -227,9 +225,9 @@ def list_operator(repository: Repository, keys: Path, name: str, public: str, no
         return False
     if not _offline_keys(keys).by_keyid:
         return False
-    draft = draft_targets(repository, TargetsEdit(operators=((name, public),)), now)
+    edit = TargetsEdit(operators=((name, public),))
     try:
-        _publish_here(repository, draft, keys, now, f"--operator {name}={public}")
+        _publish_here(repository, edit, keys, now, f"--operator {name}={public}")
     except KeysAwayError:
         return False
     return True
@@ -243,8 +241,8 @@ def online_keys(folder: Path, name: str) -> RoleKeys:
     return RoleKeys((load_or_create_key(folder / name).public_key,))
 
 
-def _publish_here(repository: Repository, draft: Draft, keys: Path, now: datetime, options: str) -> None:
-    draft = _signed_by_all(draft, _offline_keys(keys))
+def _publish_here(repository: Repository, edit: TargetsEdit, keys: Path, now: datetime, options: str) -> None:
+    draft = _signed_by_all(draft_targets(repository, edit, now), _offline_keys(keys))
     if any(quorum.missing for quorum in draft.quorums()):
         raise KeysAwayError(repository, keys, options)
     publish_draft(repository, draft, read_signers(keys / "online"), now)

@@ -99,11 +99,9 @@ def _role(
 
 def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
     new, old = _listed(now), _listed(before)
-    for keyid in sorted(new.keys() - old.keys()):
-        yield f"the builder {_describe(new[keyid], keyid, names)} is allowed"
-    for keyid in sorted(old.keys() - new.keys()):
-        gone = _describe(old[keyid], keyid, names)
-        yield f"the builder {gone} is no longer allowed: what it built is refused from then on"
+    yield from (f"the builder {key} is allowed" for key in _described(new, old, names))
+    for key in _described(old, new, names):
+        yield f"the builder {key} is no longer allowed: what it built is refused from then on"
     for channel in sorted({*new.rebuilds, *old.rebuilds}):
         if (count := new.needed(channel)) != old.needed(channel):
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
@@ -118,10 +116,9 @@ def _testers(now: AllowedBuilders, before: AllowedBuilders, names: KeyNames) -> 
     elif new is not None and old is None:
         yield "testers are listed from now on: the test results of no other worker count any more"
     new, old = new or {}, old or {}
-    for keyid in sorted(new.keys() - old.keys()):
-        yield f"the tester {_describe(new[keyid], keyid, names)} is listed"
-    for keyid in sorted(old.keys() - new.keys()):
-        yield f"the tester {_describe(old[keyid], keyid, names)} is no longer listed: its test results count no more"
+    yield from (f"the tester {key} is listed" for key in _described(new, old, names))
+    for key in _described(old, new, names):
+        yield f"the tester {key} is no longer listed: its test results count no more"
     for channel in sorted({*now.tests, *before.tests}):
         if (count := now.testers_needed(channel)) != before.testers_needed(channel):
             yield f"{count} testers must agree on a test of {channel} (before: {before.testers_needed(channel)})"
@@ -143,6 +140,10 @@ def _policy(document: str) -> SignedPolicy | None:
 
 def _listed(document: str) -> AllowedBuilders:
     return read_builders(document.encode()) if document else AllowedBuilders((), {})
+
+
+def _described(keys: Mapping[str, Key], without: Mapping[str, Key], names: KeyNames) -> list[str]:
+    return [_describe(keys[keyid], keyid, names) for keyid in sorted(keys.keys() - without.keys())]
 
 
 def _describe(key: Key | None, keyid: str, names: KeyNames) -> str:

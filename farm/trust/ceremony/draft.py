@@ -209,11 +209,11 @@ class Draft:
     def _check_targets(self) -> None:
         if self.root is None:
             raise DraftError("the draft of targets does not say which root names its signers")
-        check_targets(self.metadata.signed, self.root.signed)
         if self.previous:
             check_signed(self.root.signed, "targets", self.previous, _NEVER_SIGNED, _DO_NOT_SIGN)
         _check_list(self.metadata.signed, self.builders, "the list of builders in the draft")
         for root in filter(None, (self.root, self.coming)):
+            check_targets(self.metadata.signed, root.signed)
             check_builders(read_builders(self.builders.encode()), root.signed, self.metadata.signed)
         check_policy(read_policy(self.builders.encode()), read_builders(self.builders.encode()), self.metadata.signed)
         # Signers are shown the difference of the two lists, so the older one must be the signed one.

@@ -10,7 +10,7 @@ from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, T
 
 from farm.trust.ceremony.draft import Draft, DraftError
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
-from farm.trust.metadata.builder_rules import check_builders, check_policy
+from farm.trust.metadata.builder_rules import check_builders
 from farm.trust.metadata.builders import builders_document, read_builders
 from farm.trust.metadata.delegation import (
     TOP_ROLES,
@@ -80,8 +80,8 @@ def draft_root(
 
     Raises `DraftError`, `DelegationError`, `RepositoryStateError`.
     """
-    newest = repository.head().root.version
-    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json"))
+    head = repository.head()
+    current: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{head.root.version}.root.json"))
     root: Root = _copy(_base(start, "root", current))
     role = edit.role or "root"
     if role not in TOP_ROLES:
@@ -95,7 +95,6 @@ def draft_root(
     root.version = current.signed.version + 1
     root.expires = _expires("root", now, days)
     check_root(root)
-    head = repository.head()
     check_targets(head.targets, root)  # no key of a channel may be one of root's
     check_builders(repository.builders(), root, head.targets)
     return Draft(metadata=Metadata(root), previous=current)
@@ -125,13 +124,9 @@ def draft_targets(
     targets.targets[BUILDERS_TARGET] = TargetFile.from_data(BUILDERS_TARGET, builders.encode(), ["sha256"])
     targets.version = version + 1
     targets.expires = _expires("targets", now, days)
-    for each in (root, coming.metadata) if coming else (root,):
-        check_targets(targets, each.signed)
-        check_builders(read_builders(builders.encode()), each.signed, targets)
     policy = read_policy(builders.encode())
-    check_policy(policy, read_builders(builders.encode()), targets)
     known = {**(start.steps if start else {}), **(edit.policy.written if edit.policy else {})}
-    return Draft(
+    draft = Draft(
         metadata=Metadata(targets),
         previous=current,
         root=root,
@@ -140,6 +135,8 @@ def draft_targets(
         builders_before=before,
         steps=texts_to_show(repository, policy, read_policy(before.encode()), known),
     )
+    draft.check()
+    return draft
 
 
 def _base(start: Draft | None, role: str, current: Metadata[Any]) -> Any:

@@ -86,43 +86,29 @@ def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now
             f"there is no root in {repository.root} that names who signs targets",
             remedy="Publish the draft of root first.",
         )
-    if not repository.exists():
-        return _found(repository, draft, signers, now)
-    head = repository.head()
-    if _same(draft, _read(repository, head.targets.version, "targets")):
-        return Promoted(already=True)
-    _check_successor(draft, head.targets.version)
-    _check_bears_out(head.root, draft)
-    targets: Targets = draft.metadata.signed
-    check_targets(targets, head.root)
-    check_builders(read_builders(draft.builders.encode()), head.root, targets)
-    again = [name for name in delegated_roles(targets) if not _still_holds(repository, head, targets, name)]
-    for name in again:
-        signers.signing(name, role_of(targets, name))  # before anything is written
-    revision = Revision(repository, head, signers, now)
-    repository.write_target(BUILDERS_TARGET, draft.builders.encode())
-    for name in again:
-        known = name in delegated_roles(head.targets) and f"{name}.json" in head.snapshot.meta
-        document = repository.delegated(head, name) if known else new_delegated(now)
-        revision.delegated(role_of(targets, name), document)
-    revision.targets(draft.version, draft.metadata.to_bytes())
-    revision.finish()
-    return Promoted()
-
-
-def _found(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
-    """Begin a repository: the first targets, channels without releases, the first snapshot and timestamp."""
-    root: Root = _read(repository, repository.newest_root(), "root").signed
+    head = repository.head() if repository.exists() else None
+    if head is None:  # the first targets
+        root: Root = _read(repository, repository.newest_root(), "root").signed
+    else:
+        if _same(draft, _read(repository, head.targets.version, "targets")):
+            return Promoted(already=True)
+        _check_successor(draft, head.targets.version)
+        root = head.root
     _check_bears_out(root, draft)
     targets: Targets = draft.metadata.signed
     check_targets(targets, root)
-    names = delegated_roles(targets)
-    for name in names:
+    check_builders(read_builders(draft.builders.encode()), root, targets)
+    again = [name for name in delegated_roles(targets) if not _still_holds(repository, head, targets, name)]
+    for name in again:
         signers.signing(name, role_of(targets, name))  # before anything is written
-    revision = Revision.first(repository, root, targets, signers, now)
+    if head is None:
+        revision = Revision.first(repository, root, targets, signers, now)
+    else:
+        revision = Revision(repository, head, signers, now)
     repository.write_target(BUILDERS_TARGET, draft.builders.encode())
-    for name in names:
-        revision.delegated(role_of(targets, name), new_delegated(now))
+    for name in again:
+        document = repository.delegated(head, name) if head and _version(head, name) else new_delegated(now)
+        revision.delegated(role_of(targets, name), document)
     revision.targets(draft.version, draft.metadata.to_bytes())
     revision.finish()
     return Promoted()
@@ -162,9 +148,13 @@ def _read(repository: Repository, version: int, role: str) -> Metadata[Any]:
     return Metadata.from_bytes(repository.read_metadata(f"{version}.{role}.json"))
 
 
-def _still_holds(repository: Repository, head: Head, targets: Targets, name: str) -> bool:
+def _still_holds(repository: Repository, head: Head | None, targets: Targets, name: str) -> bool:
     """Return whether the published metadata of a delegated role has the signatures that the coming targets require."""
-    meta = head.snapshot.meta.get(f"{name}.json")
-    if meta is None or name not in delegated_roles(head.targets):
-        return False
-    return accepts(targets, name, _read(repository, meta.version, name))
+    version = _version(head, name)
+    return version is not None and accepts(targets, name, _read(repository, version, name))
+
+
+def _version(head: Head | None, name: str) -> int | None:
+    """Return the version of a delegated role that is in force; None if there is none."""
+    meta = head.snapshot.meta.get(f"{name}.json") if head and name in delegated_roles(head.targets) else None
+    return meta.version if meta else None

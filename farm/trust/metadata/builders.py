@@ -78,19 +78,18 @@ def builders_document(
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
-    See `AllowedBuilders` for the arguments. Empty ones are left out.
+    See `AllowedBuilders` for the arguments.
     """
-    document: dict[str, Any] = {"builders": _forms(builders)}
-    if rebuilds:
-        document["rebuilds"] = dict(rebuilds)
-    if testers is not None:
-        document["testers"] = _forms(testers)
-    if tests:
-        document["tests"] = dict(tests)
-    if operators:
-        document["operators"] = dict(operators)
-    if policy:
-        document["policy"] = policy.to_dict()
+    members: dict[str, Any] = {
+        "builders": _forms(builders),
+        "rebuilds": dict(rebuilds or {}),
+        "testers": None if testers is None else _forms(testers),
+        "tests": dict(tests or {}),
+        "operators": dict(operators or {}),
+        "policy": policy.to_dict() if policy else None,
+    }
+    # An empty list of testers stays: it is not the same as none.
+    document = {name: value for name, value in members.items() if value not in (None, {})}
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
 
 
