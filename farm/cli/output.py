@@ -230,6 +230,7 @@ def _parts(line: Line) -> tuple[tuple[str, dict[str, Any]], ...]:
 
 
 def _as_json_escapes(line: str) -> str:
-    return "".join(each if escape_control_chars(each) == each else json.dumps(each)[1:-1] for each in line).replace(
-        "\x7f", "\\u007f"
+    shown = (
+        character if escape_control_chars(character) == character else json.dumps(character)[1:-1] for character in line
     )
+    return "".join(shown).replace("\x7f", "\\u007f")

@@ -123,7 +123,7 @@ def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | 
     """Return the order once it is done; None, with a message, if the channel waits for a person."""
     said = ""
     while True:
-        found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)
+        found = next((listed for listed in farm.orders(order["channel"]) if listed["id"] == order["id"]), order)
         if found["done-at"]:
             return found
         status = farm.channel(order["channel"])

@@ -29,8 +29,8 @@ def say_error(error: FarmError) -> None:
         said.append(styled("   at: ", dim=True) + str(error.place))
     if error.remedy:
         said.append(styled(" help: ", fg="cyan") + error.remedy)
-    for each in said:
-        say(each, err=True, indent=_INDENT)
+    for line in said:
+        say(line, err=True, indent=_INDENT)
 
 
 def say_wrong_use(error: click.ClickException) -> None:

@@ -81,7 +81,7 @@ class Settings:
 
 
 def _networks(text: str) -> tuple[str, ...]:
-    networks = tuple(each.strip() for each in text.split(",") if each.strip())
+    networks = tuple(part.strip() for part in text.split(",") if part.strip())
     for network in networks:
         try:
             ip_network(network)
@@ -101,14 +101,14 @@ def _severity(text: str) -> str:
 def _web_bounds(text: str) -> tuple[tuple[str, float], ...]:
     """Read names and numbers. The web process checks the names when it starts."""
     bounds = []
-    for each in filter(None, map(str.strip, text.split(","))):
-        name, _, figure = map(str.strip, each.partition("="))
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, figure = map(str.strip, part.partition("="))
         try:
             bounds.append((name, float(figure)))
         except ValueError:
             raise click.UsageError(
-                f"FARM_WEB_BOUNDS: {each!r} is not a limit. Write NAME=NUMBER, as streams=500."
+                f"FARM_WEB_BOUNDS: {part!r} is not a limit. Write NAME=NUMBER, as streams=500."
             ) from None
         if not (name and 0 < bounds[-1][1] < float("inf")):
-            raise click.UsageError(f"FARM_WEB_BOUNDS: {each!r} is not a limit. The number must be above 0.")
+            raise click.UsageError(f"FARM_WEB_BOUNDS: {part!r} is not a limit. The number must be above 0.")
     return tuple(bounds)

@@ -106,5 +106,5 @@ def _read(domain: str, content: bytes) -> EnrolmentRecord:
     except InvalidDigestError as error:
         raise EnrolmentRecordError(domain, f"is malformed: {error.message}: {shown}") from error
     except ValueError as error:
-        why = "it is no ASCII text" if isinstance(error, UnicodeError) else str(error)
+        why = "it is not ASCII text" if isinstance(error, UnicodeError) else str(error)
         raise EnrolmentRecordError(domain, f"is malformed: {why}: {shown}") from error

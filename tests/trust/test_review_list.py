@@ -28,7 +28,7 @@ def test_what_is_written_is_read_again_with_what_a_later_farm_says_more() -> Non
 
 
 def test_a_package_was_looked_at_when_anybody_did_last() -> None:
-    assert (LIST.looked_at("zlib"), LIST.looked_at("jq"), LIST.looked_at("curl")) == (THEN + DAY, THEN, None)
+    assert (LIST.reviewed_at("zlib"), LIST.reviewed_at("jq"), LIST.reviewed_at("curl")) == (THEN + DAY, THEN, None)
 
 
 def test_when_another_list_was_signed_is_not_known() -> None:

@@ -134,8 +134,8 @@ def _withdraw(
 
 def _withdrawal_lines(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
     # Older farms answer with digests only.
-    for each in answer["withdrawn"]:
-        yield f"the approval of {name} for {each.get('package', each['digest'])} on {channel} no longer counts"
+    for approval in answer["withdrawn"]:
+        yield f"the approval of {name} for {approval.get('package', approval['digest'])} on {channel} no longer counts"
     for label in answer.get("released", ()):
         yield f"{label} stays in a release of {channel}; `farm channel rollback {channel} NUMBER` takes it out"
 
@@ -175,9 +175,9 @@ def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...
     from farm.trust.attestation.curator_order import named
 
     distribution = farm.channel(channel).get("distribution", "")
-    names = dict.fromkeys(each.removeprefix(f"{distribution}/") for each in packages)
-    mine = [each for package in names for each in farm.revocable(channel, curator=name, package=package)]
-    chosen = named((str(each["package"]), Digest(each["digest"])) for each in mine)
+    names = dict.fromkeys(package.removeprefix(f"{distribution}/") for package in packages)
+    mine = [approval for package in names for approval in farm.revocable(channel, curator=name, package=package)]
+    chosen = named((str(approval["package"]), Digest(approval["digest"])) for approval in mine)
     return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen)
 
 
@@ -186,7 +186,7 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
     from difflib import get_close_matches
 
     listed: list[dict[str, Any]] = waiting["packages"]
-    known = {each["package"] for each in listed}
+    known = {change["package"] for change in listed}
     in_full = {}
     if any("/" in name for name in names):  # full names are in descriptors
         in_full = {
@@ -203,9 +203,9 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
             )
         wanted.add(asked)
     return [
-        each
-        for each in listed
-        if (each["package"] in wanted if wanted else not each["enough"]) and who not in each["approved-by"]
+        change
+        for change in listed
+        if (change["package"] in wanted if wanted else not change["enough"]) and who not in change["approved-by"]
     ]
 
 
@@ -230,11 +230,17 @@ def _signed(
     return [
         sign_statement(
             approval_statement(
-                each, channel=channel, curator=name, removed=removed, at=now, after=after, distribution=distribution
+                descriptor,
+                channel=channel,
+                curator=name,
+                removed=removed,
+                at=now,
+                after=after,
+                distribution=distribution,
             ),
             signer,
         )
-        for each, removed, after in wanted
+        for descriptor, removed, after in wanted
     ]
 
 
@@ -243,17 +249,17 @@ def _lines(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
         return [f"nothing waits for approval on {waiting['channel']}"]
     rows = [
         (
-            each["package"],
-            _version(each),
-            "removed" if each["removed"] else "added",
-            ", ".join(each["approved-by"]) or "-",
-            each["digest"],
+            change["package"],
+            _version(change),
+            "removed" if change["removed"] else "added",
+            ", ".join(change["approved-by"]) or "-",
+            change["digest"],
         )
-        for each in chosen
+        for change in chosen
     ]
     people = f"{waiting['count']} of the group {waiting['of']}"
     headings = ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
-    notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
+    notes = [note for change in chosen if not change["removed"] for note in _sensitive(change)]
     return [f"{waiting['channel']} needs approvals of {people}", *table(rows, headings), *notes]
 
 

@@ -49,14 +49,14 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
     yield styled(status["channel"], bold=True) + f": {released}"
     for lines in (trouble_lines, halted_lines, unsigned_lines):
         yield from ("  " + line for line in lines(status["channel"], status))
-    for each in status["unfollowed"]:
-        since = f"since {clock(each['since'])}, and its updates do not arrive: {each['why']}"
-        yield f"  {each['distribution']} " + styled("cannot be followed", fg="red") + f" {since}"
+    for unfollowed in status["unfollowed"]:
+        since = f"since {clock(unfollowed['since'])}, and its updates do not arrive: {unfollowed['why']}"
+        yield f"  {unfollowed['distribution']} " + styled("cannot be followed", fg="red") + f" {since}"
     if frozen:
         reason = f"by {frozen['by']}: {frozen['why']}"
         yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {reason}"
-    for each in status["held"]:
-        yield f"  {each['package']} is held{until_text(each['until'])} by {each['by']}: {each['why']}"
+    for held in status["held"]:
+        yield f"  {held['package']} is held{until_text(held['until'])} by {held['by']}: {held['why']}"
     for order in status["orders"]:
         yield f"  order {order['id']} of {order['ordered-by']} is pending: {order['summary']}"
     yield from ("  " + line for line in _undelivered_lines(status))
@@ -73,10 +73,12 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
 
 def _undelivered_lines(status: dict[str, Any]) -> Iterator[Line]:
     """Yield the signed orders and the reports that the signer does not have, so that it decides without them."""
-    for each in status.get("astray", ()):
-        state = f"was refused by the signer: {each['refused']}" if each["refused"] else "has not reached the signer yet"
-        yield f"{each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(state, fg="red")
-    for each in status.get("reports-astray", ()):
-        yield f"report {each['id']} of {each['package']} {each['version']} " + styled(
+    for order in status.get("astray", ()):
+        state = (
+            f"was refused by the signer: {order['refused']}" if order["refused"] else "has not reached the signer yet"
+        )
+        yield f"{order['act'].replace('-', ' ')} that {order['curator']} has signed " + styled(state, fg="red")
+    for report in status.get("reports-astray", ()):
+        yield f"report {report['id']} of {report['package']} {report['version']} " + styled(
             "has not reached the signer yet", fg="red"
         )

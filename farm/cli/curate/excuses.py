@@ -30,7 +30,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
       farm channel excuses edge
     """
     with connect() as farm:
-        names = [channel] if channel else [each["channel"] for each in farm.channels()]
+        names = [channel] if channel else [status["channel"] for status in farm.channels()]
         found = [excuse for name in names for excuse in farm.excuses(name, cleared=cleared)]
     tell_result(excuse_blocks(found) if found else ["nothing is held back"], found, as_json=as_json)
 
@@ -38,18 +38,18 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
 def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[Line]:
     """Yield the lines about excuses; packages that are held back for the same reason are shown together."""
     same: dict[str, list[dict[str, Any]]] = {}
-    for each in found:
+    for excuse in found:
         key = ("channel", "gate", "reason", "line", "job", "partners", "cleared-by")
-        same.setdefault(json.dumps([each[name] for name in key]), []).append(each)
+        same.setdefault(json.dumps([excuse[name] for name in key]), []).append(excuse)
     for group in same.values():
         yield from (indent + line for line in _block(group))
 
 
 def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
     first = group[0]
-    held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
-    names = joined(", ", (styled(each, bold=True) for each in held))
-    since = min(each["since"] for each in group)
+    held = (f"{excuse['package']} {excuse['version']}".strip() or "the whole set" for excuse in group)
+    names = joined(", ", (styled(package, bold=True) for package in held))
+    since = min(excuse["since"] for excuse in group)
     how = "red on" if first["gate"] == "released-tests" else "held back from"
     yield names + f": {gate_key(first['gate'])}, {how} {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
@@ -59,9 +59,9 @@ def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
 
 def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     first = group[0]
-    packages = {each["package"] for each in group}
+    packages = {excuse["package"] for excuse in group}
     yield "why", first["reason"]
-    yield "blocker", ", ".join(sorted({each["root"] for each in group} - packages))
+    yield "blocker", ", ".join(sorted({excuse["root"] for excuse in group} - packages))
     yield "breaks", f"only with {', '.join(first['partners'])}" if first["partners"] else ""
     yield "owner", first["owner"]
     yield "log", f"job {first['job']}: {first['line']}".rstrip(": ") if first["job"] else first["line"]
@@ -71,6 +71,6 @@ def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     yield "clears", first["remedy"]
     yield "until", clock(first["until"])
     # A job is retried once for all packages that it holds back.
-    others = [] if first["retry-job"] else [each["package"] for each in group[1:]]
+    others = [] if first["retry-job"] else [excuse["package"] for excuse in group[1:]]
     who = f"(needs the role {first['retry-needs']})"
     yield "retry", " ".join([first["retry"], *others, who]) if first["retry"] else ""

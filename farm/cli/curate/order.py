@@ -40,13 +40,13 @@ def list_orders(channel: str, as_json: bool) -> None:
         found = farm.orders(channel)
     rows = [
         (
-            str(each["id"]),
-            clock(each["at"]),
-            each["ordered-by"],
-            in_brief(each["summary"]),
-            in_brief(each["outcome"]) + _validity(each) if each["done-at"] else "waits",
+            str(ordered["id"]),
+            clock(ordered["at"]),
+            ordered["ordered-by"],
+            in_brief(ordered["summary"]),
+            in_brief(ordered["outcome"]) + _validity(ordered) if ordered["done-at"] else "waits",
         )
-        for each in found
+        for ordered in found
     ]
     headings = ("ORDER", "SINCE (UTC)", "BY", "WHAT", "OUTCOME")
     tell_table(rows, headings, found, nothing=f"nothing was ordered of {channel} yet", as_json=as_json)

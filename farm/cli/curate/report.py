@@ -88,8 +88,8 @@ def _close(numbers: Sequence[int], *, as_json: bool) -> int:
             # If one of several cannot be closed, those before it are closed.
             status = tell_signed(farm, *closed)
             lines = [
-                f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"
-                for each in closed
+                f"report {report['id']} is closed: {report['package']} {report['version']} on {report['channel']}"
+                for report in closed
             ]
             if closed and status == 0:
                 tell_result(lines, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
@@ -112,10 +112,10 @@ def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
     if not can_sign():
         return None
     for channel in farm.channels():
-        for each in farm.reports(channel["channel"], before=number + 1, limit=1):
-            if each["id"] == number and "descriptor" in each:
-                target = Digest(each["descriptor"])
-                return sign_act(farm, "close-report", each["channel"], target=target, number=number)
+        for report in farm.reports(channel["channel"], before=number + 1, limit=1):
+            if report["id"] == number and "descriptor" in report:
+                target = Digest(report["descriptor"])
+                return sign_act(farm, "close-report", report["channel"], target=target, number=number)
     return None
 
 
@@ -123,8 +123,14 @@ def _show_reports(channel: str, as_json: bool) -> None:
     with connect() as farm:
         found = farm.reports(channel)
     rows = [
-        (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], each["why"])
-        for each in found
+        (
+            str(report["id"]),
+            f"{report['package']} {report['version']}",
+            clock(report["at"]),
+            report["by"],
+            report["why"],
+        )
+        for report in found
     ]
     headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "PROBLEM")
     tell_table(rows, headings, found, nothing=f"no open reports on {channel}", as_json=as_json)

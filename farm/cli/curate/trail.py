@@ -33,14 +33,14 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)
     rows = [
         (
-            str(each["number"]),
-            clock(each["at"]),
-            each["by"] or "-",
-            each["action"] if each["allowed"] else f"refused: {each['action']}",
-            in_brief(each["subject"]),
-            in_brief(each["detail"]),
+            str(entry["number"]),
+            clock(entry["at"]),
+            entry["by"] or "-",
+            entry["action"] if entry["allowed"] else f"refused: {entry['action']}",
+            in_brief(entry["subject"]),
+            in_brief(entry["detail"]),
         )
-        for each in page["trail"]
+        for entry in page["trail"]
     ]
     tell_table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", ""), page, nothing="no entries", as_json=as_json)
     if page["next-before"] and not as_json:

@@ -47,12 +47,12 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
         packages = builds.build(_chosen(names, every, everything))
     rows = [
         (
-            each.descriptor.name.short,
-            f"{each.descriptor.version}-{each.descriptor.revision}",
-            human_size(each.archive.size),
-            each.descriptor.tree,
+            package.descriptor.name.short,
+            f"{package.descriptor.version}-{package.descriptor.revision}",
+            human_size(package.archive.size),
+            package.descriptor.tree,
         )
-        for each in packages
+        for package in packages
     ]
     tell_result(
         table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")),

@@ -57,7 +57,7 @@ def _files(own: Files, files: Files) -> Iterator[str]:
     changed = _changed(own, files)
     for file in changed:
         before, after = own.get(file), files.get(file)
-        binary = ", binary" if any(each is not None and not _is_text(each) for each in (before, after)) else ""
+        binary = ", binary" if any(content is not None and not _is_text(content) for content in (before, after)) else ""
         yield f"  {file}: {_digest(before)} -> {_digest(after)}{binary}"
     if not changed:
         yield "  identical"
@@ -77,7 +77,7 @@ def _is_text(content: bytes) -> bool:
 
 def _diff(file: str, before: bytes | None, after: bytes | None) -> Iterator[str]:
     # Lines end with \n only, and are compared as bytes: texts that look alike may differ.
-    old, new = ([] if each is None else each.split(b"\n") for each in (before, after))
+    old, new = ([] if content is None else content.split(b"\n") for content in (before, after))
     names = f"a/{file}".encode(), f"b/{file}".encode()
     for line in difflib.diff_bytes(difflib.unified_diff, old, new, *names, lineterm=b""):
         yield line.decode(errors="backslashreplace")

@@ -31,7 +31,7 @@ def main() -> NoReturn:
     )
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    groups = {options.gid, *(int(each) for each in options.groups.split(",") if each)}
+    groups = {options.gid, *(int(group) for group in options.groups.split(",") if group)}
     os.umask(0o022)
     try:
         if closed := closed_to(options.reach, options.uid, groups):
@@ -47,7 +47,7 @@ def main() -> NoReturn:
 def closed_to(paths: list[Path], uid: int, groups: set[int]) -> tuple[Path, ...]:
     """Return the directories on these paths that the user cannot enter, each the first on its path."""
     closed: dict[Path, None] = {}
-    for path in (Path(os.path.realpath(each)) for each in paths):
+    for path in (Path(os.path.realpath(used)) for used in paths):
         if path.is_dir() and not _may_pass(path.stat(), uid, groups):
             raise FarmError(
                 f"{path} is closed to user {uid}, which a program of the farm runs as",

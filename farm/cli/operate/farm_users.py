@@ -131,7 +131,7 @@ def code_paths() -> list[Path]:
     """Return the paths of the code of farm's programs: Python, its packages, and farm itself."""
     import farm
 
-    return [Path(each) for each in (sys.base_prefix, sys.prefix, sys.executable, Path(farm.__file__).parents[1])]
+    return [Path(path) for path in (sys.base_prefix, sys.prefix, sys.executable, Path(farm.__file__).parents[1])]
 
 
 def _kept(path: Path) -> dict[str, Any] | None:

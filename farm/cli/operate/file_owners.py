@@ -2,7 +2,7 @@
 
 The directories of a farm stay root's, and so does the path to them: no service can replace one. The contents of a
 directory change owner once, while only root can write to it; then it is opened to its group. Each file that root puts
-there afterwards (toolchains, published drafts) is written anew and renamed into place, so it follows no link that a
+there afterwards (toolchains, published drafts) is written again and renamed into place, so it follows no link that a
 service has made. If interrupted at any point, all this is done again at the next start.
 """
 

@@ -70,7 +70,7 @@ def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
 
 def _outcomes(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]:
     """Yield the outcome of orders, by their digests: `used-by` a release, or `withdrawn-by` a person."""
-    orders = {each.entry.order.digest: each.entry.order for each in lines if isinstance(each.entry, OrderTaken)}
+    orders = {line.entry.order.digest: line.entry.order for line in lines if isinstance(line.entry, OrderTaken)}
     for order in orders.values():
         ended = orders.get(order.target) if order.act is Act.WITHDRAW_ORDER and order.target else None
         if ended is not None and ended.channel == order.channel:
@@ -102,8 +102,8 @@ def _rows_now(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for release in form["releases"]:
         yield "release", f"{release['release-number']} of {release['channel']}, {release['release']}"
     for kind, key in (("freeze", "freezes"), ("hold", "holds"), ("order", "orders"), ("withdrawn", "withdrawn-orders")):
-        for each in form[key]:
-            yield kind, _order_in_words(each)
+        for order in form[key]:
+            yield kind, _order_in_words(order)
     for report in form["reports"]:
         yield "report", _report_in_words(report)
     for approval in form["withdrawn-approvals"]:

@@ -106,10 +106,10 @@ def _metadata_sheet(name: str, content: bytes, names: KeyNames) -> dict[str, Any
     signed = metadata.signed
     roles: list[dict[str, Any]] = []
     if isinstance(signed, Root):
-        roles = [_role_sheet(role, each, signed.keys, names) for role, each in sorted(signed.roles.items())]
+        roles = [_role_sheet(role, keys, signed.keys, names) for role, keys in sorted(signed.roles.items())]
     elif isinstance(signed, Targets) and signed.delegations:
         delegated = signed.delegations.roles or {}
-        roles = [_role_sheet(role, each, signed.delegations.keys, names) for role, each in sorted(delegated.items())]
+        roles = [_role_sheet(role, keys, signed.delegations.keys, names) for role, keys in sorted(delegated.items())]
     return {
         "kind": signed.type,
         "version": signed.version,

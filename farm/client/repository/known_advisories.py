@@ -164,5 +164,5 @@ class _Signed:
 
     def reviewed_at(self, package: str) -> tuple[datetime, ...]:
         """Return the time of the last review of a package, empty where there is none."""
-        at = self.reviews.looked_at(package)
+        at = self.reviews.reviewed_at(package)
         return () if at is None else (at,)

@@ -35,7 +35,7 @@ class ApprovalError(FarmError):
     code = "approval"
 
     def __init__(self, why: str, remedy: str = "Sign again with `farm approve`.") -> None:
-        super().__init__(f"this is no approval: {why}", remedy=remedy)
+        super().__init__(f"this is not a valid approval: {why}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)

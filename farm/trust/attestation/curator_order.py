@@ -81,7 +81,7 @@ class CuratorOrderError(FarmError):
     code = "order"
 
     def __init__(self, why: str, remedy: str = "Give the order again.") -> None:
-        super().__init__(f"this is no order: {why}", remedy=remedy)
+        super().__init__(f"this is not a valid order: {why}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +276,7 @@ def _number(value: Any) -> int:
 def _packages(value: Any) -> dict[str, Digest | None]:
     if not isinstance(value, dict) or len(value) > MOST_PACKAGES:
         raise ValueError(f"packages are not an object, or more than {MOST_PACKAGES}")
-    return {_name(name): None if each is None else _digest(each) for name, each in value.items()}
+    return {_name(name): None if digest is None else _digest(digest) for name, digest in value.items()}
 
 
 def _digest(value: Any) -> Digest:

@@ -32,7 +32,7 @@ def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest
     """Check that one of `keys` has signed a statement about exactly this image. Raises `InvalidEnvelopeError`."""
     statement, _ = open_envelope(content, keys, remedy=_OF_A_CHANNEL)
     try:
-        subjects = [each["digest"]["sha256"] for each in statement["subject"]]
+        subjects = [subject["digest"]["sha256"] for subject in statement["subject"]]
     except (LookupError, TypeError) as error:
         raise InvalidEnvelopeError(f"the statement lacks {error}") from error
     if (kind := predicate_type_of(statement)) != SPDX_PREDICATE:

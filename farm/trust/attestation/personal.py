@@ -31,7 +31,7 @@ def open_personal(envelope: bytes, people: Mapping[str, str], *, remedy: str) ->
     Raises `InvalidEnvelopeError` if no key of theirs has signed.
     """
     keys = {name: _key(public) for name, public in people.items()}
-    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=remedy)
+    statement, key = open_envelope(envelope, {key.keyid: key for key in keys.values()}, remedy=remedy)
     signers = frozenset(name for name, known in keys.items() if known.keyid == key.keyid)
     return PersonalStatement(statement, key.keyid, signers)
 

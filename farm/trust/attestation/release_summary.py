@@ -89,7 +89,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
     statement, _ = open_envelope(content, keys, remedy=_REMEDY)
     try:
         said = statement["predicate"]
-        about = {each["digest"]["sha256"] for each in statement["subject"]}, said["resourceUri"]
+        about = {subject["digest"]["sha256"] for subject in statement["subject"]}, said["resourceUri"]
         passed = said["verificationResult"] == "PASSED"
         summary = ReleaseSummary(
             release.digest,

@@ -149,6 +149,6 @@ def _recipes(subjects: Any) -> dict[str, Digest]:
     for subject in subjects:
         prefix, name = subject["name"][: len(_PREFIX)], subject["name"][len(_PREFIX) :]
         if prefix != _PREFIX or not name or name in found:
-            raise ValueError(f"{subject['name'][:100]!r} is no recipe, or is named twice")
+            raise ValueError(f"{subject['name'][:100]!r} is not a recipe, or is named twice")
         found[name] = digest_of(subject)
     return found

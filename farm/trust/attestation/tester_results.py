@@ -125,7 +125,7 @@ def _open_result(
     try:
         (about,) = statement["subject"]
         predicate = statement["predicate"]
-        named = [_read_material(each) for each in predicate["configuration"]]
+        named = [_read_material(material) for material in predicate["configuration"]]
         tester, metadata = predicate["tester"], predicate["metadata"]
         signed = _Signed(
             TesterRun(

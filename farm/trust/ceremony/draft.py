@@ -99,17 +99,18 @@ class Draft:
     def quorums(self) -> list[Quorum]:
         """Return the keys that must sign: for root its predecessor's and its own, for targets those that root names."""
         if self.role == "root":
-            roots = [each.signed for each in (self.previous, self.metadata) if each]
+            roots = [metadata.signed for metadata in (self.previous, self.metadata) if metadata]
             return [self._quorum(f"root version {root.version}", root, "root") for root in roots]
-        roots = [each.signed for each in (self.root, self.coming) if each]
+        roots = [metadata.signed for metadata in (self.root, self.coming) if metadata]
         return [self._quorum(f"targets, by root version {root.version}", root, "targets") for root in roots]
 
     def require_complete(self) -> None:
         """Raise a `FarmError` when signatures are missing."""
         if missing := [quorum for quorum in self.quorums() if quorum.missing]:
             what = "; ".join(
-                f"{each.name} needs {each.threshold} and has {len(each.signed)} (not yet: {_short(each.unsigned)})"
-                for each in missing
+                f"{quorum.name} needs {quorum.threshold} and has {len(quorum.signed)} "
+                f"(not yet: {_short(quorum.unsigned)})"
+                for quorum in missing
             )
             raise FarmError(
                 f"version {self.version} of {self.role} lacks signatures: {what}",
@@ -198,12 +199,12 @@ class Draft:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RepositoryError, InvalidDigestError) as error:
             raise DraftError(
-                f"this is no draft: {error or type(error).__name__}",
+                f"this is not a draft: {error or type(error).__name__}",
                 remedy="Name a file that `farm keys draft` or `farm keys init` has written.",
             ) from error
-        for each, kind in ((draft.metadata, (Root, Targets)), (draft.root, (Root,)), (draft.coming, (Root,))):
-            if each and not isinstance(each.signed, kind):
-                raise DraftError(f"the draft holds metadata of {each.signed.type} where it does not belong")
+        for metadata, kind in ((draft.metadata, (Root, Targets)), (draft.root, (Root,)), (draft.coming, (Root,))):
+            if metadata and not isinstance(metadata.signed, kind):
+                raise DraftError(f"the draft holds metadata of {metadata.signed.type} where it does not belong")
         return draft
 
     def _check_targets(self) -> None:
@@ -219,7 +220,7 @@ class Draft:
         # Signers are shown the difference of the two lists, so the older one must be the signed one.
         if self.previous:
             _check_list(self.previous.signed, self.builders_before, "the list of builders before")
-            before, now = (read_builders(each.encode()) for each in (self.builders_before, self.builders))
+            before, now = (read_builders(document.encode()) for document in (self.builders_before, self.builders))
             _check_same_keys(before, now)
             _check_same_keys(before.testers or {}, now.testers or {})
         elif self.builders_before:

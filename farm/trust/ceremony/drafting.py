@@ -90,7 +90,7 @@ def draft_root(
             remedy=f"Name one of {', '.join(TOP_ROLES)}; keys of channels are in targets: `farm keys draft targets`.",
         )
     _edit(root.roles[role], root.keys, edit, role)
-    used = {keyid for each in root.roles.values() for keyid in each.keyids}
+    used = {keyid for role in root.roles.values() for keyid in role.keyids}
     root.keys = {keyid: key for keyid, key in root.keys.items() if keyid in used}
     root.version = current.signed.version + 1
     root.expires = _expires("root", now, days)
@@ -263,7 +263,7 @@ def _find(wanted: str, keyids: list[str], what: str) -> str:
     if len(found) != 1:
         listed = ", ".join(keyid[:16] for keyid in keyids) or "none"
         raise DraftError(
-            f"{wanted or 'nothing'} is {'no' if not found else 'more than one'} {what}",
+            f"{wanted or 'nothing'} matches {'more than one' if found else 'no'} {what}",
             remedy=f"Name one by its .pub file or its key id: {listed}.",
         )
     return found[0]

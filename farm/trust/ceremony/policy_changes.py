@@ -34,8 +34,8 @@ def policy_changes(now: SignedPolicy | None, before: SignedPolicy | None, steps:
     if before is None:
         return ["a policy is signed for the first time", *_changes(now, None)]
     coming = [_NewSteps.of(digest, before, steps) for digest in coming_steps(now, before)]
-    shown = [line for each in coming for line in each.lines()]
-    return [*_laxer(now, before), *(each.warning() for each in coming), *_changes(now, before, shown)]
+    shown = [line for steps in coming for line in steps.lines()]
+    return [*_laxer(now, before), *(steps.warning() for steps in coming), *_changes(now, before, shown)]
 
 
 def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
@@ -58,10 +58,10 @@ def _taken_of(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
     except FarmError as error:
         yield f"CANNOT TELL WHETHER LAXER: {error.message}"
         return
-    for name, each in wanted.items():
+    for name, other in wanted.items():
         old = signed.get(name)
-        if old is None or (old.channel, old.root) != (each.channel, each.root):
-            yield f"LAXER: packages of {name}/{each.channel} may be taken, under the root {each.root}"
+        if old is None or (old.channel, old.root) != (other.channel, other.root):
+            yield f"LAXER: packages of {name}/{other.channel} may be taken, under the root {other.root}"
 
 
 def _newcomers(now: Policies, before: Policies) -> Iterator[str]:
@@ -101,7 +101,7 @@ class _NewSteps:
         if self.texts is None:
             return f"{warning}{self.digest}, whose files are not available"
         old = self.before or {}
-        paths = sorted(each for each in {*self.texts, *old} if self.texts.get(each) != old.get(each))
+        paths = sorted(path for path in {*self.texts, *old} if self.texts.get(path) != old.get(path))
         return warning + ", ".join(paths) + (" (the previous files are not available)" if self.before is None else "")
 
     def lines(self) -> Iterator[str]:

@@ -89,7 +89,7 @@ def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable
 
     Raises `InvalidAdvisoryIndexError`, and what `read` raises.
     """
-    known = {each.id: each for each in before.advisories} if before else {}
+    known = {advisory.id: advisory for advisory in before.advisories} if before else {}
     if before and before.distribution != new.distribution:
         raise InvalidAdvisoryIndexError(f"the list is of {new.distribution}, not of {before.distribution}")
     for listed in new.advisories:
@@ -154,10 +154,11 @@ def check_statements(content: bytes, before: bytes | None, distribution: str) ->
     if gone := known.keys() - there.keys():
         missing = "; ".join(" ".join(key).strip() for key in sorted(gone)[:3])
         raise InvalidAdvisoryIndexError(f"the statements leave out what is published: {missing}")
-    changed = {key: each for key, each in there.items() if known.get(key) != each}
-    for key, each in changed.items():
-        if key in known and each.at <= known[key].at:
+    changed = {key: statement for key, statement in there.items() if known.get(key) != statement}
+    for key, statement in changed.items():
+        if key in known and statement.at <= known[key].at:
             raise InvalidAdvisoryIndexError(
-                f"the statement about {each.vulnerability} in {each.package} is not newer than what is published"
+                f"the statement about {statement.vulnerability} in {statement.package} is not newer than what is "
+                "published"
             )
     return tuple(changed.values())

@@ -85,7 +85,7 @@ class _Edit:
         return Extension(top.node, top.packages, blobs)
 
     def _changed(self, node: Leaf | Branch, changes: Mapping[str, Listing | None]) -> tuple[tuple[Child, ...], Lines]:
-        """Return the result for a node: a branch in its place, or lines, which its parent divides anew.
+        """Return the result for a node: a branch in its place, or lines, which its parent divides again.
 
         These fit one leaf, unless the node has overflowed at a place where no branch may be.
         """

@@ -69,13 +69,13 @@ class Import(Form, record="import"):
                 PackageName(self.distribution, name)
             checked_address(self.address)
         except InvalidPackageNameError as error:
-            raise InvalidRecordError("import", "packages", f"names what is no package: {error.message}") from error
+            raise InvalidRecordError("import", "packages", f"names what is not a package: {error.message}") from error
         except ValueError as error:
             raise InvalidRecordError("import", "address", f"cannot be used: {error}") from error
         if not names or names != sorted(set(names)):
             raise InvalidRecordError("import", "packages", "is empty, is not sorted by name, or names one twice")
         if not _CHANNEL.fullmatch(self.channel):
-            raise InvalidRecordError("import", "channel", f"holds {self.channel!r:.70}, which is no channel's name")
+            raise InvalidRecordError("import", "channel", f"holds {self.channel!r:.70}, which is not a channel's name")
 
 
 def check_imports(imports: tuple[Import, ...], distribution: str) -> None:

@@ -169,8 +169,8 @@ class Release(Form, record="release", omitted={"imports"}, constants={"format": 
         """
         if not self.imports:
             return self.index.digest
-        foreign = sorted(package.descriptor for pin in self.imports for package in pin.packages)
-        return Digest.of_json({"imports": foreign, "index": self.index.digest})
+        imported = sorted(package.descriptor for pin in self.imports for package in pin.packages)
+        return Digest.of_json({"imports": imported, "index": self.index.digest})
 
     @classmethod
     def from_json(cls, content: bytes) -> Release:

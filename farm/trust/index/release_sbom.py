@@ -49,7 +49,7 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licenses: Ma
             *(_imported(name, *found) for name, found in imported),
         ],
         relationships=[
-            *(each for entry in ordered for each in _relationships(entry)),
+            *(relation for entry in ordered for relation in _relationships(entry)),
             *(_needs(name, need) for name, (_, package) in imported for need in package.needs),
         ],
         external=[_reference(release.distribution, entry) for entry in ordered if entry.sbom],

@@ -34,7 +34,7 @@ def released_time(release: Release) -> datetime:
         return read_utc_text(release.released_at)
     except ValueError as error:
         raise FarmError(
-            f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time",
+            f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is not a time",
             remedy="Nothing was changed. Tell the owner of the channel.",
             code="malformed-time",
         ) from error

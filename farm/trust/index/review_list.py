@@ -28,7 +28,7 @@ class InvalidReviewListError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewList(Form, record="record of reviews", outside={"_looked"}, constants={"format": 1}, extensible=True):
+class ReviewList(Form, record="record of reviews", outside={"_newest"}, constants={"format": 1}, extensible=True):
     """All reviews of a distribution, the newest of each package and source, sorted.
 
     `signed` is when the list of advisories of the digest `advisories` was first signed: its signature is renewed from
@@ -39,15 +39,15 @@ class ReviewList(Form, record="record of reviews", outside={"_looked"}, constant
     reviews: tuple[Review, ...] = ()
     advisories: Digest | None = None
     signed: Time | None = None
-    _looked: dict[str, datetime] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _newest: dict[str, datetime] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for review in self.reviews:
-            self._looked[review.package] = max(review.at, self._looked.get(review.package, review.at))
+            self._newest[review.package] = max(review.at, self._newest.get(review.package, review.at))
 
-    def looked_at(self, package: str) -> datetime | None:
+    def reviewed_at(self, package: str) -> datetime | None:
         """Return when a package was reviewed last; None for never."""
-        return self._looked.get(package)
+        return self._newest.get(package)
 
     def signed_at(self, advisories: Digest) -> datetime | None:
         """Return when this list of advisories was signed; None if that is not recorded."""
@@ -68,20 +68,22 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
     Raises `InvalidReviewListError`.
     """
     listed = list(new)
-    keys = [(each.package, each.source) for each in listed]
+    keys = [(review.package, review.source) for review in listed]
     if keys != sorted(set(keys)):
         raise InvalidReviewListError("the reviews are not sorted, or one is there twice")
     known = {(review.package, review.source): review.at for review in before.reviews} if before else {}
-    for each in listed:
-        if each.at > now + CLOCK_TOLERANCE:
-            raise InvalidReviewListError(f"the review of {each.package} is dated {utc_text(each.at)}, in the future")
-        if each.at < known.get((each.package, each.source), each.at):
-            raise InvalidReviewListError(f"the review of {each.package} is older than what is published")
+    for review in listed:
+        if review.at > now + CLOCK_TOLERANCE:
+            raise InvalidReviewListError(
+                f"the review of {review.package} is dated {utc_text(review.at)}, in the future"
+            )
+        if review.at < known.get((review.package, review.source), review.at):
+            raise InvalidReviewListError(f"the review of {review.package} is older than what is published")
 
 
 def check_none_left_out(new: Iterable[Review], before: ReviewList) -> None:
     """Refuse a record that leaves out a published package and source. Raises `InvalidReviewListError`."""
-    there = {(each.package, each.source) for each in new}
+    there = {(review.package, review.source) for review in new}
     for review in before.reviews:
         if (review.package, review.source) not in there:
             raise InvalidReviewListError(f"the record leaves out the review of {review.package}")

@@ -47,13 +47,13 @@ class IndexTree:
         path = path_of(name)
         node = self._top()
         while isinstance(node, Branch):
-            child = next((each for each in node.children if path.startswith(each.bits)), None)
+            child = next((child for child in node.children if path.startswith(child.bits)), None)
             if child is None:
                 return None
             if child.bits not in self._kept:
                 self._kept[child.bits] = open_node(self._read, child)
             node = self._kept[child.bits]
-        return next((each for each in node.listings if each.name == name), None)
+        return next((listing for listing in node.listings if listing.name == name), None)
 
     def entry(self, name: str) -> ReleaseEntry | None:
         """Return the entry of a package by its short name, or None."""

@@ -106,7 +106,7 @@ def load_public_key(path: Path) -> Key:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = str(error) or type(error).__name__
         raise KeyFileError(
-            path, f"it is no public key ({why})" if not isinstance(error, OSError) else why, "Name a .pub file."
+            path, f"it is not a public key ({why})" if not isinstance(error, OSError) else why, "Name a .pub file."
         ) from error
 
 

@@ -77,7 +77,7 @@ class Signers:
                 f"{', '.join(keyid[:16] for keyid in role.keyids)}.",
                 code="missing-signer",
             )
-        wanted = {keyid for each in (role, *more) if each for keyid in each.keyids}
+        wanted = {keyid for named in (role, *more) if named for keyid in named.keyids}
         return tuple(signer for keyid, signer in sorted(self.by_keyid.items()) if keyid in wanted)
 
 

@@ -44,7 +44,7 @@ class StaleReleaseError(FarmError):
         super().__init__(
             f"release {release.number} of {release.channel} builds on {release.previous or 'nothing'}, but release "
             f"{number} ({digest or 'none'}) is published now",
-            remedy="Collect the candidate again on the published release and test it anew.",
+            remedy="Collect the candidate again on the published release and test it again.",
         )
 
 

@@ -112,7 +112,7 @@ class RepositoryFiles:
         older = self._verified(f"{newest - 1}.root.json", Root, "root") if newest > 1 else None
         if older:
             self._verified(f"{newest}.root.json", Root, "root", older)
-        roots = [each for each in (root, older, coming) if each]
+        roots = [document for document in (root, older, coming) if document]
         timestamp = self._verified("timestamp.json", Timestamp, "timestamp", *roots)
         snapshot = self._verified(f"{timestamp.snapshot_meta.version}.snapshot.json", Snapshot, "snapshot", *roots)
         targets = self._verified(f"{self._version(snapshot, 'targets')}.targets.json", Targets, "targets", root)

@@ -47,7 +47,7 @@ def new_root(keys: Mapping[str, RoleKeys], now: datetime) -> Root:
     """Return version 1 of the root metadata."""
     return Root(
         expires=expiry("root", now),
-        keys={key.keyid: key for each in keys.values() for key in each.keys},
+        keys={key.keyid: key for held in keys.values() for key in held.keys},
         roles={role: Role([key.keyid for key in keys[role].keys], keys[role].threshold) for role in TOP_ROLES},
         consistent_snapshot=True,
     )
@@ -59,7 +59,7 @@ def new_targets(delegated: Mapping[str, RoleKeys], builders: bytes, now: datetim
         expires=expiry("targets", now),
         targets={BUILDERS_TARGET: TargetFile.from_data(BUILDERS_TARGET, builders, ["sha256"])},
         delegations=Delegations(
-            {key.keyid: key for each in delegated.values() for key in each.keys},
+            {key.keyid: key for held in delegated.values() for key in held.keys},
             {name: delegated_role(name, keys) for name, keys in sorted(delegated.items())},
         ),
     )

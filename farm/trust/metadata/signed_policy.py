@@ -93,7 +93,7 @@ class SignedPolicy(Form, record="signed policy", outside={"written"}, constants=
 
     def toolchain(self, tree: Digest) -> SignedToolchain | None:
         """Return the toolchain of a tree; None for one that is not signed."""
-        return next((each for each in self.toolchains if each.tree == tree), None)
+        return next((toolchain for toolchain in self.toolchains if toolchain.tree == tree), None)
 
     def without_channels(self, names: Collection[str]) -> SignedPolicy:
         """Return this policy without the files of some channels."""
@@ -156,7 +156,7 @@ def policy_of_files(
     try:
         texts = {path: text.decode() for path, text in sorted(files.items()) if is_policy_file(path)}
     except UnicodeError as error:
-        raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
+        raise InvalidSignedPolicyError(f"a file of policies is not UTF-8 text: {error}") from error
     written = {steps_digest(files): steps_texts(files)}
     policy = SignedPolicy(texts, tuple(toolchains), tuple(written), written).after(earlier)
     _ = policy.policies, policy.distributions  # raises for what cannot be applied
@@ -189,4 +189,4 @@ def _newest_of_each(toolchains: Iterable[SignedToolchain]) -> tuple[SignedToolch
     kept: dict[str, list[SignedToolchain]] = {}
     for toolchain in toolchains:
         kept.setdefault(toolchain.name, []).append(toolchain)
-    return tuple(each for _, found in sorted(kept.items()) for each in found[:MOST_EARLIER])
+    return tuple(toolchain for _, found in sorted(kept.items()) for toolchain in found[:MOST_EARLIER])

@@ -40,7 +40,7 @@ def texts_to_show(
         return {}
     blobs = BlobStore(repository.root / BLOBS)
     found = {digest: known.get(digest) or _published(digest, blobs) for digest in (*coming, *before.steps[:1])}
-    return {each: texts for each, texts in found.items() if texts and len(json.dumps(texts)) <= _LARGEST}
+    return {digest: texts for digest, texts in found.items() if texts and len(json.dumps(texts)) <= _LARGEST}
 
 
 def read_texts(value: Any) -> StepTexts:

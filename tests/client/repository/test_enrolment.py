@@ -115,7 +115,7 @@ def test_a_changed_record_changes_no_subscription(
         ([f"v=farm1; address=https://a.example:99999/; root={OTHER_ROOT}"], "is malformed: Port out of range"),
         ([f"v=farm1; address=https://me:secret@a.example/; root={OTHER_ROOT}"], "has a user name"),
         ([f"v=farm1; address=https://a.example/\x1b[31m; root={OTHER_ROOT}"], "has characters that no URL has"),
-        ([b"v=farm1; address=https://a.example/\xff; root=x"], "it is no ASCII text"),
+        ([b"v=farm1; address=https://a.example/\xff; root=x"], "it is not ASCII text"),
     ],
 )
 def test_a_bad_record_subscribes_to_nothing(
