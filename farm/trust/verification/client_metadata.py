@@ -34,7 +34,7 @@ from farm.trust.metadata.delegation import (
 )
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from farm.trust.verification.last_verified import write_last_verified
-from farm.trust.verification.seen_releases import SeenReleases
+from farm.trust.verification.seen_releases import remember_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +124,7 @@ class ChannelMetadata:
                 raise UntrustedMetadataError(
                     "mismatch", f"the release of channel {channel} is one of {release.channel}", _TELL_THE_OWNER
                 )
-            SeenReleases(self._state / "seen").take(release, session.keyids(channel), self._clock())
+            remember_release(self._state / "seen", release, session.keyids(channel), self._clock())
             allowed = read_builders(builders)
             write_last_verified(self._state, channel, release.digest, Digest.of(builders))
             return release, allowed

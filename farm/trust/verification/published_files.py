@@ -48,22 +48,27 @@ def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
 
     No other process may verify there meanwhile. Raises `PublishedMeanwhileError`: then verify them all again.
     """
-    read = _Reading(state)
-    root, timestamp, snapshot = read.of("root", Root), read.of("timestamp", Timestamp), read.of("snapshot", Snapshot)
-    targets = read.of("targets", Targets)
-    roles = {"targets": targets} | {name: read.of(name, Targets) for name in channels}
+    contents: dict[str, bytes] = {}
+
+    def read(role: str, kind: type[Document]) -> Document:
+        contents[role] = (state / f"{role}.json").read_bytes()
+        return document_of(Metadata.from_bytes(contents[role]), kind, role)
+
+    root, timestamp, snapshot = read("root", Root), read("timestamp", Timestamp), read("snapshot", Snapshot)
+    targets = read("targets", Targets)
+    roles = {"targets": targets} | {name: read(name, Targets) for name in channels}
     if ADVISORIES in delegated_roles(targets) and f"{ADVISORIES}.json" in snapshot.meta:
-        roles[ADVISORIES] = read.of(ADVISORIES, Targets)
-    metadata = {f"{snapshot.version}.snapshot.json": read.content["snapshot"]}
+        roles[ADVISORIES] = read(ADVISORIES, Targets)
+    metadata = {f"{snapshot.version}.snapshot.json": contents["snapshot"]}
     for name, document in roles.items():
         named = snapshot.meta.get(f"{name}.json")
         if named is None or named.version != document.version or timestamp.snapshot_meta.version != snapshot.version:
             raise PublishedMeanwhileError(f"the repository has changed again while {name} was read")
-        metadata[f"{document.version}.{name}.json"] = read.content[name]
+        metadata[f"{document.version}.{name}.json"] = contents[name]
     return PublishedFiles(
         metadata=metadata,
         targets={path: content for role in roles.values() for path, content in _targets(state, role).items()},
-        timestamp=read.content["timestamp"],
+        timestamp=contents["timestamp"],
         roots={
             int(path.name.partition(".")[0]): path.read_bytes()
             for path in (state / "root_history").glob("[0-9]*.root.json")
@@ -71,18 +76,6 @@ def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
         delegating=targets,
         until=min(signed.expires for signed in (root, timestamp, snapshot, *roles.values())),
     )
-
-
-class _Reading:
-    """Reads verified documents, and keeps their bytes."""
-
-    def __init__(self, state: Path) -> None:
-        self._state = state
-        self.content: dict[str, bytes] = {}
-
-    def of(self, role: str, kind: type[Document]) -> Document:
-        content = self.content[role] = (self._state / f"{role}.json").read_bytes()
-        return document_of(Metadata.from_bytes(content), kind, role)
 
 
 def _targets(state: Path, document: Targets) -> dict[str, bytes]:

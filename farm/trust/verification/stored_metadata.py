@@ -1,6 +1,6 @@
 """What a client has verified of a repository before, read offline: the last release and its documents.
 
-Only what was accepted as a whole counts: the release in `SeenReleases`, under the keys that its channel has. Expiry is
+Only what was accepted as a whole counts: the release in `seen_releases`, under the keys that its channel has. Expiry is
 reported, not enforced: what is installed has to go on working.
 """
 
@@ -25,7 +25,7 @@ from farm.trust.metadata.builders import read_builders
 from farm.trust.metadata.delegation import DelegationError, delegated_roles, document_of, role_of
 from farm.trust.verification.channel_signers import read_signers
 from farm.trust.verification.last_verified import TOP_ROLES, metadata_ends
-from farm.trust.verification.seen_releases import SeenReleases
+from farm.trust.verification.seen_releases import seen_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ class KeptMetadata:
             targets = self._targets("targets")
             builders = self._target(targets, BUILDERS_TARGET)
             keyids = tuple(sorted(role_of(targets, channel).keyids))
-            release = SeenReleases(self._state / "seen").seen(channel, keyids)
+            release = seen_release(self._state / "seen", channel, keyids)
             if release is None or builders is None:
                 raise NothingVerifiedError(channel)
             return release, read_builders(builders)

@@ -29,7 +29,7 @@ from farm.core.plan.job import BuildOutcome
 from farm.core.subscriber.policy_file import Policy, read_policy
 from farm.store.known_places import KnownPlaces
 from farm.trust.verification.last_verified import read_last_verified
-from farm.trust.verification.seen_releases import SeenReleases, read_seen
+from farm.trust.verification.seen_releases import read_seen, remember_release
 from farm.trust.verification.stored_metadata import KeptMetadata
 from tests.client.installing import install, remove
 from tests.formats import kept
@@ -211,4 +211,4 @@ def rewrite(home: Path) -> None:
     seen = state / "subscriptions/dist.example.org/edge/metadata/seen"
     keys, release = json.loads((seen / "edge.json").read_bytes())["keys"], read_seen(seen, "edge")
     (seen / "edge.json").unlink()
-    SeenReleases(seen).take(release, keys, datetime.now(UTC))
+    remember_release(seen, release, keys, datetime.now(UTC))
