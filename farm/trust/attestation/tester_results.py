@@ -165,7 +165,7 @@ def _read_material(form: Mapping[str, Any]) -> _Material:
 
 
 @dataclass(frozen=True, slots=True)
-class TesterResult(Generic[Outcome]):
+class VerifiedResult(Generic[Outcome]):
     """What a tester has signed about one order: the outcome, and its run."""
 
     outcome: Outcome
@@ -192,7 +192,7 @@ def result_statement(order: TestOrder, outcome: TestOutcome, run: TesterRun) -> 
     )
 
 
-def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: TestOrder) -> TesterResult[TestOutcome]:
+def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: TestOrder) -> VerifiedResult[TestOutcome]:
     """Return what one of these testers (by key id) has signed about exactly this test among exactly these packages.
 
     Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
@@ -208,7 +208,7 @@ def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: Tes
     exit_code, message = said.get("exit"), said.get("message")
     if type(exit_code) is not int or not isinstance(message, str):
         raise InvalidResultError("it lacks the exit code or the message of the test")
-    return TesterResult(TestOutcome(passed, exit_code, message, signed.log), signed.run)
+    return VerifiedResult(TestOutcome(passed, exit_code, message, signed.log), signed.run)
 
 
 def _test_subject(order: TestOrder) -> _Material:
@@ -229,7 +229,7 @@ def abi_statement(order: AbiOrder, outcome: AbiOutcome, run: TesterRun) -> dict[
     )
 
 
-def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiOrder) -> TesterResult[AbiOutcome]:
+def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiOrder) -> VerifiedResult[AbiOutcome]:
     """Return what one of these testers (by key id) has signed about the comparison of exactly these builds.
 
     Raises `InvalidResultError`, or `InvalidEnvelopeError` if no key of theirs has signed.
@@ -242,7 +242,7 @@ def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiO
         raise InvalidResultError(f"its outcome cannot be read: {error.message}") from error
     if outcome.attestation is not None or outcome.log != signed.log:
         raise InvalidResultError("it names two logs, or another statement")
-    return TesterResult(outcome, signed.run)
+    return VerifiedResult(outcome, signed.run)
 
 
 def _abi_materials(order: AbiOrder) -> list[_Material]:

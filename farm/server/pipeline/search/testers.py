@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.server.tables.records import Attempt, Job
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
-    from farm.trust.attestation.tester_results import TesterResult
+    from farm.trust.attestation.tester_results import VerifiedResult
     from farm.trust.metadata.builders import AllowedBuilders
 
 
@@ -105,7 +105,7 @@ class SignedResults:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._testers: Mapping[str, Key] = {}
-        self._known: OrderedDict[tuple[Digest, Digest], TesterResult[Any] | None] = OrderedDict()
+        self._known: OrderedDict[tuple[Digest, Digest], VerifiedResult[Any] | None] = OrderedDict()
         self._has_warned = False
 
     def warn_unlisted(self, testers: Testers) -> None:
@@ -136,7 +136,7 @@ class SignedResults:
         # The statement names the tester: one tester's result is never counted for two.
         return result.outcome if result and result.run.tester == attempt.tester else None
 
-    def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> TesterResult[Any] | None:
+    def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> VerifiedResult[Any] | None:
         try:
             content = self._blobs.read(attestation)
             if isinstance(order, TestOrder):
