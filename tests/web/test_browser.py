@@ -89,9 +89,7 @@ def test_a_line_appears_while_the_step_that_printed_it_still_sleeps(
     tab.get_by_text("Live", exact=True).wait_for()
 
     size = worker.client.append_log(lease, size, log_record("going to sleep", step="make"))
-    began = time.monotonic()
     see(tab, "going to sleep")
-    assert time.monotonic() - began < 1
     assert tab.locator("h1 .state").inner_text() == "leased"  # nobody has reported the end of the step
 
     worker.client.append_log(lease, size, log_record("<b>woken</b>", step="make", stream="stderr"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import time
 from contextlib import suppress
 
@@ -70,20 +71,32 @@ def test_a_node_knows_where_it_stands() -> None:
         (b"a: " + b"{b: " * 100_000, "nested"),
     ],
 )
-def test_hostile_text_is_refused_in_a_moment(text: bytes, words: str) -> None:
-    began = time.monotonic()
+def test_hostile_text_is_refused_in_the_time_of_a_large_document(text: bytes, words: str) -> None:
+    began = time.process_time()
     with pytest.raises(RecipeError, match=words):
         read(text)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < _seconds_for_a_large_document()
 
 
-def test_a_hundred_thousand_mistakes_are_not_all_explained() -> None:
-    began = time.monotonic()
+@functools.cache
+def _seconds_for_a_large_document() -> float:
+    began = time.process_time()
+    read(b"".join(b"key%d: [a, b, {c: d}]\n" % number for number in range(MAXIMUM_BYTES // 40)))
+    return time.process_time() - began
+
+
+def test_ten_thousands_of_mistakes_are_not_all_explained() -> None:
+    few, many = (_seconds_for_mistakes(number) for number in (6_000, 60_000))
+    assert many < 30 * few  # ten times as long, and not a hundred times
+
+
+def _seconds_for_mistakes(count: int) -> float:
+    text = "".join(f"key{number}: x\n" for number in range(count)).encode()
+    began = time.process_time()
     with pytest.raises(RecipeError) as caught:
-        load("".join(f"key{number}: x\n" for number in range(60_000)).encode())
-
+        load(text)
     assert len(caught.value.problems) == MAXIMUM_PROBLEMS
-    assert time.monotonic() - began < 10
+    return time.process_time() - began
 
 
 @given(st.binary(max_size=200) | st.text(alphabet="ab:-{}[]&*!#|>'\"\n\t ?,%@", max_size=60).map(str.encode))
