@@ -13,8 +13,9 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from celery.beat import Scheduler, Service
 
@@ -25,26 +26,21 @@ from farm.errors import FarmError, Place, plain_text
 from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.federation.following import Following
-from farm.server.pipeline.gates.policy_gates import package_gates
-from farm.server.pipeline.pipeline import Pipeline
+from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
-from farm.server.tables.pipeline_states import RoundState
 from farm.store.http.address_guard import AddressGuard
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
-from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from celery import Celery
 
-    from farm.core.policy.channel import ChannelPolicy
-    from farm.server.pipeline.round_result import RoundResult
     from farm.server.tables.records import OutboxMessage
-    from farm.server.transaction.unit_of_work import Application, UnitOfWork
+    from farm.server.transaction.unit_of_work import Application
     from farm.trust.verification.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.server")
@@ -77,12 +73,8 @@ def release_tasks(
     if settings.repository is None or settings.signer is None:
         return ()
     repository, signer = settings.repository, SignerClient(settings.signer)
-    unseen = following.unseen if following else _nothing_unseen
-
-    def pipeline(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-        return Pipeline(application, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
-
-    channels = Channels(application, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
+    unseen = following.unseen if following else lambda _unit: ()
+    channels = Channels(application, settings.recipes, repository, signer, unseen)
     delivery, publication = OrderDelivery(application, signer), AdvisoryPublication(application, repository, signer)
     turn = threading.Lock()
 
@@ -92,7 +84,7 @@ def release_tasks(
             return
         try:
             publication.advance()  # first: the gates ask for what it publishes
-            advance_all(channels.pipelines())
+            channels.advance()
         finally:
             turn.release()
 
@@ -103,10 +95,6 @@ def release_tasks(
         PeriodicTask("farm.control.advance", 1.0, advance),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.look)),
     )
-
-
-def _nothing_unseen(_unit: UnitOfWork) -> tuple[str, ...]:
-    return ()
 
 
 def following_of(application: Application, settings: FarmSettings) -> Following | None:
@@ -156,38 +144,9 @@ class BackgroundTask:
             _LOG.exception("a background task failed")
 
 
-class Advancing(Protocol):
-    """The pipeline of one channel, as its task sees it."""
-
-    @property
-    def channel(self) -> str:
-        """The channel's name."""
-
-    def advance(self) -> RoundResult:
-        """Do the next possible step."""
-
-
-def advance_all(pipelines: Sequence[Advancing]) -> None:
-    """Advance all channels by one step. An error of one channel is logged, and the others go on."""
-    for pipeline in pipelines:
-        try:
-            step = pipeline.advance()
-        except FarmError as error:
-            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no traceback needed
-        except Exception:  # noqa: BLE001  # the other channels go on
-            _LOG.exception("%s does not go forward", pipeline.channel)
-        else:
-            if step.state in (RoundState.RELEASED, RoundState.REFUSED):
-                _LOG.info("%s: %s", step.channel, step.message)
-
-
-def sender(app: Celery) -> Callable[[OutboxMessage], None]:
-    """Return the function that sends a message of the outbox. It does not retry: the outbox does."""
-
-    def send(message: OutboxMessage) -> None:
-        app.send_task(message.task, args=[message.job_id], queue=BUILD_QUEUE, expires=_MESSAGE_EXPIRES, retry=False)
-
-    return send
+def send(app: Celery, message: OutboxMessage) -> None:
+    """Send a message of the outbox. It is not tried again here: the outbox does so."""
+    app.send_task(message.task, args=[message.job_id], queue=BUILD_QUEUE, expires=_MESSAGE_EXPIRES, retry=False)
 
 
 def control_app(broker: str, add: Callable[[Celery], Sequence[PeriodicTask]]) -> Celery:
@@ -240,7 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{plain_text(error, 'control')}\n")
         return error.exit_status
     run(
-        control_app(settings.broker, lambda app: (*periodic_tasks(application, sender(app)), *publishing)), options.name
+        control_app(settings.broker, lambda app: (*periodic_tasks(application, partial(send, app)), *publishing)),
+        options.name,
     )
     return 0
 

@@ -25,8 +25,7 @@ from farm.server.identities import identities
 from farm.server.jobs.finishing import finish_build, finish_test
 from farm.server.jobs.leases import claim
 from farm.server.jobs.provenance_checks import check_with_workers_key
-from farm.server.pipeline.gates.policy_gates import package_gates
-from farm.server.pipeline.pipeline import Pipeline
+from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
@@ -41,7 +40,6 @@ from farm.trust.metadata.repository import Repository
 from tests.farms.people import send, signed
 from tests.farms.small import WORLD, Clock, SmallFarm, archive_of, key_of
 from tests.server.signed_results import attested
-from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
 
     from farm.core.plan.job import BuildOutcome
     from farm.core.plan.plan import Plan
-    from farm.core.policy.channel import ChannelPolicy
     from farm.server.jobs.leases import Lease
     from farm.server.submissions.submission import Submission
     from farm.trust.index.release_index import Release
@@ -215,9 +212,7 @@ class AttackedFarm:
 
     def takes_up(self) -> None:
         """Restart control from what its database, its files and the repository now hold."""
-        self.channels = Channels(
-            self.application, ChannelFiles(self.folder / "recipes"), self._pipeline, SignedTargets(self.public)
-        )
+        self.channels = Channels(self.application, self.folder / "recipes", self.public, self.signer)
         self.delivery = OrderDelivery(self.application, self.signer)
         self.advisories = AdvisoryPublication(self.application, self.public, self.signer)
         self.enrolled()
@@ -227,9 +222,6 @@ class AttackedFarm:
         with self.application.reading() as unit:
             self.hands.workers = {worker.name: worker for worker in identities.workers(unit.session)}
         return self.hands
-
-    def _pipeline(self, policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-        return Pipeline(self.application, policy, self.public, self.signer, gates=package_gates(policy, curators))
 
     def rests(self) -> None:
         """Run control and workers until nothing changes any more. An error in control ends its turn."""

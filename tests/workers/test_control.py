@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
+from farm.server.pipeline.channels import advance_all
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import LONGEST_SIGNING
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import RoundState
 from workers import control
 from workers.checker_client import CheckerClient
-from workers.control import advance_all, release_tasks
+from workers.control import release_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
     refused = FarmError("the signer does not answer", remedy="Start it.")
     channels = [Channel("edge", OSError("no space left")), Channel("beta", refused), Channel("stable")]
     with caplog.at_level("INFO", "farm.server"):
-        advance_all(channels)
+        advance_all(channels)  # type: ignore[arg-type]
     assert [channel.steps for channel in channels] == [1, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [
         "edge does not go forward",

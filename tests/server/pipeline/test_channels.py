@@ -19,8 +19,7 @@ from farm.server.curation.approving import asked
 from farm.server.curation.signed_orders import SignedOrder
 from farm.server.identities import identities
 from farm.server.pipeline.candidates.status import channel_status
-from farm.server.pipeline.gates.policy_gates import package_gates
-from farm.server.pipeline.pipeline import Pipeline
+from farm.server.pipeline.channels import Channels
 from farm.server.submissions.owners import Ownership, OwnershipTroubleError, ownership
 from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.keys.signers import read_signers
@@ -29,13 +28,11 @@ from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
 from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.releasing import Signer
 from tests.farms.small import TOOLCHAIN, SmallFarm, recipe
-from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.core.policy.channel import ChannelPolicy
     from farm.server.tables.session import Database
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -60,11 +57,7 @@ class Running:
 
     def start(self) -> Channels:
         signer = Signer(Repository(self.public), read_signers(self.keys / "online"))
-
-        def build(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-            return Pipeline(self.farm.application, policy, self.public, signer, gates=package_gates(policy, curators))
-
-        return Channels(self.farm.application, ChannelFiles(self.recipes), build, SignedTargets(self.public))
+        return Channels(self.farm.application, self.recipes, self.public, signer)
 
     def newest(self, channel: str) -> int:
         with self.farm.application.reading() as unit:
