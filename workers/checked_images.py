@@ -47,7 +47,7 @@ def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:
     blobs = BlobStore(repository.root / BLOBS)
     release = numbered_release(published.release, asked.number, lambda blob: blobs.read(blob.digest))
     catalogue = Catalogue(
-        release, repository.builders, Downloads(DirectoryReader(repository.root), blobs), _refuse_foreign
+        release, repository.builders, Downloads(DirectoryReader(repository.root), blobs), _refuse_imported
     )
     parts = parts_of(catalogue, catalogue.verified(asked.packages))
     with TemporaryDirectory(prefix="farm-image-") as folder:
@@ -55,7 +55,7 @@ def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:
     return CheckedImage(asked=Digest.of(asked.to_json()), image=image, sbom=sbom)
 
 
-def _refuse_foreign(pin: Import) -> Catalogue:
+def _refuse_imported(pin: Import) -> Catalogue:
     raise UnsignableImageError(f"the set holds packages of {pin.distribution}, which this farm does not republish")
 
 

@@ -17,7 +17,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import Request, Response
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from farm.core.names.form import Form
     from farm.signing.consistency import LedgerView
     from farm.trust.metadata.repository import Repository
 
@@ -52,13 +53,6 @@ MEMORY = 16 << 10
 """MiB of address space. A channel of 100,000 packages without symbols takes 0.9 GiB, see docs/benchmarks.md."""
 _LARGEST_RELEASE = 4 << 20
 _LARGEST_QUESTION = 16 << 10
-
-
-class _Answer(Protocol):
-    def to_json(self) -> bytes: ...
-
-
-_Found = TypeVar("_Found")
 
 
 class FailedCheckError(FarmError):
@@ -90,7 +84,7 @@ class Checks:
         self._deadline = deadline
         self._images = images
         self._decision = self._new_decision()
-        self._one, self._one_image = threading.Lock(), threading.Lock()
+        self._one, self._one_image = threading.RLock(), threading.Lock()
 
     def prepare(self) -> None:
         """Read what was published before, which is slow after a start; requests wait meanwhile.
@@ -106,7 +100,7 @@ class Checks:
             _LOG.exception("what was published cannot be read")
             self._decision = self._new_decision()
 
-    def release(self, content: bytes, evidence: str) -> _Answer:
+    def release(self, content: bytes, evidence: str) -> Form:
         """Decide about a release. Raises the errors of `Decision.check`, `FailedCheckError`."""
         release = Release.from_json(content)
         with self._one:
@@ -117,26 +111,23 @@ class Checks:
                 self._decision = self._new_decision()
                 raise
 
-    def order(self, envelope: bytes) -> _Answer:
+    def order(self, envelope: bytes) -> Form:
         """Check a curator's order. Raises as `checked_order`, `FailedCheckError`."""
-        with self._one:
-            return self._bounded(lambda: checked_order(self._repository, envelope, datetime.now(UTC)))
+        return self._bounded(lambda: checked_order(self._repository, envelope, datetime.now(UTC)))
 
-    def advisories(self, content: bytes) -> _Answer:
+    def advisories(self, content: bytes) -> Form:
         """Check a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
-        with self._one:
-            return self._bounded(
-                lambda: checked_advisories(self._repository, content, self._ledger.state(), datetime.now(UTC))
-            )
+        return self._bounded(
+            lambda: checked_advisories(self._repository, content, self._ledger.state(), datetime.now(UTC))
+        )
 
-    def reviews(self, content: bytes) -> _Answer:
+    def reviews(self, content: bytes) -> Form:
         """Check a list of reviews. Raises as `checked_reviews`, `FailedCheckError`."""
-        with self._one:
-            return self._bounded(
-                lambda: checked_reviews(self._repository, content, self._ledger.state(), datetime.now(UTC))
-            )
+        return self._bounded(
+            lambda: checked_reviews(self._repository, content, self._ledger.state(), datetime.now(UTC))
+        )
 
-    def image(self, content: bytes) -> _Answer:
+    def image(self, content: bytes) -> Form:
         """Compute an image, in a process of its own. Raises as `ImageProcess.make`."""
         asked = AskedImage.from_json(content)
         with self._one_image:
@@ -145,8 +136,8 @@ class Checks:
     def _new_decision(self) -> Decision:
         return Decision(self._repository, self._record, self._ledger)
 
-    def _bounded(self, look: Callable[[], _Found]) -> _Found:
-        with self._deadline.running():
+    def _bounded(self, look: Callable[[], Form]) -> Form:
+        with self._one, self._deadline.running():
             try:
                 return look()
             except FarmError:
@@ -187,7 +178,7 @@ def checker_app(checks: Checks) -> FastAPI:
     return app
 
 
-async def _answer(look: Callable[..., _Answer], *asked: bytes | str) -> Response:
+async def _answer(look: Callable[..., Form], *asked: bytes | str) -> Response:
     found = await asyncio.to_thread(look, *asked)
     return Response(found.to_json(), media_type="application/json")
 

@@ -41,27 +41,24 @@ class ImageProcess:
 
     def make(self, asked: AskedImage) -> CheckedImage:
         """Return the image. Raises the process's refusal, `InvalidAnswerError`, and `FarmError` (`broken-image`)."""
-        try:
-            ended = self._run(asked.to_json())
-        except subprocess.TimeoutExpired as error:
-            raise _broken(asked, f"was not computed within {self._seconds:g} seconds") from error
+        # A killed process leaves its files behind; they go with the folder.
+        with TemporaryDirectory(prefix="farm-images-") as folder:
+            try:
+                ended = subprocess.run(
+                    self._command,
+                    input=asked.to_json(),
+                    stdout=subprocess.PIPE,
+                    timeout=self._seconds * _MORE,
+                    env=os.environ | {"TMPDIR": folder},
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise _broken(asked, f"was not computed within {self._seconds:g} seconds") from error
         if ended.returncode == REFUSED_EXIT:
             raise read_refusal(ended.stdout)
         if ended.returncode:
             raise _broken(asked, f"was not computed in time: its process ended with status {ended.returncode}")
         return CheckedImage.from_json(ended.stdout)
-
-    def _run(self, question: bytes) -> subprocess.CompletedProcess[bytes]:
-        # A killed process leaves its files behind; they go with the folder.
-        with TemporaryDirectory(prefix="farm-images-") as folder:
-            return subprocess.run(
-                self._command,
-                input=question,
-                stdout=subprocess.PIPE,
-                timeout=self._seconds * _MORE,
-                env=os.environ | {"TMPDIR": folder},
-                check=False,
-            )
 
 
 def _broken(asked: AskedImage, why: str) -> FarmError:

@@ -63,10 +63,6 @@ class LogForwarder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Send the rest, and stop."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

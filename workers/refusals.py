@@ -24,14 +24,14 @@ def refusal_form(error: FarmError) -> dict[str, object]:
     return form | ({"blobs": list(lost)} if lost else {})
 
 
-def read_refusal(told: bytes) -> FarmError:
+def read_refusal(content: bytes) -> FarmError:
     """Return the error for which `refusal_form` was called, with its code; `InvalidAnswerError` for anything else."""
     try:
-        form = json.loads(told)
+        form = json.loads(content)
         packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
         blobs = tuple(map(Digest, form.get("blobs", ())))
         refusal = FarmError(str(form["message"]), remedy=str(form["remedy"]), code=str(form["code"]))
         refusal.by_package, refusal.lost_blobs = packages, blobs
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
-        return InvalidAnswerError(f"it is no refusal: {error}")
+        return InvalidAnswerError(f"it is not a valid refusal: {error}")
     return refusal

@@ -79,13 +79,11 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
 
     @app.post("/advisories")
     async def advisories(request: Request) -> dict[str, object]:
-        content = await body(request, _LARGEST_LIST)
-        return {"published": publish_advisories(repository, signers, checker, content)}
+        return {"published": publish_advisories(repository, signers, checker, await body(request, _LARGEST_LIST))}
 
     @app.post("/reviews")
     async def reviews(request: Request) -> dict[str, object]:
-        content = await body(request, _LARGEST_LIST)
-        return {"published": publish_reviews(repository, signers, checker, content)}
+        return {"published": publish_reviews(repository, signers, checker, await body(request, _LARGEST_LIST))}
 
     @app.get("/health")
     def health() -> dict[str, object]:

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.checker.builds.builds import BuildContext, Builds, check_builds, read_evidence
+from farm.checker.builds.builds import BuildContext, check_builds, read_evidence
 from farm.checker.builds.entries import check_entries
 from farm.checker.builds.known_builds import ReleaseContext
 from farm.checker.builds.outputs import Outputs, are_side_by_side, check_departures, check_together
@@ -22,7 +22,7 @@ from farm.checker.gates.move_gates import check_reports, check_transitions
 from farm.checker.gates.newest_tests import NewestTests, named_tests
 from farm.checker.gates.package_gates import GateInputs
 from farm.checker.gates.test_results import SignedResults
-from farm.checker.gates.tests import ReleasedTests, TestInputs
+from farm.checker.gates.tests import ReleasedTests
 from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
 from farm.checker.orders.version_moves import moves_of
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from farm.trust.metadata.repository import Repository
     from farm.trust.metadata.signed_policy import SignedPolicy
 
-_NOTHING_ORDERED = Permitted()
 _LOG = logging.getLogger("farm.checker")
 
 
@@ -80,23 +79,21 @@ class Decision:
         self._record = record
         self._ledger = ledger
         self._blobs = BlobStore(repository.root / BLOBS)
+        self._described = Described(self._blobs)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
         self._past = TestRecord(record.directory, self._blobs)
         self._checked: dict[str, CheckedRelease] = {}
-        """The findings about the release of each channel that was checked last: they are kept once it is signed."""
+        """The findings about the release of each channel that passed last: they are kept once it is signed."""
         self._proven: dict[str, Release] = {}
         """The release of each channel that passed last: once it is signed, the next one follows it."""
         self._clock = clock
-        self._checked_at: dict[Digest, datetime] = {}
 
     def prepare(self) -> None:
         """Read what is published now, so that the first check is faster. Raises as `check`."""
-        builders, policy = self._repository.builders(), policy_in_force(self._repository)
-        self._record.catch_up(self._repository, self._clock())
+        self._catch_up(self._repository.builders(), policy_in_force(self._repository))
         for newest in self._newest():
             self._sets.read(newest)
-            self._remember_tests(newest, builders, policy)
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
@@ -106,11 +103,6 @@ class Decision:
         Raises a `FarmError` for a release that may not be signed: `RefusedReleaseError`, `ProvenanceError`, and many
         others.
         """
-        verified = self._look_at(release, evidence)
-        self._checked_at[release.digest] = self._clock()
-        return verified
-
-    def _look_at(self, release: Release, evidence: Digest) -> VerifiedRelease:
         previous = self._repository.current(release.channel).release
         if release != previous:
             check_follows(release, previous)
@@ -118,15 +110,11 @@ class Decision:
             raise RefusedReleaseError(f"the first release of {release.channel} has no package")
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._go_on_from(release.channel, previous)
-        self._record.catch_up(self._repository, self._clock(), self._checked_at)
-        self._checked_at.clear()
-        for newest in self._newest():  # the tests that a channel has named count for all channels
-            self._remember_tests(newest, builders, policy)
+        self._catch_up(builders, policy)
         change = ReleaseChange.of(release, previous, self._blobs)
         check_release(change, self._blobs, builders, self._record)
         trial = self._sets.prove(change)
-        checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
-        found = TestFindings()
+        checked, permitted, found = [Checked.PROVENANCE, Checked.SET], Permitted(), TestFindings()
         if policy is None:
             _LOG.warning("no policy is signed: plans and gates are not checked (sign one: farm keys draft targets)")
         else:
@@ -149,26 +137,24 @@ class Decision:
         Return what is permitted, and the findings about its tests.
         """
         release, previous = change.release, change.previous
-        brought = read_evidence(self._blobs, evidence)
-        check_imported(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
+        brought, state = read_evidence(self._blobs, evidence), self._ledger.state()
+        check_imported(release, previous, policy.distributions, brought.proofs, self._described)
         plans = Plans(release.distribution, policy, self._blobs)
-        released = ReleasedRecipes(self._newest, self._blobs)
-        state = self._ledger.state()
         ownership = Ownership(
             release.distribution,
             policy,
             brought.submissions,
             self._blobs,
-            released=released.has,
+            released=ReleasedRecipes(self._newest, self._blobs).has,
             withdrawn=state.withdrawn_statements,
             now=self._clock(),
         )
         context = BuildContext(self._blobs, builders, plans, ownership, self._record)
-        builds = Builds(context, brought.dependencies, check_builds(change.put, brought, context, release.channel))
-        channel = _policy_of(release.channel, policy)
+        builds = check_builds(change.put, brought, context, release.channel)
+        case = ReleaseContext(release, previous, self._blobs, builders, plans, brought, builds)
+        channel, outputs = _policy_of(release.channel, policy), Outputs(change, self._blobs)
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
-        outputs = Outputs(change, self._blobs)
         permitted = orders.check(outputs, moves, brought.orders)
         check_reports(moves, channel, state)
         # An earlier set, to which a rollback was ordered, passed all this when it was released first.
@@ -178,15 +164,17 @@ class Decision:
         check_transitions(moves, channel, permitted)
         source = self._repository.current(channel.from_channel).release if channel.from_channel else None
         check_entries(change.put, (previous, source), context)
-        described = Described(self._blobs)
-        newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
-        if channel.reads_recipes:
-            newest.check(change.put)
-        case = ReleaseContext(release, previous, self._blobs, builders, plans, brought, builds)
-        check_gates(change, self._asked(case, channel, policy, state, permitted))
-        passed = self._ask_of_the_set(case, channel, trial, newest)
-        named = self._named(outputs, ownership, channel)
-        return permitted, TestFindings(passed, named)
+        newest = NewestTests(outputs, self._past, ownership, plans, policy.policies.owners is not None)
+        inputs = self._gate_inputs(case, channel, policy, state, permitted)
+        passed = self._check_gates(case, inputs, trial, newest)
+        return permitted, TestFindings(passed, self._named(outputs, ownership, channel))
+
+    def _catch_up(self, builders: AllowedBuilders, policy: SignedPolicy | None) -> None:
+        """Record what was published since the last check. The tests that a channel names count for all channels."""
+        checked_at = {checked.release: checked.at for checked in self._checked.values()}
+        self._record.catch_up(self._repository, self._clock(), checked_at)
+        for newest in self._newest():
+            self._remember_tests(newest, builders, policy)
 
     def _newest(self) -> Iterator[Release]:
         head = self._repository.head()
@@ -216,7 +204,7 @@ class Decision:
         if proven is not None and proven == previous:
             self._sets.accept(proven)
 
-    def _asked(
+    def _gate_inputs(
         self,
         case: ReleaseContext,
         channel: ChannelPolicy,
@@ -224,37 +212,44 @@ class Decision:
         state: LedgerState,
         permitted: Permitted,
     ) -> GateInputs:
-        """Return the inputs of the gates of single packages."""
-        curators, described = policy.policies.curators, Described(self._blobs)
-        given = [self._blobs.read(digest) for digest in case.brought.approvals if self._is_envelope(digest)]
-        whose, now = case.release.distribution, self._clock()
-
-        def does_count(approval: bytes) -> bool:
-            return all(state.counts(approval, people, whose, now) for people in curators.values())
-
+        """Return the inputs of the gates of single packages. An approval counts if it does for every group."""
+        curators, now = policy.policies.curators, self._clock()
+        given = [
+            self._blobs.read(digest)
+            for digest in case.brought.approvals
+            if self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
+        ]
         return GateInputs(
             policy=channel,
             curators=curators,
-            approvals=list(filter(does_count, given)),
-            described=described,
+            approvals=[
+                approval
+                for approval in given
+                if all(state.counts(approval, people, case.release.distribution, now) for people in curators.values())
+            ],
+            described=self._described,
             plans=case.plans,
-            advisories=PublishedAdvisories(self._repository, described),
+            advisories=PublishedAdvisories(self._repository, self._described),
             stays=self._record,
             now=now,
             promoted=permitted.promoted,
             taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )
 
-    def _ask_of_the_set(
-        self, case: ReleaseContext, channel: ChannelPolicy, trial: TrialSet, newest: NewestTests
+    def _check_gates(
+        self, case: ReleaseContext, inputs: GateInputs, trial: TrialSet, newest: NewestTests
     ) -> tuple[PassedTest, ...]:
+        """Check the gates of packages and of the set; return the tests that have passed."""
+        change = newest.outputs.change
+        if inputs.policy.reads_recipes:
+            newest.check(change.put)
+        check_gates(change, inputs)
         passed: tuple[PassedTest, ...] = ()
-        for gate in channel.gates:
+        for gate in inputs.policy.gates:
             if isinstance(gate, AbiGate):
                 check_interfaces(case, trial)
             elif isinstance(gate, TestsGate):
-                asked = TestInputs(gate.of, case.plans, case.builders, case.brought.tests, self._past, newest)
-                passed = self._tests.check(case.release, case.previous, trial, asked)
+                passed = self._tests.check(case, gate.of, trial, newest)
         return passed
 
     def _remember_tests(self, newest: Release, builders: AllowedBuilders, policy: SignedPolicy | None) -> None:
@@ -281,7 +276,7 @@ class Decision:
 
         Otherwise a signature could be withheld until the package enters another channel, and then count as new.
         """
-        named = named_tests(outputs, self._blobs, ownership)
+        named = named_tests(outputs, ownership)
         return named if channel.reads_recipes else tuple(tests for tests in named if tests.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
@@ -295,9 +290,6 @@ class Decision:
             return read_evidence(self._blobs, named) if named else ReleaseEvidence()
         except FarmError:
             return ReleaseEvidence()
-
-    def _is_envelope(self, digest: Digest) -> bool:
-        return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
 
 
 def _verified(

@@ -7,6 +7,7 @@ for the proofs of a release.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
@@ -28,85 +29,82 @@ def check_imported(
     release: Release,
     previous: Release | None,
     signed: Mapping[str, OtherDistribution],
-    shown: Sequence[ReleaseProof],
+    proofs: Sequence[ReleaseProof],
     described: Described,
 ) -> None:
     """Check that new imports come from distributions as they are `signed`, and that these have signed them.
 
-    `shown` are the proofs. Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob raises; the
+    Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob raises; the
     error names what is wrong with each package.
     """
     before = {pin.distribution: pin for pin in previous.imports} if previous else {}
-    anew = [pin for pin in release.imports if pin != before.get(pin.distribution)]
+    changed = [pin for pin in release.imports if pin != before.get(pin.distribution)]
     by_release: dict[Digest, ReleaseProof] = {}
-    needless = [each for each in shown if by_release.setdefault(each.release, each) is not each]
-    needless += [each for each in by_release.values() if each.release not in {one.release for one in anew}]
+    needless = [proof for proof in proofs if by_release.setdefault(proof.release, proof) is not proof]
+    needless += [proof for proof in by_release.values() if proof.release not in {pin.release for pin in changed}]
     faults = Faults()
-    for taken in anew:
-        earlier, brought = before.get(taken.distribution), by_release.get(taken.release)
-        with faults.of(*taken.names):
-            known = signed.get(taken.distribution)
-            if known is None or known != OtherDistribution(known.name, taken.address, taken.channel, taken.root):
+    for pin in changed:
+        earlier, proof = before.get(pin.distribution), by_release.get(pin.release)
+        with faults.of(*pin.names):
+            known = signed.get(pin.distribution)
+            if known is None or known != OtherDistribution(known.name, pin.address, pin.channel, pin.root):
                 raise RefusedReleaseError(
-                    f"{taken} at {taken.address} under the root {taken.root} is not one that packages "
-                    "may be imported from",
+                    f"packages may not be imported from {pin} at {pin.address} under the root {pin.root}: it is not "
+                    "among the signed distributions",
                     remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy "
                     "RECIPES`.",
                     code="unknown-origin",
                 )
-            if brought or earlier is None or not _was_shown(taken, earlier):
-                _check_shown(taken, brought, described, faults)
+            if proof or earlier is None or not _was_proven(pin, earlier):
+                _check_proof(pin, proof, described, faults)
     faults.check()
     if needless:
         raise RefusedReleaseError(
-            f"the proof of the release {needless[0].release} is not needed: that is proven already, or "
-            "nothing new is taken from it",
+            f"the proof of the release {needless[0].release} is not needed: that is proven already, or nothing new is "
+            "imported from it",
             remedy="Let control send the evidence again: one proof for each imported release, and no others.",
             code="needless-showing",
         )
 
 
-def _was_shown(taken: Import, earlier: Import) -> bool:
+def _was_proven(pin: Import, earlier: Import) -> bool:
     """Return whether the same release is imported as before, with no other package of it."""
     had = {(package.name, package.descriptor) for package in earlier.packages}
-    return _pin(taken) == _pin(earlier) and all((package.name, package.descriptor) in had for package in taken.packages)
+    is_same = pin == replace(earlier, address=pin.address, packages=pin.packages)
+    return is_same and all((package.name, package.descriptor) in had for package in pin.packages)
 
 
-def _pin(taken: Import) -> tuple[str, int, Digest, Digest]:
-    return taken.channel, taken.number, taken.release, taken.root
-
-
-def _check_shown(taken: Import, shown: ReleaseProof | None, described: Described, faults: Faults) -> None:
-    if shown is None:
+def _check_proof(pin: Import, proof: ReleaseProof | None, described: Described, faults: Faults) -> None:
+    if proof is None:
         raise RefusedReleaseError(
-            f"there is no proof that {taken.distribution} has signed {taken}, {taken.release}",
+            f"there is no proof that {pin.distribution} has signed {pin}, {pin.release}",
             remedy="Let control see that release, or a later one: it brings proofs of what it follows, if it is of "
             "this version.",
             code="unshown-import",
         )
-    theirs = verify_release_proof(shown, taken, described.within)
-    tree = IndexTree(described.blob, theirs.index)
-    for package in taken.packages:
-        with faults.of(f"{taken.distribution}/{package.name}"):
-            _check_package(taken, package, tree, described)
+    signed = verify_release_proof(proof, pin, described.within)
+    tree = IndexTree(described.blob, signed.index)
+    for package in pin.packages:
+        with faults.of(f"{pin.distribution}/{package.name}"):
+            _check_package(pin, package, tree, described)
 
 
-def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, described: Described) -> None:
-    """Check that a package is the one that their index names, and that its entry there describes it."""
-    name = f"{taken.distribution}/{package.name}"
+def _check_package(pin: Import, package: ImportedPackage, tree: IndexTree, described: Described) -> None:
+    """Check that a package is the one that its distribution's index names, and that its entry there describes it."""
+    name = f"{pin.distribution}/{package.name}"
     entry = tree.entry(package.name)
     if entry is None or entry.descriptor.digest != package.descriptor:
         there = f"has it as {entry.descriptor.digest}" if entry else "does not have it"
         raise RefusedReleaseError(
-            f"{name} is taken as {package.descriptor}, and {taken} {there}",
-            remedy="Do not trust its source. Let control collect the release anew.",
+            f"{name} is imported as {package.descriptor}, and {pin} {there}",
+            remedy="Do not trust its source. Let control collect the release again.",
             code="unshown-import",
         )
     descriptor = described.descriptor(package.descriptor)
-    said = (str(descriptor.name), str(descriptor.version), descriptor.revision, descriptor.tree, descriptor.facts)
-    if said != (name, entry.version, entry.revision, entry.manifest.digest, entry.facts.digest):
+    stated = (str(descriptor.name), str(descriptor.version), descriptor.revision, descriptor.tree, descriptor.facts)
+    if stated != (name, entry.version, entry.revision, entry.manifest.digest, entry.facts.digest):
         raise RefusedReleaseError(
-            f"the descriptor of {name} is not what {taken} lists",
-            remedy=f"Tell the owner of {taken.distribution}.",
+            f"the descriptor of {name} is not what {pin} lists",
+            remedy=f"Tell the owner of {pin.distribution}.",
             code="unshown-import",
         )

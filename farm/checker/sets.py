@@ -5,50 +5,25 @@ The first release of a channel after a start costs what the channel holds, each 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError, first_of
 from farm.core.sets.proof.closure import OpenSetError, needs_of, needs_touched
+from farm.core.sets.proof.test_closures import NeedIndex
 from farm.core.sets.proof.trial import TrialSet
 from farm.trust.index.imports import imported_descriptors, imported_packages
 from farm.trust.index.tree import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Set
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.checker.reading.change import ReleaseChange
     from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
     from farm.store.blobs import BlobStore
     from farm.trust.index.release_index import Release, ReleaseEntry
-
-_SHOWN = 3
-
-
-class _Needs:
-    """The needs that the entries of a set name, and the users of each."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, tuple[str, ...]] = {}
-        self._users: defaultdict[str, set[str]] = defaultdict(set)
-
-    def of(self, name: str) -> tuple[str, ...]:
-        return self._of.get(name, ())
-
-    def users(self, name: str) -> Set[str]:
-        return self._users.get(name, frozenset())
-
-    def put(self, name: str, needs: tuple[str, ...]) -> None:
-        for need in self._of.get(name, ()):
-            self._users[need].discard(name)
-            if not self._users[need]:
-                del self._users[need]
-        self._of[name] = needs
-        for need in needs:
-            self._users[need].add(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +35,7 @@ class _Base:
 
     release: Digest | None
     trial: TrialSet
-    needs: _Needs
+    needs: NeedIndex
     coming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -86,18 +61,15 @@ class ReleasedSets:
         placed: dict[str, Member | None] = dict.fromkeys(change.removed)
         arriving = (self._member(entry) for entry in change.put if not _is_in(base.trial, entry))
         placed |= {member.name: member for member in arriving}
-        before, after = (
-            imported_descriptors(previous.imports if previous else ()),
-            imported_descriptors(release.imports),
-        )
+        before = imported_descriptors(previous.imports if previous else ())
+        after = imported_descriptors(release.imports)
         placed |= dict.fromkeys(before.keys() - after.keys())
         arrived = {name: digest for name, digest in after.items() if before.get(name) != digest}
-        placed |= {member.name: member for member in self._foreign(arrived)}
+        placed |= {member.name: member for member in self._imported(arrived)}
         if problems := base.trial.problems_of(placed):
-            more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-            told = "; ".join(problem.message for problem in problems[:_SHOWN])
+            first = first_of([problem.message for problem in problems])
             raise RefusedReleaseError(
-                f"the set of release {release.number} of {release.channel} does not fit together: {told}{more}",
+                f"the set of release {release.number} of {release.channel} does not fit together: {first}",
                 remedy="Leave out what is named, or release what it needs too. The farm's own proof should have found "
                 "it.",
                 code="unproven-set",
@@ -123,22 +95,22 @@ class ReleasedSets:
             known.trial.place({})
             return known
         members: list[Member] = []
-        needs = _Needs()
+        needs = NeedIndex()
         if previous is not None:
             for entry in entries(self._described.blob, previous.index):
                 members.append(self._member(entry))
                 needs.put(entry.name, entry.needs)
-            members += self._foreign(imported_descriptors(previous.imports))
+            members += self._imported(imported_descriptors(previous.imports))
         base = self._bases[channel] = _Base(digest, TrialSet(members), needs)
         return base
 
     def _member(self, entry: ReleaseEntry) -> Member:
         return self._described.member(entry.descriptor.digest)
 
-    def _foreign(self, taken: Mapping[str, Digest]) -> Iterator[Member]:
+    def _imported(self, taken: Mapping[str, Digest]) -> Iterator[Member]:
         """Yield imported packages, by full name. `farm.checker.imported` checks who has signed them."""
         for name, digest in sorted(taken.items()):
-            member = self._described.member(digest, foreign=True)
+            member = self._described.member(digest, imported=True)
             if member.name != name:
                 raise RefusedReleaseError(f"the package imported as {name} is described as {member.name}")
             yield member
@@ -150,11 +122,11 @@ def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
     return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
-def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs) -> None:
+def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: NeedIndex) -> None:
     """Check that no unchanged entry names a package that has left: changed entries are checked themselves."""
     other = {*(entry.name for entry in change.put), *change.removed}
     for name in sorted(gone):
-        for user in sorted(needs.users(name) - other):
+        for user in sorted(needs.users([name]) - other):
             raise RefusedReleaseError(f"{user} needs {name}, which is no longer in the release")
 
 
@@ -165,15 +137,15 @@ def _check_needs(change: ReleaseChange, base: _Base) -> None:
     """
     put = {entry.name: entry.needs for entry in change.put}
     put |= {name: package.needs for name, (_, package) in imported_packages(change.release.imports).items()}
-    said = {name: base.needs.of(name) for name in needs_touched(base.trial, base.trial.placed)} | put
+    named = {name: tuple(base.needs.of(name)) for name in needs_touched(base.trial, base.trial.placed)} | put
     try:
-        needed: Mapping[str, tuple[str, ...]] = needs_of(base.trial, said)
+        needed: Mapping[str, tuple[str, ...]] = needs_of(base.trial, named)
     except OpenSetError as error:
         raise RefusedReleaseError(error.message, remedy=error.remedy) from error
     for name, needs in sorted(needed.items()):
-        if needs != said[name]:
+        if needs != named[name]:
             raise RefusedReleaseError(
-                f"the release names {', '.join(said[name]) or 'nothing'} as the needs of {name}, which are "
+                f"the release names {', '.join(named[name]) or 'nothing'} as the needs of {name}, which are "
                 f"{', '.join(needs) or 'nothing'}",
                 remedy="Release it with the needs that its files have.",
             )

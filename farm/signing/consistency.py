@@ -58,12 +58,12 @@ class PutBackError(FarmError):
 
 
 class LedgerView(Protocol):
-    """The signer's ledger, or a reader of it, whose `note` may do nothing."""
+    """The signer's ledger, or a reader of it, whose `append` does nothing."""
 
     def state(self) -> LedgerState:
         """Return the state in force now."""
 
-    def note(self, *entries: Entry) -> None:
+    def append(self, *entries: Entry) -> None:
         """Record what was found to have changed."""
 
 
@@ -79,7 +79,7 @@ class ReadLedger:
         with self._turn:
             return self._ledger.state()
 
-    def note(self, *entries: Entry) -> None:
+    def append(self, *entries: Entry) -> None:
         """Do nothing."""
 
 
@@ -89,9 +89,9 @@ class PinnedRepository(Repository):
     Every read of it raises `OtherRootError`, or `PutBackError`, where something else is published.
     """
 
-    def __init__(self, root: Path, kept: LedgerView) -> None:
+    def __init__(self, root: Path, ledger: LedgerView) -> None:
         super().__init__(root)
-        self._memory = kept
+        self._ledger = ledger
 
     def head(self, coming: Root | None = None) -> Head:
         """Read what is in force, from the timestamp down, under the pinned root."""
@@ -99,10 +99,10 @@ class PinnedRepository(Repository):
 
     def _head(self, coming: Root | None) -> Head:
         head = super().head(coming)
-        state = self._memory.state()
+        state = self._ledger.state()
         found: list[Entry] = [*self._follow(state.root, head.root), *_targets_of(state.targets, head)]
         if found:
-            self._memory.note(*found)
+            self._ledger.append(*found)
         return head
 
     def check_releases(self) -> None:
@@ -114,12 +114,12 @@ class PinnedRepository(Repository):
 
     def _check_releases(self) -> None:
         head = self.head()
-        state = self._memory.state()
+        state = self._ledger.state()
         found: list[Entry] = []
         for channel in channels_of(head.targets):
             found += self._channel(state, self.delegated(head, channel), role_of(head.targets, channel))
         if found:
-            self._memory.note(*found)
+            self._ledger.append(*found)
 
     def _follow(self, pinned: RootPinned | None, newest: Root) -> Iterator[RootPinned]:
         """Yield the roots after the pinned one up to the newest, each signed by the keys of the one before."""
@@ -183,7 +183,7 @@ class PinnedRepository(Repository):
         elif known.keys != keys:
             yield ChannelSeen(channel, number, digest, keys)
         elif known.release != digest:
-            raise PutBackError(_told(channel, number, digest, known))
+            raise PutBackError(_difference(channel, number, digest, known))
 
 
 def _unless_it_moves(look: Callable[[], _Found]) -> _Found:
@@ -205,7 +205,7 @@ def _targets_of(known: TargetsSeen | None, head: Head) -> Iterator[TargetsSeen]:
         yield now
 
 
-def _told(channel: str, number: int, digest: Digest | None, known: ChannelState) -> str:
+def _difference(channel: str, number: int, digest: Digest | None, known: ChannelState) -> str:
     now = f"release {number} ({digest})" if digest else "no release"
     then = f"release {known.number} ({known.release})" if known.release else "none before"
     how = "it was put back to an earlier state" if number <= known.number else "that one was not signed by this signer"

@@ -120,8 +120,8 @@ Entry: TypeAlias = (
     Begun | RootPinned | TargetsSeen | ChannelSeen | OrderTaken | ReportOpened | Signing | Released
 )  # fmt: skip
 _KINDS: Mapping[str, type[Entry]] = {
-    each.kind: each
-    for each in (Begun, RootPinned, TargetsSeen, ChannelSeen, OrderTaken, ReportOpened, Signing, Released)
+    entry.kind: entry
+    for entry in (Begun, RootPinned, TargetsSeen, ChannelSeen, OrderTaken, ReportOpened, Signing, Released)
 }
 
 

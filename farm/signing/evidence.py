@@ -53,7 +53,11 @@ class SignedTest(Form, record="signed test"):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseEvidence(
-    Form, record="evidence for a release", omitted={"abroad", "comparisons", "rebuilt"}, constants={"format": 1}
+    Form,
+    record="evidence for a release",
+    keys={"proofs": "abroad"},
+    omitted={"comparisons", "proofs", "rebuilt"},
+    constants={"format": 1},
 ):
     """The evidence for a release.
 
@@ -62,7 +66,7 @@ class ReleaseEvidence(
     which curators have let packages into the channel, or out of it. `tests` are the testers' signed results for the
     set, and for the one before; `comparisons` those of interfaces. `rebuilt` are later builds with exactly the files of
     a package of the set, newest first: the package is compatible with whatever any of them was built against. `orders`
-    names the curators' orders that the release is to use up: their content is in the signer's ledger. `abroad` proves
+    names the curators' orders that the release is to use up: their content is in the signer's ledger. `proofs` show
     that other distributions have signed the new imports.
     """
 
@@ -73,7 +77,7 @@ class ReleaseEvidence(
     comparisons: tuple[SignedTest, ...] = ()
     rebuilt: tuple[BuiltAgainst, ...] = ()
     orders: tuple[Digest, ...] = ()
-    abroad: tuple[ReleaseProof, ...] = ()
+    proofs: tuple[ReleaseProof, ...] = ()
 
     @classmethod
     def from_json(cls, content: bytes) -> ReleaseEvidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from farm.signing.state import is_in_force
@@ -14,21 +13,18 @@ if TYPE_CHECKING:
     from farm.trust.attestation.curator_order import CuratorOrder
 
 
-_KEY = itemgetter(0)
-
-
 def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
     """Return what is in force now. `orders` are those that a release may still use."""
     return {
         "root": state.root.to_dict() if state.root else None,
         "targets": state.targets.version if state.targets else None,
         "releases": [
-            {"channel": name, "release": each.release, "release-number": each.number}
-            for name, each in sorted(state.channels.items())
+            {"channel": name, "release": channel.release, "release-number": channel.number}
+            for name, channel in sorted(state.channels.items())
         ],
-        "freezes": [order_form(each) for _, each in sorted(state.freezes.items(), key=_KEY) if is_in_force(each, now)],
-        "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if is_in_force(each, now)],
-        "reports": [each.to_dict() for _, each in sorted(state.reports.items())],
+        "freezes": [order_form(freeze) for _, freeze in sorted(state.freezes.items()) if is_in_force(freeze, now)],
+        "holds": [order_form(hold) for _, hold in sorted(state.holds.items()) if is_in_force(hold, now)],
+        "reports": [report.to_dict() for _, report in sorted(state.reports.items())],
         "orders": [
             order_form(permit.order)
             for permit in state.permits.values()
@@ -41,13 +37,13 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
         ],
         "withdrawn-approvals": [
             {
-                "at": each.at.isoformat(),
+                "at": withdrawal.at.isoformat(),
                 "channel": channel,
                 "curator": curator,
-                "order": each.order,
+                "order": withdrawal.order,
                 "package": package,
             }
-            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=_KEY)
+            for (channel, package, curator), withdrawal in sorted(state.withdrawn.items())
         ],
     }
 

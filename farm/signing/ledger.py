@@ -233,8 +233,8 @@ class Ledger(LedgerReader):
         with self._turn:
             return super().state()
 
-    def append(self, *entries: Entry) -> LedgerState:
-        """Add entries, all or none, durably, and return the new state. Raises `LedgerError`."""
+    def append(self, *entries: Entry) -> None:
+        """Add entries, all or none, durably. Raises `LedgerError`."""
         with self._turn, self._writing() as file:
             new = [*([] if self._place.number else [Begun()]), *entries]
             now, place, content = self._clock(), self._place, b""
@@ -249,11 +249,6 @@ class Ledger(LedgerReader):
                 self._state = self._state.after(entry, now)
             self._place = place
             self._keep_state()
-            return self._state
-
-    def note(self, *entries: Entry) -> None:
-        """Add what was found. Raises `LedgerError`."""
-        self.append(*entries)
 
     @contextmanager
     def _writing(self) -> Iterator[BinaryIO]:

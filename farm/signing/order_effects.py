@@ -31,9 +31,9 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
 
     Raises `NothingToEndError`, and a `FarmError` of the code `outdated-order`.
     """
-    for told, at in _later_words(state, order):
+    for newer, at in _newer_orders(state, order):
         raise FarmError(
-            f"{order.summary} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
+            f"{order.summary} of {_second(order.at)} does not count: {newer} of {_second(at)} is newer",
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
             f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
             code="outdated-order",
@@ -50,25 +50,19 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
         )
 
 
-def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
+def _newer_orders(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
     """Yield what was signed after an order about the same matters: a summary, and when."""
-    channel, found = order.channel, _standing(state, order)
+    last: list[CuratorOrder | None] = []
     if order.act is Act.WITHDRAW_APPROVAL:
         for package in order.packages.values():
-            withdrawal = state.withdrawn.get((channel, package, order.curator)) if package else None
+            withdrawal = state.withdrawn.get((order.channel, package, order.curator)) if package else None
             if withdrawal is not None and withdrawal.at > order.at:
                 yield f"the withdrawal {withdrawal.order} by {order.curator}", withdrawal.at
-    yield from ((each.summary, each.at) for each in found if each.at > order.at)
-
-
-def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:
-    """Return the last orders about what an order holds, freezes or releases."""
-    found: list[CuratorOrder | None] = []
-    if order.act in (Act.HOLD, Act.LIFT):
-        found = [state.holds.get((order.channel, order.distribution, name)) for name in order.packages]
+    elif order.act in (Act.HOLD, Act.LIFT):
+        last = [state.holds.get((order.channel, order.distribution, name)) for name in order.packages]
     elif order.act in (Act.FREEZE, Act.THAW):
-        found = [state.freezes.get((order.channel, order.distribution))]
-    return [each for each in found if each is not None]
+        last = [state.freezes.get((order.channel, order.distribution))]
+    yield from ((other.summary, other.at) for other in last if other is not None and other.at > order.at)
 
 
 def _second(at: datetime) -> str:

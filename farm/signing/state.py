@@ -18,7 +18,6 @@ from farm.signing.entries import (
     RootPinned,
     Signing,
     TargetsSeen,
-    read_entry,
 )
 from farm.trust.attestation.approval import read_approval
 from farm.trust.attestation.curator_order import PERMITS, TOLERANCE, Act, CuratorOrder, order_of, order_statement
@@ -152,13 +151,13 @@ class LedgerState:
         an approval at all is left to its reader.
         """
         try:
-            said = read_approval(approval, people)
+            statement = read_approval(approval, people)
         except FarmError:
             return True
-        if not said.is_to(distribution) or (said.at is not None and said.at > now + TOLERANCE):
+        if not statement.is_to(distribution) or (statement.at is not None and statement.at > now + TOLERANCE):
             return False
-        withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
-        return withdrawn is None or said.after == withdrawn.order
+        withdrawn = self.withdrawn.get((statement.channel, statement.package, statement.curator))
+        return withdrawn is None or statement.after == withdrawn.order
 
     def _with_channel(self, channel: str, standing: ChannelState) -> LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))
@@ -185,12 +184,13 @@ class LedgerState:
 
     def _ordered(self, entry: OrderTaken, at: datetime) -> LedgerState:
         order, digest = entry.order, entry.order.digest
-        known = {each: until for each, until in self.entered.items() if at < until}
-        permits = {each: permit for each, permit in self.permits.items() if at < permit.order.expires}
+        known = {entered: until for entered, until in self.entered.items() if at < until}
+        permits = {entered: permit for entered, permit in self.permits.items() if at < permit.order.expires}
         if order.act in PERMITS:
             permits[digest] = Permit(entry)
         state = replace(self, entered=known | {digest: order.expires}, permits=permits)
-        return _ACTS.get(order.act, _unchanged)(state, order)
+        apply = _ACTS.get(order.act)
+        return apply(state, order) if apply else state
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as JSON values."""
@@ -198,15 +198,22 @@ class LedgerState:
             "root": self.root.to_dict() if self.root else None,
             "targets": self.targets.to_dict() if self.targets else None,
             "channels": {
-                name: [each.number, each.release, list(each.keys), each.coming.to_dict() if each.coming else None]
-                for name, each in self.channels.items()
+                name: [
+                    channel.number,
+                    channel.release,
+                    list(channel.keys),
+                    channel.coming.to_dict() if channel.coming else None,
+                ]
+                for name, channel in self.channels.items()
             },
             "holds": [order_statement(hold) for hold in self.holds.values()],
-            "freezes": [order_statement(freez) for freez in self.freezes.values()],
+            "freezes": [order_statement(freeze) for freeze in self.freezes.values()],
             "reports": [report.to_dict() for report in self.reports.values()],
             "permits": [[permit.taken.to_dict(), permit.used_by] for permit in self.permits.values()],
             "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
-            "withdrawn": [[*key, each.order, each.at.isoformat()] for key, each in self.withdrawn.items()],
+            "withdrawn": [
+                [*key, withdrawal.order, withdrawal.at.isoformat()] for key, withdrawal in self.withdrawn.items()
+            ],
             "withdrawn-orders": [order_statement(order) for order in self.withdrawn_orders.values()],
             "withdrawn-statements": dict(self.withdrawn_statements),
             "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
@@ -216,27 +223,27 @@ class LedgerState:
     def from_dict(cls, form: Mapping[str, Any]) -> LedgerState:
         """Read the result of `to_dict`. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
         holds = [order_of(hold) for hold in form["holds"]]
-        reports = [_read(ReportOpened, report) for report in form["reports"]]
-        permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
-        ended = [order_of(each) for each in form["withdrawn-orders"]]
+        reports = [ReportOpened.from_dict(report) for report in form["reports"]]
+        permits = [Permit(OrderTaken.from_dict(taken), _digest(used)) for taken, used in form["permits"]]
+        freezes, ended = map(order_of, form["freezes"]), map(order_of, form["withdrawn-orders"])
         return cls(
-            root=_read(RootPinned, form["root"]) if form["root"] else None,
-            targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
+            root=RootPinned.from_dict(form["root"]) if form["root"] else None,
+            targets=TargetsSeen.from_dict(form["targets"]) if form["targets"] else None,
             channels={
-                name: ChannelState(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
+                name: ChannelState(number, _digest(release), tuple(keys), Signing.from_dict(coming) if coming else None)
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
             holds={(hold.channel, hold.distribution, package): hold for hold in holds for package in hold.packages},
-            freezes={(each.channel, each.distribution): each for each in map(order_of, form["freezes"])},
+            freezes={(freeze.channel, freeze.distribution): freeze for freeze in freezes},
             reports={report.key: report for report in reports},
             permits={permit.order.digest: permit for permit in permits},
-            entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
+            entered={Digest(order): datetime.fromisoformat(until) for order, until in form["entered"].items()},
             withdrawn={
                 (channel, Digest(package), curator): Withdrawal(Digest(order), datetime.fromisoformat(at))
                 for channel, package, curator, order, at in form["withdrawn"]
             },
-            withdrawn_orders={(each.channel, each.target): each for each in ended if each.target},
-            withdrawn_statements={Digest(each): by for each, by in form["withdrawn-statements"].items()},
+            withdrawn_orders={(order.channel, order.target): order for order in ended if order.target},
+            withdrawn_statements={Digest(statement): by for statement, by in form["withdrawn-statements"].items()},
             rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
         )
 
@@ -244,8 +251,8 @@ class LedgerState:
 def _hold_or_lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
     # Each package has an order of its own in the state, so that one of them can be released.
     where = order.channel, order.distribution
-    one = {(*where, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
-    newest = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
+    one = {(*where, name): replace(order, packages={name: package}) for name, package in order.packages.items()}
+    newest = {key: hold for key, hold in one.items() if key not in state.holds or state.holds[key].at <= hold.at}
     return replace(state, holds={**state.holds, **newest})
 
 
@@ -259,7 +266,7 @@ def _freeze_or_thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
     key = order.channel, order.number, order.target
-    return replace(state, reports={each: report for each, report in state.reports.items() if each != key})
+    return replace(state, reports={other: report for other, report in state.reports.items() if other != key})
 
 
 def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
@@ -277,10 +284,6 @@ def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
 def _withdraw_submission(state: LedgerState, order: CuratorOrder) -> LedgerState:
     gone = {digest: order.curator for digest in order.packages.values() if digest is not None}
     return replace(state, withdrawn_statements={**gone, **state.withdrawn_statements})
-
-
-def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
-    return state
 
 
 _ACTS = {
@@ -302,10 +305,6 @@ def is_in_force(order: CuratorOrder, now: datetime) -> bool:
 
 def _with(mapping: Mapping[_Key, _Value], key: _Key, value: _Value) -> Mapping[_Key, _Value]:
     return {**mapping, key: value}
-
-
-def _read(kind: Any, form: Mapping[str, Any]) -> Any:
-    return read_entry(kind.kind, form)
 
 
 def _digest(text: str | None) -> Digest | None:

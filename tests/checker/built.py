@@ -114,9 +114,6 @@ class Package:
 class _Nothing:
     """The memory of a signer that has signed nothing yet."""
 
-    def has(self, _descriptor: Digest) -> bool:
-        return False
-
     def channels_of(self, _descriptor: Digest) -> frozenset[str]:
         return frozenset()
 
@@ -294,7 +291,7 @@ class Builder:
         )
         grounds = BuildContext(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds, "edge")
-        return sorted(each.name.short for each in found.values())
+        return sorted(each.name.short for each in found.checked.values())
 
     def test(
         self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any

@@ -66,13 +66,13 @@ def test_what_they_have_signed_is_taken_and_need_not_be_shown_again_while_it_sta
     with refuses("unshown-import", match=f"there is no proof that {THEM} has signed release 1") as refused:
         edge.sign(imports=(taken,))
     assert refused.value.by_package.keys() == {LIB, f"{THEM}/other"}
-    edge.sign(imports=(taken,), abroad=(theirs.shown(),))
+    edge.sign(imports=(taken,), proofs=(theirs.shown(),))
     zlib = edge.builder.build(edge.builder.recipe("zlib"))
     edge.sign(zlib, imports=(taken,))
     edge.sign(imports=(theirs.taken(lib),))  # a part of what is released
     with refuses("unshown-import"):
         edge.sign(imports=(taken,))  # and all of it again
-    edge.sign(imports=(taken,), abroad=(theirs.shown(),))
+    edge.sign(imports=(taken,), proofs=(theirs.shown(),))
     assert edge.released == 4
 
 
@@ -82,24 +82,24 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
     evil, forged = theirs.package(taking.own, "evil"), theirs.package(taking.own, revision=9)
     for invented, told in ((evil, "does not have it"), (forged, "has it as sha256:")):
         with refuses("unshown-import", match=told) as refused:
-            edge.sign(imports=(theirs.taken(invented),), abroad=(theirs.shown(),))
+            edge.sign(imports=(theirs.taken(invented),), proofs=(theirs.shown(),))
         assert refused.value.by_package.keys() == {str(invented.name)}
     never = Digest.of(b"a release that never was")
     with refuses("unshown-import", match="there is no proof"):
-        edge.sign(imports=(theirs.taken(lib, release=never),), abroad=(theirs.shown(),))
+        edge.sign(imports=(theirs.taken(lib, release=never),), proofs=(theirs.shown(),))
     with pytest.raises(UnprovenReleaseError, match="which is release 1 of"):
-        edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
+        edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), proofs=(theirs.shown(),))
     assert edge.released == 0
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))  # and honest work continues
+    edge.sign(imports=(theirs.taken(lib),), proofs=(theirs.shown(),))  # and honest work continues
 
 
 def test_an_invented_number_stands_in_nobodys_way(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     with pytest.raises(UnprovenReleaseError):
-        edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+        edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), proofs=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(lib),), proofs=(theirs.shown(),))
     newer = taking.release(2)
-    edge.sign(imports=(theirs.taken(newer),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(newer),), proofs=(theirs.shown(),))
     assert edge.released == 2
 
 
@@ -109,8 +109,8 @@ def test_an_earlier_release_of_theirs_is_shown_by_a_later_one(taking: Taking) ->
     taking.release(3)
     cut = replace(theirs.shown(1), heads=(theirs.releases[2].digest, theirs.releases[0].digest))
     with pytest.raises(UnprovenReleaseError, match="release 3 does not come after"):
-        edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(cut,))
-    edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
+        edge.sign(imports=(theirs.taken(lib, number=1),), proofs=(cut,))
+    edge.sign(imports=(theirs.taken(lib, number=1),), proofs=(theirs.shown(1),))
     assert edge.released == 1
 
 
@@ -123,7 +123,7 @@ def test_that_their_metadata_has_expired_since_takes_nothing_back(taking: Taking
     for role in (shown.timestamp, shown.snapshot, shown.targets, shown.channel, *shown.roots):
         said = json.loads(edge.builder.blobs.read(role))["signed"]
         assert datetime.fromisoformat(said["expires"].replace("Z", "+00:00")) < edge.now, said["_type"]
-    edge.sign(imports=(taking.theirs.taken(lib),), abroad=(shown,))
+    edge.sign(imports=(taking.theirs.taken(lib),), proofs=(shown,))
     assert edge.released == 1
 
 
@@ -132,10 +132,10 @@ def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taki
     edge, theirs = taking.edge, taking.theirs
     libs = [taking.release(number, "other") for number in (1, 2, 3)]
     other = theirs.held[theirs.releases[0].digest][1]
-    old = {"imports": (theirs.taken(libs[0], other, number=1),), "abroad": (theirs.shown(1),)}
-    edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))
-    edge.sign(imports=(theirs.taken(other),), abroad=(theirs.shown(),))
-    edge.sign(imports=(theirs.taken(other, number=1),), abroad=(theirs.shown(1),))
+    old = {"imports": (theirs.taken(libs[0], other, number=1),), "proofs": (theirs.shown(1),)}
+    edge.sign(imports=(theirs.taken(libs[2], other),), proofs=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other),), proofs=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other, number=1),), proofs=(theirs.shown(1),))
     with refuses("unordered", match="it is older than that of release 3") as refused:
         edge.sign(**old)
     assert refused.value.by_package.keys() == {LIB}
@@ -144,7 +144,7 @@ def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taki
     edge.sign(**old)
     # From there on newer releases follow without an order, as after an invented release number was accepted once.
     for number in (2, 3):
-        edge.sign(imports=(theirs.taken(libs[number - 1], other, number=number),), abroad=(theirs.shown(number),))
+        edge.sign(imports=(theirs.taken(libs[number - 1], other, number=number),), proofs=(theirs.shown(number),))
     assert edge.released == 6
 
 
@@ -154,44 +154,44 @@ def test_that_one_becomes_older_by_an_order_makes_no_other_so(taking: Taking) ->
     libs = [theirs.package(taking.own, revision=number) for number in (1, 2)]
     for packages in zip(libs, other, strict=True):
         theirs.publish(*packages)
-    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
-    edge.sign(imports=(theirs.taken(other[1]),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), proofs=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other[1]),), proofs=(theirs.shown(),))
     edge.order(Act.RETRY, packages={f"{THEM}/other": other[0].digest})
-    edge.sign(imports=(theirs.taken(other[0], number=1),), abroad=(theirs.shown(1),))
+    edge.sign(imports=(theirs.taken(other[0], number=1),), proofs=(theirs.shown(1),))
     with refuses("unordered") as refused:
-        edge.sign(imports=(theirs.taken(libs[0], other[0], number=1),), abroad=(theirs.shown(1),))
+        edge.sign(imports=(theirs.taken(libs[0], other[0], number=1),), proofs=(theirs.shown(1),))
     assert refused.value.by_package.keys() == {LIB}
-    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), proofs=(theirs.shown(),))
     assert edge.released == 4
 
 
 def test_a_record_of_before_learns_what_was_taken_newest(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     newer = taking.release(2)
-    edge.sign(imports=(theirs.taken(newer),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(newer),), proofs=(theirs.shown(),))
     edge.decision.prepare()
     with closing(sqlite3.connect(edge.record.directory / "published.sqlite")) as database, database:
         database.execute("DROP TABLE newest_taken")
         database.execute("DELETE FROM seen WHERE channel LIKE '%/%'")
     edge.decision = edge.deciding()
     with refuses("unordered", match="it is older than that of release 2"):
-        edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
+        edge.sign(imports=(theirs.taken(lib, number=1),), proofs=(theirs.shown(1),))
 
 
 def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: Path) -> None:
     edge, theirs = taking.edge, taking.theirs
     lib = [taking.release(number) for number in (1, 2, 3)][-1]
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(lib),), proofs=(theirs.shown(),))
     anew = taking.theirs = Theirs(tmp_path / "anew", edge.builder.blobs)
     taking.allow(anew.signed)
     lib = taking.release(4)
-    first = {"imports": (anew.taken(lib),), "abroad": (anew.shown(),)}
+    first = {"imports": (anew.taken(lib),), "proofs": (anew.shown(),)}
     with refuses("unordered"):
         edge.sign(**first)
     edge.order(Act.RETRY, packages={LIB: lib.digest})
     edge.sign(**first)
     lib = taking.release(5)
-    edge.sign(imports=(anew.taken(lib),), abroad=(anew.shown(),))
+    edge.sign(imports=(anew.taken(lib),), proofs=(anew.shown(),))
     assert edge.released == 3
 
 
@@ -207,22 +207,22 @@ def test_what_shows_it_is_brought_once_and_nothing_besides(taking: Taking) -> No
         (good, replace(good)): "needless-showing",
     }.items():
         with refuses(code):
-            edge.sign(imports=taken, abroad=brought)
-    edge.sign(imports=taken, abroad=(good,))
+            edge.sign(imports=taken, proofs=brought)
+    edge.sign(imports=taken, proofs=(good,))
     for needless in (good, bad):
         with refuses("needless-showing"):
-            edge.sign(imports=taken, abroad=(needless,))
+            edge.sign(imports=taken, proofs=(needless,))
     assert edge.released == 1
 
 
 def test_what_is_brought_though_it_was_shown_before_is_looked_at(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release(1, "other")
     (_, other) = theirs.held[theirs.releases[0].digest]
-    edge.sign(imports=(theirs.taken(lib, other),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(lib, other),), proofs=(theirs.shown(),))
     bad = replace(theirs.shown(), snapshot=theirs.shown().targets)
     with pytest.raises(UnprovenReleaseError):
-        edge.sign(imports=(theirs.taken(lib),), abroad=(bad,))
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+        edge.sign(imports=(theirs.taken(lib),), proofs=(bad,))
+    edge.sign(imports=(theirs.taken(lib),), proofs=(theirs.shown(),))
     assert edge.released == 2
 
 
@@ -231,9 +231,9 @@ def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     first, elsewhere = theirs.taken(lib), theirs.taken(lib, address="https://elsewhere.example")
     with refuses("unknown-origin", match=r"at https://elsewhere\.example under the root") as refused:
-        edge.sign(imports=(elsewhere,), abroad=(theirs.shown(),))
+        edge.sign(imports=(elsewhere,), proofs=(theirs.shown(),))
     assert refused.value.by_package.keys() == {LIB}
-    edge.sign(imports=(first,), abroad=(theirs.shown(),))
+    edge.sign(imports=(first,), proofs=(theirs.shown(),))
     with refuses("unknown-origin"):
         edge.sign(imports=(elsewhere,))
     moved = theirs.signed["distributions.yaml"].replace(b"https://" + THEM.encode(), b"https://elsewhere.example")
@@ -308,22 +308,22 @@ def test_forged_metadata_shows_nothing(taking: Taking, tmp_path: Path, name: str
     forged = FORGERIES[name](taking, mallory, theirs.shown())
     forged = replace(forged, heads=mallory.shown().heads)
     with pytest.raises(UnprovenReleaseError if "without_end" not in name else Exception) as refused:
-        edge.sign(imports=(mallory.taken(evil, root=theirs.root),), abroad=(forged,))
+        edge.sign(imports=(mallory.taken(evil, root=theirs.root),), proofs=(forged,))
     assert refused.value.by_package.keys() == {LIB}
     assert edge.released == 0
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(lib),), proofs=(theirs.shown(),))
 
 
 def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) -> None:
     taking.release()
     shown = taking.theirs.shown()
-    assert b"abroad" not in ReleaseEvidence().to_json()
-    told = ReleaseEvidence(abroad=(shown,))
+    assert b"proofs" not in ReleaseEvidence().to_json()
+    told = ReleaseEvidence(proofs=(shown,))
     assert ReleaseEvidence.from_json(told.to_json()) == told
     many = shown.heads * (MOST_HEADS + 1)
     for wrong in (replace(shown, heads=()), replace(shown, roots=()), replace(shown, heads=many)):
         with pytest.raises(InvalidEvidenceError, match="is empty, or has over"):
-            ReleaseEvidence.from_json(ReleaseEvidence(abroad=(wrong,)).to_json())
+            ReleaseEvidence.from_json(ReleaseEvidence(proofs=(wrong,)).to_json())
 
 
 class TestPromoted:
@@ -354,7 +354,7 @@ class TestPromoted:
         theirs = taking.theirs
         released = theirs.releases[(number or len(theirs.releases)) - 1]
         taken = theirs.taken(*theirs.held[released.digest], number=number, **said)
-        return {"imports": (taken,), "abroad": (theirs.shown(number),)}
+        return {"imports": (taken,), "proofs": (theirs.shown(number),)}
 
     def promoted(self, taking: Taking, *names: str, number: int = 0) -> Callable[[], None]:
         """Let edge import theirs with the newer `web`, which soaks from then on; return what signs its promotion."""

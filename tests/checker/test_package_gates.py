@@ -360,14 +360,14 @@ class TestPackagesOfOthers:
         own = edge.builder.build(edge.builder.recipe("pattern"))
         package = theirs.package(own, **changes)
         theirs.publish(package)
-        return {"imports": (theirs.taken(package),), "abroad": (theirs.shown(),)}
+        return {"imports": (theirs.taken(package),), "proofs": (theirs.shown(),)}
 
     def test_they_come_from_where_targets_have_signed(self, edge: Channel, theirs: Theirs) -> None:
         self.allow(edge, b"gates: [proof]\n", theirs)
         good = self.release(edge, theirs)
-        (taken,), shown = good["imports"], good["abroad"]
+        (taken,), shown = good["imports"], good["proofs"]
         with pytest.raises(RefusedReleaseError, match=r"imported as evil\.example\.org/lib is described as base"):
-            edge.sign(imports=(replace(taken, distribution="evil.example.org"),), abroad=shown)
+            edge.sign(imports=(replace(taken, distribution="evil.example.org"),), proofs=shown)
         own = edge.builder.build(edge.builder.recipe("pattern"))
         evil = replace(own.descriptor, name=PackageName("evil.example.org", "lib"))
         for wrong in (
@@ -375,8 +375,8 @@ class TestPackagesOfOthers:
             replace(taken, channel="edge"),
             replace(taken, root=Digest.of(b"another root")),
         ):
-            with refuses("unknown-origin", match="is not one that packages may be imported from") as refused:
-                edge.sign(imports=(wrong,), abroad=shown)
+            with refuses("unknown-origin", match="it is not among the signed distributions") as refused:
+                edge.sign(imports=(wrong,), proofs=shown)
             assert refused.value.by_package.keys() == set(wrong.names)
         edge.sign(**good)
         edge.builder.policies = {"channels/edge.yaml": b"gates: [proof]\n"}

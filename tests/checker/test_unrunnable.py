@@ -63,7 +63,7 @@ class Needing:
     def release(self) -> None:
         """Release web with the library, and its test has passed."""
         web = self.web()
-        self.edge.sign(web, imports=self.imports, abroad=(self.theirs.shown(),), tests=[self.result()])
+        self.edge.sign(web, imports=self.imports, proofs=(self.theirs.shown(),), tests=[self.result()])
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_a_test_needs_does_not_go_so_that_it_need_not_pass(needing: Needing
     assert set(error.by_package) == {"web"}
     edge.decision = edge.deciding()
     refused(edge, web)
-    back = {"imports": needing.imports, "abroad": (needing.theirs.shown(),)}
+    back = {"imports": needing.imports, "proofs": (needing.theirs.shown(),)}
     refused(edge, web, tests=[needing.result(passed=False)], **back)
     edge.sign(web, tests=[needing.result()], **back)  # type: ignore[arg-type]
     assert edge.released == 3

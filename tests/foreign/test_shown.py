@@ -63,7 +63,7 @@ def check_newest(taking: ImportingFarm, neighbours: Neighbours, channel: str = "
     evidence = ReleaseEvidence.from_json(public.read(taking.signer.evidence[-1]))
     release = taking.head(channel)
     previous = Release.from_json(public.read(release.previous)) if release.previous else None
-    check_imported(release, previous, signed, evidence.abroad, Described(public))
+    check_imported(release, previous, signed, evidence.proofs, Described(public))
     return evidence
 
 
@@ -71,18 +71,18 @@ def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: ImportingFa
     taking.follow()
     taking.decide()
     first = check_newest(taking, neighbours)
-    assert [len(each.heads) for each in first.abroad] == [1]
+    assert [len(each.heads) for each in first.proofs] == [1]
     taking.submit(recipe("own"))
     taking.decide()
-    assert check_newest(taking, neighbours).abroad == ()
+    assert check_newest(taking, neighbours).proofs == ()
     update(neighbours, "3.1")
     assert taking.follow() == 1
     taking.decide()
-    (second,) = check_newest(taking, neighbours).abroad
-    assert second.release == taking.taken().release != first.abroad[0].release
+    (second,) = check_newest(taking, neighbours).proofs
+    assert second.release == taking.taken().release != first.proofs[0].release
     taking.pipeline = taking.channel(STABLE)
     taking.decide()
-    assert check_newest(taking, neighbours, "stable").abroad == (second,)
+    assert check_newest(taking, neighbours, "stable").proofs == (second,)
 
 
 def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
@@ -97,13 +97,13 @@ def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
         connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.submit(recipe("own"))
     taking.decide()  # what is unchanged needs no proof
-    assert check_newest(taking, neighbours).abroad == ()
+    assert check_newest(taking, neighbours).proofs == ()
     update(neighbours, "3.2")
     taking.follow()
     taking.pipeline = taking.channel(STABLE)
     taking.decide()
     assert taking.taken("stable").number == 2
-    (shown,) = check_newest(taking, neighbours, "stable").abroad
+    (shown,) = check_newest(taking, neighbours, "stable").proofs
     assert len(shown.heads) == 2
 
 
@@ -119,7 +119,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     assert taking.follow() == 0  # nothing new except that
     taking.pipeline = taking.channel(STABLE)
     taking.decide()
-    assert check_newest(taking, neighbours, "stable").abroad
+    assert check_newest(taking, neighbours, "stable").proofs
 
 
 def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
@@ -142,15 +142,15 @@ def test_a_spoiled_document_beside_that_is_passed_over(
 
     def spoiled(release: Release, evidence: Digest) -> None:
         told = ReleaseEvidence.from_json(public.read(evidence))
-        good.extend(told.abroad)
+        good.extend(told.proofs)
         bad = [replace(good[0], timestamp=each) for each in (Digest.of(b"nowhere"), good[0].snapshot)]
         first, later = {
-            "before it": ((*bad, *told.abroad), ()),
-            "after it": ((*told.abroad, *bad), ()),
-            "with a later release": (told.abroad, bad),
+            "before it": ((*bad, *told.proofs), ()),
+            "after it": ((*told.proofs, *bad), ()),
+            "with a later release": (told.proofs, bad),
         }[where]
-        brought = tuple(first if told.abroad else later)
-        sign(release, public.put_bytes(replace(told, abroad=brought).to_json()))
+        brought = tuple(first if told.proofs else later)
+        sign(release, public.put_bytes(replace(told, proofs=brought).to_json()))
 
     monkeypatch.setattr(taking.signer, "sign", spoiled)
     lose_what_is_known(taking, neighbours)

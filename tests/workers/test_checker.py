@@ -277,7 +277,7 @@ def test_an_answer_that_is_none_signs_nothing(channel: Channel, tmp_path: Path) 
     with signer_process(tmp_path, channel.public):
         for status, content, why in (
             (200, b"[" * 100_000, "this is not a valid verified release"),
-            (409, b"not JSON", "it is no refusal"),
+            (409, b"not JSON", "it is not a valid refusal"),
             (500, b"", "failed (status 500)"),
             (200, None, "ended during the check"),
         ):

@@ -7,16 +7,14 @@ package that was released before has been checked, but its builder may not be tr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import PlanMismatchError, field_name
 from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
-from farm.core.fileset.manifest import Manifest
+from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
-from farm.core.package.facts import PackageFacts
 from farm.core.plan.outputs import describe_output, differing_fields, output_names
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import build_closure, from_toolchain
@@ -25,11 +23,11 @@ from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.provenance import describe, verify_provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from farm.checker.builds.ownership import Ownership
     from farm.checker.builds.plans import Plans
-    from farm.core.plan.job import BlobRef
+    from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.plan.plan import Plan, PlannedDependency
     from farm.core.recipe.recipe import Recipe
     from farm.core.sets.members.member import Member
@@ -37,16 +35,6 @@ if TYPE_CHECKING:
     from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
-
-
-class Verified(Protocol):
-    """What has been verified before, by the digests of descriptors."""
-
-    def has(self, descriptor: Digest) -> bool:
-        """Return whether the build of a package was checked, or the package was signed, before."""
-
-    def channels_of(self, descriptor: Digest) -> Collection[str]:
-        """Return the channels in which a package was released."""
 
 
 def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
@@ -64,30 +52,28 @@ class BuildContext:
     builders: AllowedBuilders
     plans: Plans
     ownership: Ownership
-    verified: Verified
+    published: PublishedRecord
 
 
-def check_builds(
-    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, context: BuildContext, channel: str
-) -> Mapping[Digest, Descriptor]:
+def check_builds(new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, context: BuildContext, channel: str) -> Builds:
     """Check that the new packages of a release, and all that they were built against, were built from their recipes.
 
-    For a package that another channel has released already, check that its ingredients are by allowed builders. Returns
-    what was checked, by descriptor: all except what was verified before.
+    For a package that another channel has released already, check that its ingredients are by allowed builders.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
-    builds, faults = Builds(context, evidence.dependencies), Faults()
-    for entry in new:
+    builds = Builds(context, evidence.dependencies)
+
+    def check(entry: ReleaseEntry) -> None:
         package = _built(entry)
-        with faults.of(entry.name):
-            builds.check(package)
-            known_in = context.verified.channels_of(package.descriptor.digest)
-            if known_in and channel not in known_in:
-                builds.check_ingredients(package)
-            if entry.tests:
-                builds.check_recipe(package, entry.tests)
-    faults.check()
-    return builds.checked
+        builds.check(package)
+        known_in = context.published.channels_of(package.descriptor.digest)
+        if known_in and channel not in known_in:
+            builds.check_ingredients(package)
+        if entry.tests:
+            builds.check_recipe(package, entry.tests)
+
+    check_each(new, check)
+    return builds
 
 
 def recipe_of(entry: ReleaseEntry, context: BuildContext) -> tuple[VerifiedProvenance, Recipe]:
@@ -103,38 +89,30 @@ def _built(entry: ReleaseEntry) -> BuiltAgainst:
 
 
 class Builds:
-    """Checks builds for one release, and remembers what has passed, in addition to what was `checked` before."""
+    """Checks builds for one release, and remembers what has passed: `checked` are the descriptors, by digest."""
 
-    def __init__(
-        self,
-        context: BuildContext,
-        dependencies: Iterable[BuiltAgainst],
-        checked: Mapping[Digest, Descriptor] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, context: BuildContext, dependencies: Iterable[BuiltAgainst]) -> None:
         self._context = context
         self._dependencies = dependencies
-        self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
-        self._members: dict[Digest, Member] = {}
+        self._member = cache(self._read_member)  # many packages are built against few
         self._trusted: set[BuiltAgainst] = set()
         self._described = Described(context.blobs)
-        self.checked = dict(checked)
+        self.checked: dict[Digest, Descriptor] = {}
 
     def check(self, package: BuiltAgainst) -> None:
         """Check that a package, and all that it was built against, was built from its recipe."""
         waiting, seen = [package], dict[Digest, Descriptor]()
         while waiting:
-            each = waiting.pop()
-            digest = each.descriptor.digest
-            if digest in seen or digest in self.checked or self._context.verified.has(digest):
+            built = waiting.pop()
+            digest = built.descriptor.digest
+            if digest in seen or digest in self.checked or self._context.published.channels_of(digest):
                 continue
-            member = self.member(each)
-            seen[digest] = member.descriptor
-            content = self._read(each.provenance, "provenance")
-            plan = verify_provenance(content, self._context.builders, member.descriptor, each.recipe).plan
-            self._check_described(plan, member.descriptor, each)
-            self._context.ownership.check(plan.name.short, each.recipe)
+            seen[digest] = descriptor = self._member(built).descriptor
+            plan = self.verify(built).plan
+            self._check_described(plan, descriptor)
+            self._context.ownership.check(plan.name.short, built.recipe)
             found = self._ingredients(plan)
-            _check_closure(self._context.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
+            _check_closure(self._context.plans.check(plan, built.recipe), plan, list(map(self._member, found)))
             waiting += found
         self.checked |= seen  # all of it, or none: another package built against the same gets the same error
 
@@ -143,9 +121,12 @@ class Builds:
 
         Its code may be in the package, whose own builder cannot know.
         """
-        content = self._read(package.provenance, "provenance")
-        descriptor = self._descriptor(package.descriptor)
-        self._ingredients(verify_provenance(content, self._context.builders, descriptor, package.recipe).plan)
+        self._ingredients(self.verify(package).plan)
+
+    def verify(self, package: BuiltAgainst) -> VerifiedProvenance:
+        """Check that an allowed builder has signed a package's provenance."""
+        content = self._described.read(package.provenance.digest, "provenance")
+        return verify_provenance(content, self._context.builders, self._descriptor(package), package.recipe)
 
     def _ingredients(self, plan: Plan) -> list[BuiltAgainst]:
         found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
@@ -156,10 +137,10 @@ class Builds:
 
     def _check_builder(self, package: BuiltAgainst, plan: Plan) -> None:
         """Check that an allowed builder has signed for an ingredient of a plan, even if it was released."""
-        content, descriptor = self._read(package.provenance, "provenance"), self._descriptor(package.descriptor)
         try:
-            verify_provenance(content, self._context.builders, descriptor, package.recipe)
+            self.verify(package)
         except InvalidEnvelopeError as error:
+            descriptor = self._descriptor(package)
             name = descriptor.name.short
             raise RefusedReleaseError(
                 f"{plan.name} {plan.version}-{plan.revision} was built against {describe(descriptor)}, and no allowed "
@@ -173,19 +154,16 @@ class Builds:
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[VerifiedProvenance, Recipe]:
         """Check that a recipe, e.g. one with newer tests, is signed by an owner and leads to the same plan."""
-        content = self._read(package.provenance, "provenance")
-        descriptor = self._descriptor(package.descriptor)
-        verified = verify_provenance(content, self._context.builders, descriptor, package.recipe)
+        verified = self.verify(package)
         self._context.ownership.check(verified.plan.name.short, recipe)
         return verified, self._context.plans.check(verified.plan, recipe)
 
-    def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
+    def _check_described(self, plan: Plan, descriptor: Descriptor) -> None:
         """Check that a descriptor follows from the plan and the files: a worker could add a link to any path."""
         output = output_names(plan).get(descriptor.name.short)
         if output is None or descriptor.name.distribution != plan.name.distribution:
             raise PlanMismatchError(str(plan.name), f"{descriptor.name} is not among its outputs")
-        facts = PackageFacts.from_json(self._read(package.facts, "facts"))
-        manifest = Manifest.from_json(self._read(package.manifest, "manifest"))
+        manifest, facts = self._described.manifest(descriptor), self._described.facts(descriptor)
         expected = describe_output(plan, output, manifest, facts, descriptor.diff_id)
         for what, wanted, got in differing_fields(expected, descriptor):
             raise PlanMismatchError(
@@ -194,7 +172,7 @@ class Builds:
 
     def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
         """Return an ingredient of a plan from the evidence. Raises `RefusedReleaseError` if it is missing."""
-        found = self._all().get((str(dependency.name), dependency.tree))
+        found = self._by_tree.get((str(dependency.name), dependency.tree))
         if found is None:
             raise RefusedReleaseError(
                 f"{plan.name} {plan.version}-{plan.revision} was built against {dependency.name} {dependency.version} "
@@ -204,31 +182,20 @@ class Builds:
             )
         return found
 
-    def _all(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:
-        if self._by_tree is None:
-            described = ((self._descriptor(dependency.descriptor), dependency) for dependency in self._dependencies)
-            self._by_tree = {(str(found.name), found.tree): each for found, each in described}
-        return self._by_tree
-
-    def member(self, package: BuiltAgainst) -> Member:
-        """Return a package as a member of sets, whether or not its build has been checked."""
-        # Many packages are built against few: read these once for a release.
-        known = self._members.get(package.descriptor.digest)
-        if known is None:
-            known = self._members[package.descriptor.digest] = self._read_member(package)
-        return known
+    @cached_property
+    def _by_tree(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:
+        described = ((self._descriptor(dependency), dependency) for dependency in self._dependencies)
+        return {(str(found.name), found.tree): dependency for found, dependency in described}
 
     def _read_member(self, package: BuiltAgainst) -> Member:
-        descriptor = self._descriptor(package.descriptor)
+        """Return a package as a member of sets, whether or not its build has been checked."""
+        descriptor = self._descriptor(package)
         if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
         return self._described.member(descriptor.digest)
 
-    def _descriptor(self, blob: BlobRef) -> Descriptor:
-        return self._described.descriptor(blob.digest)
-
-    def _read(self, blob: BlobRef, kind: str) -> bytes:
-        return self._described.read(blob.digest, kind)
+    def _descriptor(self, package: BuiltAgainst) -> Descriptor:
+        return self._described.descriptor(package.descriptor.digest)
 
 
 def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:

@@ -14,7 +14,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from farm.checker.builds.builds import recipe_of
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.package.descriptor import Descriptor
@@ -38,15 +39,14 @@ def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None],
     What one of the `signed` releases states about the same package was checked before it was signed.
     Raises `RefusedReleaseError`, and `RecipeError`, `MissingBlobError` and the like for a recipe that cannot be read.
     """
-    blobs = context.blobs
-    trees = [IndexTree(lambda blob: blobs.read(blob.digest), release.index) for release in signed if release]
-    faults = Faults()
-    for entry in new:
+    trees = [IndexTree(Described(context.blobs).blob, release.index) for release in signed if release]
+
+    def check(entry: ReleaseEntry) -> None:
         known = [found for tree in trees if (found := tree.entry(entry.name))]
         if _checked_facts(entry) not in map(_checked_facts, known):
-            with faults.of(entry.name):
-                _check_entry(entry, context)
-    faults.check()
+            _check_entry(entry, context)
+
+    check_each(new, check)
 
 
 def _checked_facts(entry: ReleaseEntry) -> object:
@@ -103,7 +103,11 @@ def _only_in_bill(
     """
     try:
         form = json.loads(content)
-        links = {relationship["relatedSpdxElement"] for relationship in form["relationships"] if _is_link(relationship)}
+        links = {
+            relationship["relatedSpdxElement"]
+            for relationship in form["relationships"]
+            if (relationship["spdxElementId"], relationship["relationshipType"]) == (PACKAGE, "STATIC_LINK")
+        }
         within = descriptor.name.distribution
         linked = frozenset(
             dependency.name.short
@@ -113,10 +117,6 @@ def _only_in_bill(
         return linked, next(_archives(form["packages"]), None)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):
         return frozenset(), None
-
-
-def _is_link(relationship: dict[str, str]) -> bool:
-    return (relationship["spdxElementId"], relationship["relationshipType"]) == (PACKAGE, "STATIC_LINK")
 
 
 def _archives(packages: list[dict[str, Any]]) -> Iterator[Digest]:

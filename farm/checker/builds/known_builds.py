@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.described import Described
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.sets.proof.abi import BuildRoot
 from farm.core.sets.proof.interfaces import is_given
-from farm.trust.attestation.provenance import outputs_by_plan, verify_provenance
+from farm.trust.attestation.provenance import outputs_by_plan
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.abi import LinkedFiles
     from farm.signing.evidence import BuiltAgainst, ReleaseEvidence
     from farm.store.blobs import BlobStore
-    from farm.trust.index.release_index import Release, ReleaseEntry
+    from farm.trust.index.release_index import Release
     from farm.trust.metadata.builders import AllowedBuilders
 
     _Files = tuple[str, Digest]
@@ -64,7 +65,7 @@ class KnownBuilds:
         heads = filter(None, (case.release, case.previous))
         self._trees = [IndexTree(self._described.blob, head.index) for head in heads]
         self._builds: dict[Digest, Build] = {}
-        self._members: dict[Digest, Member] = {}
+        self._member = cache(self._described.member)
         self._put_out: defaultdict[_Files, dict[Digest, tuple[Member, Build]]] = defaultdict(dict)
         self._dependencies = self._by_files(case.brought.dependencies)
         self._rebuilt = self._by_files(case.brought.rebuilt)
@@ -80,10 +81,11 @@ class KnownBuilds:
 
     def of(self, member: Member) -> Build:
         """Return the build of a member of the release, or of the one before."""
-        entry = self._entry(member.name, member.descriptor.digest)
-        if entry is None:
-            raise RefusedReleaseError(f"{member.label} is in no release that names its build")
-        return self._build(member.descriptor, entry.provenance.digest)
+        for release in self._trees:
+            entry = release.entry(member.name)
+            if entry is not None and entry.descriptor.digest == member.descriptor.digest:
+                return self._build(member.descriptor, entry.provenance.digest)
+        raise RefusedReleaseError(f"{member.label} is in no release that names its build")
 
     def having(self, name: str, tree: Digest) -> Sequence[tuple[Member, Build]]:
         """Return the packages with exactly these files, each with its build, from the releases and the evidence.
@@ -111,10 +113,8 @@ class KnownBuilds:
     def _checked(self, package: BuiltAgainst) -> Build:
         """Return a build from the evidence."""
         self._case.builds.check(package)
-        descriptor = self._described.descriptor(package.descriptor.digest)
-        content = self._described.read(package.provenance.digest, "provenance")
-        verify_provenance(content, self._case.builders, descriptor, package.recipe)
-        return self._build(descriptor, package.provenance.digest)
+        self._case.builds.verify(package)
+        return self._build(self._described.descriptor(package.descriptor.digest), package.provenance.digest)
 
     def _build(self, descriptor: Descriptor, provenance: Digest) -> Build:
         known = self._builds.get(provenance)
@@ -126,15 +126,6 @@ class KnownBuilds:
             for member in members:
                 self._put_out[member.name, member.descriptor.tree][member.descriptor.digest] = member, known
         return known
-
-    def _member(self, digest: Digest) -> Member:
-        if digest not in self._members:
-            self._members[digest] = self._described.member(digest)
-        return self._members[digest]
-
-    def _entry(self, name: str, descriptor: Digest) -> ReleaseEntry | None:
-        entries = (tree.entry(name) for tree in self._trees)
-        return next((entry for entry in entries if entry and entry.descriptor.digest == descriptor), None)
 
     def _by_files(self, packages: Iterable[BuiltAgainst]) -> Mapping[_Files, Sequence[BuiltAgainst]]:
         found: defaultdict[_Files, list[BuiltAgainst]] = defaultdict(list)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.plan.outputs import output_names
 from farm.trust.attestation.provenance import outputs_by_plan, plan_by_digest
 from farm.trust.index.tree import IndexTree
@@ -90,8 +90,8 @@ class Outputs:
     def moving_with(self, name: str) -> frozenset[str]:
         """Return the packages that have to move with a package: outputs of the old build and of the new one."""
         was, now = self.before(name), self.now(name)
-        left = {each for each in output_names(was.plan) if _is_of(self.before(each), was)} if was else set()
-        coming = {each for each in self.put_out(now) if not _is_of(self.before(each), now)} if now else set()
+        left = {output for output in output_names(was.plan) if _is_of(self.before(output), was)} if was else set()
+        coming = {output for output in self.put_out(now) if not _is_of(self.before(output), now)} if now else set()
         return frozenset((left | coming) - {name})
 
 
@@ -105,22 +105,22 @@ def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | N
     `is_apart` says whether a new package and the package of another name may be of two builds.
     Raises as `Outputs`.
     """
-    faults = Faults()
-    for entry in outputs.change.coming:
-        with faults.of(entry.name):
-            came = outputs.of(entry)
-            for name in sorted(_family(came, outputs) - {came.name}):
-                beside = outputs.now(name)
-                if _fits(came, name, beside) or is_apart(came, name, beside):
-                    continue
-                how = "is of another build there" if beside else "is not in the release"
-                where = f"{name}, on which their tests are run," if name == came.recipe else name
-                raise RefusedReleaseError(
-                    f"{came.name} comes without {name}: both are outputs of {came.recipe}, and {where} {how}",
-                    remedy=f"Release the outputs of one build of {came.recipe} together.",
-                    code="split-build",
-                )
-    faults.check()
+
+    def check(entry: ReleaseEntry) -> None:
+        came = outputs.of(entry)
+        for name in sorted(_family(came, outputs) - {came.name}):
+            beside = outputs.now(name)
+            if _fits(came, name, beside) or is_apart(came, name, beside):
+                continue
+            how = "is of another build there" if beside else "is not in the release"
+            where = f"{name}, on which their tests are run," if name == came.recipe else name
+            raise RefusedReleaseError(
+                f"{came.name} comes without {name}: both are outputs of {came.recipe}, and {where} {how}",
+                remedy=f"Release the outputs of one build of {came.recipe} together.",
+                code="split-build",
+            )
+
+    check_each(outputs.change.coming, check)
 
 
 def _family(came: Output, outputs: Outputs) -> set[str]:
@@ -155,24 +155,22 @@ def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> 
     For a channel that takes new builds: no recipe ever leaves. Imported packages are not checked: they are present for
     the packages that need them. Raises as `Outputs`.
     """
-    faults, channel = Faults(), outputs.change.release.channel
-    for entry in outputs.change.going:
-        if is_ordered(entry.descriptor.digest):
-            continue
-        with faults.of(entry.name):
-            gone = outputs.of(entry)
-            maker = outputs.now(gone.recipe)
-            if maker is None or maker.recipe != gone.recipe:
-                raise _unexplained(gone, channel, f"the release has no newer build of its recipe, {gone.recipe}")
-            if gone.name in outputs.put_out(maker):
-                raise _unexplained(gone, channel, f"the build of {gone.recipe} in the release makes it")
-    faults.check()
+    channel = outputs.change.release.channel
 
+    def check(entry: ReleaseEntry) -> None:
+        gone = outputs.of(entry)
+        maker = outputs.now(gone.recipe)
+        if maker is None or maker.recipe != gone.recipe:
+            why = f"the release has no newer build of its recipe, {gone.recipe}"
+        elif gone.name in outputs.put_out(maker):
+            why = f"the build of {gone.recipe} in the release makes it"
+        else:
+            return
+        raise RefusedReleaseError(
+            f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
+            remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm channel "
+            f"rollback {channel}` to a release without it.",
+            code="unexplained-departure",
+        )
 
-def _unexplained(gone: Output, channel: str, why: str) -> RefusedReleaseError:
-    return RefusedReleaseError(
-        f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
-        remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm channel "
-        f"rollback {channel}` to a release without it.",
-        code="unexplained-departure",
-    )
+    check_each((entry for entry in outputs.change.going if not is_ordered(entry.descriptor.digest)), check)

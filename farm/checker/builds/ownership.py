@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
-    from farm.trust.attestation.submission_statement import OpenedSubmission, SignedSubmission
+    from farm.trust.attestation.submission_statement import OpenedSubmission
     from farm.trust.index.release_index import Release
     from farm.trust.metadata.signed_policy import SignedPolicy
 
     _Recipe: TypeAlias = tuple[str, Digest]
-    _Signers: TypeAlias = Mapping[_Recipe, set[str]]
+    _Signed: TypeAlias = Mapping[_Recipe, Sequence[OpenedSubmission]]
 
 
 _YEARS = range(1970, 9999)
@@ -77,11 +77,11 @@ class Ownership:
         withdrawn: Mapping[Digest, str] = MappingProxyType({}),
         now: datetime | None = None,
     ) -> None:
-        said = policy.policies
+        policies = policy.policies
         self._owners: Owners | None = None
-        if said.owners is not None:
-            self._owners = read_owners(said.owners.encode(), said.curators)
-        self._people = everybody(said.curators)
+        if policies.owners is not None:
+            self._owners = read_owners(policies.owners.encode(), policies.curators)
+        self._people = everybody(policies.curators)
         self._distribution = distribution
         self._envelopes = tuple(envelopes)
         self._blobs = blobs
@@ -107,11 +107,6 @@ class Ownership:
         if not self._is_signed(its, self._counting) and not self._released(name, recipe):
             raise self._incomplete(its)
 
-    def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
-        """Return whether an owner of the recipe `name` has signed it after that time, without a withdrawal."""
-        last = self.last_signed(name, recipe)
-        return last is not None and last > since
-
     def last_signed(self, name: str, recipe: Digest) -> datetime | None:
         """Return when an owner of the recipe `name` last signed it unchanged, without a withdrawal; None for never.
 
@@ -122,7 +117,7 @@ class Ownership:
         return max(
             (
                 submission.said.at
-                for submission in self._by_recipe.get((name, recipe), ())
+                for submission in self._given.get((name, recipe), ())
                 if submission.statement not in self._withdrawn
                 and self._owns(submission.said.submitter, name)
                 and submission.said.at.year in _YEARS
@@ -133,10 +128,7 @@ class Ownership:
 
     def _incomplete(self, its: _Recipe) -> RefusedReleaseError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
-        owned = [
-            statement for statement in self._statements if statement.said.signs(*its, distribution=self._distribution)
-        ]
-        mine = [submission for submission in owned if self._owns(submission.said.submitter, its[0])]
+        mine = [submission for submission in self._given[its] if self._owns(submission.said.submitter, its[0])]
         standing = [submission.said for submission in mine if submission.statement not in self._withdrawn]
         if not standing:
             by = self._withdrawn[mine[0].statement]
@@ -146,9 +138,9 @@ class Ownership:
                 code="unsigned-recipe",
             )
         said = standing[0]
-        missing = [each for each in sorted(said.recipes.items()) if each != its and not self._is_there(each)]
-        names = listed([each for each, _ in missing])
-        whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
+        missing = [other for other in sorted(said.recipes.items()) if other != its and not self._is_there(other)]
+        names = listed([name for name, _ in missing])
+        whose = listed(sorted({owner for name, _ in missing for owner in self._owners.owners_of(name)}))
         return RefusedReleaseError(
             f"{said.submitter} has signed the recipe {its[0]} ({its[1]}) together with {names}, which no owner has "
             "signed: a submission is accepted as a whole",
@@ -161,38 +153,30 @@ class Ownership:
         return [opened for digest in self._envelopes if (opened := self._opened(digest)) is not None]
 
     @cached_property
-    def _by_recipe(self) -> Mapping[_Recipe, Sequence[OpenedSubmission]]:
-        found: defaultdict[_Recipe, list[OpenedSubmission]] = defaultdict(list)
-        for statement in self._statements:
-            for its in statement.said.recipes.items():
-                found[its].append(statement)
-        return found
+    def _given(self) -> _Signed:
+        return _by_recipe(self._statements)
 
     @cached_property
-    def _given(self) -> _Signers:
-        return _signers(statement.said for statement in self._statements)
-
-    @cached_property
-    def _counting(self) -> _Signers:
-        """The signers of recipes, by the statements of which owners have signed every recipe."""
-        whole = [statement.said for statement in self._statements if statement.statement not in self._withdrawn]
-        signers = _signers(whole)
+    def _counting(self) -> _Signed:
+        """The statements of which owners have signed every recipe, by the recipes that they name."""
+        whole = [statement for statement in self._statements if statement.statement not in self._withdrawn]
+        signed = _by_recipe(whole)
         while True:
             left = [
                 submission
                 for submission in whole
-                if all(self._is_there(its, signers) for its in submission.recipes.items())
+                if all(self._is_there(its, signed) for its in submission.said.recipes.items())
             ]
             if len(left) == len(whole):
-                return signers
+                return signed
             # A signature on an incomplete submission completes no other one.
-            whole, signers = left, _signers(left)
+            whole, signed = left, _by_recipe(left)
 
-    def _is_there(self, its: _Recipe, signers: _Signers | None = None) -> bool:
-        return self._is_signed(its, self._counting if signers is None else signers) or self._released(*its)
+    def _is_there(self, its: _Recipe, signed: _Signed | None = None) -> bool:
+        return self._is_signed(its, self._counting if signed is None else signed) or self._released(*its)
 
-    def _is_signed(self, its: _Recipe, signers: _Signers) -> bool:
-        return any(self._owns(person, its[0]) for person in signers.get(its, ()))
+    def _is_signed(self, its: _Recipe, signed: _Signed) -> bool:
+        return any(self._owns(submission.said.submitter, its[0]) for submission in signed.get(its, ()))
 
     def _owns(self, person: str, name: str) -> bool:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
@@ -200,17 +184,15 @@ class Ownership:
 
     def _opened(self, digest: Digest) -> OpenedSubmission | None:
         try:
-            if self._blobs.size(digest) > LARGEST_ENVELOPE:
-                return None
-            opened = read_submission(self._blobs.read(digest), self._people)
+            opened = read_submission(Described(self._blobs).within(digest, LARGEST_ENVELOPE), self._people)
         except FarmError:
             return None
         return None if opened.said.withdrawn or opened.said.distribution != self._distribution else opened
 
 
-def _signers(statements: Iterable[SignedSubmission]) -> _Signers:
-    found: dict[_Recipe, set[str]] = {}
-    for said in statements:
-        for its in said.recipes.items():
-            found.setdefault(its, set()).add(said.submitter)
+def _by_recipe(submissions: Iterable[OpenedSubmission]) -> _Signed:
+    found: defaultdict[_Recipe, list[OpenedSubmission]] = defaultdict(list)
+    for submission in submissions:
+        for its in submission.said.recipes.items():
+            found[its].append(submission)
     return found

@@ -7,8 +7,10 @@ would carry it out and sign for it. Recipe, steps and the lock of the toolchain 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
+from farm.checker.reading.described import Described
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.files.problems import RecipeError
 from farm.core.plan.pin import pin
@@ -58,10 +60,9 @@ class Plans:
     def __init__(self, distribution: str, policy: SignedPolicy, blobs: BlobStore) -> None:
         self._distribution = distribution
         self._policy = policy
-        self._blobs = blobs
-        self._libraries: dict[Digest, StepLibrary] = {}
-        self._debs: dict[Digest, dict[str, Digest]] = {}
-        self._locks: dict[Digest, ToolchainLock] = {}
+        self._described = Described(blobs)
+        self._library = cache(self._read_library)
+        self._lock = cache(self._read_lock)
         self._followed: dict[tuple[Digest, Digest], Recipe] = {}
 
     @property
@@ -98,7 +99,7 @@ class Plans:
                     distribution=self._distribution,
                     platform=plan.platform,
                     toolchain=plan.toolchain,
-                    toolchain_debs=self._debs_of(toolchain.lock, toolchain.name),
+                    toolchain_debs=self.debs_of(plan.toolchain),
                     dependencies=plan.dependencies,
                 )
             except FarmError as error:
@@ -119,8 +120,8 @@ class Plans:
 
     def debs_of(self, tree: Digest) -> Mapping[str, Digest]:
         """Return the Debian packages of a toolchain, by its tree; empty for one that is no longer signed."""
-        toolchain = self._policy.toolchain(tree)
-        return self._debs_of(toolchain.lock, toolchain.name) if toolchain else {}
+        lock = self.lock_of(tree)
+        return {deb.name: deb.digest for deb in lock.debs} if lock else {}
 
     def lock_of(self, tree: Digest) -> ToolchainLock | None:
         """Return the lock of a toolchain, by its tree; None for one that is no longer signed."""
@@ -153,28 +154,15 @@ class Plans:
         if unreadable and not found:
             raise UnreadableRecipeError(name, f"its recipe cannot be read: {unreadable}") from unreadable
 
-    def _library(self, digest: Digest) -> StepLibrary:
-        if digest not in self._libraries:
-            texts = json.loads(self._read(digest))
-            self._libraries[digest] = StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
-        return self._libraries[digest]
+    def _read_library(self, digest: Digest) -> StepLibrary:
+        texts = json.loads(self._read(digest))
+        return StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
 
-    def _debs_of(self, lock: Digest, name: str) -> dict[str, Digest]:
-        if lock not in self._debs:
-            self._debs[lock] = {deb.name: deb.digest for deb in self._lock(lock, name).debs}
-        return self._debs[lock]
-
-    def _lock(self, digest: Digest, name: str) -> ToolchainLock:
-        if digest not in self._locks:
-            text = self._read(digest)
-            self._locks[digest] = ToolchainLock.from_text(text, name=name, file=f"toolchains/{name}.lock")
-        return self._locks[digest]
+    def _read_lock(self, digest: Digest, name: str) -> ToolchainLock:
+        return ToolchainLock.from_text(self._read(digest), name=name, file=f"toolchains/{name}.lock")
 
     def _read(self, digest: Digest) -> bytes:
-        size = self._blobs.size(digest)
-        if size > LARGEST_TEXT:
-            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {LARGEST_TEXT}")
-        return self._blobs.read(digest)
+        return self._described.within(digest, LARGEST_TEXT)
 
 
 def field_name(key: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.checker.reading.archive_contents import read_contents
 from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import Faults, OtherSizeError, RefusedReleaseError
+from farm.checker.reading.refusal import OtherSizeError, RefusedReleaseError, check_each
 from farm.core.fileset.archive_reader import STORE_ROOT, InvalidArchiveError
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.printed_version import LAST_BUILD
@@ -57,17 +57,11 @@ def check_release(
     """
     release = change.release
     check = _Check(release, blobs, builders, published)
-    tree = IndexTree(check.read, release.index)
-    if tree.packages() != release.packages:
-        raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {tree.packages()}")
-    faults = Faults()
-    for entry in change.put:
-        with faults.of(entry.name):
-            check.entry(entry)
-            check.needs(entry.name, entry.needs, tree)
-    faults.check()
+    if (listed := check.tree.packages()) != release.packages:
+        raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {listed}")
+    check_each(change.put, check.entry)
     for name, (_, package) in sorted(check.imported.items()):
-        check.needs(name, package.needs, tree)
+        check.needs(name, package.needs)
 
 
 class _Check:
@@ -79,12 +73,13 @@ class _Check:
         self._builders = builders
         self._published = published
         self.read = Described(blobs).blob
+        self.tree = IndexTree(self.read, release.index)
         self.imported = imported_packages(release.imports)
 
-    def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
+    def needs(self, name: str, needs: Iterable[str]) -> None:
         """Check that the release has what a package needs: own packages in its index, others among its imports."""
         for need in needs:
-            if need not in self.imported and ("/" in need or tree.listing(need) is None):
+            if need not in self.imported and ("/" in need or self.tree.listing(need) is None):
                 raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
 
     def entry(self, entry: ReleaseEntry) -> None:
@@ -106,6 +101,7 @@ class _Check:
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))
+        self.needs(entry.name, entry.needs)
 
     def _identity(self, descriptor: Descriptor, verified: VerifiedProvenance) -> None:
         """Check that a printed identity still names the same package, and that its number is plausible."""
@@ -166,8 +162,9 @@ class _Check:
             try:
                 verified = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
             except InvalidEnvelopeError as error:
-                told = f"the provenance of {describe(descriptor)} does not count: {error.message}"
-                raise InvalidEnvelopeError(told, remedy=error.remedy) from error
+                raise InvalidEnvelopeError(
+                    f"the provenance of {describe(descriptor)} does not count: {error.message}", remedy=error.remedy
+                ) from error
             if verified.builder in found:
                 raise RefusedReleaseError(
                     f"two provenances of {descriptor.name} are by the builder {verified.builder}",
@@ -178,9 +175,9 @@ class _Check:
         check_agreement(found, self._builders.needed(channel), descriptor, channel)
         first, *others = found.values()
         if numbers := {other.build for other in others} - {first.build}:
-            told = " and ".join(map(str, sorted({first.build, *numbers})))
+            named = " and ".join(map(str, sorted({first.build, *numbers})))
             raise RefusedReleaseError(
-                f"the provenances of {descriptor.name} name different build numbers: {told}",
+                f"the provenances of {descriptor.name} name different build numbers: {named}",
                 remedy="A rebuild has the number of the build that it repeats: have it built again.",
             )
         if apart := {digest for other in others for digest in first.outputs ^ other.outputs}:

@@ -6,6 +6,7 @@ and it passed them when it was released first.
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ COMING: Mapping[GateKind, _Check] = MappingProxyType({
 """The gates of packages that a release adds, or has as another build than before."""
 
 GOING: Mapping[GateKind, _Check] = MappingProxyType({
-    GateKind.APPROVALS: asks.removal_approved,
+    GateKind.APPROVALS: partial(asks.approved, removed=True),
     GateKind.SOAK: asks.gone_long_enough,
 })  # fmt: skip
 """The gates of packages that a release removes."""
@@ -69,29 +70,24 @@ def check_gates(change: ReleaseChange, inputs: GateInputs) -> None:
     Raises `RefusedReleaseError`, `MissingBlobError` and the like.
     """
     coming, going = _moving(change, inputs)
+    checks = [(asks.from_source, coming, False), (asks.gone_from_source, going, True)]
+    for gate in inputs.policy.gates:
+        for table, packages, goes in ((COMING, coming, False), (GOING, going, True)):
+            if check := table.get(gate.kind):
+                checks.append((partial(check, gate), packages, goes))
     channel, faults = change.release.channel, Faults()
-    for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
+    for objection, packages, goes in checks:
+        way, instead = ("leave", "in") if goes else ("enter", "out of")
         for package in packages:
             with faults.of(package.name):
-                if why := check_source(package, inputs):
-                    raise _refused(package, channel, why, goes=goes)
-    for gate in inputs.policy.gates:
-        for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
-            check = checks.get(gate.kind)
-            for package in packages if check else ():
-                with faults.of(package.name):
-                    if check and (why := check(gate, package, inputs)):
-                        raise _refused(package, channel, why, goes=goes)
+                if why := objection(package, inputs):
+                    raise RefusedReleaseError(
+                        f"{describe(package.descriptor)} may not {way} {channel}: {why}",
+                        remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it "
+                        f"{'out' if goes else 'in'}.",
+                        code="gate-refused",
+                    )
     faults.check()
-
-
-def _refused(package: Moving, channel: str, why: str, *, goes: bool) -> RefusedReleaseError:
-    way, instead = ("leave", "in") if goes else ("enter", "out of")
-    return RefusedReleaseError(
-        f"{describe(package.descriptor)} may not {way} {channel}: {why}",
-        remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it {'out' if goes else 'in'}.",
-        code="gate-refused",
-    )
 
 
 def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[Moving], list[Moving]]:
@@ -103,6 +99,8 @@ def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[Moving], li
 
     coming, going = list(map(own, change.coming)), list(map(own, change.going))
     then, now = (imported_descriptors(head.imports if head else ()) for head in (change.previous, change.release))
-    coming += [Moving(name, described.descriptor(each), None) for name, each in now.items() if then.get(name) != each]
-    going += [Moving(name, described.descriptor(each), None) for name, each in then.items() if name not in now]
+    came = {name: digest for name, digest in now.items() if then.get(name) != digest}
+    gone = {name: digest for name, digest in then.items() if name not in now}
+    coming += [Moving(name, described.descriptor(digest), None) for name, digest in came.items()]
+    going += [Moving(name, described.descriptor(digest), None) for name, digest in gone.items()]
     return coming, going

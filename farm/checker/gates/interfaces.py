@@ -7,12 +7,13 @@ files cannot be compared need no result.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.known_builds import KnownBuilds
+from farm.checker.gates.test_results import verified_results
 from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError, first_of
 from farm.core.plan.abi import RULE, AbiOrder, AbiVerdict
 from farm.core.sets.findings.problem import listed
 from farm.core.sets.proof.abi import LinkedFiles
@@ -26,9 +27,7 @@ from farm.core.sets.proof.interfaces import (
     compared_side,
     has_installed_headers,
 )
-from farm.errors import FarmError
 from farm.trust.attestation.tester_results import verify_abi_result
-from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
     from farm.signing.evidence import SignedTest
 
-_SHOWN = 3
-
 
 def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
     """Check that no package of the placed set gets a library with another interface than before.
@@ -57,10 +54,9 @@ def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
     compared = compare_interfaces(
         trial, dict(trial.placed), files, lambda member: known.root(member, files), comparisons.ask
     )
-    if told := list(_complaints(compared, trial)):
-        release, more = case.release, f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    if complaints := list(_complaints(compared, trial)):
         raise RefusedReleaseError(
-            f"release {release.number} of {release.channel}: {'; '.join(told[:_SHOWN])}{more}",
+            f"release {case.release.number} of {case.release.channel}: {first_of(complaints)}",
             remedy="Let listed testers compare them (`farm keys show` lists them), or release dependents with it that "
             "were built against it.",
             code="interface-refused",
@@ -68,24 +64,18 @@ def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
 
 
 def _complaints(compared: ComparedInterfaces, trial: TrialSet) -> Iterator[str]:
-    def tell(pair: LibraryPair, users: Iterable[str], what: str) -> str:
+    def sentence(pair: LibraryPair, users: Iterable[str], what: str) -> str:
         labels = listed([trial.members[name].label for name in users])
         library = f"{pair.soname} of {trial.members[pair.after.package].label}"
         return f"{library} {what} the build that {labels} loaded when it was built"
 
     for pair, users in compared.pairing.pairs.items():
         if compared.answers[pair] is Answer.UNKNOWN:
-            yield tell(pair, users, "has not been compared, by as many listed testers as must agree, with")
+            yield sentence(pair, users, "has not been compared, by as many listed testers as must agree, with")
     for pair, users in compared.broken.items():
-        yield tell(pair, users, "has another interface than")
+        yield sentence(pair, users, "has another interface than")
     for pair, users in compared.undecided.items():
-        yield tell(pair, users, "has another interface, which no result shows for the release before, than")
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    order: AbiOrder
-    signed: SignedTest
+        yield sentence(pair, users, "has another interface, which no result shows for the release before, than")
 
 
 class _Comparisons:
@@ -98,47 +88,38 @@ class _Comparisons:
         self._described = Described(case.blobs)
         self._headers: dict[Digest, bool] = {}
         tools = case.plans.trees_of(TOOLCHAIN)
-        self._orders: defaultdict[tuple[Digest, Digest], list[_Told]] = defaultdict(list)
+        self._orders: defaultdict[tuple[Digest, Digest], list[tuple[AbiOrder, SignedTest]]] = defaultdict(list)
         for signed in case.brought.comparisons:
             order = self._described.job_order(signed.order, AbiOrder.from_dict)
             if order and (order.limits, order.rule) == (COMPARISON_LIMITS, RULE) and order.toolchain in tools:
-                self._orders[order.before.package.tree, order.after.package.tree].append(_Told(order, signed))
+                self._orders[order.before.package.tree, order.after.package.tree].append((order, signed))
 
     def ask(self, pairs: Collection[LibraryPair]) -> Mapping[LibraryPair, Answer]:
         """Return the answer for each pair of libraries."""
         return {pair: self._answer(pair) for pair in pairs}
 
     def _answer(self, pair: LibraryPair) -> Answer:
-        said: defaultdict[AbiVerdict, set[str]] = defaultdict(set)
-        for told in self._orders.get((pair.before.tree, pair.after.tree), ()):
-            if self._is_told(pair.before, told.order.before) and self._is_told(pair.after, told.order.after):
-                for verdict, tester in self._results(told):
-                    said[verdict].add(tester)
+        testers: defaultdict[AbiVerdict, set[str]] = defaultdict(set)
+        for order, signed in self._orders.get((pair.before.tree, pair.after.tree), ()):
+            if self._names_all(order.before, pair.before) and self._names_all(order.after, pair.after):
+                verify = partial(verify_abi_result, testers=self._testers, order=order)
+                for result in verified_results(signed, self._described, verify):
+                    testers[result.outcome.verdict].add(result.run.tester)
         for verdict in AbiVerdict:
-            if len(said[verdict]) >= self._needed:
+            if len(testers[verdict]) >= self._needed:
                 return ANSWERS[verdict]
-        return Answer.UNJUDGED if any(map(self._is_beyond_telling, (pair.before, pair.after))) else Answer.UNKNOWN
+        return Answer.UNJUDGED if any(map(self._cannot_be_compared, (pair.before, pair.after))) else Answer.UNKNOWN
 
-    def _results(self, told: _Told) -> Iterator[tuple[AbiVerdict, str]]:
-        for digest in told.signed.results:
-            try:
-                envelope = self._described.within(digest, LARGEST_ENVELOPE)
-                result = verify_abi_result(envelope, self._testers, order=told.order)
-                yield result.outcome.verdict, result.run.tester
-            except FarmError:
-                continue
-
-    def _is_told(self, file: LibraryFile, side: AbiSide) -> bool:
+    def _names_all(self, side: AbiSide, file: LibraryFile) -> bool:
         """Return whether an order names all that belongs to a library: its package, debug data and headers."""
-        told = [side.package, side.debug, *side.headers]
         return side.library == file.path and any(
-            [_named(member) for member in (found.package, found.debug, *found.headers)]
-            == [_said(archive) for archive in told]
+            [_member_key(member) for member in (found.package, found.debug, *found.headers)]
+            == [_archive_key(archive) for archive in (side.package, side.debug, *side.headers)]
             for found in self._sides(file)
             if isinstance(found, ComparedSide)
         )
 
-    def _is_beyond_telling(self, file: LibraryFile) -> bool:
+    def _cannot_be_compared(self, file: LibraryFile) -> bool:
         """Return whether no build of a library has what a comparison needs."""
         sides = self._sides(file)
         return bool(sides) and not any(isinstance(side, ComparedSide) for side in sides)
@@ -157,9 +138,9 @@ class _Comparisons:
         return self._headers[tree]
 
 
-def _named(member: Member) -> tuple[Digest, Digest, str]:
+def _member_key(member: Member) -> tuple[Digest, Digest, str]:
     return member.descriptor.digest, member.descriptor.tree, member.descriptor.store_path
 
 
-def _said(archive: DependencyArchive) -> tuple[Digest, Digest, str]:
+def _archive_key(archive: DependencyArchive) -> tuple[Digest, Digest, str]:
     return archive.descriptor, archive.tree, archive.store

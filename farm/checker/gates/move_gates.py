@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.policy.channel import parted
 from farm.core.policy.gates.soak import SoakGate
 
@@ -28,22 +28,20 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
     """
     if not any(isinstance(gate, SoakGate) for gate in policy.gates):
         return
-    faults = Faults()
     soaks_in = policy.from_channel or policy.name
-    for move in moves:
-        if move.after is None:
-            continue
-        if (report := state.reported(soaks_in, move.after)) is not None:
-            with faults.of(move.name):
-                close = f"farm channel report {report.channel} --resolve {report.report} --descriptor {report.package}"
-                raise RefusedReleaseError(
-                    f"{move.label} may not enter {policy.name}: trouble with it was reported on {report.channel}, and "
-                    f"the report {report.report} is open: {report.reason}",
-                    remedy=f"Fix it; if nothing is wrong, `farm channel report --resolve {report.report}`. "
-                    f"Where the farm has no such report: `{close}`.",
-                    code="reported",
-                )
-    faults.check()
+
+    def check(move: Move) -> None:
+        if move.after and (report := state.reported(soaks_in, move.after)) is not None:
+            close = f"farm channel report {report.channel} --resolve {report.report} --descriptor {report.package}"
+            raise RefusedReleaseError(
+                f"{move.label} may not enter {policy.name}: trouble with it was reported on {report.channel}, and the "
+                f"report {report.report} is open: {report.reason}",
+                remedy=f"Fix it; if nothing is wrong, `farm channel report --resolve {report.report}`. "
+                f"Where the farm has no such report: `{close}`.",
+                code="reported",
+            )
+
+    check_each(moves, check)
 
 
 def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: Permitted) -> None:
@@ -51,15 +49,16 @@ def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: P
 
     Raises `RefusedReleaseError`.
     """
-    apart, faults = parted(policy.transitions, {each.name for each in moves}), Faults()
-    for move in moves:
+    apart = parted(policy.transitions, {move.name for move in moves})
+
+    def check(move: Move) -> None:
         for transition, other in apart.get(move.name, ()):
             if not permitted.is_alone(move.name, move.after or move.before, other):
-                with faults.of(move.name):
-                    raise RefusedReleaseError(
-                        f"{move.name} comes or goes without {other}: by the transition {transition.name} of "
-                        f"{policy.name} both move in one release",
-                        remedy=f"Move {move.name} and {other} together, or have a policy signed without that.",
-                        code="parted-transition",
-                    )
-    faults.check()
+                raise RefusedReleaseError(
+                    f"{move.name} comes or goes without {other}: by the transition {transition.name} of {policy.name} "
+                    "both move in one release",
+                    remedy=f"Move {move.name} and {other} together, or have a policy signed without that.",
+                    code="parted-transition",
+                )
+
+    check_each(moves, check)

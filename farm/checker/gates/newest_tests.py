@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import PlanMismatchError
-from farm.checker.reading.described import Described
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.checker.reading.test_record import Build, NamedTests
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from farm.checker.reading.test_record import CountedTests, TestRecord
     from farm.core.names.digest import Digest
     from farm.core.plan.plan import Plan
-    from farm.store.blobs import BlobStore
     from farm.trust.index.release_index import ReleaseEntry
 
 
@@ -34,7 +32,6 @@ class NewestTests:
     """Checks that a release names the newest tests for its packages. `owned` says whether owners are signed."""
 
     outputs: Outputs
-    described: Described
     record: TestRecord
     ownership: Ownership
     plans: Plans
@@ -47,22 +44,22 @@ class NewestTests:
         """
         if not self.owned:
             return
-        faults = Faults()
-        builds = [(entry, _build(entry, self.described)) for entry in entries]
-        counted = self.record.counted(build for _, build in builds)
-        for entry, build in builds:
-            with faults.of(entry.name):
-                newest = self._newer_than(entry, build, counted[build])
-                if newest is not None:
-                    raise RefusedReleaseError(
-                        f"{entry.name} would be tested by the recipe {entry.tested_by} on "
-                        f"{self.outputs.change.release.channel}, and release {newest.number} of {newest.channel} has "
-                        f"named a newer one, {newest.recipe}",
-                        remedy="Release it with the newer one; submit that again where the farm has lost it. To go "
-                        "back, let an owner submit the older recipe again.",
-                        code="older-tests",
-                    )
-        faults.check()
+        builds = {entry: _build(entry, self.outputs) for entry in entries}
+        counted = self.record.counted(builds.values())
+
+        def check(entry: ReleaseEntry) -> None:
+            newest = self._newer_than(entry, builds[entry], counted[builds[entry]])
+            if newest is not None:
+                raise RefusedReleaseError(
+                    f"{entry.name} would be tested by the recipe {entry.tested_by} on "
+                    f"{self.outputs.change.release.channel}, and release {newest.number} of {newest.channel} has named "
+                    f"a newer one, {newest.recipe}",
+                    remedy="Release it with the newer one; submit that again where the farm has lost it. To go back, "
+                    "let an owner submit the older recipe again.",
+                    code="older-tests",
+                )
+
+        check_each(builds, check)
 
     def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:
         """Return the tests that count already and are newer than those of an entry."""
@@ -72,8 +69,8 @@ class NewestTests:
             output = self.outputs.of(entry)
             # Tests that count for another build may be of a recipe that could not have built this one.
             if newest.plan == build.plan or self._comes_to(output.plan, newest.recipe):
-                is_newer = self.ownership.is_signed_since(output.recipe, entry.tested_by, newest.signed)
-                return None if is_newer else newest
+                signed = self.ownership.last_signed(output.recipe, entry.tested_by)
+                return None if signed is not None and signed > newest.signed else newest
         return None
 
     def _comes_to(self, plan: Plan, recipe: Digest) -> bool:
@@ -84,19 +81,17 @@ class NewestTests:
         return True
 
 
-def named_tests(outputs: Outputs, blobs: BlobStore, ownership: Ownership) -> tuple[NamedTests, ...]:
+def named_tests(outputs: Outputs, ownership: Ownership) -> tuple[NamedTests, ...]:
     """Return the recipes that a release names for the tests of what it adds, and when an owner signed each last.
 
     Raises as `Outputs`.
     """
-    described = Described(blobs)
 
     def signed(entry: ReleaseEntry) -> datetime | None:
         return ownership.last_signed(outputs.of(entry).recipe, entry.tested_by)
 
-    return tuple(NamedTests(_build(each, described), each.tested_by, signed(each)) for each in outputs.change.put)
+    return tuple(NamedTests(_build(entry, outputs), entry.tested_by, signed(entry)) for entry in outputs.change.put)
 
 
-def _build(entry: ReleaseEntry, described: Described) -> Build:
-    plan = described.descriptor(entry.descriptor.digest).plan
-    return Build(plan, entry.name, entry.version, entry.revision)
+def _build(entry: ReleaseEntry, outputs: Outputs) -> Build:
+    return Build(outputs.of(entry).plan.digest, entry.name, entry.version, entry.revision)

@@ -102,17 +102,8 @@ def no_advisory(gate: AdvisoriesGate, package: Moving, inputs: GateInputs) -> st
     return "; ".join(objection.reason for _, objection in found)
 
 
-def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
-    """Enough people of the group have signed that it may enter."""
-    return _approved(gate, package, inputs, removed=False)
-
-
-def removal_approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
-    """Enough people of the group have signed that it may leave."""
-    return _approved(gate, package, inputs, removed=True)
-
-
-def _approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs, *, removed: bool) -> str:
+def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs, *, removed: bool = False) -> str:
+    """Enough people of the group have signed that it may enter, or leave if it is `removed`."""
     channel, digest = inputs.policy.name, package.descriptor.digest
     given = [
         name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
 
 from farm.checker.reading.described import Described
 from farm.checker.reading.test_record import PassedTest
@@ -14,7 +15,7 @@ from farm.trust.attestation.tester_results import verify_test_result
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from securesystemslib.signer import Key
 
@@ -23,19 +24,16 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
     from farm.trust.metadata.builders import AllowedBuilders
 
+_Result = TypeVar("_Result")
+
 
 def identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
     """Return the common part of all orders of one test.
 
     `there` are the packages present, each by store path, descriptor and tree.
     """
-    said = {
-        "test": test.to_dict(),
-        "subject": subject,
-        "limits": limits.to_dict(),
-        "there": [list(each) for each in there],
-    }
-    return Digest.of_json(said)
+    packages = [list(package) for package in there]
+    return Digest.of_json({"test": test.to_dict(), "subject": subject, "limits": limits.to_dict(), "there": packages})
 
 
 def _identity_of(order: TestOrder) -> Digest | None:
@@ -53,6 +51,16 @@ def _identity_of(order: TestOrder) -> Digest | None:
         return None
 
 
+def verified_results(signed: SignedTest, described: Described, verify: Callable[[bytes], _Result]) -> Iterator[_Result]:
+    """Yield the results that `verify` accepts, of one test or comparison. Anything else is ignored."""
+    for digest in signed.results:
+        try:
+            result = verify(described.within(digest, LARGEST_ENVELOPE))
+        except FarmError:
+            continue
+        yield result
+
+
 class SignedResults:
     """The results of listed testers in the evidence. Anything else is ignored."""
 
@@ -63,7 +71,6 @@ class SignedResults:
         self.needed = builders.testers_needed(channel)
         self._brought = brought
         self._described = Described(blobs)
-        self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
 
     def agree(self, test: Digest, *, passed: bool) -> bool:
         """Return whether enough testers have signed that a test, by its identity, passed, or that it failed."""
@@ -76,7 +83,7 @@ class SignedResults:
         return tuple(test for test in found if len(test.testers) >= self.needed)
 
     def _named(self) -> Iterator[PassedTest]:
-        for test, orders in self._by_test().items():
+        for test, orders in self._by_test.items():
             order, _ = orders[0]
             try:
                 package = self._described.descriptor(order.subject).name.short
@@ -85,26 +92,20 @@ class SignedResults:
             yield PassedTest(test, package=package, name=order.test.name)
 
     def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
-        told = (
-            self._tester(digest, order, passed=passed)
-            for order, signed in self._by_test().get(test, ())
-            for digest in signed.results
+        return frozenset(
+            result.run.tester
+            for order, signed in self._by_test.get(test, ())
+            for result in verified_results(
+                signed, self._described, partial(verify_test_result, testers=self.testers, order=order)
+            )
+            if result.outcome.passed is passed
         )
-        return frozenset(tester for tester in told if tester is not None)
 
-    def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
-        try:
-            envelope = self._described.within(digest, LARGEST_ENVELOPE)
-            result = verify_test_result(envelope, self.testers, order=order)
-        except FarmError:
-            return None
-        return result.run.tester if result.outcome.passed is passed else None
-
+    @cached_property
     def _by_test(self) -> Mapping[Digest, list[tuple[TestOrder, SignedTest]]]:
-        if self._orders is None:
-            self._orders = {}
-            for signed in self._brought:
-                order = self._described.job_order(signed.order, TestOrder.from_dict)
-                if order is not None and (test := _identity_of(order)) is not None:
-                    self._orders.setdefault(test, []).append((order, signed))
-        return self._orders
+        orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] = {}
+        for signed in self._brought:
+            order = self._described.job_order(signed.order, TestOrder.from_dict)
+            if order is not None and (test := _identity_of(order)) is not None:
+                orders.setdefault(test, []).append((order, signed))
+        return orders

@@ -11,31 +11,28 @@ from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import UnreadableRecipeError
 from farm.checker.gates.test_results import SignedResults, identity
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import Faults, RefusedReleaseError, first_of
 from farm.checker.reading.test_record import PassedTest
 from farm.core.sets.members.member import is_imported
-from farm.core.sets.proof.test_closures import TestNeedIndex, Unrunnable, test_closures, tested_names
+from farm.core.sets.proof.test_closures import NeedIndex, Unrunnable, test_closures, tested_names
 from farm.trust.index.tree import IndexTree, difference
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from farm.checker.builds.known_builds import ReleaseContext
     from farm.checker.builds.plans import Plans
     from farm.checker.gates.newest_tests import NewestTests
     from farm.checker.reading.test_record import TestRecord
     from farm.core.names.digest import Digest
-    from farm.core.plan.job import BlobRef
     from farm.core.policy.gates.set_gates import TestScope
     from farm.core.recipe.recipe import Limits, Recipe, Test
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.closure import MemberSet
     from farm.core.sets.proof.trial import TrialSet
-    from farm.signing.evidence import SignedTest
     from farm.store.blobs import BlobStore
     from farm.trust.index.release_index import Release, ReleaseEntry
-    from farm.trust.metadata.builders import AllowedBuilders
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +67,8 @@ class _Failing:
         return _name(self.expected)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         return f"{self.name!r} of {self.recipe.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class TestInputs:
-    """The inputs of a release's tests: the packages to test, recipes, testers, and results.
-
-    `record` has the tests that have passed for released packages, `newest` decides whether the recipes are the newest.
-    """
-
-    scope: TestScope
-    plans: Plans
-    builders: AllowedBuilders
-    brought: Sequence[SignedTest]
-    record: TestRecord
-    newest: NewestTests
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +76,24 @@ class _Known:
     """The needs of a release's tests, as far as these `steps` can read its recipes; `unread` are the others."""
 
     release: Release
-    index: TestNeedIndex
+    index: NeedIndex
     steps: tuple[Digest, ...]
     unread: Mapping[str, ReleaseEntry]
 
 
-class _NeedsNow(TestNeedIndex):
+class _NeedsNow(NeedIndex):
     """An earlier index, left unchanged, with other needs for the tests of some packages."""
 
-    def __init__(self, before: TestNeedIndex, named: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, before: NeedIndex, named: Mapping[str, frozenset[str]]) -> None:
         super().__init__()
         self._before = before
         self._named = named.keys()
         for name, needs in named.items():
             self.put(name, needs)
 
-    def testers(self, names: Iterable[str]) -> set[str]:
+    def users(self, names: Iterable[str]) -> set[str]:
         wanted = tuple(names)
-        return (self._before.testers(wanted) - self._named) | super().testers(wanted)
+        return (self._before.users(wanted) - self._named) | super().users(wanted)
 
 
 class ReleasedTests:
@@ -119,38 +101,39 @@ class ReleasedTests:
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
+        self._read = Described(blobs).blob
         self._known: dict[str, _Known] = {}
 
     def check(
-        self, release: Release, previous: Release | None, trial: TrialSet, asked: TestInputs
+        self, case: ReleaseContext, scope: TestScope, trial: TrialSet, newest: NewestTests
     ) -> tuple[PassedTest, ...]:
         """Check that each required test has passed on the set that is placed, or had failed on its base too.
 
-        Return those that have passed.
+        `newest` decides whether the recipes are the newest. Return the tests that have passed.
         Raises `RefusedReleaseError`, also when a recipe cannot be read,
         `MissingBlobError` and the like.
         """
-        plans = asked.plans
-        results = SignedResults(asked.brought, asked.builders, release.channel, self._blobs)
-        index = self._needs_now(release, previous, plans) if previous else TestNeedIndex()
+        release, previous, plans = case.release, case.previous, case.plans
+        results = SignedResults(case.brought.tests, case.builders, release.channel, self._blobs)
+        index = self._needs_now(release, previous, plans) if previous else NeedIndex()
         changes = dict(trial.placed)
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
-        wanted = list(now.expected(tested_names(asked.scope, trial, changes, index), changes))
-        asked.newest.check(entry for name in sorted(now.counting) if (entry := now.entry(name)))
+        wanted = list(now.expected(tested_names(scope, trial, changes, index), changes))
+        newest.check(entry for name in sorted(now.counting) if (entry := now.tree.entry(name)))
         passed = results.passed(
-            PassedTest(each.identity, package=recipe.name, name=each.test.name)
-            for recipe, each in wanted
-            if isinstance(each, _Expected)
+            PassedTest(test.identity, package=recipe.name, name=test.test.name)
+            for recipe, test in wanted
+            if isinstance(test, _Expected)
         )
         green = {test.test for test in passed}
         failing = [
-            _Failing(recipe, each, trial.members[recipe.name].descriptor.plan, recipe.name in changes)
-            for recipe, each in wanted
-            if isinstance(each, Unrunnable) or each.identity not in green
+            _Failing(recipe, test, trial.members[recipe.name].descriptor.plan, recipe.name in changes)
+            for recipe, test in wanted
+            if isinstance(test, Unrunnable) or test.identity not in green
         ]
         if not failing:
             return passed
-        past = _Past(asked.record, release.channel, results)
+        past = _Past(newest.record, release.channel, results)
         trial.place({})  # its base, on which a test may have failed as well
         try:
             before = _Tests(IndexTree(self._read, previous.index), plans, trial) if previous else None
@@ -159,15 +142,15 @@ class ReleasedTests:
             trial.place(changes)
         return passed
 
-    def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
+    def _needs_now(self, release: Release, previous: Release, plans: Plans) -> NeedIndex:
         """Return the needs of a release's tests: as in the one before, except for what changes."""
         put = difference(self._read, previous.index, release.index).put
         named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
         return _NeedsNow(self._needs(previous, plans), named)
 
-    def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
+    def _needs(self, previous: Release, plans: Plans) -> NeedIndex:
         known = self._known.get(previous.channel)
-        index, unread = (known.index, dict(known.unread)) if known else (TestNeedIndex(), {})
+        index, unread = (known.index, dict(known.unread)) if known else (NeedIndex(), {})
         change = difference(self._read, known.release.index if known else None, previous.index)
         for name in change.removed:
             index.put(name, frozenset())
@@ -182,9 +165,6 @@ class ReleasedTests:
                 unread[entry.name] = entry
         self._known[previous.channel] = _Known(previous, index, plans.steps, unread)
         return index
-
-    def _read(self, blob: BlobRef) -> bytes:
-        return self._blobs.read(blob.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +193,7 @@ class _Tests:
     """The tests of the packages of one set, by the recipes that its release names."""
 
     def __init__(self, tree: IndexTree, plans: Plans, members: MemberSet) -> None:
-        self._tree = tree
+        self.tree = tree
         self._plans = plans
         self._members = members
         self.counting: set[str] = set()
@@ -246,7 +226,7 @@ class _Tests:
             return
         # Of one build the tests of the newer recipe count: another name of the recipe changes nothing of the package.
         same = self._members.members[name].descriptor.plan == failing.plan
-        yield from (each for _, each in self._of(failing.recipe if same else recipe, name))
+        yield from (test for _, test in self._of(failing.recipe if same else recipe, name))
 
     def _of(self, recipe: Recipe, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
         subject = self._members.members[name].descriptor.digest
@@ -257,11 +237,8 @@ class _Tests:
                 yield recipe, _Expected(test, subject, closure, recipe.limits)
 
     def recipe_of(self, name: str) -> Recipe | None:
-        entry = self.entry(name)
+        entry = self.tree.entry(name)
         return self._plans.read(entry.tested_by, entry.name) if entry else None
-
-    def entry(self, name: str) -> ReleaseEntry | None:
-        return self._tree.entry(name)
 
 
 def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests | None, past: _Past) -> None:
@@ -272,25 +249,24 @@ def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests
     release what it would have found. That is the fault of this package alone, so the error names it.
     """
     faults, missing = Faults(), []
-    for each in failing:
-        was = next((other for other in before.of(each) if _name(other) == each.name), None) if before else None
-        if isinstance(was, Unrunnable) and each.moves and past.could_be_run(each):
-            with faults.of(each.recipe.name):
-                told = f"{each.told}, which has passed before and cannot be run on the release before: {was.reason}"
-                raise _untested(release, past.results.needed, [told])
+    for test in failing:
+        was = next((other for other in before.of(test) if _name(other) == test.name), None) if before else None
+        if isinstance(was, Unrunnable) and test.moves and past.could_be_run(test):
+            with faults.of(test.recipe.name):
+                why = f"which has passed before and cannot be run on the release before: {was.reason}"
+                raise _untested(release, past.results.needed, [f"{test.label}, {why}"])
         elif not isinstance(was, Unrunnable) and not (was is not None and past.was_red(was.identity)):
-            missing.append(each.told)
+            missing.append(test.label)
     if missing:
         raise _untested(release, past.results.needed, missing)
     faults.check()
 
 
 def _untested(release: Release, needed: int, missing: Sequence[str]) -> RefusedReleaseError:
-    more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
     return RefusedReleaseError(
         f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
-        f"there is none that lets these pass: {'; '.join(missing[:_SHOWN])}{more}",
+        f"there is none that lets these pass: {first_of(missing)}",
         remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
         code="untested-release",
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from farm.checker.orders.orders import is_by_somebody
 from farm.core.advisories.osv import InvalidAdvisoryError
 from farm.core.names.digest import Digest
+from farm.core.sets.findings.problem import listed
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.advisory_statement import Word, review_word, statement_word
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from farm.signing.state import LedgerState
     from farm.trust.metadata.repository import Repository
 
-_SHOWN = 3
-
 
 def checked_advisories(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
     """Check a list of advisories, as JSON; `state` is that of the signer's ledger.
@@ -48,8 +47,8 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
     `InvalidAdvisoryIndexError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """
     index, published = AdvisoryIndex.from_json(content), _published(repository)
-    blobs, listed = BlobStore(repository.root / BLOBS), published.get(advisory_target(ADVISORY_LIST))
-    before = AdvisoryIndex.from_json(repository.read_target(listed)) if listed else None
+    blobs, target = BlobStore(repository.root / BLOBS), published.get(advisory_target(ADVISORY_LIST))
+    before = AdvisoryIndex.from_json(repository.read_target(target)) if target else None
 
     def read(blob: BlobRef) -> bytes:
         return blobs.read(blob.digest)
@@ -109,16 +108,13 @@ def _signed_words(
 
 
 def _check_signed(words: Iterable[Word], signed: frozenset[Digest]) -> None:
-    unsigned = sorted(word.label for word in words if word.digest not in signed)
-    if not unsigned:
-        return
-    more = f" and {len(unsigned) - _SHOWN} more" if len(unsigned) > _SHOWN else ""
-    raise FarmError(
-        f"nobody whose orders count has signed {', '.join(unsigned[:_SHOWN])}{more}, or not lately",
-        remedy="Give it to the farm again (`farm advisory add`, `vex` or `reviewed`), signed with the key of `farm "
-        "keys me`, by one of the signed curators or operators.",
-        code="unsigned-word",
-    )
+    if unsigned := sorted(word.label for word in words if word.digest not in signed):
+        raise FarmError(
+            f"nobody whose orders count has signed {listed(unsigned)}, or not lately",
+            remedy="Give it to the farm again (`farm advisory add`, `vex` or `reviewed`), signed with the key of `farm "
+            "keys me`, by one of the signed curators or operators.",
+            code="unsigned-word",
+        )
 
 
 def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
@@ -133,13 +129,13 @@ def _new_advisories(
     index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
 ) -> Iterator[Word]:
     known = {advisory.id: advisory for advisory in before.advisories} if before else {}
-    for listed in index.advisories:
-        old = known.get(listed.id)
-        if old is not None and old.document == listed.document:
+    for advisory in index.advisories:
+        old = known.get(advisory.id)
+        if old is not None and old.document == advisory.document:
             continue
         if old is not None:
-            check_newer(listed, old, index.distribution, read)
-        yield Word(listed.id, listed.document.digest)
+            check_newer(advisory, old, index.distribution, read)
+        yield Word(advisory.id, advisory.document.digest)
 
 
 def _new_statements(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from farm.checker.reading.described import Described
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import NO_RELEASE, Act
 from farm.trust.index.imports import imported_descriptors
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from farm.checker.builds.outputs import Outputs
     from farm.checker.orders.version_moves import Move
     from farm.core.names.digest import Digest
-    from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
     from farm.trust.attestation.curator_order import CuratorOrder
     from farm.trust.index.release_index import ReleaseEntry
@@ -67,15 +67,15 @@ class Coverage:
 
     def _named_that_come(self, target: Digest, origin: str, names: frozenset[str]) -> frozenset[str]:
         moves = [move for name in names if (move := self._by_name.get(name)) is not None and move.after is not None]
-        return frozenset(each.name for each in moves if self._releases.holds(target, origin, each.name, each.after))
+        return frozenset(move.name for move in moves if self._releases.holds(target, origin, move.name, move.after))
 
 
 class Releases:
     """Releases by digest: what they hold, and which are their ancestors."""
 
     def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
-        self._read = lru_cache(256)(self._read_release)
+        self._blob = Described(blobs).blob
+        self._read = lru_cache(256)(lambda digest: Release.from_json(blobs.read(digest)))
         self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
         self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))
 
@@ -120,12 +120,6 @@ class Releases:
             return self._read(digest)
         except FarmError:
             return None
-
-    def _read_release(self, digest: Digest) -> Release:
-        return Release.from_json(self._blobs.read(digest))
-
-    def _blob(self, blob: BlobRef) -> bytes:
-        return self._blobs.read(blob.digest)
 
 
 def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:

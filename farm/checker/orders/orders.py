@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.orders.order_coverage import Coverage, Releases
-from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.refusal import Faults, RefusedReleaseError, check_each
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import Act, read_order
 
@@ -92,13 +92,17 @@ class Orders:
                 raise UnusableOrderError(self._why_not(digest, release, previous), remedy=SIGN_AGAIN)
         coverage, faults = Coverage(self._releases, outputs, moves), Faults()
         # An order that permits no move of this release is not used up by it.
-        used = {each: usable[each] for each in named if any(coverage.lets_come(usable[each], move) for move in moves)}
+        used = {
+            digest: usable[digest]
+            for digest in named
+            if any(coverage.lets_come(usable[digest], move) for move in moves)
+        }
         back = self._state.rolled_back.get(release.channel, frozenset())
         for move in moves:
             if move.after is None or not (move.older_than or move.after in back):
                 continue
             if not any(coverage.lets_come(order, move) for order in used.values()):
-                found = next((digest for digest, each in usable.items() if coverage.lets_come(each, move)), None)
+                found = next((digest for digest, order in usable.items() if coverage.lets_come(order, move)), None)
                 with faults.of(move.name):
                     if found is None:
                         raise _unordered(release, move)
@@ -140,44 +144,42 @@ class Orders:
                 remedy=f"`farm channel thaw {channel}` lets it go on, also where the farm knows of no freeze.",
                 code="frozen",
             )
-        held, faults = self._state.held(channel, release.distribution, self._now), Faults()
-        for move in moves:
-            if (hold := held.get(move.name)) is None:
-                continue
-            with faults.of(move.name):
+        held = self._state.held(channel, release.distribution, self._now)
+
+        def check(move: Move) -> None:
+            if (hold := held.get(move.name)) is not None:
                 raise _held(hold, move.name, f"the release {move.effect}")
-        faults.check()
+
+        check_each(moves, check)
 
     def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
         """Check that nothing moves that has to move with a held package, as outputs of one build do."""
-        release, faults = outputs.change.release, Faults()
+        release = outputs.change.release
         held = self._state.held(release.channel, release.distribution, self._now)
-        for move in moves if held else ():
-            if "/" in move.name:
-                continue
-            with faults.of(move.name):
-                for other in sorted(held.keys() & outputs.moving_with(move.name)):
-                    if not permitted.is_alone(move.name, move.after or move.before, other):
-                        told = f"{move.name}, an output of the same build, may not move without it"
-                        raise _held(held[other], other, told)
-        faults.check()
+
+        def check(move: Move) -> None:
+            for other in sorted(held.keys() & outputs.moving_with(move.name)):
+                if not permitted.is_alone(move.name, move.after or move.before, other):
+                    why = f"{move.name}, an output of the same build, may not move without it"
+                    raise _held(held[other], other, why)
+
+        check_each((move for move in moves if held and "/" not in move.name), check)
 
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
-        found = {}
-        for permit in self._state.usable(release.channel, release.digest, self._now):
-            order = permit.order
-            # An order from before the first release may be for another distribution.
-            if order.distribution != release.distribution or not is_by_somebody(permit, self._people):
-                continue
-            if self._releases.is_ancestor(order.base, previous):
-                found[order.digest] = order
-        return found
+        # An order from before the first release may be for another distribution.
+        return {
+            permit.order.digest: permit.order
+            for permit in self._state.usable(release.channel, release.digest, self._now)
+            if permit.order.distribution == release.distribution
+            and is_by_somebody(permit, self._people)
+            and self._releases.is_ancestor(permit.order.base, previous)
+        }
 
     def _why_not(self, digest: Digest, release: Release, previous: Release | None) -> str:
         permit = self._state.permits.get(digest)
-        told = f"release {release.number} of {release.channel} is to use the order {digest}"
+        use = f"release {release.number} of {release.channel} is to use the order {digest}"
         if permit is None:
-            return f"{told}, which is not in the ledger: it has expired, or was never brought"
+            return f"{use}, which is not in the ledger: it has expired, or was never brought"
         order = permit.order
         why = f"whose curator {order.curator} is not among the signed curators and operators, or has another key"
         if (order.distribution, order.channel) != (release.distribution, release.channel):
@@ -190,7 +192,7 @@ class Orders:
             why = f"which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
         elif not self._releases.is_ancestor(order.base, previous):
             why = f"which was given on {order.base}, which is not a release before this one"
-        return f"{told}, {why}"
+        return f"{use}, {why}"
 
 
 def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
@@ -208,9 +210,9 @@ def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
     return frozenset(digest for move in moves if (digest := move.after or move.before))
 
 
-def _held(hold: CuratorOrder, name: str, told: str) -> RefusedReleaseError:
+def _held(hold: CuratorOrder, name: str, why: str) -> RefusedReleaseError:
     return RefusedReleaseError(
-        f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
+        f"{hold.curator} holds {name} on {hold.channel}, and {why}: {hold.reason}",
         remedy=f"`farm channel hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
         code="held",
     )

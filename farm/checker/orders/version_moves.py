@@ -43,7 +43,7 @@ class Move:
 
 def moves_of(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> tuple[Move, ...]:
     """Return what differs from the release before: own packages and imported ones."""
-    return *_own(change, blobs, held), *_foreign(change.release, change.previous, held)
+    return *_own(change, blobs, held), *_imported(change.release, change.previous, held)
 
 
 def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iterator[Move]:
@@ -56,7 +56,7 @@ def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iter
         yield Move(entry.name, entry.descriptor.digest, None)
 
 
-def _foreign(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[Move]:
+def _imported(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[Move]:
     """Yield the moves of imported packages: these are as old as the release that they are imported from."""
     was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
     for name in sorted(was.keys() | now.keys()):

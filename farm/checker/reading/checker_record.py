@@ -39,5 +39,5 @@ def opened_record(
     except sqlite3.Error as error:
         raise PublishedRecordError(
             f"the record of {what}, {path}, cannot be kept: {error}",
-            remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
+            remedy="See that there is room. A damaged file may be removed: it is filled again from the releases.",
         ) from error

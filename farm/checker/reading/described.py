@@ -33,15 +33,12 @@ class Described:
 
     def read(self, digest: Digest, kind: str) -> bytes:
         """Return the verified bytes of a blob of this kind (`farm.trust.blob_limits`)."""
-        size = self.blobs.size(digest)
-        if size > LARGEST[kind]:
-            raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
-        return self.blobs.read(digest)
+        return self.within(digest, LARGEST[kind], kind)
 
-    def within(self, digest: Digest, most: int) -> bytes:
+    def within(self, digest: Digest, most: int, what: str = "blob") -> bytes:
         """Return the verified bytes of a blob of unknown size, which has at most `most` bytes."""
         if (size := self.blobs.size(digest)) > most:
-            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {most}")
+            raise RefusedReleaseError(f"the {what} {digest} has {size} bytes, and the most is {most}")
         return self.blobs.read(digest)
 
     def blob(self, blob: BlobRef) -> bytes:
@@ -70,7 +67,7 @@ class Described:
         """Return the manifest of a package: the digest of its tree is that of its manifest."""
         return Manifest.from_json(self.read(descriptor.tree, "manifest"))
 
-    def member(self, digest: Digest, *, foreign: bool = False) -> Member:
+    def member(self, digest: Digest, *, imported: bool = False) -> Member:
         """Return the package of this descriptor as a member of a set."""
         descriptor = self.descriptor(digest)
-        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), imported=foreign)
+        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), imported=imported)

@@ -100,10 +100,6 @@ class PublishedRecord:
         with self._open() as database:
             return [Digest(tree) for (tree,) in database.execute(query, identity)]
 
-    def has(self, descriptor: Digest) -> bool:
-        """Return whether a package was published, in any channel."""
-        return bool(self.channels_of(descriptor))
-
     def channels_of(self, descriptor: Digest) -> frozenset[str]:
         """Return the channels in which a package was published: it has passed their gates."""
         with self._open() as database:
@@ -225,21 +221,18 @@ def steps_since(seen: str, newest: Release, blobs: BlobStore) -> Iterable[tuple[
     steps: list[tuple[Release, Release | None]] = []
     release: Release | None = newest
     while release is not None and release.digest != seen:
-        before = _release(blobs, release) if release.previous else None
+        before = None
+        if release.previous is not None:
+            try:
+                before = Release.from_json(blobs.read(release.previous))
+            except FarmError as error:
+                raise PublishedRecordError(
+                    f"the release before release {release.number} of {release.channel} cannot be read: {error.message}",
+                    remedy="Bring the repository's blobs back from a backup: what was published has to be known.",
+                ) from error
         steps.append((release, before))
         release = before
     return reversed(steps)
-
-
-def _release(blobs: BlobStore, after: Release) -> Release:
-    assert after.previous is not None  # noqa: S101  (the caller has looked)
-    try:
-        return Release.from_json(blobs.read(after.previous))
-    except FarmError as error:
-        raise PublishedRecordError(
-            f"the release before release {after.number} of {after.channel} cannot be read: {error.message}",
-            remedy="Bring the repository's blobs back from a backup: what was published has to be known.",
-        ) from error
 
 
 def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str, str, str, int, bool]]:
@@ -256,15 +249,15 @@ def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str,
 
 
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
-    held = [(each.descriptor.digest, channel) for each, _ in entries]
+    held = [(entry.descriptor.digest, channel) for entry, _ in entries]
     database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", held)
     database.executemany(
         "REPLACE INTO last_held VALUES (?, ?, ?, ?, ?)",
-        ((channel, each.name, each.version, each.revision, build) for each, build in entries),
+        ((channel, entry.name, entry.version, entry.revision, build) for entry, build in entries),
     )
     database.executemany(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?)",
-        ((each.name, each.version, each.revision, build, each.manifest.digest) for each, build in entries),
+        ((entry.name, entry.version, entry.revision, build, entry.manifest.digest) for entry, build in entries),
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from farm.errors import FarmError, lost_blobs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.core.names.digest import Digest
 
-_MOST_TOLD = 1000
+_MOST_NAMED = 1000
+_SHOWN = 3
 
 
 class RefusedReleaseError(FarmError):
@@ -48,8 +49,31 @@ class Faults:
     def check(self) -> None:
         """Raise the first fault, with what is wrong with every package in `by_package`."""
         for error in self._found.values():
-            told = islice(self._found.items(), _MOST_TOLD)
-            error.by_package = {package: (each.message, each.remedy) for package, each in told}
-            lost = (digest for each in self._found.values() for digest in lost_blobs_of(each))
-            error.lost_blobs = tuple(islice(dict.fromkeys(lost), _MOST_TOLD))
+            named = islice(self._found.items(), _MOST_NAMED)
+            error.by_package = {package: (fault.message, fault.remedy) for package, fault in named}
+            lost = (digest for fault in self._found.values() for digest in lost_blobs_of(fault))
+            error.lost_blobs = tuple(islice(dict.fromkeys(lost), _MOST_NAMED))
             raise error
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Package = TypeVar("_Package", bound=_Named)
+
+
+def check_each(packages: Iterable[_Package], check: Callable[[_Package], object]) -> None:
+    """Check all packages, and raise the first error, with what is wrong with every package in `by_package`."""
+    faults = Faults()
+    for package in packages:
+        with faults.of(package.name):
+            check(package)
+    faults.check()
+
+
+def first_of(sentences: Sequence[str]) -> str:
+    """Join sentences, the first few of many."""
+    more = f", and {len(sentences) - _SHOWN} more" if len(sentences) > _SHOWN else ""
+    return "; ".join(sentences[:_SHOWN]) + more

@@ -196,10 +196,5 @@ def _keep(database: sqlite3.Connection, release: Release, found: TestFindings, a
         build = tests.build
         row = build.plan, build.name, build.version, build.revision, tests.recipe, release.channel, release.number
         # A recipe with an unknown time was signed before its release; another release does not make it newer.
-        database.execute(
-            _COUNT if tests.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(tests.signed or at, at)))
-        )
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+        signed = min(tests.signed or at, at).astimezone(UTC).isoformat(timespec="microseconds")
+        database.execute(_COUNT if tests.signed is None else _COUNT_AS_SIGNED, (*row, signed))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.policies import Policies
     from farm.server.pipeline.candidates.collect import Unseen
-    from farm.server.pipeline.publication.publication import Signer
+    from farm.server.pipeline.publication.signer_client import Signer
     from farm.server.submissions.channel_files import Stamp
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 

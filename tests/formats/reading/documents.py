@@ -135,7 +135,7 @@ def _evidence(found: Any) -> list[Any]:
         list(found.submissions),
         list(found.approvals),
         list(found.orders),
-        [one.release for one in found.abroad],
+        [one.release for one in found.proofs],
     ]
 
 

@@ -519,8 +519,5 @@ class TestComparisons:
 class Everything:
     """The memory of a signer that has found every build valid."""
 
-    def has(self, _descriptor: Digest) -> bool:
-        return True
-
     def channels_of(self, _descriptor: Digest) -> frozenset[str]:
         return frozenset({"edge"})

@@ -42,30 +42,32 @@ def test_closures(recipe: Recipe, members: MemberSet) -> Iterator[tuple[Test, tu
             yield test, Unrunnable(test.name, error.message)
 
 
-class TestNeedIndex:
-    """Packages by those that their tests need. A recipe's tests count for the package of its name."""
-
-    __test__ = False  # pytest would collect it for its name
+class NeedIndex:
+    """Packages by those that they need, or that their tests need: a recipe's count for the package of its name."""
 
     def __init__(self) -> None:
-        self._needs: dict[str, frozenset[str]] = {}
-        self._testers: defaultdict[str, set[str]] = defaultdict(set)
+        self._needs: dict[str, Collection[str]] = {}
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
 
-    def put(self, name: str, needs: frozenset[str]) -> None:
-        """Set what the tests of a package need."""
+    def put(self, name: str, needs: Collection[str]) -> None:
+        """Set the needs of a package."""
         for need in self._needs.pop(name, ()):
-            self._testers[need].discard(name)
+            self._users[need].discard(name)
         if needs:
             self._needs[name] = needs
         for need in needs:
-            self._testers[need].add(name)
+            self._users[need].add(name)
 
-    def testers(self, names: Iterable[str]) -> set[str]:
-        """Return the packages whose tests need one of these, at a cost independent of the size of the set."""
-        return set().union(*(self._testers.get(name, ()) for name in names))
+    def of(self, name: str) -> Collection[str]:
+        """Return the needs of a package."""
+        return self._needs.get(name, ())
+
+    def users(self, names: Iterable[str]) -> set[str]:
+        """Return the packages that need one of these, at a cost independent of the size of the set."""
+        return set().union(*(self._users.get(name, ()) for name in names))
 
 
-def tested_names(scope: TestScope, trial: TrialSet, changes: Collection[str], needs: TestNeedIndex) -> set[str]:
+def tested_names(scope: TestScope, trial: TrialSet, changes: Collection[str], needs: NeedIndex) -> set[str]:
     """Return the members of a set under change whose tests must pass, by the scope of the channel's gate."""
     if scope == "all":
         return set(trial.members)
@@ -73,4 +75,4 @@ def tested_names(scope: TestScope, trial: TrialSet, changes: Collection[str], ne
         return {name for name in changes if name in trial.members}
     moved = trial.dependents(changes)
     # What a test needs may have been removed; the tests of new members run anyhow.
-    return moved | {name for name in needs.testers(moved | set(changes)) if name in trial.members}
+    return moved | {name for name in needs.users(moved | set(changes)) if name in trial.members}

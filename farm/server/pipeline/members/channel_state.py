@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.files.problems import RecipeError
 from farm.core.sets.proof.atoms import Atom, find_atoms
-from farm.core.sets.proof.test_closures import TestNeedIndex
+from farm.core.sets.proof.test_closures import NeedIndex
 from farm.core.sets.proof.trial import TrialSet
 from farm.server.channels import differences, releases
 from farm.server.packages import packages
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-class TestNeeds(TestNeedIndex):
+class TestNeeds(NeedIndex):
     """An index over the members of a set, from the newest recipe that leads to each member's plan."""
 
     def __init__(self, cache: MemberCache) -> None:

@@ -221,7 +221,7 @@ def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> N
 def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ReleaseProof]:
     """Yield the proofs for an import, from the evidence of this release and of those before with the same import."""
     for _ in range(_MOST_STEPS):
-        yield from (proof for proof in public.evidence(release.digest).abroad if proof.release == taken.release)
+        yield from (proof for proof in public.evidence(release.digest).proofs if proof.release == taken.release)
         if release.previous is None:
             return
         try:

@@ -89,7 +89,7 @@ def bring_evidence(
         ),
         rebuilt=tuple(map(_of, rebuilt)),
         orders=tuple(_orders(unit, candidate)),
-        abroad=tuple(proofs),
+        proofs=tuple(proofs),
     )
     return public.put(evidence.to_json())
 
