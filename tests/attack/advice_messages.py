@@ -47,7 +47,7 @@ def _advise(liar: Liar, *listed: ListedAdvisory, **lies: object) -> httpx.Respon
 def _state(liar: Liar, *documents: bytes, statements: BlobRef | None = None) -> httpx.Response:
     """Ask for statements in addition to the existing advisory."""
     if documents:
-        found = [each for document in documents for each in read_openvex(document, DISTRIBUTION)]
+        found = [statement for document in documents for statement in read_openvex(document, DISTRIBUTION)]
         statements = liar.keep(document_of(found, DISTRIBUTION))
     index = AdvisoryIndex.from_json(_document(liar, "osv.json"))
     return liar.post("/advisories", replace(index, statements=statements).to_json())

@@ -51,8 +51,10 @@ def _ask_again(farm: AttackedFarm) -> None:
     """Do what the farm tells a curator to do with packages that the signer refused: `farm candidate retry`."""
     with farm.application.writing() as unit:
         for channel in scenario.POLICIES:
-            standing = (each.excuse for each in excuses.standing(unit.session, channel))
+            standing = (excuse.excuse for excuse in excuses.standing(unit.session, channel))
             wanted = scenario.ALLOWED[channel]
-            names = [each.package for each in standing if each.gate is GateKind.SIGNER and each.package in wanted]
+            names = [
+                excuse.package for excuse in standing if excuse.gate is GateKind.SIGNER and excuse.package in wanted
+            ]
             if names:
                 ordering.retry(unit, scenario.CURATOR, channel, packages=names)

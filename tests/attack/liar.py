@@ -124,8 +124,8 @@ class Liar:
     def evidence(self, **lies: Any) -> ReleaseEvidence:
         """All evidence that exists, except for `lies`."""
         built = tuple(
-            BuiltAgainst(each.descriptor, each.facts, each.manifest, each.provenance, each.recipe)
-            for each in (
+            BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
+            for package in (
                 self.package(row["name"], row["version"])
                 for row in self.rows("SELECT name, version FROM package ORDER BY digest")
             )
@@ -138,13 +138,13 @@ class Liar:
 
     def tests(self) -> tuple[SignedTest, ...]:
         """All results that testers have signed, and an honest tester's results for packages not yet released."""
-        return (*self._kept_tests(), *(self.tested(*each) for each in self.untested))
+        return (*self._kept_tests(), *(self.tested(*need) for need in self.untested))
 
     def tested(self, name: str, version: str = "1.0", key: CryptoSigner = TESTER, **otherwise: Any) -> SignedTest:
         """An honest tester's report of a leased test of a package; or another tester's report, for another order."""
         recipe = self._recipe_of(name, version)
         (test,) = recipe.tests
-        closure = tuple(self.there(self.newest(each)) for each in sorted({name, *NEEDS.get(name, ())}))
+        closure = tuple(self.there(self.newest(need)) for need in sorted({name, *NEEDS.get(name, ())}))
         order = replace(TestOrder(test, self.package(name, version).digest, closure, recipe.limits))
         passed = otherwise.pop("passed", test.command[0] != FAILS)
         order = replace(order, **otherwise)

@@ -158,8 +158,8 @@ class Oracle:
             yield f"{where} is one of {release.channel}"
         if release.imports:
             yield f"{where} takes packages of others"
-        old = {each.name: each for each in _entries(public, before.index)} if before else {}
-        new = {each.name: each for each in _entries(public, release.index)}
+        old = {entry.name: entry for entry in _entries(public, before.index)} if before else {}
+        new = {entry.name: entry for entry in _entries(public, release.index)}
         for name in old.keys() - new.keys():
             yield f"{where} has lost {name}"
         if len(new) != release.packages:
@@ -170,19 +170,19 @@ class Oracle:
             if entry.version not in ALLOWED[channel].get(name, ()):
                 yield f"{where} has {name} {entry.version}"
             else:
-                yield from (f"{where}: {each}" for each in self._entry(entry))
+                yield from (f"{where}: {wrong}" for wrong in self._entry(entry))
 
     def _entry(self, entry: ReleaseEntry) -> Iterator[str]:
         honest = self.entries.get((entry.name, entry.version))
         if honest is None:
             yield f"nobody knows what {entry.name} {entry.version} should be"
             return
-        for key, value in told(entry).items():
+        for key, value in entry_facts(entry).items():
             if honest[key] != value:
                 yield f"the {key} of {entry.name} {entry.version} is {value!r:.100}, not {honest[key]!r:.100}"
 
 
-def told(entry: ReleaseEntry) -> dict[str, Any]:
+def entry_facts(entry: ReleaseEntry) -> dict[str, Any]:
     """The part of an entry that is the same on each farm."""
     return {key: value for key, value in entry.to_dict().items() if key not in _VARIES} | {"tests": entry.tests}
 
@@ -191,10 +191,10 @@ def honest_entries(public: Path, pinned: bytes) -> dict[tuple[str, str], dict[st
     """Return the entries of everything that an unattacked farm has released."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
     for release in read(public, pinned).releases.values():
-        each: Release | None = release
-        while each is not None:
-            known |= {(one.name, one.version): told(one) for one in _entries(public, each.index)}
-            each = Release.from_json(blob(public, each.previous)) if each.previous else None
+        older: Release | None = release
+        while older is not None:
+            known |= {(one.name, one.version): entry_facts(one) for one in _entries(public, older.index)}
+            older = Release.from_json(blob(public, older.previous)) if older.previous else None
     return known
 
 

@@ -89,8 +89,10 @@ def _withdrawn(liar: Liar, *, withdrawn_first: bool) -> httpx.Response:
     order = ordered(liar.farm, Act.RETRY, "edge", packages={"tool": old})
     digest = kept_order(order).digest
     withdrawal = ordered(liar.farm, Act.WITHDRAW_ORDER, "edge", target=digest, reason="oops")
-    brought = [liar.post("/orders", each) for each in ((withdrawal, order) if withdrawn_first else (order, withdrawal))]
-    assert [each.is_success for each in brought] == [True, not withdrawn_first]
+    brought = [
+        liar.post("/orders", message) for message in ((withdrawal, order) if withdrawn_first else (order, withdrawal))
+    ]
+    assert [message.is_success for message in brought] == [True, not withdrawn_first]
     return liar.ask(liar.compose("edge", liar.entry("tool")), replace(liar.evidence(), orders=(digest,)))
 
 
@@ -169,16 +171,16 @@ ORDERS = (
 
 def _report(what: str, **said: Any) -> Message:
     def send(liar: Liar) -> httpx.Response:
-        told = {"channel": "edge", "label": "lib 1.0", "package": liar.package("lib").digest, "reason": "it is ill"}
-        return liar.post("/reports", canonical_json({**told, "report": 7, **said}))
+        report = {"channel": "edge", "label": "lib 1.0", "package": liar.package("lib").digest, "reason": "it is ill"}
+        return liar.post("/reports", canonical_json({**report, "report": 7, **said}))
 
     return Message(what, send)
 
 
 def _other_package(liar: Liar) -> httpx.Response:
     """Claim that an open report is about another package."""
-    told = {"channel": "edge", "label": "viral 1.0", "package": liar.package("viral").digest, "reason": "it is ill"}
-    liar.post("/reports", canonical_json({**told, "report": 1}))
+    report = {"channel": "edge", "label": "viral 1.0", "package": liar.package("viral").digest, "reason": "it is ill"}
+    liar.post("/reports", canonical_json({**report, "report": 1}))
     return liar.ask(liar.compose("stable", liar.entry("reported")))
 
 

@@ -39,8 +39,8 @@ BUILDER, AGAIN, TESTER = key_of("builder"), key_of("again"), key_of("tester")
 
 def _put(channel: str, name: str, of: str = "1.0", what: str = "", **lies: object) -> Message:
     """A release with a package of a given version in it, or with a lie about it."""
-    told = what or f"{name} {of} on {channel}"
-    return Message(told, lambda liar: liar.ask(liar.compose(channel, liar.entry(name, of, **lies))))
+    label = what or f"{name} {of} on {channel}"
+    return Message(label, lambda liar: liar.ask(liar.compose(channel, liar.entry(name, of, **lies))))
 
 
 def _release(what: str, **lies: object) -> Message:

@@ -33,8 +33,8 @@ def farm(attack_range: Range, tmp_path: Path) -> Iterator[AttackedFarm]:
     assert not farm.errors
     for channel in scenario.POLICIES:
         with farm.application.reading() as unit:
-            told = [each.excuse for each in excuses.standing(unit.session, channel)]
-        assert [each.reason for each in told if each.gate == "signer"] == []
+            held = [excuse.excuse for excuse in excuses.standing(unit.session, channel)]
+        assert [excuse.reason for excuse in held if excuse.gate == "signer"] == []
     farm.close()
 
 
@@ -103,7 +103,7 @@ def test_a_rollback_to_a_release_without_them_takes_both_out_and_a_retry_brings_
     rolls_back(farm, "edge", before.number)
     assert holds(farm, "edge", "trio") == {}
     with farm.application.reading() as unit:
-        digests = {each.excuse.package: each.excuse.digest for each in excuses.standing(unit.session, "edge")}
+        digests = {excuse.excuse.package: excuse.excuse.digest for excuse in excuses.standing(unit.session, "edge")}
     signed = ordered(farm, Act.RETRY, "edge", packages={"trio": digests["trio"]})
     with farm.application.writing() as unit:
         ordering.retry(unit, CURATOR, "edge", packages=["trio"], envelope=signed)
@@ -154,7 +154,7 @@ def test_the_build_that_stands_for_one_that_was_dropped_goes_on(farm: AttackedFa
     farm.rests()
     assert holds(farm, "edge", "lib", "trio") == {"lib": "2.0", "trio": "1.0", "trio-libs": "1.0"}
     now = [_entry(farm, "edge", name) for name in ("trio", "trio-libs")]
-    assert [each and each.descriptor for each in now] == [each and each.descriptor for each in first]
+    assert [package and package.descriptor for package in now] == [package and package.descriptor for package in first]
     farm.submits(recipe_with_test("trio", **(needing | {"more": needing["more"] + "# the same\n"})))
     farm.submits(recipe_with_test("lib", "3.0"))
     farm.rests()

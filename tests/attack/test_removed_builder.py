@@ -54,8 +54,8 @@ def _remove(farm: AttackedFarm, name: str, *, instead: str) -> None:
 
 def held_back(farm: AttackedFarm) -> dict[str, Excuse]:
     with farm.application.reading() as unit:
-        standing = [each.excuse for each in excuses.standing(unit.session, "edge")]
-    return {each.package: each for each in standing if each.gate == "signer"}
+        standing = [excuse.excuse for excuse in excuses.standing(unit.session, "edge")]
+    return {excuse.package: excuse for excuse in standing if excuse.gate == "signer"}
 
 
 def holds(farm: AttackedFarm) -> dict[str, str]:
@@ -76,11 +76,11 @@ def test_what_was_built_with_its_packages_waits_for_others_and_is_told_of(farm: 
     assert holds(farm)["sound"] == "1.0"
     written = {entry.name for entry in _entries(farm) if entry not in entries_before}
     assert written == {"sound"}, "also `next`, of which another has come to the same since, stays as it is"
-    told = held_back(farm)
-    assert told.keys() - before == {"tainted"}
-    assert "tainted 1.0-1 was built against" in told["tainted"].reason
-    assert f"/{NOT_REPRODUCED} 1.0-1, and no allowed builder has attested that" in told["tainted"].reason
-    assert f"Raise the revision in the recipe that makes {NOT_REPRODUCED}," in told["tainted"].remedy
+    held = held_back(farm)
+    assert held.keys() - before == {"tainted"}
+    assert "tainted 1.0-1 was built against" in held["tainted"].reason
+    assert f"/{NOT_REPRODUCED} 1.0-1, and no allowed builder has attested that" in held["tainted"].reason
+    assert f"Raise the revision in the recipe that makes {NOT_REPRODUCED}," in held["tainted"].remedy
     farm.submits(recipe_with_test(NOT_REPRODUCED, "1.1"), recipe_with_test("tainted", "1.1", needs=(NOT_REPRODUCED,)))
     farm.rests()
     assert (holds(farm)[NOT_REPRODUCED], holds(farm)["tainted"]) == ("1.1", "1.1")

@@ -37,7 +37,7 @@ def test_every_column_is_classified() -> None:
     assert {table: set(columns) for table, columns in TABLES.items()} == schema
 
 
-@pytest.mark.parametrize("edit", [pytest.param(each, id=EDITS[each]) for each in reversed(EDITS)])
+@pytest.mark.parametrize("edit", [pytest.param(edit, id=EDITS[edit]) for edit in reversed(EDITS)])
 def test_an_edit_gets_nothing_wrong_signed_and_honest_work_goes_on(
     edit: Edit, attack_range: Range, tmp_path: Path
 ) -> None:

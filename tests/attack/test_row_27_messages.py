@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.attack.message import Message
 
 _KINDS = {**MESSAGES, "orders": ORDERS, "reports": REPORTS}
-_ALL = [(f"{kind}: {each.what}", each) for kind, messages in _KINDS.items() for each in messages]
+_ALL = [(f"{kind}: {message.what}", message) for kind, messages in _KINDS.items() for message in messages]
 
 
 class Target:
@@ -80,7 +80,7 @@ def test_what_is_composed_without_a_lie_is_signed(attack_range: Range, tmp_path:
         liar.farm.close()
 
 
-@pytest.mark.parametrize("message", [pytest.param(each, id=name) for name, each in _ALL])
+@pytest.mark.parametrize("message", [pytest.param(message, id=name) for name, message in _ALL])
 def test_a_forged_message_gets_nothing_wrong_signed(target: Target, message: Message) -> None:
     answer = message.send(target.liar)
     assert target.wrongs() == []

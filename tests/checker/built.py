@@ -180,7 +180,7 @@ class Builder:
     def pin(self, recipe: Recipe) -> Plan:
         members = [package.member for package in self.built.values()]
         closure = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-        dependencies = [self.dependency(each.name, direct=each.name in recipe.build_needs) for each in closure]
+        dependencies = [self.dependency(package.name, direct=package.name in recipe.build_needs) for package in closure]
         return pin(
             recipe,
             distribution=DISTRIBUTION,
@@ -233,7 +233,7 @@ class Builder:
 
     def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
         """Let other workers build the same package, with all outputs of its build."""
-        beside = [each for each in self.ever if each.built.provenance == package.built.provenance]
+        beside = [package for package in self.ever if package.built.provenance == package.built.provenance]
         signed = [self.said(worker, *beside) for worker in workers]
         return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
 
@@ -278,7 +278,7 @@ class Builder:
 
     def check(self, *new: Package, policy: SignedPolicy | None = None, without: tuple[str, ...] = ()) -> list[str]:
         """Let the signer check new packages, with evidence for all other builds except what is `without`."""
-        told = [package.built for name, package in self.built.items() if name not in without]
+        dependencies = [package.built for name, package in self.built.items() if name not in without]
         plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
         builders = AllowedBuilders([self.worker.public_key], {})
         ownership = Ownership(
@@ -290,8 +290,10 @@ class Builder:
             withdrawn=self.withdrawn,
         )
         grounds = BuildContext(self.blobs, builders, plans, ownership, _Nothing())
-        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds, "edge")
-        return sorted(each.name.short for each in found.checked.values())
+        found = check_builds(
+            [package.entry for package in new], ReleaseEvidence(dependencies=tuple(dependencies)), grounds, "edge"
+        )
+        return sorted(descriptor.name.short for descriptor in found.checked.values())
 
     def test(
         self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any
@@ -301,13 +303,13 @@ class Builder:
         (test,) = package.recipe.tests
         closure = tuple(
             DependencyArchive(
-                each.descriptor.tree,
-                each.descriptor.store_path,
-                each.archive,
-                each.built.manifest,
-                each.descriptor.digest,
+                present_package.descriptor.tree,
+                present_package.descriptor.store_path,
+                present_package.archive,
+                present_package.built.manifest,
+                present_package.descriptor.digest,
             )
-            for each in (self.built[one] for one in sorted(present))
+            for present_package in (self.built[one] for one in sorted(present))
         )
         order = replace(TestOrder(test, package.descriptor.digest, closure, package.recipe.limits), **otherwise)
         outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
@@ -328,7 +330,7 @@ class Builder:
 
     def side(self, package: Package) -> AbiSide:
         """The library of a package with the debug data of its build."""
-        debug = next(each for each in self.ever if each.plan == package.plan and each.facts.debug)
+        debug = next(package for package in self.ever if package.plan == package.plan and package.facts.debug)
         return AbiSide(package.facts.elf[0].path, package.as_dependency, debug.as_dependency)
 
     def named(self, name: str) -> PackageName:

@@ -144,8 +144,8 @@ class Channel:
         )
         for blob in (*index, release.to_json()):
             blobs.put_bytes(blob)
-        built = {each.descriptor.digest: each.built for each in self.builder.ever}
-        told = ReleaseEvidence(
+        built = {package.descriptor.digest: package.built for package in self.builder.ever}
+        collected = ReleaseEvidence(
             **{
                 "dependencies": tuple(built.values()),
                 "approvals": tuple(map(blobs.put_bytes, approvals)),
@@ -153,7 +153,7 @@ class Channel:
                 **evidence,
             }
         )
-        return release, blobs.put_bytes(told.to_json())
+        return release, blobs.put_bytes(collected.to_json())
 
     def newest(self, channel: str = "edge") -> Release:
         newest = Repository(self.public).current(channel).release
@@ -191,8 +191,8 @@ class Channel:
         return sign_statement(order_statement(order), key or self.operator)
 
     def report(self, package: Package, number: int = 1) -> None:
-        told = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
-        take_report(self.ledger, canonical_json(told.to_dict()), ("edge", "stable"))
+        report = ReportOpened(self.name, number, package.descriptor.digest, package.descriptor.label, "it crashes")
+        take_report(self.ledger, canonical_json(report.to_dict()), ("edge", "stable"))
 
 
 def opened_channel(
@@ -212,7 +212,7 @@ def opened_channel(
     public, keys = folder / "public", folder / "keys"
     builder = Builder.at(public / "blobs")
     builder.policies = {"channels/edge.yaml": policy, **policies}
-    allowed = [each.public_key for each in (builder.worker, *builders)]
+    allowed = [key.public_key for key in (builder.worker, *builders)]
     now, listed = datetime.now(UTC), [tester.public_key for tester in testers]
     found_repository(public, keys, sorted({"edge", name}), allowed, now, testers=listed)
     operator = CryptoSigner.generate_ed25519()

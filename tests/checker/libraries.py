@@ -46,10 +46,10 @@ def library(soname: str, code: str, *linked: Library, options: tuple[str, ...] =
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "it.c").write_text(code)
-        for each in linked:
-            (place / each.soname).write_bytes(each.stripped)
+        for library in linked:
+            (place / library.soname).write_bytes(library.stripped)
         compiled = ["-shared", "-fPIC", "-g", "-nostdlib", "-Wl,--build-id", f"-Wl,-soname,{soname}", *options]
-        _run(place, "gcc", *compiled, "-o", "whole", "it.c", *(each.soname for each in linked))
+        _run(place, "gcc", *compiled, "-o", "whole", "it.c", *(library.soname for library in linked))
         _run(place, "objcopy", "--only-keep-debug", "whole", "debug")
         _run(place, "strip", "--strip-unneeded", "-o", "stripped", "whole")
         return Library(soname, (place / "stripped").read_bytes(), (place / "debug").read_bytes())

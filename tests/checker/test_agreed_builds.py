@@ -65,7 +65,7 @@ def test_neither_is_a_third_one_believed_who_says_otherwise(edge: Channel) -> No
     lie = edge.builder.said(THIRD, main)
     with refuses("other-outputs"):
         edge.sign(by(main, main.built.provenance, *main.rebuilds, lie), libs)
-    edge.sign(*(edge.builder.rebuilt(each, SECOND, THIRD) for each in (main, libs)))
+    edge.sign(*(edge.builder.rebuilt(package, SECOND, THIRD) for package in (main, libs)))
     assert edge.released == 1
 
 
@@ -78,8 +78,8 @@ def test_debug_data_that_one_builder_invents_hides_nothing(edge: Channel) -> Non
     honest = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": bad.debug_files})
     both = honest, edge.builder.built["shape-debug"]
     with refuses("gate-refused", match="stack-protector"):
-        edge.sign(*(edge.builder.rebuilt(each, SECOND) for each in both))
-    old, new = (read_elf(memoryview(each.stripped)).details.build_id for each in (good, bad))
+        edge.sign(*(edge.builder.rebuilt(builder, SECOND) for builder in both))
+    old, new = (read_elf(memoryview(builder.stripped)).details.build_id for builder in (good, bad))
     invented = good.debug.replace(bytes.fromhex(old), bytes.fromhex(new))
     files = {f"lib/debug/.build-id/{new[:2]}/{new[2:]}.debug": invented}
     lied = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": files})
@@ -91,5 +91,5 @@ def test_debug_data_that_one_builder_invents_hides_nothing(edge: Channel) -> Non
 
 def test_where_none_is_asked_for_one_builder_is_enough(tmp_path: Path) -> None:
     edge = opened_channel(tmp_path, b"gates: [proof]\n")
-    edge.sign(*(replace(each, rebuilds=()) for each in duo(edge, 1)))
+    edge.sign(*(replace(package, rebuilds=()) for package in duo(edge, 1)))
     assert edge.released == 1

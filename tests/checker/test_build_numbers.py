@@ -60,5 +60,7 @@ def test_an_output_that_is_new_has_the_number_of_its_build(edge: Channel) -> Non
     more = "environment: {FLAG: more}\noutputs:\n  libs: [lib/**]\n"
     recipe = edge.builder.recipe("zlib", more=more)
     made = edge.builder.put_out(recipe, edge.builder.pin(recipe), {"": {"share/x": b"x"}, "libs": {"lib/x": b"x"}})
-    edge.sign(*(edge.builder.numbered(each, MOST_UNPUBLISHED + 6) for each in (made, edge.builder.built["zlib-libs"])))
+    edge.sign(
+        *(edge.builder.numbered(package, MOST_UNPUBLISHED + 6) for package in (made, edge.builder.built["zlib-libs"]))
+    )
     assert edge.released == 3

@@ -80,8 +80,8 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
     """A package that they do not have, or have with other content; a release that never existed, with any number."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     evil, forged = theirs.package(taking.own, "evil"), theirs.package(taking.own, revision=9)
-    for invented, told in ((evil, "does not have it"), (forged, "has it as sha256:")):
-        with refuses("unshown-import", match=told) as refused:
+    for invented, how in ((evil, "does not have it"), (forged, "has it as sha256:")):
+        with refuses("unshown-import", match=how) as refused:
             edge.sign(imports=(theirs.taken(invented),), proofs=(theirs.shown(),))
         assert refused.value.by_package.keys() == {str(invented.name)}
     never = Digest.of(b"a release that never was")
@@ -318,8 +318,8 @@ def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) 
     taking.release()
     shown = taking.theirs.shown()
     assert b"proofs" not in ReleaseEvidence().to_json()
-    told = ReleaseEvidence(proofs=(shown,))
-    assert ReleaseEvidence.from_json(told.to_json()) == told
+    evidence = ReleaseEvidence(proofs=(shown,))
+    assert ReleaseEvidence.from_json(evidence.to_json()) == evidence
     many = shown.heads * (MOST_HEADS + 1)
     for wrong in (replace(shown, heads=()), replace(shown, roots=()), replace(shown, heads=many)):
         with pytest.raises(InvalidEvidenceError, match="is empty, or has over"):

@@ -189,7 +189,7 @@ def test_what_no_tool_can_read_or_no_debug_data_describes_holds_nothing_back(sha
 
 def test_hiding_what_a_dependent_was_built_against_is_no_way_past(shapes: Shapes) -> None:
     shapes.shape(1)
-    newest = tuple(each.built for each in shapes.builder.built.values())
+    newest = tuple(build.built for build in shapes.builder.built.values())
     with refuses("unknown-dependency", match=r"draw 1\.0-1 was built against dist\.example\.org/shape 1\.0"):
         shapes.release(dependencies=newest)
 
@@ -209,7 +209,7 @@ def test_a_dependency_that_nobody_has_built_with_other_facts_is_no_way_past(shap
         facts=builder.keep(facts.to_json()),
         provenance=builder.keep(sign_statement(statement, mallory)),
     )
-    others = tuple(each.built for each in builder.ever if each is not before)
+    others = tuple(package.built for package in builder.ever if package is not before)
     with pytest.raises(InvalidEnvelopeError):
         shapes.release(dependencies=(*others, forged))
 
@@ -223,10 +223,10 @@ def test_hiding_debug_data_is_no_way_past(shapes: Shapes) -> None:
     subjects = [(before.descriptor, before.archive.digest)]
     statement = build_statement(before.plan, before.recipe.digest, subjects, (), run)
     forged = replace(before.built, provenance=builder.keep(sign_statement(statement, mallory)))
-    others = tuple(each.built for each in builder.ever if each is not before)
+    others = tuple(package.built for package in builder.ever if package is not before)
     with pytest.raises(InvalidEnvelopeError):
         shapes.release(dependencies=(forged, *others))
-    old_debug = next(each for each in builder.ever if each.descriptor.name.short == "shape-debug")
+    old_debug = next(package for package in builder.ever if package.descriptor.name.short == "shape-debug")
     builder.blobs.path(old_debug.built.descriptor.digest).unlink()
     with pytest.raises(MissingBlobError):
         shapes.release()

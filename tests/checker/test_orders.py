@@ -169,7 +169,7 @@ def test_what_goes_by_itself_today_needs_no_order(edge: Channel) -> None:
     def built(revision: int, *outputs: str) -> list[Package]:
         more = f"revision: {revision}\noutputs: {{dev: [include/**]}}\n"
         recipe = edge.builder.recipe("jq", more=more if outputs else f"revision: {revision}\n")
-        made = {each: {f"share/{each or 'jq'}/x": f"{revision}".encode()} for each in ("", *outputs)}
+        made = {output: {f"share/{output or 'jq'}/x": f"{revision}".encode()} for output in ("", *outputs)}
         edge.builder.put_out(recipe, edge.builder.pin(recipe), made)
         return [edge.builder.built[name] for name in ("jq", *(f"jq-{output}" for output in outputs))]
 
@@ -506,25 +506,25 @@ class TestOlderWords:
         lift = edge.given(Act.LIFT, packages={"jq": None})
         newer = edge.given(Act.HOLD, packages={"jq": None}, curator="ann")
         edge.bring(newer)
-        for each in (first, lift):
+        for order in (first, lift):
             with refuses("outdated-order", match=f"hold jq on edge by ann of {newer.at:%Y-%m-%d %H:%M:%S}"):
-                edge.bring(each)
+                edge.bring(order)
         assert edge.ledger.state().held("edge", "dist.example.org", edge.now + timedelta(days=9)).keys() == {"jq"}
 
     def test_nor_an_older_freeze_or_thaw_a_newer_freezes(self, edge: Channel) -> None:
         older = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1)), edge.given(Act.THAW)
         edge.order(Act.FREEZE)
-        for each in older:
+        for order in older:
             with refuses("outdated-order"):
-                edge.bring(each)
+                edge.bring(order)
         assert edge.ledger.state().frozen("edge", "dist.example.org", edge.now + timedelta(days=9)) is not None
 
     def test_what_was_lifted_or_thawed_since_is_not_held_or_frozen(self, edge: Channel) -> None:
         hold, freeze = edge.given(Act.HOLD, packages={"jq": None}), edge.given(Act.FREEZE)
         lift, thaw = edge.order(Act.LIFT, packages={"jq": None}), edge.order(Act.THAW)
-        for each in (hold, freeze):
+        for order in (hold, freeze):
             with refuses("outdated-order"):
-                edge.bring(each)
+                edge.bring(order)
         edge.sign(package(edge))
         assert {lift, thaw} <= edge.ledger.state().entered.keys()
 

@@ -46,12 +46,12 @@ class Duo:
 def duo(edge: Channel, revision: int, *outputs: str, more: str = "") -> Duo:
     """Build a revision of `duo` with these `outputs`; with `BOTH` if none are given."""
     made = outputs or BOTH
-    named = [f"  {each}: [lib/**]\n" for each in made if each not in ("", "debug")]
+    named = [f"  {output}: [lib/**]\n" for output in made if output not in ("", "debug")]
     text = "".join(["outputs:\n", *named]) if named else ""
     recipe = edge.builder.recipe("duo", more=f"revision: {revision}\n{text}{more}")
-    files = {each: {f"lib/{each or 'duo'}/x": f"{revision}".encode()} for each in made}
+    files = {output: {f"lib/{output or 'duo'}/x": f"{revision}".encode()} for output in made}
     edge.builder.put_out(recipe, edge.builder.pin(recipe), files)
-    return Duo({each: edge.builder.built[f"duo-{each}" if each else "duo"] for each in made})
+    return Duo({output: edge.builder.built[f"duo-{output}" if output else "duo"] for output in made})
 
 
 def plain(edge: Channel, name: str, revision: int = 1) -> Package:
@@ -106,7 +106,7 @@ class TestTogether:
     def test_the_package_itself_leaves_no_output_of_another_build_behind(self, edge: Channel, newer: Duo) -> None:
         for some in (["", "libs"], ["", "debug"]):
             with refuses("split-build", match="is of another build there"):
-                edge.sign(*(newer[each] for each in some), tests=[result(edge)])
+                edge.sign(*(newer[package] for package in some), tests=[result(edge)])
         third = duo(edge, 3, "", "debug")  # which no longer makes the other output
         with refuses("split-build", match="duo comes without duo-libs"):
             edge.sign(*third.all)
@@ -259,10 +259,10 @@ class TestHolds:
         edge.sign(*duo(edge, 1, "", "libs", "debug").all, plain(edge, "zlib"))
         edge.order(Act.HOLD, packages={held: None})
         newer = duo(edge, 2, "", "libs", "debug")
-        others = [each for each in newer.all if each.descriptor.name.short != held]
-        told = "an output of the same build, may not move without it"
+        others = [package for package in newer.all if package.descriptor.name.short != held]
+        why = "an output of the same build, may not move without it"
         for some in (others, others[:1], others[1:]):
-            with refuses("held", match=f"ann holds {held} on edge, and .*{told}") as no:
+            with refuses("held", match=f"ann holds {held} on edge, and .*{why}") as no:
                 edge.sign(*some)
             assert f"farm channel hold edge {held} --lift" in no.value.remedy
         edge.sign(plain(edge, "zlib", 2))
@@ -401,7 +401,7 @@ class TestGoingBack:
         newest = edge.builder.recipe("duo", more="revision: 1\noutputs:\n  libs: [lib/**]\n" + TESTED + "# newest\n")
         edge.sign(*duo(edge, 2).all)
         order = edge.order(Act.ROLLBACK, target=before)
-        more = [replace(each, tests=newest.digest) for each in first.all]
+        more = [replace(package, tests=newest.digest) for package in first.all]
         untrue = [replace(more[0], sbom=None), more[1]]
         for packages in (untrue, more[:1], [*more, plain(edge, "zlib")]):
             with pytest.raises(RefusedReleaseError):

@@ -1,4 +1,4 @@
-"""The checker requires the signature of an owner, whoever put a recipe into the farm."""
+"""The checker requires the signature of an owner, even if the farm has accepted a recipe of somebody else."""
 
 from __future__ import annotations
 

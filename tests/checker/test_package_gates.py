@@ -69,7 +69,7 @@ class TestAdvisories:
         index = AdvisoryIndex(DISTRIBUTION, (listed,), keep(statements) if statements else None)
         signers = read_signers(edge.keys / "online")
         stated = read_published(statements, DISTRIBUTION) if statements else ()
-        words = (statement_word(each, DISTRIBUTION) for each in stated)
+        words = (statement_word(statement, DISTRIBUTION) for statement in stated)
         edge.advise(Word("EXAMPLE-2026-1", listed.document.digest), *words)
         checks = ChecksHere(edge.repository, ledger=edge.ledger)
         publish_advisories(edge.repository, signers, checks, index.to_json())
@@ -106,7 +106,9 @@ class TestAdvisories:
         edge.sign(jpeg)
         before = edge.newest().digest
         edge.sign(remove=["zlib", "jpeg"], orders=[edge.order(Act.ROLLBACK, target=without)])
-        edge.order(Act.RETRY, packages={each.descriptor.name.short: each.descriptor.digest for each in (zlib, jpeg)})
+        edge.order(
+            Act.RETRY, packages={package.descriptor.name.short: package.descriptor.digest for package in (zlib, jpeg)}
+        )
         with refuses("gate-refused", match="EXAMPLE-2026-1"):
             edge.sign(zlib, edge.builder.build(edge.builder.recipe("gif")))
         with refuses("gate-refused", match="EXAMPLE-2026-1"):
@@ -500,6 +502,6 @@ class TestHardening:
         honest = self.build(edge, "-Wl,-z,norelro")
         old = replace(PackageFacts(), dangling=None, python=None, debug=None)
         made = library("libshape.so.1", self.CODE, options=("-Wl,-z,norelro",))
-        told = edge.builder.put_out(honest.recipe, honest.plan, {"": made.files}, facts=old)
+        package = edge.builder.put_out(honest.recipe, honest.plan, {"": made.files}, facts=old)
         with refuses("gate-refused", match=r"lib/libshape\.so\.1 lacks relro and bind-now"):
-            edge.sign(told)
+            edge.sign(package)

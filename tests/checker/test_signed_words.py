@@ -250,8 +250,8 @@ def test_where_no_policy_is_signed_nothing_need_be_signed(tmp_path: Path) -> Non
     repository, signers = pinned(tmp_path / "public"), read_signers(founded.online)
     assert publish_advisories(repository, signers, ChecksHere(repository), AdvisoryIndex(DISTRIBUTION, ()).to_json())
     before, now = looked("jq", days=2), looked("zlib", days=1)
-    for each in (before, now):
-        content = ReviewList(DISTRIBUTION, (each,)).to_json()
+    for review in (before, now):
+        content = ReviewList(DISTRIBUTION, (review,)).to_json()
         assert publish_reviews(repository, signers, ChecksHere(repository), content)
 
 

@@ -95,7 +95,7 @@ def test_of_many_new_packages_the_index_names_the_provenances(edge: Channel) -> 
     assert len(verified.provenances) <= MOST_PROVENANCES
     many = replace(verified, new=tuple(map(str, range(100_000))), provenances=())
     said = summary_statement(release, many, datetime.now(UTC), None)["predicate"]["inputAttestations"]
-    assert [each["name"] for each in said] == ["evidence", "index"]
+    assert [attestation["name"] for attestation in said] == ["evidence", "index"]
     assert said[1]["digest"] == {"sha256": release.index.digest.hex}
 
 
@@ -109,7 +109,7 @@ def test_one_of_another_release_channel_or_key_is_none(edge: Channel) -> None:
     stranger = CryptoSigner.generate_ed25519()
     with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
         read_summary(sign_statement(statement(content), stranger), keys, second)
-    signer = next(each for each in read_signers(edge.keys / "online") if each.public_key.keyid in keys)
+    signer = next(signer for signer in read_signers(edge.keys / "online") if signer.public_key.keyid in keys)
     said = statement(content)
     for changed in (
         said | {"predicateType": "https://slsa.dev/provenance/v1"},

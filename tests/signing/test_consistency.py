@@ -59,9 +59,9 @@ def save(channel: Channel, name: str) -> Path:
 
 
 def put_back(channel: Channel, copy: Path, *what: str) -> None:
-    for each in what:
-        shutil.rmtree(channel.public / each)
-        shutil.copytree(copy / each, channel.public / each)
+    for folder in what:
+        shutil.rmtree(channel.public / folder)
+        shutil.copytree(copy / folder, channel.public / folder)
 
 
 def test_the_first_root_is_pinned(edge: Channel) -> None:
@@ -229,4 +229,4 @@ def test_looking_while_somebody_signs_finds_nothing_put_back(edge: Channel) -> N
         over.set()
         looking.join()
     assert looks
-    assert [each for each in looks if each] == []
+    assert [look for look in looks if look] == []

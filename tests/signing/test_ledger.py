@@ -105,10 +105,10 @@ def test_after_a_start_it_is_found_by_what_was_counted_together(ledger: Ledger, 
     whole = ledger.path.read_bytes()
     early = b"\n".join(whole.split(b"\n")[:4]) + b"\n"
     ledger.path.write_bytes(early)
-    told = rf"entry {STATE_EVERY + 4}, up to which ledger\.state has counted, is missing: the file was cut short"
-    with pytest.raises(DamagedLedgerError, match=told):
+    expected = rf"entry {STATE_EVERY + 4}, up to which ledger\.state has counted, is missing: the file was cut short"
+    with pytest.raises(DamagedLedgerError, match=expected):
         Ledger(place)
-    with pytest.raises(DamagedLedgerError, match=told):
+    with pytest.raises(DamagedLedgerError, match=expected):
         list(LedgerReader(place).lines())
     ledger.path.unlink()
     with pytest.raises(DamagedLedgerError, match="the file is gone"):
@@ -258,18 +258,18 @@ def test_what_it_has_come_to_may_be_lost_beside_it(
 
 
 class TestReports:
-    def told(self, number: int, package: str = "jq", channel: str = "edge") -> bytes:
+    def report_form(self, number: int, package: str = "jq", channel: str = "edge") -> bytes:
         digest = Digest.of(package.encode())
         return canonical_json(ReportOpened(channel, number, digest, f"{package} 1.0-1", "it crashes").to_dict())
 
     def test_of_a_channel_that_there_is_not_is_none(self, ledger: Ledger) -> None:
         with pytest.raises(ReportError, match="there is no channel nightly"):
-            take_report(ledger, self.told(7, channel="nightly"), ["edge"])
+            take_report(ledger, self.report_form(7, channel="nightly"), ["edge"])
 
     def test_under_a_known_number_about_something_else_is_another(self, ledger: Ledger) -> None:
         """An attacker who can invent a report must not block somebody else's."""
         for package in ("jq", "zlib", "jq"):
-            assert take_report(ledger, self.told(7, package), ["edge"]) == 7
+            assert take_report(ledger, self.report_form(7, package), ["edge"]) == 7
         kinds = [line.entry.kind for line in ledger.lines()]
         assert kinds.count("report") == 4
         for package in ("jq", "zlib"):
@@ -279,13 +279,13 @@ class TestReports:
     def test_are_bounded_over_all_channels(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("farm.signing.reports.MOST_REPORTS_IN_ALL", 4)
         for number, channel in enumerate(("edge", "stable"), 7):
-            take_report(ledger, self.told(number, channel=channel), ["edge", "stable"])
+            take_report(ledger, self.report_form(number, channel=channel), ["edge", "stable"])
         with refuses("too-many-reports", match="4 reports are open in all"):
-            take_report(ledger, self.told(9), ["edge", "stable"])
-        assert take_report(ledger, self.told(8, channel="stable"), ["edge", "stable"]) == 8  # it is known
+            take_report(ledger, self.report_form(9), ["edge", "stable"])
+        assert take_report(ledger, self.report_form(8, channel="stable"), ["edge", "stable"]) == 8  # it is known
 
     def test_are_bounded_on_a_channel(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("farm.signing.reports.MOST_REPORTS", 2)
         with refuses("too-many-reports", match="2 reports are open on edge"):
-            take_report(ledger, self.told(9), ["edge", "stable"])
-        take_report(ledger, self.told(9, channel="stable"), ["edge", "stable"])
+            take_report(ledger, self.report_form(9), ["edge", "stable"])
+        take_report(ledger, self.report_form(9, channel="stable"), ["edge", "stable"])

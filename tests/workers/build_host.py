@@ -102,7 +102,7 @@ class Host:
 
     def submit(self, **recipes: dict[str, bytes]) -> dict[str, int]:
         with self.farm.client() as client:
-            return {each.name: each.job.id for each in client.submit(recipes).accepted}
+            return {accepted.name: accepted.job.id for accepted in client.submit(recipes).accepted}
 
     def job(self, job_id: int) -> wire.JobDetail:
         with FarmClient(self.farm.url) as client:
@@ -123,7 +123,7 @@ class Host:
     def containers(self, *, also_at_rest: bool = False) -> list[str]:
         """The running containers of this farm's attempts; `also_at_rest`: the others, too."""
         found = self.engine.containers(all=also_at_rest, filters={"label": f"farm.owner={self.farm.url}"})
-        return [each["Id"] for each in found]
+        return [job["Id"] for job in found]
 
     def attempts(self, job_id: int) -> list[Attempt]:
         with self.farm.application.reading() as unit:

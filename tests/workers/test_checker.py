@@ -79,8 +79,8 @@ def test_who_holds_the_keys_loads_nothing_that_reads_what_is_asked_about(channel
     signer = [sys.executable, "-X", "importtime", "-m", "workers.signer", "--repository", str(channel.public)]
     signer += ["--keys", str(channel.keys / "online"), "--socket", str(signer_socket(tmp_path))]
     signer += ["--images-socket", str(images_socket(tmp_path))]
-    with checker_process(tmp_path, channel.public), (tmp_path / "imports").open("w") as told:
-        process = subprocess.Popen(signer, stderr=told)
+    with checker_process(tmp_path, channel.public), (tmp_path / "imports").open("w") as imports:
+        process = subprocess.Popen(signer, stderr=imports)
         try:
             while not (signer_socket(tmp_path).exists() and images_socket(tmp_path).exists()):
                 assert process.poll() is None
@@ -167,10 +167,13 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
     release, evidence = next_release(channel, "zlib")
     with signer_process(tmp_path, channel.public):
         with checker_process(tmp_path, channel.public, "--seconds", "0.001") as checker:  # none ends within that time
-            told = refusal(tmp_path, release, evidence)
+            refused = refusal(tmp_path, release, evidence)
             assert checker.wait() == 1
-        assert "the checker ended during the check" in told.message
-        assert (told.said, dict(told.by_package)) == ("check-broken", {})  # no package is blamed, all is asked again
+        assert "the checker ended during the check" in refused.message
+        assert (refused.said, dict(refused.by_package)) == (
+            "check-broken",
+            {},
+        )  # no package is blamed, all is asked again
         log = (tmp_path / "workers.checker.log").read_text()
         assert "Timeout" in log
         assert re.search(r'workers/checker\.py", line \d+ in release$', log, re.MULTILINE)
@@ -214,9 +217,9 @@ def test_a_check_that_takes_more_memory_than_it_may_is_a_refusal(channel: Channe
         checker_process(tmp_path, channel.public, "--memory", "700"),
         signer_process(tmp_path, channel.public),
     ):
-        told = refusal(tmp_path, release, greedy)
-        assert "ended in an unexpected error: MemoryError" in told.message
-        assert "log/checker.log" in told.remedy
+        refused = refusal(tmp_path, release, greedy)
+        assert "ended in an unexpected error: MemoryError" in refused.message
+        assert "log/checker.log" in refused.remedy
         asked(tmp_path).sign(release, evidence)
     assert channel.released == 1
 

@@ -98,7 +98,7 @@ def _wrapped(cause: Exception) -> FarmError:
 
 
 def _unreachable(*unanswered: bool) -> SourceUnreachableError:
-    return SourceUnreachableError(Digest.of(b""), [Attempt("x", "y", unanswered=each) for each in unanswered])
+    return SourceUnreachableError(Digest.of(b""), [Attempt("x", "y", unanswered=error) for error in unanswered])
 
 
 @pytest.mark.parametrize(
