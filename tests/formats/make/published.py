@@ -150,7 +150,7 @@ def _releases(edge: Channel, other: SmallDistribution) -> dict[str, Package]:
     _sign(edge, zlib, jq, doc)
     tick()
     web = edge.builder.build(_recipe(edge, "web", f"requires: [{FIRST}/openssl]\n", tested=""))
-    _sign(edge, web, imports=(_taken(edge, other),), abroad=(_shown(edge, other),))
+    _sign(edge, web, imports=(_taken(edge, other),), proofs=(_shown(edge, other),))
     tick()
     imports = (_taken(edge, other),)
     good = edge.newest()
