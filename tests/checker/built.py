@@ -233,7 +233,7 @@ class Builder:
 
     def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
         """Let other workers build the same package, with all outputs of its build."""
-        beside = [package for package in self.ever if package.built.provenance == package.built.provenance]
+        beside = [output for output in self.ever if output.built.provenance == package.built.provenance]
         signed = [self.said(worker, *beside) for worker in workers]
         return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
 
@@ -303,13 +303,13 @@ class Builder:
         (test,) = package.recipe.tests
         closure = tuple(
             DependencyArchive(
-                present_package.descriptor.tree,
-                present_package.descriptor.store_path,
-                present_package.archive,
-                present_package.built.manifest,
-                present_package.descriptor.digest,
+                present_build.descriptor.tree,
+                present_build.descriptor.store_path,
+                present_build.archive,
+                present_build.built.manifest,
+                present_build.descriptor.digest,
             )
-            for present_package in (self.built[one] for one in sorted(present))
+            for present_build in (self.built[one] for one in sorted(present))
         )
         order = replace(TestOrder(test, package.descriptor.digest, closure, package.recipe.limits), **otherwise)
         outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
@@ -330,7 +330,7 @@ class Builder:
 
     def side(self, package: Package) -> AbiSide:
         """The library of a package with the debug data of its build."""
-        debug = next(package for package in self.ever if package.plan == package.plan and package.facts.debug)
+        debug = next(output for output in self.ever if output.plan == package.plan and output.facts.debug)
         return AbiSide(package.facts.elf[0].path, package.as_dependency, debug.as_dependency)
 
     def named(self, name: str) -> PackageName:

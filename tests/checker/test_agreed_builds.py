@@ -78,8 +78,8 @@ def test_debug_data_that_one_builder_invents_hides_nothing(edge: Channel) -> Non
     honest = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": bad.debug_files})
     both = honest, edge.builder.built["shape-debug"]
     with refuses("gate-refused", match="stack-protector"):
-        edge.sign(*(edge.builder.rebuilt(builder, SECOND) for builder in both))
-    old, new = (read_elf(memoryview(builder.stripped)).details.build_id for builder in (good, bad))
+        edge.sign(*(edge.builder.rebuilt(package, SECOND) for package in both))
+    old, new = (read_elf(memoryview(lib.stripped)).details.build_id for lib in (good, bad))
     invented = good.debug.replace(bytes.fromhex(old), bytes.fromhex(new))
     files = {f"lib/debug/.build-id/{new[:2]}/{new[2:]}.debug": invented}
     lied = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": files})
