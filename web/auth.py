@@ -82,6 +82,10 @@ class RoleCheck:
             raise
         return token
 
+    def actor(self, request: Request, application: ApplicationHere) -> access.Actor:
+        """A dependency: the caller as the audit trail names them, after the check of its role."""
+        return actor_of(request, self.check(request, application))
+
 
 def require(*roles: Role) -> Callable[[Request, ApplicationHere], Token]:
     """Return a dependency that admits only tokens with one of these roles."""
@@ -92,6 +96,8 @@ Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
 Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 MaintainerOrCurator = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 Admin = Annotated[Token, Depends(require(Role.ADMIN))]
+CuratorActor = Annotated[access.Actor, Depends(RoleCheck((Role.CURATOR,)).actor)]
+AnyActor = Annotated[access.Actor, Depends(RoleCheck((Role.MAINTAINER, Role.CURATOR)).actor)]
 
 
 def check_token(token: Token, roles: Sequence[Role]) -> None:

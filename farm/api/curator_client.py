@@ -72,10 +72,7 @@ class CuratorClient(FarmClient):
     def revocable(self, channel: str, *, curator: str, package: str) -> list[dict[str, Any]]:
         """Return the approvals of a package that a curator can withdraw."""
         path = f"{channel_path(channel)}/approvals/revocable"
-        found: list[dict[str, Any]] = self._get_json(path, answers.REVOCABLE, curator=curator, package=package)[
-            "approvals"
-        ]
-        return found
+        return self._get_list(path, answers.REVOCABLE, curator=curator, package=package)
 
     def withdraw_approvals_with_signer(
         self, channel: str, packages: Mapping[str, Digest], *, why: str, envelope: bytes | None
@@ -96,10 +93,7 @@ class CuratorClient(FarmClient):
     ) -> list[dict[str, Any]]:
         """Return the newest open reports of a channel, below the number `before`; with `closed` also closed ones."""
         query = {"closed": "true" if closed else None, "before": before, "limit": limit}
-        found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/reports", answers.REPORTS, **query)[
-            "reports"
-        ]
-        return found
+        return self._get_list(f"{channel_path(channel)}/reports", answers.REPORTS, **query)
 
     def report(self, channel: str, package: str, *, why: str) -> dict[str, Any]:
         """Report a problem of a package in the newest release of a channel."""
@@ -147,9 +141,7 @@ class CuratorClient(FarmClient):
 
     def orders(self, channel: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """Return the orders to the pipeline of a channel, newest first."""
-        path = f"{channel_path(channel)}/orders"
-        found: list[dict[str, Any]] = self._get_json(path, answers.ORDERS, limit=limit)["orders"]
-        return found
+        return self._get_list(f"{channel_path(channel)}/orders", answers.ORDERS, limit=limit)
 
     def trail(
         self, *, channel: str = "", since: datetime | None = None, before: int | None = None, limit: int = 50

@@ -188,8 +188,7 @@ class FarmClient:
 
     def channels(self) -> list[dict[str, Any]]:
         """Return the states of all channels."""
-        found: list[dict[str, Any]] = self._get_json("/api/v1/channels", answers.STATUSES)["channels"]
-        return found
+        return self._get_list("/api/v1/channels", answers.STATUSES)
 
     def releases(self, channel: str, *, before: int | None = None, limit: int = 50) -> dict[str, Any]:
         """Return one page of a channel's releases, newest first."""
@@ -214,9 +213,7 @@ class FarmClient:
     def excuses(self, channel: str, *, cleared: bool = False) -> list[dict[str, Any]]:
         """Return the excuses of a channel; with `cleared` also those that were cleared."""
         path = f"{channel_path(channel)}/excuses"
-        told = self._get_json(path, answers.EXCUSES, cleared="true" if cleared else None)
-        found: list[dict[str, Any]] = told["excuses"]
-        return found
+        return self._get_list(path, answers.EXCUSES, cleared="true" if cleared else None)
 
     def enrol(self, name: str, public_key: str, roles: tuple[wire.RoleText, ...]) -> wire.WorkerWire:
         """Enrol a worker by its ed25519 key (hexadecimal)."""
@@ -232,6 +229,12 @@ class FarmClient:
 
     def _get_json(self, path: str, shape: Mapping[str, answers.Shape], **query: object) -> dict[str, Any]:
         return answers.read_answer(self._fetch(path, **query), shape)
+
+    def _get_list(self, path: str, shape: Mapping[str, answers.Shape], **query: object) -> list[dict[str, Any]]:
+        """Return the list that is the one member of an answer."""
+        (member,) = shape
+        found: list[dict[str, Any]] = self._get_json(path, shape, **query)[member]
+        return found
 
     def _fetch(self, path: str, **query: object) -> httpx.Response:
         with self._reaching():

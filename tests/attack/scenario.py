@@ -17,8 +17,7 @@ from farm.core.advisories.reviews import Review
 from farm.core.names.canonical_json import canonical_json
 from farm.core.package.descriptor import Descriptor
 from farm.core.policy.policies import CHANNELS
-from farm.server.advisories.advisory_intake import add_advisory, add_statements
-from farm.server.advisories.review_intake import state_reviews
+from farm.server.advisories.advisory_intake import add_advisory, add_statements, state_reviews
 from farm.server.channels import releases
 from farm.server.curation import curation, ordering
 from farm.server.curation.approving import approve

@@ -12,8 +12,7 @@ from farm.core.advisories.openvex import read_openvex
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
-from farm.server.advisories.advisory_intake import add_advisory, add_statements
-from farm.server.advisories.review_intake import state_reviews
+from farm.server.advisories.advisory_intake import add_advisory, add_statements, state_reviews
 from farm.server.curation import signed_orders
 from farm.server.identities.access import Actor
 from farm.trust.attestation.advisory_statement import advisory_word, statement_word

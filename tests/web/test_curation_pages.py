@@ -17,7 +17,7 @@ from farm.server.channels.excuses import Excuse
 from farm.server.channels.flaky_tests import FlakyTest
 from farm.server.curation import curation, ordering, orders, signed_orders
 from farm.server.curation.signed_orders import SignedOrder
-from farm.server.federation import import_troubles
+from farm.server.federation import imported
 from farm.server.identities.access import Actor
 from farm.server.packages import packages
 from farm.server.tables.evidence import FailedTest, TestEvidence
@@ -78,7 +78,7 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
     assert "Waiting: its policy file has errors. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
     assert "edge policy file has errors" in text_of(page(browser, "/channels"))
     with stocked.application.writing() as unit:
-        import_troubles.set_troubles(unit.session, {"other.example": "<b>"}, now=unit.now)
+        imported.set_troubles(unit.session, {"other.example": "<b>"}, now=unit.now)
     assert "other.example is not followed since" in text_of(page(browser, "/channels/edge"))
     assert browser.get("/api/v1/channels").json()["channels"][0]["trouble"] == [
         "channels/edge.yaml:5:22: '<b>'. Did you mean high?"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Query
 
 from farm.api.curation_wire import ReviewRequest, SignedDocument
 from farm.core.names.digest import Digest
 from farm.server.advisories import advisories as rows
 from farm.server.advisories import advisory_intake as control
 from farm.server.advisories import reviews as review_rows
-from farm.server.advisories.review_intake import state_reviews
+from farm.server.advisories.advisory_intake import state_reviews
 from farm.server.curation import signed_orders
 from web.api.signed_requests import envelope_of, signed_part
-from web.auth import ApplicationHere, Curator, actor_of
+from web.auth import ApplicationHere, CuratorActor
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ def advisory(application: ApplicationHere, number: str) -> dict[str, Any]:
 @router.post("/advisories", status_code=201)
 def add(
     *,
-    request: Request,
     application: ApplicationHere,
-    token: Curator,
+    actor: CuratorActor,
     document: Document,
     allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def add(
     content, signed = _parts(document)
     with application.writing() as unit:
         kept, outcome = control.add_advisory(
-            unit, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+            unit, actor, content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
         )
         hits = control.released_with(unit, kept)
         order = signed_part(unit, signed)
@@ -100,9 +99,8 @@ def add(
 @router.post("/vex", status_code=201)
 def state(
     *,
-    request: Request,
     application: ApplicationHere,
-    token: Curator,
+    actor: CuratorActor,
     document: Document,
     allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def state(
     content, signed = _parts(document)
     with application.writing() as unit:
         found, new = control.add_statements(
-            unit, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+            unit, actor, content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
         )
         order = signed_part(unit, signed)
     return order | {
@@ -133,12 +131,10 @@ def state(
 
 
 @router.post("/reviews", status_code=201)
-def review(*, request: Request, application: ApplicationHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
+def review(*, application: ApplicationHere, actor: CuratorActor, body: ReviewRequest) -> dict[str, Any]:
     """Record that packages were reviewed for vulnerabilities, and that an advisory was added for each one found."""
     with application.writing() as unit:
-        found, new = state_reviews(
-            unit, actor_of(request, token), body.packages, body.source, at=body.at, envelope=envelope_of(body)
-        )
+        found, new = state_reviews(unit, actor, body.packages, body.source, at=body.at, envelope=envelope_of(body))
         order = signed_part(unit, body)
     return order | {"new": new, "reviews": [each.to_dict() for each in found]}
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping  # noqa: TC003  (routes are read by their annotations)
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from farm.api.curation_wire import (
     ApprovalsRequest,
@@ -33,7 +33,7 @@ from farm.server.federation import imported
 from farm.server.packages import packages
 from farm.server.pipeline.candidates.release_contents import build_to_dict
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
-from web.auth import ApplicationHere, Curator, MaintainerOrCurator, actor_of
+from web.auth import AnyActor, ApplicationHere, CuratorActor
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
@@ -42,14 +42,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.put("/channels/{name}/freeze")
-def freeze(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: FreezeRequest
-) -> dict[str, Any]:
+def freeze(application: ApplicationHere, actor: CuratorActor, name: str, body: FreezeRequest) -> dict[str, Any]:
     """Freeze a channel, so that it publishes nothing, until a time or until it is thawed."""
     with application.writing() as unit:
         order = curation.freeze(
             unit,
-            actor_of(request, token),
+            actor,
             name,
             why=body.why,
             until=body.until,
@@ -61,11 +59,11 @@ def freeze(
 
 @router.delete("/channels/{name}/freeze")
 def thaw(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: SignedRequest | None = None
+    application: ApplicationHere, actor: CuratorActor, name: str, body: SignedRequest | None = None
 ) -> dict[str, Any]:
     """Thaw a frozen channel."""
     with application.writing() as unit:
-        curation.thaw(unit, actor_of(request, token), name, envelope=envelope_of(body))
+        curation.thaw(unit, actor, name, envelope=envelope_of(body))
         return {"channel": name, "frozen": None, **signed_part(unit, body)}
 
 
@@ -78,14 +76,12 @@ def held(application: ApplicationHere, name: str) -> dict[str, Any]:
 
 
 @router.post("/channels/{name}/holds", status_code=201)
-def hold(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: HoldRequest
-) -> dict[str, Any]:
+def hold(application: ApplicationHere, actor: CuratorActor, name: str, body: HoldRequest) -> dict[str, Any]:
     """Hold a package: it stays unchanged in a channel."""
     with application.writing() as unit:
         made = curation.hold(
             unit,
-            actor_of(request, token),
+            actor,
             name,
             body.package,
             why=body.why,
@@ -97,9 +93,8 @@ def hold(
 
 @router.delete("/channels/{name}/holds/{package:path}")
 def lift(
-    request: Request,
     application: ApplicationHere,
-    token: Curator,
+    actor: CuratorActor,
     *,
     name: str,
     package: str,
@@ -107,7 +102,7 @@ def lift(
 ) -> dict[str, Any]:
     """Lift the hold on a package."""
     with application.writing() as unit:
-        curation.lift(unit, actor_of(request, token), name, package, envelope=envelope_of(body))
+        curation.lift(unit, actor, name, package, envelope=envelope_of(body))
         return {"channel": name, "package": package, **signed_part(unit, body)}
 
 
@@ -151,27 +146,23 @@ def _withdrawn(listed: approving.PendingApproval, withdrawn: Mapping[tuple[Diges
 
 
 @router.post("/channels/{name}/approvals", status_code=201)
-def approve(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: ApprovalsRequest
-) -> dict[str, Any]:
+def approve(application: ApplicationHere, actor: CuratorActor, name: str, body: ApprovalsRequest) -> dict[str, Any]:
     """Accept signed approvals: all or none."""
     envelopes = [json.dumps(envelope).encode() for envelope in body.envelopes]
     with application.writing() as unit:
-        taken = approving.approve(unit, actor_of(request, token), name, envelopes)
+        taken = approving.approve(unit, actor, name, envelopes)
     return {
         "approvals": [{"channel": name, "digest": approval.package, "curator": approval.curator} for approval in taken]
     }
 
 
 @router.post("/channels/{name}/approvals/withdrawals")
-def withdraw(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: WithdrawalRequest
-) -> dict[str, Any]:
+def withdraw(application: ApplicationHere, actor: CuratorActor, name: str, body: WithdrawalRequest) -> dict[str, Any]:
     """Withdraw a curator's approvals for packages that still wait: for all of them or for none."""
     with application.writing() as unit:
         taken = approving.withdraw(
             unit,
-            actor_of(request, token),
+            actor,
             name,
             body.curator,
             body.packages,
@@ -196,12 +187,11 @@ def revocable(application: ApplicationHere, name: str, curator: str, package: st
 
 @router.post("/channels/{name}/approvals/withdraw-with-signer")
 def withdraw_approvals_with_signer(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownWithdrawalRequest
+    application: ApplicationHere, actor: CuratorActor, name: str, body: UnknownWithdrawalRequest
 ) -> dict[str, Any]:
     """Have the signer ignore approvals, also those that the farm does not know."""
     packages = {each: Digest(digest) for each, digest in body.packages.items()}
     with application.writing() as unit:
-        actor = actor_of(request, token)
         approving.withdraw_with_signer(unit, actor, name, packages, why=body.why, envelope=envelope_of(body))
         return signed_part(unit, body)
 
@@ -219,33 +209,29 @@ def reported(
 
 
 @router.post("/channels/{name}/reports", status_code=201)
-def report(
-    request: Request, application: ApplicationHere, token: MaintainerOrCurator, name: str, body: ReportRequest
-) -> dict[str, Any]:
+def report(application: ApplicationHere, actor: AnyActor, name: str, body: ReportRequest) -> dict[str, Any]:
     """Report trouble with a package of a channel's newest release."""
     with application.writing() as unit:
-        return curation.report(unit, actor_of(request, token), name, body.package, why=body.why).to_dict()
+        return curation.report(unit, actor, name, body.package, why=body.why).to_dict()
 
 
 @router.post("/reports/{number}/resolve")
 def resolve(
-    request: Request, application: ApplicationHere, token: Curator, number: Number, body: SignedRequest | None = None
+    application: ApplicationHere, actor: CuratorActor, number: Number, body: SignedRequest | None = None
 ) -> dict[str, Any]:
     """Close a report."""
     with application.writing() as unit:
-        closed = curation.resolve(unit, actor_of(request, token), number, envelope=envelope_of(body))
+        closed = curation.resolve(unit, actor, number, envelope=envelope_of(body))
         return closed.to_dict() | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/reports/{number}/close-with-signer")
 def close_with_signer(
-    request: Request, application: ApplicationHere, token: Curator, *, name: str, number: Number, body: ClosingRequest
+    application: ApplicationHere, actor: CuratorActor, *, name: str, number: Number, body: ClosingRequest
 ) -> dict[str, Any]:
     """Close a report that only the signer has."""
     with application.writing() as unit:
-        curation.close_with_signer(
-            unit, actor_of(request, token), name, number, Digest(body.descriptor), envelope=envelope_of(body)
-        )
+        curation.close_with_signer(unit, actor, name, number, Digest(body.descriptor), envelope=envelope_of(body))
         return signed_part(unit, body)
 
 
@@ -260,11 +246,9 @@ def ordered(application: ApplicationHere, name: str, limit: Limit = 20) -> dict[
 
 
 @router.post("/channels/{name}/orders", status_code=202)
-def order(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: OrderRequest
-) -> dict[str, Any]:
+def order(application: ApplicationHere, actor: CuratorActor, name: str, body: OrderRequest) -> dict[str, Any]:
     """Order the pipeline of a channel to promote, roll back, or retry; orders are carried out in turn."""
-    actor, signed = actor_of(request, token), envelope_of(body)
+    signed = envelope_of(body)
     with application.writing() as unit:
         if isinstance(body, PromoteRequest):
             made = ordering.promote(
@@ -299,9 +283,8 @@ def descriptor(application: ApplicationHere, digest: str) -> Response:
 
 @router.post("/channels/{name}/orders/{number}/withdraw")
 def withdraw_order(
-    request: Request,
     application: ApplicationHere,
-    token: Curator,
+    actor: CuratorActor,
     *,
     name: str,
     number: Number,
@@ -309,19 +292,15 @@ def withdraw_order(
 ) -> dict[str, Any]:
     """Withdraw an order that is not done, or that no release has used: its candidate is superseded."""
     with application.planning() as unit:
-        withdrawn = ordering.withdraw_order(
-            unit, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
-        )
+        withdrawn = ordering.withdraw_order(unit, actor, name, number, why=body.why, envelope=envelope_of(body))
         return withdrawn.to_dict() | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/orders/withdraw-with-signer")
 def withdraw_order_with_signer(
-    request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownOrderRequest
+    application: ApplicationHere, actor: CuratorActor, name: str, body: UnknownOrderRequest
 ) -> dict[str, Any]:
     """Have the signer ignore an order, also one that the farm does not know."""
     with application.writing() as unit:
-        ordering.withdraw_with_signer(
-            unit, actor_of(request, token), name, Digest(body.order), why=body.why, envelope=envelope_of(body)
-        )
+        ordering.withdraw_with_signer(unit, actor, name, Digest(body.order), why=body.why, envelope=envelope_of(body))
         return signed_part(unit, body)

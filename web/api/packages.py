@@ -21,7 +21,7 @@ def page(
 ) -> wire.PackagePage:
     """Return the packages of the newest build of every recipe, by name."""
     with application.reading() as unit:
-        found = packages.list_current(unit.session, after=after, limit=limit)
+        found = packages.search(unit.session, "", after=after, limit=limit)
     following = found[-1].name if len(found) == limit else None
     return wire.PackagePage(packages=tuple(map(wire.PackageWire.model_validate, found)), next_after=following)
 

@@ -20,7 +20,7 @@ from farm.server.submissions.waiting_submissions import envelopes_of, find_submi
 from farm.server.tables.states import Role, SubmissionState
 from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
-from web.auth import ApplicationHere, Maintainer, MaintainerOrCurator, actor_of, note
+from web.auth import AnyActor, ApplicationHere, Maintainer, MaintainerOrCurator, actor_of, note
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def create(
         trace=uuid.uuid4().hex,
         envelope=_envelope(body.envelope),
     )
-    told = [f"signed by {taken.signed_by}"] if taken.signed_by else []
-    told += ["waits for owners"] if taken.waits_for else []
-    subject, detail = f"submission {taken.id}", "; ".join(told)
+    details = [f"signed by {taken.signed_by}"] if taken.signed_by else []
+    details += ["waits for owners"] if taken.waits_for else []
+    subject, detail = f"submission {taken.id}", "; ".join(details)
     note(request, application, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
     return _taken(taken)
 
@@ -112,15 +112,14 @@ def contents(
 
 @router.post("/submissions/{number}/accept")
 def accept(
-    request: Request,
     application: ApplicationHere,
-    token: MaintainerOrCurator,
+    actor: AnyActor,
     number: wire.Number,
     body: submission_wire.AcceptRequest,
 ) -> submission_wire.SubmissionWire:
     """Accept an owner's signature on a waiting submission; the last missing signature accepts it."""
     envelope = json.dumps(body.envelope).encode()
-    return _taken(waiting_submissions.accept(application, actor_of(request, token), number, envelope))
+    return _taken(waiting_submissions.accept(application, actor, number, envelope))
 
 
 @router.post("/submissions/{number}/withdraw")

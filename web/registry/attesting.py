@@ -44,10 +44,10 @@ class Attesting:
     """The referrers of the images in one cache. `signer` is None if there is no signer."""
 
     def __init__(
-        self, releases: SignedReleases, shelf: ImageCache, bounds: Bounds, signer: ImageSignerClient | None
+        self, releases: SignedReleases, cache: ImageCache, bounds: Bounds, signer: ImageSignerClient | None
     ) -> None:
         self._releases = releases
-        self._shelf = shelf
+        self._cache = cache
         self._signer = signer
         self._asking: Makings[Digest] = Makings(bounds)
 
@@ -74,11 +74,11 @@ class Attesting:
         except (FarmError, OSError) as error:
             _log.error("registry: nothing is signed about the image %s: %s", record.digest, error)
             return record
-        return self._shelf.record(record.digest) or record
+        return self._cache.record(record.digest) or record
 
     def cosigned(self, record: ImageRecord, kind: str, who: str = "") -> Digest | None:
         """Return the manifest that cosign looks for next to an image, now in the cache; None if there is none."""
-        blobs = self._shelf.blobs
+        blobs = self._cache.blobs
         if kind == ATTESTATIONS:
             referrers = self.attested(record, who).referrers
             content = attestations_manifest(blobs.read(referrer.manifest.digest) for referrer in referrers)
@@ -101,8 +101,8 @@ class Attesting:
             ) from error  # so that the same request is not repeated
         check_image_statement(envelope, keys, record.digest)
         said = {RELEASES: str(newest), KEYS: " ".join(sorted(keys))}
-        signed = attested_sbom(record.image.manifest, envelope, said, self._shelf.blobs)
-        self._shelf.keep(replace(record, referrers=(signed, *record.referrers)))
+        signed = attested_sbom(record.image.manifest, envelope, said, self._cache.blobs)
+        self._cache.keep(replace(record, referrers=(signed, *record.referrers)))
         return record.digest
 
 

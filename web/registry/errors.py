@@ -63,6 +63,6 @@ def too_many(seconds: int) -> RegistryError:
 
 def answer(error: RegistryError) -> Response:
     """Return an error in the form of the specification. Docker shows only the message, so it contains the remedy."""
-    told = {"code": error.oci, "message": f"{error.message}. {error.remedy}".rstrip(" "), "detail": {}}
-    body = json.dumps({"errors": [told]}, ensure_ascii=True)
+    shown = {"code": error.oci, "message": f"{error.message}. {error.remedy}".rstrip(" "), "detail": {}}
+    body = json.dumps({"errors": [shown]}, ensure_ascii=True)
     return Response(body, error.status, headers=error.headers, media_type="application/json")

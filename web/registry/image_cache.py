@@ -137,8 +137,8 @@ class Room:
 class Trimming:
     """Keeps one cache within its limits; blobs younger than `young` seconds stay."""
 
-    def __init__(self, shelf: ImageCache, room: Room, *, young: float = _YOUNG) -> None:
-        self._shelf = shelf
+    def __init__(self, cache: ImageCache, room: Room, *, young: float = _YOUNG) -> None:
+        self._cache = cache
         self._room = room
         self._young = young
         self._measured = -_MEASURED_EVERY
@@ -153,7 +153,7 @@ class Trimming:
 
     def look(self) -> int:
         """Trim if a limit is exceeded, and return how many images were removed. Cheap otherwise."""
-        folder, room = self._shelf.folder, self._room
+        folder, room = self._cache.folder, self._room
         few = _count(folder / "images") <= room.images and _count(folder / "known") <= room.questions
         # Bytes are counted file by file: not each time.
         if few and (not self._may_measure() or sum(self._own().values()) <= room.bytes):
@@ -165,7 +165,7 @@ class Trimming:
 
         Only one process does it at a time.
         """
-        folder, room = self._shelf.folder, room.after
+        folder, room = self._cache.folder, room.after
         with (folder / ".trim").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,8 +187,8 @@ class Trimming:
         return True
 
     def _lacks_spare(self) -> bool:
-        self._shelf.folder.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self._shelf.folder).free < self._room.spare
+        self._cache.folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._cache.folder).free < self._room.spare
 
     def _newest_within(self, records: list[Path], room: Room, own: dict[Digest, int]) -> dict[Digest, set[Digest]]:
         """Return the images that stay, with the blobs of each; the others are removed. The newest always stays."""
@@ -196,7 +196,7 @@ class Trimming:
         counted: set[Digest] = set()
         size = 0
         for path in records:
-            record = self._shelf.record(Digest.from_hex(path.stem))
+            record = self._cache.record(Digest.from_hex(path.stem))
             blobs = {blob.digest for blob in record.blobs} if record else set()
             more = sum(own.get(digest, 0) for digest in blobs - counted)
             if record and (not kept or (len(kept) < room.images and size + more <= room.bytes)):
@@ -209,7 +209,7 @@ class Trimming:
 
     def _forget_questions(self, kept: set[Digest], most: int) -> None:
         # Without names that begin with a dot, which are being written.
-        paths = sorted((self._shelf.folder / "known").glob("[0-9a-f]*"), key=_written_at, reverse=True)
+        paths = sorted((self._cache.folder / "known").glob("[0-9a-f]*"), key=_written_at, reverse=True)
         for number, path in enumerate(paths):
             with suppress(FileNotFoundError, UnicodeDecodeError):
                 if number >= most or path.read_text() not in kept:
@@ -217,7 +217,7 @@ class Trimming:
 
     def _remove_blobs(self, needed: set[Digest]) -> None:
         before = time.time() - self._young
-        blobs = self._shelf.blobs
+        blobs = self._cache.blobs
         for digest in blobs.iter():
             with suppress(FileNotFoundError):
                 # The inode's change time: a new link to an old archive is young too.
@@ -227,9 +227,9 @@ class Trimming:
     def _own(self) -> dict[Digest, int]:
         """Return the size of each blob that is not hard-linked elsewhere."""
         found: dict[Digest, int] = {}
-        for digest in self._shelf.blobs.iter():
+        for digest in self._cache.blobs.iter():
             with suppress(FileNotFoundError):
-                state = self._shelf.blobs.path(digest).stat()
+                state = self._cache.blobs.path(digest).stat()
                 if state.st_nlink == 1:
                     found[digest] = state.st_size
         return found

@@ -51,8 +51,8 @@ class ImageMaking:
         self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
     ) -> None:
         self.releases = releases
-        self.shelf = ImageCache(folder)
-        self.trimming = Trimming(self.shelf, room or Room())
+        self.cache = ImageCache(folder)
+        self.trimming = Trimming(self.cache, room or Room())
         self._bounds = bounds or Bounds()
         self._images: Makings[Digest] = Makings(self._bounds)
 
@@ -64,21 +64,21 @@ class ImageMaking:
     def _in_form(self, name: ImageName, number: int, form: Form, who: str) -> Digest:
         release = self.releases.find(name.channel, number)
         question = _question(release, name, form)
-        return self.shelf.answered(question) or self._images.once(
+        return self.cache.answered(question) or self._images.once(
             question, lambda: self._make(name, release, question, form), who
         )
 
     def pinned(self, digest: Digest, who: str = "") -> ImageRecord | None:
         """Return the image of a digest; made again if blobs of it were removed since. None if it was never made."""
-        kept = self.shelf.image(digest)
-        if kept or not (lost := self.shelf.record(digest)):
+        kept = self.cache.image(digest)
+        if kept or not (lost := self.cache.record(digest)):
             return kept
         described = any(layer.holds == DESCRIPTION for layer in lost.image.layers)
         for ref in reversed(lost.record.releases):
             asked = ImageName(ref.channel, lost.record.asked)
             for plain in (False, True):
                 if self._in_form(asked, ref.number, Form(plain=plain, described=described), who) == digest:
-                    return self.shelf.image(digest)
+                    return self.cache.image(digest)
         return None
 
     def _make(self, name: ImageName, release: Release, question: Digest, form: Form) -> Digest:
@@ -96,7 +96,7 @@ class ImageMaking:
                 layers=made.image.layers,
                 record=made.record,
                 made=utc_text(datetime.now(UTC)),
-                referrers=referrers_of(made, parts, [release_head(catalogue)], self.shelf.blobs),
+                referrers=referrers_of(made, parts, [release_head(catalogue)], self.cache.blobs),
             )
         except RegistryError:
             raise
@@ -104,9 +104,9 @@ class ImageMaking:
             raise RegistryError(
                 Refusal.INTERNAL, f"{name} of release {release.number} cannot be made: {error.message}"
             ) from error
-        self.shelf.keep(record)
+        self.cache.keep(record)
         for digest in (question, _of_set(made.record, form), _last(name, form)):
-            self.shelf.remember(digest, record.digest)
+            self.cache.remember(digest, record.digest)
         self.trimming.look()
         return record.digest
 
@@ -121,7 +121,7 @@ class ImageMaking:
                 f"{self._bounds.content >> 20} MB at most for anonymous clients",
                 remedy="Make it with `farm image build`.",
             )
-        blobs = self.shelf.blobs
+        blobs = self.cache.blobs
         record = SetRecord(name.packages, tuple(part.placed for part in parts), (head.ref,))
         config = plain_config(parts[0].descriptor.platform, name.packages)
         if kept := self._kept(_of_set(record, form)):
@@ -136,8 +136,8 @@ class ImageMaking:
         return (replace(made, image=plain_image(made.image, blobs)) if form.plain else made), parts
 
     def _kept(self, question: Digest) -> ImageRecord | None:
-        digest = self.shelf.answered(question)
-        return self.shelf.image(digest) if digest else None
+        digest = self.cache.answered(question)
+        return self.cache.image(digest) if digest else None
 
 
 def _question(release: Release, name: ImageName, form: Form) -> Digest:

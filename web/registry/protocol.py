@@ -83,7 +83,7 @@ class RegistryFace:
         bounds = bounds or Bounds()
         releases = SignedReleases(repository, folder / "metadata")
         self._images = ImageMaking(releases, folder, bounds, room)
-        self._attesting = Attesting(releases, self._images.shelf, bounds, signer)
+        self._attesting = Attesting(releases, self._images.cache, bounds, signer)
         self._tags = TagLists(releases, bounds)
         # Images and lists of tags have separate threads: however many wait for either, others find one.
         self._most_threads = 2 * bounds.inside + _THREADS
@@ -122,11 +122,11 @@ class RegistryFace:
         except RegistryError as error:
             if error.refusal is not Refusal.INTERNAL:
                 return answer(error)
-            told: FarmError = error
+            failure: FarmError = error
         except (FarmError, OSError) as error:
-            told = RegistryError(Refusal.INTERNAL, str(error))
+            failure = RegistryError(Refusal.INTERNAL, str(error))
         # The details are in the operator's log, not in the answer.
-        _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, told)
+        _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, failure)
         return answer(RegistryError(Refusal.INTERNAL, "the farm failed to answer; its log says why"))
 
     def _found(self, asked: _Asked) -> Response:
@@ -174,7 +174,7 @@ class RegistryFace:
 
     def _content(self, digest: Digest, who: str) -> bytes:
         """Return the manifest of an image, or of what refers to one."""
-        blobs = self._images.shelf.blobs
+        blobs = self._images.cache.blobs
         if blobs.has(digest) or self._images.pinned(digest, who):
             content = blobs.read(digest) if blobs.size(digest) <= LARGEST_MANIFEST else b""
             if _is_manifest(content):
@@ -187,7 +187,7 @@ class RegistryFace:
 
     def _blob(self, asked: _Asked) -> Response:
         digest = _digest(asked.reference)
-        path = self._images.shelf.blobs.path(digest)
+        path = self._images.cache.blobs.path(digest)
         try:
             state = path.stat()
         except FileNotFoundError:
@@ -294,6 +294,6 @@ def check_range(asked: str, size: int) -> None:
         raise RegistryError(
             Refusal.RANGE_INVALID,
             f"the blob has {size} bytes, and no such part",
-            remedy="Fetch it anew.",
+            remedy="Fetch it again.",
             headers=[("Content-Range", f"bytes */{size}")],
         )

@@ -98,7 +98,7 @@ class SignedReleases:
     def catalogue(self, release: Release) -> Catalogue:
         """Return the packages of a release that `find` gave."""
         builders = self._newest(release.channel).builders
-        return Catalogue(release, lambda: builders, self._downloads, _refuse_foreign)
+        return Catalogue(release, lambda: builders, self._downloads, _refuse_imported)
 
     def lacking(self, release: Release, names: Iterable[str]) -> list[str]:
         """Return which of these packages a release lacks; reads their paths in its index."""
@@ -191,7 +191,7 @@ class SignedReleases:
         return found.st_ino, found.st_mtime_ns
 
 
-def _refuse_foreign(pin: Import) -> Catalogue:
+def _refuse_imported(pin: Import) -> Catalogue:
     raise RegistryError(
         Refusal.IMPORTED_PACKAGES,
         f"the set holds packages of {pin.distribution}, which this farm does not hand on",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 from farm.server.advisories import advisories as rows
 from farm.server.channels.channel_checks import neighbours
-from farm.server.federation.advisory_import import known_abroad
+from farm.server.federation.advisory_import import imported_advisories
 from farm.server.packages import packages
 from farm.server.recipes import recipes
 
@@ -38,7 +38,7 @@ def check_statements(unit: UnitOfWork, statements: Iterable[Statement]) -> None:
         check_packages(unit, f"a statement about {statement.vulnerability}", [statement.package])
     if not new:
         return
-    known = set(_names_of_advisories(unit)) | _names_abroad(unit, new)
+    known = set(_names_of_advisories(unit)) | _imported_names(unit, new)
     for statement in new:
         if known.isdisjoint((statement.vulnerability, *statement.aliases)):
             name = statement.vulnerability
@@ -74,6 +74,6 @@ def _names_of_advisories(unit: UnitOfWork) -> Iterator[str]:
         after = found[-1].id
 
 
-def _names_abroad(unit: UnitOfWork, statements: Iterable[Statement]) -> set[str]:
-    advisories, _ = known_abroad(unit, {statement.package for statement in statements})
+def _imported_names(unit: UnitOfWork, statements: Iterable[Statement]) -> set[str]:
+    advisories, _ = imported_advisories(unit, {statement.package for statement in statements})
     return {name for advisory in advisories for name in advisory.ids}

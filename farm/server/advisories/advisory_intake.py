@@ -1,4 +1,4 @@
-"""Advisories of the distribution and statements about them, taken from curators, each with its audit row."""
+"""Advisories, statements about them, and reviews of packages: taken from curators, each with its audit row."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from farm.core.advisories.matching import Bound, Statement, find
 from farm.core.advisories.openvex import read_openvex, statement_form
 from farm.core.advisories.osv import read_json_object, read_osv
+from farm.core.advisories.reviews import Review, checked_source
 from farm.core.names.canonical_json import canonical_json
+from farm.core.names.package_name import PackageName
 from farm.core.names.utc import utc_text
 from farm.core.names.version import Version
 from farm.core.recipe.distributions import check_known
 from farm.errors import FarmError
 from farm.server.advisories import advisories as rows
-from farm.server.advisories.advised import check_advisory, check_statements
+from farm.server.advisories import reviews
+from farm.server.advisories.advised import check_advisory, check_packages, check_statements
 from farm.server.channels import releases
 from farm.server.curation.order_intake import take_words
 from farm.server.federation import imported
-from farm.server.federation.advisory_import import known_abroad
+from farm.server.federation.advisory_import import imported_advisories
 from farm.server.identities.access import audit
 from farm.server.packages import packages
-from farm.trust.attestation.advisory_statement import advisory_word, statement_word
+from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word
+from farm.trust.index.release_time import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,11 +136,11 @@ def add_statements(
     new = rows.add_statements(unit.session, kept)
     take_words(unit, (statement_word(statement, distribution) for statement in found), envelope, new=new > 0)
     if new:
-        told = [
+        stated = [
             f"{statement.vulnerability} {statement.status} in {statement.package} {statement.version or ''}".strip()
             for statement in found
         ]
-        audit(unit, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
+        audit(unit, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(stated))
     return found, new
 
 
@@ -152,7 +156,7 @@ def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory],
     """
     asked = set(names)
     advisories = [read_kept(unit, advisory) for advisory in rows.advisories_on(unit.session, asked)]
-    theirs, stated = known_abroad(unit, asked)
+    theirs, stated = imported_advisories(unit, asked)
     if not advisories and not theirs:
         return [], []
     return [*advisories, *theirs], [
@@ -236,3 +240,36 @@ def _statement(kept: KeptStatement) -> Statement:
         kept.justification,
         kept.at,
     )
+
+
+def state_reviews(
+    unit: UnitOfWork,
+    actor: Actor,
+    names: Iterable[str],
+    source: str,
+    *,
+    at: datetime | None = None,
+    envelope: bytes | None = None,
+) -> tuple[tuple[Review, ...], int]:
+    """Record that packages were checked against a source, now or earlier; return the reviews, and how many are new.
+
+    Where a policy is signed, new reviews must be signed too, in `envelope`; raises what `take_words` raises.
+    Raises `InvalidReviewError`, `in_future`, `InvalidPackageNameError`, the error of `check_packages`, and
+    `InvalidValueError` for a package of a distribution that the recipes do not name.
+    """
+    distribution = unit.inputs.distribution
+    checked_source(source)
+    found = sorted({PackageName.parse(name, within=distribution).inside(distribution) for name in names})
+    for each in found:
+        check_known(each, unit.inputs.foreign.keys())
+    check_packages(unit, "a review", found)
+    at = (at or unit.now).replace(microsecond=0)
+    # The time of a signed review comes from the signer's clock.
+    if at > unit.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
+        raise in_future(f"the review is of {utc_text(at)}")
+    stated = tuple(Review(each, source, at) for each in found)
+    new = reviews.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
+    take_words(unit, map(review_word, stated), envelope, new=bool(new))
+    if new:
+        audit(unit, actor, "reviewed", source, f"{utc_text(at)}: {', '.join(review.package for review in new)}")
+    return stated, len(new)

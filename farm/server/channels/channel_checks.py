@@ -59,6 +59,12 @@ def newest_of(unit: UnitOfWork, channel: str) -> ReleaseRecord:
     return newest
 
 
+def not_held(release: ReleaseRecord, package: str, members: Iterable[str]) -> NotInQuestionError:
+    """Return the error for a package that a release does not hold, among its `members`."""
+    what = f"{release.channel} release {release.number} holds no package {package[:100]!r}"
+    return NotInQuestionError(what, remedy=neighbours(package, members))
+
+
 def reason_of(text: str) -> str:
     """Return a reason as it is stored. Raises `CurationError` if it is empty."""
     reason = truncate_text(text.strip(), longest=LONGEST_REASON)

@@ -339,3 +339,38 @@ def drop_release(session: Session, record: ReleaseRecord) -> bool:
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
     session.exec(reopened.values(until=None))
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedBuild:
+    """A build of the package `name` that the channel `channel` holds, or has held, since its release `number`."""
+
+    name: str
+    version: str
+    revision: int
+    recipe: Digest
+    plan: Digest
+    channel: str
+    number: int
+
+
+def released_builds(session: Session, names: Iterable[str]) -> list[ReleasedBuild]:
+    """Return the builds of these packages that were ever released, or are about to be, oldest first."""
+    query = (
+        select(PackageRow, MembershipRow.channel, MembershipRow.since)
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .order_by(col(MembershipRow.since), MembershipRow.channel, PackageRow.name)
+    )
+    return [
+        ReleasedBuild(row.name, row.version, row.revision, Digest(row.recipe), Digest(row.plan), channel, number)
+        for row, channel, number in rows_with(session, query, PackageRow.name, names)
+    ]
+
+
+def highest_revision(session: Session, names: Iterable[str], version: str) -> int:
+    """Return the highest revision of a version that any of these packages was released with; 0 for none."""
+    query = select(func.max(PackageRow.revision)).join(
+        MembershipRow, col(MembershipRow.package) == col(PackageRow.digest)
+    )
+    query = query.where(PackageRow.version == version)
+    return max(highest or 0 for highest in rows_with(session, query, PackageRow.name, names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.server.channels import candidates, differences, excuses, refusals, releases
+from farm.server.channels import candidates, differences, excuses, releases
 from farm.server.channels.channel_checks import (
     AlreadyError,
     CurationError,
@@ -114,7 +114,7 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
         signed = f"signed by {said.curator}; {said.package}"
         audit(unit, actor, what, f"{said.label} on {channel}", signed, channel=channel)
         taken.append(approval)
-    refusals.ask_again(unit.session, now=unit.now, channel=channel)
+    excuses.ask_signer_again(unit.session, now=unit.now, channel=channel)
     return taken
 
 

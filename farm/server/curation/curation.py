@@ -12,6 +12,7 @@ from farm.server.channels.channel_checks import (
     ahead,
     neighbours,
     newest_of,
+    not_held,
     own_name,
     policy_of,
     reason_of,
@@ -58,7 +59,7 @@ def freeze(
     policy_of(unit, channel)
     order = Freeze(unit.now, reason_of(why), actor.name, ahead(unit, until))
     standing = releases.frozen(unit.session, channel, now=unit.now)
-    told = _told(order.why, until)
+    detail = _with_end(order.why, until)
     if standing is not None:
         before = f"{_until(standing)} by {standing.by}: {standing.why}"
         if not replace:
@@ -66,10 +67,10 @@ def freeze(
                 f"{channel} is frozen{before}",
                 remedy="Put yours in its place with --replace, or `farm channel thaw` it first.",
             )
-        told += f"; in place of one{before}"
+        detail += f"; in place of one{before}"
     take_signed(unit, RequestedOrder(act=Act.FREEZE, channel=channel, reason=why, until=until), envelope)
     releases.freeze(unit.session, channel, order)
-    audit(unit, actor, "freeze", f"channel {channel}", told, channel=channel)
+    audit(unit, actor, "freeze", f"channel {channel}", detail, channel=channel)
     return order
 
 
@@ -107,7 +108,7 @@ def hold(
     )
     wanted = RequestedOrder(act=Act.HOLD, channel=channel, packages={package: None}, reason=why, until=until)
     take_signed(unit, wanted, envelope)
-    audit(unit, actor, "hold", f"{package} on {channel}", _told(reason, until), channel=channel)
+    audit(unit, actor, "hold", f"{package} on {channel}", _with_end(reason, until), channel=channel)
     return held
 
 
@@ -134,10 +135,7 @@ def report(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, why: s
     for digest in imported.first_taken(unit.session, channel, [package]):
         found[package] = digest
     if package not in found:
-        members = releases.release_set(unit.session, channel, newest.number)
-        raise NotInQuestionError(
-            f"{channel} release {newest.number} holds no package {package[:100]!r}", remedy=neighbours(package, members)
-        )
+        raise not_held(newest, package, releases.release_set(unit.session, channel, newest.number))
     reason = reason_of(why)
     made = reports.add_report(
         unit.session, channel, found[package], reason=reason, reported_by=actor.name, now=unit.now
@@ -159,9 +157,7 @@ def resolve(unit: UnitOfWork, actor: Actor, report_id: int, *, envelope: bytes |
     take_signed(unit, wanted, envelope)
     what = f"report {report_id}: {known.name} {known.version} on {known.channel}"
     audit(unit, actor, "resolve", what, channel=known.channel)
-    resolved = reports.report(unit.session, report_id)
-    assert resolved is not None  # noqa: S101  (it was there a moment ago)
-    return resolved
+    return reports.report(unit.session, report_id) or known
 
 
 def close_with_signer(
@@ -213,5 +209,5 @@ def _until(order: Freeze) -> str:
     return f" until {order.until:%Y-%m-%d %H:%M} UTC" if order.until else ""
 
 
-def _told(reason: str, until: datetime | None) -> str:
+def _with_end(reason: str, until: datetime | None) -> str:
     return f"{reason} (until {until.isoformat()})" if until else reason

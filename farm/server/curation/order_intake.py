@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farm.server.channels import refusals, releases
+from farm.server.channels import excuses, releases
 from farm.server.channels.channel_checks import CurationError
 from farm.server.curation import signed_orders
 from farm.server.curation.signed_orders import SignedOrder
@@ -115,7 +115,7 @@ def take_signed(
     signed_orders.keep(unit.session, kept)
     # The signer may accept now what it refused before.
     everywhere = order.channel in (ADVISORIES, EVERY_CHANNEL)
-    refusals.ask_again(unit.session, now=unit.now, channel=None if everywhere else order.channel)
+    excuses.ask_signer_again(unit.session, now=unit.now, channel=None if everywhere else order.channel)
     return order
 
 

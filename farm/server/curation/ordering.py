@@ -11,6 +11,7 @@ from farm.server.channels.channel_checks import (
     NotInQuestionError,
     neighbours,
     newest_of,
+    not_held,
     own_name,
     policy_of,
     reason_of,
@@ -44,21 +45,13 @@ def promote(
     envelope: bytes | None = None,
 ) -> Order:
     """Order that packages of the newest release of `origin`, all or some, enter the gates of a channel."""
-    policy = policy_of(unit, channel)
-    policy_of(unit, origin)
-    source = policy.get("from", "")
-    if source != origin:
-        takes = f"packages from {source}" if source else "fresh builds"
-        other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
-        raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
+    _check_origin(unit, channel, origin)
     newest = newest_of(unit, origin)
     names = sorted({own_name(unit, package) for package in packages})
     offered = releases.release_set(unit.session, origin, newest.number)
     for name in names:
         if name not in offered:
-            raise NotInQuestionError(
-                f"{origin} release {newest.number} holds no package {name[:100]!r}", remedy=neighbours(name, offered)
-            )
+            raise not_held(newest, name, offered)
     target = releases.newest_release(unit.session, channel)
     there = releases.release_set(unit.session, channel, target.number) if target else {}
     same = all(there.get(name) == offered[name] for name in names) if names else there == offered
@@ -77,6 +70,16 @@ def promote(
     )
     take_signed(unit, wanted, envelope, order_id=order.id)
     return order
+
+
+def _check_origin(unit: UnitOfWork, channel: str, origin: str) -> None:
+    """Raise `CurationError` unless a channel takes its packages from the channel `origin`."""
+    source = policy_of(unit, channel).get("from", "")
+    policy_of(unit, origin)
+    if source != origin:
+        takes = f"packages from {source}" if source else "fresh builds"
+        other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
+        raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
 
 
 def rollback(
@@ -98,9 +101,9 @@ def rollback(
     if not changed:
         raise AlreadyError(f"release {newest.number}, the newest of {channel}, holds what release {number} does")
     if in_the_way := held_among(unit, channel, changed):
-        told, lifting = in_the_way
+        who, lifting = in_the_way
         raise NotInQuestionError(
-            f"going back to release {number} would change what is held: {told}",
+            f"going back to release {number} would change what is held: {who}",
             remedy=f"{lifting}; then order it again.",
         )
     order = _order(unit, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
@@ -115,8 +118,8 @@ def held_among(unit: UnitOfWork, channel: str, names: Iterable[str]) -> tuple[st
     if not found:
         return None
     first = found[min(found)]
-    told = f"{first.held_by} holds {first.package} on {channel}: {first.reason}"
-    return told, f"`farm channel hold {channel} {first.package} --lift` lets it go on"
+    who = f"{first.held_by} holds {first.package} on {channel}: {first.reason}"
+    return who, f"`farm channel hold {channel} {first.package} --lift` lets it go on"
 
 
 def retry(
@@ -182,11 +185,9 @@ def withdraw_order(
     if signature is not None:
         wanted = RequestedOrder(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
         take_signed(unit, wanted, envelope, order_id=number)
-    told = f"{known.summary}: {reason}"
-    audit(unit, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
-    done = orders.order(unit.session, number)
-    assert done is not None  # noqa: S101  (it was there a moment ago)
-    return done
+    summary = f"{known.summary}: {reason}"
+    audit(unit, actor, "withdraw-order", f"channel {channel}, order {number}", summary, channel=channel)
+    return orders.order(unit.session, number) or known
 
 
 def withdraw_with_signer(
@@ -248,6 +249,6 @@ def _order(
     order = orders.add_order(
         unit.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=unit.now
     )
-    told = f"{order.summary}: {reason}".rstrip(": ")
-    audit(unit, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
+    summary = f"{order.summary}: {reason}".rstrip(": ")
+    audit(unit, actor, kind, f"channel {channel}, order {order.id}", summary, channel=channel)
     return order

@@ -29,7 +29,7 @@ class PublishedAdvisories:
     statements: str = ""
 
 
-def read_abroad(
+def read_advisory_list(
     content: bytes | None, owner: str, packages: Collection[str], read: Callable[[BlobRef, str], bytes]
 ) -> PublishedAdvisories:
     """Return what the verified list `content` of `owner` (None: it has none) states about its `packages`.
@@ -58,7 +58,9 @@ def read_abroad(
     return PublishedAdvisories(documents, statements.decode())
 
 
-def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: PublishedAdvisories) -> bool:
+def keep_published_advisories(
+    unit: UnitOfWork, distribution: OtherDistribution, documents: PublishedAdvisories
+) -> bool:
     """Store what a distribution publishes, replacing what it published before; return whether it has changed."""
     row = unit.session.get(ImportedAdvisoriesRow, distribution.name)
     advisories = json.dumps(list(documents.advisories))
@@ -77,7 +79,7 @@ def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: Pu
     return True
 
 
-def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
+def imported_advisories(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
     """Return what other distributions publish about their packages (full names), without what is withdrawn."""
     advisories: list[Advisory] = []
     statements: list[Statement] = []

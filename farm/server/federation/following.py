@@ -17,8 +17,8 @@ from tuf.api.metadata import Metadata, Root
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.server.federation import import_troubles, imported
-from farm.server.federation.advisory_import import keep_abroad, read_abroad
+from farm.server.federation import imported
+from farm.server.federation.advisory_import import keep_published_advisories, read_advisory_list
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
 from farm.server.tables.records import ImportedPackage
@@ -131,10 +131,10 @@ class Following:
 
     def _tell(self, troubles: dict[str, str]) -> None:
         with self._application.reading() as unit:
-            known = {trouble.distribution: trouble.why for trouble in import_troubles.troubles(unit.session)}
+            known = {trouble.distribution: trouble.why for trouble in imported.troubles(unit.session)}
         if troubles != known:
             with self._application.writing() as unit:
-                import_troubles.set_troubles(unit.session, troubles, now=unit.now)
+                imported.set_troubles(unit.session, troubles, now=unit.now)
 
     def _follow(self, distribution: OtherDistribution) -> bool:
         with self._application.reading() as unit:
@@ -152,9 +152,9 @@ class Following:
         names = {package.name.rpartition("/")[2] for package in (*known.values(), *found)}
         shown = self._shown(distribution, newest, blobs)
         # An update is taken only after its owner's advisories about it are read.
-        said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
+        said = read_advisory_list(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
         with self._application.writing() as unit:
-            more = keep_abroad(unit, distribution, said)
+            more = keep_published_advisories(unit, distribution, said)
             if same and not found:
                 _keep_shown(unit, distribution, shown)
                 return more

@@ -1,19 +1,25 @@
-"""Verified releases of other distributions and their packages: written and read; archives that tests wait for."""
+"""Other distributions: verified releases and packages, archives that tests wait for, why one cannot be followed.
+
+Written and read.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, select
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.plan.job import BlobRef
 from farm.server.tables.import_rows import (
     CandidateImportRow,
     CandidatePinRow,
     ImportedPackageRow,
     ImportedReleaseRow,
+    ImportTroubleRow,
     WantedArchiveRow,
 )
 from farm.server.tables.pipeline_states import ChangeState
@@ -24,7 +30,6 @@ from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from sqlmodel import Session
 
@@ -227,3 +232,28 @@ def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:
 def have_archive(session: Session, archive: Digest) -> None:
     """Record that an archive is in the store."""
     session.exec(delete(WantedArchiveRow).where(col(WantedArchiveRow.archive) == archive))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTrouble(Record, Form, record="import trouble"):
+    """A distribution that cannot be followed; earlier imports from it stay."""
+
+    distribution: str
+    why: str
+    since: datetime
+
+
+def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime) -> None:
+    """Record why distributions cannot be followed, by name, replacing all records. A known one keeps its `since`."""
+    known = {row.distribution: row for row in session.exec(select(ImportTroubleRow))}
+    for name in known.keys() - troubles.keys():
+        session.delete(known[name])
+    for name, why in troubles.items():
+        row = known.get(name) or ImportTroubleRow(distribution=name, why=why, since=now)
+        row.why = why
+        session.add(row)
+
+
+def troubles(session: Session) -> tuple[ImportTrouble, ...]:
+    """Return which distributions cannot be followed, by name."""
+    return tuple(ImportTrouble.all(session, select(ImportTroubleRow).order_by(ImportTroubleRow.distribution)))

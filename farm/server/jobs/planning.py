@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def plan_for(unit: UnitOfWork, recipe: Recipe, needs: Iterable[str]) -> Plan:
-    """Plan the build of a recipe against the current packages of the recipes `needs`.
+    """Return the plan that builds a recipe against the current packages of the recipes `needs`.
 
     Raises what `build_closure` and `pin` raise.
     """

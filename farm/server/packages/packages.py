@@ -88,18 +88,6 @@ def current_digests(session: Session) -> list[Digest]:
     return [Digest(digest) for digest in session.exec(query)]
 
 
-def list_current(session: Session, *, after: str = "", limit: int = 100) -> list[Package]:
-    """Return one page of the current packages, by name, those after the name `after`."""
-    query = (
-        select(PackageRow)
-        .join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
-        .where(PackageRow.name > after)
-        .order_by(PackageRow.name)
-        .limit(limit)
-    )
-    return Package.all(session, query)
-
-
 def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     """Return the packages ever built under a name, the newest first."""
     query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)

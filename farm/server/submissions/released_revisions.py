@@ -13,7 +13,7 @@ from farm.core.files.problems import RecipeError
 from farm.core.names.printed_version import printed_version
 from farm.core.package.layout import UNASKED, package_name
 from farm.errors import FarmError
-from farm.server.channels.released import highest_revision, released_builds
+from farm.server.channels.releases import highest_revision, released_builds
 from farm.server.jobs.planning import pinned, plan_of
 from farm.server.recipes import recipes
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from farm.core.files.problems import Problem
     from farm.core.recipe.recipe import Recipe
-    from farm.server.channels.released import ReleasedBuild
+    from farm.server.channels.releases import ReleasedBuild
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 

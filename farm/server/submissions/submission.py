@@ -13,7 +13,7 @@ from farm.core.plan.pin import source_origins
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.core.recipe.distributions import check_known
 from farm.errors import FarmError, Place
-from farm.server.channels import refusals
+from farm.server.channels import excuses
 from farm.server.jobs import jobs
 from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
@@ -122,7 +122,7 @@ def make_all_current(
     settle_all(unit, touched)
     # The signer may have refused a package only because its recipe was not signed.
     made = {package for name in order for package in read[name].package_names}
-    refusals.ask_again(unit.session, now=unit.now, packages=made)
+    excuses.ask_signer_again(unit.session, now=unit.now, packages=made)
     return tuple(Accepted(revisions[name], _latest(unit, revisions[name]), name in unchanged) for name in order)
 
 

@@ -22,7 +22,7 @@ from farm.core.plan.job import BlobRef
 from farm.server.channels import channel_troubles, releases
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import approving, curation
-from farm.server.federation import import_troubles, imported
+from farm.server.federation import imported
 from farm.server.identities import access
 from farm.server.identities.access import Actor
 from farm.server.tables.evidence import FailedTest, TestEvidence
@@ -144,7 +144,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
     ]
     assert "waits" not in shell.run("channel", "show", "stable")
     with shell.stocked.application.writing() as unit:
-        import_troubles.set_troubles(unit.session, {"other.example": "not \x1b there"}, now=NOW)
+        imported.set_troubles(unit.session, {"other.example": "not \x1b there"}, now=NOW)
     told = r"other.example cannot be followed since 2026-11-24 12:00, and its updates do not arrive: not \x1b there"
     assert told in shell.run("channel", "show", "edge")
     assert "followed" not in shell.run("channel", "show", "stable")

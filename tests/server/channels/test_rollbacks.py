@@ -67,7 +67,7 @@ def test_of_another_distribution_just_what_a_rollback_took_out_stays_out(session
     released(session, 2, {TLS: (TLS_2, None)}, given(session, OrderKind.ROLLBACK, number=1))
     found = rollbacks.kept_out(session, "edge", [TLS_2, ZIP_2])
     assert found.keys() == {TLS_2}
-    assert (found[TLS_2].release, found[TLS_2].reason, found[TLS_2].deed) == (2, "it broke", "took it out")
+    assert (found[TLS_2].release, found[TLS_2].reason, found[TLS_2].action) == (2, "it broke", "took it out")
     assert rollbacks.kept_out(session, "stable", [TLS_2]) == {}
     assert rollbacks.kept_out(session, "edge", []) == {}
 
@@ -77,8 +77,8 @@ def test_what_was_to_be_had_then_is_left_out_and_what_would_have_gone_is_kept(se
     rollbacks.leave_out(session, order.id, {TLS: (None, TLS_2), ZIP: (ZIP_2, None)})
     released(session, 2, {}, order)
     out, kept = (look(session, "edge", [TLS_2, ZIP_2]) for look in (rollbacks.kept_out, rollbacks.kept_in))
-    assert {digest: each.deed for digest, each in out.items()} == {TLS_2: "left it out"}
-    assert {digest: each.deed for digest, each in kept.items()} == {ZIP_2: "kept it"}
+    assert {digest: each.action for digest, each in out.items()} == {TLS_2: "left it out"}
+    assert {digest: each.action for digest, each in kept.items()} == {ZIP_2: "kept it"}
 
 
 def test_of_several_rollbacks_the_newest_is_told(session: Session) -> None:
@@ -91,7 +91,7 @@ def test_what_was_both_left_out_and_taken_out_was_taken_out(session: Session) ->
     order = given(session, OrderKind.ROLLBACK, number=1)
     rollbacks.leave_out(session, order.id, {TLS: (None, TLS_2)})
     released(session, 2, {TLS: (TLS_2, None)}, order)
-    assert rollbacks.kept_out(session, "edge", [TLS_2])[TLS_2].deed == "took it out"
+    assert rollbacks.kept_out(session, "edge", [TLS_2])[TLS_2].action == "took it out"
 
 
 def test_only_what_is_ordered_afterwards_lets_it_move_and_only_what_that_names(session: Session) -> None:

@@ -16,7 +16,7 @@ from farm.core.plan.consumption import Consumption, OpenedFiles
 from farm.core.plan.job import BuildOrder
 from farm.server.identities import access
 from farm.server.jobs import jobs
-from farm.server.jobs.dependent_builds import open_builds
+from farm.server.jobs.dependents import open_builds
 from farm.server.jobs.finishing import finish_build
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.jobs.rebuilding import request_rebuild

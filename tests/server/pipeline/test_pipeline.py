@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.core.policy.gate_kind import GateKind
-from farm.server.channels import candidates, refusals
+from farm.server.channels import candidates, excuses
 from farm.server.curation import ordering
 from farm.server.identities.access import Actor
 from farm.server.jobs.leases import claim
@@ -289,12 +289,12 @@ def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
     releasing.settle()
     refusing.bad = {"d"}
     with releasing.application.writing() as unit:
-        refusals.ask_again(unit.session, now=unit.now, channel="stable")
-        refusals.ask_again(unit.session, now=unit.now, packages=["a"])
+        excuses.ask_signer_again(unit.session, now=unit.now, channel="stable")
+        excuses.ask_signer_again(unit.session, now=unit.now, packages=["a"])
     releasing.settle()
     assert releasing.versions().keys() == {"a"}
     with releasing.application.writing() as unit:
-        refusals.ask_again(unit.session, now=unit.now, packages=packages)
+        excuses.ask_signer_again(unit.session, now=unit.now, packages=packages)
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c"}
     assert releasing.excuses().keys() == {"d"}

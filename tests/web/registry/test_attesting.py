@@ -207,9 +207,9 @@ def signing_with(distribution: SmallDistribution) -> tuple[Repository, Signers]:
 
 def attesting(distribution: SmallDistribution, folder: Path) -> tuple[Attesting, ImageRecord, SignedBy]:
     images, signer = making(distribution, folder), SignedBy(distribution)
-    record = images.shelf.image(images.tagged(GREET, "latest"))
+    record = images.cache.image(images.tagged(GREET, "latest"))
     assert record is not None
-    return Attesting(images.releases, images.shelf, Bounds(), signer), record, signer  # type: ignore[arg-type]
+    return Attesting(images.releases, images.cache, Bounds(), signer), record, signer  # type: ignore[arg-type]
 
 
 def words(record: ImageRecord) -> int:
@@ -231,11 +231,11 @@ def test_when_the_key_of_the_channel_has_changed_it_is_asked_again(tmp_path: Pat
     simulator.replace_online_key("edge", "edge-2")
     signer = SignedBy(simulator.distribution, "edge-2")
     images = making(simulator.distribution, tmp_path / "registry")
-    again = Attesting(images.releases, images.shelf, Bounds(), signer)  # type: ignore[arg-type]
+    again = Attesting(images.releases, images.cache, Bounds(), signer)  # type: ignore[arg-type]
     found = again.attested(record)
     assert (words(found), len(signer.asked)) == (2, 1)
-    layers = json.loads(images.shelf.blobs.read(again.cosigned(found, "att") or record.digest))["layers"]
-    envelopes = [images.shelf.blobs.read(Digest(layer["digest"])) for layer in layers[:2]]
+    layers = json.loads(images.cache.blobs.read(again.cosigned(found, "att") or record.digest))["layers"]
+    envelopes = [images.cache.blobs.read(Digest(layer["digest"])) for layer in layers[:2]]
     signed = [set(Envelope.from_dict(json.loads(envelope)).signatures) for envelope in envelopes]
     assert set(signer.keys) in signed
 

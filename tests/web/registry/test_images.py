@@ -92,7 +92,7 @@ def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
         digest = images.tagged(GREET, "latest")
         distribution.publish()
     assert images.tagged(GREET, "1") == digest
-    record = images.shelf.image(digest)
+    record = images.cache.image(digest)
     assert record is not None
     assert [release.number for release in record.record.releases] == [2, 3]
     said = {referrer.annotations.get("farm.releases") for referrer in record.referrers}
@@ -106,10 +106,10 @@ def test_what_is_kept_and_damaged_or_of_another_version_is_made_again(
     digest = images.tagged(GREET, "latest")
     for harm in ("", "{", '{"format":0}', "\0" * 9, "\udc80"):
         for place in ("images", "known"):
-            for path in (images.shelf.folder / place).iterdir():
+            for path in (images.cache.folder / place).iterdir():
                 path.write_text(harm, errors="surrogateescape")
             assert images.tagged(GREET, "latest") == digest
-            assert images.shelf.image(digest) is not None
+            assert images.cache.image(digest) is not None
 
 
 def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
@@ -122,9 +122,9 @@ def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
     assert images.pinned(old)
     new = images.tagged(GREET, "1")
     assert new != old
-    record = images.shelf.record(old)
+    record = images.cache.record(old)
     assert record is not None
-    images.shelf.blobs.delete(record.image.config.digest)
+    images.cache.blobs.delete(record.image.config.digest)
     found = images.pinned(old)
     assert found is not None
     assert found.image == record.image
@@ -136,7 +136,7 @@ def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp
     assert images.tagged(GREET, "latest")
     with refuses("registry-too-large", match="edge/alone and what they need"):
         images.tagged(ImageName("edge", ("alone",)), "latest")
-    assert not images.shelf.blobs.has(distribution.entries["alone"][0].archive.digest)
+    assert not images.cache.blobs.has(distribution.entries["alone"][0].archive.digest)
 
 
 def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallDistribution, tmp_path: Path) -> None:

@@ -35,16 +35,16 @@ def made(images: ImageMaking) -> list[Digest]:
     digests = [images.tagged(name, "latest") for name in NAMES]
     for days, digest in enumerate(reversed(digests), start=3):
         then = time.time() - days * 86400
-        os.utime(images.shelf.folder / "images" / f"{digest.hex}.json", (then, then))
+        os.utime(images.cache.folder / "images" / f"{digest.hex}.json", (then, then))
     return digests
 
 
 def kept(images: ImageMaking, digests: list[Digest]) -> list[bool]:
-    return [images.shelf.image(digest) is not None for digest in digests]
+    return [images.cache.image(digest) is not None for digest in digests]
 
 
 def blobs_of(images: ImageMaking, digest: Digest) -> set[Digest]:
-    record = images.shelf.image(digest)
+    record = images.cache.image(digest)
     assert record is not None
     return {blob.digest for blob in record.blobs}
 
@@ -52,21 +52,21 @@ def blobs_of(images: ImageMaking, digest: Digest) -> set[Digest]:
 def test_what_was_asked_for_last_stays_whole(distribution: SmallDistribution, images: ImageMaking) -> None:
     digests = made(images)
     assert images.tagged(NAMES[0], "latest") == digests[0]  # the oldest, and requested just now
-    assert Trimming(images.shelf, Room(images=4, spare=0)).look() == 0
-    assert Trimming(images.shelf, Room(images=3, spare=0), young=-1).look() == 2
+    assert Trimming(images.cache, Room(images=4, spare=0)).look() == 0
+    assert Trimming(images.cache, Room(images=3, spare=0), young=-1).look() == 2
     assert kept(images, digests) == [True, False, False, True]
-    assert set(images.shelf.blobs.iter()) == blobs_of(images, digests[0]) | blobs_of(images, digests[3])
-    assert len(list((images.shelf.folder / "known").iterdir())) == 6
+    assert set(images.cache.blobs.iter()) == blobs_of(images, digests[0]) | blobs_of(images, digests[3])
+    assert len(list((images.cache.folder / "known").iterdir())) == 6
     assert distribution.blobs.has(distribution.entries["alone"][0].archive.digest)
     assert images.tagged(NAMES[1], "latest") == digests[1]
 
 
 def test_blobs_that_have_just_come_stay(distribution: SmallDistribution, images: ImageMaking) -> None:
     made(images)
-    images.shelf.blobs.share(distribution.blobs, distribution.entries["alone"][0].archive.digest)
-    before = set(images.shelf.blobs.iter())
-    assert Trimming(images.shelf, Room(images=2, spare=0)).look() == 3
-    assert set(images.shelf.blobs.iter()) == before
+    images.cache.blobs.share(distribution.blobs, distribution.entries["alone"][0].archive.digest)
+    before = set(images.cache.blobs.iter())
+    assert Trimming(images.cache, Room(images=2, spare=0)).look() == 3
+    assert set(images.cache.blobs.iter()) == before
 
 
 def test_bytes_that_lie_nowhere_else_have_a_bound_and_links_to_what_is_published_do_not_count(
@@ -74,36 +74,36 @@ def test_bytes_that_lie_nowhere_else_have_a_bound_and_links_to_what_is_published
 ) -> None:
     digests = made(images)
     large = images.tagged(NAMES[1], "latest-plain")
-    os.utime(images.shelf.folder / "images" / f"{large.hex}.json", (0, 0))
-    lying = [images.shelf.blobs.path(each).stat() for each in images.shelf.blobs.iter()]
+    os.utime(images.cache.folder / "images" / f"{large.hex}.json", (0, 0))
+    lying = [images.cache.blobs.path(each).stat() for each in images.cache.blobs.iter()]
     own = sum(each.st_size for each in lying if each.st_nlink == 1)
     assert own < sum(each.st_size for each in lying)
-    assert Trimming(images.shelf, Room(bytes=own, spare=0)).look() == 0
-    assert Trimming(images.shelf, Room(bytes=own - 1, spare=0), young=-1).look() == 1
+    assert Trimming(images.cache, Room(bytes=own, spare=0)).look() == 0
+    assert Trimming(images.cache, Room(bytes=own - 1, spare=0), young=-1).look() == 1
     assert kept(images, [*digests, large]) == [True, True, True, True, False]
-    assert not any(images.shelf.blobs.size(each) > 50_000 for each in images.shelf.blobs.iter())
+    assert not any(images.cache.blobs.size(each) > 50_000 for each in images.cache.blobs.iter())
 
 
 def test_questions_have_a_bound_however_many_lead_to_one_image(images: ImageMaking) -> None:
     digests = made(images)
-    known = images.shelf.folder / "known"
+    known = images.cache.folder / "known"
     for number in range(50):
         (known / f"{number:064x}").write_text(digests[0])
-    assert Trimming(images.shelf, Room(questions=60, spare=0)).look() == 0
+    assert Trimming(images.cache, Room(questions=60, spare=0)).look() == 0
     assert len(list(known.iterdir())) == 54
 
 
 def test_an_image_that_alone_is_too_large_stays_until_another_comes(images: ImageMaking) -> None:
     digest = images.tagged(NAMES[1], "latest-plain")
-    assert Trimming(images.shelf, Room(bytes=1, spare=0), young=-1).look() == 0
-    assert images.shelf.image(digest) is not None
+    assert Trimming(images.cache, Room(bytes=1, spare=0), young=-1).look() == 0
+    assert images.cache.image(digest) is not None
 
 
 def test_making_keeps_within_the_room(distribution: SmallDistribution, tmp_path: Path) -> None:
     images = making(distribution, tmp_path / "registry", room=Room(images=2, spare=0))
     for name in NAMES:
         images.tagged(name, "latest")
-    assert len(list((images.shelf.folder / "images").iterdir())) <= 2
+    assert len(list((images.cache.folder / "images").iterdir())) <= 2
 
 
 def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_half_is_given_up(

@@ -18,8 +18,8 @@ from farm.server.curation.holds import Hold
 from farm.server.curation.orders import Order
 from farm.server.curation.reports import Report
 from farm.server.curation.signed_orders import SignedOrder
-from farm.server.federation import import_troubles
-from farm.server.federation.import_troubles import ImportTrouble
+from farm.server.federation import imported
+from farm.server.federation.imported import ImportTrouble
 from farm.server.jobs import jobs
 from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.recipes import recipes
@@ -116,7 +116,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
             for number in signed_orders.reports_astray(session, channel)
             if (found := reports.report(session, number)) is not None
         ),
-        unfollowed=() if _origin(session, channel) else import_troubles.troubles(session),
+        unfollowed=() if _origin(session, channel) else imported.troubles(session),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import releases
-from farm.server.jobs.dependent_builds import open_builds
+from farm.server.jobs.dependents import open_builds
 from farm.server.jobs.rebuild_policy import is_outdated
 from farm.server.packages import packages as package_rows
 from farm.server.pipeline.gates.gate_result import GateResult
@@ -22,7 +22,7 @@ from farm.server.tables.states import ENDED, JobState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.server.jobs.dependent_builds import OpenBuild
+    from farm.server.jobs.dependents import OpenBuild
     from farm.server.pipeline.gates.gate_result import MovingPackage
     from farm.server.transaction.unit_of_work import UnitOfWork
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.names.version import Version
 from farm.core.policy.gate_kind import GateKind
-from farm.server.channels import refusals, releases, rollbacks
+from farm.server.channels import excuses, releases, rollbacks
 from farm.server.curation import holds, signed_orders
 from farm.server.packages import packages as package_rows
 from farm.server.pipeline.gates.gate_result import GateResult
@@ -158,9 +158,9 @@ class Refused:
 
 
 def _refused(unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, GateResult]:
-    excuses = refusals.in_force(unit.session, channel, packages, now=unit.now)
+    refusals = excuses.refusals_in_force(unit.session, channel, packages, now=unit.now)
     return {
-        excuse.package: GateResult("failed", excuse.reason, excuse.remedy, until=excuse.until) for excuse in excuses
+        excuse.package: GateResult("failed", excuse.reason, excuse.remedy, until=excuse.until) for excuse in refusals
     }
 
 

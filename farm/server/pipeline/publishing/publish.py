@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farm.core.names.digest import Digest
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
-from farm.server.channels import candidates, excuses, refusals, releases, rollbacks
+from farm.server.channels import candidates, excuses, releases, rollbacks
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import orders
 from farm.server.pipeline.excuses.decisions import end_candidate, refuse
@@ -167,7 +167,9 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
             gate=GateKind.SIGNER,
             reason=why,
             remedy=remedy,
-            until=asked_again_at(unit.now, refusals.count(unit.session, candidate.channel, name, changes.get(name))),
+            until=asked_again_at(
+                unit.now, excuses.count_refusals(unit.session, candidate.channel, name, changes.get(name))
+            ),
         )
         for name, (why, remedy) in (named or {"": (error.message, error.remedy)}).items()
     ]
