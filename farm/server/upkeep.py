@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.plan.trouble import Trouble
 from farm.server.identities import identities
-from farm.server.jobs import attempts, jobs
+from farm.server.jobs import attempts, job_queue, jobs
 from farm.server.jobs.troubles import after_trouble
 from farm.server.tables import outbox
 from farm.server.tables.states import LEASED, AttemptState
@@ -61,12 +61,12 @@ def notify_again(application: Application) -> int:
     """Notify workers again of jobs that have been ready for long, as messages get lost; return how many."""
     with application.reading() as unit:
         before = unit.now - unit.lease_policy.ring_again
-        if not jobs.overdue_notifications(unit.session, before=before, now=unit.now, limit=1):
+        if not job_queue.overdue_notifications(unit.session, before=before, now=unit.now, limit=1):
             return 0
     with application.writing() as unit:
-        overdue = jobs.overdue_notifications(unit.session, before=before, now=unit.now, limit=_AT_ONCE)
+        overdue = job_queue.overdue_notifications(unit.session, before=before, now=unit.now, limit=_AT_ONCE)
         for job in overdue:
-            jobs.notify_again(unit.session, job.id, now=unit.now)
+            job_queue.notify_again(unit.session, job.id, now=unit.now)
         return len(overdue)
 
 

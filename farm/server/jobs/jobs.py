@@ -9,25 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal_column
-from sqlalchemy.orm import aliased
-from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
+from sqlmodel import col, delete, func, not_, or_, select, update
 
 from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
 from farm.errors import FarmError
-from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
+from farm.server.tables.job_rows import JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.records import Job
-from farm.server.tables.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
+from farm.server.tables.states import ACTIVE, ENDED, PENDING, JobKind, JobState, may_become
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
@@ -239,72 +237,6 @@ def any_in_state(
     if rested is not None:
         query = query.where(or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= rested))
     return session.exec(query.limit(1)).first() is not None
-
-
-def next_ready(
-    session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime
-) -> Job | None:
-    """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, skipping locked ones.
-
-    A rebuild is not for a worker that has built its plan before. A job that met trouble is paused, longer for the
-    worker that it met the trouble with. The hinted job is preferred if it can be given.
-    """
-    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
-    ready = ready.with_for_update(skip_locked=True)
-    hinted = Job.first(session, ready.where(JobRow.id == hint)) if hint is not None else None
-    return hinted or Job.first(session, ready.order_by(col(JobRow.priority), col(JobRow.id)))
-
-
-def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
-    """Return whether there is a job that this worker can claim."""
-    query = select(JobRow.id).where(
-        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now)
-    )
-    # In the order of the claim, so that the query stops at the first build and reads no rebuilds before it.
-    return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
-
-
-def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that this worker may have a job now.
-
-    The job is not paused, does not exclude the worker, and is no rebuild of the worker's own build.
-    """
-    earlier = aliased(JobRow)
-    done = exists().where(
-        col(earlier.subject) == col(JobRow.subject),
-        col(AttemptRow.job_id) == col(earlier.id),
-        col(AttemptRow.worker) == worker,
-        col(AttemptRow.state) == AttemptState.SUCCEEDED,
-    )
-    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
-    met = exists().where(
-        col(AttemptRow.job_id) == col(JobRow.id), col(AttemptRow.worker) == worker, col(AttemptRow.trouble) != ""
-    )
-    here = or_(col(JobRow.elsewhere_until).is_(None), col(JobRow.elsewhere_until) <= now, not_(met))
-    excluded = exists().where(col(JobExclusionRow.job_id) == col(JobRow.id), col(JobExclusionRow.worker) == worker)
-    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded))
-
-
-def overdue_notifications(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
-    """Return ready jobs whose last message is older than `before`: it may have been lost.
-
-    A job that had to wait for `not_before` is among them once that has passed.
-    """
-    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
-    overdue = or_(col(JobRow.notified_at) < before, col(JobRow.notified_at) < col(JobRow.not_before))
-    query = (
-        select(JobRow)
-        .where(JobRow.state == JobState.READY, rested, overdue)
-        .order_by(col(JobRow.priority), col(JobRow.id))
-        .limit(limit)
-    )
-    return Job.all(session, query)
-
-
-def notify_again(session: Session, job_id: int, *, now: datetime) -> None:
-    """Put another message into the outbox for a job that is still ready."""
-    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(notified_at=now))
-    notify(session, job_id, now=now)
 
 
 def list_jobs(

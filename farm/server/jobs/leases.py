@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from farm.core.plan.trouble import Trouble
 from farm.errors import FarmError
 from farm.server.identities import identities
-from farm.server.jobs import attempts, jobs
+from farm.server.jobs import attempts, job_queue, jobs
 from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
 from farm.server.jobs.troubles import after_trouble, taken
@@ -70,7 +70,7 @@ def claim(
     kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
     while kinds and _any_ready(application, kinds, worker):
         with application.writing() as unit:
-            job = jobs.next_ready(unit.session, kinds, worker=worker.name, hint=hint, now=unit.now)
+            job = job_queue.next_ready(unit.session, kinds, worker=worker.name, hint=hint, now=unit.now)
             if job is None:
                 return None
             lease = _grant(unit, job, worker)
@@ -130,7 +130,7 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
 def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
     # Idle workers ask often: a read-only query keeps them out of the queue of writers.
     with application.reading() as unit:
-        return jobs.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
+        return job_queue.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
 
 
 def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from farm.core.names.digest import Digest
 from farm.core.plan.trouble import Trouble
-from farm.server.jobs import jobs
+from farm.server.jobs import job_queue, jobs
 from farm.server.tables.identity_rows import WorkerRow
 from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.states import AttemptState, JobKind, JobState
@@ -70,8 +70,8 @@ def _fill(database: Database, *, queued: int, own_rebuilds: int) -> None:
 
 
 def _claim(session: Session, worker: str) -> None:
-    assert jobs.is_any_ready(session, KINDS, worker=worker, now=NOW)
-    assert jobs.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
+    assert job_queue.is_any_ready(session, KINDS, worker=worker, now=NOW)
+    assert job_queue.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
 
 
 def _steps(database: Database, question: Callable[[Session], None]) -> int:

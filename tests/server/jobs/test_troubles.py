@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.core.plan.trouble import OF_ONE_WORKER, Trouble
-from farm.server.jobs import attempts, jobs
+from farm.server.jobs import attempts, job_queue, jobs
 from farm.server.jobs.leases import claim, release
 from farm.server.jobs.requests import retry
 from farm.server.pipeline.candidates.status import has_unfinished_builds
@@ -34,7 +34,7 @@ def _meets(farm: SmallFarm, trouble: Trouble, worker: str = "one") -> None:
 
 def _is_open(farm: SmallFarm, worker: str) -> bool:
     with farm.application.reading() as unit:
-        return jobs.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now)
+        return job_queue.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now)
 
 
 @pytest.mark.parametrize("trouble", [each for each in Trouble if each])
