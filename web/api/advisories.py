@@ -43,11 +43,11 @@ def advisories(
             found = rows.advisories_on(unit.session, [package])
         else:
             found = rows.advisories(unit.session, after=after, limit=limit)
-        spoken_of = rows.packages_of(unit.session, (each.id for each in found))
+        spoken_of = rows.packages_of(unit.session, (advisory.id for advisory in found))
         unsigned = signed_orders.unsigned_words(unit.session)
         distribution = unit.inputs.distribution
     following = found[-1].id if not package and len(found) == limit else None
-    listed = [_form(each, spoken_of.get(each.id, []), unsigned) for each in found]
+    listed = [_form(advisory, spoken_of.get(advisory.id, []), unsigned) for advisory in found]
     return {"advisories": listed, "next-after": following, "distribution": distribution}
 
 
@@ -136,14 +136,14 @@ def review(*, application: ApplicationHere, actor: CuratorActor, body: ReviewReq
     with application.writing() as unit:
         found, new = state_reviews(unit, actor, body.packages, body.source, at=body.at, envelope=envelope_of(body))
         order = signed_part(unit, body)
-    return order | {"new": new, "reviews": [each.to_dict() for each in found]}
+    return order | {"new": new, "reviews": [review.to_dict() for review in found]}
 
 
 @router.get("/reviews")
 def reviews(application: ApplicationHere, package: Name = "") -> dict[str, Any]:
     """Return the newest review of each package and source, with its time."""
     with application.reading() as unit:
-        return {"reviews": [each.to_dict() for each in review_rows.reviews(unit.session, package=package)]}
+        return {"reviews": [review.to_dict() for review in review_rows.reviews(unit.session, package=package)]}
 
 
 def _parts(body: SignedDocument | dict[str, Any]) -> tuple[bytes, SignedDocument | None]:

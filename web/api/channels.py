@@ -82,7 +82,7 @@ def candidate_page(
     with application.reading() as unit:
         policy_of(unit, name)
         found = candidates.candidates(unit.session, name, before=before, limit=limit)
-        shown = [candidate_status(unit.session, each).to_dict() for each in found]
+        shown = [candidate_status(unit.session, candidate).to_dict() for candidate in found]
         trouble = list(channel_troubles.trouble_of(unit.session, name))
     following = found[-1].id if len(found) == limit else None
     return {"candidates": shown, "next-before": following, "trouble": trouble}
@@ -105,9 +105,9 @@ def changes(application: ApplicationHere, name: str, number: Number, against: Nu
     """Return the differences between release `against` and release `number` of a channel, by package."""
     with application.reading() as unit:
         policy_of(unit, name)
-        for each in (against, number):
-            if releases.release(unit.session, name, each) is None:
-                raise NotFoundError(f"{name} has no release {each}", remedy=f"See `farm release list {name}`.")
+        for asked in (against, number):
+            if releases.release(unit.session, name, asked) is None:
+                raise NotFoundError(f"{name} has no release {asked}", remedy=f"See `farm release list {name}`.")
         found = between(unit, name, against, number)
     return {"channel": name, "from": against, "to": number, "changes": [change.to_dict() for change in found.shown]}
 

@@ -190,7 +190,7 @@ def withdraw_approvals_with_signer(
     application: ApplicationHere, actor: CuratorActor, name: str, body: UnknownWithdrawalRequest
 ) -> dict[str, Any]:
     """Have the signer ignore approvals, also those that the farm does not know."""
-    packages = {each: Digest(digest) for each, digest in body.packages.items()}
+    packages = {package: Digest(digest) for package, digest in body.packages.items()}
     with application.writing() as unit:
         approving.withdraw_with_signer(unit, actor, name, packages, why=body.why, envelope=envelope_of(body))
         return signed_part(unit, body)

@@ -46,8 +46,8 @@ def job_list(
 ) -> HTMLResponse:
     """List jobs, newest first; an empty filter matches everything."""
     name = name.strip()
-    states = [each for each in JobState if each == state]
-    kinds = [each for each in JobKind if each == kind]
+    states = [known for known in JobState if known == state]
+    kinds = [known for known in JobKind if known == kind]
     if (state and not states) or (kind and not kinds):
         raise NotFoundError("There is no such state or kind of job.")
     with application.reading() as unit:

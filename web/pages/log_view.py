@@ -51,7 +51,7 @@ def log_rows(records: Iterable[Mapping[str, Any]], *, first: int, page: str) -> 
 def _row(record: Mapping[str, Any], number: int, page: str) -> str:
     stream = str(record["stream"])
     mark = _STREAMS.get(stream, "")
-    classes = " ".join(each for each in (mark, "error" if record["severity"] == "error" else "") if each)
+    classes = " ".join(name for name in (mark, "error" if record["severity"] == "error" else "") if name)
     marked = f' class="{classes}"' if classes else ""
     label = f'<b class="stream">{mark}</b>' if mark else ""
     return (

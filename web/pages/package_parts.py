@@ -44,7 +44,7 @@ def advisories_about(unit: UnitOfWork, package: Package) -> list[AdvisoryLine]:
     here = [(package.name, Version(package.version), package.revision)]
     findings = {finding.advisory.id: finding for finding in find(advisories, statements, here)}
     lines = [_line(unit, advisory, findings.get(advisory.id), package.name) for advisory in advisories]
-    return sorted(lines, key=lambda each: (not each.is_open, -SEVERITIES.index(each.severity), each.advisory.id))
+    return sorted(lines, key=lambda line: (not line.is_open, -SEVERITIES.index(line.severity), line.advisory.id))
 
 
 def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:

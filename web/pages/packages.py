@@ -170,10 +170,12 @@ def _release_for_needs(unit: UnitOfWork, package: Package) -> ReleaseRecord | No
     """Return the newest release of the first channel whose newest release has a package of this name."""
     newest = [releases.newest_release(unit.session, channel) for channel in releases.channels(unit.session)]
     found = [release for release in newest if release is not None]
-    constraint = [
-        each for each in found if releases.members_named(unit.session, each.channel, each.number, [package.name])
+    holding = [
+        release
+        for release in found
+        if releases.members_named(unit.session, release.channel, release.number, [package.name])
     ]
-    return next(iter([*constraint, *found]), None)
+    return next(iter([*holding, *found]), None)
 
 
 def _sources(unit: UnitOfWork, package: Package, plan: Plan) -> list[SourceLine]:
@@ -181,8 +183,8 @@ def _sources(unit: UnitOfWork, package: Package, plan: Plan) -> list[SourceLine]
     addresses = _addresses(recipe)
     lines = [SourceLine(source.file, source.digest, addresses.get(source.file, "")) for source in plan.sources]
     carried = recipe.carried if recipe else ()
-    of = ((each, f"what Debian built {', '.join(each.of)} from") for each in carried)
-    return [*lines, *(SourceLine(each.file, each.digest, words) for each, words in of)]
+    of = ((source, f"what Debian built {', '.join(source.of)} from") for source in carried)
+    return [*lines, *(SourceLine(source.file, source.digest, words) for source, words in of)]
 
 
 def _recipe(unit: UnitOfWork, package: Package) -> Recipe | None:

@@ -31,7 +31,7 @@ class ReleaseNeeds:
     @classmethod
     def of(cls, descriptors: Iterable[Descriptor]) -> ReleaseNeeds:
         """Compute both; names are short and sorted."""
-        members = sorted(descriptors, key=lambda each: each.name)
+        members = sorted(descriptors, key=lambda descriptor: descriptor.name)
         providers: defaultdict[str, list[str]] = defaultdict(list)
         for member in members:
             name = member.name.short

@@ -35,7 +35,7 @@ def submission_list(
     state: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     """List submissions, newest first, or those in one state."""
-    wanted = next((each for each in SubmissionState if each == state), None)
+    wanted = next((known for known in SubmissionState if known == state), None)
     if state and wanted is None:
         raise NotFoundError("There is no such state of a submission.")
     with application.reading() as unit:

@@ -61,7 +61,7 @@ class Attesting:
         if self._signer is None or not any(layer.holds == DESCRIPTION for layer in record.image.layers):
             return record
         try:
-            newest = max(record.record.releases, key=lambda each: each.number)
+            newest = max(record.record.releases, key=lambda release: release.number)
             keys = self._releases.keys(newest.channel)
             if any(_is_of(referrer.annotations, newest, keys) for referrer in record.referrers):
                 return record

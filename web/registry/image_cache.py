@@ -95,9 +95,9 @@ class ImageCache:
 def _merged(before: ImageRecord, new: ImageRecord) -> ImageRecord:
     """Return the record of an image that was made for one release, and then for another."""
     releases = {*before.record.releases, *new.record.releases}
-    newest = sorted(releases, key=lambda each: (each.number, each))[-_MOST_RELEASES:]
+    newest = sorted(releases, key=lambda release: (release.number, release))[-_MOST_RELEASES:]
     said = {str(release) for release in newest}
-    referrers = {each.manifest.digest: each for each in (*before.referrers, *new.referrers)}
+    referrers = {referrer.manifest.digest: referrer for referrer in (*before.referrers, *new.referrers)}
     return replace(
         new,
         record=replace(new.record, releases=tuple(newest)),

@@ -30,7 +30,7 @@ class ImageName:
     def parse(cls, path: str) -> ImageName:
         """Read the name of a repository. Raises `RegistryError`."""
         channel, *components = path.split("/")
-        if not components or not all(_COMPONENT.fullmatch(each) for each in (channel, *components)):
+        if not components or not all(_COMPONENT.fullmatch(component) for component in (channel, *components)):
             raise RegistryError(Refusal.NAME_INVALID, f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
         # No package has an underscore in its name, and no component a plus sign.
         packages = tuple(sorted({component.replace("_p", "+") for component in components}))

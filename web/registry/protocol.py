@@ -205,7 +205,7 @@ class RegistryFace:
         wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")
         headers = {"Cache-Control": "no-cache"}
         if wanted:
-            listed = [each for each in listed if each["artifactType"] == wanted]
+            listed = [referrer for referrer in listed if referrer["artifactType"] == wanted]
             headers["OCI-Filters-Applied"] = "artifactType"
         return _json(referrers_index(listed).decode(), INDEX, headers)
 
@@ -236,7 +236,7 @@ def _asked(scope: Scope) -> _Asked:
         found["reference"] or "",
         scope["query_string"].decode("latin-1"),
         network_of(scope["client"][0]) if scope.get("client") else "",
-        tuple(each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")),
+        tuple(tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")),
         headers.get("range", ""),
     )
 
@@ -254,7 +254,7 @@ def _names(digest: Digest) -> dict[str, str]:
 
 def _not_modified(response: Response) -> Response:
     kept = ("cache-control", "docker-content-digest", "etag")
-    return Response(status_code=304, headers={each: response.headers[each] for each in kept})
+    return Response(status_code=304, headers={header: response.headers[header] for header in kept})
 
 
 def _is_manifest(content: bytes) -> bool:

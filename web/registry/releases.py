@@ -116,9 +116,9 @@ class SignedReleases:
         """Return names of the channel's newest release that are similar to those which `release` lacks."""
         names = self._names_in(self.newest(release.channel))
         found: dict[str, None] = {}
-        for each in lacking:
-            alike = names if len(names) <= _FEW else [name for name in names if name[0] == each[0]]
-            found.update(dict.fromkeys(difflib.get_close_matches(each, alike, n=3)))
+        for unknown in lacking:
+            alike = names if len(names) <= _FEW else [name for name in names if name[0] == unknown[0]]
+            found.update(dict.fromkeys(difflib.get_close_matches(unknown, alike, n=3)))
         return [name for name in found if name not in lacking]
 
     def _names_in(self, release: Release) -> tuple[str, ...]:

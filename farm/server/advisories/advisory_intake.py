@@ -260,14 +260,14 @@ def state_reviews(
     distribution = unit.inputs.distribution
     checked_source(source)
     found = sorted({PackageName.parse(name, within=distribution).inside(distribution) for name in names})
-    for each in found:
-        check_known(each, unit.inputs.foreign.keys())
+    for name in found:
+        check_known(name, unit.inputs.foreign.keys())
     check_packages(unit, "a review", found)
     at = (at or unit.now).replace(microsecond=0)
     # The time of a signed review comes from the signer's clock.
     if at > unit.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
         raise in_future(f"the review is of {utc_text(at)}")
-    stated = tuple(Review(each, source, at) for each in found)
+    stated = tuple(Review(name, source, at) for name in found)
     new = reviews.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
     take_words(unit, map(review_word, stated), envelope, new=bool(new))
     if new:

@@ -124,7 +124,7 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
             or_(col(OrderRow.ending).is_(None), col(OrderRow.ending) != OrderEnding.WITHDRAWN),
         )
     ).all()
-    spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
+    spoken = [(order.id or 0, _spoken_of(order.kind, json.loads(order.detail))) for order in later]
     return {
         package: RollbackRecord(
             number, order.reason, action, tuple(names for later_id, names in spoken if later_id > (order.id or 0))

@@ -77,13 +77,15 @@ def in_question(unit: UnitOfWork, channel: str) -> list[PendingApproval]:
         own = packages.by_digest(unit.session, digests).values()
         others = imported.packages_by_digest(unit.session, digests).values()
         found: list[Package | ImportedPackage] = [
-            *sorted(own, key=lambda each: (each.name, each.built_at)),
-            *sorted(others, key=lambda each: (each.name, each.version)),
+            *sorted(own, key=lambda package: (package.name, package.built_at)),
+            *sorted(others, key=lambda package: (package.name, package.version)),
         ]
         given = approvals.approvals_of(unit.session, channel, digests)
         for package in found:
             signed = given.get(package.digest, ())
-            names = tuple(each.curator for each in signed if counts(unit, each, wanted.keys, removed=removed))
+            names = tuple(
+                approval.curator for approval in signed if counts(unit, approval, wanted.keys, removed=removed)
+            )
             listed.append(PendingApproval(package, names, len(names) >= wanted.count, removed))
     return listed
 
@@ -155,7 +157,7 @@ def withdraw(
 
     Raises `AlreadyError` for a package that is released, where its approval has had its effect; `CurationError`.
     """
-    names = list(dict.fromkeys(own_name(unit, each) for each in names))
+    names = list(dict.fromkeys(own_name(unit, name) for name in names))
     taken = [(name, approval) for name in names for approval in revocable(unit, channel, curator, name)]
     labels = _labels(unit, [each.package for _, each in taken])
     for _, approval in taken:
@@ -286,4 +288,4 @@ def _departing(unit: UnitOfWork, channel: str) -> set[Digest]:
     candidate = candidates.latest_candidate(session, channel)
     changes = candidates.changes_of(session, candidate.id) if candidate else []
     left = (change for change in changes if change.after is None and change.state is not ChangeState.ACCEPTED)
-    return going | {each.before for each in left if each.before is not None}
+    return going | {change.before for change in left if change.before is not None}

@@ -121,7 +121,7 @@ def lift(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, envelope
     package = own_name(unit, package)
     lifted = holds.lift_hold(unit.session, channel, package, lifted_by=actor.name, now=unit.now)
     if not lifted and not (_goes_to_signer(unit, envelope) and _is_known(unit, channel, package)):
-        held = [each.package for each in holds.open_holds(unit.session, channel, now=unit.now)]
+        held = [hold.package for hold in holds.open_holds(unit.session, channel, now=unit.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
     take_signed(unit, RequestedOrder(act=Act.LIFT, channel=channel, packages={package: None}), envelope)
     audit(unit, actor, "lift", f"{package} on {channel}", "" if lifted else _ONLY_THERE, channel=channel)

@@ -155,7 +155,7 @@ class LogStore:
                 begin = piece.rfind(b"\n", 0, found) + 1
                 return str(json.loads(piece[begin : piece.find(b"\n", found)])["text"])
             offset += len(piece)
-        records = [each for each in self.tail(attempt_id, most=_TAIL) if str(each.get("text", "")).strip()]
+        records = [record for record in self.tail(attempt_id, most=_TAIL) if str(record.get("text", "")).strip()]
         own = [record for record in records if record.get("stream") != WORKERS_STREAM]
         return str((own or records)[-1]["text"]) if records else ""
 

@@ -127,7 +127,7 @@ class Following:
         """Download the archives that tests wait for; return how many were downloaded."""
         with self._application.reading() as unit:
             wanted = imported.wanted_archives(unit.session)
-        return sum(self._fetched(each) for each in wanted)
+        return sum(self._fetched(archive) for archive in wanted)
 
     def _tell(self, troubles: dict[str, str]) -> None:
         with self._application.reading() as unit:

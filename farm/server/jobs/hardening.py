@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def hardening_of(unit: UnitOfWork, package: Package) -> tuple[HardeningFinding, ...]:
     """Return the hardening that a package's files lack, waived or not, and what cannot be judged."""
     together = packages.packages_of_plan(unit.session, package.plan)
-    producers = producers_by_build_id(unit.packages.member(each).facts for each in together)
+    producers = producers_by_build_id(unit.packages.member(built).facts for built in together)
     return hardening_findings(unit.packages.member(package).facts, producers, _waivers(unit, package))
 
 

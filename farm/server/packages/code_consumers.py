@@ -73,4 +73,4 @@ def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
         Copied(recipe, library, Digest(tree), cast("ConsumedKind", kind))
         for recipe, library, tree, kind in session.exec(query)
     ]
-    return sorted(found, key=lambda each: (each.recipe, each.library, each.kind, each.tree))
+    return sorted(found, key=lambda copied: (copied.recipe, copied.library, copied.kind, copied.tree))

@@ -68,7 +68,7 @@ def _is_shared(unit: UnitOfWork, copied: Copied) -> bool:
     if package is None:
         return False
     built_together = packages.packages_of_plan(unit.session, package.plan)
-    return any(elf.facts.soname for each in built_together for elf in unit.packages.member(each).facts.elf)
+    return any(elf.facts.soname for built in built_together for elf in unit.packages.member(built).facts.elf)
 
 
 def _code(unit: UnitOfWork, tree: Digest, kind: str) -> dict[str, Digest]:

@@ -82,10 +82,10 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         record = _waiting(unit, number)
         kept = submissions.submitted(unit.session, [number])[number]
         wanted = _digests(kept)
-        lacked = {each.recipe for each in unsigned(unit, number, wanted)}
+        lacked = {missing.recipe for missing in unsigned(unit, number, wanted)}
         person = keep_signature(unit, envelope, number, wanted)
         waits_for = unsigned(unit, number, wanted)
-        if lacked and lacked == {each.recipe for each in waits_for}:
+        if lacked and lacked == {missing.recipe for missing in waits_for}:
             who = f"{person} owns nothing" if person else "no person known to this farm has newly signed anything"
             raise FarmError(
                 f"{who} that submission {number} waits for",
@@ -180,4 +180,4 @@ def _digests(recipes: Sequence[SubmittedRecipe]) -> dict[str, Digest]:
 
 
 def _whom(waits_for: Sequence[Unsigned]) -> str:
-    return "; ".join(f"{' or '.join(each.owners)} ({each.recipe})" for each in waits_for)[:500]
+    return "; ".join(f"{' or '.join(missing.owners)} ({missing.recipe})" for missing in waits_for)[:500]
