@@ -102,7 +102,7 @@ def following_of(application: Application, settings: FarmSettings) -> Following 
 
     Their owners choose the addresses of their names: private networks are refused unless the operator allows them.
     """
-    if not application.inputs.foreign:
+    if not application.inputs.distributions:
         return None
     guard = AddressGuard(settings.allowed_networks)
 

@@ -108,7 +108,7 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
         platform=Platform.parse(settings.platform),
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
-        foreign=tree.distributions,
+        distributions=tree.distributions,
     )
     lease_policy = LeasePolicy(
         lease=timedelta(seconds=settings.lease_seconds),

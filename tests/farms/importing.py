@@ -42,7 +42,7 @@ class ImportingFarm(ReleasingFarm):
         farm = cls.open(database, folder)
         root = Digest(neighbours.first.founded.fingerprint)
         named = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
-        farm.application = replace(farm.application, inputs=replace(farm.application.inputs, foreign=named))
+        farm.application = replace(farm.application, inputs=replace(farm.application.inputs, distributions=named))
         farm.pipeline = farm.pipeline_of(EDGE)
         with farm.application.writing() as unit:
             releases.ensure_channel(unit.session, "stable", "{}")

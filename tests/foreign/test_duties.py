@@ -85,7 +85,7 @@ def test_the_clock_follows_and_fetches(
     follow, archives = following_tasks(following_of(application, settings))
     run(follow)
     with application.writing() as unit:
-        release = imported.newest_release(unit.session, FIRST, "edge", application.inputs.foreign[FIRST].root)
+        release = imported.newest_release(unit.session, FIRST, "edge", application.inputs.distributions[FIRST].root)
         assert release is not None
         package = imported.packages_of(unit.session, release.id)[f"{FIRST}/openssl"]
         imported.want_archive(unit.session, package)
@@ -119,7 +119,7 @@ def test_a_farm_that_takes_nothing_of_others_follows_nobody(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
     application = ImportingFarm.beside(neighbours, database, tmp_path / "farm").application
-    alone = replace(application, inputs=replace(application.inputs, foreign={}))
+    alone = replace(application, inputs=replace(application.inputs, distributions={}))
     assert following_of(alone, settings) is None
     assert following_tasks(None) == ()
 

@@ -341,7 +341,7 @@ def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
 def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_until_it_is_mended(
     taking: ImportingFarm, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    here = taking.application.inputs.foreign[FIRST]
+    here = taking.application.inputs.distributions[FIRST]
     broken = [replace(here, name=f"{name}.example", address=f"http://127.0.0.1:1/{name}") for name in ("a", "b")]
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
@@ -353,7 +353,7 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
     def follow(*others: OtherDistribution) -> list[dict[str, str]]:
         named = {each.name: each for each in (*others, here)}
         application = taking.application = replace(
-            taking.application, inputs=replace(taking.application.inputs, foreign=named)
+            taking.application, inputs=replace(taking.application.inputs, distributions=named)
         )
         if others and not asked:
             asked.append(taking.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))

@@ -52,7 +52,7 @@ def _handler(
 
 
 def _page(request: Request, error: Exception) -> Response:
-    status, message, remedy = _told(request, error)
+    status, message, remedy = _described(request, error)
     pages: Pages = request.app.state.pages
     title = _TITLES.get(status, "This did not work")
     response = pages.page(request, "error.html", status, title=title, status=status, message=message, remedy=remedy)
@@ -62,7 +62,7 @@ def _page(request: Request, error: Exception) -> Response:
     return response
 
 
-def _told(request: Request, error: Exception) -> tuple[int, str, str]:
+def _described(request: Request, error: Exception) -> tuple[int, str, str]:
     if isinstance(error, FarmError):
         return status_of(error), error.message, error.remedy
     if isinstance(error, RequestValidationError):

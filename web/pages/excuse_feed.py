@@ -74,7 +74,7 @@ class Feed:
         _text(entry, "updated", utc_text(_updated(kept)))
         ET.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{page}#excuse-{kept.id}"})
         ET.SubElement(entry, "category", {"term": _inert(excuse.gate)})
-        content = _text(entry, "content", "\n".join(_told(kept)))
+        content = _text(entry, "content", "\n".join(_paragraphs(kept)))
         content.set("type", "text")
 
     def _id(self, day: str, what: str) -> str:
@@ -82,7 +82,7 @@ class Feed:
         return f"tag:{self.distribution},{day}:farm/{quote(what)}"
 
 
-def _told(kept: KeptExcuse) -> Iterator[str]:
+def _paragraphs(kept: KeptExcuse) -> Iterator[str]:
     excuse = kept.excuse
     yield sentence(excuse.reason)
     if excuse.root and excuse.root != excuse.package:

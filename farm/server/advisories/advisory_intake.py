@@ -220,7 +220,7 @@ def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStat
 
 def _check_distributions(unit: UnitOfWork, names: Iterable[str]) -> None:
     for name in names:
-        check_known(name, unit.inputs.foreign.keys())
+        check_known(name, unit.inputs.distributions.keys())
 
 
 def _package(unit: UnitOfWork, digest: Digest) -> tuple[str, Version, int]:
@@ -261,7 +261,7 @@ def state_reviews(
     checked_source(source)
     found = sorted({PackageName.parse(name, within=distribution).inside(distribution) for name in names})
     for name in found:
-        check_known(name, unit.inputs.foreign.keys())
+        check_known(name, unit.inputs.distributions.keys())
     check_packages(unit, "a review", found)
     at = (at or unit.now).replace(microsecond=0)
     # The time of a signed review comes from the signer's clock.

@@ -84,7 +84,7 @@ def imported_advisories(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list
     advisories: list[Advisory] = []
     statements: list[Statement] = []
     for owner in sorted({name.rpartition("/")[0] for name in names if "/" in name}):
-        distribution = unit.inputs.foreign.get(owner)
+        distribution = unit.inputs.distributions.get(owner)
         row = unit.session.get(ImportedAdvisoriesRow, owner, populate_existing=True)
         if distribution is None or row is None or row.root != distribution.root:
             continue

@@ -111,7 +111,7 @@ class Following:
         A distribution that cannot be reached or verified does not delay the others; the reason is stored for display.
         """
         new, troubles = 0, {}
-        for name, distribution in self._application.inputs.foreign.items():
+        for name, distribution in self._application.inputs.distributions.items():
             try:
                 new += self._follow(distribution)
             except FarmError as error:

@@ -205,9 +205,9 @@ def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[st
         )
         .order_by(col(ReleaseRow.number))
     )
-    foreign = (name for name in names if "/" in name)
+    imported = (name for name in names if "/" in name)
     # A later release overrides an earlier one.
-    return {name: (after, at) for name, after, at in rows_with(session, query, CandidateImportRow.name, foreign)}
+    return {name: (after, at) for name, after, at in rows_with(session, query, CandidateImportRow.name, imported)}
 
 
 def want_archive(session: Session, package: ImportedPackage) -> None:

@@ -160,7 +160,7 @@ def _check_inputs(application: Application, recipe: Recipe) -> None:
         )
     source_origins(recipe, toolchain.debs)
     for need in recipe.requires:
-        check_known(need, application.inputs.foreign)
+        check_known(need, application.inputs.distributions)
 
 
 def _job_for(

@@ -37,8 +37,8 @@ class ToolchainRef(Form, record="toolchain"):
 class PlanningInputs:
     """The inputs that plans are pinned with. `distribution` is its DNS name.
 
-    `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group. `foreign` are the other
-    distributions that packages are imported from, by name.
+    `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group. `distributions` are
+    the others, that packages are imported from, by name.
     """
 
     distribution: str
@@ -46,7 +46,7 @@ class PlanningInputs:
     toolchains: Mapping[str, ToolchainRef]
     steps: StepLibrary
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    foreign: Mapping[str, OtherDistribution] = field(default_factory=dict)
+    distributions: Mapping[str, OtherDistribution] = field(default_factory=dict)
 
     def toolchain_of(self, tree: Digest) -> ToolchainRef | None:
         """Return the toolchain of a tree; None for one that this farm does not have."""

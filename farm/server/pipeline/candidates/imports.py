@@ -67,7 +67,7 @@ class Importer:
         """Return what the newest releases of other distributions offer to the newest builds; `own` are changes."""
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
-        for distribution in unit.inputs.foreign.values():
+        for distribution in unit.inputs.distributions.values():
             release = imported.newest_release(unit.session, distribution.name, distribution.channel, distribution.root)
             if release is not None:
                 pins.append(release)
