@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.abi import MOST_LINE
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from farm.core.plan.abi import AbiOutcome
     from farm.core.plan.consumption import Consumption
     from farm.core.plan.job import BuildOutcome, BuiltPackage, TestOutcome
+    from farm.core.plan.plan import Plan
     from farm.server.documents.log_store import LogSummary
     from farm.server.tables.records import Attempt, Job, RecipeRevision, Worker
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
@@ -81,20 +82,8 @@ def finish_build(
     _keep_log(application, holder.attempt_id, outcome.log)
     if job.rebuild:
         return _finish_rebuild(application, holder, outcome, provenance)
-    linked = [consumption.library.short for consumption in consumed if "static" in consumption.kinds]
     with application.reading() as unit:
-        sboms = [
-            keep_sbom(
-                unit,
-                built.descriptor,
-                archive=built.archive.digest,
-                plan=plan,
-                revision=revision,
-                linked=linked,
-                build=number,
-            )
-            for built in outcome.packages
-        ]
+        sboms = _bills_of_materials(unit, outcome, plan, revision, consumed, build=number)
     log = application.logs.summary(holder.attempt_id)
     with application.planning() as unit:
         attempt = require_lease(unit, holder, lock=True)
@@ -108,6 +97,20 @@ def finish_build(
             add_consumed(unit.session, built.descriptor.digest, consumed)
         settle_all(unit, [job, *record_built(unit, job, plan.digest)])
         return jobs.find_job(unit.session, job.id)
+
+
+def _bills_of_materials(
+    unit: UnitOfWork,
+    outcome: BuildOutcome,
+    plan: Plan,
+    revision: RecipeRevision,
+    consumed: Sequence[Consumption],
+    *,
+    build: int,
+) -> list[BlobRef]:
+    linked = [consumption.library.short for consumption in consumed if "static" in consumption.kinds]
+    about: dict[str, Any] = {"plan": plan, "revision": revision, "linked": linked, "build": build}
+    return [keep_sbom(unit, built.descriptor, archive=built.archive.digest, **about) for built in outcome.packages]
 
 
 def _finish_rebuild(application: Application, holder: Holder, outcome: BuildOutcome, provenance: BlobRef) -> Job:
