@@ -132,6 +132,10 @@ class ReadOnlyHost(Host):
                 self.fall_back(name, error, lambda: last_verified(self, name))
         return self.kept_advisories(self.subscriptions.kept(subscription), subscription.distribution)
 
+    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:
+        """As `Host.imported_advisories`, but from the distribution's own address, else the last verified ones."""
+        return self.imported().advisories(pin)
+
     def kept_advisories(self, kept: KeptMetadata, distribution: str) -> AdvisoryDocuments:
         """Return what was verified last. Raises `NotHereError` where nothing was ever verified."""
         try:
