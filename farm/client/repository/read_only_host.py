@@ -132,7 +132,7 @@ class ReadOnlyHost(Host):
                 self.fall_back(name, error, lambda: last_verified(self, name))
         return self.kept_advisories(self.subscriptions.kept(subscription), subscription.distribution)
 
-    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:
+    def imported_advisories(self, pin: Import, subscription: Subscription) -> AdvisoryDocuments:  # noqa: ARG002
         """As `Host.imported_advisories`, but from the distribution's own address, else the last verified ones."""
         return self.imported().advisories(pin)
 
