@@ -34,7 +34,7 @@ NAMED = (
         "signer",
         "farm/checker/builds/release_check.py",
         "what an imported package needs is not looked for in the release",
-        "        check.needs(name, package.needs, tree)\n",
+        "        check.needs(name, package.needs)\n",
         "        pass\n",
     ),
     Named(

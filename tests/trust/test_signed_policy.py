@@ -102,7 +102,7 @@ def test_of_many_earlier_toolchains_the_oldest_go() -> None:
     [
         ({"channels__edge_yaml": b"gates: [nothing]\n"}, "edge cannot be followed: .*there is no gate"),
         ({"channels__stable_yaml": b"from: edg\ngates: [proof]\n"}, "stable cannot be followed"),
-        ({"channels__edge_yaml": b"\xff"}, "no UTF-8"),
+        ({"channels__edge_yaml": b"\xff"}, "not UTF-8"),
         ({"curators_yaml": b"curators: {alice: 1}\n"}, "curators cannot be read"),
     ],
 )
