@@ -106,8 +106,8 @@ NAMED = (
         "leases",
         "farm/server/jobs/attempts.py",
         "a lease that has run out is changed as if it were live",
-        "            col(AttemptRow.expires_at) > now,\n",
-        "",
+        ", col(AttemptRow.expires_at) > now\n",
+        "\n",
     ),
     Named(
         "lease-expiry-noticed",
@@ -162,8 +162,8 @@ NAMED = (
         "signer",
         "farm/checker/builds/builds.py",
         "a package counts as built against any build of what its plan names",
-        "found = self._all().get((str(dependency.name), dependency.tree))",
-        "found = next((each for (name, _), each in self._all().items() if name == str(dependency.name)), None)",
+        "found = self._by_tree.get((str(dependency.name), dependency.tree))",
+        "found = next((build for (name, _), build in self._by_tree.items() if name == str(dependency.name)), None)",
     ),
     Named(
         "described-digests",
