@@ -84,7 +84,8 @@ class Checks:
         self._deadline = deadline
         self._images = images
         self._decision = self._new_decision()
-        self._one, self._one_image = threading.RLock(), threading.Lock()
+        self._one_image = threading.Lock()
+        self._one = threading.RLock()  # `_bounded` takes it again within `release`
 
     def prepare(self) -> None:
         """Read what was published before, which is slow after a start; requests wait meanwhile.

@@ -34,8 +34,8 @@ def check_imported(
 ) -> None:
     """Check that new imports come from distributions as they are `signed`, and that these have signed them.
 
-    Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob raises; the
-    error names what is wrong with each package.
+    `proofs` are those of the evidence. Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob
+    raises; the error names what is wrong with each package.
     """
     before = {pin.distribution: pin for pin in previous.imports} if previous else {}
     changed = [pin for pin in release.imports if pin != before.get(pin.distribution)]

@@ -64,7 +64,7 @@ class LedgerView(Protocol):
         """Return the state in force now."""
 
     def append(self, *entries: Entry) -> None:
-        """Record what was found to have changed."""
+        """Add entries."""
 
 
 class ReadLedger:

@@ -1,4 +1,7 @@
-"""The sequences of the signer: everything is checked by a process without keys first, and recorded in the ledger."""
+"""The sequences of the signer. What it signs was checked by a process without keys first, except for a new timestamp.
+
+Releases and orders are recorded in the ledger.
+"""
 
 from __future__ import annotations
 

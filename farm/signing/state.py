@@ -184,8 +184,8 @@ class LedgerState:
 
     def _ordered(self, entry: OrderTaken, at: datetime) -> LedgerState:
         order, digest = entry.order, entry.order.digest
-        known = {entered: until for entered, until in self.entered.items() if at < until}
-        permits = {entered: permit for entered, permit in self.permits.items() if at < permit.order.expires}
+        known = {taken: until for taken, until in self.entered.items() if at < until}
+        permits = {taken: permit for taken, permit in self.permits.items() if at < permit.order.expires}
         if order.act in PERMITS:
             permits[digest] = Permit(entry)
         state = replace(self, entered=known | {digest: order.expires}, permits=permits)

@@ -96,7 +96,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/core/fileset/archive_reader.py": ("tests/core/fileset/test_archive_reader.py", "tests/core/fileset"),
     "farm/core/fileset/forest.py": ("tests/core/fileset/test_forest.py", "tests/core/fileset"),
     "farm/signing/consistency.py": ("tests/signing/test_consistency.py", "tests/checker"),
-    "farm/signing/sign.py": ("tests/workers/test_signer.py", "tests/signing"),
+    "farm/signing/sign.py": ("tests/workers/test_signer.py", "tests/web/registry/test_attesting.py", "tests/signing"),
     "farm/core/subscriber/policy_file.py": ("tests/core/recipe/test_policy_file.py", "tests/core/recipe"),
     "farm/core/policy/gates/reproduced.py": ("tests/core/recipe/test_strictness.py", "tests/core/recipe"),
     "farm/core/policy/strictness.py": (

@@ -317,7 +317,7 @@ def test_forged_metadata_shows_nothing(taking: Taking, tmp_path: Path, name: str
 def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) -> None:
     taking.release()
     shown = taking.theirs.shown()
-    assert b"proofs" not in ReleaseEvidence().to_json()
+    assert b"abroad" not in ReleaseEvidence().to_json()
     evidence = ReleaseEvidence(proofs=(shown,))
     assert ReleaseEvidence.from_json(evidence.to_json()) == evidence
     many = shown.heads * (MOST_HEADS + 1)

@@ -7,7 +7,7 @@ package that was released before has been checked, but its builder may not be tr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import PlanMismatchError, field_name
@@ -94,9 +94,10 @@ class Builds:
     def __init__(self, context: BuildContext, dependencies: Iterable[BuiltAgainst]) -> None:
         self._context = context
         self._dependencies = dependencies
-        self._member = cache(self._read_member)  # many packages are built against few
         self._trusted: set[BuiltAgainst] = set()
         self._described = Described(context.blobs)
+        # Many packages are built against few. A cache of a method would keep them until garbage is collected.
+        self._member = cache(partial(_read_member, self._described))
         self.checked: dict[Digest, Descriptor] = {}
 
     def check(self, package: BuiltAgainst) -> None:
@@ -187,15 +188,16 @@ class Builds:
         described = ((self._descriptor(dependency), dependency) for dependency in self._dependencies)
         return {(str(found.name), found.tree): dependency for found, dependency in described}
 
-    def _read_member(self, package: BuiltAgainst) -> Member:
-        """Return a package as a member of sets, whether or not its build has been checked."""
-        descriptor = self._descriptor(package)
-        if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
-            raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
-        return self._described.member(descriptor.digest)
-
     def _descriptor(self, package: BuiltAgainst) -> Descriptor:
         return self._described.descriptor(package.descriptor.digest)
+
+
+def _read_member(described: Described, package: BuiltAgainst) -> Member:
+    """Return a package as a member of sets, whether or not its build has been checked."""
+    descriptor = described.descriptor(package.descriptor.digest)
+    if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
+        raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
+    return described.member(descriptor.digest)
 
 
 def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:

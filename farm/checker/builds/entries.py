@@ -41,9 +41,10 @@ def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None],
     """
     trees = [IndexTree(Described(context.blobs).blob, release.index) for release in signed if release]
 
+    known = {entry.name: [found for tree in trees if (found := tree.entry(entry.name))] for entry in new}
+
     def check(entry: ReleaseEntry) -> None:
-        known = [found for tree in trees if (found := tree.entry(entry.name))]
-        if _checked_facts(entry) not in map(_checked_facts, known):
+        if _checked_facts(entry) not in map(_checked_facts, known[entry.name]):
             _check_entry(entry, context)
 
     check_each(new, check)

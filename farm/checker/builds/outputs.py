@@ -74,6 +74,10 @@ class Outputs:
             self._known[digest] = Output(entry.name, digest, plan_by_digest(content, plan), entry.provenance.digest)
         return self._known[digest]
 
+    def plan_of(self, entry: ReleaseEntry) -> Digest:
+        """Return the digest of the plan that the package of an entry was built by."""
+        return self._described.descriptor(entry.descriptor.digest).plan
+
     def put_out(self, output: Output) -> frozenset[str]:
         """Return the names of all outputs of a package's build."""
         content = self._described.read(output.provenance, "provenance")

@@ -7,7 +7,7 @@ would carry it out and sign for it. Recipe, steps and the lock of the toolchain 
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.described import Described
@@ -61,8 +61,8 @@ class Plans:
         self._distribution = distribution
         self._policy = policy
         self._described = Described(blobs)
-        self._library = cache(self._read_library)
-        self._lock = cache(self._read_lock)
+        self._library = cache(partial(_read_library, self._described))
+        self._lock = cache(partial(_read_lock, self._described))
         self._followed: dict[tuple[Digest, Digest], Recipe] = {}
 
     @property
@@ -154,15 +154,17 @@ class Plans:
         if unreadable and not found:
             raise UnreadableRecipeError(name, f"its recipe cannot be read: {unreadable}") from unreadable
 
-    def _read_library(self, digest: Digest) -> StepLibrary:
-        texts = json.loads(self._read(digest))
-        return StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
-
-    def _read_lock(self, digest: Digest, name: str) -> ToolchainLock:
-        return ToolchainLock.from_text(self._read(digest), name=name, file=f"toolchains/{name}.lock")
-
     def _read(self, digest: Digest) -> bytes:
         return self._described.within(digest, LARGEST_TEXT)
+
+
+def _read_library(described: Described, digest: Digest) -> StepLibrary:
+    texts = json.loads(described.within(digest, LARGEST_TEXT))
+    return StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
+
+
+def _read_lock(described: Described, digest: Digest, name: str) -> ToolchainLock:
+    return ToolchainLock.from_text(described.within(digest, LARGEST_TEXT), name=name, file=f"toolchains/{name}.lock")
 
 
 def field_name(key: str) -> str:

@@ -94,4 +94,4 @@ def named_tests(outputs: Outputs, ownership: Ownership) -> tuple[NamedTests, ...
 
 
 def _build(entry: ReleaseEntry, outputs: Outputs) -> Build:
-    return Build(outputs.of(entry).plan.digest, entry.name, entry.version, entry.revision)
+    return Build(outputs.plan_of(entry), entry.name, entry.version, entry.revision)

@@ -91,6 +91,9 @@ class _NeedsNow(NeedIndex):
         for name, needs in named.items():
             self.put(name, needs)
 
+    def of(self, name: str) -> Collection[str]:
+        return super().of(name) if name in self._named else self._before.of(name)
+
     def users(self, names: Iterable[str]) -> set[str]:
         wanted = tuple(names)
         return (self._before.users(wanted) - self._named) | super().users(wanted)

@@ -90,7 +90,7 @@ def draft_root(
             remedy=f"Name one of {', '.join(TOP_ROLES)}; keys of channels are in targets: `farm keys draft targets`.",
         )
     _edit(root.roles[role], root.keys, edit, role)
-    used = {keyid for role in root.roles.values() for keyid in role.keyids}
+    used = {keyid for holders in root.roles.values() for keyid in holders.keyids}
     root.keys = {keyid: key for keyid, key in root.keys.items() if keyid in used}
     root.version = current.signed.version + 1
     root.expires = _expires("root", now, days)

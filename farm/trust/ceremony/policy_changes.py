@@ -34,8 +34,8 @@ def policy_changes(now: SignedPolicy | None, before: SignedPolicy | None, steps:
     if before is None:
         return ["a policy is signed for the first time", *_changes(now, None)]
     coming = [_NewSteps.of(digest, before, steps) for digest in coming_steps(now, before)]
-    shown = [line for steps in coming for line in steps.lines()]
-    return [*_laxer(now, before), *(steps.warning() for steps in coming), *_changes(now, before, shown)]
+    shown = [line for library in coming for line in library.lines()]
+    return [*_laxer(now, before), *(library.warning() for library in coming), *_changes(now, before, shown)]
 
 
 def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:

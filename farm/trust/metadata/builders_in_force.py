@@ -45,10 +45,10 @@ def builders_in_force(repository: RepositoryFiles) -> tuple[list[BuilderSince], 
 def allowed_since(
     now: AllowedBuilders, versions: Sequence[int], read: Callable[[int], AllowedBuilders]
 ) -> dict[str, int | None]:
-    """Return, for each builder of the first of `versions` of targets, that since which it is allowed without a break.
+    """Return, for each builder, the version of targets since which it has been allowed without a break.
 
-    `read` returns the list of an earlier version. If it raises an error, because a backup or a cleaned host need not
-    have every older version, the result is unknown.
+    `versions` begin with the newest, whose builders are `now`; `read` returns those of an earlier one. Where that fails
+    (a backup or a cleaned host need not have every older version), the result is None.
     """
     since: dict[str, int | None] = dict.fromkeys(now, versions[0])
     open_ids = set(now)

@@ -317,7 +317,7 @@ def test_nobody_states_two_things_at_one_time(newsroom: Newsroom) -> None:
 
 def test_a_word_is_told_by_its_name_and_its_bytes() -> None:
     (statement,) = read_openvex(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"), DISTRIBUTION)
-    assert statement_word(statement, DISTRIBUTION).told == "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"
+    assert statement_word(statement, DISTRIBUTION).label == "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"
     at = datetime(2026, 1, 1, tzinfo=UTC)
     two = [review_word(Review("jq", source, at)) for source in ("https://a.example/", "https://b.example/")]
     names = words_to_sign([*two, *two, word(osv(withdrawn=LATER))])
