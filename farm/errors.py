@@ -74,7 +74,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 def in_words(names: Sequence[str]) -> str:
     """Return names as a person says them: `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    *others, last = names or ("",)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def plain_text(error: FarmError, program: str) -> str:

@@ -66,7 +66,10 @@ class WorkerCall:
 
 @dataclass(frozen=True, slots=True)
 class RoleCheck:
-    """Admits only tokens with one of these roles. Routes depend on its method, and `web.routes` reads the roles."""
+    """Admits only tokens with one of these roles.
+
+    Routes depend on one of its methods, and `web.routes` reads the roles.
+    """
 
     roles: tuple[Role, ...]
 
@@ -97,7 +100,7 @@ Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 MaintainerOrCurator = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 CuratorActor = Annotated[access.Actor, Depends(RoleCheck((Role.CURATOR,)).actor)]
-AnyActor = Annotated[access.Actor, Depends(RoleCheck((Role.MAINTAINER, Role.CURATOR)).actor)]
+MaintainerOrCuratorActor = Annotated[access.Actor, Depends(RoleCheck((Role.MAINTAINER, Role.CURATOR)).actor)]
 
 
 def check_token(token: Token, roles: Sequence[Role]) -> None:

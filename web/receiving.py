@@ -54,7 +54,10 @@ class Spool:
 
     @contextmanager
     def place(self, size: int) -> Iterator[BinaryIO]:
-        """Give a file that may grow to `size` bytes. Raises `FarmError` (`overloaded`) if all exceed the limit then."""
+        """Give a file that may grow to `size` bytes.
+
+        Raises `FarmError` (`overloaded`) if all files together could exceed the limit then.
+        """
         if self._taken + size > self._capacity:
             raise FarmError("the farm is receiving as much as it can at a time", code="overloaded")
         self._taken += size

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from farm.server.transaction.unit_of_work import Application
 
-_A_MINUTE = 60
+_MOST_A_MINUTE = 60
 _FIRST = 5
 
 
@@ -52,7 +52,7 @@ class Tally:
         self._counts: dict[str, int] = {}
 
     def count(self, key: str) -> int:
-        """Count one more for a key, and return how many that are."""
+        """Count one more for a key, and return how many there are now."""
         with self._lock:
             if self._clock() - self._began >= self._seconds:
                 self._began, self._counts = self._clock(), {}
@@ -103,9 +103,9 @@ def write_down(application: Application, refusals: Refusals, refused: Refused) -
 
 def _of_known(refusals: Refusals, refused: Refused) -> str:
     count = refusals.known.count(refused.address)
-    if count < _A_MINUTE:
+    if count < _MOST_A_MINUTE:
         return refused.message
-    last = count == _A_MINUTE
+    last = count == _MOST_A_MINUTE
     return f"{refused.message} (no more of these are written down this minute)" if last else ""
 
 

@@ -19,25 +19,25 @@ _RELEASED_TESTS = "released-tests"
 class ChannelOutcome:
     """The decision of a channel about submitted recipes.
 
-    `missing` are those whose packages, as their jobs have built them, are not in the newest release (number `release`,
-    None before the first one). `candidate` is the number of the channel's candidate, if there is one, and `unchanged`
-    says that it was refused, by the excuses `refusal`. `held_back` are the excuses in force, `failed_tests` those of
-    new tests that fail on the released packages.
+    `missing` are those whose packages, as their jobs have built them, are not in the newest release (number
+    `release`, None before the first one). `candidate` is the number of the channel's candidate, if there is one,
+    and `candidate_refused` says that it was refused, by the excuses `refusal`. `held_back` are the excuses in
+    force, `failed_tests` those of new tests that fail on the released packages.
     """
 
     submitted: Mapping[str, int]
     missing: frozenset[str]
     release: int | None
     candidate: int | None
-    unchanged: bool
+    candidate_refused: bool
     refusal: Excuses
     held_back: Excuses
     failed_tests: Excuses
 
     @property
-    def is_refused(self) -> bool:
+    def nothing_released(self) -> bool:
         """Whether no release with the submitted packages was made."""
-        return bool(self.missing) and (self.unchanged or self.release is None)
+        return bool(self.missing) and (self.candidate_refused or self.release is None)
 
     @property
     def is_failure(self) -> bool:
@@ -62,7 +62,7 @@ def channel_outcome(farm: FarmClient, status: Mapping[str, Any], submitted: Mapp
         missing=frozenset(name for name, job in submitted.items() if released.isdisjoint(farm.job(job).packages)),
         release=newest["number"] if newest else None,
         candidate=candidate["id"] if candidate else None,
-        unchanged=bool(candidate) and candidate["state"] == "refused",
+        candidate_refused=bool(candidate) and candidate["state"] == "refused",
         refusal=held_back or excuses,
         held_back=held_back,
         failed_tests=tuple(excuse for excuse in status["excuses"] if excuse["gate"] == _RELEASED_TESTS),

@@ -122,7 +122,7 @@ class LocalBuilds:
             fetcher=SourceFetcher(state.store, policy or DownloadPolicy(), apt=self._apt()),
             signer=load_or_create_key(state.key),
             attempts=attempts,
-            obtain=state.store.size,  # all blobs are there
+            obtain=state.store.size,  # nothing is fetched: it raises `MissingBlobError`
             jobs=os.cpu_count() or 1,
         )
 

@@ -139,9 +139,9 @@ def ask_secret(name: str) -> str:
     return str(click.prompt(name, hide_input=True, err=True))
 
 
-def confirm_signing(question: str) -> None:
-    """Ask whether to sign. Raises `FarmError` for a no, or without an answer."""
+def confirm_signing(question: str, what: str) -> None:
+    """Ask whether to sign. For a no, or without an answer, raises the `FarmError` that `what` was not signed."""
     with suppress(click.Abort):
         if click.confirm(question, err=True):
             return
-    raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
+    raise FarmError(f"{what} was not signed", remedy="Run it again and answer y, or use --yes.")

@@ -119,7 +119,8 @@ class _Contents:
             return
         source, hasher = self._sources.get(file.path, file.path), hashlib.sha256()
         is_small = file.size <= PIECE
-        for piece in (self._reader.read(source, file.size),) if is_small else self._reader.pieces(source, file.size):
+        pieces = (self._reader.read(source, file.size),) if is_small else self._reader.pieces(source, file.size)
+        for piece in pieces:
             hasher.update(piece)
             yield piece
         self._files[file.path] = _checked(file, hasher.hexdigest())

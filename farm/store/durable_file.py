@@ -15,7 +15,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True, mode: int 
 
     A file that can be made again at any time need not be `durable`: a power cut may leave it empty. Other users cannot
     write to it, nor to directories that are made for it, whatever the umask: many of these files are trusted as they
-    are.
+    are. `mode` is that of the new file, 0600 for a secret.
     """
     _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

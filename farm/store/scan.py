@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from farm.core.fileset import rules
 from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
@@ -144,11 +144,14 @@ class _Scan:
     def _refuse(self, path: str, reason: Refusal) -> None:
         self.problems.append(TreeProblem(path, reason, reason.explanation))
 
-    def _exceeded(self, path: str, reason: Refusal) -> None:
+    def _exceeded(self, path: str, reason: Refusal) -> NoReturn:
         self._refuse(path, reason)
-        self.finish()
+        raise self._unfit()
+
+    def _unfit(self) -> UnfitTreeError:
+        return UnfitTreeError(tuple(sorted(self.problems, key=lambda problem: problem.path)))
 
     def finish(self) -> None:
         """Raise `UnfitTreeError` with the problems, if there are any."""
         if self.problems:
-            raise UnfitTreeError(tuple(sorted(self.problems, key=lambda problem: problem.path)))
+            raise self._unfit()

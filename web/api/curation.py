@@ -33,7 +33,7 @@ from farm.server.federation import imported
 from farm.server.packages import packages
 from farm.server.pipeline.candidates.release_contents import build_to_dict
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
-from web.auth import AnyActor, ApplicationHere, CuratorActor
+from web.auth import ApplicationHere, CuratorActor, MaintainerOrCuratorActor
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
@@ -209,7 +209,9 @@ def reported(
 
 
 @router.post("/channels/{name}/reports", status_code=201)
-def report(application: ApplicationHere, actor: AnyActor, name: str, body: ReportRequest) -> dict[str, Any]:
+def report(
+    application: ApplicationHere, actor: MaintainerOrCuratorActor, name: str, body: ReportRequest
+) -> dict[str, Any]:
     """Report trouble with a package of a channel's newest release."""
     with application.writing() as unit:
         return curation.report(unit, actor, name, body.package, why=body.why).to_dict()

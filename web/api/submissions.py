@@ -20,7 +20,7 @@ from farm.server.submissions.waiting_submissions import envelopes_of, find_submi
 from farm.server.tables.states import Role, SubmissionState
 from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
-from web.auth import AnyActor, ApplicationHere, Maintainer, MaintainerOrCurator, actor_of, note
+from web.auth import ApplicationHere, Maintainer, MaintainerOrCurator, MaintainerOrCuratorActor, actor_of, note
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def contents(
 @router.post("/submissions/{number}/accept")
 def accept(
     application: ApplicationHere,
-    actor: AnyActor,
+    actor: MaintainerOrCuratorActor,
     number: wire.Number,
     body: submission_wire.AcceptRequest,
 ) -> submission_wire.SubmissionWire:

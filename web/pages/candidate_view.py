@@ -80,7 +80,7 @@ def view_candidate(unit: UnitOfWork, candidate: Candidate, policy: Sequence[str]
         "purposes": candidates.count_runs(session, candidate.id),
         "runs": [RunLine(run, (run.ended_at or unit.now) - run.started_at) for run in reversed(shown_runs)],
         "all_runs": len(status.runs),
-        "unblocking": candidates.unblocking_tests(session, candidate.id, limit=UNBLOCKING),
+        "unblocking": candidates.unblocking_in(status.gates, limit=UNBLOCKING),
     }
 
 

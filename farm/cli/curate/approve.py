@@ -89,7 +89,7 @@ def approve(
         elif not chosen:
             say(f"nothing on {channel} waits for an approval of {own.name}")
         else:
-            answer = _approve(farm, waiting, chosen, own, after, yes=yes)
+            answer = _approve(farm, channel, waiting, chosen, own, after, yes=yes)
             line = f"{own.name} has approved {counted(len(answer['approvals']), 'package')} on {channel}"
             tell_result([line], answer, as_json=as_json)
     return 0
@@ -97,6 +97,7 @@ def approve(
 
 def _approve(
     farm: CuratorClient,
+    channel: str,
     waiting: dict[str, Any],
     chosen: list[dict[str, Any]],
     own: OwnKey,
@@ -104,15 +105,19 @@ def _approve(
     *,
     yes: bool,
 ) -> dict[str, Any]:
-    """Show the chosen changes, ask, and send their approvals; return the answer of the farm."""
+    """Show the chosen changes, ask, and send their approvals; return the answer of the farm.
+
+    What is signed names the `channel` of the command line, never one that the farm's answer names.
+    """
     wanted = [_wanted(change, own.name, after) for change in chosen]
-    signer, channel = own.signer(), waiting["channel"]
+    signer = own.signer()
     distribution = str(farm.channel(channel).get("distribution", ""))
     say_lines(_lines(waiting, chosen), err=True)
     if distribution:
         say(f"the approval is valid for {channel} of {distribution} only", err=True)
     if not yes:
-        confirm_signing(f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?")
+        question = f"Sign for {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?"
+        confirm_signing(question, f"the approval on {channel}")
     return farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,7 @@ import click
 from farm.cli.groups import VerbGroup
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
-from farm.cli.output import say, say_lines, table, tell_result, tell_table
+from farm.cli.output import say, say_json, say_lines, table, tell_result, tell_table
 from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options
 from farm.cli.remote import clock, connect, number_type
 from farm.cli.settings import Settings
@@ -82,8 +81,11 @@ def show(number: int, as_json: bool) -> None:
     settings = Settings.from_environment()
     with connect() as farm:
         found = farm.submission_contents(number)
-    lines = chain(_sheet(found.submission), _differences(found, settings))
-    tell_result(lines, found.model_dump(mode="json"), as_json=as_json)
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+    else:
+        say_lines(_sheet(found.submission))
+        say_lines(_differences(found, settings))
 
 
 @submission.command("accept")
@@ -120,7 +122,8 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
         if not yes:
             others = ", ".join(sorted(digests.keys() - mine))
             beside = f", together with {others}," if others else ""
-            confirm_signing(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
+            question = f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?"
+            confirm_signing(question, f"submission {number}")
         taken = farm.accept(number, sign_digests(digests, found.distribution, own))
     jobs = [
         f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"

@@ -169,7 +169,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
 def _say_outcome(channel: str, outcome: ChannelOutcome) -> int:
     """Print what the channel decided about the submitted packages, and return the exit status."""
     release = "empty" if outcome.release is None else f"release {outcome.release}"
-    if outcome.is_refused:
+    if outcome.nothing_released:
         number = "" if outcome.candidate is None else f" (candidate {outcome.candidate})"
         say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
         _say_reasons(outcome.refusal)
@@ -177,7 +177,7 @@ def _say_outcome(channel: str, outcome: ChannelOutcome) -> int:
     else:
         without = f", without {', '.join(sorted(outcome.missing))}" if outcome.missing else ""
         holds = f"{release} holds {', '.join(sorted(outcome.submitted))}"
-        say(f"{channel}: {holds if outcome.unchanged else f'{release} is published{without}'}")
+        say(f"{channel}: {holds if outcome.candidate_refused else f'{release} is published{without}'}")
         if outcome.held_back:
             say(styled(f"held back from {channel}:", fg="yellow"), err=True)
             _say_reasons(outcome.held_back)

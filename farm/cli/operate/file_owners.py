@@ -2,8 +2,8 @@
 
 The directories of a farm stay root's, and so does the path to them: no service can replace one. The contents of a
 directory change owner once, while only root can write to it; then it is opened to its group. Each file that root puts
-there afterwards (toolchains, published drafts) is written again and renamed into place, so it follows no link that a
-service has made. If interrupted at any point, all this is done again at the next start.
+there afterwards (toolchains, published drafts) is written as a new file and renamed into place, so it follows no link
+that a service has made. If interrupted at any point, all this is done again at the next start.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def sign(*, path: Path, key: Path, names: KeyNames, root_fingerprint: str | None
     # The signer sees the changes; a program that reads JSON gets the result.
     say_lines(draft_lines(found, names), err=as_json)
     if not yes:
-        confirm_signing(f"Sign with the key {signer.public_key.keyid[:16]}…?")
+        confirm_signing(f"Sign with the key {signer.public_key.keyid[:16]}…?", str(path))
     signed = found.signed_by(signer)
     _keep(known, found)
     replace_file(path, signed.to_json())

@@ -86,7 +86,8 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
 
 def _run(home: FarmHome, programs: list[Program], *, images: bool) -> None:
     """Start the programs, print how to use the farm, and supervise them until a signal."""
-    stop, tell, supervisor = threading.Event(), partial(say, err=True), Supervisor(home.root / "log")
+    stop, tell = threading.Event(), partial(say, err=True)
+    supervisor = Supervisor(home.root / "log")
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, lambda *_: stop.set())
     try:

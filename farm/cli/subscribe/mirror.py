@@ -80,7 +80,7 @@ def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
     numbers = set(releases) - {"newest"}
     if bad := sorted(number for number in numbers if not (number.isascii() and number.isdigit())):
         raise click.UsageError(f"{bad[0]!r} is neither a release number nor `newest`.")
-    return tuple(sorted(map(int, numbers)))
+    return tuple(sorted(set(map(int, numbers))))
 
 
 def _words(directory: Path, made: Mirrored) -> list[str]:

@@ -177,7 +177,10 @@ class Tracing:
             return found
         # The blob of a manifest is named by the digest of the tree.
         held = release_with(home, planned.name.short, lambda entry: entry.manifest.digest == planned.tree)
-        return _in_release(found, held[1], held[0]) if held else found
+        if held is None:
+            return found
+        release, entry = held
+        return _in_release(found, entry, release)
 
     def _catalogue(self, ref: ReleaseRef) -> Catalogue | None:
         """Return a release; None for an earlier release of a distribution that this host does not follow."""

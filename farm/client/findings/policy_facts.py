@@ -91,22 +91,22 @@ def facts_of_record(
     found: list[_Advisories] = []
     attestations: dict[Digest, int] = {}
     unknown: list[str] = []
+    given = {catalogue.release.subscription: catalogue} if catalogue else {}
     asks_for_advisories = _asks_for_advisories(policy)
     for channel, placed in _by_channel(record).items():
         if not channel:
             unknown += [str(package.name) for package in placed]
             continue
-        if asks_for_advisories or policy.minimum_attestations:
-            is_given = catalogue is not None and catalogue.release.subscription == channel
-            release = catalogue if catalogue and is_given else host.catalogue(channel)
-            if asks_for_advisories:
-                with _way_on(policy):
-                    advisories, not_imported = _advisories(host, release, placed, lists)
-                found.append(advisories)
-                unknown += not_imported
-            if policy.minimum_attestations:
-                released = [package for package in placed if not package.is_override]
-                attestations |= _attested(release, released, descriptors)
+        released = [package for package in placed if not package.is_override and policy.minimum_attestations]
+        if not asks_for_advisories and not released:
+            continue
+        home = given.get(channel) or host.catalogue(channel)
+        if asks_for_advisories:
+            with _way_on(policy):
+                advisories, not_imported = _advisories(host, home, placed, lists)
+            found.append(advisories)
+            unknown += not_imported
+        attestations |= _attested(home, released, descriptors)
     capabilities = {digest: descriptor.host.capabilities for digest, descriptor in descriptors.items()}
     findings = tuple(finding for advisories in found for finding in advisories.known.find(advisories.packages))
     return PolicyFacts(
@@ -126,7 +126,7 @@ def _unreviewed(policy: Policy, host: Host, found: Iterable[_Advisories]) -> tup
         return tuple((name, at) for name, at in sorted(reviewed.items()) if at is None or at < since)
     if never := sorted(name for name, at in reviewed.items() if at is None):
         host.warn(
-            f"no review for vulnerabilities is recorded of {len(never)} of {len(reviewed)} packages "
+            f"no review for vulnerabilities is recorded for {len(never)} of {len(reviewed)} packages "
             f"({', '.join(never[:_NAMED])}{', …' if len(never) > _NAMED else ''}): advisories about these "
             "may be missing"
         )

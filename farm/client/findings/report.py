@@ -122,9 +122,13 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedFinding:
-    """Something that an audit cannot know, in words: other content, a package's vulnerabilities, or linked-in code."""
+    """Something that an audit cannot know: other content, a package's vulnerabilities, or linked-in code.
+
+    `about` identifies it: packages, or a layer in words; `why` is a sentence.
+    """
 
     kind: UnverifiedKind
+    about: tuple[str, ...]
     why: str
 
 
@@ -168,18 +172,18 @@ class Audit:
     @property
     def unverified(self) -> tuple[UnverifiedFinding, ...]:
         """Everything that is not known about it."""
-        found: list[tuple[UnverifiedKind, str]] = []
+        found: list[tuple[UnverifiedKind, tuple[str, ...], str]] = []
         if self.is_blind:
-            found.append(
-                ("unknown-content", f"its packages were not recorded on this host: {', '.join(self.not_covered)}")
-            )
+            why = f"its packages were not recorded on this host: {', '.join(self.not_covered)}"
+            found.append(("unknown-content", self.not_covered, why))
         else:
-            found += [("no-advisories", f"{package} is a local build") for package in self.not_covered]
-        found += [("unknown-content", content) for content in self.unattributed]
-        if self.uncovered:
-            found.append(("not-covered", f"no review for vulnerabilities is recorded of {', '.join(self.uncovered)}"))
-        found += [("unknown-copies", f"the build of {package} was not traced") for package in self.untraced]
-        return tuple(UnverifiedFinding(kind, why) for kind, why in found)
+            found += [("no-advisories", (package,), f"{package} is a local build") for package in self.not_covered]
+        found += [("unknown-content", (content,), content) for content in self.unattributed]
+        if uncovered := self.uncovered:
+            why = f"no review for vulnerabilities is recorded for {', '.join(uncovered)}"
+            found.append(("not-covered", uncovered, why))
+        found += [("unknown-copies", (package,), f"the build of {package} was not traced") for package in self.untraced]
+        return tuple(UnverifiedFinding(kind, about, why) for kind, about, why in found)
 
     @property
     def is_whole(self) -> bool:

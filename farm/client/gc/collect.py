@@ -59,6 +59,10 @@ class Garbage:
     def free(self, size: int, remove: Callable[[], object]) -> None:
         """Count what something takes on the disk, and remove it unless this is a dry run."""
         self.size += size
+        self.do(remove)
+
+    def do(self, remove: Callable[[], object]) -> None:
+        """Remove something that takes no room, unless this is a dry run."""
         if not self.dry_run:
             remove()
 
@@ -106,7 +110,7 @@ def _trim_roots(host: Host, garbage: Garbage, only: Sequence[Path], keep: int) -
     known = roots(host.state)
     garbage.forgotten = [path for path in host.roots.all() if path not in known]
     for path in garbage.forgotten:
-        garbage.free(0, partial(host.roots.forget, path))
+        garbage.do(partial(host.roots.forget, path))
     for path in only:
         if path not in known:
             raise RootError(
@@ -135,7 +139,7 @@ def _trim(root: Root, garbage: Garbage, keep: int) -> None:
         }
         for number in old:
             garbage.generations.append((root.path, number))
-            garbage.free(0, partial(root.remove, number))
+            garbage.do(partial(root.remove, number))
         for store in root.stores():
             if store not in needed:
                 garbage.free(_size(root.package(store), links=1), partial(root.remove_package, store))
@@ -160,7 +164,7 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str]) -> None:
                 garbage.blobs += 1
                 garbage.free(host.blobs.size(digest), partial(host.blobs.delete, digest))
     garbage.size += sweep_partial(host.blobs, remove=not garbage.dry_run)
-    garbage.free(0, host.blobs.sweep)
+    garbage.do(host.blobs.sweep)
 
 
 def _clear_directories(host: Host, garbage: Garbage, words: set[str], used: set[str]) -> None:

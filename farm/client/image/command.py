@@ -49,7 +49,7 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
     A missing directory is made by the runtime. Raises `RecipeError`.
     """
     if isinstance(root.at(config.working_directory), File):
-        what = f"{quoted(config.working_directory)} is a file of the image, which is to be the working directory"
+        what = f"{quoted(config.working_directory)} is to be the working directory, and is a file of the image"
         raise RecipeError(
             [said.problem(what, "Name a directory, or one that the image does not have: it is made then.")]
         )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.names.digest import Digest
     from farm.core.sets.composition.compose import Composition
+    from farm.core.sets.composition.root_view import RootView
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
@@ -154,11 +155,13 @@ def replace_builds(host: Host, image: KnownImage, request: UpdateRequest, own: O
     now |= {name: replace(now[name], override=found if found.is_override else None) for name, found in placed.items()}
     _fetch(host, builds, placed, request.policy)
 
+    def root_before() -> RootView:
+        old = composition_of(before, own, replaced_in(image.labels), imports_in(image.labels))
+        return root_of(before, old, own)
+
     def check_start(composition: Composition) -> None:
         if not request.override:
-            old = composition_of(before, own, replaced_in(image.labels), imports_in(image.labels))
-            after = root_of(now.values(), composition, own)
-            check_still_runs(image.config, lambda: root_of(before, old, own), after)
+            check_still_runs(image.config, root_before, root_of(now.values(), composition, own))
 
     return _made(host, image, builds, now, trial=trial, own=own, copies=copies, check_start=check_start)
 

@@ -82,7 +82,9 @@ class Chooser:
         found, names = list[str](), tuple(names)
         for subscription in filter(is_other, self._subscriptions.all()):
             with suppress(FarmError):
-                found += [str(subscription)] if all(map(self._catalogue(str(subscription)).holds, names)) else []
+                catalogue = self._catalogue(str(subscription))
+                if all(map(catalogue.holds, names)):
+                    found.append(str(subscription))
         return tuple(found)
 
     def _settle(self, chosen: Mapping[str, Subscription]) -> None:

@@ -24,10 +24,11 @@ _LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
 class Descriptions:
     """Reads the documents about packages; each channel is opened at most once."""
 
-    def __init__(self, host: Host, *, channel: str = "") -> None:
-        """`channel` is searched for packages that came from no channel."""
+    def __init__(self, host: Host, *, channel: str | None = None) -> None:
+        """`channel` is searched for packages that came from no channel, "" for the default one; None: nothing is."""
         self._host = host
-        self._channel = channel
+        self._has_channel = channel is not None
+        self._channel = channel or ""
         self._downloads: dict[str, Downloads] = {}
 
     def described(self, placed: PlacedPackage) -> tuple[Descriptor, Manifest, PackageFacts]:
@@ -49,8 +50,9 @@ class Descriptions:
         try:
             return self._host.blobs.read(digest)
         except (MissingBlobError, CorruptBlobError):
-            if not (placed.channel or self._channel) and self._host.blobs.has(digest):
-                raise  # nothing else has it
+            nowhere_else = not self._has_channel or (not self._channel and self._host.blobs.has(digest))
+            if not placed.channel and nowhere_else:
+                raise
         return self._fetching(placed).read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
 
     def _fetching(self, placed: PlacedPackage) -> Downloads:

@@ -234,7 +234,7 @@ class Root:
 
         Raises `RootError`.
         """
-        # Each is looked at once: another client may be making them.
+        # The directory is listed once: another client may be making them.
         found = sorted(set(_names(self.path)) - {_NEW_DISK})
         if found and ".farm" not in found:
             raise _not_ours(self.path / found[0])

@@ -172,9 +172,10 @@ def _install_locked(host: Host, request: RootRequest, locked: Path, progress: An
             request.policy.check(host, host.catalogue(release.subscription), packages)
     with _locked(host, Root(request.root), request, progress):
         change = _changed_to(host, request, record, packages, why=f"install --locked {locked.name}", progress=progress)
-        for release in () if request.dry_run else record.releases:
-            with suppress(FarmError, OSError):  # as `keep_advisories`
-                keep_advisories(host, host.pinned(release).release, record)
+        if not request.dry_run:
+            for release in record.releases:
+                with suppress(FarmError, OSError):  # as `keep_advisories`
+                    keep_advisories(host, host.pinned(release).release, record)
         return change
 
 
@@ -267,10 +268,12 @@ def _asked_as(state: Generation, name: str, root: Root) -> str:
     names = {name, *((str(package.name), package.name.short) if package else ())}
     found = next((asked for asked in state.set.asked if asked in names), None)
     if found is None:
-        why = f"was not requested in {root.path}: other packages need it"
+        asked = f"Requested there: {', '.join(state.set.asked) or 'nothing'}."
+        if package is None:
+            raise FarmError(f"{name} is not installed in {root.path}", remedy=asked, code="not-asked-for")
         raise FarmError(
-            f"{name} {why if package else f'is not installed in {root.path}'}",
-            remedy=f"{'Remove those. ' if package else ''}Requested there: {', '.join(state.set.asked) or 'nothing'}.",
+            f"{name} was not requested in {root.path}: other packages need it",
+            remedy=f"Remove those. {asked}",
             code="not-asked-for",
         )
     return found

@@ -28,9 +28,10 @@ def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel
     own = state.set.releases[0].subscription if state and state.set.releases else ""
     chooser = Chooser(host.subscriptions, host.catalogue)
     catalogue = chooser.catalogue(() if own else names, channel or own)
-    for name in (*names, *(state.set.asked if state else ())) if own else ():
-        if not catalogue.holds(name):
-            _refuse_others(chooser, root, catalogue, name)
+    if state and own:
+        for name in (*names, *state.set.asked):
+            if not catalogue.holds(name):
+                _refuse_others(chooser, root, catalogue, name)
     return overridden(host, catalogue, Scope.of("root", root.path))
 
 

@@ -51,8 +51,9 @@ def severity_of_word(word: str) -> Severity:
     Raises the error `invalid-severity`.
     """
     plain = {"moderate": "medium"}.get(word.lower(), word.lower())
-    if severity := next((severity for severity in SEVERITIES if severity == plain), None):
-        return severity
+    for severity in SEVERITIES:
+        if severity == plain:
+            return severity
     raise FarmError(
         f"{word[:40]!r} is not a severity", remedy=f"Use one of {', '.join(SEVERITIES)}.", code="invalid-severity"
     )

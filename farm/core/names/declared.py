@@ -94,9 +94,9 @@ class HardeningWaiver:
 
 
 class DeclaresSensitiveFiles(Form):
-    """A form with `sensitive_files`, which its second format has; in the first nothing else differs.
+    """A form whose format 2 has `sensitive_files`; format 1 is the same without them.
 
-    The second is written only where there are such files, so older documents keep their digests, and an older program
+    Format 2 is written only where there are such files, so older documents keep their digests, and an older program
     refuses a document that it could not understand completely. `_error` is raised for any other format.
     """
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class InvalidRecordError(FarmError):
-    """A JSON object is not the expected record; `record` is its kind, `key` the member at fault."""
+    """A JSON object is not the expected record; `key` is the member at fault."""
 
     code = "invalid-record"
 
@@ -60,7 +60,7 @@ class Minimum(NamedTuple):
 
 
 class TextForm(NamedTuple):
-    """The form of a value as text: `Annotated[datetime, TextForm(read_time, time_text)]`.
+    """The form of a value as text: `Annotated[datetime, TextForm(read_utc_text, utc_text)]`.
 
     `read` raises `ValueError` for a text that is not valid.
     """

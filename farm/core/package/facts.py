@@ -85,6 +85,9 @@ class ModuleVersion(NamedTuple):
     version: str
 
 
+_IN_FORMAT_1 = ("name", "version", "requires", "requires-private")
+
+
 @dataclass(frozen=True, slots=True)
 class PkgConfigModule(
     Form,
@@ -116,9 +119,9 @@ class PkgConfigModule(
         return tuple(dict.fromkeys((*self.requires, *self.requires_private, *self.requires_internal)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the module as plain values for canonical JSON; of format 1 without its libraries."""
+        """Return the module as plain values for canonical JSON; format 1 has its name, version and requirements."""
         form = super(PkgConfigModule, self).to_dict()  # a slotted dataclass has no plain super()
-        return {key: value for key, value in form.items() if value is not None}
+        return form if self.libraries is not None else {key: form[key] for key in _IN_FORMAT_1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +175,15 @@ class PackageFacts(Form, record="document of facts"):
                     f"these facts have format {value['format']!r:.100}, this farm reads format {FORMAT} and before",
                     remedy="Upgrade the farm.",
                 )
-            old = {"libraries": None} if value["format"] == 1 else {}
+            old = value["format"] == 1
             facts = cls(
-                elf=tuple(
-                    ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=bool(old))) for item in value["elf"]
-                ),
+                elf=tuple(ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=old)) for item in value["elf"]),
                 commands=texts(value["commands"]),
                 scripts=tuple(_script(*item) for item in value["scripts"]),
-                pkg_config=tuple(PkgConfigModule.from_dict(old | item) for item in value["pkg-config"]),
+                pkg_config=tuple(
+                    PkgConfigModule.from_dict(item | {"libraries": None} if old else item)
+                    for item in value["pkg-config"]
+                ),
                 headers=texts(value["headers"]),
                 static_libraries=texts(value["static-libraries"]),
             )

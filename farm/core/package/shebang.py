@@ -62,7 +62,9 @@ def interpreter_file(capability: str) -> str:
     kind, _, path = capability.partition(":")
     top = path.split("/")[1] if kind == "interpreter" and path.startswith("/") else ""
     inside = path.removeprefix("/usr/") if top == "usr" else path.removeprefix("/") if top in {"lib", "etc"} else ""
-    return inside if top != "usr" or inside.partition("/")[0] in HOMES else ""
+    # Nothing of a package is started from its headers, and descriptors never named an interpreter there.
+    home = inside.partition("/")[0]
+    return inside if top != "usr" or (home in HOMES and home != "include") else ""
 
 
 # The argument that the kernel passes to env(1).

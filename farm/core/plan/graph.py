@@ -192,11 +192,12 @@ def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
 
 
 def _levels(needs: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    sorter = TopologicalSorter(needs)
+    sorter = TopologicalSorter(dict(sorted(needs.items())))  # of several cycles, the same one is always reported
     try:
         sorter.prepare()
     except CycleError as error:
-        turned = error.args[1][:0:-1]
+        # Each recipe stands before the one that needs it, and the first one also at the end.
+        turned = error.args[1][1:][::-1]
         first = turned.index(min(turned))
         raise DependencyCycleError((*turned[first:], *turned[: first + 1])) from None
     levels = []

@@ -46,11 +46,11 @@ _CADENCE = TextForm(
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy(Form, record="policy of a channel", keys={"from_channel": "from"}):
-    """`recipes/channels/<name>.yaml`. `from_channel` is empty for a channel that takes fresh builds.
+    """`recipes/channels/<name>.yaml`; its form records which one was in force, and is never read back.
 
-    `rebuild` selects the dependents of a changed package that are built again. `role` is the TUF role that signs its
-    releases: the channel's own name, or empty for that. With a `cadence` the channel makes at most one release in that
-    time.
+    `from_channel` is empty for a channel that takes fresh builds. `rebuild` selects the dependents of a changed
+    package that are built again. `role` is the TUF role that signs its releases: the channel's own name, or empty
+    for that. With a `cadence` the channel makes at most one release in that time.
     """
 
     name: str

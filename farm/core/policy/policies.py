@@ -67,7 +67,7 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
         }
     followed = {name: policy for name, policy in found.policies.items() if name not in troubles}
     owners, at_fault = _read(OWNERS, files.get(OWNERS), lost.get(OWNERS), partial(_owners_text, curators or {}))
-    if wrong and OWNERS in files.keys() - lost.keys():
+    if wrong and OWNERS in files.keys() - lost.keys():  # without the curators, all that it names would be at fault
         owners, at_fault = None, wrong
     return Policies(followed, curators or {}, dict(sorted(troubles.items())), owners=owners, owners_troubles=at_fault)
 

@@ -117,7 +117,7 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
     if "packages" in fields and not document.problems and not packages:
         fields.report("packages", "an image needs at least one package", "Name what it is to run.")
     if "run" in fields and "command" in fields:
-        fields.report("command", "run and command are the same key", "Keep run.")
+        fields.report("command", "run and command mean the same", "Keep run.")
     return document.finished(
         ImageFile(
             packages=tuple({name.name: name for name in (*(one for _, one in imports), *packages)}.values()),

@@ -33,7 +33,7 @@ from farm.server.tables.release_rows import (
 from farm.server.tables.writing import add_rows, add_unless_stored, changes_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -294,7 +294,11 @@ def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
 
 def unblocking_tests(session: Session, candidate_id: int | None, *, limit: int | None = None) -> TestEvidence:
     """Return the failed tests of a candidate that blocked nothing, at most `limit` of those of each kind."""
-    gates = gate_results(session, candidate_id) if candidate_id else []
+    return unblocking_in(gate_results(session, candidate_id) if candidate_id else [], limit=limit)
+
+
+def unblocking_in(gates: Sequence[GateResult], *, limit: int | None = None) -> TestEvidence:
+    """As `unblocking_tests`, from the gates of a candidate."""
     already_red = tuple(test for gate in gates for test in gate.tests.already_red)
     flaky = tuple(test for gate in gates for test in gate.tests.flaky)
     return TestEvidence(already_red=already_red[:limit], flaky=flaky[:limit])

@@ -37,13 +37,13 @@ def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
 
 
 def set_halted(session: Session, channel: str, why: str) -> None:
-    """Record what prevents a channel's next step; empty if nothing does."""
+    """Record what prevents a channel's next round; empty if nothing does."""
     _channel(session, channel).halted = why
     session.flush()
 
 
 def halted(session: Session, channel: str) -> str:
-    """Return what prevents a channel's next step; empty if nothing does."""
+    """Return what prevents a channel's next round; empty if nothing does."""
     row = session.get(ChannelRow, channel)
     return row.halted if row is not None else ""
 

@@ -1,6 +1,5 @@
-"""Other distributions: verified releases and packages, archives that tests wait for, why one cannot be followed.
-
-Written and read.
+"""Other distributions: their verified releases and packages, the archives that tests wait for, and why one cannot be
+followed; written and read.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from farm.server.tables.pipeline_states import ChangeState
 from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.records import ImportedPackage
 from farm.server.tables.release_rows import CandidateRow, ReleaseRow
-from farm.server.tables.writing import add_rows
+from farm.server.tables.writing import add_rows, add_unless_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +119,6 @@ def add_release(
 
 def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
     """Record packages of a release; known ones stay."""
-    known = packages_of(session, release_id).keys()
     known = packages_of(session, release_id).keys()
     new = (package for package in packages if package.name not in known)
     add_rows(session, (ImportedPackageRow(release_id=release_id, **package.columns()) for package in new))
@@ -220,7 +218,9 @@ def want_archive(session: Session, package: ImportedPackage) -> None:
     )
     address = session.exec(query.limit(1)).one()
     archive = package.archive
-    session.merge(WantedArchiveRow(archive=archive.digest, size=archive.size, name=package.name, address=address))
+    row = WantedArchiveRow(archive=archive.digest, size=archive.size, name=package.name, address=address)
+    if not add_unless_stored(session, row):
+        session.get_one(WantedArchiveRow, archive.digest).address = address
 
 
 def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:

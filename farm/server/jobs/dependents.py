@@ -28,7 +28,7 @@ from farm.server.tables.records import Job
 from farm.server.tables.states import ENDED, JobKind, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlmodel import Session
 
@@ -63,9 +63,12 @@ def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     names = {job.name} if holds_old_code(unit, job.name) else set()
     if before.built_plan is not None:
         names |= _to_rebuild(unit, job, before.built_plan, kept)
-    newest = filter(None, (newest_build(unit, name) for name in sorted(names)))
-    # An open build is made against the new packages anyway.
-    return [_repeat(unit, build, because=job) for build in newest if build.state in ENDED]
+    again = []
+    for name in sorted(names):
+        build = newest_build(unit, name)
+        if build is not None and build.state in ENDED:  # an open build is made against the new packages anyway
+            again.append(_repeat(unit, build, because=job))
+    return again
 
 
 def newest_build(unit: UnitOfWork, recipe: str) -> Job | None:
@@ -95,7 +98,7 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
     if job.state is JobState.BLOCKED:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
         return _settle(unit, jobs.find_job(unit.session, job.id)) or True
-    return not unbuilt and plan_build(unit, job)
+    return not unbuilt and plan_build(unit, job, needs)
 
 
 def _is_broken(unit: UnitOfWork, name: str) -> bool:
@@ -104,13 +107,13 @@ def _is_broken(unit: UnitOfWork, name: str) -> bool:
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
-def plan_build(unit: UnitOfWork, job: Job) -> bool:
-    """Plan a build whose needs are built; return whether its state changed. Needs a planning transaction.
+def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
+    """Plan a build whose `needs`, recipes, are built; return whether its state changed. Needs a planning transaction.
 
     Then the job is ready to be claimed, or done already, or it waits for a job with the same plan.
     """
     try:
-        plan = plan_for(unit, recipe_of(unit, job), jobs.needs_of(unit.session, job.id))
+        plan = plan_for(unit, recipe_of(unit, job), needs)
     except FarmError as error:
         return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
     work_orders.keep_plan(unit.session, plan)

@@ -1,4 +1,4 @@
-"""The queue: which ready job a worker gets, and which workers have to be notified of one again."""
+"""The queue: which ready job a worker gets, and which jobs workers have to be notified of again."""
 
 from __future__ import annotations
 

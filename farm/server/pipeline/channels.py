@@ -65,7 +65,7 @@ class Channels:
         return [pipeline for _, pipeline in self._pipelines.values()]
 
     def advance(self) -> None:
-        """Read what has changed, and advance each channel by one step."""
+        """Read what has changed, and advance each channel by one round."""
         advance_all(self.pipelines())
 
     def _stamp(self) -> Stamp:
@@ -146,17 +146,17 @@ class Channels:
 
 
 def advance_all(pipelines: Iterable[Pipeline]) -> None:
-    """Advance all channels by one step. An error of one channel is logged, and the others go on."""
+    """Advance all channels by one round. An error of one channel is logged, and the others go on."""
     for pipeline in pipelines:
         try:
-            step = pipeline.advance()
+            result = pipeline.advance()
         except FarmError as error:
             _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no traceback needed
         except Exception:  # noqa: BLE001  # the other channels go on
             _LOG.exception("%s does not go forward", pipeline.channel)
         else:
-            if step.state in (RoundState.RELEASED, RoundState.REFUSED):
-                _LOG.info("%s: %s", step.channel, step.message)
+            if result.state in (RoundState.RELEASED, RoundState.REFUSED):
+                _LOG.info("%s: %s", result.channel, result.message)
 
 
 def _waiting(said: Policies) -> Policies:

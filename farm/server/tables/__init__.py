@@ -1,3 +1,3 @@
-"""All rows and their states, the schema and its migrations, reading rows, and sessions. No decisions.
+"""All rows and their states, the schema and its migrations, reading and writing rows, and sessions. No decisions.
 May import `farm.core`.
 """

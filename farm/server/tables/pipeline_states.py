@@ -41,7 +41,7 @@ class GateState(StrEnum):
 
 
 class RoundState(StrEnum):
-    """The result of a step of a channel's pipeline."""
+    """The result of a round of a channel's pipeline."""
 
     IDLE = "idle"  # there is nothing to change
     BUILDING = "building"  # builds are not finished

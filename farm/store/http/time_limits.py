@@ -1,6 +1,6 @@
 """How long a server may take: a deadline for all requests of the newest metadata, and the limits of a transfer.
 
-A minimum rate and a total limit, so that a trickle cannot hold a client.
+These are a minimum rate and a total limit, so that a trickle cannot hold a client.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "sh
 def test_who_is_not_there_to_agree_signs_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     told = shell.run("approve", "stable", "jq", "--key", str(shell.key), "--name", "alice", status=1)
-    assert "nothing was signed" in told
-    assert "answer y; or say --yes" in told
+    assert "the approval on stable was not signed" in told
+    assert "answer y, or use --yes" in told
     assert "interrupted" not in told
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []
 

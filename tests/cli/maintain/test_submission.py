@@ -125,7 +125,7 @@ def test_who_does_not_agree_signs_nothing(shells: People, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     shells.run("alice", "submission", "accept", "1", status=1)
     assert "Sign a for dist.example.org as alice?" in shells.told
-    assert "nothing was signed" in shells.told
+    assert "was not signed" in shells.told
     assert shells.nothing_happened()
 
 

@@ -117,7 +117,7 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
         f"Checked against the advisories of {DISTRIBUTION}: 0 advisories, signed on {found[0].data[0].signed:%Y-%m-%d}"
         "; 1 of 3 packages reviewed for vulnerabilities, the oldest review on 2025-11-20."
     )
-    doubt = f"no review for vulnerabilities is recorded of {', '.join(full('alone', 'greet'))}"
+    doubt = f"no review for vulnerabilities is recorded for {', '.join(full('alone', 'greet'))}"
     (run,) = sarif(found, "1.0")["runs"]
     assert [(result["ruleId"], result["level"]) for result in run["results"]] == [("not-covered", "warning")]
     assert run["results"][0]["message"]["text"].endswith(doubt)
@@ -144,7 +144,7 @@ def test_who_limits_advisories_is_told_of_what_they_do_not_cover(
     assert heard == []
     PolicyInForce(max_severity="high").check(host, catalogue, catalogue.verified(["greet"]))
     (warning,) = heard
-    assert "no review for vulnerabilities is recorded of 1 of 2 packages (dist.example.org/greet)" in warning
+    assert "no review for vulnerabilities is recorded for 1 of 2 packages (dist.example.org/greet)" in warning
 
 
 def test_one_list_that_two_channels_were_judged_by_is_told_once() -> None:

@@ -40,7 +40,7 @@ _UNVERIFIED_RULES: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
         "error",
         "No advisories are published about a package",
         "A distribution's advisories are about its own builds. They say nothing about other builds.",
-        "Take the package from a channel: see `farm override list` and `farm override remove`.",
+        "Take it from a channel: `farm override list` shows what replaces it, `farm override remove` ends that.",
     ),
     "not-covered": (
         "warning",
@@ -105,7 +105,7 @@ def _unverified_rule(kind: UnverifiedKind) -> dict[str, Any]:
 
 def _unverified(audit: Audit, finding: UnverifiedFinding, rule: int) -> dict[str, Any]:
     """Return what is not known as a result: without it, a report with no findings would look like an all-clear."""
-    same = Digest.of_json([audit.kind, audit.name, finding.kind, finding.why])
+    same = Digest.of_json([audit.kind, audit.name, finding.kind, *finding.about])
     return {
         "ruleId": finding.kind,
         "ruleIndex": rule,

@@ -1,3 +1,3 @@
 """Reading ELF files and their debug data from hostile bytes, strictly and within budgets.
-May import nothing else of the farm but its errors.
+May import `farm.core.names`.
 """

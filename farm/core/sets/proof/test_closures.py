@@ -43,7 +43,7 @@ def test_closures(recipe: Recipe, members: MemberSet) -> Iterator[tuple[Test, tu
 
 
 class NeedIndex:
-    """Packages by those that they need, or that their tests need: a recipe's count for the package of its name."""
+    """Packages by what they, or their tests, need; the tests of a recipe count for the package of its name."""
 
     def __init__(self) -> None:
         self._needs: dict[str, Collection[str]] = {}

@@ -165,6 +165,6 @@ def _promoted(unit: UnitOfWork, channel: str, newest: ReleaseRecord | None, orde
     """Return what an ordered promotion changes among a channel's own packages."""
     there = releases.release_set(unit.session, str(order.detail["from"]), int(order.detail["number"]))
     here = releases.release_set(unit.session, channel, newest.number) if newest else {}
-    names = order.detail.get("packages")
+    names = set(order.detail.get("packages") or ())
     moved = differences.between(here, there)
     return {name: moved[name] for name in moved if name in names} if names else moved

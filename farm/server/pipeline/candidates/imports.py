@@ -139,7 +139,8 @@ def make_imports(
     for _, member in sorted(members.items()):
         by_owner[member.descriptor.name.distribution].append(member)
     pins = imported.pins_of(unit.session, candidate.id)
-    before, policy = {pin.distribution: pin for pin in base}, public.policy() if by_owner else None
+    before = {pin.distribution: pin for pin in base}
+    policy = public.policy() if by_owner else None
     addresses = policy.distributions if policy else {}
     found = (_pinned(unit, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
     return tuple(_as_signed(pin, addresses.get(pin.distribution)) for pin in found)

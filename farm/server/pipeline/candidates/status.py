@@ -59,7 +59,7 @@ class ChannelStatus(Form, record="channel status", keys={"latest": "candidate", 
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for any reason, and
     `orders` those that are not done. `trouble` lists errors in the channel's file, by line: the channel then does
-    nothing at all. The same holds while it is `halted`, which names what prevents its next step. `unsigned` are points
+    nothing at all. The same holds while it is `halted`, which names what prevents its next round. `unsigned` are points
     in which its file is laxer than what is signed: these wait, and the channel goes on. `astray` are signed orders that
     the signer does not have or has refused, and that no later order replaces; `reports_astray` are such reports.
     `unfollowed` are other distributions whose updates do not arrive; empty for a channel that takes from another
@@ -163,6 +163,8 @@ def _goes_on_without(session: Session, candidate: Candidate | None, standing: It
         for excuse in standing
         if excuse.excuse.gate is GateKind.SIGNER and excuse.excuse.package and excuse.candidate == candidate.id
     }
+    if not refused:
+        return False
     changes = candidates.changes_of(session, candidate.id)
     return any(change.name in refused and change.state is ChangeState.ACCEPTED for change in changes)
 

@@ -53,7 +53,7 @@ def record_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCo
 
 
 def record_freeze(unit: UnitOfWork, candidate: Candidate) -> RoundResult | None:
-    """Record that a channel is frozen, and return that step; None if it is not frozen, or no longer."""
+    """Record that a channel is frozen, and return that result; None if it is not frozen, or no longer."""
     if frozen := releases.frozen(unit.session, candidate.channel, now=unit.now):
         until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
         message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"

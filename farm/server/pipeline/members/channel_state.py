@@ -126,7 +126,7 @@ class ChannelState:
 
         `interface_needs` are the changes that others need besides what the proof shows.
         """
-        # The number alone is no key: the number of a candidate whose step was rolled back is used again.
+        # The number alone is no key: the number of a candidate whose round was rolled back is used again.
         changed = {name: member and member.descriptor.digest for name, member in changes.items()}
         what = candidate, self._number, changed, dict(interface_needs)
         if self._atoms is None or self._atoms[0] != what:

@@ -54,7 +54,7 @@ class MemberCache:
 
     def member(self, package: Package | ImportedPackage) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
-        self._packages.get(package.digest, lambda: package)
+        self._packages.put(package.digest, package)
         return self._members.get(package.digest, lambda: self._read(package))
 
     def _read(self, package: Package | ImportedPackage) -> Member:
@@ -125,8 +125,13 @@ class _Newest(Generic[_Value]):
 
     def get(self, digest: Digest, load: Callable[[], _Value]) -> _Value:
         """Return the value of a digest, loaded if it is not in the cache."""
-        value = self._values.pop(digest) if digest in self._values else load()
+        value = self._values[digest] if digest in self._values else load()
+        self.put(digest, value)
+        return value
+
+    def put(self, digest: Digest, value: _Value) -> None:
+        """Keep a value as the most recently used."""
         self._values[digest] = value
+        self._values.move_to_end(digest)
         if len(self._values) > _REMEMBERED:
             self._values.popitem(last=False)
-        return value

@@ -1,3 +1,3 @@
-"""The public store of a channel, and the clients of the signer.
+"""The public store, the next release of a channel, and the clients of the signer.
 May import the slices of `farm.server`, and `farm.trust`.
 """

@@ -172,9 +172,10 @@ class Adoption:
 
 def _set_aside_reason(channel: str, beyond: Sequence[int], number: int) -> str:
     which = f"release {number}" if number else "none"
+    were, them = ("was", "it") if len(beyond) == 1 else ("were", "them")
     return (
-        f"{listed([f'release {aside}' for aside in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
-        f"aside: the database has it as published, and {which} is in force in the published directory"
+        f"{listed([f'release {aside}' for aside in beyond])} of {channel} {were} set aside: the database has {them} as "
+        f"published, and {which} is in force in the published directory"
     )
 
 

@@ -245,7 +245,7 @@ def _workers(unit: UnitOfWork) -> dict[str, tuple[str, Key]]:
 
 def _signer(envelope: bytes, workers: Mapping[str, tuple[str, Key]]) -> tuple[str, Key]:
     """Return the worker that signed an envelope, and its key. Raises `InvalidEnvelopeError`."""
-    _, key = open_envelope(envelope, {keyid: key for keyid, (_, key) in workers.items()})
+    _, key = open_envelope(envelope, {keyid: key for keyid, (_, key) in workers.items()})  # there are few workers
     return workers[key.keyid]
 
 

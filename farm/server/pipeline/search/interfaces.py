@@ -162,8 +162,9 @@ class Interfaces:
         if waiting := sum(_answer(self._answers[pair]) is Answer.UNKNOWN for pair in wanted):
             raise NotKnownYetError(f"{waiting} of {len(wanted)} interfaces are being compared", GateKind.ABI)
         for pair, needs in wanted.items():
-            for name, needed in needs if _answer(self._answers[pair]) is Answer.OTHER else ():
-                found[name].add(needed)
+            if _answer(self._answers[pair]) is Answer.OTHER:
+                for name, needed in needs:
+                    found[name].add(needed)
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
     def _crossings(self, changes: Mapping[str, Member | None]) -> dict[LibraryPair, set[tuple[str, str]]]:

@@ -236,7 +236,7 @@ class JobResults:
         ]
 
     def _excluded(self, answered: Collection[str]) -> frozenset[str] | None:
-        """Return the workers that a job must not go to: unlisted ones, and the testers that have `answered`.
+        """Return the workers that a job must not go to: unlisted ones, and testers whose keys have `answered`.
 
         None if no tester is left.
         """
