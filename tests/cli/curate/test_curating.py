@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -35,7 +36,7 @@ from tests.farms.stocked import SAMPLES, StockedFarm, taken_from
 from web.app import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from farm.server.tables.session import Database
@@ -414,6 +415,23 @@ def test_a_farm_that_shows_one_package_and_offers_another_gets_no_signature(
     signing = ("--key", str(shell.key), "--name", "alice", "--yes")
     assert "but the descriptor is of another package or version" in shell.run("approve", "stable", *signing, status=1)
     monkeypatch.undo()
+
+
+def test_an_approval_is_for_the_channel_that_was_named_and_not_for_the_one_that_the_farm_answers(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, sent = CuratorClient.in_question, list[tuple[str, bytes]]()
+    monkeypatch.setattr(CuratorClient, "in_question", lambda farm, name: honest(farm, name) | {"channel": "edge"})
+
+    def approve(_farm: CuratorClient, channel: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
+        sent.extend((channel, envelope) for envelope in envelopes)
+        return {"approvals": []}
+
+    monkeypatch.setattr(CuratorClient, "approve", approve)
+    shell.run("approve", "stable", "jq", "--key", str(shell.key), "--name", "alice", "--yes")
+    ((channel, envelope),) = sent
+    payload = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+    assert (channel, payload["predicate"]["channel"]) == ("stable", "stable")
 
 
 def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(

@@ -197,6 +197,15 @@ class TestAsABlob:
         assert {module.libraries for module in facts.pkg_config} == {None}
         assert {script.commands for script in facts.scripts} == {None}
 
+    @pytest.mark.parametrize(
+        "later", [{"files": ["/x"]}, {"libraries": {"names": ["z"], "private": [], "directories": []}}]
+    )
+    def test_what_format_1_did_not_know_of_modules_is_refused_in_it(self, later: dict[str, object]) -> None:
+        document = json.loads((GOLDEN / "facts-format-1.json").read_bytes())
+        document["pkg-config"][0] |= later
+        with pytest.raises(InvalidFactsError, match="canonical form"):
+            PackageFacts.from_json(canonical_json(document))
+
     def test_what_format_1_did_not_know_is_refused_in_it(self) -> None:
         document = json.loads((GOLDEN / "facts-format-1.json").read_bytes())
         document["dangling"] = []
