@@ -88,7 +88,7 @@ VERBS = (
     Verb("keys draft", "operate.key_drafts:draft"),
     Verb("keys ledger", "operate.key_ledger:ledger"),
     Verb("keys publish", "operate.key_drafts:publish"),
-    Verb("keys show", "operate.key_sheet:show"),
+    Verb("keys show", "operate.key_drafts:show"),
     Verb("keys sign", "operate.key_drafts:sign"),
     Verb("up", "operate.up:up", OPERATE),
 )

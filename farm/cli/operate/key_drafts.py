@@ -1,4 +1,7 @@
-"""`farm keys draft`, `sign` and `publish`: changes of root and targets that several people sign."""
+"""`farm keys show`, `draft`, `sign` and `publish`: changes of root and targets that several people sign.
+
+Each verb imports the ceremony itself, which needs an extra; help and completion do without.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.groups import VerbGroup
-from farm.cli.operate.key_sheet import draft_lines, draft_sheet
 from farm.cli.options import json_option, keys_option, names_option
 from farm.cli.output import say, say_lines, tell_result
 from farm.cli.personal_key import ask_secret, confirm_signing
 from farm.core.files import values
 from farm.core.names.digest import Digest
 from farm.store.durable_file import replace_file
-from farm.trust.ceremony.draft import Draft, DraftError
-from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
-from farm.trust.ceremony.drafting import draft_root as next_root
-from farm.trust.ceremony.drafting import draft_targets as next_targets
 from farm.trust.ceremony.pinned_root import KnownRoot
-from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import KeyFileError, load_public_key
 from farm.trust.keys.signers import load_signer, read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.roles import RoleKeys
-from farm.trust.metadata.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from securesystemslib.signer import Key
 
+    from farm.trust.ceremony.draft import Draft
     from farm.trust.metadata.key_names import KeyNames
 
 _FILE = click.Path(path_type=Path)
@@ -73,6 +70,24 @@ def _read_counts(
 
 _ids_option = partial(click.option, multiple=True, callback=_read_ids)
 _counts_option = partial(click.option, multiple=True, metavar="CHANNEL=N", callback=_read_counts)
+
+
+@click.command("show")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@names_option
+@json_option
+def show(path: Path, names: KeyNames, as_json: bool) -> None:
+    """Show a draft and its signatures, a metadata file, a key, or a repository.
+
+    \b
+    Examples:
+      farm keys show targets.draft
+      farm keys show public --names .
+    """
+    from farm.cli.operate.key_sheet import sheet_of
+
+    sheet, lines = sheet_of(path, names)
+    tell_result(lines, sheet, as_json=as_json)
 
 
 @click.group("draft", cls=VerbGroup)
@@ -124,6 +139,9 @@ def draft_root(
     Example, when the key of the timestamp is lost:
       farm keys draft root --repository public --role timestamp --remove-key 1f2e3d --add-key new.pub
     """
+    from farm.trust.ceremony.drafting import RoleEdit
+    from farm.trust.ceremony.drafting import draft_root as next_root
+
     edit = RoleEdit(role, added, removed, threshold)
     made = next_root(Repository(repository), edit, datetime.now(UTC), days=days, start=_unsigned(out))
     _write(out, made, names, as_json=as_json)
@@ -193,7 +211,10 @@ def draft_targets(
       farm keys draft targets --repository public --remove-builder worker-2/key.pub
       farm keys draft targets --repository public --policy recipes
     """
-    from farm.cli.operate.policy_signing import signed_policy  # what it needs is in an extra
+    from farm.cli.operate.policy_signing import signed_policy
+    from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit
+    from farm.trust.ceremony.drafting import draft_targets as next_targets
+    from farm.trust.metadata.signed_policy import policy_in_force
 
     if retire_earlier and recipes is None:
         raise click.UsageError("--retire-earlier goes with --policy.")
@@ -246,6 +267,8 @@ def sign(*, path: Path, key: Path, names: KeyNames, root_fingerprint: str | None
     Example:
       farm keys sign targets.draft --key ann.key
     """
+    from farm.cli.operate.key_sheet import draft_lines, draft_sheet
+
     found = read_draft(path)
     found.check()
     signer = load_signer(key, ask_secret)
@@ -278,6 +301,9 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
     Example:
       farm keys publish targets.draft --repository public --online keys/online
     """
+    from farm.trust.ceremony.draft import Draft
+    from farm.trust.ceremony.promotion import publish_draft
+
     found = reduce(Draft.joined, map(read_draft, paths))
     if not online.is_dir():
         raise KeyFileError(online, "it is not a directory", "Name the directory of online keys: KEYS/online.")
@@ -296,6 +322,8 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
 
 def read_draft(path: Path) -> Draft:
     """Read a draft's file; raises `DraftError`."""
+    from farm.trust.ceremony.draft import Draft, DraftError
+
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -316,6 +344,8 @@ def _unsigned(path: Path) -> Draft | None:
 
 
 def _write(path: Path, made: Draft, names: KeyNames, *, as_json: bool) -> None:
+    from farm.cli.operate.key_sheet import draft_lines, draft_sheet
+
     replace_file(path, made.to_json())
     hint = f"written to {path}; have it signed with `farm keys sign {path} --key KEY`"
     tell_result([*draft_lines(made, names), hint], {"path": str(path)} | draft_sheet(made, names), as_json=as_json)

@@ -1,17 +1,13 @@
-"""`farm keys show`: a draft, a metadata file, a key or a repository, in lines."""
+"""A draft, a metadata file, a key or a repository, in lines and as JSON values."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Role, Root, Targets
 
-from farm.cli.options import json_option, names_option
-from farm.cli.output import tell_result
 from farm.core.names.digest import Digest
 from farm.trust.ceremony.changes import changes_of
 from farm.trust.ceremony.draft import Draft, DraftError
@@ -22,26 +18,11 @@ from farm.trust.metadata.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from securesystemslib.signer import Key
 
     from farm.trust.metadata.key_names import KeyNames
-
-
-@click.command("show")
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@names_option
-@json_option
-def show(path: Path, names: KeyNames, as_json: bool) -> None:
-    """Show a draft and its signatures, a metadata file, a key, or a repository.
-
-    \b
-    Examples:
-      farm keys show targets.draft
-      farm keys show public --names .
-    """
-    sheet, lines = _look(path, names)
-    tell_result(lines, sheet, as_json=as_json)
 
 
 def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
@@ -56,7 +37,8 @@ def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
     return lines
 
 
-def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
+def sheet_of(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
+    """Return a file or a directory as JSON values, and in lines. Raises `DraftError` for any other content."""
     if path.is_dir():
         roles = list(_repository(path, names))
         return roles, [line for sheet in roles for line in _role_lines(sheet)]

@@ -252,7 +252,7 @@ def test_root_changes_nothing_that_a_program_which_was_taken_over_leads_it_to(ho
 def look_in_record(home: FarmHome) -> None:
     record = PublishedRecord(home.record)
     record.catch_up(Repository(home.public))
-    record.has(Digest.of(b"package"))
+    record.channels_of(Digest.of(b"package"))
 
 
 def test_what_others_could_have_put_there_is_not_given_away(home: FarmHome) -> None:
