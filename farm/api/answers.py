@@ -212,8 +212,8 @@ def _faults(value: Any, shape: Shape, field: str) -> Iterator[tuple[str, str]]:
         if not isinstance(value, list):
             yield field, "it should be a list"
             return
-        for number, each in enumerate(value):
-            yield from _faults(each, shape[0], f"{field}.{number}")
+        for number, item in enumerate(value):
+            yield from _faults(item, shape[0], f"{field}.{number}")
     elif isinstance(shape, type):
         if not _is_a(value, shape):
             yield field, f"it should be {_KINDS[shape]}"

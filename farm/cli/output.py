@@ -64,8 +64,8 @@ def styled(text: str, **style: Any) -> Styled:
 def joined(separator: str, lines: Iterable[Line]) -> Styled:
     """Return texts as one line, as `str.join` does."""
     whole = Styled(())
-    for number, each in enumerate(lines):
-        whole = whole + separator + each if number else whole + each
+    for number, line in enumerate(lines):
+        whole = whole + separator + line if number else whole + line
     return whole
 
 

@@ -93,8 +93,8 @@ def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
     asking = HostNeeds(capabilities=("CAP_NET_ADMIN",))
     member = type(taking.application.packages).member
 
-    def wanting(shelf: Any, package: Any) -> Any:
-        found = member(shelf, package)
+    def wanting(cache: Any, package: Any) -> Any:
+        found = member(cache, package)
         return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
 
     monkeypatch.setattr(type(taking.application.packages), "member", wanting)

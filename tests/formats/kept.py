@@ -43,7 +43,7 @@ def home(folder: Path, repository: Path | None = None) -> Path:
     return folder
 
 
-def household(folder: Path) -> dict[str, str]:
+def subscriber_home(folder: Path) -> dict[str, str]:
     """Unpack a home with all that surrounds it; return the environment for commands that run there."""
     published = unpacked("published.tar.gz", folder / "published")
     there = home(folder / "home", published)

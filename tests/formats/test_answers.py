@@ -19,7 +19,7 @@ KNOWN = kept.read_json("answers.json")
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("answers")
-    return command.carried_out([each["line"] for each in KNOWN], kept.household(folder), folder / "home")
+    return command.carried_out([each["line"] for each in KNOWN], kept.subscriber_home(folder), folder / "home")
 
 
 @pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(each["line"]) for each in KNOWN])

@@ -156,9 +156,9 @@ def test_a_report_that_the_farm_refuses_gives_the_job_to_another_at_once_and_say
 ) -> None:
     honest, said = ArchiveCache.unpacked, list[Digest]()
 
-    def first_time_another(shelf: ArchiveCache, archive: Digest) -> Digest:
+    def first_time_another(cache: ArchiveCache, archive: Digest) -> Digest:
         said.append(archive)
-        return Digest.of(b"what a liar packed") if len(said) == 1 else honest(shelf, archive)
+        return Digest.of(b"what a liar packed") if len(said) == 1 else honest(cache, archive)
 
     monkeypatch.setattr(ArchiveCache, "unpacked", first_time_another)
     for name in ("one", "two"):

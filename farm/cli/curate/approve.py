@@ -154,7 +154,7 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
         packages = named((_name_of(farm, digest).removeprefix(f"{distribution}/"), digest) for digest in digests)
         envelope = sign_act(farm, "withdraw-approval", channel, reason=why, packages=packages)
         answer = farm.withdraw_approvals_with_signer(
-            channel, {name: each for name, each in packages.items() if each}, why=why, envelope=envelope
+            channel, {name: digest for name, digest in packages.items() if digest}, why=why, envelope=envelope
         )
         lines = [f"your approval of {digest} on {channel} is withdrawn" for digest in digests]
         return tell_done(farm, lines, answer, as_json=as_json)

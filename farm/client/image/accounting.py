@@ -1,6 +1,6 @@
 """Attributing the layers of an image to its packages, their links, its maker's own files, its description, or nothing.
 
-Whoever copies an image can change its labels, and other tools can add layers. Layers are bound by their digests: so
+Anyone who copies an image can change its labels, and other tools can add layers. Layers are bound by their digests: so
 they are computed again from what is signed, and only the maker's own files are read.
 """
 

@@ -107,12 +107,12 @@ def state_of_advisories(session: Session) -> tuple[int, int, datetime | None]:
     return count, stated, session.exec(newest).first()
 
 
-def _is_kept(session: Session, each: KeptStatement) -> bool:
+def _is_kept(session: Session, kept: KeptStatement) -> bool:
     query = select(VexRow.id).where(
-        VexRow.package == each.package,
-        VexRow.vulnerability == each.vulnerability,
-        VexRow.version == each.version,
-        VexRow.statement == each.statement,
+        VexRow.package == kept.package,
+        VexRow.vulnerability == kept.vulnerability,
+        VexRow.version == kept.version,
+        VexRow.statement == kept.statement,
     )
     return session.exec(query.limit(1)).first() is not None
 

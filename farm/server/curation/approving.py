@@ -159,14 +159,16 @@ def withdraw(
     """
     names = list(dict.fromkeys(own_name(unit, name) for name in names))
     taken = [(name, approval) for name in names for approval in revocable(unit, channel, curator, name)]
-    labels = _labels(unit, [each.package for _, each in taken])
+    labels = _labels(unit, [approval.package for _, approval in taken])
     for _, approval in taken:
         _forget(unit, actor, approval, labels[approval.package], why)
-    packages = named((name, each.package) for name, each in taken)
+    packages = named((name, approval.package) for name, approval in taken)
     wanted = RequestedOrder(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
     take_signed(unit, wanted, envelope)
     released = _labels(unit, list(_released(unit, channel, names).values()))
-    return TakenBack({each.package: labels[each.package] for _, each in taken}, tuple(sorted(released.values())))
+    return TakenBack(
+        {approval.package: labels[approval.package] for _, approval in taken}, tuple(sorted(released.values()))
+    )
 
 
 def withdraw_with_signer(
@@ -220,7 +222,7 @@ def revocable(unit: UnitOfWork, channel: str, curator: str, name: str) -> list[A
 
 def _labels(unit: UnitOfWork, digests: Sequence[Digest]) -> dict[Digest, str]:
     own, others = packages.by_digest(unit.session, digests), imported.packages_by_digest(unit.session, digests)
-    return {digest: f"{each.name} {each.printed_version}" for digest, each in (others | own).items()}
+    return {digest: f"{package.name} {package.printed_version}" for digest, package in (others | own).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ class Machine:
         self.client.start(name)
         return name
 
-    def look(self, *names: str, shelf: EngineImages | None = None) -> list[Running]:
-        looking = RunningContainers(self.host, shelf or EngineImages(self.client), starts([self.host.state]))
+    def look(self, *names: str, engine_images: EngineImages | None = None) -> list[Running]:
+        looking = RunningContainers(self.host, engine_images or EngineImages(self.client), starts([self.host.state]))
         found = {container.name: container for container in running_containers(self.client)}
         return [looking.look(found[name]) for name in names]
 
@@ -127,12 +127,12 @@ def packages(running: Running) -> list[str]:
 
 
 def test_a_container_is_what_its_image_comes_to_which_is_worked_out_once(machine: Machine) -> None:
-    names, shelf = [machine.start(), machine.start(binds=["/srv:/data"])], CountingCache(machine.client)
-    for found in machine.look(*names, shelf=shelf):
+    names, engine_images = [machine.start(), machine.start(binds=["/srv:/data"])], CountingCache(machine.client)
+    for found in machine.look(*names, engine_images=engine_images):
         assert (packages(found), found.unattributed) == (["waits"], ())
         assert found.words == f"container {found.name} of {machine.image}"
         assert found.command("waits") == f"farm image update {machine.image} waits"
-    assert len(shelf.asked) == 1
+    assert len(engine_images.asked) == 1
 
 
 def test_labels_of_a_container_are_not_what_its_image_says(machine: Machine) -> None:

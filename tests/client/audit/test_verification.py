@@ -312,9 +312,9 @@ def test_an_image_is_read_out_of_docker(follower: Host, tmp_path: Path) -> None:
     archive = partial(image_archive, image.image, follower.blobs, reference=name)
     ImageStore(client).load(image.image, archive, reference=name)
     try:
-        shelf, read = EngineImages(client), list[int]()
-        known = open_image(name, follower, shelf)
-        found = verify_image(follower, known, shelf, partial(saved_digests, client))
+        engine_images, read = EngineImages(client), list[int]()
+        known = open_image(name, follower, engine_images)
+        found = verify_image(follower, known, engine_images, partial(saved_digests, client))
         assert found.faults == ()
         digests, why = saved_digests(client, name, read.append)
         assert why == ""
@@ -329,7 +329,7 @@ def test_an_image_is_read_out_of_docker(follower: Host, tmp_path: Path) -> None:
             del name, seen
             return digests - {image.image.layers[0].diff_id}, "integrity check failed"
 
-        (fault,) = verify_image(follower, known, shelf, without).faults  # type: ignore[arg-type]
+        (fault,) = verify_image(follower, known, engine_images, without).faults  # type: ignore[arg-type]
         assert fault.of == image.image.layers[0].holds
         assert "integrity check failed" in fault.how
     finally:

@@ -157,14 +157,14 @@ def test_an_image_that_docker_derived_can_be_asked(
 ) -> None:
     """Its history lists settings too; these are not layers."""
     client, image = loaded
-    shelf = EngineImages(client)
+    engine_images = EngineImages(client)
     for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):
         name = derived(client, image, lines, tmp_path)
-        known = open_image(name, follower, shelf)
+        known = open_image(name, follower, engine_images)
         assert [holds for _, holds in known.layers][: len(image.image.layers)] == [
             layer.holds for layer in image.image.layers
         ]
-        assert [what for what, _ in told(follower, name, shelf)] == [what for what, _ in expected]
+        assert [what for what, _ in told(follower, name, engine_images)] == [what for what, _ in expected]
 
 
 @pytest.mark.docker

@@ -103,10 +103,10 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
 
     elsewhere = Host(tmp_path / "elsewhere", tmp_path / "others")
     subscribe(elsewhere, distribution)
-    shelf = EngineImages(client)
-    known = open_image(reference, elsewhere, shelf)
+    engine_images = EngineImages(client)
+    known = open_image(reference, elsewhere, engine_images)
     assert known.record.digest == image.record.digest
-    taken = own_files_of(known, elsewhere.blobs, shelf)
+    taken = own_files_of(known, elsewhere.blobs, engine_images)
     assert taken == own
     found = replace_builds(elsewhere, known, UpdateRequest(image=reference, packages=("say",)), taken)
     assert found is not None
@@ -115,9 +115,9 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
         elsewhere.blobs.share(distribution.blobs, part.archive.digest)
     loaded(client, found.made.image, elsewhere.blobs, f"{reference}-changed")
     assert run(f"{reference}-changed") == unique.decode()
-    assert open_image(f"{reference}-changed", elsewhere, shelf).record.package("say") == found.made.record.package(
+    assert open_image(f"{reference}-changed", elsewhere, engine_images).record.package(
         "say"
-    )
+    ) == found.made.record.package("say")
 
 
 def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_told(
@@ -125,13 +125,13 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
 ) -> None:
     old = build(subscribed, "greet", name=reference)
     loaded(client, old.image, subscribed.blobs, reference)
-    shelf = EngineImages(client)
-    assert unambiguous(open_image(reference, subscribed, shelf)).digest == old.digest
+    engine_images = EngineImages(client)
+    assert unambiguous(open_image(reference, subscribed, engine_images)).digest == old.digest
     distribution.package("say", {"bin/say": secrets.token_hex(8), "etc/say.conf": "loud\n"}, version="1.1")
     distribution.publish()
     new = update(subscribed, reference, "say", name=reference)
     assert new is not None
-    known = open_image(reference, subscribed, shelf)
+    known = open_image(reference, subscribed, engine_images)
     assert (known.digest, known.rival) == (new.made.image.digest, client.inspect_image(reference)["Id"])
     listed = [image for image in host_images(subscribed, labelled_images(client)) if image.kept]
     assert [(each.digest, each.names, each.elsewhere, each.in_docker) for each in listed if each.elsewhere] == [
@@ -149,7 +149,7 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
         shown.output
     )
     loaded(client, new.made.image, subscribed.blobs, reference)
-    assert unambiguous(open_image(reference, subscribed, shelf)).digest == new.made.image.digest
+    assert unambiguous(open_image(reference, subscribed, engine_images)).digest == new.made.image.digest
 
 
 @pytest.mark.parametrize("name", ["farm-test/none:1", "Not A Name", "sha256:" + "0" * 64])

@@ -68,14 +68,14 @@ def test_what_docker_has_whole_is_taken_from_there(distribution: SmallDistributi
     )
     try:
         rot(host)
-        shelf = EngineImages(client)
-        known = open_image(name, host, shelf)
+        engine_images = EngineImages(client)
+        known = open_image(name, host, engine_images)
         assert known.digest == image.digest
-        assert verify_image(host, known, shelf, partial(saved_digests, client)).faults == ()
+        assert verify_image(host, known, engine_images, partial(saved_digests, client)).faults == ()
         rot(host)
-        repair_image(host, known, shelf)
+        repair_image(host, known, engine_images)
         for blob in image.blobs:
             host.blobs.verify(blob.digest)
-        assert own_files_of(known, host.blobs, shelf) == own
+        assert own_files_of(known, host.blobs, engine_images) == own
     finally:
         client.remove_image(name, force=True)

@@ -77,7 +77,9 @@ def make(out: Output, folder: Path) -> None:
     """Write `command.json`, and `answers.json` with how each command line ended and the shape of its output."""
     out.write("command.json", json.dumps(command.table(), indent=1, sort_keys=True) + "\n")
     # On this machine's real clock, as for later readers: the published metadata has expired by then.
-    environment = {name: each for name, each in kept.household(folder).items() if name not in ("LD_PRELOAD", CLOCK)}
+    environment = {
+        name: each for name, each in kept.subscriber_home(folder).items() if name not in ("LD_PRELOAD", CLOCK)
+    }
     told = []
     for line, said in zip(LINES, command.carried_out(LINES, environment, folder / "home"), strict=True):
         told.append({"line": line, "status": said["status"], "shape": command.shape_of(said["out"])})
