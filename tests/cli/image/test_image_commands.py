@@ -174,7 +174,7 @@ def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> No
     assert "'/app' is a directory of the image" in build("files: ./app\nrun: [/app]").stderr
     done = build("run: [greet]\nworkdir: /usr/bin/say")
     assert done.returncode == 1
-    assert "image.yaml:3:10: '/usr/bin/say' is a file of the image, which is to be the working directory" in done.stderr
+    assert "image.yaml:3:10: '/usr/bin/say' is to be the working directory, and is a file of the image" in done.stderr
     done = build("run: [greet]\nvolumes: [/data, /usr/share]")
     assert done.returncode == 1
     assert "image.yaml:3:18: a volume at '/usr/share' would hide what the image has in /usr" in done.stderr
