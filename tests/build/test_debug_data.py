@@ -127,7 +127,10 @@ def test_a_debugger_shows_the_source_line_of_a_stripped_program(greeting: Local,
 
 def test_both_halves_come_out_equal_elsewhere_at_another_time(greeting: Local) -> None:
     rebuilt = greeting.builds().rebuild("hello", Variation("elsewhere", "0", 400 * 86_400))
-    assert {each.package.rpartition("/")[2]: each.same for each in rebuilt} == {"hello": True, "hello-debug": True}
+    assert {package.package.rpartition("/")[2]: package.first == package.second for package in rebuilt} == {
+        "hello": True,
+        "hello-debug": True,
+    }
 
 
 def test_packages_with_the_same_program_do_not_claim_the_same_path(greeting: Local, tmp_path: Path) -> None:
