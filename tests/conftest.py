@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,13 @@ import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
+from tests.farms.databases import database, database_kind, database_url, migrated_sqlite, postgres_socket
+
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
+
+__all__ = ["database", "database_kind", "database_url", "migrated_sqlite", "postgres_socket"]  # fixtures of all tests
 
 _PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 
@@ -159,6 +165,9 @@ DISTRIBUTION = frozenset(
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
 
 
+_SHARED_OUT, _PARTS = frozenset({"tests/attack/test_row_27_columns.py"}), 8
+"""Files of so many tests, without fixtures of their own, that one process would be busy with them to the end."""
+
 _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 """A file system in memory, and how much of it a run needs: what tests write is flushed to a disk thousands of times."""
 
@@ -194,12 +203,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_long(item.path):
             item.add_marker(pytest.mark.long)
+    items.sort(key=lambda item: item.path, reverse=True)  # the attacks are last: many, and none is long
     items.sort(key=lambda item: (item.location[0] not in DISTRIBUTION, item.path.parent.name != "distribution"))
+
+
+def pytest_collection_finish() -> None:
+    """Look through less garbage: the thousand modules that are loaded now stay, and most garbage has no cycles."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """With `--dist=loadfile`, keep the tests of the distribution together, as those of a file are."""
+    """With `--dist=loadfile`, keep the tests of the distribution together, and share out those of large files."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  not there for who runs without it
@@ -207,6 +223,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "distribution" if file in DISTRIBUTION else file
+            if file in DISTRIBUTION:
+                return "distribution"
+            return f"{file} {zlib.crc32(nodeid.encode()) % _PARTS}" if file in _SHARED_OUT else file
 
     return Scheduling(config, log)

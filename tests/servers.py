@@ -70,6 +70,11 @@ def new_postgres_schema(socket: Path, name: str) -> str:
     """Make an empty schema in a cluster and return the URL of a connection that sees only this schema."""
     with psycopg.connect(host=str(socket), user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute(f'CREATE SCHEMA "{name}"')
+    return schema_url(socket, name)
+
+
+def schema_url(socket: Path, name: str) -> str:
+    """Return the URL of a connection that sees only this schema of a cluster."""
     return f"postgresql+psycopg://postgres@/postgres?host={socket}&options=-csearch_path%3D{name}"
 
 

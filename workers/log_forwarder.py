@@ -24,6 +24,9 @@ _LOG = logging.getLogger("farm.worker")
 _PIECE = 512 * 1024
 _MOST_WAITING = 16 << 20
 _FLUSH_SECONDS = 0.2
+"""How soon a line is sent after a silence."""
+_PAUSE_SECONDS = 1.0
+"""The time between two pieces while lines keep coming: each costs the farm a signed request and a transaction."""
 _TRY_AGAIN_SECONDS = 1.0
 
 
@@ -55,6 +58,8 @@ class LogForwarder:
                 self._changed.wait(_FLUSH_SECONDS)
             if not self._given_up():
                 self._waiting += line
+                if len(self._waiting) > _PIECE:
+                    self._changed.notify_all()
 
     def __enter__(self) -> LogForwarder:
         self._thread.start()
@@ -72,12 +77,14 @@ class LogForwarder:
         return self._refused or self._lost()
 
     def _run(self) -> None:
+        pause = _FLUSH_SECONDS
         while not self._given_up():
             with self._changed:
-                self._changed.wait_for(lambda: self._closing, _FLUSH_SECONDS)
+                self._changed.wait_for(lambda: self._closing or len(self._waiting) > _PIECE, pause)
                 piece, closing = self._next_piece(), self._closing
             if closing and not piece:
                 return
+            pause = _PAUSE_SECONDS if piece else _FLUSH_SECONDS
             if piece and not self._send(piece):
                 time.sleep(_TRY_AGAIN_SECONDS)
 

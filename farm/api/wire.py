@@ -22,6 +22,8 @@ LARGEST_NUMBER = 2**31 - 1
 """The largest key of a numbered row: PostgreSQL stores it in four bytes."""
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
 """The number of a job, an attempt, a submission, a token, a candidate or a release."""
+MOST_JOBS = 500
+"""The number of jobs that one answer lists, and that one request names, at most."""
 Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A place in a log, in bytes."""
 

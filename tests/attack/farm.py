@@ -7,6 +7,7 @@ carry out what is leased to them, and sign that.
 from __future__ import annotations
 
 import socket
+import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -157,6 +158,7 @@ class AttackedFarm:
         self.application = Application.open(self.database, blobs, logs, WORLD, LeasePolicy())
         self.hands = Hands(self.application, Clock(), signers=own_keys())
         self.signer = SignerClient(self.socket)
+        self._watching = sqlite3.connect(self.folder / "farm.db")
 
     @property
     def public(self) -> Path:
@@ -208,6 +210,7 @@ class AttackedFarm:
 
     def close(self) -> None:
         self.stop()
+        self._watching.close()
         self.database.close()
 
     def takes_up(self) -> None:
@@ -227,12 +230,19 @@ class AttackedFarm:
         """Run control and workers until nothing changes any more. An error in control ends its turn."""
         said: list[object] = []
         for _ in range(_ROUNDS):
+            written, failed = self._written(), len(self.errors)
             worked = self._tries(self.hands.works) or 0
             self._tries(self.delivery.deliver)
             before, said = said, [self._tries(pipeline.advance) for pipeline in self.channels.pipelines()]
             self._tries(self.advisories.advance)
-            if not worked and said == before:
+            is_idle = written == self._written() and failed == len(self.errors)
+            if not worked and (is_idle or said == before):
                 return
+
+    def _written(self) -> int:
+        """A number that is another one once the database has been written to."""
+        number: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+        return number
 
     def _tries(self, what: object) -> object:
         try:

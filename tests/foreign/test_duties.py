@@ -12,7 +12,6 @@ import pytest
 from farm.server.application import FarmSettings
 from farm.server.federation import imported
 from farm.server.pipeline.pipeline import Pipeline
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.importing import ImportingFarm
 from tests.farms.releasing import EDGE
 from tests.farms.small import recipe
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture

@@ -35,7 +35,6 @@ from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.advisories.osv_documents import openvex, osv
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.importing import ImportingFarm
 from tests.farms.releasing import EDGE
 from tests.farms.small import recipe
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
     from farm.server.pipeline.pipeline import Pipeline
     from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL, SAY = f"{FIRST}/openssl", f"{FIRST}/say"
 ANN = Actor("token:ann")

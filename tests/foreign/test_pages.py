@@ -8,7 +8,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.server.curation import holds
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.importing import ImportingFarm
 from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL = f"{FIRST}/openssl"
 PROMISE = "Clients fetch these from their own distributions, and verify them by the roots named here."

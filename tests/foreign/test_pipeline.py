@@ -25,7 +25,6 @@ from farm.server.tables.pipeline_states import OrderKind
 from farm.trust.index.tree import IndexTree
 from tests.client.distribution import SmallDistribution
 from tests.core.sets.values import elf
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.importing import ImportingFarm
 from tests.farms.releasing import EDGE
 from tests.farms.small import recipe
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
     from farm.trust.verification.client_metadata import RepositoryReader
     from tests.foreign.neighbours import Neighbours
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL, SAY = f"{FIRST}/openssl", f"{FIRST}/say"
 REQUIRES = f"requires: [{SSL}]\n"

@@ -21,7 +21,6 @@ from farm.store.blobs import BlobStore
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.index.release_index import Release
 from farm.trust.metadata.signed_policy import policy_of_files
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.importing import ImportingFarm
 from tests.farms.releasing import EDGE
 from tests.farms.small import recipe
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL = f"{FIRST}/openssl"
 STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")

@@ -12,7 +12,6 @@ import pytest
 from farm.server.identities import access
 from farm.server.tables.session import Database
 from farm.server.tables.states import Role
-from tests.farms.databases import migrated_sqlite
 from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.scenarios.farm import Farm
-
-__all__ = ["migrated_sqlite"]
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.threats.simulator import Simulator
 from tests.web.conftest import farm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_socket"]
+__all__ = ["farm"]
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement, verify_provenance
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.releasing import ReleasingFarm
 from tests.farms.small import recipe
 
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from farm.server.jobs.leases import Lease
     from farm.server.tables.records import Job
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 EDGE = ChannelPolicy("edge", (ReproducedGate(2), ProofGate()))
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.container.sandbox_view import bind_faketime
-from tests.farms.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.programs import eventually
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.workers.build_host import Host
-
-__all__ = ["migrated_sqlite"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.redis]
 

@@ -18,7 +18,6 @@ import pytest
 from farm.container.mounts import mount_tmpfs, unmount_below
 from farm.core.plan.trouble import Trouble
 from farm.server.tables.states import AttemptState
-from tests.farms.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.workers.build_host import Host
-
-__all__ = ["migrated_sqlite"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.redis]
 

@@ -28,7 +28,6 @@ from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.signer_process import running_signer
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.refusing import refuses
 
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from farm.server.pipeline.publication.signer_client import SignerClient
     from farm.server.tables.session import Database
     from tests.checker.built import Package
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 ANN = Actor("token:ann")
 WHY = "1.7.2 loses data"

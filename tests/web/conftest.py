@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import ServedFarm, served_farm
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture

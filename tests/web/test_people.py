@@ -214,6 +214,19 @@ def test_a_token_of_another_role_is_refused_and_audited(farm: ServedFarm, role: 
     assert farm.refusals() == [(f"token:some-{role}", "forbidden")]
 
 
+def test_many_jobs_are_followed_with_one_request(farm: ServedFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    with farm.client() as client:
+        taken = client.submit({name: recipe(name) for name in "abcde"})
+        wanted = {accepted.job.id: accepted.name for accepted in taken.accepted}
+        chosen = sorted(wanted)[1:4]
+        assert {number: job.name for number, job in client.jobs_numbered([*chosen, 4711]).items()} == {
+            number: wanted[number] for number in chosen
+        }
+        assert client.jobs_numbered([]) == {}
+        monkeypatch.setattr("farm.api.wire.MOST_JOBS", 2)
+        assert client.jobs_numbered(wanted).keys() == wanted.keys()
+
+
 def test_an_admin_enrols_workers_and_issues_tokens(farm: ServedFarm) -> None:
     with farm.client(Role.ADMIN) as admin:
         made = admin.issue_token("alice", "maintainer", days=1)

@@ -13,15 +13,12 @@ from fastapi.testclient import TestClient
 from farm.container.mounts import mount_tmpfs, unmount_below
 from farm.server.tables.session import Database
 from farm.store.blobs import BlobStore
-from tests.farms.databases import migrated_sqlite
 from tests.farms.small import SmallFarm
 from web.api import readiness
 from web.app import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["migrated_sqlite"]
 
 
 @pytest.mark.docker  # it mounts

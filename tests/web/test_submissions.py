@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
 
 # Queries are tested with both kinds of database in tests/server/submissions/test_owners.py.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 
 

@@ -11,7 +11,6 @@ import pytest
 from farm.server.application import FarmSettings
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy
-from tests.farms.databases import migrated_sqlite
 from tests.farms.small import SmallFarm
 from tests.servers import PrivateRedis
 from tests.workers.programs import REPOSITORY, program
@@ -19,8 +18,6 @@ from tests.workers.programs import REPOSITORY, program
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-__all__ = ["migrated_sqlite"]
 
 TERMS = LeasePolicy(
     lease=timedelta(seconds=1), grace=timedelta(seconds=0.5), most_lost=2, ring_again=timedelta(seconds=2)

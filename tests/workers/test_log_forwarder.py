@@ -59,6 +59,31 @@ def test_a_line_arrives_within_a_second(farm: ServedFarm, worker: HandMadeWorker
         eventually(lambda: _texts(farm, lease) == ["cc -c x.c"], seconds=1, what="the line is there")
 
 
+def test_lines_that_keep_coming_are_sent_together(farm: ServedFarm, worker: HandMadeWorker) -> None:
+    lease = worker.claim()
+    counting = _Counting(worker.client)
+    with LogForwarder(counting, lease, lambda: False) as log:  # type: ignore[arg-type]
+        for number in range(150):
+            log(_record(str(number)))
+            time.sleep(0.01)
+    assert _texts(farm, lease) == [str(number) for number in range(150)]
+    assert counting.sent < 30, "one request for each line, or nearly"
+
+
+def test_a_log_that_grows_fast_is_not_held_up_by_pauses(
+    farm: ServedFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.log_forwarder._PIECE", 1000)
+    monkeypatch.setattr("workers.log_forwarder._PAUSE_SECONDS", 3600)
+    lease = worker.claim()
+    with LogForwarder(worker.client, lease, lambda: False) as log:
+        log(_record("first"))
+        eventually(lambda: _texts(farm, lease) == ["first"], what="the first line is there")
+        for number in range(50):
+            log(_record(str(number)))
+        eventually(lambda: "40" in _texts(farm, lease), what="all but the last piece is there")
+
+
 def test_all_of_a_large_log_arrives_in_order(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     sent = [f"{number} " + "x" * 100 for number in range(20_000)]
@@ -66,6 +91,18 @@ def test_all_of_a_large_log_arrives_in_order(farm: ServedFarm, worker: HandMadeW
         for text in sent:
             log(_record(text))
     assert _texts(farm, lease) == sent
+
+
+class _Counting:
+    """A connection that counts the pieces it sends."""
+
+    def __init__(self, client: WorkerClient) -> None:
+        self._client = client
+        self.sent = 0
+
+    def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
+        self.sent += 1
+        return self._client.append_log(lease, offset, piece)
 
 
 class _LosesAnswers:

@@ -32,15 +32,17 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"])
 @router.get("/jobs")
 def page(
     application: ApplicationHere,
+    *,
     before: wire.Number | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=wire.MOST_JOBS)] = 50,
     state: JobState | None = None,
     name: str | None = None,
+    number: Annotated[list[wire.Number] | None, Query(max_length=wire.MOST_JOBS)] = None,
 ) -> wire.JobPage:
-    """Return jobs, newest first."""
+    """Return jobs, newest first; with `number`, which may be given many times, only these."""
     with application.reading() as unit:
         states = [state] if state else ()
-        found = jobs.list_jobs(unit.session, before=before, limit=limit, states=states, name=name or "")
+        found = jobs.list_jobs(unit.session, before=before, limit=limit, states=states, name=name or "", numbers=number)
         forms = job_forms(unit.session, found)
     following = found[-1].id if len(found) == limit else None
     return wire.JobPage(jobs=forms, next_before=following)

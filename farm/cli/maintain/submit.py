@@ -123,7 +123,7 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     shown: dict[int, str] = {}
     with board() as show:
         while True:
-            jobs = {number: farm.job(number).job for number in sorted(left)}
+            jobs = farm.jobs_numbered(left)
             ended |= {number: job for number, job in jobs.items() if job.state in _ENDED}
             left -= ended.keys()
             for job in jobs.values():

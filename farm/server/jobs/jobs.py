@@ -248,9 +248,15 @@ def list_jobs(
     kind: JobKind | None = None,
     name: str = "",
     submission: int | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[Job]:
-    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty."""
+    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty.
+
+    With `numbers`, at most `MOST_PARAMETERS`, only these jobs.
+    """
     query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+    if numbers is not None:
+        query = query.where(col(JobRow.id).in_(numbers))
     if before is not None:
         query = query.where(col(JobRow.id) < before)
     if states:

@@ -12,7 +12,6 @@ from farm.server.identities import access
 from farm.server.tables.states import Role
 from tests.cli.curate.test_curating import Shell
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture

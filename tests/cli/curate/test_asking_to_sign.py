@@ -10,12 +10,12 @@ import pytest
 
 from farm.trust.keys.key_files import load_public_key, public_path
 from farm.trust.keys.signers import link_key
-from tests.cli.curate.test_curating import Shell, database, database_url, migrated_sqlite, postgres_socket, shell
+from tests.cli.curate.test_curating import Shell, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "shell"]
+__all__ = ["shell"]
 
 
 @pytest.mark.parametrize("answer", ["", "n\n"])

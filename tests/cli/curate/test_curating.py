@@ -30,7 +30,6 @@ from farm.server.tables.evidence import FailedTest, TestEvidence
 from farm.server.tables.release_rows import ReleaseRow
 from farm.server.tables.states import Role
 from farm.trust.keys.key_files import create_key
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm, taken_from
 from web.app import create_app
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}

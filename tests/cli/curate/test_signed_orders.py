@@ -34,7 +34,6 @@ from farm.trust.attestation.approval import ApprovalError, read_approval
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order, order_statement
 from farm.trust.attestation.dsse import sign_statement
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 

@@ -15,7 +15,6 @@ from farm.server.jobs.leases import release
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.states import JobState, Role
 from tests.cli.curate.test_curating import Shell
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.server.jobs.test_rebuilds import rebuild
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from farm.server.submissions.waiting_submissions import envelopes_of
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act, read_order
 from farm.trust.attestation.submission_statement import shown_submission
 from tests.cli.curate.signing_people import People, people
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.small import WORLD, recipe
 
 if TYPE_CHECKING:
@@ -35,10 +34,8 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
 
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
-
 # Queries are tested with both kinds of database in tests/server/submissions/test_owners.py.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 
 

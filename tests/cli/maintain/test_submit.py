@@ -12,7 +12,6 @@ from farm.cli.channel_lines import waits_for_signer, waits_for_thaw
 from farm.cli.main import main
 from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.served import serving
 from tests.farms.small import SmallFarm, recipe
 from tests.server.pipeline.conftest import releasing
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
     from tests.farms.releasing import ReleasingFarm
 
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "releasing"]
+__all__ = ["releasing"]
 
 
 def status(*gates: str, state: str = "open") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tests.core.sets.values import elf, member, prove_change
 
 __all__ = ["box", "pytestmark"]
 
+
 NOTHING = "int main(void) { return 0; }"
 
 

@@ -93,7 +93,7 @@ def _steps(database: Database, question: Callable[[Session], None]) -> int:
     return steps
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_claim_costs_as_much_with_a_hundred_jobs_queued_as_with_a_hundred_thousand(
     database: Database,
 ) -> None:
@@ -105,7 +105,7 @@ def test_a_claim_costs_as_much_with_a_hundred_jobs_queued_as_with_a_hundred_thou
     assert _steps(database, partial(_claim, worker="one")) <= few + 20
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_rebuilds_that_are_not_for_this_worker_stand_behind_all_first_builds(database: Database) -> None:
     _fill(database, queued=1, own_rebuilds=5000)
     assert (
@@ -113,7 +113,7 @@ def test_rebuilds_that_are_not_for_this_worker_stand_behind_all_first_builds(dat
     )
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_whether_a_job_met_trouble_is_not_looked_for_among_all_that_are_ready(database: Database) -> None:
     def newest(session: Session) -> None:
         assert jobs.last_trouble(session) == NOW + timedelta(seconds=1)

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.releasing import ReleasingFarm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.releasing import Signer
 from tests.farms.small import TOOLCHAIN, SmallFarm, recipe
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 ALICE, BOB = "0" * 64, "1" * 64
 EDGE, STABLE = "gates: [proof]\n", "from: edge\ngates: [proof]\n"
@@ -391,7 +388,7 @@ def first_owners(place: Path, files: Mapping[str, bytes], repository: Path | Non
     return said
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("written", [{}, {"OWNERS": b"* mallory\n"}], ids=["without the file", "with others"])
 def test_the_first_owners_are_those_that_are_signed(running: Running, written: dict[str, bytes]) -> None:
     running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
@@ -403,7 +400,7 @@ def test_the_first_owners_are_those_that_are_signed(running: Running, written: d
     assert (said.owners, said.curators) == ("* @curators\n", {"curators": {"alice": ALICE}})
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_while_what_is_signed_cannot_be_read_nobody_submits_at_first(running: Running) -> None:
     for document in (running.public / "targets").glob("*.builders.json"):
         document.write_bytes(b"{}")

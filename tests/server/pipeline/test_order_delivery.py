@@ -24,7 +24,6 @@ from farm.signing.order_effects import check_effect
 from farm.signing.reports import take_report
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order, order_statement
 from farm.trust.attestation.dsse import sign_statement
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.stocked import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from farm.server.pipeline.candidates.status import ChannelStatus
     from farm.server.tables.session import Database
     from farm.server.transaction.unit_of_work import UnitOfWork
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 ANN = Actor("token:ann")
 INVENTED = Digest.of(b"a package that there is not")

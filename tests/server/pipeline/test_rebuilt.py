@@ -12,7 +12,6 @@ from farm.server.jobs.leases import claim
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import difference
 from farm.trust.metadata.repository import Repository
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.small import recipe
 from tests.server.jobs.test_rebuilds import rebuild
 from tests.threats.test_row_16_rebuilds import farm
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.threats.test_row_16_rebuilds import KeyedFarm
 
-__all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_socket"]
+__all__ = ["farm"]
 
 
 def settle(farm: KeyedFarm) -> None:

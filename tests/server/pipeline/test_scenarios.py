@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-many_rounds = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+many_rounds = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For tests that run the pipeline so often that one kind of database must be enough."""
 
 

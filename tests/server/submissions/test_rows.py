@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_submission_is_in_no_state_that_there_is_not(database: Database) -> None:
     with database.write() as session:
         row = "INSERT INTO submission (submitted_by, submitted_at, trace) VALUES ('token:me', :at, 't')"

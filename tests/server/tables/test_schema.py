@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -17,7 +19,13 @@ from farm.server.tables import schema
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.schema import METADATA, migrate
 from farm.server.tables.session import Database
+from tests.farms.databases import MIGRATED, schemas_of
+from tests.farms.small import SmallFarm, recipe
 from tests.refusing import refuses
+from tests.servers import schema_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def schema_of(database: Database) -> str | None:
@@ -102,3 +110,34 @@ def test_a_job_can_be_set_aside_and_still_not_be_in_a_state_that_there_is_not(da
     if database.url.startswith("sqlite"):
         with database.connection() as connection:
             assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+
+
+@pytest.mark.postgres
+def test_a_schema_that_a_test_has_used_is_as_the_migrations_leave_it(postgres_socket: Path, tmp_path: Path) -> None:
+    schemas = schemas_of(postgres_socket)
+    used = schemas.take()
+    small = SmallFarm.open(Database(schema_url(postgres_socket, used)), tmp_path)
+    small.submit(recipe("a"))
+    small.build_all()
+    small.application.database.close()
+    schemas.give_back(used)
+    assert schemas.take() == used
+    with psycopg.connect(host=str(postgres_socket), user="postgres", dbname="postgres") as connection:
+        assert _rows(connection, used) == _rows(connection, MIGRATED)
+        assert _rows(connection, used)["job"] == []
+        assert (
+            connection.execute(
+                "SELECT * FROM pg_sequences WHERE schemaname = %s AND last_value IS NOT NULL", [used]
+            ).fetchall()
+            == []
+        )
+        connection.execute(f"ALTER TABLE {used}.job ADD COLUMN more INTEGER")
+    schemas.give_back(used)
+    assert schemas.take() != used
+
+
+def _rows(connection: psycopg.Connection, schema: str) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        table: connection.execute(f"TABLE {schema}.{table}").fetchall()
+        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
+    }

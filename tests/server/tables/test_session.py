@@ -116,7 +116,7 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
     return "\n".join(row[3] for found in rows for row in found)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("query", "index"),
     [

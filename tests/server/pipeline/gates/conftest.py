@@ -9,7 +9,6 @@ import pytest
 
 from farm.core.names.digest import Digest
 from farm.server.channels import releases
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from farm.server.pipeline.gates.gate_result import GateResult, PackageGate
     from farm.server.tables.records import Package
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @dataclass

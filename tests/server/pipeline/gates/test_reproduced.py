@@ -14,7 +14,6 @@ from farm.server.jobs.requests import cancel, retry
 from farm.server.pipeline.gates import reproduced
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.tables.states import JobState
-from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from farm.server.pipeline.gates.gate_result import GateResult
     from farm.server.tables.records import Job
     from farm.server.tables.session import Database
-
-__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture
