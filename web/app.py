@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 import farm
 from farm.api.wire import ErrorWire
 from farm.server.jobs.provenance_checks import check_with_workers_key
-from farm.server.pipeline.publication.signer_client import ImageSignerClient
+from farm.server.pipeline.repository.signer_client import ImageSignerClient
 from web import problems
 from web.api import (
     advisories,

@@ -58,7 +58,7 @@ _FARM_IN_TROUBLE = 500
 """From this status on, the farm failed to take a report."""
 _LONGEST_REPORT_SECONDS = 300.0
 """How long a report is sent again to a farm that fails, before the job is given back."""
-# What a maintainer has to fix. Nothing else is the recipe's fault: another worker may try the job.
+# What a maintainer has to fix, whatever has caused it. `trouble_of` judges all other errors.
 _RECIPES_FAULT = (BuildFailedError, InvalidOrderError, SourceDigestMismatchError, ForbiddenAddressError)
 
 
@@ -104,7 +104,7 @@ class BuildLoop:
             if lease is None:
                 return done
             hint = None
-            self._carry_out(lease)
+            self.carry_out(lease)
             done += 1
         return done
 
@@ -131,7 +131,8 @@ class BuildLoop:
             _LOG.info("jobs are taken again")
         return True
 
-    def _carry_out(self, lease: HeldLease) -> None:
+    def carry_out(self, lease: HeldLease) -> None:
+        """Do the work of a leased job and report it; give the job back if that fails."""
         _LOG.info("job %d, attempt %d: begun", lease.job, lease.attempt)
         seconds = lease.deadline - time.monotonic()
         try:
@@ -195,22 +196,23 @@ class BuildLoop:
     ) -> Callable[[], None]:
         workshop = for_lease(self.workshop, lease, self.toolchains)
         if lease.kind == "test":
-            order = TestOrder.from_dict(lease.order)
-            tested = run_test(order, workshop, attempt=directory, log=log, cancelled=cancelled)
+            tested = run_test(
+                TestOrder.from_dict(lease.order), workshop, attempt=directory, log=log, cancelled=cancelled
+            )
             return lambda: self._finish(lease, _blobs_of(tested), tested.to_dict())
         if lease.kind == "comparison":
             compared = compare_interfaces(
                 AbiOrder.from_dict(lease.order), workshop, attempt=directory, log=log, cancelled=cancelled
             )
             return lambda: self._finish(lease, _blobs_of(compared), compared.to_dict())
-        plan = BuildOrder.from_dict(lease.order)
-        built = build(plan, workshop, attempt=directory, log=log, cancelled=cancelled)
+        order = BuildOrder.from_dict(lease.order)
+        built = build(order, workshop, attempt=directory, log=log, cancelled=cancelled)
         blobs = [
             blob.digest for package in built.packages for blob in (package.archive, package.manifest, package.facts)
         ]
         # The farm keeps every source that it has used: mirrors drop them.
-        sources = [source.digest for source in plan.plan.sources]
-        sources += fetch_carried(plan, workshop.fetcher.fresh())
+        sources = [source.digest for source in order.plan.sources]
+        sources += fetch_carried(order, workshop.fetcher.fresh())
         return lambda: self._finish(lease, [*sources, *blobs, built.provenance, built.log], built.to_dict())
 
     def _finish(self, lease: HeldLease, blobs: Iterable[Digest], outcome: dict[str, object]) -> None:

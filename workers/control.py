@@ -27,10 +27,10 @@ from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.federation.following import Following
 from farm.server.pipeline.channels import Channels
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.store.http.address_guard import AddressGuard
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 

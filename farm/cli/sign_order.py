@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
     from farm.api.farm_client import FarmClient
     from farm.cli.personal_key import OwnKey
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
 
 
 _WAITED, _POLL = 5.0, 0.2
@@ -56,17 +56,17 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
     return _sign(own, act, distribution, channel, base=base, packages=packages, **said)
 
 
-def sign_words(farm: CuratorClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
+def sign_claims(farm: CuratorClient, claims: Callable[[str], Iterable[Claim]]) -> bytes | None:
     """Return the signed envelope of statements about vulnerabilities; None without a key.
 
-    `words` gives the statements for the distribution of the farm; None too where there are none.
+    `claims` gives the statements for the distribution of the farm; None too where there are none.
     """
     own = _own_key()
     if own is None or not (distribution := farm.distribution()):
         return None
-    from farm.trust.attestation.advisory_statement import words_to_sign
+    from farm.trust.attestation.advisory_statement import claims_to_sign
 
-    packages = words_to_sign(words(distribution))
+    packages = claims_to_sign(claims(distribution))
     return _sign(own, "advise", distribution, ADVISORIES, packages=packages) if packages else None
 
 

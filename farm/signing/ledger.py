@@ -298,6 +298,6 @@ class Ledger(LedgerReader):
         try:
             replace_file(self.state_path, canonical_json(form))
         except OSError as error:
-            _LOG.error("what the ledger has come to is not kept beside it: %s", error)  # its entries are
+            _LOG.error("the state of the ledger cannot be written: %s", error)  # its entries were
             return
         self._kept = place.number

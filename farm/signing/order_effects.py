@@ -34,8 +34,8 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
     for newer, at in _newer_orders(state, order):
         raise FarmError(
             f"{order.summary} of {_second(order.at)} does not count: {newer} of {_second(at)} is newer",
-            remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
-            f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
+            remedy=f"If it is still wanted, sign it again after {_second(at)}. If that is in the future, one of the "
+            f"two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
             code="outdated-order",
         )
     if order.act is Act.CLOSE_REPORT:

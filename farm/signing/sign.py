@@ -156,7 +156,12 @@ def sign_image(repository: Repository, signers: Signers, checker: Checker, asked
     )
     if len(envelope) > LARGEST_ENVELOPE:
         raise UnsignableImageError(f"its bill of materials comes to an envelope of {len(envelope)} bytes")
-    _LOG.info("signed what %s of release %d of %s is", "/".join(asked.packages), asked.number, asked.channel)
+    _LOG.info(
+        "signed the bill of materials of image %s of release %d of %s",
+        "/".join(asked.packages),
+        asked.number,
+        asked.channel,
+    )
     return envelope
 
 

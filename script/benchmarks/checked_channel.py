@@ -37,8 +37,8 @@ from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import LockedDeb, ToolchainLock
 from farm.errors import FarmError
-from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publication.signer_client import SignerClient, SignerUnreachableError
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.signer_client import SignerClient, SignerUnreachableError
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement

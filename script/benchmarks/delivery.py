@@ -144,7 +144,7 @@ class Apt(_Served):
         for which, packages in sets.items():
             place = self._place(which)
             place.mkdir()
-            changed = {each.name for each in _new_in(sets, which)}
+            changed = {new_package.name for new_package in _new_in(sets, which)}
             for package in packages:
                 deb = place / f"{package.name}.deb"
                 if package.name in changed:

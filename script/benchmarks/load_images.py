@@ -93,9 +93,9 @@ def _registry(
     title: str, images: EngineImages, packages: Sequence[SamplePackage], changed: Sequence[SamplePackage]
 ) -> Table:
     """Count the bytes of the second image that a registry with the first image lacks."""
-    before, after = ({*_blobs(images, each)} for each in (packages, changed))
+    before, after = ({*_blobs(images, members)} for members in (packages, changed))
     new = sum(size for _, size in after - before)
-    own = {each.captured.archive for each in changed} - {package.captured.archive for package in packages}
+    own = {package.captured.archive for package in changed} - {package.captured.archive for package in packages}
     allowed = sum(blob.size for blob in own) + _SMALL_CHANGE
     peer = "the changed package's blob + 20 kB"
     measured = (Measurement("farm", (new,), "B"), Measurement(peer, (allowed,), "B"))

@@ -157,7 +157,7 @@ class _Bench:
 def _package_to_take(packages: Sequence[SyntheticPackage]) -> tuple[str, int]:
     """Return one of the last packages, whose closure is nearest to the wanted size, and that size."""
     sizes = {package.name: len(closure_of(packages, package.number)) for package in packages[-_LOOKED_AT:]}
-    name = min(sizes, key=lambda each: abs(sizes[each] - _CLOSURE))
+    name = min(sizes, key=lambda candidate: abs(sizes[candidate] - _CLOSURE))
     return name, sizes[name]
 
 

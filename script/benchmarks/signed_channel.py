@@ -20,8 +20,8 @@ from farm.core.package.describe import describe
 from farm.core.package.gather import gather_facts
 from farm.core.plan.job import BlobRef
 from farm.core.plan.plan import Plan
-from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publication.public_store import PublicStore
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.public_store import PublicStore
 from farm.store.blobs import BlobStore
 from farm.store.capture import capture_tree
 from farm.store.scan import scan_tree

@@ -93,12 +93,14 @@ def synthetic_packages(count: int) -> list[SyntheticPackage]:
         wanted = min(len(exports), round(numbers.lognormvariate(math.log(_MEDIAN_NEEDS), 0.6)))
         imported = _symbols(numbers)
         needs = sorted(_some(numbers, libraries, wanted))
-        each = max(1, imported // max(1, len(needs)))
+        per_need = max(1, imported // max(1, len(needs)))
         if number % _LIBRARY_EVERY == 0:
             exports[number] = _symbols(numbers)
             libraries.append(number)
         packages.append(
-            SyntheticPackage(number, tuple((need, min(each, exports[need])) for need in needs), exports.get(number, 0))
+            SyntheticPackage(
+                number, tuple((need, min(per_need, exports[need])) for need in needs), exports.get(number, 0)
+            )
         )
     return packages
 

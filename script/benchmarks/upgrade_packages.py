@@ -65,9 +65,9 @@ def _deliveries(ground: Ground, images: EngineImages, sets: Sets, running: ExitS
     registry = running.enter_context(image_registry(ground.directory / "registry"))
     files = [kind(served, server, clients / kind.__name__) for kind in (Farm, Apt, Ostree, Casync)]
     pulled = [kind(images, registry) for kind in (OneLayer, LayerEach, FarmImage)]
-    for each in (*files, *pulled):
-        ground.say(f"preparing: {each.name}")
-        each.prepare(sets)
+    for delivery in (*files, *pulled):
+        ground.say(f"preparing: {delivery.name}")
+        delivery.prepare(sets)
     return [*files, *pulled]
 
 

@@ -59,8 +59,8 @@ def pages(command: click.Command, context: click.Context) -> Iterator[tuple[str,
             if found is not None and not found.hidden:
                 below.append(click.Context(found, info_name=word, parent=context))
     yield name, page(command, context, name, parent, below)
-    for each in below:
-        yield from pages(each.command, each)
+    for child in below:
+        yield from pages(child.command, child)
 
 
 def page(command: click.Command, context: click.Context, name: str, parent: str, below: list[click.Context]) -> str:
@@ -85,9 +85,9 @@ def page(command: click.Command, context: click.Context, name: str, parent: str,
             parts += [".TP", f".B {plain(record[0])}", words(record[1])]
     if below:
         parts += [".SH COMMANDS"]
-        for each in below:
-            parts += [".TP", f".BR {name}\\-{plain(each.info_name or '')} (1)"]
-            parts += [words(each.command.get_short_help_str(limit=200))]
+        for child in below:
+            parts += [".TP", f".BR {name}\\-{plain(child.info_name or '')} (1)"]
+            parts += [words(child.command.get_short_help_str(limit=200))]
     parts += [".SH EXIT STATUS", _STATUS.rstrip()]
     if parent:
         parts += [".SH SEE ALSO", f".BR {plain(parent)} (1)"]

@@ -54,11 +54,11 @@ def chosen(mutations: Sequence[Mutation], only: Sequence[str] | None) -> dict[st
 def main(arguments: Sequence[str], root: Path) -> int:
     """Run; the exit status is 1 if a mutation survives, 2 if there is no result."""
     options = parse_arguments(arguments)
-    told: list[dict[str, object]] = []
+    reports: list[dict[str, object]] = []
     try:
         mutations = chosen(all_mutations(root), options.only)
         if options.list:
-            told = [_told(root, *pair) for pair in mutations.values()]
+            reports = [_report(root, *pair) for pair in mutations.values()]
         else:
             ones = [mutation for _, mutation in mutations.values()]
             for mutation, verdict in judge(root, ones, jobs=options.jobs, again=options.again):
@@ -66,22 +66,22 @@ def main(arguments: Sequence[str], root: Path) -> int:
                 number, _ = mutations[mutation.name]
                 print(f"{number:3} {mutation.name}: {became} ({verdict.seconds:g} s)", file=sys.stderr, flush=True)
                 killed = {"killed-by": verdict.killed_by, "seconds": verdict.seconds}
-                told.append(_told(root, number, mutation) | killed)
+                reports.append(_report(root, number, mutation) | killed)
     except (UnknownMutationError, NotFoundOnceError, RedTestsError) as error:
         print(f"mutate: {error}", file=sys.stderr)
         return 2
-    survivors = [one for one in told if one.get("killed-by") == ""]
+    survivors = [one for one in reports if one.get("killed-by") == ""]
     if options.json:
-        print(json.dumps({"mutations": told, "left-out": dict(LEFT_OUT)}, indent=2))
+        print(json.dumps({"mutations": reports, "left-out": dict(LEFT_OUT)}, indent=2))
     else:
-        for one in told if options.list else survivors:
+        for one in reports if options.list else survivors:
             print(f"{one['number']:3} {one['name']}: {one['what']}\n{one['diff']}\n")
         if not options.list:
-            print(f"{len(told)} mutations, {len(survivors)} survived; {len(LEFT_OUT)} left out, with reasons")
+            print(f"{len(reports)} mutations, {len(survivors)} survived; {len(LEFT_OUT)} left out, with reasons")
     return 1 if survivors else 0
 
 
-def _told(root: Path, number: int, mutation: Mutation) -> dict[str, object]:
+def _report(root: Path, number: int, mutation: Mutation) -> dict[str, object]:
     source = (root / mutation.module).read_text(encoding="utf-8")
     return {
         "number": number,

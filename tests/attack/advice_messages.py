@@ -10,7 +10,7 @@ from farm.core.advisories.openvex import read_openvex
 from farm.core.advisories.reviews import Review
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.trust.attestation.advisory_statement import Word
+from farm.trust.attestation.advisory_statement import Claim
 from farm.trust.attestation.curator_order import Act
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
 from farm.trust.index.review_list import ReviewList
@@ -53,7 +53,7 @@ def _state(liar: Liar, *documents: bytes, statements: BlobRef | None = None) -> 
     return liar.post("/advisories", replace(index, statements=statements).to_json())
 
 
-def _withdrawn_by(liar: Liar, *words: Word, **said: Any) -> httpx.Response:
+def _withdrawn_by(liar: Liar, *words: Claim, **said: Any) -> httpx.Response:
     """Ask for a withdrawal after an order was sent to the signer, whatever the signer answered."""
     liar.post("/orders", advised(*words, **said))
     return _advise(liar, _listed(liar, _WITHDRAWN))
@@ -61,7 +61,7 @@ def _withdrawn_by(liar: Liar, *words: Word, **said: Any) -> httpx.Response:
 
 _LATER = "2024-11-21T10:00:00Z"
 _WITHDRAWN = osv(package="vuln", fixed="", modified=_LATER, withdrawn=_LATER)
-_ITS_WITHDRAWAL = Word("EXAMPLE-2026-1", Digest.of(_WITHDRAWN))
+_ITS_WITHDRAWAL = Claim("EXAMPLE-2026-1", Digest.of(_WITHDRAWN))
 _LONG_AGO = datetime(2024, 11, 20, tzinfo=UTC)
 _OF_LIB = openvex(product=f"{DISTRIBUTION}/lib")
 ADVISORIES = (
@@ -78,7 +78,7 @@ ADVISORIES = (
     ),
     Message(
         "a withdrawal, by an order for another document",
-        lambda liar: _withdrawn_by(liar, Word("EXAMPLE-2026-1", Digest.of(b"another"))),
+        lambda liar: _withdrawn_by(liar, Claim("EXAMPLE-2026-1", Digest.of(b"another"))),
     ),
     Message("a withdrawal, by a stranger's order", lambda liar: _withdrawn_by(liar, _ITS_WITHDRAWAL, key=MALLORY)),
     Message(

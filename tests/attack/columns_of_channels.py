@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.attack.editing import Column
 
 _ID = Nothing("a number that rows are told apart by; which row it is, others say")
-_TOLD = Nothing("for people to read")
+_SHOWN_ONLY = Nothing("for people to read")
 _LAST = "(SELECT MAX(id) FROM candidate WHERE channel = 'edge')"
 _RECORDED = f"id = {_LAST}"
 _PASSED = "UPDATE candidate SET state = 'open', decided_at = NULL WHERE state = 'refused' AND id IN (SELECT MAX(id) FROM candidate GROUP BY channel)"
@@ -43,12 +43,12 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
         "frozen_at": _one("the frozen channel is not", "UPDATE channel SET frozen_at = NULL"),
         "frozen_until": _one("the freeze is over", "UPDATE channel SET frozen_until = '2020-01-01 00:00:00.000000'"),
-        "frozen_why": _TOLD,
-        "frozen_by": _TOLD,
+        "frozen_why": _SHOWN_ONLY,
+        "frozen_by": _SHOWN_ONLY,
         "tests_seen": _one("all tests were looked at", "UPDATE channel SET tests_seen = 999999"),
-        "trouble": _TOLD,
-        "unsigned": _TOLD,
-        "halted": _TOLD,
+        "trouble": _SHOWN_ONLY,
+        "unsigned": _SHOWN_ONLY,
+        "halted": _SHOWN_ONLY,
     },
     "candidate": {
         "id": _ID,
@@ -87,10 +87,10 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit("what was refused has passed", "UPDATE candidate SET state = 'passed' WHERE state = 'refused'"),
             )
         ),
-        "reason": _TOLD,
-        "created_at": _TOLD,
-        "decided_at": _TOLD,
-        "trace": _TOLD,
+        "reason": _SHOWN_ONLY,
+        "created_at": _SHOWN_ONLY,
+        "decided_at": _SHOWN_ONLY,
+        "trace": _SHOWN_ONLY,
     },
     "candidate_change": {
         "candidate_id": _INTRUDER,
@@ -129,8 +129,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
         "gate": _one("another gate said so", f"{_PASSED};\nUPDATE OR IGNORE gate_result SET gate = 'tests'"),
         "state": _one("all gates have passed", f"{_PASSED};\nUPDATE gate_result SET state = 'passed'"),
-        "detail": _TOLD,
-        "at": _TOLD,
+        "detail": _SHOWN_ONLY,
+        "at": _SHOWN_ONLY,
     },
     "set_run": {
         "id": _ID,
@@ -142,13 +142,13 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "what was found green was the set that is wanted",
             f"{_PASSED};\nDELETE FROM set_run WHERE state = 'red';\nUPDATE OR IGNORE set_run SET set_digest = (SELECT set_digest FROM candidate WHERE id = {_LAST}), candidate_id = {_LAST} WHERE id = 1",
         ),
-        "purpose": _TOLD,
-        "atoms": _TOLD,
-        "tests": _TOLD,
+        "purpose": _SHOWN_ONLY,
+        "atoms": _SHOWN_ONLY,
+        "tests": _SHOWN_ONLY,
         "state": _GREEN,
         "detail": _GREEN,
-        "started_at": _TOLD,
-        "ended_at": _TOLD,
+        "started_at": _SHOWN_ONLY,
+        "ended_at": _SHOWN_ONLY,
     },
     "release": {
         "id": _ID,
@@ -192,7 +192,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 ),
             )
         ),
-        "trace": _TOLD,
+        "trace": _SHOWN_ONLY,
     },
     "membership": {
         "channel": _one(
@@ -232,7 +232,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "excuse": {
         **dict.fromkeys(
-            ("id", "root", "reason", "owner", "line", "partners", "remedy", "evidence", "version", "job_id"), _TOLD
+            ("id", "root", "reason", "owner", "line", "partners", "remedy", "evidence", "version", "job_id"),
+            _SHOWN_ONLY,
         ),
         **dict.fromkeys(
             (

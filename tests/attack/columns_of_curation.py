@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.attack.editing import Column
 
 _ID = Nothing("a number that rows are told apart by; which row it is, others say")
-_TOLD = Nothing("for people to read")
+_SHOWN_ONLY = Nothing("for people to read")
 _ONCE_MORE = "done_at = NULL, ending = NULL, candidate_id = NULL"
 
 
@@ -50,22 +50,22 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "UPDATE approval SET curator = 'mallory';\nINSERT INTO approval SELECT 'stable', :lone1_digest, 'alice', envelope, at FROM approval LIMIT 1",
         ),
         "envelope": _one("a stranger has approved in a curator's name", workings_of_curation.approves_itself),
-        "at": _TOLD,
+        "at": _SHOWN_ONLY,
     },
     "report": {
         "id": _ID,
         "channel": _one("the trouble is another channel's", "UPDATE report SET channel = 'twice'"),
         "package": _one("the trouble is another package's", "UPDATE report SET package = :viral1_digest"),
-        "reason": _TOLD,
-        "reported_by": _TOLD,
-        "at": _TOLD,
+        "reason": _SHOWN_ONLY,
+        "reported_by": _SHOWN_ONLY,
+        "at": _SHOWN_ONLY,
         "resolved_at": Feeds(
             (
                 Edit("the report is closed", "UPDATE report SET resolved_at = at, resolved_by = 'token:alice'"),
                 Edit("there is no report", "DELETE FROM report"),
             )
         ),
-        "resolved_by": _TOLD,
+        "resolved_by": _SHOWN_ONLY,
         "delivered_at": Feeds(
             (Edit("the signer is told once more of a report, of another package", _REPORTED_ANEW),),
         ),
@@ -93,7 +93,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 ),
             )
         ),
-        "at": _TOLD,
+        "at": _SHOWN_ONLY,
         "order_id": _one(
             "a downgrade was ordered by what was signed for another",
             _order("edge", "rollback", '{"number": 1}')
@@ -103,7 +103,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "an order that was used is brought once more",
             f"{_BACK_AGAIN} WHERE act = 'rollback';\nUPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
         ),
-        "refused": _TOLD,
+        "refused": _SHOWN_ONLY,
     },
     "who_orders": {
         "id": _ID,
@@ -116,9 +116,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "id": _ID,
         "channel": _one("the hold is another channel's", "UPDATE hold SET channel = 'slow'"),
         "package": _one("the hold is of another package", "UPDATE hold SET package = 'viral'"),
-        "reason": _TOLD,
-        "held_by": _TOLD,
-        "at": _TOLD,
+        "reason": _SHOWN_ONLY,
+        "held_by": _SHOWN_ONLY,
+        "at": _SHOWN_ONLY,
         "until": _one("the hold is over", "UPDATE hold SET until = '2020-01-01 00:00:00.000000'"),
         "lifted_at": Feeds(
             (
@@ -126,7 +126,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit("there is no hold", "DELETE FROM hold"),
             )
         ),
-        "lifted_by": _TOLD,
+        "lifted_by": _SHOWN_ONLY,
     },
     "curator_order": {
         "id": _ID,
@@ -142,7 +142,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "an order goes further back",
             f"UPDATE curator_order SET channel = 'stable', detail = '{{\"number\": 1}}', {_ONCE_MORE} WHERE kind = 'rollback'",
         ),
-        "reason": _TOLD,
+        "reason": _SHOWN_ONLY,
         "ordered_by": _one("a downgrade is ordered", _order("edge", "rollback", '{"number": 1}')),
         "at": _one(
             "a promotion is ordered past the gates",
@@ -160,7 +160,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "an order is carried out once more",
             f"UPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
         ),
-        "outcome": _TOLD,
+        "outcome": _SHOWN_ONLY,
     },
     "left_out": dict.fromkeys(("order_id", "name", "package", "stays"), _LEFT_OUT),
     "flaky_test": dict.fromkeys(
@@ -178,9 +178,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             )
         ),
         "severity": _one("the vulnerability is a slight one", "UPDATE advisory SET severity = 'low'"),
-        "modified_at": _TOLD,
+        "modified_at": _SHOWN_ONLY,
         "withdrawn_at": _one("the advisory is withdrawn", "UPDATE advisory SET withdrawn_at = modified_at"),
-        "added_by": _TOLD,
+        "added_by": _SHOWN_ONLY,
         "added_at": _one("the advisory is gone", "DELETE FROM advisory;\nDELETE FROM advisory_package"),
     },
     "advisory_package": {
@@ -190,7 +190,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     "review": dict.fromkeys(("package", "source", "at", "stated_by", "stated_at"), _LOOKED),
     "vex": {
         "id": _ID,
-        "stated_by": _TOLD,
+        "stated_by": _SHOWN_ONLY,
         **dict.fromkeys(
             ("vulnerability", "package", "version", "status", "justification", "statement", "at"), _HARMLESS
         ),
@@ -220,7 +220,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ("distribution", "root", "advisories", "statements", "seen_at"),
         Nothing("told beside a foreign package; its own distribution signs what clients go by"),
     ),
-    "import_trouble": dict.fromkeys(("distribution", "why", "since"), _TOLD),
+    "import_trouble": dict.fromkeys(("distribution", "why", "since"), _SHOWN_ONLY),
     "wanted_archive": dict.fromkeys(
         ("archive", "size", "name", "address"), Nothing("what is fetched for a test, by its digest")
     ),

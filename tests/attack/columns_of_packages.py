@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.attack.editing import Column
 
 _ID = Nothing("a number that rows are told apart by; which row it is, others say")
-_TOLD = Nothing("for people to read")
+_SHOWN_ONLY = Nothing("for people to read")
 _NEXT = "WHERE name = 'next'"
 
 
@@ -151,9 +151,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     ),
     "submission": {
         "id": _ID,
-        "submitted_by": _TOLD,
-        "submitted_at": _TOLD,
-        "trace": _TOLD,
+        "submitted_by": _SHOWN_ONLY,
+        "submitted_at": _SHOWN_ONLY,
+        "trace": _SHOWN_ONLY,
         "state": _one("what waits for its owner is taken", workings.takes_a_waiting_submission),
     },
     "submitted_recipe": dict.fromkeys(
@@ -165,7 +165,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "envelope": _SIGNED,
         "person": _SIGNED,
         "submission_id": _SIGNED,
-        "signed_at": _TOLD,
+        "signed_at": _SHOWN_ONLY,
     },
     "ownership": {
         "id": _ID,

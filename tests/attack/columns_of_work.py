@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.attack.editing import Column
 
 _ID = Nothing("a number that rows are told apart by; which row it is, others say")
-_TOLD = Nothing("for people to read")
+_SHOWN_ONLY = Nothing("for people to read")
 _TIMES = Nothing("when work is tried again or lost: a liar can only keep it waiting")
 _QUEUE = Nothing("decides only when and where work is done, not what counts of it")
 _FAILED_TEST = "WHERE kind = 'test' AND name = 'broken' AND state = 'failed'"
@@ -70,7 +70,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "priority": _QUEUE,
         "lost": _QUEUE,
         "troubles": _QUEUE,
-        "trouble": _TOLD,
+        "trouble": _SHOWN_ONLY,
         "not_before": _TIMES,
         "elsewhere_until": _TIMES,
         "created_at": _TIMES,
@@ -87,8 +87,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "error_code": _one(
             "the failed test met trouble only", f"UPDATE job SET error_code = 'worker-lost' {_FAILED_TEST}"
         ),
-        "error": _TOLD,
-        "trace": _TOLD,
+        "error": _SHOWN_ONLY,
+        "trace": _SHOWN_ONLY,
     },
     "attempt": {
         "id": _ID,
@@ -104,11 +104,11 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "heartbeat_at": _TIMES,
         "expires_at": _TIMES,
         "finished_at": _TIMES,
-        "log_size": _TOLD,
-        "log_digest": _TOLD,
-        "error_code": _TOLD,
-        "error": _TOLD,
-        "trouble": _TOLD,
+        "log_size": _SHOWN_ONLY,
+        "log_digest": _SHOWN_ONLY,
+        "error_code": _SHOWN_ONLY,
+        "error": _SHOWN_ONLY,
+        "trouble": _SHOWN_ONLY,
         "outcome": _one(
             "the failed attempt reported that it passed",
             f"UPDATE attempt SET outcome = {_OF_PASSED.format('outcome')} {_FAILED_ATTEMPT};\nUPDATE job SET state = 'succeeded' {_FAILED_TEST}",
@@ -171,8 +171,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "public_key": _one("the tester's key is a stranger's", workings.takes_a_key),
         "builds": _one("the tester builds", "UPDATE worker SET builds = 1"),
         "tests": _one("all workers test", "UPDATE worker SET tests = 1"),
-        "enrolled_by": _TOLD,
-        "enrolled_at": _TOLD,
+        "enrolled_by": _SHOWN_ONLY,
+        "enrolled_at": _SHOWN_ONLY,
         "revoked_at": _one(
             "all but a stranger are revoked",
             "UPDATE worker SET revoked_at = enrolled_at WHERE name IN ('builder', 'again', 'tester')",
@@ -186,9 +186,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     "token": {
         "id": _ID,
         "digest": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
-        "name": _TOLD,
+        "name": _SHOWN_ONLY,
         "role": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
-        "created_at": _TOLD,
+        "created_at": _SHOWN_ONLY,
         "expires_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
         "revoked_at": _one("a stranger's token is a curator's", workings.acts_as_a_curator),
     },

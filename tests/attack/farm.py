@@ -27,9 +27,9 @@ from farm.server.jobs.finishing import finish_build, finish_test
 from farm.server.jobs.leases import claim
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.pipeline.channels import Channels
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.server.tables.session import Database
 from farm.server.tables.states import JobKind
 from farm.server.transaction.planning_inputs import LeasePolicy

@@ -23,8 +23,8 @@ from farm.core.plan.outputs import describe_output
 from farm.core.plan.plan import Plan
 from farm.core.recipe.contents import RecipeContents
 from farm.server.packages import packages
-from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publishing.sources import recipe_blobs
+from farm.server.pipeline.repository.next_release import make_release
 from farm.server.recipes import recipes
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.attestation.dsse import sign_statement

@@ -27,7 +27,7 @@ from farm.server.packages import packages
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import Role
-from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word, words_to_sign
+from farm.trust.attestation.advisory_statement import advisory_claim, claims_to_sign, review_claim, statement_claim
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.attestation.dsse import sign_statement
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
     from tests.attack.nursery import Nursery
 
 POLICIES = {
@@ -203,12 +203,12 @@ HARMFUL = openvex("affected", product=f"{WORLD.distribution}/vuln", timestamp="2
 
 def _advise(unit: UnitOfWork) -> None:
     advisory = osv(package="vuln", fixed="")
-    add_advisory(unit, CURATOR, advisory, envelope=advised(advisory_word(json.loads(advisory))))
+    add_advisory(unit, CURATOR, advisory, envelope=advised(advisory_claim(json.loads(advisory))))
     for document in (HARMLESS, HARMFUL):
         (statement,) = read_openvex(document, WORLD.distribution)
-        add_statements(unit, CURATOR, document, envelope=advised(statement_word(statement, WORLD.distribution)))
+        add_statements(unit, CURATOR, document, envelope=advised(statement_claim(statement, WORLD.distribution)))
     review = Review("lib", "https://tracker.example.net/", datetime.now(UTC).replace(microsecond=0))
-    signed = advised(review_word(review))
+    signed = advised(review_claim(review))
     state_reviews(unit, CURATOR, [review.package], review.source, at=review.at, envelope=signed)
 
 
@@ -219,9 +219,9 @@ def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = A
     return signed_order(key, **{"act": act, "channel": channel, "base": base, **said})
 
 
-def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:
+def advised(*words: Claim, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return a statement of Alice's about vulnerabilities, signed as an order is."""
-    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
+    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(words)}
     return signed_order(key, **(about | said))
 
 

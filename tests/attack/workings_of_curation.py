@@ -15,7 +15,7 @@ from farm.core.package.descriptor import Descriptor
 from farm.server.advisories.advisory_intake import add_advisory, add_statements, state_reviews
 from farm.server.curation import signed_orders
 from farm.server.identities.access import Actor
-from farm.trust.attestation.advisory_statement import advisory_word, statement_word
+from farm.trust.attestation.advisory_statement import advisory_claim, statement_claim
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import sign_statement
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from farm.server.transaction.unit_of_work import UnitOfWork
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
     from tests.attack.farm import AttackedFarm
 
     Facts = Mapping[str, object]
@@ -100,7 +100,7 @@ def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
 def states_it_by_a_strangers_order(farm: AttackedFarm, facts: Facts) -> None:
     """State it, signed by a stranger in a curator's name, and claim that the signer has it."""
     (statement,) = read_openvex(HARMLESS, DISTRIBUTION)
-    _brings_advice(farm, facts, statement_word(statement, DISTRIBUTION))
+    _brings_advice(farm, facts, statement_claim(statement, DISTRIBUTION))
     with farm.application.writing() as unit:
         people = signed_orders.who_orders(unit.session)
         signed_orders.set_who_orders(unit.session, None)
@@ -121,7 +121,7 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
         kept = signed_orders.brought_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
-    word = advisory_word(json.loads(WITHDRAWN))
+    word = advisory_claim(json.loads(WITHDRAWN))
     statement["predicate"]["packages"] = {word.label: {"sha256": word.digest.hex}}
     envelope["payload"] = b64encode(canonical_json(statement)).decode()
     execute(
@@ -145,7 +145,7 @@ def _unsigned(farm: AttackedFarm, facts: Facts) -> Iterator[UnitOfWork]:
         yield unit
 
 
-def _brings_advice(farm: AttackedFarm, facts: Facts, word: Word) -> None:
+def _brings_advice(farm: AttackedFarm, facts: Facts, word: Claim) -> None:
     envelope = advised(word, key=MALLORY)
     execute(
         farm,

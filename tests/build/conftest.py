@@ -83,7 +83,7 @@ class Bench:
         return self.carry_out(self.order(plan, *needs, **limits)).packages
 
     def test(self, test: Test, *closure: BuiltPackage, **limits: int) -> TestOutcome:
-        archives = tuple(each.as_dependency() for each in closure)
+        archives = tuple(package.as_dependency() for package in closure)
         order = TestOrder(test, closure[0].descriptor.digest, archives, replace(LIMITS, **limits))
         with self.attempt() as attempt:
             return run_test(order, self.workshop, attempt=attempt, log=self.records.append)

@@ -281,8 +281,8 @@ class TestWithRealLibraries:
         bench.records.clear()
         outcome = self.compare(bench, before, self.side(self.package(bench, changed, changed + _TYPEDEFS_SOURCE)))
         assert outcome.verdict is CHANGED
-        told = re.findall(r"^ *\[C\] '(?:function int )?(?:unit )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
-        assert sorted(told) == ["area", "call", "depth", "draw", "grow", "near_by", "reach", "use"]
+        reported = re.findall(r"^ *\[C\] '(?:function int )?(?:unit )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        assert sorted(reported) == ["area", "call", "depth", "draw", "grow", "near_by", "reach", "use"]
 
     def test_a_typedef_hides_nothing_where_its_header_is_installed_under_another_name(self, bench: Bench) -> None:
         before, after = (
@@ -309,9 +309,9 @@ class TestWithRealLibraries:
         after = self.side(self.package(bench, header, changed, own_flags=_VERSIONED))
         outcome = self.compare(bench, before, after)
         assert (outcome.verdict, outcome.undescribed.names) == (CHANGED, ())
-        told = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
+        reported = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
         # abidiff reports what changed in a structure for one function only.
-        assert sorted(told) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
+        assert sorted(reported) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
 
     def test_what_the_tool_always_stumbles_over_is_not_judged_and_what_it_newly_does_is(self, bench: Bench) -> None:
         plain = self.side(self.package(bench, _C_HEADER, _C_SOURCE))

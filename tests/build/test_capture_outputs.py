@@ -42,7 +42,7 @@ class Installed:
     def captured(self, *declared: SensitiveFile, **changes: object) -> dict[str, BuiltPackage]:
         plan = replace(bare_plan("tool"), sensitive_files=declared, **changes)  # type: ignore[arg-type]
         made = capture_packages(plan, self.root, self.store, output_mb=16)
-        return {each.descriptor.name.short: each for each in made}
+        return {package.descriptor.name.short: package for package in made}
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ STATIC = PROGRAM.format(link="-Wl,-Bstatic -lf -Wl,-Bdynamic", more="")
 def consumed(bench: Bench, outcome: BuildOutcome) -> dict[str, Consumption]:
     key = bench.workshop.signer.public_key
     said = read_consumed(bench.workshop.store.read(outcome.provenance), {key.keyid: key})
-    return {each.library.short: each for each in said}
+    return {consumption.library.short: consumption for consumption in said}
 
 
 @pytest.fixture

@@ -121,8 +121,8 @@ def test_a_debugger_shows_the_source_line_of_a_stripped_program(greeting: Local,
     package, debug = (unpacked(greeting, built[name], tmp_path / "cache") for name in ("hello", "hello-debug"))
     asked = ("-ex", f"set debug-file-directory {debug}/lib/debug", "-ex", f"file {package}/bin/hello")
     command = ["gdb", "--batch", "--nx", *asked, "-ex", "info line main"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert 'Line 3 of "/sources/hello.c"' in told
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert 'Line 3 of "/sources/hello.c"' in shown
 
 
 def test_both_halves_come_out_equal_elsewhere_at_another_time(greeting: Local) -> None:

@@ -63,7 +63,10 @@ def facts_of(local: Local, package: BuiltPackage) -> PackageFacts:
 def test_each_way_around_the_flags_is_seen_in_what_came_of_it(local: Local, built: tuple[BuiltPackage, ...]) -> None:
     main, debug = (facts_of(local, package) for package in built)
     found = hardening_findings(main, producers_by_build_id([main, debug]))
-    lacking = {name: {each.property for each in found if each.path == f"bin/{name}" and each.lacking} for name in WAYS}
+    lacking = {
+        name: {finding.property for finding in found if finding.path == f"bin/{name}" and finding.lacking}
+        for name in WAYS
+    }
     assert lacking == {
         "good": set(),
         "lazy": {"bind-now"},
@@ -74,7 +77,7 @@ def test_each_way_around_the_flags_is_seen_in_what_came_of_it(local: Local, buil
         "old": {"bind-now", "stack-protector", "stack-clash-protection"},
         "unknown": set(),
     }
-    not_covered = {(each.path, each.property) for each in found if not each.lacking}
+    not_covered = {(finding.path, finding.property) for finding in found if not finding.lacking}
     assert not_covered == {("bin/unknown", "stack-protector"), ("bin/unknown", "stack-clash-protection")}
 
 
@@ -84,7 +87,9 @@ def test_debug_data_that_stay_in_the_files_tell_of_it_too(local: Local) -> None:
     local.files |= {"packages/ways/recipe.yaml": (kept + lines).encode(), "packages/ways/program.c": PROGRAM}
     (main,) = (facts_of(local, package) for package in local.builds().build(["ways"]))
     found = hardening_findings(main, producers_by_build_id([main]))
-    assert [(each.path, each.property) for each in found if each.lacking] == [("bin/unprotected", "stack-protector")]
+    assert [(finding.path, finding.property) for finding in found if finding.lacking] == [
+        ("bin/unprotected", "stack-protector")
+    ]
 
 
 def test_writes_are_checked_although_no_option_tells_of_it(local: Local, built: tuple[BuiltPackage, ...]) -> None:

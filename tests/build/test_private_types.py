@@ -97,7 +97,7 @@ def test_no_typedef_is_left_out_and_each_kind_keeps_its_own() -> None:
     )
     sections = left_out(*types, names=("shape", "mode", "value")).split("[suppress_type]\n")[1:]
     said = [dict(line.split(" = ", 1) for line in section.splitlines()) for section in sections]
-    assert [(each["type_kind"], each["name_not_regexp"]) for each in said] == [
+    assert [(section["type_kind"], section["name_not_regexp"]) for section in said] == [
         ("class", "^(.*::)?(__anonymous_.*|shape)$"),
         ("enum", "^(.*::)?(__anonymous_.*|mode)$"),
         ("union", "^(.*::)?(__anonymous_.*|value)$"),
@@ -117,7 +117,7 @@ def test_no_typedef_is_left_out_and_each_kind_keeps_its_own() -> None:
     ],
 )
 def test_what_is_installed_is_kept_by_its_path(path: str, *, kept: bool) -> None:
-    (line,) = {each for each in left_out().split("\n") if each.startswith("source_location_not_regexp")}
+    (line,) = {setting for setting in left_out().split("\n") if setting.startswith("source_location_not_regexp")}
     assert bool(re.search(line.partition(" = ")[2], path)) is kept is not is_own_source(path)
 
 

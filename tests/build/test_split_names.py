@@ -44,8 +44,11 @@ def test_each_name_gets_its_declaration_and_a_member_stays_one() -> None:
     assert writer.whole
     root = ElementTree.fromstring(out.getvalue())  # noqa: S314  our own
     assert root.findall(".//elf-symbol[@alias]") == []
-    told = {each.get("elf-symbol-id"): (each.get("name"), len(each)) for each in root.iter("function-decl")}
-    assert told == {"_ZN1AC1Ev": ("A", 0), "area": ("area", 2), "reach@V1": ("reach", 2), "size": ("size", 2)}
+    declared = {
+        declaration.get("elf-symbol-id"): (declaration.get("name"), len(declaration))
+        for declaration in root.iter("function-decl")
+    }
+    assert declared == {"_ZN1AC1Ev": ("A", 0), "area": ("area", 2), "reach@V1": ("reach", 2), "size": ("size", 2)}
     assert root.find("abi-instr").get("path") == "a&b.c"  # type: ignore[union-attr]
 
 

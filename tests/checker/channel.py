@@ -12,14 +12,14 @@ from securesystemslib.signer import CryptoSigner
 from farm.checker.decision import Decision
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.core.names.canonical_json import canonical_json
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.entries import ReportOpened
 from farm.signing.evidence import ReleaseEvidence, SignedTest
 from farm.signing.ledger import Ledger
 from farm.signing.reports import take_report
 from farm.signing.sign import sign_release, take_order
-from farm.trust.attestation.advisory_statement import words_to_sign
+from farm.trust.attestation.advisory_statement import claims_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.ceremony.ceremony import found_repository, sign_policy
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.core.names.digest import Digest
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
     from farm.trust.index.imports import Import
     from farm.trust.index.release_index import Release
     from tests.checker.built import Package
@@ -179,9 +179,9 @@ class Channel:
         """Bring an order to the signer; raises the signer's error if it refuses."""
         return self.bring(self.given(act, **said), key)
 
-    def advise(self, *words: Word, key: CryptoSigner | None = None, **said: Any) -> Digest:
+    def advise(self, *words: Claim, key: CryptoSigner | None = None, **said: Any) -> Digest:
         """Let `ann` sign a statement about vulnerabilities, and bring that."""
-        about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
+        about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(words)}
         return self.order(Act.ADVISE, key=key, **(about | said))
 
     def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:

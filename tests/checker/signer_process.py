@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from farm.server.pipeline.publication.signer_client import SignerClient
+from farm.server.pipeline.repository.signer_client import SignerClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from farm.core.plan.job import BlobRef
 from farm.core.policy.gate_kind import GateKind
 from farm.signing.sign import publish_advisories
 from farm.store.errors import MissingBlobError
-from farm.trust.attestation.advisory_statement import Word, statement_word
+from farm.trust.attestation.advisory_statement import Claim, statement_claim
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
@@ -69,8 +69,8 @@ class TestAdvisories:
         index = AdvisoryIndex(DISTRIBUTION, (listed,), keep(statements) if statements else None)
         signers = read_signers(edge.keys / "online")
         stated = read_published(statements, DISTRIBUTION) if statements else ()
-        words = (statement_word(statement, DISTRIBUTION) for statement in stated)
-        edge.advise(Word("EXAMPLE-2026-1", listed.document.digest), *words)
+        words = (statement_claim(statement, DISTRIBUTION) for statement in stated)
+        edge.advise(Claim("EXAMPLE-2026-1", listed.document.digest), *words)
         checks = ChecksHere(edge.repository, ledger=edge.ledger)
         publish_advisories(edge.repository, signers, checks, index.to_json())
 

@@ -18,7 +18,7 @@ from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.store.errors import MissingBlobError, UndecodableArchiveError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.provenance import ProvenanceError

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.checker.built import Package
 
 STABLE = {"channels/stable.yaml": b"from: edge\ngates: [proof]\n"}
-TOLD = r"was built against dist\.example\.org/static 1\.0-1, and no allowed builder has attested that"
+REASON = r"was built against dist\.example\.org/static 1\.0-1, and no allowed builder has attested that"
 
 
 @dataclass
@@ -69,7 +69,7 @@ def test_no_code_of_it_comes_in_with_what_an_honest_builder_makes(removal: Remov
     removal.edge.sign(removal.build("app", needs=("static",)))
     removal.remove()
     newer = removal.build("app", 2, needs=("static",))
-    with refuses("removed-builder", match=rf"app 1\.0-2 {TOLD}") as no:
+    with refuses("removed-builder", match=rf"app 1\.0-2 {REASON}") as no:
         removal.edge.sign(newer, removal.build("other"))
     assert no.value.by_package.keys() == {"app"}
     assert "Raise the revision in the recipe that makes static" in no.value.remedy
@@ -78,14 +78,14 @@ def test_no_code_of_it_comes_in_with_what_an_honest_builder_makes(removal: Remov
 def test_nor_with_something_between_that_was_never_released(removal: Removal) -> None:
     removal.remove()
     removal.build("between", needs=("static",))
-    with refuses("removed-builder", match=rf"between 1\.0-1 {TOLD}"):
+    with refuses("removed-builder", match=rf"between 1\.0-1 {REASON}"):
         removal.edge.sign(removal.build("app", needs=("between",)))
 
 
 def test_nor_into_a_channel_that_never_had_it(removal: Removal) -> None:
     """Although the channel that it comes from has it: what was released there stays there."""
     removal.remove()
-    with refuses("removed-builder", match=rf"user 1\.0-1 {TOLD}") as no:
+    with refuses("removed-builder", match=rf"user 1\.0-1 {REASON}") as no:
         removal.edge.named("stable").sign(removal.user)
     assert no.value.by_package.keys() == {"user"}
     with pytest.raises(InvalidEnvelopeError):

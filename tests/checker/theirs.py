@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.plan.job import BlobRef
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.tree import entries

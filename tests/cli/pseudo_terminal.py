@@ -61,6 +61,6 @@ def obeyed(text: str) -> list[str]:
     """Return, with its context, each character that a terminal would obey or not show."""
     return [
         repr(text[max(0, at - 30) : at + 20])
-        for at, each in enumerate(text)
-        if each != "\n" and unicodedata.category(each) in _OBEYED
+        for at, character in enumerate(text)
+        if character != "\n" and unicodedata.category(character) in _OBEYED
     ]

@@ -38,21 +38,21 @@ def brought_by(extra: str) -> set[str]:
         for line in metadata.requires(name) or ():
             need = Requirement(line)
             if need.marker is None or need.marker.evaluate({"extra": wanted}):
-                pending += [(canonicalize_name(need.name), each) for each in ("", *need.extras)]
+                pending += [(canonicalize_name(need.name), needed_extra) for needed_extra in ("", *need.extras)]
     return found
 
 
 def loaded(node: ast.AST) -> set[str]:
     """Return the top-level modules that a file imports, except imports for types alone."""
     found = set()
-    for each in ast.iter_child_nodes(node):
-        if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING":
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue
-        if isinstance(each, ast.Import):
-            found |= {name.name.partition(".")[0] for name in each.names}
-        elif isinstance(each, ast.ImportFrom):
-            found.add(str(each.module).partition(".")[0])
-        found |= loaded(each)
+        if isinstance(child, ast.Import):
+            found |= {name.name.partition(".")[0] for name in child.names}
+        elif isinstance(child, ast.ImportFrom):
+            found.add(str(child.module).partition(".")[0])
+        found |= loaded(child)
     return found - set(sys.stdlib_module_names) - {*_PROGRAMS, *_ELSEWHERE}
 
 
@@ -67,7 +67,7 @@ def test_all_that_the_programs_load_comes_with_farm_or_stands_in_the_table() -> 
     needed = set().union(*(loaded(ast.parse(file.read_text())) for file in files))
     in_table = {module for modules in MODULES_OF.values() for module in modules}
     assert needed - brought_by("") - in_table - brought_by("server") == set()
-    assert {each for each in needed & brought_by("server") if each not in brought_by("")} <= in_table
+    assert {module for module in needed & brought_by("server") if module not in brought_by("")} <= in_table
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_missing_module_tells_what_to_install(
     assert isinstance(found, MissingExtraError)
     assert (found.code, found.exit_status) == ("missing-extra", os.EX_UNAVAILABLE)
     say_error(found)
-    told = capsys.readouterr().err
-    assert told == f"error: farm {verb} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
+    message = capsys.readouterr().err
+    assert message == f"error: farm {verb} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
 
 
 @pytest.mark.parametrize("name", ["farm.cli.gone", "tuf", None])

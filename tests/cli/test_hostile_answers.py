@@ -166,6 +166,6 @@ def broken_forms(value: Any, shape: Shape, field: str = "") -> Iterator[tuple[st
         for name, of in shape.items():
             path = f"{field}.{name}".lstrip(".")
             if not isinstance(of, Absent):
-                yield path, {key: each for key, each in value.items() if key != name}
+                yield path, {key: field_value for key, field_value in value.items() if key != name}
             for where, broken in broken_forms(value[name], of, path):
                 yield where, value | {name: broken}

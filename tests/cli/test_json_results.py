@@ -37,7 +37,7 @@ class Subscriber:
             check=False,
         )
 
-    def told(self, *arguments: str) -> Any:
+    def json(self, *arguments: str) -> Any:
         done = self.farm(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -60,7 +60,7 @@ def subscriber(tmp_path: Path) -> Subscriber:
 
 
 def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber, tmp_path: Path) -> None:
-    planned = subscriber.told("install", *ROOT, "greet", "--dry-run")
+    planned = subscriber.json("install", *ROOT, "greet", "--dry-run")
     assert (planned["generation"], [change["new"]["version"] for change in planned["changes"]]) == (
         None,
         ["1.0-1", "1.0-1"],
@@ -69,41 +69,41 @@ def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber
     installed = json.loads(done.stdout)
     assert "say 1.0-1, new" in done.stderr
     assert installed == {**planned, "generation": 1}
-    listed = subscriber.told("list", *ROOT)
+    listed = subscriber.json("list", *ROOT)
     shared = ("root", "generation", "asked", "releases")
     assert [installed[key] for key in shared] == [listed[key] for key in shared]
     assert installed["root"] == str(tmp_path / "root")
 
-    added = subscriber.told("override", "add", "dist.example.org/say=other.example/edge:say", "--why", "ours")
-    assert [added] == subscriber.told("override", "list")
-    (void,) = subscriber.told("upgrade", *ROOT)["overrides"]
+    added = subscriber.json("override", "add", "dist.example.org/say=other.example/edge:say", "--why", "ours")
+    assert [added] == subscriber.json("override", "list")
+    (void,) = subscriber.json("upgrade", *ROOT)["overrides"]
     assert (void["version"], void["why"]) == ("1.0.1", "ours")
-    verified = subscriber.told("verify", *ROOT)
+    verified = subscriber.json("verify", *ROOT)
     assert (verified["overrides"], verified["faults"]) == ([void], [])
     words = subscriber.farm("verify", *ROOT).stdout
     assert "all as signed, except overrides\nOVERRIDE: say 1.0.1-1, of other.example/edge, replaces" in words
-    assert subscriber.told("override", "remove", "dist.example.org/say") == added
-    gone_back = subscriber.told("rollback", *ROOT)
+    assert subscriber.json("override", "remove", "dist.example.org/say") == added
+    gone_back = subscriber.json("rollback", *ROOT)
     assert (gone_back["generation"], gone_back["overrides"], len(gone_back["changes"])) == (1, [], 2)
-    removed = subscriber.told("remove", *ROOT, "greet")
+    removed = subscriber.json("remove", *ROOT, "greet")
     assert (removed["asked"], [change["new"] for change in removed["changes"]]) == ([], [None, None])
 
 
 def test_what_makes_an_image_tells_it_as_looking_into_it_does(subscriber: Subscriber, tmp_path: Path) -> None:
-    built = subscriber.told("image", "build", "greet", "--tag", "x:1", "--no-load", "--output", "oci")
-    shown = subscriber.told("image", "inspect", "x:1")
+    built = subscriber.json("image", "build", "greet", "--tag", "x:1", "--no-load", "--output", "oci")
+    shown = subscriber.json("image", "inspect", "x:1")
     shared = ("digest", "set", "asked", "packages", "releases", "overrides", "layers")
     assert [built[key] for key in shared] == [shown[key] for key in shared]
     assert (built["name"], built["output"], built["loaded"]) == ("x:1", "oci", None)
     subscriber.channel.package("say", {"bin/say": "new"}, version="1.1")
     subscriber.channel.publish()
-    updated = subscriber.told("image", "update", "x:1", "say", "--no-load")
+    updated = subscriber.json("image", "update", "x:1", "say", "--no-load")
     assert [change["name"] for change in updated["changes"]] == ["say"]
-    listed = subscriber.told("image", "list")
-    assert subscriber.told("image", "remove", "--unnamed") == [each for each in listed if not each["names"]] != []
+    listed = subscriber.json("image", "list")
+    assert subscriber.json("image", "remove", "--unnamed") == [image for image in listed if not image["names"]] != []
     if not Path(PROGRAM).exists():
         pytest.skip("needs Debian's docker-registry")
     with running_registry(tmp_path / "registry") as registry:
         name = f"{registry.host}/tools:1"
-        pushed = subscriber.told("image", "push", "x:1", name, "--plain-http")
+        pushed = subscriber.json("image", "push", "x:1", name, "--plain-http")
     assert (pushed["digest"], pushed["name"], pushed["layers-sent"]) == (updated["digest"], name, pushed["layers"])

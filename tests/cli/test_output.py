@@ -59,7 +59,11 @@ def on_a_terminal() -> Iterator[Terminal]:
 @given(st.text(st.characters(categories=["C", "Z", "M", "Lo", "L"])))
 def test_nothing_of_a_text_is_a_control_a_line_end_or_no_text_at_all(text: str) -> None:
     shown = escape_control_chars(text)
-    assert not [each for each in shown if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
+    assert not [
+        character
+        for character in shown
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    ]
     shown.encode()
     assert escape_control_chars(shown) == shown
 

@@ -32,7 +32,7 @@ def test_nothing_in_a_message_reaches_the_terminal_as_more_than_text(capsys: pyt
         RecipeError([Problem(Place(hostile), hostile, hostile)]),
     ):
         shown = said(capsys, error)
-        assert all(each.isprintable() or each == "\n" for each in shown)
+        assert all(character.isprintable() or character == "\n" for character in shown)
         assert "\\x1b]0;title\\x07\\x1b[2J\\r\\u202e\\x9b31m\\u2028" in shown
 
 

@@ -12,7 +12,7 @@ import pytest
 COMMAND = Path(sys.executable).with_name("farm")
 
 
-def told(state: str, *words: str) -> str:
+def stderr_of(state: str, *words: str) -> str:
     environment = os.environ | {"FARM_STATE": state}
     ended = subprocess.run([COMMAND, *words], env=environment, check=False, capture_output=True, text=True)
     assert ended.returncode == 1
@@ -20,7 +20,7 @@ def told(state: str, *words: str) -> str:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    said = told(f"{tmp_path}/state", "image", "build", "-f", f"{tmp_path}/nope.yaml", "--no-load")
+    said = stderr_of(f"{tmp_path}/state", "image", "build", "-f", f"{tmp_path}/nope.yaml", "--no-load")
     assert f"{tmp_path}/nope.yaml: No such file or directory" in said
     assert "help: See that the path is right." in said
 
@@ -29,7 +29,7 @@ def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "file").touch()
     # Nobody can make directories there, not even root.
-    said = told("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
+    said = stderr_of("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
     assert "/sys/farm: " in said
     assert "or name another place: FARM_STATE (/sys/farm) and FARM_HOST (/" in said
 

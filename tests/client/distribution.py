@@ -25,7 +25,7 @@ from farm.core.recipe.contents import RecipeContents
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import needs_of
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.evidence import ReleaseEvidence
 from farm.signing.ledger import Ledger
@@ -124,7 +124,7 @@ class SmallDistribution:
             tree, scan_tree(tree), self.blobs, prefix=lambda made: f"packages/{made.store_path(name, version)}"
         )
         facts = reported or gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
-        libraries = [self.entries[each][1].descriptor for each in linked]
+        libraries = [self.entries[linked_name][1].descriptor for linked_name in linked]
         dependencies = tuple(
             PlannedDependency(library.name, library.version, library.tree, direct=True) for library in libraries
         )
@@ -238,7 +238,7 @@ class SmallDistribution:
     ) -> Release:
         """Publish; unchecked, as a signer whose checks were bypassed would. `foreign` are the imported packages."""
         if self.founded is None:
-            allowed = [each.public_key for each in (self.builder, *self.builders)]
+            allowed = [signer.public_key for signer in (self.builder, *self.builders)]
             self.founded = found_repository(
                 self.public, self.folder / "keys", [self.channel], allowed, datetime.now(UTC)
             )
@@ -247,7 +247,7 @@ class SmallDistribution:
         needs = {name: resolved[name] for name in self.entries}
         put = [replace(entry, needs=needs[entry.name]) for entry, _ in self.entries.values()]
         before = self.released
-        gone = {each.name for each in entries(self.read, before.index)} - needs.keys() if before else set()
+        gone = {entry.name for entry in entries(self.read, before.index)} - needs.keys() if before else set()
         release, index = make_release(
             before,
             put,

@@ -23,7 +23,7 @@ def whole(host: Host, root: Path) -> Generation:
     place = root / ".farm" / "generations" / str(state.number)
     assert (root / ".farm" / "current").resolve() == place.resolve()
     described = InstalledSet(host, state.set).described()
-    assert [each.digest for each, _ in described] == [package.descriptor for package in state.set.packages]
+    assert [installed.digest for installed, _ in described] == [package.descriptor for package in state.set.packages]
     for descriptor, _ in described:
         tree = root / "packages" / descriptor.store_path
         assert digest_tree(tree, scan_tree(tree)).tree_digest == descriptor.tree, tree

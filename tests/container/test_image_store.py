@@ -60,7 +60,9 @@ class Workbench:
 
     def image(self, packages: list[TinyPackage], command: str) -> OciImage:
         config = ImageConfig(Platform.parse("linux/amd64"), command=(command,))
-        return image_from(composition(packages), [each.archive for each in packages], config, self.store)
+        return image_from(
+            composition(packages), [tiny_package.archive for tiny_package in packages], config, self.store
+        )
 
     def archive(self, image: OciImage, *, without: frozenset[Digest], plain: bool) -> Iterable[bytes]:
         data = b"".join(image_archive(image, self.store, reference=REFERENCE, without=without, plain=plain))

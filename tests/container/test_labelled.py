@@ -40,7 +40,7 @@ def test_images_and_containers_are_found_by_their_label_while_they_are_there(tmp
     image = image_from(composition([tiny]), [tiny.archive], config, store)
     ImageStore(client).load(image, partial(image_archive, image, store, reference=name), reference=name)
     try:
-        (found,) = [each for each in labelled_images(client) if name in each.names]
+        (found,) = [labelled for labelled in labelled_images(client) if name in labelled.names]
         assert found.labels["farm.set"] == mine
         assert record_in(found.labels) is None
         container = client.create_container(
@@ -52,9 +52,9 @@ def test_images_and_containers_are_found_by_their_label_while_they_are_there(tmp
             ),
         )["Id"]
         try:
-            assert not [each for each in running_containers(client) if each.id == container]
+            assert not [listed for listed in running_containers(client) if listed.id == container]
             client.start(container)
-            (running,) = [each for each in running_containers(client) if each.id == container]
+            (running,) = [listed for listed in running_containers(client) if listed.id == container]
             assert (running.image, running.labels["farm.set"]) == (name, mine)
             assert running.image_id in (image.image_id, image.digest)  # as the engine keeps images
             assert running.mounts == (

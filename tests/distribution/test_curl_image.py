@@ -135,7 +135,7 @@ class Meter:
         self.taken = dict(self._registry.blobs_sent()[self._sent :])
 
     def line(self, name: str) -> str:
-        pushed, pulled = (f"{len(each)} blobs, {sum(each.values()):,} B" for each in (self.sent, self.taken))
+        pushed, pulled = (f"{len(blobs)} blobs, {sum(blobs.values()):,} B" for blobs in (self.sent, self.taken))
         return f"{name}: made in {self.seconds:.2f} s; pushed {pushed}; pulled {pulled}"
 
 
@@ -148,7 +148,7 @@ def test_one_layer_moves_where_a_dockerfile_is_carried_out_anew(
     parts[follower.newer.archive.digest] = follower.newer.archive.size
     assert updated.taken == parts
     # The referrers of the image go with it: its bill of materials, its set, the provenance of its packages.
-    evidence = {each["digest"] for each in referrers_of(registry, "curl", "2")}
+    evidence = {blob["digest"] for blob in referrers_of(registry, "curl", "2")}
     assert updated.sent.keys() - evidence == parts.keys()
     pulled = pull(registry, f"{CURL}:2", "curl:2")
     assert parts.items() <= pulled.taken.items()
@@ -177,9 +177,9 @@ def update(follower: Follower, registry: Registry, folder: Path) -> tuple[Meter,
     take(registry, "curl:2", folder)
     meter.stop()
     old, new = (json.loads(fetched(registry, f"/v2/curl/manifests/{tag}"))["layers"] for tag in (1, 2))
-    fresh = {each["digest"] for each in new} - {each["digest"] for each in old}
+    fresh = {layer["digest"] for layer in new} - {layer["digest"] for layer in old}
     computed = new[-2:]
-    assert fresh == {follower.newer.archive.digest, *(each["digest"] for each in computed)}
+    assert fresh == {follower.newer.archive.digest, *(layer["digest"] for layer in computed)}
     return meter, computed
 
 
@@ -205,7 +205,7 @@ def rebuild(debian: DebianImages, registry: Registry, folder: Path) -> tuple[Met
 def test_the_updated_image_works_over_https_without_what_is_gone(follower: Follower) -> None:
     follower.run("image", "update", f"{CURL}:1", "openssl", "--tag", f"{CURL}:2").done()
     disabled = [printed(f"{CURL}:{number}", "openssl", "list", "-disabled") for number in (1, 2)]
-    assert ["PSK" in each.split() for each in disabled] == [False, True]
+    assert ["PSK" in listing.split() for listing in disabled] == [False, True]
     https(f"{CURL}:2")
 
 
@@ -276,8 +276,8 @@ def referrers_of(registry: Registry, name: str, tag: str) -> Iterator[dict[str, 
     """Yield the blobs of all referrers of an image: its bill of materials, its set, its packages' provenance."""
     digest = Digest.of(fetched(registry, f"/v2/{name}/manifests/{tag}"))
     index = "application/vnd.oci.image.index.v1+json"
-    for each in json.loads(fetched(registry, f"/v2/{name}/manifests/sha256-{digest.hex}", index))["manifests"]:
-        manifest = json.loads(fetched(registry, f"/v2/{name}/manifests/{each['digest']}"))
+    for referrer in json.loads(fetched(registry, f"/v2/{name}/manifests/sha256-{digest.hex}", index))["manifests"]:
+        manifest = json.loads(fetched(registry, f"/v2/{name}/manifests/{referrer['digest']}"))
         yield from (manifest["config"], *manifest["layers"])
 
 

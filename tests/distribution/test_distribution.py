@@ -67,7 +67,7 @@ def test_a_late_bound_run_has_one_constant_image_and_a_read_only_mount_for_each_
     image = json.loads(
         subprocess.run(["docker", "inspect", "farm/empty:1"], capture_output=True, text=True, check=True).stdout
     )[0]
-    container = next(each for each in inspected if f"{distribution.host}/" in json.dumps(each["Mounts"]))
+    container = next(found for found in inspected if f"{distribution.host}/" in json.dumps(found["Mounts"]))
     assert container["Image"] == image["Id"]
     packages = [mount for mount in container["Mounts"] if mount["Destination"].startswith("/packages/")]
     names = {mount["Destination"].removeprefix("/packages/").split("-")[0] for mount in packages}
@@ -123,7 +123,7 @@ def test_changing_one_flag_rebuilds_that_package_and_nothing_else(distribution: 
     flag = ("configure: [--disable-static]", "configure: [--disable-static, --enable-posix-api=no]")
     distribution.submit(revised(tmp_path, "oniguruma", 4, flag)).done()
     after = distribution.json("jobs", "--limit", "500")["jobs"]
-    new = [each["name"] for each in after if each["kind"] == "build" and each["id"] not in before]
+    new = [job["name"] for job in after if job["kind"] == "build" and job["id"] not in before]
     assert new == ["oniguruma"]
 
 

@@ -79,14 +79,14 @@ def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
     assert distribution.submit(*second).status == 1  # one of them is held
     now = versions(distribution)
     assert (now["left"], now["right"], now["other"]) == ("2-1", "1-1", "2-1")
-    (excuse,) = [each for each in distribution.json("channel", "excuses", "edge") if each["package"] == "right"]
+    (excuse,) = [found for found in distribution.json("channel", "excuses", "edge") if found["package"] == "right"]
     assert excuse["partners"] == ["left 2-1"]
     assert "test 'the sides get on with each other' of pair failed in job" in excuse["reason"]
     assert "right 2-1 breaks only with left 2-1" in excuse["reason"]
     # A version that works with it clears the excuse automatically.
     distribution.submit(written(tmp_path / "3", "right", SIDE.format(name="right", version="3"))).done()
     assert versions(distribution)["right"] == "3-1"
-    assert not [each for each in distribution.json("channel", "excuses", "edge") if each["package"] == "right"]
+    assert not [found for found in distribution.json("channel", "excuses", "edge") if found["package"] == "right"]
 
 
 def test_a_library_that_drops_a_function_ships_in_one_release_with_the_program_that_no_longer_calls_it(
@@ -133,5 +133,5 @@ def test_a_rolled_back_stable_is_what_a_subscriber_has_after_the_next_install(
     if "other" in {package["name"] for package in was["packages"]}:
         distribution.run("install", "--root", str(root), "other", state=state).done()
         assert (root / "usr/share/other/version").read_text() != "9\n"
-    (excuse,) = [each for each in distribution.json("channel", "excuses", "stable") if each["package"] == "other"]
+    (excuse,) = [found for found in distribution.json("channel", "excuses", "stable") if found["package"] == "other"]
     assert "nine is bad luck" in excuse["reason"]

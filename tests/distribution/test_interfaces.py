@@ -87,7 +87,7 @@ def versions(farm: RunningFarm) -> dict[str, str]:
 
 
 def excuse_of(farm: RunningFarm, package: str) -> dict[str, object]:
-    (found,) = [each for each in farm.json("channel", "excuses", "edge") if each["package"] == package]
+    (found,) = [excuse for excuse in farm.json("channel", "excuses", "edge") if excuse["package"] == package]
     return dict(found)
 
 

@@ -103,11 +103,11 @@ def test_there_are_enough_sets_and_their_counts_are_printed(
 
 
 def test_what_the_linker_rejects_is_refused_with_its_file_and_its_symbol(verdicts: tuple[Verdict, ...]) -> None:
-    assert _told(verdict for verdict in verdicts if verdict.mutation.group not in _BY_TABLE and verdict.missed) == ""
+    assert _text_of(verdict for verdict in verdicts if verdict.mutation.group not in _BY_TABLE and verdict.missed) == ""
 
 
 def test_a_proof_that_did_not_see_the_mutation_would_be_caught(verdicts: tuple[Verdict, ...]) -> None:
-    for verdict in (each for each in verdicts if each.mutation.group == "drop"):
+    for verdict in (found for found in verdicts if found.mutation.group == "drop"):
         blind = judge(verdict.mutation, verdict.mutation.base.parts, verdict.answer)
         assert blind.problems == ()
         assert blind.missed == tuple(sorted(verdict.answer.faults))
@@ -119,33 +119,33 @@ def test_what_is_valid_is_not_rejected_by_the_linker(verdicts: tuple[Verdict, ..
 
 def test_every_false_alarm_is_in_the_table_and_the_table_has_no_other(verdicts: tuple[Verdict, ...]) -> None:
     alarms = [verdict for verdict in verdicts if verdict.mutation.group not in _BY_TABLE and verdict.unfounded]
-    assert _told(alarm for alarm in alarms if alarm.kind not in FALSE_ALARMS) == ""
+    assert _text_of(alarm for alarm in alarms if alarm.kind not in FALSE_ALARMS) == ""
     assert FALSE_ALARMS.keys() == {alarm.kind for alarm in alarms}
 
 
 def test_another_class_or_size_is_refused_as_the_table_says(verdicts: tuple[Verdict, ...]) -> None:
-    judged = [each for each in verdicts if each.mutation.group in _BY_TABLE]
-    assert {each.kind for each in judged} == MISMATCHES.keys()
+    judged = [found for found in verdicts if found.mutation.group in _BY_TABLE]
+    assert {found.kind for found in judged} == MISMATCHES.keys()
     for verdict in judged:
         (package, file), *_ = verdict.mutation.files
-        told = {
+        reported = {
             problem.code
             for problem in verdict.problems
             if (problem.packages[0], getattr(problem, "file", ""), getattr(problem, "symbol", ""))
             == (package, file, verdict.mutation.symbol)
         }
         expected = {MISMATCHES[verdict.kind]} - {""}
-        assert told == expected, str(verdict)
+        assert reported == expected, str(verdict)
         assert {problem.code for problem in verdict.problems} == expected, str(verdict)
 
 
 def test_the_linker_warns_of_the_copies_that_the_table_has_as_problems(verdicts: tuple[Verdict, ...]) -> None:
-    copies = [each for each in verdicts if each.kind.endswith((", copied", "copied object grows"))]
+    copies = [found for found in verdicts if found.kind.endswith((", copied", "copied object grows"))]
     assert copies
     for verdict in copies:
         warned = {warning.name for warning in verdict.answer.warnings if warning.kind in {"size", "protected"}}
         assert verdict.mutation.symbol in warned, str(verdict)
 
 
-def _told(verdicts: Iterable[Verdict]) -> str:
+def _text_of(verdicts: Iterable[Verdict]) -> str:
     return "\n".join(map(str, verdicts))

@@ -75,24 +75,24 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
 
 
 def excuse(farm: RunningFarm, package: str) -> dict[str, Any] | None:
-    return next((each for each in farm.json("channel", "excuses", "edge") if each["package"] == package), None)
+    return next((found for found in farm.json("channel", "excuses", "edge") if found["package"] == package), None)
 
 
 def rebuilds(farm: RunningFarm, name: str) -> list[dict[str, Any]]:
-    return [each for each in farm.jobs_of(name) if each["rebuild"]]
+    return [job for job in farm.jobs_of(name) if job["rebuild"]]
 
 
 def workers(farm: RunningFarm, name: str) -> set[str]:
     """Return the workers that carried out builds and rebuilds of a recipe."""
-    details = [httpx.get(f"{farm.url}/api/v1/jobs/{each}").json() for each in farm.builds_of(name)]
-    return {attempt["worker"] for each in details for attempt in each["attempts"]}
+    details = [httpx.get(f"{farm.url}/api/v1/jobs/{number}").json() for number in farm.builds_of(name)]
+    return {attempt["worker"] for job in details for attempt in job["attempts"]}
 
 
 def builders(farm: RunningFarm, name: str) -> set[str]:
     """Return the keys that signed for a package of the newest release, as it is published."""
     public = BlobStore(farm.state / "public" / "blobs")
     release = Release.from_json(public.read(Digest(farm.newest()["digest"])))
-    (entry,) = [each for each in entries(lambda blob: public.read(blob.digest), release.index) if each.name == name]
+    (entry,) = [found for found in entries(lambda blob: public.read(blob.digest), release.index) if found.name == name]
     allowed = Repository(farm.state / "public").builders()
     descriptor = Descriptor.from_json(public.read(entry.descriptor.digest))
     envelopes = [public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
@@ -125,11 +125,11 @@ def test_a_package_that_never_comes_out_twice_is_held_with_the_file_that_differs
     assert found is not None
     differs = "with a different result than {}: share/fickle/said differs in fickle"
     first, second = sorted(workers(farm, "fickle"))
-    assert any(differs.format(each) in found["reason"] for each in (first, second)), found
+    assert any(differs.format(worker) in found["reason"] for worker in (first, second)), found
     assert found["job"] == rebuilds(farm, "fickle")[0]["id"]
     assert found["retry"] == f"farm retry {found['job']}"
-    told = farm.run("channel", "excuses", "edge").done().output
-    assert "share/fickle/said differs in fickle" in told
+    shown = farm.run("channel", "excuses", "edge").done().output
+    assert "share/fickle/said differs in fickle" in shown
     assert "share/fickle/said differs in fickle" in ran.message
     page = text_of(httpx.get(f"{farm.url}/channels/edge").text)
     assert "share/fickle/said differs in fickle" in page

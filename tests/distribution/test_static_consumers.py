@@ -104,7 +104,7 @@ def said(farm: RunningFarm, subscriber: Path) -> dict[str, str]:
 
 def jobs(farm: RunningFarm, kind: str) -> list[str]:
     listed = farm.json("jobs", "--limit", "500")["jobs"]
-    return [each["name"] for each in listed if each["kind"] == kind and each["answered_by"] is None]
+    return [job["name"] for job in listed if job["kind"] == kind and job["answered_by"] is None]
 
 
 def since(before: list[str], farm: RunningFarm, kind: str) -> list[str]:
@@ -142,7 +142,7 @@ def test_a_dropped_function_is_caught_by_the_proof_before_it_is_tested(farm: Run
     assert not {"zlib", "says-dynamically"} & set(since(tested, farm, "test"))
     names = ("zlib", "zlib-tests", "says-dynamically")
     kept = [package for package in farm.newest()["packages"] if package["name"] in names]
-    assert kept == [each for each in released if each["name"] in names]
+    assert kept == [package for package in released if package["name"] in names]
 
 
 def test_when_the_interface_rules_a_changed_inside_still_rebuilds_only_who_copied_it(

@@ -15,7 +15,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import IndexTree
 from farm.trust.keys.signers import load_signer, read_signers
@@ -99,10 +99,10 @@ def small_tree(folder: Path, domain: str) -> Path:
     return tree
 
 
-def until(told: Callable[[], Any], farm: RunningFarm) -> Any:
+def until(condition: Callable[[], Any], farm: RunningFarm) -> Any:
     """Wait until the function returns a true value."""
     deadline = time.monotonic() + SECONDS
-    while not (found := told()):
+    while not (found := condition()):
         assert time.monotonic() < deadline, farm.run("channel", "show", "edge").output
         time.sleep(0.2)
     return found
@@ -197,16 +197,16 @@ def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) 
     assert [package.name for package in pin.packages] == ["say"]
     shown = pair.here.newest()
     assert [package["name"] for package in shown["packages"]] == ["ask", "ask-debug"]
-    (told,) = shown["imports"]
-    assert (told["distribution"], told["number"], told["release"], told["root"]) == (
+    (imported,) = shown["imports"]
+    assert (imported["distribution"], imported["number"], imported["release"], imported["root"]) == (
         THERE,
         1,
         over_there.digest,
         pair.enrolled,
     )
-    assert [(package["name"], package["version"]) for package in told["packages"]] == [(SAY, "1.0")]
+    assert [(package["name"], package["version"]) for package in imported["packages"]] == [(SAY, "1.0")]
     said_of_it = pair.here.run("release", "show", "edge", "1").done().output
-    assert re.search(rf"^{SAY} +1\.0-1 +{told['packages'][0]['package']}$", said_of_it, re.MULTILINE)
+    assert re.search(rf"^{SAY} +1\.0-1 +{imported['packages'][0]['package']}$", said_of_it, re.MULTILINE)
     assert f"imports of {THERE}: release 1 of edge, {over_there.digest}, under the root {pair.enrolled}" in said_of_it
 
 
@@ -239,7 +239,7 @@ def test_a_new_release_over_there_becomes_one_here_by_itself(pair: Pair, tmp_pat
     assert gates == [("proof", "passed"), ("tests", "passed")]
     assert kinds_of_jobs(pair.here) == ["test", *before]
     changed = pair.here.json("release", "diff", "edge", "1", "2")["changes"]
-    assert [(each["package"], each["change"], each["after"]["version"]) for each in changed] == [
+    assert [(change["package"], change["change"], change["after"]["version"]) for change in changed] == [
         (SAY, "version", "2.0-1")
     ]
     subscriber("install", "--root", str(root), "ask").done()

@@ -121,9 +121,9 @@ def version_before(folder: Path) -> Path:
     environment = folder / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (libraries,) = environment.glob("lib/python*/site-packages")
-    for each in Path(sysconfig.get_path("purelib")).iterdir():
-        if "editable_impl_farm" not in each.name:
-            (libraries / each.name).symlink_to(each)
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "editable_impl_farm" not in entry.name:
+            (libraries / entry.name).symlink_to(entry)
     (libraries / "version_before.pth").write_text(f"{folder}\n")
     python = environment / "bin/python"
     for script in filter(Path.is_file, Path(sys.executable).parent.iterdir()):

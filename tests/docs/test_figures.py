@@ -36,7 +36,7 @@ def cells(text: str, heading: str) -> list[list[str]]:
     for line in lines:
         if not line.startswith("|"):
             break
-        rows.append([each.strip() for each in line.strip("|").split("|")])
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
     return rows
 
 
@@ -47,11 +47,13 @@ def figure(text: str) -> float:
 
 
 def test_the_bounds_of_callers_are_those_of_the_web_process() -> None:
-    told: dict[str, float] = {}
+    bounds: dict[str, float] = {}
     for _, names, figures in cells(OPERATE, "| bound | name |"):
-        told |= zip(re.findall(r"`(\w+)`", names), map(figure, figures.split("; ")), strict=True)
+        bounds |= zip(re.findall(r"`(\w+)`", names), map(figure, figures.split("; ")), strict=True)
     usual = WebSettings()
-    assert told == {field.name: getattr(usual, field.name) for field in fields(usual) if field.name != "follow_seconds"}
+    assert bounds == {
+        field.name: getattr(usual, field.name) for field in fields(usual) if field.name != "follow_seconds"
+    }
 
 
 @pytest.mark.parametrize("role", ["root", "targets", "a channel", "advisories", "snapshot", "timestamp"])
@@ -68,23 +70,23 @@ def test_leases_last_as_long_as_is_said() -> None:
 
 
 def test_blobs_may_be_as_large_as_is_said() -> None:
-    told = dict(cells(SUBSCRIBE, "| kind of blob | the most |"))
+    sizes = dict(cells(SUBSCRIBE, "| kind of blob | the most |"))
     limits = ArchiveLimits()
-    assert figure(told["archive of a package, as it is fetched"]) == LARGEST["archive"]
-    held = told["what it holds: entries; one file; all files; all names and targets of links"]
-    assert [figure(each) for each in held.split("; ")] == [
+    assert figure(sizes["archive of a package, as it is fetched"]) == LARGEST["archive"]
+    held = sizes["what it holds: entries; one file; all files; all names and targets of links"]
+    assert [figure(bound) for bound in held.split("; ")] == [
         limits.entries, limits.file_bytes, limits.total_bytes, limits.name_bytes,
     ]  # fmt: skip
-    assert [figure(each) for each in told["SBOM; provenance; descriptor"].split("; ")] == [
-        LARGEST[each] for each in ("sbom", "provenance", "descriptor")
+    assert [figure(size) for size in sizes["SBOM; provenance; descriptor"].split("; ")] == [
+        LARGEST[kind] for kind in ("sbom", "provenance", "descriptor")
     ]
-    document = told["signed metadata, the head of a release, the list of advisories; one advisory"]
+    document = sizes["signed metadata, the head of a release, the list of advisories; one advisory"]
     assert figure(document.partition(";")[0]) == LARGEST_DOCUMENT
 
 
 def test_the_registry_is_bounded_as_is_said() -> None:
     rows = cells(OPERATE.replace(" (of IPv6 one /64)", ""), "| bound, for each web")
-    said = {name: [figure(each) for each in re.findall(r"\d[\d,]*(?: [KMG]iB)?", text)] for name, text in rows}
+    said = {name: [figure(number) for number in re.findall(r"\d[\d,]*(?: [KMG]iB)?", text)] for name, text in rows}
     bounds, room = Bounds(), Room()
     assert said["images made in a minute"] == [bounds.a_minute, bounds.one_a_minute]
     assert said["made at a time; waiting for that"] == [
@@ -97,11 +99,11 @@ def test_the_registry_is_bounded_as_is_said() -> None:
 
 def test_every_state_of_a_job_is_named() -> None:
     sentence = MAINTAIN[MAINTAIN.index("A job is `waiting`") :].partition("\n\n")[0]
-    assert [each for each in JobState if f"`{each}`" not in sentence] == []
+    assert [state for state in JobState if f"`{state}`" not in sentence] == []
 
 
 def test_every_role_of_a_token_is_named() -> None:
-    assert {cell[0].strip("`") for cell in cells(OPERATE, "| role | may |")} == {str(each) for each in Role}
+    assert {cell[0].strip("`") for cell in cells(OPERATE, "| role | may |")} == {str(role) for role in Role}
 
 
 def test_every_key_of_a_policy_is_named() -> None:
@@ -116,8 +118,8 @@ def test_the_verbs_of_keys_take_json_but_for_those_that_print_one_thing() -> Non
     lacking = [
         name
         for name, verb in keys_command.commands.items()
-        for each in (verb.commands.values() if isinstance(verb, click.Group) else [verb])
-        if not any("--json" in option.opts for option in each.params)
+        for command in (verb.commands.values() if isinstance(verb, click.Group) else [verb])
+        if not any("--json" in option.opts for option in command.params)
     ]
     assert lacking == ["export"]
     assert "takes `--json`, but `export`" in " ".join(OPERATE.split())

@@ -84,7 +84,7 @@ def test_units_and_directories_agree_on_who_writes_where(tmp_path: Path) -> None
             if (found := (home.root / path).stat()).st_uid == user.uid
             or (found.st_gid in (user.gid, *user.groups) and found.st_mode & 0o020)
         }
-        assert {path for path in written if any(path.startswith(each) for each in allowed)} == may
+        assert {path for path in written if any(path.startswith(folder) for folder in allowed)} == may
         closed = [path.removeprefix(f"{STATE}/") for path in values(unit, "InaccessiblePaths")]
-        assert not [path for path in may if any(path.startswith(each) for each in closed)]
-        assert any("keys/offline".startswith(each) for each in closed)
+        assert not [path for path in may if any(path.startswith(folder) for folder in closed)]
+        assert any("keys/offline".startswith(folder) for folder in closed)

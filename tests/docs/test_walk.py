@@ -80,7 +80,7 @@ def test_files_and_commands_are_carried_out_in_order(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "message"),
     [
         ("from here\n$ (", "from there\n$ (", r"\+from here"),
         ("$ echo $?\n3\n", "", r"line 28: \$ \(exit 3\)\n  ended with status 3"),
@@ -90,10 +90,10 @@ def test_files_and_commands_are_carried_out_in_order(page: Path) -> None:
         ("at 2026-01-02, 4.2 MB", "on 2026-01-02, 4.2 MB", r"\+at 2026-11-27, 17 kB"),
     ],
 )
-def test_a_page_that_says_otherwise_is_told(page: Path, right: str, wrong: str, told: str) -> None:
+def test_a_page_that_says_otherwise_is_told(page: Path, right: str, wrong: str, message: str) -> None:
     assert PAGE.count(right) == 1
     page.write_text(PAGE.replace(right, wrong))
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         carry_out(page)
 
 

@@ -175,7 +175,7 @@ def walk(
                     continue
                 status, output = shell.run(step.command)
                 where = f"line {step.start + 1}: $ {step.command}"
-                if status and [each.command for each in steps[number + 1 : number + 2]] != [_STATUS]:
+                if status and [next_step.command for next_step in steps[number + 1 : number + 2]] != [_STATUS]:
                     wrong.append(f"{where}\n  ended with status {status}, which the page does not ask for")
                 if not says(step.lines, output):
                     printed.append((step, output))

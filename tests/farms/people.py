@@ -71,7 +71,7 @@ def send(farm: SmallFarm, *recipes: dict[str, bytes], envelope: bytes | None = N
 
 def whom(submission: Submission) -> dict[str, tuple[str, ...]]:
     """The people that a submission waits for, by recipe."""
-    return {each.recipe: each.owners for each in submission.waits_for}
+    return {unsigned.recipe: unsigned.owners for unsigned in submission.waits_for}
 
 
 def view(farm: SmallFarm, number: int) -> SubmissionView:

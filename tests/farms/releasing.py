@@ -16,7 +16,7 @@ from farm.server.jobs.finishing import finish_test
 from farm.server.jobs.leases import claim
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.trust.attestation.check_results import VerifiedRelease
 from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.keys.signers import read_signers
@@ -44,7 +44,7 @@ Judge = Callable[[str, dict[str, str]], bool]
 
 
 def present(order: TestOrder) -> dict[str, str]:
-    return dict(each.store.rsplit("-", 2)[:2] for each in order.closure)
+    return dict(package.store.rsplit("-", 2)[:2] for package in order.closure)
 
 
 @dataclass
@@ -158,8 +158,8 @@ class ReleasingFarm(SmallFarm):
             there = present(lease.order)
             passed = name not in failing and (judge is None or judge(name, there))
             log = self.application.blobs.put_bytes(b"log")
-            told = "" if passed else message(there)
-            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message=told, log=log)
+            failure = "" if passed else message(there)
+            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message=failure, log=log)
             finish_test(self.application, self.holder(lease), outcome)
         return count
 
@@ -178,7 +178,7 @@ class ReleasingFarm(SmallFarm):
 
     def excuses(self) -> dict[str, Excuse]:
         with self.application.reading() as unit:
-            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, "edge")}
+            return {kept.excuse.package: kept.excuse for kept in excuses.standing(unit.session, "edge")}
 
     def runs(self) -> dict[str, int]:
         """How many sets of the latest candidate had to be tested, by purpose."""

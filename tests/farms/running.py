@@ -129,7 +129,7 @@ class RunningFarm:
 
     def builds_of(self, name: str) -> list[int]:
         """Return the numbers of a recipe's builds; its tests are jobs of the recipe, too."""
-        return [each["id"] for each in self.jobs_of(name) if each["kind"] == "build"]
+        return [job["id"] for job in self.jobs_of(name) if job["kind"] == "build"]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return a minimal environment in which the `farm` command finds this host."""

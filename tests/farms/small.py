@@ -215,14 +215,14 @@ class SmallFarm:
         elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
         if sonames := [need.removeprefix("soname:") for need in (*requires, *more) if need.startswith("soname:")]:
             elf = {**elf, f"libexec/{plan.name.short}/uses": elf_of(needs=sonames)}
-        contents = {path: text} | {each: inside.encode() for each, inside in (files or {}).items()}
-        contents |= {each: each.encode() for each in elf}
-        entries = [File(each, len(inside), Digest.of(inside), each in elf) for each, inside in contents.items()]
+        contents = {path: text} | {file: inside.encode() for file, inside in (files or {}).items()}
+        contents |= {file: file.encode() for file in elf}
+        entries = [File(file, len(inside), Digest.of(inside), file in elf) for file, inside in contents.items()]
         manifest = Manifest.of([Directory("share"), *entries])
         archive = archive_of(manifest, plan.name.short, str(plan.version), contents)
         facts = PackageFacts(
-            elf=tuple(sorted(ElfFile(each, value) for each, value in elf.items())),
-            headers=tuple(sorted(each for each in contents if each.startswith("include/"))),
+            elf=tuple(sorted(ElfFile(file, value) for file, value in elf.items())),
+            headers=tuple(sorted(file for file in contents if file.startswith("include/"))),
             scripts=scripts,
         )
         descriptor = describe_output(plan, "", manifest, facts, Digest.of(archive))
@@ -232,7 +232,7 @@ class SmallFarm:
             self._blob(manifest.to_json()),
             self._blob(facts.to_json()),
         )
-        ids = [each.details.build_id for each in elf.values() if each.details] if self.debug_data else []
+        ids = [parsed.details.build_id for parsed in elf.values() if parsed.details] if self.debug_data else []
         debug = debug or (plan.digest if ids else "")
         packages = (
             (
@@ -257,7 +257,7 @@ class SmallFarm:
         path, name = f"lib/debug/.build-id/ab/{plan.name.short}.debug", f"{plan.name.short}-debug"
         manifest = Manifest.of([File(path, len(content), Digest.of(content))])
         archive = archive_of(manifest, name, str(plan.version), {path: content})
-        facts = PackageFacts(debug=tuple(DebugFile(path, each, producers) for each in build_ids or ["ab"]))
+        facts = PackageFacts(debug=tuple(DebugFile(path, build_id, producers) for build_id in build_ids or ["ab"]))
         return BuiltPackage(
             describe_output(plan, "debug", manifest, facts, Digest.of(archive)),
             self._blob(ZstdCompressor().compress(archive)),

@@ -165,7 +165,7 @@ class StockedFarm(SmallFarm):
             return packages.builds_of(unit.session, sample.name, limit=1)[0]
 
     def build_samples(self, samples: Iterable[Sample] = SAMPLES) -> list[Package]:
-        return [self.build(each, worker=("one", "two")[index % 2]) for index, each in enumerate(samples)]
+        return [self.build(sample, worker=("one", "two")[index % 2]) for index, sample in enumerate(samples)]
 
     def channel(
         self, name: str, gates: Sequence[str | Mapping[str, object]] = ("proof", "tests"), *, origin: str = ""
@@ -213,7 +213,7 @@ class StockedFarm(SmallFarm):
             session = unit.session
             previous = releases.newest_release(session, channel)
             number = previous.number + 1 if previous else 1
-            changes = {each.name: each.after for each in candidates.changes_of(session, candidate_id)}
+            changes = {change.name: change.after for change in candidates.changes_of(session, candidate_id)}
             record = releases.add_release(
                 session,
                 channel=channel,
@@ -286,13 +286,13 @@ class StockedFarm(SmallFarm):
         files = [(program, replace(elf(needs=needed), interpreter=interpreter))]
         files += [(path, elf(soname=path.removeprefix("lib/"))) for path in libraries]
         facts = PackageFacts(
-            elf=tuple(ElfFile(path, each) for path, each in sorted(files)),
+            elf=tuple(ElfFile(path, parsed) for path, parsed in sorted(files)),
             commands=tuple(sorted({*commands, f"{sample.name}-link"})),
             pkg_config=tuple(PkgConfigModule(name, sample.version) for kind, name in named if kind == "pkgconfig"),
         )
         descriptor = describe_output(plan, "", manifest, facts, content)
         archive = _archive(plan.digest.encode(), sample.size // 100)  # a hundredth: the pages read only its size
-        blobs = [BlobRef(store.put_bytes(each), len(each)) for each in (archive, manifest.to_json(), facts.to_json())]
+        blobs = [BlobRef(store.put_bytes(blob), len(blob)) for blob in (archive, manifest.to_json(), facts.to_json())]
         built = BuiltPackage(descriptor, *blobs)
         return BuildOutcome((built,), store.put_bytes(b"signed"), Digest.of(b"log"))
 

@@ -70,8 +70,8 @@ class Neighbours:
             root=Digest(self.first.founded.fingerprint),
             address=self.address,
             packages=tuple(
-                ImportedPackage(each.descriptor.name.short, each.descriptor.digest, needs[each.name])
-                for each in sorted(members, key=lambda each: each.name)
+                ImportedPackage(member.descriptor.name.short, member.descriptor.digest, needs[member.name])
+                for member in sorted(members, key=lambda member: member.name)
             ),
         )
         return replace(pin, **changes)  # type: ignore[arg-type]  # fields of an import, by name

@@ -81,7 +81,7 @@ def test_an_audit_names_what_holds_for_foreign_packages(following: Neighbours, h
     announce(following.first, theirs("say", fixed="2.0-1"))
     found = audit_root(host, tmp_path / "root")
     assert found.packages == 3
-    assert [each.finding.package for each in audit_channel(host, "").exposed] == [SAY]
+    assert [exposure.finding.package for exposure in audit_channel(host, "").exposed] == [SAY]
     ((exposed,), harmless) = (found.exposed, found.harmless)
     assert (exposed.finding.package, exposed.finding.fixed, exposed.fixed_in, harmless) == (SAY, "2.0-1", None, ())
     # The other distribution fixes it, and the followed distribution imports the fix.
@@ -103,7 +103,7 @@ def test_packages_of_others_are_looked_at_by_their_owner_or_by_who_takes_them(
     review(neighbours.second, "web")
     found = audit_channel(host, "")
     assert found.uncovered == (SSL, SAY)
-    assert [(each.distribution, each.advisories) for each in found.data if each.uncovered] == [(FIRST, None)]
+    assert [(source.distribution, source.advisories) for source in found.data if source.uncovered] == [(FIRST, None)]
     announce(neighbours.first)
     review(neighbours.first, "say")
     assert audit_channel(host, "").uncovered == (SSL,)

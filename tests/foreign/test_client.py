@@ -37,7 +37,7 @@ def follow(host: Host, distribution: SmallDistribution) -> None:
 
 
 def names_of(host: Host, *asked: str) -> list[str]:
-    return [each.name for each in host.catalogue().verified(asked)]
+    return [package.name for package in host.catalogue().verified(asked)]
 
 
 def refused(host: Host, root: Path, kind: type[FarmError], match: str) -> FarmError:
@@ -53,7 +53,7 @@ def test_a_package_is_installed_with_what_it_needs_of_another_distribution(
     neighbours: Neighbours, host: Host, tmp_path: Path
 ) -> None:
     release = neighbours.publish("openssl", "say")
-    assert [each.number for each in release.imports] == [1]
+    assert [pin.number for pin in release.imports] == [1]
     follow(host, neighbours.second)
     state = install(host, tmp_path / "root", "web")
     assert sorted(package.name.short for package in state.set.packages) == ["openssl", "say", "web"]
@@ -90,8 +90,8 @@ def test_own_and_foreign_packages_of_one_name_stand_beside_each_other(
     neighbours.publish("openssl", "say")
     follow(host, neighbours.second)
     verified = host.catalogue().verified(["openssl"])
-    assert [each.name for each in verified] == ["openssl", SSL, SAY]
-    assert len({each.store for each in verified}) == 3
+    assert [package.name for package in verified] == ["openssl", SSL, SAY]
+    assert len({package.store for package in verified}) == 3
     assert len(composition_of(verified).packages) == 3
     install(host, tmp_path / "root", "openssl")
     assert (tmp_path / "root/usr/share/own/file").read_text() == "own"
@@ -243,7 +243,7 @@ def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host:
     neighbours.publish("openssl", "say")
     follow(host, neighbours.first)
     follow(host, neighbours.second)
-    assert [each.name for each in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
+    assert [package.name for package in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
 
 
 @pytest.mark.parametrize("first", [1, 2])
@@ -257,7 +257,7 @@ def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighb
     neighbours.publish("openssl", "say", root=roots[2 - first])
     host.subscriptions.subscribe(str(neighbours.first.public), "edge", roots[first - 1])
     follow(host, neighbours.second)
-    assert [each.name for each in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
+    assert [package.name for package in host.catalogue(f"{SECOND}/edge").verified(["web"])] == [SSL, SAY, "web"]
 
 
 def test_when_the_other_is_gone_what_is_installed_goes_on_and_an_install_names_the_address(

@@ -93,8 +93,8 @@ def test_a_run_mounts_both(tmp_path: Path) -> None:
     options = late_binding.RunOptions(command=("web",))
     unpacked = host.unpack(verified, lambda _blob: None)
     line = late_binding.docker_command("empty", composition, unpacked, links, options)
-    for each in verified:
-        assert f"--mount=type=bind,readonly,source={unpacked[each.store]},target=/packages/{each.store}" in line
+    for package in verified:
+        assert f"--mount=type=bind,readonly,source={unpacked[package.store]},target=/packages/{package.store}" in line
 
 
 @pytest.mark.usefixtures("subscribed")

@@ -190,7 +190,7 @@ def test_it_soaks_on_the_channel_that_it_comes_from(taking: ImportingFarm, neigh
     assert taking.decide() == "idle"
     stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
     assert stable.advance().state == "refused"
-    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    (excuse,) = [standing for standing in excuses_on(taking, "stable") if standing.package == SSL]
     assert (excuse.gate, excuse.until) == ("soak", taking.clock.now + timedelta(hours=4))
     taking.clock.passes(4 * 3600)
     assert until_still(stable) == "released"
@@ -217,7 +217,7 @@ def test_that_it_is_taken_no_more_soaks_as_well(taking: ImportingFarm) -> None:
     taking.decide()
     taking.clock.passes(4 * 3600 - 60)
     assert until_still(stable) == "refused"
-    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    (excuse,) = [standing for standing in excuses_on(taking, "stable") if standing.package == SSL]
     assert (excuse.gate, excuse.reason.partition(" since ")[0]) == ("soak", "edge has been without it")
     taking.clock.passes(60)
     assert until_still(stable) == "released"
@@ -235,7 +235,7 @@ def until_still(pipeline: Pipeline) -> str:
 
 def excuses_on(taking: ImportingFarm, channel: str) -> list[Any]:
     with taking.application.reading() as unit:
-        return [each.excuse for each in excuses.standing(unit.session, channel)]
+        return [kept.excuse for kept in excuses.standing(unit.session, channel)]
 
 
 def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: ImportingFarm) -> None:
@@ -248,7 +248,7 @@ def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: ImportingFa
     assert (made.name, made.version) == (SSL, "3.0-1")
     taking.clock.passes(4 * 3600)
     assert until_still(stable) == "refused"
-    (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
+    (excuse,) = [standing for standing in excuses_on(taking, "stable") if standing.package == SSL]
     assert "ann reported trouble with it on edge: it forgets its certificates" in excuse.reason
     with taking.application.writing() as unit:
         resolve(unit, ANN, made.id)
@@ -269,15 +269,15 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -
     assert taking.excuses()[SSL].remedy == f"Let alice sign: `farm approve edge {SSL}`."
     with taking.application.writing() as unit:
         waiting = in_question(unit, "edge")
-        assert [each.package.name for each in waiting] == ["web", SSL, SAY]
-        descriptors = [Descriptor.from_json(unit.blobs.read(each.package.digest)) for each in waiting]
+        assert [pending.package.name for pending in waiting] == ["web", SSL, SAY]
+        descriptors = [Descriptor.from_json(unit.blobs.read(pending.package.digest)) for pending in waiting]
 
         def signed(descriptor: Descriptor, distribution: str) -> bytes:
             said = approval_statement(descriptor, channel="edge", curator="alice", distribution=distribution)
             return sign_statement(said, key)
 
-        for wrong, told in (("", "one that names no distribution"), (FIRST, f"one to {FIRST}")):
-            with pytest.raises(ApprovalError, match=told) as refused:
+        for wrong, message in (("", "one that names no distribution"), (FIRST, f"one to {FIRST}")):
+            with pytest.raises(ApprovalError, match=message) as refused:
                 approve(unit, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy
         # An approval that an earlier farm accepted for another distribution's package no longer counts: it is awaited.
@@ -290,8 +290,8 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -
         )
         add_approval(unit.session, kept)
         approve(unit, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
-        assert [each.approved_by for each in in_question(unit, "edge")] == [("alice",), (), ()]
-        approve(unit, ANN, "edge", [signed(each, unit.inputs.distribution) for each in descriptors])
+        assert [pending.approved_by for pending in in_question(unit, "edge")] == [("alice",), (), ()]
+        approve(unit, ANN, "edge", [signed(descriptor, unit.inputs.distribution) for descriptor in descriptors])
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]

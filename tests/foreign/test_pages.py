@@ -49,8 +49,8 @@ def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking
         assert SSL in channel
         assert "'of web' of web failed" in channel or "&#39;of web&#39; of web failed" in channel
         assert "3.1-1" in channel
-        told = browser.get("/api/v1/channels/edge/candidates/2").json()
-        (change,) = told["changes"]
+        answer = browser.get("/api/v1/channels/edge/candidates/2").json()
+        (change,) = answer["changes"]
         assert (change["package"], change["change"]) == (SSL, "version")
         assert (change["before"]["version"], change["after"]["version"]) == ("3.0-1", "3.1-1")
         assert browser.get("/api/v1/channels/edge").json()["excuses"][0]["package"] == SSL
@@ -61,9 +61,9 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: ImportingFar
     assert first.founded is not None
     pin = taking.taken()
     with TestClient(create_app(taking.application)) as browser:
-        told = browser.get("/api/v1/channels/edge/releases/1").json()
-        assert [package["name"] for package in told["packages"]] == ["web"]
-        (taken,) = told["imports"]
+        answer = browser.get("/api/v1/channels/edge/releases/1").json()
+        assert [package["name"] for package in answer["packages"]] == ["web"]
+        (taken,) = answer["imports"]
         assert (taken["distribution"], taken["channel"], taken["number"]) == (FIRST, "edge", 1)
         assert (taken["release"], taken["root"], taken["address"]) == (
             pin.release,

@@ -170,7 +170,7 @@ def test_an_update_over_there_becomes_a_candidate_here(taking: ImportingFarm, ne
     with taking.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        assert [(each.name, each.state) for each in candidates.changes_of(unit.session, latest.id)] == [
+        assert [(change.name, change.state) for change in candidates.changes_of(unit.session, latest.id)] == [
             (SSL, "accepted")
         ]
     assert taking.test_runs == ["of web", "of web"]  # its dependents were tested with it
@@ -348,7 +348,7 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
         return reader, Downloads(reader, taking.application.blobs)
 
     def follow(*others: OtherDistribution) -> list[dict[str, str]]:
-        named = {each.name: each for each in (*others, here)}
+        named = {distribution.name: distribution for distribution in (*others, here)}
         application = taking.application = replace(
             taking.application, inputs=replace(taking.application.inputs, distributions=named)
         )
@@ -359,15 +359,15 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
         return found
 
     asked: list[object] = []
-    told = follow(*broken)
+    unfollowed = follow(*broken)
     assert "nobody thought of this" in caplog.text
     with taking.application.reading() as unit:
         assert imported.is_known(unit.session, SSL)
-    assert [each["distribution"] for each in told] == ["a.example", "b.example"]
-    assert told[0]["why"] == "RuntimeError: the log of the control process says more."
-    assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
+    assert [failure["distribution"] for failure in unfollowed] == ["a.example", "b.example"]
+    assert unfollowed[0]["why"] == "RuntimeError: the log of the control process says more."
+    assert unfollowed[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
     taking.clock.passes(60)
-    assert follow(*broken) == told  # the time of the first failure, not of the last attempt
+    assert follow(*broken) == unfollowed  # the time of the first failure, not of the last attempt
     assert follow() == []
 
 

@@ -68,7 +68,7 @@ def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: ImportingFa
     taking.follow()
     taking.decide()
     first = check_newest(taking, neighbours)
-    assert [len(each.heads) for each in first.proofs] == [1]
+    assert [len(proof.heads) for proof in first.proofs] == [1]
     taking.submit(recipe("own"))
     taking.decide()
     assert check_newest(taking, neighbours).proofs == ()
@@ -138,16 +138,16 @@ def test_a_spoiled_document_beside_that_is_passed_over(
     public, sign, good = BlobStore(taking.signer.repository.root / "blobs"), taking.signer.sign, []
 
     def spoiled(release: Release, evidence: Digest) -> None:
-        told = ReleaseEvidence.from_json(public.read(evidence))
-        good.extend(told.proofs)
-        bad = [replace(good[0], timestamp=each) for each in (Digest.of(b"nowhere"), good[0].snapshot)]
+        release_evidence = ReleaseEvidence.from_json(public.read(evidence))
+        good.extend(release_evidence.proofs)
+        bad = [replace(good[0], timestamp=digest) for digest in (Digest.of(b"nowhere"), good[0].snapshot)]
         first, later = {
-            "before it": ((*bad, *told.proofs), ()),
-            "after it": ((*told.proofs, *bad), ()),
-            "with a later release": (told.proofs, bad),
+            "before it": ((*bad, *release_evidence.proofs), ()),
+            "after it": ((*release_evidence.proofs, *bad), ()),
+            "with a later release": (release_evidence.proofs, bad),
         }[where]
-        brought = tuple(first if told.proofs else later)
-        sign(release, public.put_bytes(replace(told, proofs=brought).to_json()))
+        brought = tuple(first if release_evidence.proofs else later)
+        sign(release, public.put_bytes(replace(release_evidence, proofs=brought).to_json()))
 
     monkeypatch.setattr(taking.signer, "sign", spoiled)
     lose_what_is_known(taking, neighbours)

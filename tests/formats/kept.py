@@ -64,7 +64,7 @@ def document(name: str) -> bytes:
     """Return a document, `<kind>/<case>`; for a kind alone the names of all its documents."""
     path = DATA / "documents" / name
     if path.is_dir():
-        return "\n".join(sorted(f"{name}/{each.name}" for each in path.iterdir())).encode()
+        return "\n".join(sorted(f"{name}/{entry.name}" for entry in path.iterdir())).encode()
     return path.read_bytes()
 
 

@@ -19,10 +19,10 @@ KNOWN = kept.read_json("answers.json")
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("answers")
-    return command.carried_out([each["line"] for each in KNOWN], kept.subscriber_home(folder), folder / "home")
+    return command.carried_out([answer["line"] for answer in KNOWN], kept.subscriber_home(folder), folder / "home")
 
 
-@pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(each["line"]) for each in KNOWN])
+@pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(answer["line"]) for answer in KNOWN])
 def test_a_verb_ends_as_it_did_and_answers_in_the_same_shape(answers: Sequence[dict[str, Any]], number: int) -> None:
     assert answers[number]["status"] == KNOWN[number]["status"], answers[number]["err"]
     assert command.shape_of(made_here(answers[number]["out"])) == KNOWN[number]["shape"]
@@ -36,4 +36,4 @@ def made_here(answer: str) -> str:
 
 
 def test_every_way_to_end_is_among_them() -> None:
-    assert {each["status"] for each in KNOWN} == {0, 1, 2, 3}
+    assert {answer["status"] for answer in KNOWN} == {0, 1, 2, 3}

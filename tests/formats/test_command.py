@@ -14,7 +14,7 @@ KNOWN = kept.read_json("command.json")
 def test_a_verb_takes_all_that_it_took(verb: str) -> None:
     found, known = command.find(verb), KNOWN[verb]
     assert found is not None
-    by_name = {name: each for each in found["options"].values() for name in each["names"]}
+    by_name = {name: form for form in found["options"].values() for name in form["names"]}
     for option in known["options"].values():
         for name in option["names"]:
             now = by_name[name]
@@ -24,7 +24,9 @@ def test_a_verb_takes_all_that_it_took(verb: str) -> None:
             assert now["required"] <= option["required"], name
             if isinstance(option["type"], list):
                 assert set(option["type"]) <= set(now["type"]), name
-    assert [each["nargs"] for each in found["arguments"]] == [each["nargs"] for each in known["arguments"]]
+    assert [argument["nargs"] for argument in found["arguments"]] == [
+        argument["nargs"] for argument in known["arguments"]
+    ]
     assert all(
         now["required"] <= then["required"] for now, then in zip(found["arguments"], known["arguments"], strict=True)
     )

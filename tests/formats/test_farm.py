@@ -17,7 +17,7 @@ from tests.refusing import refuses
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOLD = kept.read_json("looks.json")
+LOOKS = kept.read_json("looks.json")
 KNOWN = kept.read_json("database.json")
 
 
@@ -28,9 +28,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     application, rows = wire.open_farm(place)
     try:
         with wire.served(application) as url:
-            looks = wire.looked_at(url, list(TOLD["looks"]), TOLD["token"])
-            strangers = wire.looked_at(url, list(TOLD["strangers"]), "nobody's")
-            return looks | {f"stranger {target}": each for target, each in strangers.items()}
+            looks = wire.looked_at(url, list(LOOKS["looks"]), LOOKS["token"])
+            strangers = wire.looked_at(url, list(LOOKS["strangers"]), "nobody's")
+            return looks | {f"stranger {target}": answer for target, answer in strangers.items()}
     finally:
         rows.close()
         shutil.rmtree(place)
@@ -43,14 +43,14 @@ def _load(sql: str, path: Path) -> None:
         rows.executescript(sql)
 
 
-@pytest.mark.parametrize("target", TOLD["looks"])
+@pytest.mark.parametrize("target", LOOKS["looks"])
 def test_who_looks_is_answered_as_then(answers: dict[str, Any], target: str) -> None:
-    assert answers[target] == TOLD["looks"][target]
+    assert answers[target] == LOOKS["looks"][target]
 
 
-@pytest.mark.parametrize("target", TOLD["strangers"])
+@pytest.mark.parametrize("target", LOOKS["strangers"])
 def test_strangers_are_answered_as_then(answers: dict[str, Any], target: str) -> None:
-    assert answers[f"stranger {target}"] == TOLD["strangers"][target]
+    assert answers[f"stranger {target}"] == LOOKS["strangers"][target]
 
 
 @pytest.mark.parametrize("table", KNOWN["schema"])
@@ -82,12 +82,12 @@ def test_rows_of_then_are_read_with_every_column_and_every_state(rows: dict[str,
 
 
 def test_every_column_is_filled_somewhere_and_every_state_is_there() -> None:
-    for table, told in KNOWN["schema"].items():
-        names, values = sorted(told["columns"]), KNOWN["rows"][table]
+    for table, description in KNOWN["schema"].items():
+        names, values = sorted(description["columns"]), KNOWN["rows"][table]
         assert values, table
         for number, name in enumerate(names):
             assert any(row[number] not in (None, "", 0, False) for row in values), (table, name)
-            if members := told["columns"][name][3]:
+            if members := description["columns"][name][3]:
                 assert {row[number] for row in values} == set(members), (table, name)
 
 

@@ -13,7 +13,7 @@ from tests.formats.reading.documents import KINDS
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOLD = kept.read_json("published.json")
+PUBLICATION = kept.read_json("published.json")
 KNOWN = kept.read_json("home.json")
 
 
@@ -46,7 +46,7 @@ def test_other_records_are_written_back_byte_for_byte(there: Path) -> None:
 def test_what_is_installed_is_verified_and_what_is_locked_is_had_again(there: Path, tmp_path: Path) -> None:
     published = kept.unpacked("published.tar.gz", tmp_path / "published")
     again = kept.home(tmp_path / "another home", published)
-    with kept.at(TOLD["at"]):
+    with kept.at(PUBLICATION["at"]):
         host = subscriber.Host(again / "state", again / "shared")
         assert home.verified_root(host, again) == [[name, "", "locked"] for name in home.LOCKED]
     assert there.exists()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOLD = kept.read_json("published.json")
+PUBLICATION = kept.read_json("published.json")
 KNOWN = kept.read_json("images.json")
 
 
@@ -25,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[Any]:
-    with kept.at(TOLD["at"]):
-        yield subscriber.subscribed(folder / "host", folder / "own", TOLD["root"], folder / "mirror", "edge")
+    with kept.at(PUBLICATION["at"]):
+        yield subscriber.subscribed(folder / "host", folder / "own", PUBLICATION["root"], folder / "mirror", "edge")
 
 
 @pytest.mark.parametrize("case", images.CASES)

@@ -67,7 +67,7 @@ def test_the_signer_answers_as_it_did(ledger: Path, tmp_path: Path) -> None:
 
 def test_the_signer_is_asked_as_it_was(tmp_path: Path) -> None:
     exchanges: list[dict[str, Any]] = []
-    answers = [each["answer"] for each in KNOWN["asked"]["exchanges"]]
+    answers = [exchange["answer"] for exchange in KNOWN["asked"]["exchanges"]]
     with wire.answering(answers, exchanges):
         ended = processes.ask_signer(tmp_path / "nobody.sock")
     assert plain(exchanges) == KNOWN["asked"]["exchanges"]

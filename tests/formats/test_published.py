@@ -13,7 +13,7 @@ from tests.formats.reading.documents import KINDS
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOLD = kept.read_json("published.json")
+PUBLICATION = kept.read_json("published.json")
 SEEN = kept.read_json("published-views.json")
 
 
@@ -24,8 +24,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def views(published: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    with kept.at(TOLD["at"]):
-        return subscriber.views(published, TOLD, tmp_path_factory.mktemp("reading"))
+    with kept.at(PUBLICATION["at"]):
+        return subscriber.views(published, PUBLICATION, tmp_path_factory.mktemp("reading"))
 
 
 @pytest.mark.parametrize(("channel", "what"), [(channel, what) for channel in SEEN for what in SEEN[channel]])
@@ -39,8 +39,8 @@ def test_a_mirror_shows_its_newest_releases_as_their_owner_does(
     published: Path, tmp_path: Path, channel: str, views: dict[str, Any]
 ) -> None:
     mirror = published / "mirror"
-    with kept.at(TOLD["at"]):
-        host = subscriber.subscribed(tmp_path / "host", mirror, TOLD["root"], mirror, channel)
+    with kept.at(PUBLICATION["at"]):
+        host = subscriber.subscribed(tmp_path / "host", mirror, PUBLICATION["root"], mirror, channel)
         seen = subscriber.channel_view(host, channel, tmp_path / "sources")
     kept_there = len(seen["releases"])
     assert kept_there >= min(3, len(SEEN[channel]["releases"]))
@@ -55,7 +55,7 @@ def test_every_document_of_every_release_is_written_back_byte_for_byte(published
         for kind, content in subscriber.published_documents(published / place):
             assert KINDS[kind].write(KINDS[kind].read(content)) == content, (place, kind)
             seen[kind] = seen.get(kind, 0) + 1
-    assert seen == TOLD["documents"]
+    assert seen == PUBLICATION["documents"]
 
 
 @pytest.mark.parametrize(("place", "channel"), [("own", "edge"), ("own", "stable"), ("other", "edge")])

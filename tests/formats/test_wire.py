@@ -13,29 +13,33 @@ from tests.formats.reading import wire
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOLD = kept.read_json("wire.json")
+CONVERSATION = kept.read_json("wire.json")
 API = kept.read_json("openapi.json")
 
 
 @pytest.fixture(scope="module")
 def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    exchanges = list(TOLD["exchanges"])
+    exchanges = list(CONVERSATION["exchanges"])
     with wire.playing(exchanges):
-        found = wire.converse("http://127.0.0.1:9", TOLD["tokens"], tmp_path_factory.mktemp("wire"))
+        found = wire.converse("http://127.0.0.1:9", CONVERSATION["tokens"], tmp_path_factory.mktemp("wire"))
     assert exchanges == []
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("what", TOLD["came"])
+@pytest.mark.parametrize("what", CONVERSATION["came"])
 def test_a_client_asks_as_it_asked_and_understands_the_answer(came: dict[str, Any], what: str) -> None:
-    assert came[what] == TOLD["came"][what]
+    assert came[what] == CONVERSATION["came"][what]
 
 
 def test_requests_of_workers_are_verified_and_signed_byte_for_byte() -> None:
-    signed = [each["request"] for each in TOLD["exchanges"] if "farm-signature" in each["request"]["headers"]]
+    signed = [
+        exchange["request"]
+        for exchange in CONVERSATION["exchanges"]
+        if "farm-signature" in exchange["request"]["headers"]
+    ]
     assert len(signed) > 10
-    for each in signed:
-        assert wire.signed_as_then(each["method"], each["target"], each["headers"]), each["target"]
+    for request in signed:
+        assert wire.signed_as_then(request["method"], request["target"], request["headers"]), request["target"]
 
 
 def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
@@ -48,10 +52,13 @@ def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
         for method, described in known.items():
             now = found["paths"][path][method]
             asked, asked_before = now.get("parameters", []), described.get("parameters", [])
-            assert [each for each in asked if each in asked_before] == asked_before, (method, path)
-            assert not any(each["required"] for each in asked if each not in asked_before), (method, path)
+            assert [parameter for parameter in asked if parameter in asked_before] == asked_before, (method, path)
+            assert not any(parameter["required"] for parameter in asked if parameter not in asked_before), (
+                method,
+                path,
+            )
             assert now["responses"].keys() == described["responses"].keys(), (method, path)
-    schemas, before = (_shapes(each) for each in (found, API))
+    schemas, before = (_shapes(api) for api in (found, API))
     assert schemas == before
 
 
@@ -70,30 +77,36 @@ def _bodies(described: Any) -> list[tuple[str, Any]]:
     asked = [("asked", described["requestBody"]["content"])] if "requestBody" in described else []
     return [
         *asked,
-        *((status, each["content"]) for status, each in described["responses"].items() if "content" in each),
+        *(
+            (status, response["content"])
+            for status, response in described["responses"].items()
+            if "content" in response
+        ),
     ]
 
 
 def _members(api: Any, schema: Any, depth: int = 0) -> Any:
     if "$ref" in schema:
         return _members(api, api["components"]["schemas"][schema["$ref"].rpartition("/")[2]], depth)
-    told = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
+    shape = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
     if depth > 8:
-        return told
+        return shape
     for key in ("items", "additionalProperties"):
-        if isinstance(told.get(key), dict):
-            told[key] = _members(api, told[key], depth + 1)
+        if isinstance(shape.get(key), dict):
+            shape[key] = _members(api, shape[key], depth + 1)
     for key in ("anyOf", "allOf", "oneOf"):
-        if key in told:
-            told[key] = [_members(api, each, depth + 1) for each in told[key]]
-    if "properties" in told:
-        told["properties"] = {name: _members(api, each, depth + 1) for name, each in told["properties"].items()}
-    return told
+        if key in shape:
+            shape[key] = [_members(api, subschema, depth + 1) for subschema in shape[key]]
+    if "properties" in shape:
+        shape["properties"] = {
+            name: _members(api, subschema, depth + 1) for name, subschema in shape["properties"].items()
+        }
+    return shape
 
 
 def test_every_route_is_among_what_was_said() -> None:
     looked = kept.read_json("looks.json")["looks"]
-    said = {(each["request"]["method"], each["request"]["target"]) for each in TOLD["exchanges"]}
+    said = {(exchange["request"]["method"], exchange["request"]["target"]) for exchange in CONVERSATION["exchanges"]}
     said |= {("GET", target) for target in looked}
     unsaid = [
         (method, path)

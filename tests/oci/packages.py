@@ -46,8 +46,8 @@ def package(store: BlobStore, name: str, files: Mapping[str, bytes]) -> TinyPack
 
 
 def composition(packages: Sequence[TinyPackage]) -> Composition:
-    composed = sorted((each.composed for each in packages), key=lambda each: each.store)
-    return Composition(tuple(composed), build_forest([each.forest for each in packages]))
+    composed = sorted((member.composed for member in packages), key=lambda member: member.store)
+    return Composition(tuple(composed), build_forest([member.forest for member in packages]))
 
 
 def printing_program(text: bytes) -> bytes:

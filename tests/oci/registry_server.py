@@ -130,7 +130,7 @@ def token_server(folder: Path, user: str, password: str) -> Iterator[tuple[dict[
             "access": [{"type": kind, "name": repository, "actions": actions.split(",")}],
         }
         head = {"typ": "JWT", "alg": "RS256", "x5c": chain}
-        signed = b".".join(base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in (head, claims))
+        signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, claims))
         signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
         return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 

@@ -50,7 +50,7 @@ def some_packages(store: BlobStore, count: int) -> list[TinyPackage]:
 
 
 def image_of(packages: list[TinyPackage], store: BlobStore, config: ImageConfig = CONFIG, **more: Layer) -> OciImage:
-    return image_from(composition(packages), [each.archive for each in packages], config, store, **more)
+    return image_from(composition(packages), [member.archive for member in packages], config, store, **more)
 
 
 def document(store: BlobStore, blob: BlobRef) -> Any:
@@ -65,7 +65,7 @@ def test_the_order_of_packages_never_changes_an_image(
     store = BlobStore(tmp_path_factory.mktemp("blobs"))
     packages = some_packages(store, data.draw(st.integers(1, 6)))
     shuffled = data.draw(st.permutations(packages))
-    archives = [each.archive for each in data.draw(st.permutations(packages))]
+    archives = [member.archive for member in data.draw(st.permutations(packages))]
     assert image_from(composition(shuffled), archives, CONFIG, store) == image_of(packages, store)
 
 
@@ -100,8 +100,8 @@ def test_a_layer_is_the_very_blob_that_clients_download(store: BlobStore) -> Non
     packages = some_packages(store, 4)
     manifest = document(store, image_of(packages, store).manifest)
     layers = {layer["digest"]: layer for layer in manifest["layers"]}
-    for each in packages:
-        blob = each.archive.blob
+    for member in packages:
+        blob = member.archive.blob
         media_type = "application/vnd.oci.image.layer.v1.tar+zstd"
         assert layers[blob.digest] == {"digest": blob.digest, "mediaType": media_type, "size": blob.size}
 
@@ -180,24 +180,24 @@ def test_the_smaller_of_too_many_packages_share_layers(store: BlobStore) -> None
     shared = image.layers[len(alone) : -1]
     assert 1 < len(shared) <= GROUPS
     together = " ".join(layer.holds for layer in shared).split()
-    assert sorted([layer.holds for layer in alone] + together) == sorted(each.archive.store for each in packages)
-    sizes = {each.archive.store: each.archive.content_bytes for each in packages}
-    assert max(sizes[each] for each in together) <= min(sizes[layer.holds] for layer in alone)
+    assert sorted([layer.holds for layer in alone] + together) == sorted(member.archive.store for member in packages)
+    sizes = {member.archive.store: member.archive.content_bytes for member in packages}
+    assert max(sizes[name] for name in together) <= min(sizes[layer.holds] for layer in alone)
     group = next(layer for layer in shared if " " in layer.holds)
     assert group.diff_id == group.blob.digest == Digest.of(store.read(group.blob.digest))
     with tarfile.open(fileobj=io.BytesIO(store.read(group.blob.digest))) as tar:
         names = {member.name for member in tar}
     held = group.holds.split()
-    assert {f"packages/{each}/bin/{each.partition('-')[0]}" for each in held} <= names
+    assert {f"packages/{name}/bin/{name.partition('-')[0]}" for name in held} <= names
     assert len(names) == 1 + 6 * len(held)
 
 
 def test_one_changed_package_of_very_many_changes_one_layer_beside_the_links(store: BlobStore) -> None:
     packages = some_packages(store, MOST_PACKAGE_LAYERS + 60)
-    small = min(packages, key=lambda each: (each.archive.content_bytes, each.archive.store))
+    small = min(packages, key=lambda member: (member.archive.content_bytes, member.archive.store))
     changed = package(store, small.forest.name, {f"bin/{small.forest.name}": b"", "share/more": b""})
     before = image_of(packages, store)
-    after = image_of([changed if each is small else each for each in packages], store)
+    after = image_of([changed if member is small else member for member in packages], store)
     assert len(set(after.diff_ids) - set(before.diff_ids)) == 2
 
 

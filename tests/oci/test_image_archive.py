@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> BlobStore:
 @pytest.fixture
 def image(store: BlobStore) -> OciImage:
     packages = [package(store, "a", {"bin/a": b"a"}), package(store, "b", {"bin/b": b"bb"})]
-    archives = [each.archive for each in packages]
+    archives = [member.archive for member in packages]
     return image_from(composition(packages), archives, ImageConfig(Platform.parse("linux/amd64")), store)
 
 
@@ -131,7 +131,7 @@ def test_plain_layers_go_uncompressed_under_their_diff_ids(tmp_path: Path) -> No
     store = BlobStore(tmp_path)
     packages = [package(store, "jq", {"bin/jq": b"jq"}), package(store, "bash", {"bin/bash": b"bash"})]
     config = ImageConfig(Platform.parse("linux/amd64"))
-    image = image_from(composition(packages), [each.archive for each in packages], config, store)
+    image = image_from(composition(packages), [member.archive for member in packages], config, store)
     found = members(b"".join(image_archive(image, store, plain=True)))
     listed = json.loads(found["manifest.json"])[0]["Layers"]
     assert listed == [f"blobs/sha256/{diff_id.hex}" for diff_id in image.diff_ids]

@@ -253,8 +253,8 @@ class ElfEditor:
 
     def retag(self, tag: int, new: int = IGNORED_TAG) -> ElfEditor:
         """Give each entry of a tag another tag."""
-        for each, _, at in self.dynamic:
-            if each == tag:
+        for entry_tag, _, at in self.dynamic:
+            if entry_tag == tag:
                 self.put_tag(at, new)
         return self._changed()
 

@@ -143,13 +143,13 @@ class LinkedSet:
 
     @cached_property
     def _uses(self) -> frozenset[tuple[str, str]]:
-        return frozenset((file.package, each.package) for file in self.files for each in self._closure(file))
+        return frozenset((file.package, loaded.package) for file in self.files for loaded in self._closure(file))
 
     @cached_property
     def imported(self) -> Counter[str]:
         """How many files import a name."""
         wanted = ((file, symbol) for file in self.files for symbol in file.elf.symbols)
-        return Counter(each.name for file, each in wanted if each.imported or each.index in file.elf.copied)
+        return Counter(symbol.name for file, symbol in wanted if symbol.imported or symbol.index in file.elf.copied)
 
     @cached_property
     def copied(self) -> frozenset[str]:
@@ -176,10 +176,10 @@ class LinkedSet:
                     break
 
     def _closure(self, file: BinaryFile) -> list[BinaryFile]:
-        programs = [each for each in self.files for loader in file.loaders if f"bin/{loader}" in each.places]
+        programs = [program for program in self.files for loader in file.loaders if f"bin/{loader}" in program.places]
         found = list(dict.fromkeys([*self.needed(file), *programs]))
-        for each in found:  # grows while it is walked
-            found += [more for more in self.needed(each) if more not in found]
+        for loaded in found:  # grows while it is walked
+            found += [more for more in self.needed(loaded) if more not in found]
         return found
 
 

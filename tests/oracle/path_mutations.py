@@ -108,7 +108,11 @@ def private_of_library(random: Random, base: LinkedSet) -> Mutation | None:
 
     The loader takes `$ORIGIN` of a library from the path that it was opened by, which is a link of the root.
     """
-    fits = [(file, library) for file, library in base.links if all(each.is_library for each in base.users(library))]
+    fits = [
+        (file, library)
+        for file, library in base.links
+        if all(library_user.is_library for library_user in base.users(library))
+    ]
     if not fits:
         return None
     file, library = random.choice(fits)
@@ -182,7 +186,9 @@ def second_copy(group: str, kind: str, directory: str, *, found: bool = False, l
     """Add a copy of a library, whole or lacking a symbol; `found` by a search path of the file that imports that."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.own_edges if each.library.is_library and not each.importer.loaders]
+        edges = [
+            own_edge for own_edge in base.own_edges if own_edge.library.is_library and not own_edge.importer.loaders
+        ]
         edge = random.choice(edges)
         copy = edge.library.edited()
         if lacking:
@@ -201,8 +207,10 @@ def linked_copy(group: str, kind: str, directory: str, *, found: bool = False, l
     """
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.own_edges if each.library.is_library and not each.importer.loaders]
-        edge = random.choice([each for each in edges if len(each.library.places) > 1])
+        edges = [
+            own_edge for own_edge in base.own_edges if own_edge.library.is_library and not own_edge.importer.loaders
+        ]
+        edge = random.choice([own_edge for own_edge in edges if len(own_edge.library.places) > 1])
         copy = edge.library.edited()
         if lacking:
             copy.put(edge.export, visibility=elf.HIDDEN)
@@ -313,5 +321,5 @@ def _mutation(  # noqa: PLR0917
     group: str, kind: str, file: BinaryFile, library: BinaryFile | None, base: LinkedSet, changes: Changes
 ) -> Mutation:
     of = f" and {library.path} of {library.package}" if library else ""
-    named = [(each.package, each.path) for each in (file, library) if each is not None]
+    named = [(binary.package, binary.path) for binary in (file, library) if binary is not None]
     return Mutation(group, kind, f"{file.path}{of}", base, changes.edits, tuple(named))

@@ -75,7 +75,7 @@ def carry_out(bases: Sequence[LinkedSet], folder: Path) -> tuple[Verdict, ...]:
     """Return the verdicts on all mutations; several sandboxes run at once."""
     planned = list(enumerate(mutations(bases)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return tuple(pool.map(lambda each: _verdict(each[1], folder / str(each[0])), planned))
+        return tuple(pool.map(lambda numbered: _verdict(numbered[1], folder / str(numbered[0])), planned))
 
 
 def counts(verdicts: Iterable[Verdict]) -> list[str]:

@@ -91,7 +91,12 @@ def rename_export(random: Random, base: LinkedSet) -> Mutation | None:
 def rename_import(random: Random, base: LinkedSet) -> Mutation | None:
     """Let a file import another name: the same without its first letter, which the string table has anyway."""
     edge = _one(
-        random, [each for each in base.own_edges if not each.copied and each.wanted.name[1:] not in base.imported]
+        random,
+        [
+            own_edge
+            for own_edge in base.own_edges
+            if not own_edge.copied and own_edge.wanted.name[1:] not in base.imported
+        ],
     )
     if edge is None:
         return None
@@ -101,12 +106,14 @@ def rename_import(random: Random, base: LinkedSet) -> Mutation | None:
 
 def rename_both(random: Random, base: LinkedSet) -> Mutation | None:
     """Rename an export and every import of it: valid."""
-    edge = _one(random, [each for each in base.own_edges if each.wanted.name not in base.copied])
+    edge = _one(random, [own_edge for own_edge in base.own_edges if own_edge.wanted.name not in base.copied])
     if edge is None:
         return None
     changes, renamed = Changes(), {edge.export.name: _NEW_NAME}
-    files = {each.importer for each in base.edges if each.wanted.name == edge.wanted.name} | {edge.library}
-    for file in sorted(files, key=lambda each: (each.package, each.path)):
+    files = {base_edge.importer for base_edge in base.edges if base_edge.wanted.name == edge.wanted.name} | {
+        edge.library
+    }
+    for file in sorted(files, key=lambda binary: (binary.package, binary.path)):
         changes.write(file, patched(file.content, renamed=renamed))
     return _mutation("valid", "renamed on both sides", edge, base, changes)
 
@@ -125,7 +132,9 @@ def version_of_export(kind: str, choose: Callable[[Random, Edge], int | None], g
     """Give an export that is imported with a version another entry in `.gnu.version`."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edge = _one(random, [each for each in base.edges if each.versioned and each.library.elf.definitions])
+        edge = _one(
+            random, [base_edge for base_edge in base.edges if base_edge.versioned and base_edge.library.elf.definitions]
+        )
         version = choose(random, edge) if edge else None
         return None if edge is None or version is None else _of_export(group, kind, edge, base, version=version)
 
@@ -143,9 +152,16 @@ def unversioned_import(kind: str, wanted: Callable[[int], bool], version: Callab
     """Clear the version of an import, and overwrite that of the export, selected by `wanted` from its index."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.edges if each.versioned and wanted(each.export.version & 0x7FFF)]
+        edges = [
+            base_edge for base_edge in base.edges if base_edge.versioned and wanted(base_edge.export.version & 0x7FFF)
+        ]
         edge = _one(
-            random, [each for each in edges if not each.copied and len(each.library.exports[each.export.name]) == 1]
+            random,
+            [
+                base_edge
+                for base_edge in edges
+                if not base_edge.copied and len(base_edge.library.exports[base_edge.export.name]) == 1
+            ],
         )
         if edge is None:
             return None
@@ -160,7 +176,7 @@ def unversioned_import(kind: str, wanted: Callable[[int], bool], version: Callab
 
 def hide_unversioned(random: Random, base: LinkedSet) -> Mutation | None:
     """Hide an export that has no version, of a library that has no versions: an import without one takes it."""
-    edges = [each for each in base.own_edges if not each.versioned and not each.library.elf.definitions]
+    edges = [own_edge for own_edge in base.own_edges if not own_edge.versioned and not own_edge.library.elf.definitions]
     edge = _one(random, edges)
     return (
         None
@@ -171,7 +187,9 @@ def hide_unversioned(random: Random, base: LinkedSet) -> Mutation | None:
 
 def rename_definition(random: Random, base: LinkedSet) -> Mutation | None:
     """Let a library define a version under another name."""
-    edge = _one(random, [each for each in base.edges if each.versioned and each.library.elf.definitions])
+    edge = _one(
+        random, [base_edge for base_edge in base.edges if base_edge.versioned and base_edge.library.elf.definitions]
+    )
     if edge is None:
         return None
     defined = {definition.index: definition for definition in edge.library.elf.definitions}[
@@ -186,7 +204,12 @@ def rename_need(kind: str, *, weak: bool, unused: bool = False) -> Draw:
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         edge = _one(
-            random, [each for each in base.edges if each.versioned and not each.copied and not each.importer.loaders]
+            random,
+            [
+                base_edge
+                for base_edge in base.edges
+                if base_edge.versioned and not base_edge.copied and not base_edge.importer.loaders
+            ],
         )
         if edge is None:
             return None
@@ -206,7 +229,9 @@ def rename_need(kind: str, *, weak: bool, unused: bool = False) -> Draw:
 
 def lose_versions(random: Random, base: LinkedSet) -> Mutation | None:
     """Remove all definitions of versions from a library: the loader warns and continues."""
-    edge = _one(random, [each for each in base.own_edges if each.versioned and each.library.elf.definitions])
+    edge = _one(
+        random, [own_edge for own_edge in base.own_edges if own_edge.versioned and own_edge.library.elf.definitions]
+    )
     if edge is None:
         return None
     editor = edge.library.edited()
@@ -222,8 +247,10 @@ def add_versions(group: str, kind: str, *, hidden: bool) -> Draw:
     """Give all exports of a library without versions one; with the hidden bit for one that is imported without."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.own_edges if not each.versioned and not each.library.elf.definitions]
-        edge = _one(random, [each for each in edges if each.library.is_library])
+        edges = [
+            own_edge for own_edge in base.own_edges if not own_edge.versioned and not own_edge.library.elf.definitions
+        ]
+        edge = _one(random, [own_edge for own_edge in edges if own_edge.library.is_library])
         if edge is None:
             return None
         editor = edge.library.edited()
@@ -243,7 +270,9 @@ def add_versions(group: str, kind: str, *, hidden: bool) -> Draw:
 
 def move_export(random: Random, base: LinkedSet) -> Mutation | None:
     """Move an export without a version to another library that its importer needs: it is found there."""
-    edges = [each for each in base.own_edges if not each.versioned and base.imported[each.wanted.name] == 1]
+    edges = [
+        own_edge for own_edge in base.own_edges if not own_edge.versioned and base.imported[own_edge.wanted.name] == 1
+    ]
     fits = [
         (edge, other, symbol)
         for edge in edges
@@ -264,7 +293,7 @@ def retype(kind: str, old: int, new: int) -> Draw:
     """Let an export be of another type than the import that is bound to it."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.own_edges if each.export.type == old and each.wanted.type == old]
+        edges = [own_edge for own_edge in base.own_edges if own_edge.export.type == old and own_edge.wanted.type == old]
         edge = _one(random, edges)
         return None if edge is None else _of_export("retype", kind, edge, base, type_=new)
 
@@ -275,7 +304,9 @@ def resize(kind: str, factor: Callable[[int], int], *, copied: bool) -> Draw:
     """Let an exported object be of another size, copied by a program or not."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.edges if each.export.type == elf.OBJECT and each.export.size > 1]
+        edges = [
+            base_edge for base_edge in base.edges if base_edge.export.type == elf.OBJECT and base_edge.export.size > 1
+        ]
         edge = _one(random, _copies(edges) if copied else _no_copies(edges, base))
         return None if edge is None else _of_export("resize", kind, edge, base, size=factor(edge.export.size))
 
@@ -286,7 +317,7 @@ def protect(*, copied: bool) -> Draw:
     """Make an object protected: a program that has a copy of it and its library then see two objects."""
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
-        edges = [each for each in base.edges if each.export.type == elf.OBJECT]
+        edges = [base_edge for base_edge in base.edges if base_edge.export.type == elf.OBJECT]
         edge = _one(random, _copies(edges) if copied else _no_copies(edges, base))
         kind = "protected, copied" if copied else "protected, not copied"
         return None if edge is None else _of_export("retype", kind, edge, base, visibility=elf.PROTECTED)
@@ -322,7 +353,7 @@ def _unwanted(random: Random, base: LinkedSet) -> tuple[BinaryFile, DynamicSymbo
     libraries = {edge.library for edge in base.own_edges}
     found = [
         (library, symbol)
-        for library in sorted(libraries, key=lambda each: (each.package, each.path))
+        for library in sorted(libraries, key=lambda binary: (binary.package, binary.path))
         for symbol in library.elf.symbols
         if symbol.exported and symbol.name not in base.imported and symbol.type in {elf.FUNC, elf.OBJECT}
     ]

@@ -81,16 +81,22 @@ def judge(mutation: Mutation, parts: Sequence[Part], answer: Answer) -> Verdict:
     proof = prove(PackageSet.of(part.member for part in parts))
     problems = tuple(problem for problem in proof.problems if not isinstance(problem, _BEYOND))
     own = frozenset(_own(answer, parts))
-    told = {fault: [each for each in problems if _tells(each, fault, answer, own)] for fault in answer.faults}
-    founded = [problem for found in told.values() for problem in found]
+    by_fault = {
+        fault: [problem for problem in problems if _tells(problem, fault, answer, own)] for fault in answer.faults
+    }
+    founded = [problem for found in by_fault.values() for problem in found]
     # A file that is reported to lack a library may lack others too, which the file that loads it provides.
-    lacking = {(fault.package, fault.file) for fault, found in told.items() if found and fault.kind == "library"}
-    untold = [fault for fault, found in told.items() if not found]
+    lacking = {(fault.package, fault.file) for fault, found in by_fault.items() if found and fault.kind == "library"}
+    unreported = [fault for fault, found in by_fault.items() if not found]
     return Verdict(
         mutation,
         answer,
         problems,
-        tuple(sorted(each for each in untold if each.kind != "library" or (each.package, each.file) not in lacking)),
+        tuple(
+            sorted(
+                fault for fault in unreported if fault.kind != "library" or (fault.package, fault.file) not in lacking
+            )
+        ),
         tuple(problem for problem in problems if problem not in founded),
     )
 
@@ -102,7 +108,7 @@ def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
         if fault.kind == "symbol":
             file = ElfEditor(by_name[fault.package].read(fault.file))
             has = [symbol for symbol in file.symbols if symbol.name == fault.name and symbol.section != UNDEFINED]
-            if any(each.index not in file.copied for each in has):
+            if any(symbol.index not in file.copied for symbol in has):
                 yield fault
 
 

@@ -54,7 +54,7 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     preparing = Farm(tmp_path_factory.mktemp("toolchain")).setting(HOME=os.environ["HOME"], FARM_HOST=str(host))
     tree = preparing.run("toolchain", "prepare", "c").done().output.split()[1]
     records = [json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")]
-    record = next(each for each in records if each["tree"] == tree)
+    record = next(found for found in records if found["tree"] == tree)
     blobs = [Path("blobs", "sha256", digest[7:9], digest[9:]) for digest in (tree, record["archive"]["digest"])]
     return {str(place): host / place for place in (Path("toolchains"), *blobs)}
 

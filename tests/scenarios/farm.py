@@ -106,8 +106,8 @@ class Farm:
 
     def file(self, path: str, content: str | bytes, **more: str) -> Farm:
         """Write files of the tree of recipes."""
-        for each, text in {path: content, **more}.items():
-            place = self.recipes / each
+        for file_path, text in {path: content, **more}.items():
+            place = self.recipes / file_path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(text if isinstance(text, bytes) else text.encode())
         return self

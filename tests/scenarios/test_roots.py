@@ -116,8 +116,8 @@ def test_what_a_root_holds_is_listed_for_people_and_programs(subscriber: Subscri
         (2, "upgrade", True),
     ]
     assert [change["name"] for change in states[1]["changes"]] == ["say"]
-    told = farm.run("list", "--root", "root", "--generations").done().output
-    assert "upgrade  (current)\n   say 1.0-1 → 1.1-1\n" in told
+    listed = farm.run("list", "--root", "root", "--generations").done().output
+    assert "upgrade  (current)\n   say 1.0-1 → 1.1-1\n" in listed
 
 
 def test_a_set_is_locked_and_had_again_by_another_host(subscriber: Subscriber) -> None:
@@ -218,12 +218,12 @@ def test_a_read_only_root_is_named_and_all_is_as_before(subscriber: Subscriber) 
 def test_whoever_waits_for_another_is_told(subscriber: Subscriber) -> None:
     farm = subscriber.farm
     host = Host(farm.state, farm.host)
-    told = f"waiting for another farm command that uses {farm.host}\n"
+    message = f"waiting for another farm command that uses {farm.host}\n"
     for held, command in ((host.lock.used(), "gc"), (host.lock.alone(), "upgrade")):
         with held:
             waiting = farm.start(command, *(("--root", "root") if command == "upgrade" else ()))
             assert waiting.stderr is not None
-            assert waiting.stderr.readline() == told
+            assert waiting.stderr.readline() == message
         farm.finish(waiting).done()
     with Root(subscriber.root).locked():
         waiting = farm.start("upgrade", "--root", "root")
@@ -235,8 +235,8 @@ def test_whoever_waits_for_another_is_told(subscriber: Subscriber) -> None:
 def test_two_upgrades_at_once_come_to_one_state(subscriber: Subscriber) -> None:
     farm = subscriber.farm
     both = [farm.start("upgrade", "--root", "root") for _ in range(2)]
-    said = [farm.finish(each).done().output for each in both]
-    assert sorted("nothing changes" in each for each in said) == [False, True]
+    said = [farm.finish(process).done().output for process in both]
+    assert sorted("nothing changes" in output for output in said) == [False, True]
     subscriber.holds(2, "louder")
 
 

@@ -83,4 +83,4 @@ def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
         contenders, 2, before=lambda name: calls.append(f"before {name}"), after=lambda: calls.append("after")
     )
     assert calls == ["before a", "a", "after", "before b", "b", "after"] * 3
-    assert [(each.name, len(each.figures)) for each in measured] == [("a", 2), ("b", 2)]
+    assert [(measurement.name, len(measurement.figures)) for measurement in measured] == [("a", 2), ("b", 2)]

@@ -49,7 +49,7 @@ def test_peers_and_farm_are_asked_for_the_same_closure(tmp_path: Path) -> None:
     packages = synthetic_packages(100)
     catalogue = following(SyntheticChannel(tmp_path / "channel", packages), tmp_path).catalogue()
     for number in range(60, 100):
-        expected = {packages[each].name for each in closure_of(packages, number)}
+        expected = {packages[needed].name for needed in closure_of(packages, number)}
         assert {entry.name for entry in catalogue.closure([packages[number].name])} == expected
 
 

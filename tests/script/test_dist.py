@@ -39,8 +39,8 @@ def python(version: str) -> Path:
     """Return an interpreter of this version (`3.13`) on this machine; without one the test is skipped."""
     places = (sys.executable, *(shutil.which(name) for name in (f"python{version}", "python3")), "/usr/bin/python3")
     for place in filter(None, places):
-        told = subprocess.run([place, "-V"], capture_output=True, text=True, check=False)
-        if told.returncode == 0 and told.stdout.startswith(f"Python {version}."):
+        result = subprocess.run([place, "-V"], capture_output=True, text=True, check=False)
+        if result.returncode == 0 and result.stdout.startswith(f"Python {version}."):
             return Path(place)
     pytest.skip(f"this machine has no Python {version}")
 
@@ -58,8 +58,8 @@ def test_the_same_tree_makes_the_same_bytes_elsewhere(made: Path, tmp_path: Path
     elsewhere = tmp_path / "elsewhere"
     run("git", "clone", "--quiet", ROOT, elsewhere)
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for each in (elsewhere / name for name in run("git", "ls-files", cwd=elsewhere).splitlines()):
-        each.unlink()
+    for path in (elsewhere / name for name in run("git", "ls-files", cwd=elsewhere).splitlines()):
+        path.unlink()
     for name in listed:
         if (ROOT / name).exists():
             (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +67,8 @@ def test_the_same_tree_makes_the_same_bytes_elsewhere(made: Path, tmp_path: Path
     (elsewhere / ".venv").symlink_to(Path(sys.prefix))
     run("bash", "-c", 'umask 077; exec bash script/dist "$0"', tmp_path / "again", cwd=elsewhere)
 
-    names = {each.name for each in made.iterdir()}
-    assert {each.name for each in (tmp_path / "again").iterdir()} == names
+    names = {path.name for path in made.iterdir()}
+    assert {path.name for path in (tmp_path / "again").iterdir()} == names
     assert len(names) == 4
     for name in names:
         assert (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes(), name
@@ -102,7 +102,7 @@ def test_the_wheel_has_what_the_programs_need_and_nothing_of_the_workshop(wheel:
 def test_each_verb_has_a_man_page_that_man_can_read(base: Path) -> None:
     manual = base / "share" / "man" / "man1"
     groups = {"farm": farm} | {"-".join(words): command for words, command in verbs(farm)}
-    assert {each.stem for each in manual.iterdir()} > set(groups)
+    assert {path.stem for path in manual.iterdir()} > set(groups)
     for name in groups:
         shown = subprocess.run(
             ["man", "--warnings", "--local-file", manual / f"{name}.1"],
@@ -135,10 +135,10 @@ def test_each_verb_has_a_man_page_that_man_can_read(base: Path) -> None:
 def test_a_shell_completes_by_the_script_that_was_installed(shell: str, line: str, base: Path, tmp_path: Path) -> None:
     if not shutil.which(shell):
         pytest.skip(f"this machine has no {shell}")
-    (script,) = (base / "share" / each for each in _COMPLETION if shell in each)
+    (script,) = (base / "share" / place for place in _COMPLETION if shell in place)
     path = f"{base}/bin:/usr/bin:/bin"
-    told = run(shell, "-c", line, script, environment={"PATH": path, "HOME": str(tmp_path)}, cwd=tmp_path)
-    assert told.split()[0] == ("_farm_completion" if shell == "zsh" else "install")
+    output = run(shell, "-c", line, script, environment={"PATH": path, "HOME": str(tmp_path)}, cwd=tmp_path)
+    assert output.split()[0] == ("_farm_completion" if shell == "zsh" else "install")
     assert run(base / "bin" / "farm", "completion", shell) == script.read_text()
 
 
@@ -155,7 +155,7 @@ class TestAPythonOfThisVersion:
 
         works(venv / "bin" / "farm", venv / "share")
         (packages,) = venv.glob("lib/python*/site-packages")
-        installed = {each.name.partition("-")[0].lower() for each in packages.glob("*.dist-info")} - _SEEDS
+        installed = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")} - _SEEDS
         assert len(installed) <= 25, sorted(installed)
         parts = [path for path in packages.iterdir() if path.name.partition("-")[0] not in _SEEDS]
         files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]) if file.is_file()]
@@ -187,4 +187,4 @@ def works(command: Path, share: Path) -> None:
     assert run(command, "--version") == "farm 0.1.0\n"
     assert "install" in run(command, "--help")
     assert (share / "man" / "man1" / "farm-run.1").exists()
-    assert all((share / each).exists() for each in _COMPLETION)
+    assert all((share / place).exists() for place in _COMPLETION)

@@ -52,10 +52,10 @@ def test_it_says_which_test_notices_and_what_nobody_does(tree: Path, capsys: pyt
     # Nothing has changed, so nothing is run again.
     kept = (tree / FILE).read_text()
     assert runner.main(["--only", "boundary", "--only", "2"], tree) == 1
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     assert (tree / FILE).read_text() == kept
-    assert "+    return count <= 10" in told.out
-    assert "2 mutations, 1 survived" in told.out
+    assert "+    return count <= 10" in captured.out
+    assert "2 mutations, 1 survived" in captured.out
     # A test of the boundary kills it.
     (tree / "test_limit.py").write_text(TESTS + "\ndef test_ten_is_refused():\n    assert not limit.allowed(10)\n")
     assert runner.main(["--only", "boundary"], tree) == 0

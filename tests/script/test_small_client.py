@@ -93,8 +93,8 @@ def distribution(tmp_path: Path) -> SmallDistribution:
 
 
 def test_every_verb_explains_itself(base: Path) -> None:
-    told = run(base / "bin" / "python", "-c", _EVERY_HELP, cwd=base)
-    said = [line for line in told.splitlines() if line.startswith("==")]
+    output = run(base / "bin" / "python", "-c", _EVERY_HELP, cwd=base)
+    said = [line for line in output.splitlines() if line.startswith("==")]
     assert len(said) > 90
     assert {"== up", "== submit", "== image push", "== keys draft root"} < set(said)
 
@@ -175,5 +175,5 @@ def test_a_run_needs_no_extra(client: Client, tmp_path: Path) -> None:
     ],
 )
 def test_a_verb_whose_extra_is_missing_says_what_to_install(words: tuple[str, ...], extra: str, client: Client) -> None:
-    told = client(*words, status=69, more={"FARM_RECIPES": str(ROOT / "recipes"), "FARM_URL": "http://127.0.0.1:9"})
-    assert told == f"error: farm {words[0]} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
+    output = client(*words, status=69, more={"FARM_RECIPES": str(ROOT / "recipes"), "FARM_URL": "http://127.0.0.1:9"})
+    assert output == f"error: farm {words[0]} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"

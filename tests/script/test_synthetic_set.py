@@ -64,10 +64,10 @@ def test_a_synthetic_channel_publishes_what_changes(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg")
 def test_dpkg_reads_the_packages_of_the_pool(tmp_path: Path) -> None:
     write_deb(tmp_path, "jq", "1.0", ["library000000"])
-    told = subprocess.run(
+    output = subprocess.run(
         ["dpkg-deb", "--field", tmp_path / "jq.deb", "Package", "Depends"],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     ).stdout
-    assert told == "Package: jq\nDepends: library000000\n"
+    assert output == "Package: jq\nDepends: library000000\n"

@@ -87,8 +87,8 @@ def test_nobody_else_may_write_to_a_state_nor_to_what_leads_there(state: Path, t
     (tmp_path / name).chmod(0o757)
     with refuses("not-own-directory") as refused:
         own_state(state)
-    told = f"everybody may write to {tmp_path / name}, and could change whom {USER} trusts and what runs"
-    assert refused.value.message == told
+    message = f"everybody may write to {tmp_path / name}, and could change whom {USER} trusts and what runs"
+    assert refused.value.message == message
     assert f"chmod go-w {tmp_path / name}" in refused.value.remedy
     assert "FARM_STATE" in refused.value.remedy
 
@@ -98,8 +98,8 @@ BELOW = ("policy.yaml", "subscriptions/d/c", "subscriptions/d/c/root.json", "key
 
 @pytest.fixture
 def filled(state: Path) -> Path:
-    for each in BELOW:
-        replace_file(state / each / "metadata" if each == "subscriptions/d/c" else state / each, b"{}")
+    for name in BELOW:
+        replace_file(state / name / "metadata" if name == "subscriptions/d/c" else state / name, b"{}")
     own_state(state)
     return state
 
@@ -137,8 +137,8 @@ def test_what_a_link_in_a_state_leads_to_counts_too(filled: Path, tmp_path: Path
 
 @pytest.mark.parametrize("name", ["blobs", "public/targets"])
 def test_what_is_verified_when_it_is_read_is_not_looked_through(filled: Path, name: str) -> None:
-    for each in (filled / name / "x", filled / "public/metadata/x"):
-        replace_file(each, b"")
+    for place in (filled / name / "x", filled / "public/metadata/x"):
+        replace_file(place, b"")
     (filled / name / "x").chmod(0o666)
     own_state(filled)
     (filled / name).chmod(0o777)
@@ -166,7 +166,7 @@ def test_what_farm_writes_is_for_nobody_else_to_write_to_whatever_the_umask(stat
         replace_file(state / "a" / "b" / "c", b"x")
     finally:
         os.umask(before)
-    assert [(state / each).stat().st_mode & 0o777 for each in ("a", "a/b", "a/b/c")] == [0o755, 0o755, 0o644]
+    assert [(state / path).stat().st_mode & 0o777 for path in ("a", "a/b", "a/b/c")] == [0o755, 0o755, 0o644]
     own_state(state)
 
 

@@ -125,9 +125,9 @@ def test_writing_a_blob_mends_one_whose_place_a_directory_has_taken(store: BlobS
     place = store.path(digest)
     place.unlink()
     place.mkdir()
-    for each in inside:
-        (place / each).parent.mkdir(exist_ok=True)
-        (place / each).write_bytes(b"y")
+    for name in inside:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(b"y")
     assert not store.has(digest)
     store.put_bytes(b"x")
     assert store.read(digest) == b"x"

@@ -143,9 +143,9 @@ class Hostile:
 def written_over(value: Any, key: str = "") -> Any:
     """Return JSON values with the hostile text after every text whose form clients do not check."""
     if isinstance(value, dict):
-        return {name: written_over(each, name) for name, each in value.items()}
+        return {name: written_over(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [written_over(each, key) for each in value]
+        return [written_over(inner, key) for inner in value]
     if isinstance(value, str) and key not in _KEPT and not _STRICT.fullmatch(value):
         return value + TEXT
     return value

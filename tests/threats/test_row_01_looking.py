@@ -66,20 +66,20 @@ def test_what_is_installed_is_looked_at_without_its_repository(simulator: Simula
     simulator.public.rename(simulator.public.with_name("away"))
     for verb, words in looks(subscriber.root).items():
         ended = done(subscriber.command(*words))
-        told = f"using release {simulator.releases[-1].number} of dist.example.org/edge, verified last at 20"
-        assert (told in ended.stderr) == (verb != "list"), verb
+        notice = f"using release {simulator.releases[-1].number} of dist.example.org/edge, verified last at 20"
+        assert (notice in ended.stderr) == (verb != "list"), verb
         assert "expired" not in ended.stderr
-    form = told_json(subscriber, "verify", "--root", str(subscriber.root))
+    form = printed_json(subscriber, "verify", "--root", str(subscriber.root))
     assert form["faults"] == []
     (last,) = form["last-verified"]
     assert (last["channel"], last["release"]) == ("dist.example.org/edge", simulator.releases[-1].number)
     assert last["expired-since"] is None
-    assert told_json(subscriber, "provenance", "greet", "--root", str(subscriber.root))["last-verified"] == [last]
-    assert told_json(subscriber, "info", "greet")["last-verified"] == [last]
+    assert printed_json(subscriber, "provenance", "greet", "--root", str(subscriber.root))["last-verified"] == [last]
+    assert printed_json(subscriber, "info", "greet")["last-verified"] == [last]
     # Its list of advisories is still valid: it is known that there is none.
     ended = done(subscriber.command("audit", "--root", str(subscriber.root)))
     assert "no advisory holds" in ended.stdout
-    form = told_json(subscriber, "audit", "--root", str(subscriber.root), flag=("--format", "json"))
+    form = printed_json(subscriber, "audit", "--root", str(subscriber.root), flag=("--format", "json"))
     assert form["last-verified"] == [last]
     done(subscriber.command("upgrade", "--root", str(subscriber.root)), 1)
 
@@ -100,7 +100,7 @@ def test_after_expiry_it_is_looked_at_with_its_age_and_nothing_new_is_taken(
     for verb, words in looks(subscriber.root).items():
         ended = done(subscriber.command(*words, clock="+2d"))
         assert ("its metadata has expired since 20" in ended.stderr) == (verb != "list"), verb
-    form = told_json(subscriber, "verify", "--root", str(subscriber.root), clock="+2d")
+    form = printed_json(subscriber, "verify", "--root", str(subscriber.root), clock="+2d")
     assert form["last-verified"][0]["expired-since"] is not None
     # Advisories may be missing: finding none is no longer an all-clear.
     ended = done(subscriber.command("audit", "--root", str(subscriber.root), clock="+2d"), 1)
@@ -179,7 +179,7 @@ def test_what_is_installed_is_looked_at_though_a_newer_release_was_seen(
     assert f"before release {installed + 2}, of which this host does not have as much" in ended.stderr
     assert done(subscriber.command("sbom", "say", *root)).stdout == ended.stdout
     assert f"release {installed} of" in done(subscriber.command("info", "say")).stderr
-    form = told_json(subscriber, "info", "say")
+    form = printed_json(subscriber, "info", "say")
     assert (form["last-verified"][0]["release"], form["last-verified"][0]["newer"]) == (installed, installed + 2)
     assert form["entry"]["version"] == "1.5"
     for words in looks(subscriber.root).values():
@@ -199,5 +199,5 @@ def test_a_forged_signature_is_no_lack_of_news(simulator: Simulator, subscriber:
     assert "judged by" not in ended.stderr
 
 
-def told_json(subscriber: Subscriber, *words: str, clock: str = "+0d", flag: tuple[str, ...] = ("--json",)) -> Any:
+def printed_json(subscriber: Subscriber, *words: str, clock: str = "+0d", flag: tuple[str, ...] = ("--json",)) -> Any:
     return json.loads(done(subscriber.command(*words, *flag, clock=clock)).stdout)

@@ -231,7 +231,7 @@ def test_a_repository_of_somebody_else_cannot_be_another_channel_of_a_distributi
     with pytest.raises(SubscriptionError, match=r"follows dist.example.org/edge with another root") as caught:
         subscriptions.subscribe(str(tmp_path / "thief"), "stable", thief.fingerprint)
     assert "Nothing was changed" in caught.value.remedy
-    assert [str(each) for each in subscriptions.all()] == ["dist.example.org/edge"]
+    assert [str(subscription) for subscription in subscriptions.all()] == ["dist.example.org/edge"]
 
 
 @pytest.mark.parametrize("first", [1, 2])

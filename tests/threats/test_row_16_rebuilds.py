@@ -74,7 +74,7 @@ class KeyedFarm(ReleasingFarm):
             newest = releases.newest_release(unit.session, "edge")
         assert newest is not None
         release = Release.from_json(self.public.read(newest.digest))
-        (entry,) = [each for each in entries(self.read, release.index) if each.name == "a"]
+        (entry,) = [listed for listed in entries(self.read, release.index) if listed.name == "a"]
         descriptor = Descriptor.from_json(self.public.read(entry.descriptor.digest))
         named = {key.public_key.keyid: name for name, key in self.signers.items()}
         allowed = {key.public_key.keyid: key.public_key for key in self.signers.values()}

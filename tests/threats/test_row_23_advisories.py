@@ -44,7 +44,7 @@ def listed(simulator: Simulator, documents: Sequence[bytes], vex: bytes = b"") -
     def keep(content: bytes) -> BlobRef:
         return BlobRef(BlobStore(simulator.public / "blobs").put_bytes(content), len(content))
 
-    found = [(read_osv(each, DISTRIBUTION), keep(each)) for each in documents]
+    found = [(read_osv(osv_document, DISTRIBUTION), keep(osv_document)) for osv_document in documents]
     lines = (ListedAdvisory(advisory.id, blob, advisory.packages) for advisory, blob in found)
     return AdvisoryIndex(DISTRIBUTION, tuple(sorted(lines)), keep(vex) if vex else None)
 

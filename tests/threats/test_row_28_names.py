@@ -68,7 +68,7 @@ class Lane:
 
     def held(self) -> dict[str, Excuse]:
         with self.farm.application.reading() as unit:
-            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, "stable")}
+            return {kept.excuse.package: kept.excuse for kept in excuses.standing(unit.session, "stable")}
 
     def holds(self, channel: str = "stable") -> set[str]:
         with self.farm.application.reading() as unit:
@@ -114,7 +114,7 @@ def test_what_comes_from_a_channel_of_any_name_is_asked_everything(
 
     assert farm.holds(source) == HELD
     assert farm.holds() == set()
-    assert {name: each.gate for name, each in farm.held().items()} == dict.fromkeys(HELD, kind)
+    assert {name: excuse.gate for name, excuse in farm.held().items()} == dict.fromkeys(HELD, kind)
 
 
 @pytest.mark.parametrize("source", LANES)

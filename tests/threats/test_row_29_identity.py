@@ -19,8 +19,8 @@ from farm.checker.reading.checker_record import PublishedRecordError
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.names.printed_version import PrintedIdentity
-from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publication.signer_client import SignerClient, SignerRefusedError
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.signer_client import SignerClient, SignerRefusedError
 from farm.signing.evidence import ReleaseEvidence
 from farm.trust.index.release_index import Release
 from farm.trust.metadata.repository import Repository

@@ -78,7 +78,7 @@ def test_who_has_only_a_token_changes_nothing_and_is_told_whom_to_ask(shells: Pe
         "a: waits for alice",
         "submission 1 waits: one owner of each recipe signs with `farm submission accept 1`",
     ]
-    assert "the farm does not know this key" in shells.told
+    assert "the farm does not know this key" in shells.stderr
     assert shells.nothing_happened()
 
 
@@ -129,12 +129,12 @@ def test_who_owns_one_recipe_brings_no_other_along(shells: People) -> None:
     places = [shells.recipe(EVIL), shells.recipe(B)]
     shown = shells.run("bob", "submit", *places, "--wait", status=3)
     assert shown.splitlines()[0] == "a: waits for alice"
-    assert shells.told.splitlines()[0] == "signed as bob"
+    assert shells.stderr.splitlines()[0] == "signed as bob"
     assert shells.nothing_happened()
     refused = shells.run("bob", "submission", "accept", "1", "--yes", status=1)
     assert refused == ""
-    assert "submission 1 waits for no signature of bob" in shells.told
-    assert "It waits for alice (a)." in shells.told
+    assert "submission 1 waits for no signature of bob" in shells.stderr
+    assert "It waits for alice (a)." in shells.stderr
     assert shells.nothing_happened()
 
 
@@ -142,9 +142,9 @@ def test_the_trail_tells_the_token_and_who_signed(shells: People) -> None:
     shells.run("bob", "submit", shells.recipe(A))
     shells.run("alice", "submission", "accept", "1", "--yes")
     with shells.farm.application.reading() as unit:
-        trail = {(each.actor, each.subject, each.detail) for _, each in identities.audit_trail(unit.session)}
+        trail = {(event.actor, event.subject, event.detail) for _, event in identities.audit_trail(unit.session)}
         kept = signatures_of(unit, [digest_of_files(A, file="recipe.yaml")])
-        assert all(unit.blobs.read(each) for each in kept)
+        assert all(unit.blobs.read(blob) for blob in kept)
     assert ("token:bob-token", "submission 1", "signed by bob; waits for owners") in trail
     assert ("token:alice-token", "submission 1", "signed by alice") in trail
     assert len(kept) == 2
@@ -167,7 +167,7 @@ def test_a_farm_that_shows_an_owner_other_files_than_it_says_gets_no_signature(
 
     monkeypatch.setattr(FarmClient, "submission_contents", swapped)
     shells.run("alice", "submission", "accept", "1", "--yes", status=1)
-    assert "sent other files of submission" in shells.told
+    assert "sent other files of submission" in shells.stderr
     assert shells.nothing_happened()
 
 
@@ -179,5 +179,5 @@ def test_rows_that_call_the_submitted_files_current_hide_no_change_from_an_owner
     with shells.farm.application.database.write() as session:
         session.connection().execute(text(row))
     shells.run("alice", "submission", "accept", "2", "--yes")
-    assert "+  - run: make install FLAG=evil" in shells.told.splitlines()
-    assert "the farm's current version is different" in shells.told
+    assert "+  - run: make install FLAG=evil" in shells.stderr.splitlines()
+    assert "the farm's current version is different" in shells.stderr

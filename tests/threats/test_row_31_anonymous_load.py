@@ -42,7 +42,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
 
 
 def at_once(number: int, do: Callable[[int], None]) -> None:
-    threads = [threading.Thread(target=do, args=(each,)) for each in range(number)]
+    threads = [threading.Thread(target=do, args=(turn,)) for turn in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:

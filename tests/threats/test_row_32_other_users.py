@@ -30,9 +30,9 @@ ASKED = {
 
 
 def farm(place: Path, *arguments: str, **places: Path) -> subprocess.CompletedProcess[str]:
-    told = {"FARM_RECIPES": str(ROOT / "recipes")} | {name: str(each) for name, each in places.items()}
+    environment = {"FARM_RECIPES": str(ROOT / "recipes")} | {name: str(path) for name, path in places.items()}
     return subprocess.run(
-        [COMMAND, *arguments], env=os.environ | told, cwd=place, capture_output=True, text=True, check=False
+        [COMMAND, *arguments], env=os.environ | environment, cwd=place, capture_output=True, text=True, check=False
     )
 
 
@@ -56,7 +56,7 @@ def test_a_state_that_others_can_write_is_used_by_no_verb(subscriber: Subscriber
     assert done.returncode == 1, done.stdout
     assert done.stderr.startswith(f"error: everybody may write to {state}, and could change whom ")
     assert f" help: Take the right from them: `chmod go-w {state}`" in done.stderr
-    assert {each.name for each in state.iterdir()} == {"policy.yaml", "subscriptions"}
+    assert {path.name for path in state.iterdir()} == {"policy.yaml", "subscriptions"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user")
@@ -85,7 +85,7 @@ def test_a_prepared_run_is_not_started_from_a_file_that_others_can_write(
 ) -> None:
     state = tmp_path / "state"
     shutil.copytree(subscriber.place / "state", state, symlinks=True)
-    file = min(each for each in (state / place).rglob("*.json"))
+    file = min(path for path in (state / place).rglob("*.json"))
     file.chmod(0o666)
     done = farm(subscriber.place, "run", "--with", "bubblewrap", "greet", "--", "missing", FARM_STATE=state)
     assert done.returncode == 1

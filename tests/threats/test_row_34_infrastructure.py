@@ -152,7 +152,9 @@ def test_each_try_asks_an_origin_that_could_not_be_reached_anew(host: Host) -> N
     with _origin([(200, SOURCE)], port):
         assert host.ended(job).job.state == "succeeded"
     tries = host.attempts(job)
-    assert all(each.error.endswith("Connection refused") for each in tries[:3]), [each.error for each in tries]
+    assert all(attempt.error.endswith("Connection refused") for attempt in tries[:3]), [
+        attempt.error for attempt in tries
+    ]
     assert len(tries) < 8
 
 

@@ -167,13 +167,17 @@ def test_a_subscriber_sees_what_is_new_of_them_before_it_is_there(simulator: Sim
     more = {**preload, "etc/passwd": "evil::0:0::/:/bin/sh\n"}
     distribution.package("say", {"bin/say": "say 3", **more}, version="3.0", sensitive=reasons)
     distribution.publish(checked=False)
-    told = host.run("upgrade", "--root", "root")
+    output = host.run("upgrade", "--root", "root")
     assert (
-        "note: say 3.0-1 has etc/passwd: it controls who may log in, or as whom: its recipe does not say why\n" in told
+        "note: say 3.0-1 has etc/passwd: it controls who may log in, or as whom: its recipe does not say why\n"
+        in output
     )
-    assert "ld.so.preload" not in told
+    assert "ld.so.preload" not in output
     form = json.loads(host.run("info", "say", "--json"))["sensitive-files"]
-    assert [(each["files"][0]["why"], each["reason"]) for each in form] == [("loader", "It traces all"), ("login", "")]
+    assert [(brought["files"][0]["why"], brought["reason"]) for brought in form] == [
+        ("loader", "It traces all"),
+        ("login", ""),
+    ]
 
 
 def test_the_maker_of_an_image_sees_what_an_update_brings_and_what_is_in_it(simulator: Simulator) -> None:

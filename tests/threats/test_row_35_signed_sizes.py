@@ -18,7 +18,7 @@ from farm.core.fileset.manifest import LARGEST_MANIFEST, InvalidManifestError
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import BlobRef
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.store.blobs import BlobStore
 from farm.trust.blob_limits import LARGEST
 from tests.checker.checked_signing import sign_checked

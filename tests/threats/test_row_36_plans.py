@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publication.signer_client import SignerClient, SignerRefusedError
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.signer_client import SignerClient, SignerRefusedError
 from farm.signing.evidence import ReleaseEvidence
 from farm.trust.ceremony.ceremony import found_repository, sign_policy
 from farm.trust.metadata.repository import Repository
@@ -51,8 +51,8 @@ class LyingControl:
         )
         for blob in (*index, release.to_json()):
             self.builder.blobs.put_bytes(blob)
-        told = tuple(each.built for name, each in self.builder.built.items() if name not in without)
-        self.signer.sign(release, self.builder.blobs.put_bytes(ReleaseEvidence(told).to_json()))
+        dependencies = tuple(package.built for name, package in self.builder.built.items() if name not in without)
+        self.signer.sign(release, self.builder.blobs.put_bytes(ReleaseEvidence(dependencies).to_json()))
         return release
 
     def released(self) -> int:

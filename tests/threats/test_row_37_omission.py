@@ -17,8 +17,8 @@ from sqlmodel import delete
 from farm.core.names.canonical_json import canonical_json
 from farm.server.curation import curation, holds, signed_orders
 from farm.server.identities.access import Actor
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.server.tables.curation_rows import HoldRow, SignedOrderRow
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
 from farm.trust.ceremony.drafting import RoleEdit, draft_root
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.server.pipeline.publication.signer_client import SignerClient
+    from farm.server.pipeline.repository.signer_client import SignerClient
     from farm.server.tables.session import Database
     from tests.checker.built import Package
 
@@ -197,8 +197,8 @@ def test_what_is_published_put_back_and_an_older_root_stop_the_signer(edge: Chan
     newest = edge.public.rename(folder / "newest")
     timestamp = backup / "metadata" / "timestamp.json"
     shutil.copytree(backup, edge.public)
-    told = "root version 1 is published, and the signer knows version 2"
-    with running_signer(folder, edge.public) as signer, pytest.raises(SignerRefusedError, match=told):
+    message = "root version 1 is published, and the signer knows version 2"
+    with running_signer(folder, edge.public) as signer, pytest.raises(SignerRefusedError, match=message):
         signer.sign(*edge.prepare(jq(edge, "2.2")))
     for root in newest.glob("metadata/*.root.json"):
         shutil.copy(root, edge.public / "metadata")

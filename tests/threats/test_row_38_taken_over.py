@@ -165,14 +165,14 @@ def attempts_on_keys_and_metadata(farm: RunningFarm) -> dict[str, Callable[[], o
         table[f"signal {pid}"] = partial(os.kill, pid, 0)
     signed = [public / "metadata", public / "summaries", *(path for path in public.glob("targets/**"))]
     assert len(signed) > 2  # a release has a directory of its own
-    table |= {f"make a file in {each}": partial(make, each / "x") for each in (public, *signed)}
+    table |= {f"make a file in {directory}": partial(make, directory / "x") for directory in (public, *signed)}
     table |= {f"write {path}": partial(write, path) for path in (public / "metadata").iterdir()}
     table |= {f"write {path}": partial(write, path) for path in (public / "targets").rglob("*.json")}
     for path in (
-        *(public / each for each in ("metadata/timestamp.json", "metadata", "targets", "summaries", "blobs/sha256")),
+        *(public / name for name in ("metadata/timestamp.json", "metadata", "targets", "summaries", "blobs/sha256")),
         *(
-            state / each
-            for each in ("keys", "public", "blobs/sha256", "run/signer/signer.sock", "run/signer", "users.json")
+            state / name
+            for name in ("keys", "public", "blobs/sha256", "run/signer/signer.sock", "run/signer", "users.json")
         ),
     ):
         table[f"exchange {path}"] = partial(exchange, path)
@@ -260,7 +260,7 @@ def test_who_signs_or_rings_sees_no_database(farm: RunningFarm, name: str) -> No
     found = program(farm, name).tries(
         {
             **{f"read {path}": partial(read, path) for path in (state / "database").iterdir()},
-            **{f"read {each}": partial(read, state / "run" / each) for each in ("web.json", "control.json")},
+            **{f"read {file}": partial(read, state / "run" / file) for file in ("web.json", "control.json")},
             "read the administrator's token": partial(read, state / "keys/admin.token"),
             "read the key of root": partial(read, state / "keys/offline/root"),
             "publish a blob": partial(make, state / "public/blobs/tmp/x"),
@@ -271,9 +271,9 @@ def test_who_signs_or_rings_sees_no_database(farm: RunningFarm, name: str) -> No
 
 def test_each_program_is_a_user_of_its_own_that_can_become_no_other(farm: RunningFarm) -> None:
     taken = {name: program(farm, name) for name in PROGRAMS}
-    assert len({0, *(each.uid for each in taken.values())}) == len(PROGRAMS) + 1
-    for each in taken.values():
-        status = Path(f"/proc/{each.pid}/status").read_text()
+    assert len({0, *(process.uid for process in taken.values())}) == len(PROGRAMS) + 1
+    for process in taken.values():
+        status = Path(f"/proc/{process.pid}/status").read_text()
         assert "NoNewPrivs:\t1" in status
         held = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
         assert set(held) == {"0" * 16}

@@ -36,13 +36,13 @@ def listed(number: int = 1, **members: Any) -> ListedAdvisory:
     return ListedAdvisory(f"EXAMPLE-{number}", blob(osv(id=f"EXAMPLE-{number}", **members)), ("jq",))
 
 
-def index(*each: ListedAdvisory, statements: bytes | None = None) -> AdvisoryIndex:
-    return AdvisoryIndex(DISTRIBUTION, each, blob(statements) if statements else None)
+def index(*advisories: ListedAdvisory, statements: bytes | None = None) -> AdvisoryIndex:
+    return AdvisoryIndex(DISTRIBUTION, advisories, blob(statements) if statements else None)
 
 
 def test_it_is_read_as_it_was_written() -> None:
-    for each in (index(), index(listed(1), listed(2), statements=openvex())):
-        assert AdvisoryIndex.from_json(each.to_json()) == each
+    for advisory_index in (index(), index(listed(1), listed(2), statements=openvex())):
+        assert AdvisoryIndex.from_json(advisory_index.to_json()) == advisory_index
     assert index(listed(1)).about({"jq", "bash"}) == (listed(1),)
     assert index(listed(1)).about({"bash"}) == ()
 

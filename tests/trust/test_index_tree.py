@@ -40,8 +40,8 @@ def test_whatever_edits_lead_to_a_set_its_root_is_that_of_the_set(
         versions = {name: version for name, version in versions.items() if name not in remove} | put
     direct = CountingStore().extend(None, entries_of(versions))
     assert (change.root, change.packages) == (direct.root, len(versions))
-    assert {each.name: each for each in entries(store.read, change.root)} == {
-        each.name: each for each in entries_of(versions)
+    assert {release_entry.name: release_entry for release_entry in entries(store.read, change.root)} == {
+        release_entry.name: release_entry for release_entry in entries_of(versions)
     }
 
 
@@ -57,9 +57,11 @@ def test_a_channel_that_grows_and_shrinks_has_the_index_of_what_it_holds(random:
         come = [spare.pop() for _ in range(min(max(step, 0), len(spare)))]
         go = [held.pop(random.randrange(len(held))) for _ in range(min(max(-step, 0), len(held)))]
         held += come
-        change = store.extend(change.root, come, [each.name for each in go])
+        change = store.extend(change.root, come, [release_entry.name for release_entry in go])
         assert change.root == CountingStore().extend(None, held).root
-    assert sorted(listing.name for listing in listings(store.read, change.root)) == sorted(each.name for each in held)
+    assert sorted(listing.name for listing in listings(store.read, change.root)) == sorted(
+        release_entry.name for release_entry in held
+    )
 
 
 @pytest.mark.parametrize(("first", "more"), [(45, 20), (60, 6), (100, 20), (200, 2), (300, 90)])
@@ -79,10 +81,12 @@ def test_the_difference_is_what_must_be_done_to_come_from_one_set_to_the_other(
     before = store.extend(None, entries_of(old)).root
     after = store.extend(None, entries_of(new)).root
     found = difference(store.read, before, after)
-    assert [(each.name, each.version) for each in found.put] == sorted(new.items() - old.items())
+    assert [(release_entry.name, release_entry.version) for release_entry in found.put] == sorted(
+        new.items() - old.items()
+    )
     assert found.removed == tuple(sorted(old.keys() - new.keys()))
     assert store.extend(before, found.put, found.removed).root == after
-    assert [each.name for each in difference(store.read, None, after).put] == sorted(new)
+    assert [release_entry.name for release_entry in difference(store.read, None, after).put] == sorted(new)
 
 
 @given(sets, names)
@@ -129,7 +133,7 @@ def test_one_change_reads_and_writes_the_nodes_of_one_path_and_ten_times_the_pac
         assert len(change.blobs) <= depths[count] + 1  # the nodes, and the entry
         assert store.reads.total() <= depths[count] + 1
         store.reads.clear()
-        assert [each.version for each in difference(store.read, root, change.root).put] == ["2.0"]
+        assert [release_entry.version for release_entry in difference(store.read, root, change.root).put] == ["2.0"]
         assert store.reads.total() <= 2 * depths[count] + 1
         store.reads.clear()
         assert IndexTree(store.read, change.root).entry("package700")
@@ -162,12 +166,12 @@ def test_a_set_that_shrinks_to_a_leaf_is_one_again() -> None:
 def test_nodes_that_are_going_to_be_read_are_told_beforehand() -> None:
     store = CountingStore()
     root = store.extend(None, many(500)).root
-    told = {root.digest}
+    prefetched = {root.digest}
 
     def prefetch(blobs: object) -> None:
         assert isinstance(blobs, list)
-        told.update(blob.digest for blob in blobs)
+        prefetched.update(blob.digest for blob in blobs)
 
     store.reads.clear()
     assert sum(1 for _ in listings(store.read, root, prefetch)) == 500
-    assert store.reads.keys() == told
+    assert store.reads.keys() == prefetched

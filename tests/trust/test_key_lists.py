@@ -43,7 +43,7 @@ def runner(published: Published, tmp_path: Path) -> CommandRunner:
 
 def test_builders_are_listed_with_their_beginning_and_how_many_must_agree(runner: CommandRunner) -> None:
     two, three = runner.key_id("workers/two"), runner.key_id("workers/three")
-    (targets,) = [each for each in runner.json("show public") if each["role"] == "targets"]
+    (targets,) = [role for role in runner.json("show public") if role["role"] == "targets"]
     assert {builder["keyid"]: builder["since-targets-version"] for builder in targets["builders"]} == {two: 2, three: 3}
     assert targets["rebuilds"] == {"edge": 2}
     said = runner.run("show public")
@@ -59,7 +59,7 @@ def test_a_builder_that_came_back_is_there_since_it_came_back(runner: CommandRun
         runner.run("sign targets.draft --key keys/offline/targets --yes")
         runner.run("publish targets.draft --repository public --online keys/online")
         (runner.folder / "targets.draft").unlink()
-    since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
+    since = {builder.key.keyid: builder.since for builder in builders_in_force(published.repository)[0]}
     assert since == {two: 6, runner.key_id("workers/three"): 3}
 
 
@@ -84,7 +84,7 @@ def test_a_client_finds_the_same_beginnings_and_believes_no_list_that_is_not_sig
 
 def test_where_an_older_list_is_gone_the_beginning_is_left_open(runner: CommandRunner, published: Published) -> None:
     (published.root / "metadata" / "1.targets.json").unlink()
-    since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
+    since = {builder.key.keyid: builder.since for builder in builders_in_force(published.repository)[0]}
     assert since == {runner.key_id("workers/two"): None, runner.key_id("workers/three"): 3}
     assert f"builder {runner.key_id('workers/two')} (ed25519), since an older version\n" in runner.run("show public")
 
@@ -149,14 +149,14 @@ def test_founding_by_several_people_says_whose_keys_are_needed(tmp_path: Path) -
 
 def test_operators_are_listed_by_name_and_have_keys_of_their_own(runner: CommandRunner) -> None:
     role = str(runner.json("show keys/offline/targets.pub")["keyval"]["public"])
-    for wrong, told in (
+    for wrong, message in (
         ("ann=xyz", "--operator takes NAME=KEY"),
         (f"Ann={'ab' * 32}", "--operator: "),
         (f"ann={'ab' * 32} --operator ben={'ab' * 32}", "two operators have one key"),
         (f"ann={role}", "the key ann is an allowed operator and a key of targets"),
         (f"ann={'ab' * 32} --remove-operator joe", "there is no operator joe"),
     ):
-        assert told in runner.refused(f"draft targets --repository public --operator {wrong}")
+        assert message in runner.refused(f"draft targets --repository public --operator {wrong}")
     runner.run(f"draft targets --repository public --operator ann={'ab' * 32}")
     assert "the operator ann with the key abababababababab… may order what curators may" in runner.run(
         "show targets.draft"
@@ -164,5 +164,5 @@ def test_operators_are_listed_by_name_and_have_keys_of_their_own(runner: Command
     runner.run("sign targets.draft --key keys/offline/targets --yes")
     runner.run("publish targets.draft --repository public --online keys/online")
     assert f"  operator ann {'ab' * 32}\n" in runner.run("show public")
-    (targets,) = [each for each in runner.json("show public") if each["role"] == "targets"]
+    (targets,) = [listed_role for listed_role in runner.json("show public") if listed_role["role"] == "targets"]
     assert targets["operators"] == {"ann": "ab" * 32}

@@ -54,15 +54,17 @@ def test_a_draft_on_another_root_is_not_signed_until_its_fingerprint_is_named(
     runner.run("draft targets --repository public")
     fingerprint = put_on_another_root(published, tmp_path)
     before = (tmp_path / "targets.draft").read_bytes()
-    told = runner.refused("sign targets.draft --key keys/offline/targets --yes")
-    assert f"rests on root version 1 with the fingerprint {fingerprint}; this key has signed for root version 1" in told
+    message = runner.refused("sign targets.draft --key keys/offline/targets --yes")
+    assert (
+        f"rests on root version 1 with the fingerprint {fingerprint}; this key last signed for root version 1" in message
+    )
     wrong = f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {Digest.of(b'other')}"
     assert f"not on {Digest.of(b'other')}" in runner.refused(wrong)
     assert (tmp_path / "targets.draft").read_bytes() == before
     runner.run(f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {fingerprint}")
     (tmp_path / "targets.draft").unlink()
     runner.run("draft targets --repository public")
-    assert "have not signed that one" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
+    assert "have not signed the new root" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
 
 
 def test_a_later_root_is_known_by_the_keys_of_the_one_before_and_there_is_no_way_back(
@@ -75,9 +77,9 @@ def test_a_later_root_is_known_by_the_keys_of_the_one_before_and_there_is_no_way
     runner.run("draft targets --repository public")
     assert "rests on root version 2" in runner.run("sign targets.draft --key keys/offline/targets --yes")
     (tmp_path / "targets.draft").write_bytes(early)
-    told = runner.refused("sign targets.draft --key keys/offline/targets --yes")
-    assert "rests on root version 1" in told
-    assert "has signed for root version 2" in told
+    message = runner.refused("sign targets.draft --key keys/offline/targets --yes")
+    assert "rests on root version 1" in message
+    assert "last signed for root version 2" in message
 
 
 def test_a_key_that_has_signed_founds_no_other_distribution(runner: CommandRunner, tmp_path: Path) -> None:

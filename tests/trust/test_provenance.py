@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 DEPENDENCIES = (dependency("oniguruma"), dependency("zlib"))
 ONIGURUMA, ZLIB = (
-    Consumption(each.name, each.tree, static=OpenedFiles.of(static))
-    for each, static in zip(DEPENDENCIES, ([], ["lib/libz.a"]), strict=True)
+    Consumption(library.name, library.tree, static=OpenedFiles.of(static))
+    for library, static in zip(DEPENDENCIES, ([], ["lib/libz.a"]), strict=True)
 )
 
 

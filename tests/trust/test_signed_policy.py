@@ -98,7 +98,7 @@ def test_of_many_earlier_toolchains_the_oldest_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"channels__edge_yaml": b"gates: [nothing]\n"}, "edge cannot be followed: .*there is no gate"),
         ({"channels__stable_yaml": b"from: edg\ngates: [proof]\n"}, "stable cannot be followed"),
@@ -106,8 +106,8 @@ def test_of_many_earlier_toolchains_the_oldest_go() -> None:
         ({"curators_yaml": b"curators: {alice: 1}\n"}, "curators cannot be read"),
     ],
 )
-def test_what_cannot_be_followed_is_not_signed(more: dict[str, bytes], told: str) -> None:
-    with pytest.raises(InvalidSignedPolicyError, match=told):
+def test_what_cannot_be_followed_is_not_signed(more: dict[str, bytes], message: str) -> None:
+    with pytest.raises(InvalidSignedPolicyError, match=message):
         _policy(**more)
 
 
@@ -244,7 +244,7 @@ def test_steps_that_are_signed_already_and_come_to_be_the_newest_again_are_shown
 
 
 @pytest.mark.parametrize(
-    ("owners", "told"),
+    ("owners", "changes"),
     [
         (None, ["nobody owns any recipe any more"]),
         (b"* alice mallory\npng* ben\n", [f"* is owned by mallory too, with the key {'0c' * 8}…"]),
@@ -255,12 +255,12 @@ def test_steps_that_are_signed_already_and_come_to_be_the_newest_again_are_shown
     ],
     ids=["none", "one more", "a line gone", "a new line", "all lines gone", "the same"],
 )
-def test_a_draft_says_when_others_come_to_own_recipes(owners: bytes | None, told: list[str]) -> None:
+def test_a_draft_says_when_others_come_to_own_recipes(owners: bytes | None, changes: list[str]) -> None:
     people = ALICE + b"  ben: " + b"0b" * 32 + b"\n  mallory: " + b"0c" * 32 + b"\n"
     before = _policy(curators_yaml=people, OWNERS=b"* alice\npng* ben\n")
     now = _policy(curators_yaml=people, **({"OWNERS": owners} if owners is not None else {}))
     lines = policy_changes(now, before)
-    assert [line for line in lines if line.startswith("LAXER")] == [f"LAXER: OWNERS: {each}" for each in told]
+    assert [line for line in lines if line.startswith("LAXER")] == [f"LAXER: OWNERS: {change}" for change in changes]
     assert "OWNERS:" in lines
 
 

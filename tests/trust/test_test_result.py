@@ -60,8 +60,8 @@ def test_a_statement_is_a_test_result_as_in_toto_has_it() -> None:
     assert predicate["configuration"] == [
         {"name": "test-order", "digest": {"sha256": Digest.of_json(ORDER.to_dict()).hex}},
         *(
-            {"name": each.store, "digest": {"sha256": each.descriptor.hex}, "annotations": {"tree": each.tree}}
-            for each in (JQ, LIBC)
+            {"name": placed.store, "digest": {"sha256": placed.descriptor.hex}, "annotations": {"tree": placed.tree}}
+            for placed in (JQ, LIBC)
         ),
     ]
     assert predicate["tester"]["id"] == f"urn:farm:tester:{ONE.public_key.keyid}"
@@ -127,7 +127,7 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
 ]
 
 
-@pytest.mark.parametrize("edit", [each[1] for each in EDITS], ids=[each[0] for each in EDITS])
+@pytest.mark.parametrize("edit", [case[1] for case in EDITS], ids=[case[0] for case in EDITS])
 def test_what_says_something_else_is_refused_though_it_is_signed(edit: Callable[[dict[str, Any]], object]) -> None:
     statement = result_statement(ORDER, PASSED, run_by(ONE))
     edit(statement)

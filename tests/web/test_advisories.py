@@ -39,7 +39,9 @@ def acts(farm: ServedFarm) -> list[tuple[str, str, str, str]]:
     with farm.application.reading() as unit:
         trail = [event for _, event in identities.audit_trail(unit.session)]
     return [
-        (each.actor, each.action, each.subject, each.detail) for each in trail if each.action in ("advisory", "vex")
+        (event.actor, event.action, event.subject, event.detail)
+        for event in trail
+        if event.action in ("advisory", "vex")
     ]
 
 

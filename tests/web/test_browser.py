@@ -243,8 +243,8 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
     stocked = StockedFarm.open(database, tmp_path)
     candidate = stocked.candidate("edge", stocked.build_samples(SAMPLES[:2]))
     hostile = "<img src=https://evil.example/x onerror=alert(1)>" + "x" * 500
-    told = Excuse(package=hostile, version=hostile, gate=GateKind.PROOF, reason=hostile, owner=hostile, line=hostile)
-    stocked.hold_back(candidate, told)
+    excuse = Excuse(package=hostile, version=hostile, gate=GateKind.PROOF, reason=hostile, owner=hostile, line=hostile)
+    stocked.hold_back(candidate, excuse)
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
     tab.set_viewport_size({"width": 390, "height": 844})
@@ -256,4 +256,4 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
         for summary in tab.locator("details > summary").all():
             summary.click()
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-        assert not [each for each in asked if not each.startswith(url)]
+        assert not [address for address in asked if not address.startswith(url)]

@@ -52,8 +52,8 @@ def test_pages_show_the_number_and_what_was_dropped(small: SmallFarm, browser: T
     assert "app 1.0-1+b2" in jobs
     assert "app 1.0-1+b3" in jobs
     newest = max(job["id"] for job in browser.get("/api/v1/jobs").json()["jobs"])
-    told = text_of(page(browser, f"/jobs/{newest}"))
-    assert "It gave exactly the files of an earlier build, and was dropped: app 1.0-1+b2 stays" in told
+    text = text_of(page(browser, f"/jobs/{newest}"))
+    assert "It gave exactly the files of an earlier build, and was dropped: app 1.0-1+b2 stays" in text
     dropped = next(
         package for package in browser.get("/api/v1/packages/app").json()["packages"] if package.get("same_as")
     )

@@ -28,7 +28,8 @@ NEEDED = {"zlib", "glibc", "oniguruma", "jq"}
 def built(database: Database, tmp_path: Path) -> tuple[StockedFarm, dict[str, Package]]:
     stocked = StockedFarm.open(database, tmp_path)
     return stocked, {
-        each.name: each for each in stocked.build_samples(sample for sample in SAMPLES if sample.name in NEEDED)
+        package.name: package
+        for package in stocked.build_samples(sample for sample in SAMPLES if sample.name in NEEDED)
     }
 
 

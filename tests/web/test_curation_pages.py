@@ -44,7 +44,7 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
     """A farm whose edge has one release, and a candidate with a new jq and a new oniguruma."""
     farm = StockedFarm.open(database, tmp_path)
     farm.release("edge", farm.build_samples(CHAIN))
-    farm.build_samples([replace(each, revision=2) for each in CHAIN[1:]])
+    farm.build_samples([replace(sample, revision=2) for sample in CHAIN[1:]])
     farm.candidate("edge", current(farm))
     return farm
 
@@ -74,8 +74,8 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
     assert "mended" not in text_of(page(browser, "/channels/edge"))
     with stocked.application.writing() as unit:
         channel_troubles.set_trouble(unit.session, "edge", ["channels/edge.yaml:5:22: '<b>'. Did you mean high?"])
-    told = text_of(page(browser, "/channels/edge"))
-    assert "Waiting: its policy file has errors. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
+    text = text_of(page(browser, "/channels/edge"))
+    assert "Waiting: its policy file has errors. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in text
     assert "edge policy file has errors" in text_of(page(browser, "/channels"))
     with stocked.application.writing() as unit:
         imported.set_troubles(unit.session, {"other.example": "<b>"}, now=unit.now)
@@ -94,12 +94,12 @@ def test_a_channel_that_stands_still_says_why(stocked: StockedFarm, browser: Tes
 
 
 def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, browser: TestClient) -> None:
-    jq = next(each for each in current(stocked) if each.name == "jq")
-    told = excuse(
+    jq = next(package for package in current(stocked) if package.name == "jq")
+    jq_excuse = excuse(
         digest=jq.digest, root="oniguruma", owner="ann@example.org", job=3, line="jq: error: ONIGERR",
         partners=("oniguruma 6.9.9-1",), remedy="mend either", until=None,
     )  # fmt: skip
-    stocked.hold_back(2, told, excuse(package="zlib", version="2-1", gate="soak", until=stocked.clock.now))
+    stocked.hold_back(2, jq_excuse, excuse(package="zlib", version="2-1", gate="soak", until=stocked.clock.now))
     html = page(browser, "/channels/edge")
     text = text_of(html)
     for expected in (
@@ -150,8 +150,8 @@ def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFa
                 state=RunState(state), evidence=None, now=unit.now,
             )  # fmt: skip
     red = FailedTest("glibc", "locale", "ended with 1", 1, changed=True)
-    told = TestEvidence(6, already_red=(red,), flaky=(FailedTest("jq", "waits", "", 2),))
-    stocked.gate(2, "tests", "pending", "1 of 6 tests done", told)
+    evidence = TestEvidence(6, already_red=(red,), flaky=(FailedTest("jq", "waits", "", 2),))
+    stocked.gate(2, "tests", "pending", "1 of 6 tests done", evidence)
     text = text_of(page(browser, "/channels/edge"))
     for expected in (
         "Sets tested so far: 1 for evidence, 1 retried, 1 in the search.", "jq + oniguruma held",
@@ -228,13 +228,13 @@ def feed(browser: TestClient) -> ET.Element:
     root = ET.fromstring(answer.content)  # noqa: S314  (our own answer)
     assert root.tag == f"{ATOM}feed"
     entries = root.findall(f"{ATOM}entry")
-    for each in (root, *entries):
+    for node in (root, *entries):
         for name in ("title", "id", "updated"):
-            assert len(each.findall(f"{ATOM}{name}")) == 1
-        assert re.fullmatch(r"tag:dist\.example\.org,\d{4}-\d\d-\d\d:farm/\S+", each.findtext(f"{ATOM}id", ""))
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each.findtext(f"{ATOM}updated", ""))
+            assert len(node.findall(f"{ATOM}{name}")) == 1
+        assert re.fullmatch(r"tag:dist\.example\.org,\d{4}-\d\d-\d\d:farm/\S+", node.findtext(f"{ATOM}id", ""))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", node.findtext(f"{ATOM}updated", ""))
     assert root.findtext(f"{ATOM}author/{ATOM}name")
-    rels = {each.get("rel"): each.get("href") for each in root.findall(f"{ATOM}link")}
+    rels = {link.get("rel"): link.get("href") for link in root.findall(f"{ATOM}link")}
     assert rels["self"] == "http://testserver/channels/edge/excuses.atom"
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     assert len(set(ids)) == len(ids)
@@ -257,9 +257,9 @@ def test_hostile_words_do_nothing_on_page_and_feed(stocked: StockedFarm, browser
 
 def test_programs_get_the_excuses_as_the_api_tells_them(stocked: StockedFarm, browser: TestClient) -> None:
     stocked.hold_back(2, excuse(partners=("oniguruma",)))
-    told = browser.get("/channels/edge/excuses.json").json()
-    assert told == browser.get("/api/v1/channels/edge/excuses").json()
-    (only,) = told["excuses"]
+    answer = browser.get("/channels/edge/excuses.json").json()
+    assert answer == browser.get("/api/v1/channels/edge/excuses").json()
+    (only,) = answer["excuses"]
     assert (only["package"], only["root"], only["retry"]) == ("jq", "jq", "farm candidate retry edge jq")
     stocked.hold_back(2)
     assert browser.get("/channels/edge/excuses.json").json()["excuses"] == []
@@ -289,13 +289,13 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
     stocked: StockedFarm, browser: TestClient
 ) -> None:
     stocked.release("edge", current(stocked))
-    told = FailedTest("glibc", "locale", "ended with 1", 1)
+    red = FailedTest("glibc", "locale", "ended with 1", 1)
     with stocked.application.reading() as unit:
         released = releases.release(unit.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
-    flaky = replace(told, package="jq", test="by chance")
-    tests = TestEvidence(3, already_red=(told,), flaky=(flaky,))
+    flaky = replace(red, package="jq", test="by chance")
+    tests = TestEvidence(3, already_red=(red,), flaky=(flaky,))
     stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", tests)
     for path in ("/channels/edge/releases/2", "/channels/edge"):
         text = text_of(page(browser, path))
@@ -304,8 +304,8 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
         assert "1 flaky test" in text
     assert "failed before too" not in page(browser, "/channels/edge/releases/1")
     answer = browser.get("/api/v1/channels/edge/releases/2").json()["tests"]
-    assert [(each["package"], each["test"]) for each in answer["already-red"]] == [("glibc", "locale")]
-    assert [(each["package"], each["test"]) for each in answer["flaky"]] == [("jq", "by chance")]
+    assert [(failed["package"], failed["test"]) for failed in answer["already-red"]] == [("glibc", "locale")]
+    assert [(failed["package"], failed["test"]) for failed in answer["flaky"]] == [("jq", "by chance")]
 
 
 def test_a_channel_that_takes_from_another_says_so(stocked: StockedFarm, browser: TestClient) -> None:
@@ -323,20 +323,20 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
             signed_orders.keep(unit.session, order)
         signed_orders.note_brought(unit.session, digests["rollback"], now=unit.now, refused="it has <b>expired</b>.")
         signed_orders.note_brought(unit.session, digests["freeze"], now=unit.now)
-    told = text_of(page(browser, "/channels/edge"))
-    assert re.search(r"The signer does not have the lift yet that ann signed at [\d: -]+\.", told)
+    text = text_of(page(browser, "/channels/edge"))
+    assert re.search(r"The signer does not have the lift yet that ann signed at [\d: -]+\.", text)
     assert re.search(
-        r"The signer refuses the rollback that ann signed at [\d: -]+: it has <b>expired</b>\.(?!\.)", told
+        r"The signer refuses the rollback that ann signed at [\d: -]+: it has <b>expired</b>\.(?!\.)", text
     )
-    assert "freeze" not in told
+    assert "freeze" not in text
 
 
 def test_the_page_says_which_reports_the_signer_has_not_got(stocked: StockedFarm, browser: TestClient) -> None:
     with stocked.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"ann": "00" * 32})
         made = curation.report(unit, Actor("token:ann"), "edge", "jq", why="it <b>crashes</b>")
-    told = "The signer does not have report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
-    assert told in text_of(page(browser, "/channels/edge"))
+    sentence = "The signer does not have report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
+    assert sentence in text_of(page(browser, "/channels/edge"))
     with stocked.application.writing() as unit:
         signed_orders.note_report_brought(unit.session, made.id, now=unit.now)
     assert "The signer has not got" not in text_of(page(browser, "/channels/edge"))

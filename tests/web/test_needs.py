@@ -10,7 +10,8 @@ from web.pages.release_needs import ReleaseNeeds
 def test_a_package_that_is_required_in_one_version_is_named_as_a_recipe_writes_it_with_its_provider() -> None:
     user = member("user", {"bin/user": elf(needs=["libz.so.1"])}, requires=["jq=1.7.1-2", "base", "gone=2.0"])
     needs = ReleaseNeeds.of(
-        each.descriptor for each in (user, member("jq", version="1.7.1", revision=2), member("base"), member("gone"))
+        package.descriptor
+        for package in (user, member("jq", version="1.7.1", revision=2), member("base"), member("gone"))
     )
     packages, libraries = by_kind(user.descriptor.requires)[::-1]
     assert packages.names == (

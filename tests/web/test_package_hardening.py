@@ -31,7 +31,7 @@ hardening:
 @pytest.fixture
 def browser(database: Database, tmp_path: Path) -> Iterator[TestClient]:
     farm = SmallFarm.open(database, tmp_path)
-    farm.shape("a", "1.0", {"lib/libx.so.1": LAZY, "bin/x": FIXED, **{f"bin/y{each}": FIXED for each in range(7)}})
+    farm.shape("a", "1.0", {"lib/libx.so.1": LAZY, "bin/x": FIXED, **{f"bin/y{number}": FIXED for number in range(7)}})
     farm.submit(recipe("a", more=WAIVER), recipe("plain"))
     farm.build_all()
     with TestClient(create_app(farm.application)) as client:
@@ -39,14 +39,14 @@ def browser(database: Database, tmp_path: Path) -> Iterator[TestClient]:
 
 
 def test_what_is_lacking_waived_and_not_judged_is_told_with_its_files(browser: TestClient) -> None:
-    told = text_of(page(browser, "/packages/a"))
+    text = text_of(page(browser, "/packages/a"))
     for words in (
         "pie lacking bin/x, bin/y0, bin/y1, bin/y2, bin/y3 and 3 more",
         "bind-now waived: It is loaded by hand lib/libx.so.1",
         "stack-protector not judged bin/x",
     ):
-        assert words in told
-    assert told.index("lacking") < told.index("waived") < told.index("not judged")
+        assert words in text
+    assert text.index("lacking") < text.index("waived") < text.index("not judged")
 
 
 def test_a_package_without_programs_says_nothing_of_it(browser: TestClient) -> None:

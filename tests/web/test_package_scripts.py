@@ -24,6 +24,6 @@ def test_the_commands_that_scripts_call_are_listed_as_not_proven(database: Datab
     for lease in (farm.claim(), farm.claim()):
         farm.finish(lease, scripts=scripts if lease.job.name == "a" else ())
     with TestClient(create_app(farm.application)) as browser:
-        told = text_of(page(browser, "/packages/a"))
-        assert "Called by its scripts Found in their text; not part of the proof. Commands awk frob sed" in told
+        text = text_of(page(browser, "/packages/a"))
+        assert "Called by its scripts Found in their text; not part of the proof. Commands awk frob sed" in text
         assert "Called by" not in text_of(page(browser, "/packages/plain"))

@@ -58,7 +58,7 @@ def current(stocked: StockedFarm) -> list[Package]:
 
 
 @dataclass(frozen=True)
-class Told:
+class ReadOnlyFarm:
     """A farm for reading only: edge has releases 1 and 2, a refusal between them, and a candidate."""
 
     browser: TestClient
@@ -67,9 +67,9 @@ class Told:
 
 
 @pytest.fixture(scope="module", params=BOTH)
-def told(
+def read_only_farm(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
-) -> Iterator[Told]:
+) -> Iterator[ReadOnlyFarm]:
     directory = tmp_path_factory.mktemp("told")
     if request.param == "postgres":
         url = new_postgres_schema(request.getfixturevalue("postgres_socket"), "farm_told")
@@ -93,7 +93,7 @@ def told(
     with stocked.application.reading() as unit:
         oldest = packages.builds_of(unit.session, "oniguruma")[-1]
     with TestClient(create_app(stocked.application)) as client:
-        yield Told(client, {package.name: package for package in members}, oldest)
+        yield ReadOnlyFarm(client, {package.name: package for package in members}, oldest)
     database.close()
 
 
@@ -133,8 +133,8 @@ def test_the_schema_describes_the_errors_that_there_are(browser: TestClient) -> 
     assert set(answer.json()) == set(schema["components"]["schemas"]["ErrorWire"]["properties"])
 
 
-def test_the_front_page_says_what_goes_on(told: Told) -> None:
-    front = text_of(page(told.browser, "/"))
+def test_the_front_page_says_what_goes_on(read_only_farm: ReadOnlyFarm) -> None:
+    front = text_of(page(read_only_farm.browser, "/"))
     assert "dist.example.org" in front
     assert re.search(r"edge release 2 \w{12} 3", front)
     assert re.search(r"#8 leased build zlib 1.3.1-1 one", front)
@@ -158,9 +158,9 @@ def test_packages_come_in_pages(stocked: StockedFarm, browser: TestClient, monke
     assert "oniguruma" in page(browser, "/packages?after=jq")
 
 
-def test_a_package_says_what_it_is_and_where_it_is_from(told: Told) -> None:
-    jq = told.current["jq"]
-    html = page(told.browser, "/packages/jq")
+def test_a_package_says_what_it_is_and_where_it_is_from(read_only_farm: ReadOnlyFarm) -> None:
+    jq = read_only_farm.current["jq"]
+    html = page(read_only_farm.browser, "/packages/jq")
     text = text_of(html)
     for expected in (
         "jq 1.7.1-1", "Command-line JSON processor", "MIT", "farm install --root /srv/tools jq", jq.digest, jq.plan,
@@ -170,16 +170,16 @@ def test_a_package_says_what_it_is_and_where_it_is_from(told: Told) -> None:
         assert expected in text, expected
     assert 'href="/jobs/3?attempt=1"' in html
     assert 'href="/channels/edge/releases/2"' in html
-    assert "Needed by in edge 2 jq" in text_of(page(told.browser, "/packages/oniguruma"))
+    assert "Needed by in edge 2 jq" in text_of(page(read_only_farm.browser, "/packages/oniguruma"))
 
 
-def test_an_older_build_of_a_package_has_its_own_address(told: Told) -> None:
-    assert told.current["oniguruma"].digest in page(told.browser, "/packages/oniguruma")
-    text = text_of(page(told.browser, f"/packages/oniguruma?build={told.oldest.digest}"))
+def test_an_older_build_of_a_package_has_its_own_address(read_only_farm: ReadOnlyFarm) -> None:
+    assert read_only_farm.current["oniguruma"].digest in page(read_only_farm.browser, "/packages/oniguruma")
+    text = text_of(page(read_only_farm.browser, f"/packages/oniguruma?build={read_only_farm.oldest.digest}"))
     assert "6.9.9-1" in text
     assert "This is not the newest build" in text
-    page(told.browser, f"/packages/jq?build={told.oldest.digest}", 404)
-    page(told.browser, "/packages/jq?build=nonsense", 404)
+    page(read_only_farm.browser, f"/packages/jq?build={read_only_farm.oldest.digest}", 404)
+    page(read_only_farm.browser, "/packages/jq?build=nonsense", 404)
 
 
 def test_jobs_are_filtered_and_come_in_pages(
@@ -199,7 +199,7 @@ def test_jobs_are_filtered_and_come_in_pages(
 
 def test_a_job_page_shows_attempts_plan_and_what_was_put_out(stocked: StockedFarm, browser: TestClient) -> None:
     jq = stocked.build_samples(CHAIN)[2]
-    told = text_of(page(browser, "/jobs/3"))
+    text = text_of(page(browser, "/jobs/3"))
     for expected in (
         "jq 1.7.1-1 succeeded",
         "attempt 1",
@@ -208,7 +208,7 @@ def test_a_job_page_shows_attempts_plan_and_what_was_put_out(stocked: StockedFar
         "oniguruma 6.9.9",
         "checking for gcc... gcc",
     ):
-        assert expected in told, expected
+        assert expected in text, expected
 
 
 def test_a_test_job_is_known_by_what_it_tests(stocked: StockedFarm, browser: TestClient) -> None:
@@ -350,20 +350,22 @@ def test_a_follower_that_comes_back_goes_on_where_he_was(stocked: StockedFarm, b
         ("/attempts/1/log/follow?offset={}", 400),
     ],
 )
-def test_a_number_that_nothing_can_have_is_told_as_a_page(told: Told, address: str, status: int) -> None:
-    page(told.browser, address.format(2**63), status)
+def test_a_number_that_nothing_can_have_is_told_as_a_page(
+    read_only_farm: ReadOnlyFarm, address: str, status: int
+) -> None:
+    page(read_only_farm.browser, address.format(2**63), status)
 
 
-def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> None:
-    text = text_of(page(told.browser, "/channels/edge"))
+def test_a_channel_shows_gates_releases_and_excuses_in_sentences(read_only_farm: ReadOnlyFarm) -> None:
+    text = text_of(page(read_only_farm.browser, "/channels/edge"))
     for expected in (
         "The newest release is release 2", "proof passed 2 packages proven", "tests \u2013 Not asked yet.",
         "1 package change against release 2", "release 1", "Nothing is held back.",
         f"oniguruma proof {SYMBOL}. Since", "by edge release 2", "farm subscribe ADDRESS edge",
     ):  # fmt: skip
         assert expected in text, expected
-    assert "edge" in page(told.browser, "/channels")
-    page(told.browser, "/channels/nope", 404)
+    assert "edge" in page(read_only_farm.browser, "/channels")
+    page(read_only_farm.browser, "/channels/nope", 404)
 
 
 def test_a_first_candidate_would_change_everything_and_shows_some(
@@ -376,19 +378,19 @@ def test_a_first_candidate_would_change_everything_and_shows_some(
     assert "And 2 more." in text
 
 
-def test_a_release_says_what_it_changed(told: Told) -> None:
-    assert "oniguruma new version 6.9.9-1 6.9.9-3" in text_of(page(told.browser, "/channels/edge/releases/2"))
-    first = text_of(page(told.browser, "/channels/edge/releases/1"))
+def test_a_release_says_what_it_changed(read_only_farm: ReadOnlyFarm) -> None:
+    assert "oniguruma new version 6.9.9-1 6.9.9-3" in text_of(page(read_only_farm.browser, "/channels/edge/releases/2"))
+    first = text_of(page(read_only_farm.browser, "/channels/edge/releases/1"))
     assert "It is the first release of this channel." in first
     assert "A newer release is release 2" in first
-    page(told.browser, "/channels/edge/releases/3", 404)
+    page(read_only_farm.browser, "/channels/edge/releases/3", 404)
 
 
-def test_a_large_release_comes_in_pages(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_release_comes_in_pages(read_only_farm: ReadOnlyFarm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.pages.releases._MEMBERS", 2)
-    release = page(told.browser, "/channels/edge/releases/2")
+    release = page(read_only_farm.browser, "/channels/edge/releases/2")
     assert "/channels/edge/releases/2?after=jq" in release
-    rest = page(told.browser, "/channels/edge/releases/2?after=jq")
+    rest = page(read_only_farm.browser, "/channels/edge/releases/2?after=jq")
     assert "More packages" not in rest
     assert "Regular expressions library" in rest
 
@@ -399,10 +401,10 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
     (tmp_path / "public/metadata").mkdir(parents=True)
     (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
     with TestClient(create_app(stocked.application, repository=tmp_path / "public")) as browser:
-        told = text_of(page(browser, "/channels/edge"))
+        text = text_of(page(browser, "/channels/edge"))
         package = text_of(page(browser, f"/packages/{CHAIN[0].name}"))
-    assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in told
-    assert "docker pull testserver/edge/PACKAGE docker pull testserver/edge/PACKAGE/PACKAGE:1" in told
+    assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in text
+    assert "docker pull testserver/edge/PACKAGE docker pull testserver/edge/PACKAGE/PACKAGE:1" in text
     assert f"docker pull testserver/edge/{CHAIN[0].name} " in package
     with TestClient(create_app(stocked.application, repository=tmp_path / "public", images=False)) as browser:
         for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
@@ -465,14 +467,14 @@ def test_every_answer_bears_the_policy(browser: TestClient, address: str) -> Non
     assert headers["referrer-policy"] == "same-origin"
 
 
-def test_every_link_leads_somewhere(told: Told) -> None:
+def test_every_link_leads_somewhere(read_only_farm: ReadOnlyFarm) -> None:
     seen, ahead = set(), ["/"]
     while ahead:
         address = ahead.pop()
         if address in seen:
             continue
         seen.add(address)
-        response = told.browser.get(address)
+        response = read_only_farm.browser.get(address)
         assert response.status_code == 200, address
         if not response.headers["content-type"].startswith("text/html"):
             continue

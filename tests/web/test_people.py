@@ -33,7 +33,10 @@ def admin_headers(farm: ServedFarm) -> dict[str, str]:
 def test_a_submission_is_planned_and_can_be_followed(farm: ServedFarm) -> None:
     with farm.client() as client:
         taken = client.submit({"a": recipe("a"), "b": recipe("b", needs=("a",))})
-        assert [(each.name, each.job.state) for each in taken.accepted] == [("a", "ready"), ("b", "waiting")]
+        assert [(accepted.name, accepted.job.state) for accepted in taken.accepted] == [
+            ("a", "ready"),
+            ("b", "waiting"),
+        ]
         assert [job.name for job in client.submission(taken.id).jobs] == ["a", "b"]
         assert {job.trace for job in client.submission(taken.id).jobs} == {taken.trace}
 
@@ -43,7 +46,7 @@ def test_the_problems_of_a_recipe_arrive_with_line_excerpt_and_remedy(farm: Serv
     with farm.client() as client, pytest.raises(RefusedRequestError) as caught:
         client.submit({"a": bad, "b": recipe("b", needs=("nowhere",))})
     assert (caught.value.status, caught.value.code) == (422, "invalid-recipe")
-    problem = next(each for each in caught.value.problems if "licence" in each.message)
+    problem = next(found for found in caught.value.problems if "licence" in found.message)
     assert (problem.file, problem.line) == ("packages/a/recipe.yaml", 5)
     assert "licence: MIT" in problem.excerpt
     assert "license" in problem.remedy
@@ -109,7 +112,7 @@ def test_packages_come_in_pages_and_one_by_one(farm: ServedFarm) -> None:
             worker.build()
         first = client.packages(limit=2)
         rest = client.packages(after=first.next_after or "", limit=2)
-        assert [each.name for each in (*first.packages, *rest.packages)] == ["p0", "p1", "p2"]
+        assert [package.name for package in (*first.packages, *rest.packages)] == ["p0", "p1", "p2"]
         assert client.package("p1").packages[0].built_by == "one"
         with pytest.raises(RefusedRequestError, match="nowhere"):
             client.package("nowhere")

@@ -35,11 +35,11 @@ def test_a_farm_whose_disk_is_full_is_not_ready_until_there_is_room(
         with TestClient(create_app(application)) as probe:
             assert (probe.get("/api/v1/ready").status_code, probe.get("/api/v1/ready").json()) == (200, {"ready": True})
             (disk / "filling").write_bytes(b"x" * (40 << 20))
-            told = probe.get("/api/v1/ready")
-            assert (told.status_code, told.json()["code"]) == (503, "not-ready")
-            assert told.json()["message"] == "a disk of this farm takes nothing"
+            answer = probe.get("/api/v1/ready")
+            assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
+            assert answer.json()["message"] == "a disk of this farm takes nothing"
             assert f"nothing can be written in {disk}" in caplog.text
-            assert str(disk) not in told.text
+            assert str(disk) not in answer.text
             (disk / "filling").unlink()
             assert probe.get("/api/v1/ready").status_code == 200
     finally:

@@ -38,9 +38,9 @@ def test_a_package_says_who_built_it_again_and_came_to_the_same(small: SmallFarm
     job = rebuild(small, "a")
     small.finish(small.claim("two"))
     assert "Rebuilt by two, same result" in text_of(page(browser, "/packages/a"))
-    told = text_of(page(browser, f"/jobs/{job.id}"))
-    assert f"Rebuild job #{job.id}" in told
-    assert "rebuilds on another worker what one has built" in told
+    text = text_of(page(browser, f"/jobs/{job.id}"))
+    assert f"Rebuild job #{job.id}" in text
+    assert "rebuilds on another worker what one has built" in text
     assert "rebuild" in text_of(page(browser, "/jobs"))
     assert browser.get(f"/api/v1/jobs/{job.id}").json()["job"]["rebuild"] is True
 
@@ -48,8 +48,8 @@ def test_a_package_says_who_built_it_again_and_came_to_the_same(small: SmallFarm
 def test_a_difference_is_shown_file_by_file(small: SmallFarm, browser: TestClient) -> None:
     job = rebuild(small, "a")
     small.finish(small.claim("two"), content="something else")
-    told = text_of(page(browser, f"/jobs/{job.id}"))
-    assert "What differs" in told
-    assert "share/a/x differs" in told
-    assert small.current()["a"].tree in told
+    text = text_of(page(browser, f"/jobs/{job.id}"))
+    assert "What differs" in text
+    assert "share/a/x differs" in text
+    assert small.current()["a"].tree in text
     assert "two, got a different result" in text_of(page(browser, "/packages/a"))

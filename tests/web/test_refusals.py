@@ -63,8 +63,8 @@ def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: ServedF
     details = [event.detail for event in rows][::-1]
     assert details[:4] == ["the token is unknown"] * 4
     assert details[4].endswith("(of more in this hour the 10th, the 100th and so on are written down)")
-    assert [each.partition(" (the ")[2] for each in details[5:]] == [
-        f"{each} refusal to this stranger within an hour)" for each in ("10th", "100th")
+    assert [detail.partition(" (the ")[2] for detail in details[5:]] == [
+        f"{ordinal} refusal to this stranger within an hour)" for ordinal in ("10th", "100th")
     ]
 
 

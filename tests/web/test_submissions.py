@@ -76,13 +76,16 @@ def test_one_that_waits_says_whom_it_waits_for(small: SmallFarm, browser: TestCl
     }  # fmt: skip
     assert browser.get("/api/v1/submissions/1").json() == {"id": 1, "jobs": [], "state": "waiting"}
     (listed,) = browser.get("/api/v1/submissions", params={"state": "waiting"}).json()["submissions"]
-    assert [(each["name"], each["signed_by"]) for each in listed["recipes"]] == [("a", ["bob"]), ("b", ["bob"])]
+    assert [(listed_recipe["name"], listed_recipe["signed_by"]) for listed_recipe in listed["recipes"]] == [
+        ("a", ["bob"]),
+        ("b", ["bob"]),
+    ]
     assert listed["waits_for"] == [{"recipe": "a", "owners": ["alice"]}]
     assert browser.get("/api/v1/submissions", params={"state": "taken"}).json()["submissions"] == []
     taken = browser.post(
         "/api/v1/submissions/1/accept", json={"envelope": json.loads(signed("alice", A))}, headers=headers
     )
-    assert [each["name"] for each in taken.json()["accepted"]] == ["a", "b"]
+    assert [accepted["name"] for accepted in taken.json()["accepted"]] == ["a", "b"]
     assert set(browser.get("/api/v1/submissions/1").json()) == {"id", "jobs"}
 
 

@@ -20,7 +20,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
-from farm.server.pipeline.publication.signer_client import (
+from farm.server.pipeline.repository.signer_client import (
     ImageSignerClient,
     SignerClient,
     SignerRefusedError,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
 from farm.server.pipeline.channels import advance_all
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import LONGEST_SIGNING
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import LONGEST_SIGNING
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import RoundState
 from workers import control

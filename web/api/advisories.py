@@ -44,7 +44,7 @@ def advisories(
         else:
             found = rows.advisories(unit.session, after=after, limit=limit)
         spoken_of = rows.packages_of(unit.session, (advisory.id for advisory in found))
-        unsigned = signed_orders.unsigned_words(unit.session)
+        unsigned = signed_orders.unsigned_claims(unit.session)
         distribution = unit.inputs.distribution
     following = found[-1].id if not package and len(found) == limit else None
     listed = [_form(advisory, spoken_of.get(advisory.id, []), unsigned) for advisory in found]
@@ -60,7 +60,7 @@ def advisory(application: ApplicationHere, number: str) -> dict[str, Any]:
             raise NotFoundError(f"there is no advisory {number[:100]!r}")
         hits = control.released_with(unit, control.read_kept(unit, found))
         spoken_of = rows.packages_of(unit.session, [found.id]).get(found.id, [])
-        unsigned = signed_orders.unsigned_words(unit.session)
+        unsigned = signed_orders.unsigned_claims(unit.session)
     return _form(found, spoken_of, unsigned) | {
         "document": json.loads(found.body),
         "released": [_hit(hit) for hit in hits],

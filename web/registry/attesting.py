@@ -16,7 +16,7 @@ from farm.errors import FarmError
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
 from farm.oci.layer import TAR_ZSTD
 from farm.oci.root_layers import DESCRIPTION
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.attestation.image_statement import check_image_statement
 from web.registry.budget import Makings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.client.image.records import ImageRecord
     from farm.core.sets.members.set_record import ReleaseRef
-    from farm.server.pipeline.publication.signer_client import ImageSignerClient
+    from farm.server.pipeline.repository.signer_client import ImageSignerClient
     from web.registry.budget import Bounds
     from web.registry.image_cache import ImageCache
     from web.registry.releases import SignedReleases

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from farm.server.pipeline.publication.signer_client import ImageSignerClient
+    from farm.server.pipeline.repository.signer_client import ImageSignerClient
     from web.registry.image_cache import Room
 
 

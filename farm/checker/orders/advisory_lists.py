@@ -14,7 +14,7 @@ from farm.core.names.digest import Digest
 from farm.core.sets.findings.problem import listed
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.advisory_statement import Word, review_word, statement_word
+from farm.trust.attestation.advisory_statement import Claim, review_claim, statement_claim
 from farm.trust.attestation.check_results import CheckedLists
 from farm.trust.attestation.curator_order import Act
 from farm.trust.index.advisory_index import (
@@ -56,7 +56,7 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
     if before is None:
         _check_distribution(repository, index)
     check_index(index, before, read)
-    signed = _signed_words(repository, state, index.distribution, now)
+    signed = _signed_claims(repository, state, index.distribution, now)
     if signed is not None:
         _check_signed([*_new_advisories(index, before, read), *_new_statements(index, before, read)], signed)
     looked, digest, reviews = _reviews(repository, published), Digest.of(content), None
@@ -75,16 +75,16 @@ def checked_reviews(repository: Repository, content: bytes, state: LedgerState, 
     check_reviews(stated.reviews, before, now)
     if before is None or before.distribution != stated.distribution:
         raise InvalidReviewListError(f"no list of advisories of {stated.distribution} is published yet")
-    signed = _signed_words(repository, state, stated.distribution, now)
+    signed = _signed_claims(repository, state, stated.distribution, now)
     if signed is not None:
         check_none_left_out(stated.reviews, before)
         known = set(before.reviews)
-        _check_signed((review_word(review) for review in stated.reviews if review not in known), signed)
+        _check_signed((review_claim(review) for review in stated.reviews if review not in known), signed)
     reviews = replace(before, reviews=stated.reviews).to_json()
     return CheckedLists(asked=Digest.of(content), reviews=reviews, published=_digests(published))
 
 
-def _signed_words(
+def _signed_claims(
     repository: Repository, state: LedgerState, distribution: str, now: datetime
 ) -> frozenset[Digest] | None:
     """Return the new documents that may be published, by digest: those that valid orders in the ledger name.
@@ -107,10 +107,10 @@ def _signed_words(
     return frozenset(digest for order in orders for digest in order.packages.values() if digest is not None)
 
 
-def _check_signed(words: Iterable[Word], signed: frozenset[Digest]) -> None:
-    if unsigned := sorted(word.label for word in words if word.digest not in signed):
+def _check_signed(claims: Iterable[Claim], signed: frozenset[Digest]) -> None:
+    if unsigned := sorted(claim.label for claim in claims if claim.digest not in signed):
         raise FarmError(
-            f"nobody whose orders count has signed {listed(unsigned)}, or not lately",
+            f"no curator or operator has a valid signature on {listed(unsigned)}: it is missing or expired",
             remedy="Give it to the farm again (`farm advisory add`, `vex` or `reviewed`), signed with the key of `farm "
             "keys me`, by one of the signed curators or operators.",
             code="unsigned-word",
@@ -127,7 +127,7 @@ def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
 
 def _new_advisories(
     index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
-) -> Iterator[Word]:
+) -> Iterator[Claim]:
     known = {advisory.id: advisory for advisory in before.advisories} if before else {}
     for advisory in index.advisories:
         old = known.get(advisory.id)
@@ -135,12 +135,12 @@ def _new_advisories(
             continue
         if old is not None:
             check_newer(advisory, old, index.distribution, read)
-        yield Word(advisory.id, advisory.document.digest)
+        yield Claim(advisory.id, advisory.document.digest)
 
 
 def _new_statements(
     index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
-) -> Iterator[Word]:
+) -> Iterator[Claim]:
     old = before.statements if before else None
     if index.statements == old:
         return
@@ -151,7 +151,7 @@ def _new_statements(
     except InvalidAdvisoryError as error:
         raise InvalidAdvisoryIndexError(f"the statements cannot be read: {error.message}") from error
     for statement in new:
-        yield statement_word(statement, index.distribution)
+        yield statement_claim(statement, index.distribution)
 
 
 def _published(repository: Repository) -> Mapping[str, TargetFile]:

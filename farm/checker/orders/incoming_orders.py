@@ -35,7 +35,7 @@ def checked_order(repository: Repository, envelope: bytes, now: datetime) -> Che
     people = who_may_order(repository.builders(), policy_in_force(repository))
     if not people:
         raise UnusableOrderError(
-            "nobody is signed whose orders count",
+            "no signed policy names a person who may give orders",
             remedy="Have a policy signed: `farm keys draft targets --policy RECIPES`.",
         )
     order = read_order(envelope, people)

@@ -12,14 +12,14 @@ from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, counted, say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.remote import connect
-from farm.cli.sign_order import sign_words, tell_signed
+from farm.cli.sign_order import sign_claims, tell_signed
 from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from farm.api.curator_client import CuratorClient
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NOT_FOUND = 404
@@ -72,9 +72,9 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
 def _sign_advisory(farm: CuratorClient, document: Mapping[str, Any]) -> bytes | None:
     """Return the signed order; None without a key, or where the farm has this very document already."""
     from farm.api.errors import RefusedRequestError
-    from farm.trust.attestation.advisory_statement import advisory_word
+    from farm.trust.attestation.advisory_statement import advisory_claim
 
-    def words(_distribution: str) -> Iterator[Word]:
+    def claims(_distribution: str) -> Iterator[Claim]:
         try:
             known = farm.advisory(str(document.get("id")))
         except RefusedRequestError as error:
@@ -82,9 +82,9 @@ def _sign_advisory(farm: CuratorClient, document: Mapping[str, Any]) -> bytes | 
                 raise
             known = {}
         if known.get("document") != document or known.get("unsigned"):
-            yield advisory_word(document)
+            yield advisory_claim(document)
 
-    return sign_words(farm, words)
+    return sign_claims(farm, claims)
 
 
 def _added(answer: dict[str, Any]) -> list[str]:
@@ -116,7 +116,7 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
     content = file.read_bytes()
     document = read_json_object(content, "the document", str(file))
     with connect() as farm:
-        signed = sign_words(farm, lambda distribution: _stated(content, distribution, file))
+        signed = sign_claims(farm, lambda distribution: _stated(content, distribution, file))
         answer = farm.state(document, allow_unknown=allow_unknown, envelope=signed)
         status = tell_signed(farm, answer)
     if as_json:
@@ -129,12 +129,12 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
     return status
 
 
-def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Word]:
+def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Claim]:
     from farm.core.advisories.openvex import read_openvex
-    from farm.trust.attestation.advisory_statement import statement_word
+    from farm.trust.attestation.advisory_statement import statement_claim
 
     for statement in read_openvex(content, distribution, file=str(file)):
-        yield statement_word(statement, distribution)
+        yield statement_claim(statement, distribution)
 
 
 @advisory.command("reviewed")
@@ -177,21 +177,21 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
 def _review(farm: CuratorClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
     """Send a review, signed where there is a key: a signed one needs its time."""
     said = at or utc_text(datetime.now(UTC))
-    signed = sign_words(farm, lambda distribution: _reviews(packages, source, said, distribution))
+    signed = sign_claims(farm, lambda distribution: _reviews(packages, source, said, distribution))
     return farm.review(packages, source, said if signed else at, envelope=signed)
 
 
-def _reviews(packages: Iterable[str], source: str, at: str, distribution: str) -> Iterator[Word]:
+def _reviews(packages: Iterable[str], source: str, at: str, distribution: str) -> Iterator[Claim]:
     from farm.core.advisories.reviews import Review
     from farm.core.names.package_name import PackageName
-    from farm.trust.attestation.advisory_statement import review_word
+    from farm.trust.attestation.advisory_statement import review_claim
 
     try:
         when = datetime.fromisoformat(at)
     except ValueError:
         return  # the farm refuses the time, and says how to write one
     for package in packages:
-        yield review_word(Review(PackageName.parse(package, within=distribution).inside(distribution), source, when))
+        yield review_claim(Review(PackageName.parse(package, within=distribution).inside(distribution), source, when))
 
 
 @advisory.command("list")

@@ -67,7 +67,7 @@ def _way_on(policy: Policy) -> Iterator[None]:
         yield
     except NoAdvisoriesError as error:
         limit = (
-            "--max-severity and FARM_MAX_SEVERITY away"
+            "--max-severity and FARM_MAX_SEVERITY out"
             if policy.by_command
             else "maximum-severity and reviewed-within out of the policy"
         )

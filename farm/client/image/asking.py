@@ -54,7 +54,7 @@ def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
     for file in image.files:
         if not (beside / file.source).resolve().is_relative_to(beside.resolve()):
             raise OwnFilesError(
-                f"{file.source} does not lie in {beside.absolute()}, where the image file is",
-                remedy="Put what the image shall have beside the image file.",
+                f"{file.source} is outside {beside.absolute()}, the directory of the image file",
+                remedy="Put the files for the image next to the image file.",
             )
     return [(beside / file.source, file.path) for file in image.files]

@@ -152,10 +152,10 @@ def unambiguous(image: KnownImage) -> KnownImage:
     """Return an image unless its name refers to another image in Docker. Raises `ambiguous-image`."""
     if image.rival:
         raise FarmError(
-            f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
-            f"{image.rival}, which Docker has under it",
-            remedy="Name the one that you mean by its digest. Loading the former into Docker "
-            "(`farm image build` or `update` without --no-load) makes them one again.",
+            f"{image.name[:200]} is ambiguous: the last image that was made here under that name is {image.digest}, "
+            f"and Docker's is {image.rival}",
+            remedy="Name one of them by its digest, or load the former into Docker (`farm image build` or `update` "
+            "without --no-load).",
             code="ambiguous-image",
         )
     return image

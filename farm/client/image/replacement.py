@@ -187,7 +187,7 @@ class _Builds:
                 if substitute(catalogue, member):
                     raise OverrideError(
                         f"{name} is overridden or packed on this host, in one version",
-                        remedy="Leave --to away, or remove the override.",
+                        remedy="Leave --to out, or remove the override.",
                     )
                 catalogue = catalogue_with(host, catalogue, member, request.to)
             self.new |= self._build(catalogue, member, substitute)

@@ -160,7 +160,7 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
     except OSError as error:
         raise BubblewrapError(
             f"bubblewrap cannot be started: {error.strerror}",
-            remedy="See that there is a program bwrap, and that the command has not too many words.",
+            remedy="Check that bwrap is installed, and that the command line is not too long.",
         ) from error
     finally:
         os.close(writing)

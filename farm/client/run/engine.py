@@ -62,7 +62,7 @@ class BubblewrapEngine:
     def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
         """Return what a user namespace can grant; it grants nothing over the host's network."""
         if options.network == "host":
-            return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host away, or add --with docker"
+            return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host out, or add --with docker"
         return _IN_A_NAMESPACE | _IN_A_NETWORK, "bubblewrap cannot grant it: add --with docker"
 
     def start(self, run: LateBoundRun) -> int:

@@ -81,7 +81,7 @@ class RunRequest:
             whose = "this host's" if self.network == "host" else "another container's"
             raise RunRequestError(
                 f"{_OWN_NETWORK}and this one is {whose}",
-                remedy=f"Leave --publish away, or --network {self.network}.",
+                remedy=f"Leave --publish out, or --network {self.network}.",
             )
 
 

@@ -65,7 +65,7 @@ def check_writable(host: Host, binds: Iterable[Bind]) -> None:
             if place.is_relative_to(source) or source.is_relative_to(place):
                 raise FarmError(
                     f"{bind.source} cannot be mounted to be written: farm keeps in {place} what it trusts and runs",
-                    remedy="Mount a directory that neither holds it nor lies in it; or leave `:rw` away.",
+                    remedy="Mount a directory that neither holds it nor lies in it; or leave `:rw` out.",
                     code="writable-mount",
                 )
 

@@ -21,12 +21,12 @@ from farm.server.advisories import advisories as rows
 from farm.server.advisories import reviews
 from farm.server.advisories.advised import check_advisory, check_packages, check_statements
 from farm.server.channels import releases
-from farm.server.curation.order_intake import take_words
+from farm.server.curation.order_intake import take_claims
 from farm.server.federation import imported
 from farm.server.federation.advisory_import import imported_advisories
 from farm.server.identities.access import audit
 from farm.server.packages import packages
-from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word
+from farm.trust.attestation.advisory_statement import advisory_claim, review_claim, statement_claim
 from farm.trust.index.release_time import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def add_advisory(
 ) -> tuple[Advisory, Outcome]:
     """Store an advisory in OSV's form. The same one again changes nothing; a withdrawn one affects no package.
 
-    Where a policy is signed, a new advisory must be signed in `envelope`; raises what `take_words` raises.
+    Where a policy is signed, a new advisory must be signed in `envelope`; raises what `take_claims` raises.
     Raises `InvalidAdvisoryError`, `FarmError` (`stale-advisory`) if a newer one is stored, `in_future`,
     `InvalidValueError` for a package of a distribution that the recipes do not name and, unless `allow_unknown`, the
     error of `check_advisory`.
@@ -68,13 +68,13 @@ def add_advisory(
     if not advisory.withdrawn:
         _check_distributions(unit, advisory.packages)
     document = read_json_object(content, "the advisory", "")
-    body, word = canonical_json(document).decode(), advisory_word(document)
+    body, claim = canonical_json(document).decode(), advisory_claim(document)
     if advisory.modified > unit.now + _AHEAD:
         raise in_future(f"{advisory.id} was modified at {advisory.modified}")
     before = rows.advisory(unit.session, advisory.id)
     if before is not None:
         if before.body == body:
-            take_words(unit, [word], envelope, new=False)
+            take_claims(unit, [claim], envelope, new=False)
             return advisory, "unchanged"
         if advisory.modified <= before.modified_at:
             same = "not newer than" if advisory.modified == before.modified_at else "older than"
@@ -96,7 +96,7 @@ def add_advisory(
         added_at=unit.now,
     )
     rows.keep_advisory(unit.session, kept, advisory.packages)
-    take_words(unit, [word], envelope, new=True)
+    take_claims(unit, [claim], envelope, new=True)
     outcome: Outcome = "withdrawn" if advisory.withdrawn else "updated" if before else "added"
     audit(unit, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
     return advisory, outcome
@@ -134,7 +134,7 @@ def add_statements(
     ]
     _check_one_at_a_time(kept, rows.statements_on(unit.session, {statement.package for statement in kept}))
     new = rows.add_statements(unit.session, kept)
-    take_words(unit, (statement_word(statement, distribution) for statement in found), envelope, new=new > 0)
+    take_claims(unit, (statement_claim(statement, distribution) for statement in found), envelope, new=new > 0)
     if new:
         stated = [
             f"{statement.vulnerability} {statement.status} in {statement.package} {statement.version or ''}".strip()
@@ -253,7 +253,7 @@ def state_reviews(
 ) -> tuple[tuple[Review, ...], int]:
     """Record that packages were checked against a source, now or earlier; return the reviews, and how many are new.
 
-    Where a policy is signed, new reviews must be signed too, in `envelope`; raises what `take_words` raises.
+    Where a policy is signed, new reviews must be signed too, in `envelope`; raises what `take_claims` raises.
     Raises `InvalidReviewError`, `in_future`, `InvalidPackageNameError`, the error of `check_packages`, and
     `InvalidValueError` for a package of a distribution that the recipes do not name.
     """
@@ -269,7 +269,7 @@ def state_reviews(
         raise in_future(f"the review is of {utc_text(at)}")
     stated = tuple(Review(name, source, at) for name in found)
     new = reviews.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
-    take_words(unit, map(review_word, stated), envelope, new=bool(new))
+    take_claims(unit, map(review_claim, stated), envelope, new=bool(new))
     if new:
         audit(unit, actor, "reviewed", source, f"{utc_text(at)}: {', '.join(review.package for review in new)}")
     return stated, len(new)

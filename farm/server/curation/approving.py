@@ -106,8 +106,8 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
             raise NotInQuestionError(f"{said.curator} signed for {said.channel[:100]}, not for {channel}")
         _check_counts(unit, said, withdrawn.get((said.package, said.curator)))
         if said.package not in (departing if said.removed else arriving):
-            way = "out of" if said.removed else "into"
-            raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want {way} {channel}")
+            change = "removal from" if said.removed else "addition to"
+            raise NotInQuestionError(f"{said.label[:200]} ({said.package}) is not a pending {change} {channel}")
         approval = Approval(
             channel=channel, package=said.package, curator=said.curator, envelope=envelope.decode(), at=unit.now
         )

@@ -13,7 +13,7 @@ from farm.server.channels import excuses, releases
 from farm.server.channels.channel_checks import CurationError
 from farm.server.curation import signed_orders
 from farm.server.curation.signed_orders import SignedOrder
-from farm.trust.attestation.advisory_statement import words_to_sign
+from farm.trust.attestation.advisory_statement import claims_to_sign
 from farm.trust.attestation.curator_order import (
     EVERY_CHANNEL,
     NO_RELEASE,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.transaction.unit_of_work import UnitOfWork
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
     from farm.trust.attestation.curator_order import CuratorOrder
 
 NO_LEDGER = "the signer keeps no orders of curators: targets sign no policy"
@@ -176,14 +176,14 @@ def withdrawn_orders(unit: UnitOfWork, channel: str) -> frozenset[Digest]:
     return frozenset(found)
 
 
-def take_words(unit: UnitOfWork, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
+def take_claims(unit: UnitOfWork, claims: Iterable[Claim], envelope: bytes | None, *, new: bool) -> None:
     """Store the signed order for advisories, statements or reviews. What is not `new` need not be signed.
 
     An order for something that is stored already is stored too, so that it can be signed later. Raises as
     `take_signed`.
     """
     if new or envelope is not None:
-        take_signed(unit, RequestedOrder(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
+        take_signed(unit, RequestedOrder(act=Act.ADVISE, channel=ADVISORIES, packages=claims_to_sign(claims)), envelope)
 
 
 def may_order(unit: UnitOfWork, envelope: bytes) -> bool:

@@ -142,15 +142,15 @@ def state_of_brought(session: Session, act: str) -> tuple[int, str]:
     return count, row.people if row else ""
 
 
-def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
+def set_unsigned_claims(session: Session, claims: Mapping[Digest, str]) -> None:
     """Set the documents that lack a signature, each with a description."""
-    if words == unsigned_words(session):
+    if claims == unsigned_claims(session):
         return
     session.exec(delete(UnsignedWordRow))
-    add_rows(session, (UnsignedWordRow(digest=digest, description=text) for digest, text in words.items()))
+    add_rows(session, (UnsignedWordRow(digest=digest, description=text) for digest, text in claims.items()))
 
 
-def unsigned_words(session: Session) -> dict[Digest, str]:
+def unsigned_claims(session: Session) -> dict[Digest, str]:
     """Return the documents that are unpublished for lack of a signature, by the digest of their canonical JSON."""
     return {Digest(row.digest): row.description for row in session.exec(select(UnsignedWordRow))}
 

@@ -63,7 +63,7 @@ def finish_build(
     """Record the packages of a build, end its job, and plan the jobs that waited for it, in one transaction.
 
     For a rebuild, only the comparison with the first build is recorded. Packages with the same files as the current
-    ones are recorded and dropped (`kept_instead`).
+    ones are recorded too, but no channel is offered them: the current ones stay (`kept_instead`).
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
     # The slow checks come first and hold no lock: their input never changes. The lease is checked again below.
@@ -87,7 +87,7 @@ def finish_build(
     log = application.logs.summary(holder.attempt_id)
     with application.planning() as unit:
         attempt = require_lease(unit, holder, lock=True)
-        job = _job(unit, attempt, JobKind.BUILD)
+        job = _job(unit, attempt, JobKind.BUILD, lock=True)
         _end(unit, attempt, job, log, {}, outcome=_json(outcome))
         kept = kept_instead(unit, job, reported)
         for built, sbom in zip(outcome.packages, sboms, strict=True):
@@ -121,7 +121,7 @@ def _finish_rebuild(application: Application, holder: Holder, outcome: BuildOutc
         differences = compare(unit, plan, outcome)
     with application.writing() as unit:
         attempt = require_lease(unit, holder, lock=True)
-        job = _job(unit, attempt, JobKind.BUILD)
+        job = _job(unit, attempt, JobKind.BUILD, lock=True)
         _end_attempt(unit, attempt, log, {}, outcome=_json(outcome))
         differs = record(unit, plan, attempt, provenance, differences)
         _end_job(unit, job, _failure(NOT_REPRODUCED, differs) if differs else {})
@@ -138,7 +138,7 @@ def finish_test(application: Application, holder: Holder, outcome: TestOutcome) 
     log = application.logs.summary(holder.attempt_id)
     with application.writing() as unit:
         attempt = require_lease(unit, holder, lock=True)
-        job = _job(unit, attempt, JobKind.TEST)
+        job = _job(unit, attempt, JobKind.TEST, lock=True)
         failure = {} if outcome.passed else _failure(TEST_FAILED, outcome.message)
         _end(unit, attempt, job, log, failure, outcome=_json(outcome), **signed)
         return jobs.find_job(unit.session, job.id)
@@ -157,7 +157,7 @@ def finish_comparison(application: Application, holder: Holder, outcome: AbiOutc
     outcome = replace(outcome, report=report, reason=truncate_text(outcome.reason, longest=MOST_LINE))
     with application.writing() as unit:
         attempt = require_lease(unit, holder, lock=True)
-        job = _job(unit, attempt, JobKind.COMPARISON)
+        job = _job(unit, attempt, JobKind.COMPARISON, lock=True)
         _end(unit, attempt, job, log, {}, outcome=_json(outcome), **signed)
         comparisons.record_outcome(unit.session, subject_of(job), outcome, job_id=job.id)
         return jobs.find_job(unit.session, job.id)
@@ -272,8 +272,8 @@ def package_of(
     )
 
 
-def _job(unit: UnitOfWork, attempt: Attempt, kind: JobKind) -> Job:
-    job = jobs.find_job(unit.session, attempt.job_id, lock=True)
+def _job(unit: UnitOfWork, attempt: Attempt, kind: JobKind, *, lock: bool = False) -> Job:
+    job = jobs.find_job(unit.session, attempt.job_id, lock=lock)
     if job.kind is not kind:
         raise RefusedOutcomeError(f"job {job.id} is a {job.kind}, and the report is that of a {kind}")
     return job

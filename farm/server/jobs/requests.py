@@ -89,7 +89,7 @@ def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
     """Retry a job that was set aside; a build is planned again."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
     if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject):
-        raise JobStateError(f"what job {job.id} is to do is at work already")
+        raise JobStateError(f"another job for the same work as job {job.id} is ready or running")
     after = JobState.WAITING if planned else JobState.READY
     jobs.move(unit.session, job, after, now=unit.now, **taken(lost=0, troubles=0))
     settle_all(unit, [job])
@@ -98,7 +98,7 @@ def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
 
 def _retry_by_subject(unit: UnitOfWork, job: Job, trace: str) -> Job:
     if job.subject is None or jobs.with_subject(unit.session, job.subject, ACTIVE):
-        raise JobStateError(f"the {job.kind} of job {job.id} is at work already")
+        raise JobStateError(f"another job for the same {job.kind} as job {job.id} is ready or running")
     return jobs.add_ready_job(
         unit.session, kind=job.kind, name=job.name, subject=job.subject, trace=trace, now=unit.now
     )

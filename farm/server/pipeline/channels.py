@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.policies import Policies
     from farm.server.pipeline.candidates.collect import Unseen
-    from farm.server.pipeline.publication.signer_client import Signer
+    from farm.server.pipeline.repository.signer_client import Signer
     from farm.server.submissions.channel_files import Stamp
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -107,7 +107,7 @@ class Channels:
         for line in chain(*said.troubles.values()):
             _LOG.error("a channel waits: %s", line)
         for line in chain(*said.unsigned.values()):
-            _LOG.warning("%s; it goes on by its signed policy", line)
+            _LOG.warning("%s; the signed policy is used", line)
         if said.owners_unsigned:
             _LOG.warning(said.owners_unsigned)
         for line in said.owners_troubles:

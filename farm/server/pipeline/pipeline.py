@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from farm.server.pipeline.candidates.collect import Unseen
     from farm.server.pipeline.examination import Examination
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.publication.signer_client import Signer
+    from farm.server.pipeline.repository.signer_client import Signer
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -62,7 +62,7 @@ class Pipeline:
         self._tools = tools = ChannelTools(application, policy, repository, gates, unseen)
         self._adoption = Adoption(application, policy.name, tools.public)
         self._publication = Publication(
-            application, policy.name, tools.public, signer, tools.collector.offered, self._loading
+            application, policy.name, tools.public, signer, tools.collector.not_released, self._loading
         )
 
     @property

@@ -18,7 +18,7 @@ from farm.server.pipeline.gates.gate_result import CandidateContext
 from farm.server.pipeline.gates.package_gates import PackageGates
 from farm.server.pipeline.members.channel_state import ChannelState
 from farm.server.pipeline.members.members import MemberCache
-from farm.server.pipeline.publication.public_store import PublicStore
+from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
 from farm.server.pipeline.search.testers import JobResults, SignedResults, Testers
 

@@ -132,7 +132,7 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
         return ""
     said = opened.said
     if said.withdrawn:
-        raise SubmissionStatementError("it says that these recipes are not wanted")
+        raise SubmissionStatementError("it withdraws these recipes")
     if said.distribution != unit.inputs.distribution:
         raise SubmissionStatementError(
             f"it is for {said.distribution[:100]}, and this is {unit.inputs.distribution}",

@@ -160,7 +160,7 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)
     if not (about and owns):
         raise FarmError(
-            f"{said.submitter} has not signed that submission {number} is not wanted, or owns no part",
+            f"{said.submitter} has not signed the withdrawal of submission {number}, or owns none of its recipes",
             code="not-an-owner",
         )
     return said.submitter

@@ -1,7 +1,7 @@
-"""Signed documents about vulnerabilities: advisories, statements and reviews, each a `Word` with a digest of its own.
+"""Signed documents about vulnerabilities: advisories, statements and reviews, each a `Claim` with a digest of its own.
 
-A curator's order of the act `advise` names words. The same document in other bytes, or about another package, is
-another word.
+A curator's order of the act `advise` names claims. The same document in other bytes, or about another package, is
+another claim.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ _LONGEST = 180
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Claim:
     """One claim: its label for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
 
     label: str
     digest: Digest
 
 
-def advisory_word(document: Mapping[str, Any]) -> Word:
-    """Return the word of an advisory in OSV's form; its digest is that of the blob in the published list."""
+def advisory_claim(document: Mapping[str, Any]) -> Claim:
+    """Return the claim of an advisory in OSV's form; its digest is that of the blob in the published list."""
     withdrawn = " withdrawn" if document.get("withdrawn") else ""
-    return _word(f"{document.get('id')}{withdrawn}", dict(document))
+    return _claim(f"{document.get('id')}{withdrawn}", dict(document))
 
 
-def statement_word(statement: Statement, distribution: str) -> Word:
-    """Return the word of a statement (OpenVEX), as in the document that a distribution publishes."""
+def statement_claim(statement: Statement, distribution: str) -> Claim:
+    """Return the claim of a statement (OpenVEX), as in the document that a distribution publishes."""
     version = f" {statement.version}" if statement.version else ""
     label = f"{statement.vulnerability} {statement.status} in {statement.package}{version}"
-    return _word(label, statement_form(statement, distribution))
+    return _claim(label, statement_form(statement, distribution))
 
 
-def review_word(review: Review) -> Word:
-    """Return the word of a review."""
-    return _word(f"review of {review.package}", review.to_dict())
+def review_claim(review: Review) -> Claim:
+    """Return the claim of a review."""
+    return _claim(f"review of {review.package}", review.to_dict())
 
 
-def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
-    """Return words as an order names them. Raises a `FarmError` if there are too many."""
-    once = dict.fromkeys(words)
+def claims_to_sign(claims: Iterable[Claim]) -> dict[str, Digest | None]:
+    """Return claims as an order names them. Raises a `FarmError` if there are too many."""
+    once = dict.fromkeys(claims)
     if len(once) > MOST_PACKAGES:
         raise FarmError(
             f"{len(once)} things are stated at once, and {MOST_PACKAGES} is the most that one order signs",
             remedy="State them in several documents.",
             code="too-many-words",
         )
-    return named((word.label, word.digest) for word in once)
+    return named((claim.label, claim.digest) for claim in once)
 
 
-def _word(label: str, form: Mapping[str, Any]) -> Word:
-    return Word(label[:_LONGEST], Digest.of_json(form))
+def _claim(label: str, form: Mapping[str, Any]) -> Claim:
+    return Claim(label[:_LONGEST], Digest.of_json(form))

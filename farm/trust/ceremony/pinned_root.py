@@ -78,8 +78,8 @@ class KnownRoot:
         if root.signed.version > known.signed.version and accepts(known.signed, "root", root):
             return
         raise OtherRootError(
-            f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}; this key has "
-            f"signed for root version {known.signed.version}, whose keys have not signed that one as a later one",
+            f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}; this key last "
+            f"signed for root version {known.signed.version}, whose keys have not signed the new root as its successor",
             remedy=f"{_DO_NOT_SIGN} If it is the right one, name the fingerprint that its owners announced: "
             "--root-fingerprint.",
         )
@@ -97,8 +97,8 @@ class KnownRoot:
             )
         if self.metadata is not None:
             raise OtherRootError(
-                f"the draft founds a distribution, and this key has signed for root version "
-                f"{self.metadata.signed.version} of one that is there",
+                "the draft founds a distribution, and this key has already signed for an existing one, root version "
+                f"{self.metadata.signed.version}",
                 remedy="Do not sign. A distribution of its own has keys of its own: `farm keys new`.",
             )
 

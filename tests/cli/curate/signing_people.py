@@ -38,7 +38,7 @@ class People:
     monkeypatch: pytest.MonkeyPatch
     shown: pytest.CaptureFixture[str]
     tokens: dict[str, str]
-    told: str = ""
+    stderr: str = ""
 
     @property
     def tree(self) -> Path:
@@ -63,8 +63,8 @@ class People:
         self.shown.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))
-        output, self.told = self.shown.readouterr()
-        assert (ended.value.code or 0) == status, (output, self.told)
+        output, self.stderr = self.shown.readouterr()
+        assert (ended.value.code or 0) == status, (output, self.stderr)
         return output
 
     def json(self, who: str, *arguments: str) -> Any:

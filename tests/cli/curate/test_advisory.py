@@ -57,7 +57,7 @@ def test_advisories_and_statements_are_told_in_words(shell: Shell) -> None:
 
 def test_advisories_and_statements_are_told_as_json(shell: Shell) -> None:
     added: list[dict[str, Any]] = shell.json("advisory", "add", "zlib.json")
-    assert [(each["id"], each["outcome"], each["packages"]) for each in added] == [
+    assert [(advisory["id"], advisory["outcome"], advisory["packages"]) for advisory in added] == [
         ("EXAMPLE-2026-1", "added", ["zlib"])
     ]
     assert added[0]["released"][0]["channel"] == "edge"
@@ -90,7 +90,7 @@ def test_what_was_looked_at_is_stated_and_listed(shell: Shell) -> None:
     (listed,) = shell.json("advisory", "reviewed")["reviews"]
     assert (listed["package"], listed["at"] > "2024-11-20T10:00:00Z") == ("zlib", True)
     trail = shell.json("channel", "trail")["trail"]
-    assert [each["detail"] for each in trail if each["action"] == "reviewed"][-1] == "2024-11-20T10:00:00Z: zlib"
+    assert [entry["detail"] for entry in trail if entry["action"] == "reviewed"][-1] == "2024-11-20T10:00:00Z: zlib"
 
 
 def test_nobody_states_to_have_looked_at_what_is_not_there_or_at_nothing(shell: Shell) -> None:

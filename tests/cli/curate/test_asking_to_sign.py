@@ -21,17 +21,17 @@ __all__ = ["shell"]
 @pytest.mark.parametrize("answer", ["", "n\n"])
 def test_who_is_not_there_to_agree_signs_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    told = shell.run("approve", "stable", "jq", "--key", str(shell.key), "--name", "alice", status=1)
-    assert "the approval on stable was not signed" in told
-    assert "answer y, or use --yes" in told
-    assert "interrupted" not in told
+    message = shell.run("approve", "stable", "jq", "--key", str(shell.key), "--name", "alice", status=1)
+    assert "the approval on stable was not signed" in message
+    assert "answer y, or use --yes" in message
+    assert "interrupted" not in message
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []
 
 
 def test_a_key_that_cannot_be_used_is_told_before_anything_is_asked(shell: Shell, tmp_path: Path) -> None:
-    told = shell.run("approve", "stable", "jq", "--key", str(tmp_path / "none"), "--name", "alice", status=1)
-    assert "cannot use the key file" in told
-    assert "Sign for" not in told
+    message = shell.run("approve", "stable", "jq", "--key", str(tmp_path / "none"), "--name", "alice", status=1)
+    assert "cannot use the key file" in message
+    assert "Sign for" not in message
 
 
 def test_a_key_that_was_made_once_signs_what_is_named_and_not_what_is_only_looked_at(

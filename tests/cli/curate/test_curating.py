@@ -52,14 +52,14 @@ class Shell:
     stocked: StockedFarm
     said: pytest.CaptureFixture[str]
     key: Path
-    told: str = ""
+    stderr: str = ""
 
     def run(self, *arguments: str, status: int = 0) -> str:
         self.said.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))
         output, message = self.said.readouterr()
-        self.told = message
+        self.stderr = message
         assert ended.value.code == status, message
         assert "\x1b" not in output + message
         return output if status == 0 else message
@@ -135,7 +135,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
         )
     said = f"edge waits until the errors in its file are fixed:\n  {line}\n  channels/edge.yaml:6:1: so\n"
     shown = shell.run("channel", "show", "edge")
-    assert shown.splitlines()[1:4] == ["  " + each for each in said.splitlines()]
+    assert shown.splitlines()[1:4] == ["  " + said_line for said_line in said.splitlines()]
     assert shell.json("channel", "show", "edge")[0]["trouble"] == [
         line.replace(r"\x1b", "\x1b"),
         "channels/edge.yaml:6:1: so",
@@ -143,12 +143,12 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
     assert "waits" not in shell.run("channel", "show", "stable")
     with shell.stocked.application.writing() as unit:
         imported.set_troubles(unit.session, {"other.example": "not \x1b there"}, now=NOW)
-    told = r"other.example cannot be followed since 2026-11-24 12:00, and its updates do not arrive: not \x1b there"
-    assert told in shell.run("channel", "show", "edge")
+    trouble = r"other.example cannot be followed since 2026-11-24 12:00, and its updates do not arrive: not \x1b there"
+    assert trouble in shell.run("channel", "show", "edge")
     assert "followed" not in shell.run("channel", "show", "stable")
     for verb in (["candidate", "list", "edge"], ["candidate", "show", "edge"]):
         shell.run(*verb)
-        assert shell.told == said
+        assert shell.stderr == said
     assert shell.json("candidate", "list", "edge")["trouble"] == shell.json("candidate", "show", "edge")["trouble"]
     assert shell.run("channel", "rollback", "edge", "1", "--why", "x", "--wait", status=1) == said
     assert shell.run("candidate", "retry", "edge", "--wait", status=1) == said
@@ -164,8 +164,8 @@ def test_a_submission_does_not_wait_for_a_channel_whose_file_is_wrong(
     folder = tmp_path / "glibc"
     folder.mkdir()
     (folder / "recipe.yaml").write_bytes(CHAIN[0].recipe()["recipe.yaml"])
-    told = shell.run("submit", str(folder), "--release", "edge", status=1)
-    assert "edge waits until the errors in its file are fixed:\n  channels/edge.yaml:5:22: so\n" in told
+    message = shell.run("submit", str(folder), "--release", "edge", status=1)
+    assert "edge waits until the errors in its file are fixed:\n  channels/edge.yaml:5:22: so\n" in message
 
 
 def test_a_package_is_held_listed_and_lifted(shell: Shell) -> None:
@@ -215,14 +215,14 @@ def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell
 
 
 def test_what_is_held_back_is_told_with_blocker_owner_log_and_what_to_do(shell: Shell) -> None:
-    told = shell.run("channel", "excuses", "edge")
+    shown = shell.run("channel", "excuses", "edge")
     for expected in (
         "jq 1.7.1-2: tests, held back from edge since 2", "why      the test `runs` failed", "blocker  oniguruma",
         "breaks   only with glibc", "owner    ann", r"log      job 1: jq: \x1b]0;x\x07error", "clears   mend oniguruma",
         "retry    farm candidate retry edge jq (needs the role curator)\n",
     ):  # fmt: skip
-        assert expected in told, expected
-    assert told in shell.run("channel", "excuses")
+        assert expected in shown, expected
+    assert shown in shell.run("channel", "excuses")
     (excuse,) = shell.json("channel", "excuses", "edge")
     assert (excuse["package"], excuse["root"], excuse["partners"]) == ("jq", "oniguruma", ["glibc"])
     assert shell.run("channel", "excuses", "stable") == "nothing is held back\n"
@@ -232,11 +232,11 @@ def test_what_is_held_back_is_told_with_blocker_owner_log_and_what_to_do(shell: 
 def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
     assert "open" in shell.run("candidate", "list", "edge")
     number = str(shell.json("candidate", "list", "edge")["candidates"][0]["id"])
-    told = shell.run("candidate", "show", "edge", number)
-    assert told == shell.run("candidate", "show", "edge")
-    assert "jq" in told
-    assert "1.7.1-2" in told
-    assert r"failed before already: glibc: locale (job 3): no \x1b[31mlocale" in told
+    shown = shell.run("candidate", "show", "edge", number)
+    assert shown == shell.run("candidate", "show", "edge")
+    assert "jq" in shown
+    assert "1.7.1-2" in shown
+    assert r"failed before already: glibc: locale (job 3): no \x1b[31mlocale" in shown
     assert {change["change"] for change in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
     assert "retry jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
     assert "is not done yet" in shell.run("candidate", "retry", "edge", "jq", status=1)
@@ -267,9 +267,9 @@ def test_a_release_that_is_not_signed_is_not_shown_as_released(shell: Shell) -> 
     assert second.startswith("2        waits for its signature  ")
     assert first.startswith("1        released                 ")
     shell.run("release", "show", "edge", "2")
-    assert "release 2 of edge is not signed yet" in shell.told
+    assert "release 2 of edge is not signed yet" in shell.stderr
     shell.run("release", "show", "edge", "1")
-    assert shell.told == ""
+    assert shell.stderr == ""
 
 
 @pytest.mark.parametrize("name", ["../jobs", "a/b", "..", "", "nope"])
@@ -306,8 +306,8 @@ def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
         assert released is not None
         assert released.candidate_id is not None
     red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
-    told = TestEvidence(3, already_red=(red,))
-    shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", told)
+    evidence = TestEvidence(3, already_red=(red,))
+    shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", evidence)
     assert "failed before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
     assert "red before" not in shell.run("release", "show", "edge", "1")
     assert shell.json("release", "show", "edge", "2")["tests"]["flaky"] == []
@@ -362,9 +362,9 @@ def test_whoever_approves_sees_which_sensitive_files_come_and_why(
 
 def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:
     with shell.stocked.application.reading() as unit:
-        there = [each.package for each in approving.in_question(unit, "stable")]
+        there = [pending.package for pending in approving.in_question(unit, "stable")]
     shell.stocked.release("stable", there, source=taken_from("edge", 2))
-    shell.stocked.release("edge", [each for each in there if each.name != "jq"])
+    shell.stocked.release("edge", [package for package in there if package.name != "jq"])
     assert [line.split()[:4] for line in shell.run("approve", "stable").splitlines()[1:]] == [
         ["PACKAGE", "VERSION", "CHANGE", "APPROVED"],
         ["jq", "1.7.1-1", "removed", "-"],
@@ -452,12 +452,12 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     assert re.search(r"token:ann +thaw +channel stable", thawed)
     assert re.search(r"token:ann +freeze +channel stable +the \\u202efair", frozen)
     page = shell.json("channel", "trail", "--limit", "2")
-    assert [each["action"] for each in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
+    assert [entry["action"] for entry in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
     older = shell.json("channel", "trail", "--before", str(page["next-before"]))["trail"]
-    assert [(each["action"], each["channel"]) for each in older[:3]] == [
+    assert [(entry["action"], entry["channel"]) for entry in older[:3]] == [
         ("thaw", "stable"), ("hold", "edge"), ("freeze", "stable")
     ]  # fmt: skip
-    assert not any("address" in each or "farm_" in json.dumps(each) for each in [*page["trail"], *older])
+    assert not any("address" in entry or "farm_" in json.dumps(entry) for entry in [*page["trail"], *older])
     monkeypatch.setenv("FARM_TOKEN", admin)
     assert shell.json("channel", "trail")["trail"][0]["address"] == "127.0.0.1"
 

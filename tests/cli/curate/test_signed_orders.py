@@ -21,9 +21,9 @@ from farm.server.curation import approvals, approving, curation, orders, signed_
 from farm.server.identities import access
 from farm.server.identities.access import Actor
 from farm.server.packages import packages
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.server.pipeline.publishing.signing_evidence import _orders
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.server.tables.pipeline_states import OrderEnding
 from farm.server.tables.states import Role
 from farm.signing.entries import OrderTaken, RootPinned
@@ -89,14 +89,14 @@ class Shell:
     stocked: StockedFarm
     said: pytest.CaptureFixture[str]
     signer: Signer
-    told: str = ""
+    stderr: str = ""
 
     def run(self, *arguments: str, status: int = 0) -> str:
         self.said.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))
-        output, self.told = self.said.readouterr()
-        assert (ended.value.code or 0) == status, (output, self.told)
+        output, self.stderr = self.said.readouterr()
+        assert (ended.value.code or 0) == status, (output, self.stderr)
         return output
 
     def json(self, *arguments: str) -> Any:
@@ -160,8 +160,8 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
     ann.run("channel", "report", "--resolve", "1")
     ann.run("channel", "promote", "edge", "stable", "jq", "--why", "needed")
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
-    told = [(each.act, each.channel, list(each.packages), each.number, each.origin) for each in ann.signer.taken]
-    assert told == [
+    taken = [(order.act, order.channel, list(order.packages), order.number, order.origin) for order in ann.signer.taken]
+    assert taken == [
         (Act.FREEZE, "edge", [], 0, ""),
         (Act.THAW, "edge", [], 0, ""),
         (Act.HOLD, "edge", ["jq"], 0, ""),
@@ -171,10 +171,10 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
         (Act.ROLLBACK, "edge", [], 0, ""),
     ]
     releases = {release["number"]: release["digest"] for release in ann.json("release", "list", "edge")["releases"]}
-    assert {each.base for each in ann.signer.taken if each.channel == "edge"} == {releases[2]}
-    assert [each.target for each in ann.signer.taken][-2:] == [releases[2], releases[1]]
+    assert {order.base for order in ann.signer.taken if order.channel == "edge"} == {releases[2]}
+    assert [order.target for order in ann.signer.taken][-2:] == [releases[2], releases[1]]
     assert ann.signer.taken[0].until is not None
-    assert {each.curator for each in ann.signer.taken} == {"ann"}
+    assert {order.curator for order in ann.signer.taken} == {"ann"}
 
 
 def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
@@ -193,12 +193,12 @@ def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
     said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert said.startswith("order 1 to edge: withdrawn by token:ann: oops")
     rollback, withdrawal = ann.signer.taken
-    assert f"signing the withdrawal of the order {rollback.digest}" in ann.told
+    assert f"signing the withdrawal of the order {rollback.digest}" in ann.stderr
     assert (withdrawal.act, withdrawal.channel, withdrawal.target, withdrawal.reason) == (
         Act.WITHDRAW_ORDER, "edge", rollback.digest, "oops",
     )  # fmt: skip
     assert "is done: withdrawn" in (
-        ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.told
+        ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.stderr
     )
     assert len(ann.signer.taken) == 2
 
@@ -213,7 +213,7 @@ def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann:
     )
     said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert said == "order 1 to edge: nothing to do; it is withdrawn with the signer too\n"
-    assert [each.act for each in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
+    assert [order.act for order in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
     assert "valid with the signer" not in ann.run("channel", "order", "list", "edge")
 
 
@@ -224,7 +224,7 @@ def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "valid with the signer" not in ann.run("channel", "order", "list", "edge")
     ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
-    assert "order 1 is done: release 3" in ann.told
+    assert "order 1 is done: release 3" in ann.stderr
     assert len(ann.signer.taken) == 1
 
 
@@ -233,7 +233,7 @@ def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pyte
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     monkeypatch.setattr("farm.cli.curate.order.can_sign", lambda: False)
     ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
-    assert "withdraw order has to be signed with your own key" in ann.told
+    assert "withdraw order has to be signed with your own key" in ann.stderr
     (waiting,) = ann.json("channel", "order", "list", "edge")
     assert waiting["done-at"] is None
 
@@ -243,7 +243,7 @@ def test_a_retry_that_nobody_signed_is_withdrawn_by_nobodys_signature(ann: Shell
     ann.stocked.hold_back(candidate, Excuse(package="jq", version="1.7.1-1", gate="tests", reason="red"))
     ann.run("candidate", "retry", "edge")
     assert "withdrawn by token:ann" in ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
-    assert "the farm says that order 1 is unsigned" in ann.told
+    assert "the farm says that order 1 is unsigned" in ann.stderr
     assert not ann.signer.taken
 
 
@@ -254,7 +254,7 @@ def test_a_retry_that_names_packages_names_their_builds(ann: Shell) -> None:
         candidate, Excuse(package="jq", version="1.7.1-1+b2", digest=digest, gate="older", reason="it is older")
     )
     ann.run("candidate", "retry", "edge", "jq")
-    assert f"signing for jq 1.7.1-1+b2, {digest}" in ann.told
+    assert f"signing for jq 1.7.1-1+b2, {digest}" in ann.stderr
     (order,) = ann.signer.taken
     assert (order.act, dict(order.packages)) == (Act.RETRY, {"jq": digest})
 
@@ -269,25 +269,25 @@ def test_a_retry_that_is_shown_as_something_else_is_not_signed(
         candidate, Excuse(package=package, version=version, digest=digest, gate="older", reason="it is older")
     )
     ann.run("candidate", "retry", "edge", package, status=1)
-    assert f"the farm shows {package} {version}, but the descriptor is of another package or version" in ann.told
+    assert f"the farm shows {package} {version}, but the descriptor is of another package or version" in ann.stderr
     assert not ann.signer.taken
 
 
 def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shell) -> None:
     digest = ann.build_of("jq")
     ann.run("channel", "report", "--resolve", "7", status=1)
-    assert "farm channel report CHANNEL --resolve NUMBER --descriptor DIGEST" in ann.told
+    assert "farm channel report CHANNEL --resolve NUMBER --descriptor DIGEST" in ann.stderr
     closed = ann.run("channel", "report", "edge", "--resolve", "7", "--descriptor", digest)
     assert closed == f"report 7 on edge is closed with the signer: {digest}\n"
     (order,) = ann.signer.taken
     assert (order.act, order.channel, order.number, order.target) == (Act.CLOSE_REPORT, "edge", 7, digest)
     ann.run("channel", "report", "edge", "jq", "--why", "it crashes")
     ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
-    assert "report 1 is open here" in ann.told
+    assert "report 1 is open here" in ann.stderr
     other = ann.build_of("oniguruma")  # a forged one with the same number
     assert "closed with the signer" in ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", other)
     ann.run("channel", "report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
-    assert "sha256" in ann.told
+    assert "sha256" in ann.stderr
     for wrong in (["edge", "--descriptor", digest], ["--resolve", "7", "--descriptor", digest]):
         ann.run("channel", "report", *wrong, status=2)
 
@@ -298,13 +298,13 @@ def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
             curation.report(unit, Actor("token:ann"), "edge", "jq", why="it crashes")
     said = ann.run("channel", "report", "--resolve", "2", "--resolve", "60")
     assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
-    assert [each["id"] for each in ann.json("channel", "report", "--resolve", "3", "--resolve", "4")] == [3, 4]
+    assert [report["id"] for report in ann.json("channel", "report", "--resolve", "3", "--resolve", "4")] == [3, 4]
     ann.run("channel", "report", "--resolve", "5", "--resolve", "2", "--resolve", "6", status=1)
-    assert "report 2 was resolved by token:ann" in ann.told
+    assert "report 2 was resolved by token:ann" in ann.stderr
     digest = ann.build_of("jq")
     pairs = [part for number in (700, 701) for part in ("--resolve", str(number), "--descriptor", digest)]
     assert ann.run("channel", "report", "edge", *pairs).count("is closed with the signer") == 2
-    closed = [(each.number, each.target) for each in ann.signer.taken]
+    closed = [(order.number, order.target) for order in ann.signer.taken]
     assert closed == [(number, digest) for number in (2, 60, 3, 4, 5, 700, 701)]
     ann.run("channel", "report", "edge", *pairs[:2], *pairs, status=2)
 
@@ -313,18 +313,18 @@ def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> No
     digest = shell.build_of("jq")
     shell.run("keys", "me", "--name", "ann")
     shell.run("channel", "report", "edge", "--resolve", "7", "--descriptor", digest, status=1)
-    assert "the signer keeps no reports of its own" in shell.told
+    assert "the signer keeps no reports of its own" in shell.stderr
 
 
 def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:
     shell.lists("00" * 32)
     shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
-    assert "freeze has to be signed with your own key" in shell.told
-    assert "farm keys me" in shell.told
+    assert "freeze has to be signed with your own key" in shell.stderr
+    assert "farm keys me" in shell.stderr
     shell.run("keys", "me", "--name", "ann")
     shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
-    assert "no allowed key has signed the statement" in shell.told
-    assert "signed curators or operators" in shell.told
+    assert "no allowed key has signed the statement" in shell.stderr
+    assert "signed curators or operators" in shell.stderr
     assert shell.json("channel", "show", "edge")[0]["frozen"] is None
     assert not shell.signer.taken
 
@@ -333,25 +333,25 @@ def test_where_no_policy_is_signed_no_key_is_needed(shell: Shell) -> None:
     assert shell.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
     shell.run("keys", "me", "--name", "ann")
     assert shell.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
-    assert (shell.told, shell.signer.taken) == ("", [])
+    assert (shell.stderr, shell.signer.taken) == ("", [])
 
 
 def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("farm.cli.sign_order._WAITED", 0.3)
     ann.signer.state = "away"
     assert ann.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
-    assert "the order is accepted, but has not reached the signer yet" in ann.told
+    assert "the order is accepted, but has not reached the signer yet" in ann.stderr
     assert "freeze that ann has signed has not reached the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
     assert ann.json("channel", "thaw", "edge")["signed"]["act"] == "thaw"
-    assert [each.act for each in ann.signer.taken] == [Act.FREEZE, Act.THAW]
+    assert [order.act for order in ann.signer.taken] == [Act.FREEZE, Act.THAW]
     assert "signer" not in ann.run("channel", "show", "edge")
 
 
 def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
     ann.signer.state = "refuses"
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
-    assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
+    assert "the signer refuses the order: it was given on another release. Give the order again." in ann.stderr
     assert "freeze that ann has signed was refused by the signer" in ann.run("channel", "show", "edge")
 
 
@@ -372,7 +372,7 @@ def test_an_order_by_a_clock_that_is_wrong_is_refused_where_it_is_given(
 ) -> None:
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(hours=hours))
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
-    assert "Set the clock of the machine where you sign" in ann.told
+    assert "Set the clock of the machine where you sign" in ann.stderr
     assert ann.json("channel", "show", "edge")[0]["frozen"] is None
     assert not ann.signer.taken
 
@@ -400,12 +400,12 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     freeze = from_another_machine(ann, Act.FREEZE, later=timedelta(minutes=4))
     hold = from_another_machine(ann, Act.HOLD, later=timedelta(minutes=4), packages={"jq": None})
     assert ann.run("channel", "thaw", "edge", status=1) == ""
-    assert f"freeze on edge by bob of {freeze.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
-    assert f"signed after {freeze.at:%Y-%m-%d %H:%M:%S} UTC it counts" in ann.told
+    assert f"freeze on edge by bob of {freeze.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.stderr
+    assert f"signed after {freeze.at:%Y-%m-%d %H:%M:%S} UTC it counts" in ann.stderr
     assert ann.run("channel", "hold", "edge", "jq", "--lift", status=1) == ""
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
     assert ann.run("channel", "hold", "edge", "jq", "--why", "it crashes", status=1) == ""
-    assert f"hold jq on edge by bob of {hold.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
+    assert f"hold jq on edge by bob of {hold.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.stderr
     shown = ann.run("channel", "show", "edge")
     assert shown.count("was refused by the signer") == 4
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(minutes=4, seconds=30))
@@ -420,7 +420,7 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
     from_another_machine(ann, Act.FREEZE, later=timedelta(seconds=-1))
     from_another_machine(ann, Act.HOLD, later=timedelta(seconds=-1), packages={"jq": None})
     assert ann.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
-    assert "nobody holds jqq on edge" in (ann.run("channel", "hold", "edge", "jqq", "--lift", status=1) + ann.told)
+    assert "nobody holds jqq on edge" in (ann.run("channel", "hold", "edge", "jqq", "--lift", status=1) + ann.stderr)
     assert (
         ann.run("channel", "hold", "edge", "dist.example.org/jq", "--lift")
         == "dist.example.org/jq is no longer held on edge\n"
@@ -448,7 +448,9 @@ def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
     with shell.stocked.application.reading() as unit:
         people = signed_orders.who_orders(unit.session) or {}
         found = approvals.given_by(unit.session, "stable", "ann", name)
-    return [shell.signer.ledger.counts(each.envelope.encode(), people, "dist.example.org", at) for each in found]
+    return [
+        shell.signer.ledger.counts(approval.envelope.encode(), people, "dist.example.org", at) for approval in found
+    ]
 
 
 def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
@@ -469,7 +471,7 @@ def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
 def test_an_approval_by_a_clock_that_is_ahead_is_refused(approver: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     by_a_clock(monkeypatch, "farm.cli.curate.approve", timedelta(days=1))
     approver.run("approve", "stable", "jq", "--yes", status=1)
-    assert "Set the clock of the machine where you sign" in approver.told
+    assert "Set the clock of the machine where you sign" in approver.stderr
     assert {package["enough"] for package in approver.json("approve", "stable")["packages"]} == {False}
 
 
@@ -479,9 +481,9 @@ def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None
     stocked.release("edge", [stocked.build(replace(CHAIN[2], revision=2))])
     assert old not in [package["digest"] for package in approver.json("approve", "stable")["packages"]]
     assert "no longer counts" in approver.run("approve", "stable", "dist.example.org/jq", "--withdraw")
-    assert [list(each.packages.values()) for each in approver.signer.taken] == [[old]]
+    assert [list(order.packages.values()) for order in approver.signer.taken] == [[old]]
     approver.run("approve", "stable", "jq", "--withdraw", status=1)
-    assert "farm approve stable --withdraw --descriptor DIGEST" in approver.told
+    assert "farm approve stable --withdraw --descriptor DIGEST" in approver.stderr
 
 
 def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(approver: Shell) -> None:
@@ -509,7 +511,7 @@ def test_who_approves_again_tells_of_a_withdrawal_that_the_farm_has_lost(approve
     assert counted(approver, "jq", datetime.now(UTC)) == [False]
     approver.run("approve", "stable", "jq", "--withdraw")
     approver.run("approve", "stable", "jq", "--yes", "--after", lost.digest)
-    assert "has withdrawn what was signed" not in approver.told
+    assert "has withdrawn what was signed" not in approver.stderr
 
 
 def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell) -> None:
@@ -518,7 +520,7 @@ def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell
     assert said == f"the order {invented.digest} is withdrawn on edge\n"
     assert not ann.signer.ledger.usable("edge", Digest.of(b""), datetime.now(UTC))
     assert ann.run("channel", "order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
-    assert "ann has withdrawn the order" in ann.told
+    assert "ann has withdrawn the order" in ann.stderr
     for wrong in (["edge"], ["edge", "1", "--order", invented.digest]):
         ann.run("channel", "order", "withdraw", *wrong, "--why", "x", status=2)
 
@@ -527,7 +529,7 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     (rollback,) = ann.signer.taken
     ann.run("channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
-    assert "farm channel order withdraw edge 1" in ann.told
+    assert "farm channel order withdraw edge 1" in ann.stderr
     with ann.stocked.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is false
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
@@ -563,7 +565,7 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     assert (last["number"], last["order"], last["statement"]["predicate"]["act"]) == (3, freeze.digest, "freeze")
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))
     ann.run("keys", "ledger", str(tmp_path / "record"), status=1)
-    assert "entry 3 does not follow on the one before it" in ann.told
+    assert "entry 3 does not follow on the one before it" in ann.stderr
 
 
 def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_path: Path) -> None:
@@ -575,12 +577,12 @@ def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_p
     ann.run("advisory", "reviewed", "dist.example.org/jq", *source)
     other = ("--source", "https://tracker.example.net/jq", "--at", "2026-01-01T10:00Z")
     assert "1 new review" in ann.run("advisory", "reviewed", "jq", *other)
-    assert [(each.act, each.channel, list(each.packages)) for each in ann.signer.taken] == [
-        (Act.ADVISE, "advisories", [told])
-        for told in ("EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1", "review of jq", "review of jq")
+    assert [(order.act, order.channel, list(order.packages)) for order in ann.signer.taken] == [
+        (Act.ADVISE, "advisories", [subject])
+        for subject in ("EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq 1.7.1-1", "review of jq", "review of jq")
     ]
     assert ann.signer.taken[0].packages["EXAMPLE-2026-1"] == Digest.of_json(json.loads(osv(fixed="")))
-    assert {each.base for each in ann.signer.taken} == {NO_RELEASE}
+    assert {order.base for order in ann.signer.taken} == {NO_RELEASE}
     # The same file states nothing new, so it need not be signed again.
     assert "unchanged" in ann.run("advisory", "add", str(tmp_path / "jq.json"))
     assert len(ann.signer.taken) == 4
@@ -593,13 +595,13 @@ def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(
         signed_orders.set_who_orders(unit.session, None)
         add_advisory(unit, Actor("token:ann"), osv(fixed=""))
         signed_orders.set_who_orders(unit.session, people)
-        signed_orders.set_unsigned_words(unit.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
+        signed_orders.set_unsigned_claims(unit.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
     assert "critical, unsigned" in ann.run("advisory", "list")
     assert ann.json("advisory", "list")[0]["unsigned"] is True
     assert "not published: not signed" in ann.run("advisory", "show", "EXAMPLE-2026-1")
     (answer,) = ann.json("advisory", "add", str(tmp_path / "jq.json"))
     assert (answer["outcome"], answer["signed"]["act"]) == ("unchanged", "advise")
-    assert [list(each.packages) for each in ann.signer.taken] == [["EXAMPLE-2026-1"]]
+    assert [list(order.packages) for order in ann.signer.taken] == [["EXAMPLE-2026-1"]]
 
 
 def test_what_advises_is_withdrawn_by_its_digest(ann: Shell, tmp_path: Path) -> None:
@@ -617,21 +619,21 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
     shell.lists("00" * 32)
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
     shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
-    assert "a statement about vulnerabilities has to be signed with your own key" in shell.told
-    assert "farm keys me" in shell.told
+    assert "a statement about vulnerabilities has to be signed with your own key" in shell.stderr
+    assert "farm keys me" in shell.stderr
     shell.run("advisory", "reviewed", "jq", "--source", "https://tracker.example.net/", status=1)
-    assert "has to be signed" in shell.told
+    assert "has to be signed" in shell.stderr
     assert shell.json("advisory", "list") == []
     shell.lists(shell.json("keys", "me", "--name", "ann")["key"])
     shell.signer.state = "refuses"
     shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
-    assert "the signer refuses the order: it was given on another release" in shell.told
+    assert "the signer refuses the order: it was given on another release" in shell.stderr
 
 
 def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) -> None:
     """The same person may be a curator of several distributions that import the same package."""
     approver.run("approve", "stable", "jq", "--yes")
-    assert "the approval is valid for stable of dist.example.org only" in approver.told
+    assert "the approval is valid for stable of dist.example.org only" in approver.stderr
     with approver.stocked.application.reading() as unit:
         (given,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     people = {"ann": approver.json("keys", "me")["key"]}

@@ -145,7 +145,7 @@ def test_what_does_not_lie_beside_an_image_file_does_not_get_in(farm: Farm, tmp_
     (tmp_path / "own" / "image.yaml").write_text(f"packages: [say]\nfiles: {{{source}: /app}}\n")
     done = farm("image", "build", "-f", "own/image.yaml", "--no-load")
     assert done.returncode == 1
-    assert f"{source} does not lie in {tmp_path}/own, where the image file is" in done.stderr
+    assert f"{source} is outside {tmp_path}/own, the directory of the image file" in done.stderr
 
 
 def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: 
         "      greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides\n"
         " help: Nothing was changed. It holds with greet of the same release: name it too.\n"
     )
-    assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
+    assert [image["digest"] for image in printed(farm, "image", "list", "--json")] == [digest]
     proven = printed(farm, "image", "update", "x:1", "say", "greet", "--json")["proven"]
     assert proven["missing-symbols"] == 0
     assert proven["commands-not-proven"] == [
@@ -350,7 +350,7 @@ def test_what_is_forgotten_is_not_listed(farm: Farm, distribution: SmallDistribu
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
     distribution.publish()
     assert farm("image", "update", "x:1", "say").returncode == 0
-    assert [each["names"] for each in printed(farm, "image", "list", "--json")].count([]) == 1
+    assert [image["names"] for image in printed(farm, "image", "list", "--json")].count([]) == 1
     assert farm("image", "remove", "--unnamed").stdout.endswith(": forgotten\n")
     assert farm("image", "remove", "x:1").stdout == "x:1: forgotten\n"
     assert printed(farm, "image", "list", "--json") == []
@@ -365,7 +365,7 @@ def test_a_name_is_taken_off_an_image_which_goes_with_the_last(farm: Farm) -> No
     assert farm("image", "remove", "x:1", "z:1").returncode == 1
     assert farm("image", "remove", "x:1").stdout == "x:1: forgotten; the image is still named team/x:1 x:latest\n"
     assert farm("image", "remove", "x").stdout == "x: forgotten; the image is still named team/x:1\n"
-    assert [each["names"] for each in printed(farm, "image", "list", "--json")] == [["team/x:1"]]
+    assert [image["names"] for image in printed(farm, "image", "list", "--json")] == [["team/x:1"]]
     assert farm("image", "remove", "docker.io/team/x:1").stdout == "docker.io/team/x:1: forgotten\n"
     assert printed(farm, "image", "list", "--json") == []
     for name in ("x:1", "x:2"):
@@ -392,9 +392,9 @@ def test_layers_of_others_are_told_and_no_update_takes_them_out(
     assert [layer["holds"] for layer in printed(farm, "image", "inspect", "oci", "--json")["foreign-layers"]] == [
         "COPY a /a"
     ]
-    told = farm("image", "diff", "x:1", "oci")
-    assert told.returncode == 3
-    assert "layers that are of no package: 1\n  added COPY a /a (sha256:" in told.stdout
+    diff = farm("image", "diff", "x:1", "oci")
+    assert diff.returncode == 3
+    assert "layers that are of no package: 1\n  added COPY a /a (sha256:" in diff.stdout
     assert "  removed COPY a /a (sha256:" in farm("image", "diff", "oci", "x:1").stdout
     assert farm("image", "diff", "oci", "oci").returncode == 0
 
@@ -416,7 +416,7 @@ def test_an_update_obeys_the_severity_that_is_accepted(farm: Farm, distribution:
     done = farm("image", "update", "x:1", "say", "--max-severity", "high")
     assert done.returncode == 1
     assert "say 1.1-1 has EXAMPLE-2026-1 (critical)" in done.stderr
-    assert [each["digest"] for each in printed(farm, "image", "list", "--json")] == [digest]
+    assert [image["digest"] for image in printed(farm, "image", "list", "--json")] == [digest]
     assert farm("image", "update", "x:1", "say", "--max-severity", "critical").returncode == 0
 
 

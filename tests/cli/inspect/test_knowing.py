@@ -59,7 +59,7 @@ def done(ended: subprocess.CompletedProcess[str], status: int = 0) -> str:
     return ended.stdout
 
 
-def told(ended: subprocess.CompletedProcess[str], status: int = 0) -> Any:
+def json_of(ended: subprocess.CompletedProcess[str], status: int = 0) -> Any:
     return json.loads(done(ended, status))
 
 
@@ -77,7 +77,7 @@ def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDis
     assert "parse    1.0-1 (carries pack 1.3-1 statically)  EXAMPLE-2026-1" in printed
     assert "No release fixes parse yet." in printed
     assert "say-oci: image sha256:" in printed
-    first, second = told(farm("audit", "api:1", "say-oci", "--format", "json"), 3)["subjects"]
+    first, second = json_of(farm("audit", "api:1", "say-oci", "--format", "json"), 3)["subjects"]
     assert [finding["carries"]["library"] for finding in first["findings"]] == ["dist.example.org/pack"]
     assert (second["kind"], second["packages"], second["findings"]) == ("image", 1, [])
 
@@ -87,7 +87,7 @@ def test_other_forms_are_printed_with_the_same_status(
     distribution: SmallDistribution, farm: Farm, form: str, key: str
 ) -> None:
     announce(distribution, osv(package="say", fixed="2.0"))
-    assert key in told(farm("audit", "--format", form), 3)
+    assert key in json_of(farm("audit", "--format", form), 3)
 
 
 def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDistribution, farm: Farm) -> None:
@@ -117,8 +117,8 @@ def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistri
     every = done(farm("images"))
     assert [line.split()[0] for line in every.splitlines()] == ["NAME", "api:1", "web:1"]
     assert every.splitlines()[1].endswith("no         parse 1.0-1, say 1.0-1")
-    both = told(farm("images", "--holding", "say<1.1", "--json"))
-    assert [each["names"] for each in both] == [["api:1"], ["web:1"]]
+    both = json_of(farm("images", "--holding", "say<1.1", "--json"))
+    assert [image["names"] for image in both] == [["api:1"], ["web:1"]]
     assert both[1]["holding"] == [{"package": "dist.example.org/say", "version": "1.0-1", "carries": None}]
     # No image has the library, but one image has its code.
     carrying = done(farm("images", "--holding", "pack<1.4", "--holding", "say"))
@@ -142,7 +142,7 @@ def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) ->
             "PACKAGE      NEEDS\n"
             "parse 1.0-1  /usr/bin/say by bin/parse\n"
         )
-    form = told(farm("why", "--reverse", "command:say", "--root", "root", "--json"))
+    form = json_of(farm("why", "--reverse", "command:say", "--root", "root", "--json"))
     assert (form["provided-by"], [dependent["package"] for dependent in form["dependents"]]) == (["say"], ["parse"])
     ended = farm("why", "--reverse", "sya")
     assert ended.returncode == 1
@@ -159,11 +159,13 @@ def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path
     inside = place.relative_to(tmp_path / "root")
     printed = done(farm("verify", "--root", "root"), 3)
     assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content is another\n" in printed
-    assert [fault["path"] for fault in told(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [str(inside)]
+    assert [fault["path"] for fault in json_of(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [
+        str(inside)
+    ]
     mended = done(farm("verify", "--root", "root", "--fix"))
     assert "restored: say 1.0-1 from its verified archive" in mended
     assert place.read_text() == "loud\n"
-    assert told(farm("verify", "--root", "root", "--fix", "--json"))["mended"] == []
+    assert json_of(farm("verify", "--root", "root", "--fix", "--json"))["mended"] == []
 
 
 def test_an_image_is_verified_by_its_name(farm: Farm, tmp_path: Path) -> None:
@@ -185,12 +187,12 @@ def test_the_chain_behind_a_file_is_told_in_words_and_as_json(farm: Farm, tmp_pa
         "  as in the signed manifest: 15 B, sha256:"
     )
     assert "pack 1.3-1, in release 1 of dist.example.org/edge; code of it was linked in" in printed
-    of_channel = told(farm("provenance", "parse", "--json"))
-    assert of_channel == told(farm("provenance", "parse", "--root", "root", "--json"))
+    of_channel = json_of(farm("provenance", "parse", "--json"))
+    assert of_channel == json_of(farm("provenance", "parse", "--root", "root", "--json"))
     assert (of_channel["file"], of_channel["override"], of_channel["contradictions"]) == (None, None, [])
     assert of_channel["verified"]["release"]["number"] == 1
-    deep = told(farm("provenance", "dist.example.org/parse", "--deep", "--json"))
-    assert [each["package"] for each in deep] == ["dist.example.org/parse", "dist.example.org/pack"]
+    deep = json_of(farm("provenance", "dist.example.org/parse", "--deep", "--json"))
+    assert [provenance["package"] for provenance in deep] == ["dist.example.org/parse", "dist.example.org/pack"]
     place = (tmp_path / "root/usr/bin/parse").resolve()
     place.chmod(0o755)
     place.write_text("#!/usr/bin/say!\n")
@@ -206,6 +208,6 @@ def test_why_a_package_is_there_is_told_by_what_was_asked_for(farm: Farm) -> Non
     assert where.endswith("/asked: say, of say 1.0-1")
     assert chain == "  parse was asked for: parse → say"
     assert done(farm("why", "parse", "--root", "asked")).splitlines()[1:] == ["  parse was asked for"]
-    form = told(farm("why", "command:say", "--root", "asked", "--json"))
+    form = json_of(farm("why", "command:say", "--root", "asked", "--json"))
     assert (form["provided-by"], form["chains"]) == (["say"], [["parse", "say"]])
     done(farm("why", "say"), 2)

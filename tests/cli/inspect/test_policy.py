@@ -109,7 +109,7 @@ def test_where_nobody_publishes_advisories_who_limited_them_is_told_how_to_go_on
     audited = farm("audit", "--root", root, status=4, printed=True)
     assert "dist.example.org publishes no advisories.\nNot reviewed: alone." in audited
     by_command = farm("install", "--root", root, "greet", "--max-severity", "high", status=1)
-    assert "To go on without, leave --max-severity and FARM_MAX_SEVERITY away." in by_command
+    assert "To go on without, leave --max-severity and FARM_MAX_SEVERITY out." in by_command
     policy.write_text("maximum-severity: high\n")
     way_on = "To go on without, leave maximum-severity and reviewed-within out of the policy."
     for words in (("upgrade", "--root", root), ("policy", "check", root)):

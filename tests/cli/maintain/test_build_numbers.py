@@ -10,7 +10,7 @@ import pytest
 from farm.client.root.generation import Generation
 from farm.client.root.generations import Root
 from farm.core.sets.members.set_record import SetRecord
-from tests.cli.inspect.test_knowing import COMMAND, done, farm, told
+from tests.cli.inspect.test_knowing import COMMAND, done, farm, json_of
 from tests.client.distribution import SmallDistribution
 from tests.core.advisories.osv_documents import osv
 from tests.foreign.neighbours import announce
@@ -45,8 +45,8 @@ def test_an_upgrade_tells_which_build_takes_the_place_of_which(
     built_again(distribution)
     assert "say 1.0-1 → 1.0-1+b2" in done(farm("upgrade", "--root", "root"))
     assert "1.0-1+b2" in done(farm("list", "--root", "root"))
-    assert told(farm("list", "--root", "root", "--json"))["packages"][0]["build"] == 2
-    changes = told(farm("list", "--root", "root", "--generations", "--json"))
+    assert json_of(farm("list", "--root", "root", "--json"))["packages"][0]["build"] == 2
+    changes = json_of(farm("list", "--root", "root", "--generations", "--json"))
     assert "1.0-1+b2" in json.dumps(changes)
 
 
@@ -55,7 +55,7 @@ def test_every_verb_that_shows_a_package_shows_its_number(
 ) -> None:
     built_again(distribution)
     assert "1.0-1+b2" in done(farm("info", "say"))
-    assert told(farm("info", "say", "--json"))["build"] == 2
+    assert json_of(farm("info", "say", "--json"))["build"] == 2
     done(farm("install", "--root", "root", "say"))
     assert "say 1.0-1+b2" in done(farm("provenance", "say"))
     assert "say 1.0-1+b2" in done(farm("provenance", "--root", "root", "say"))

@@ -61,9 +61,9 @@ def test_what_has_failed_is_tried_again_as_a_new_job(shell: Shell) -> None:
 def test_one_that_cannot_be_tried_again_is_told_and_the_others_are(shell: Shell) -> None:
     lease = shell.stocked.begin(SAMPLES[2])
     shell.stocked.fail(lease, "no")
-    told = shell.run("retry", "1", "999", str(lease.job.id), status=1)
-    assert "job 1 is succeeded; only jobs that failed, were cancelled or set aside can be tried again" in told
-    assert "there is no job 999" in told
+    message = shell.run("retry", "1", "999", str(lease.job.id), status=1)
+    assert "job 1 is succeeded; only jobs that failed, were cancelled or set aside can be tried again" in message
+    assert "there is no job 999" in message
     assert shell.stocked.job(lease.job.id + 1).state is JobState.READY
     shell.run("retry", status=2)
     shell.run("retry", "x", status=2)

@@ -16,8 +16,8 @@ def test_what_is_in_order_is_listed_as_json(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as ended:
         main(["lint", "--recipes", str(RECIPES), "--json"])
     assert ended.value.code == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["channels"] == ["edge", "stable"]
-    assert sorted(told["build-order"]) == told["recipes"]
-    assert told["build-order"].index("oniguruma") < told["build-order"].index("jq")
-    assert {"autotools", "c"} <= {*told["steps"], *told["toolchains"]}
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["channels"] == ["edge", "stable"]
+    assert sorted(listed["build-order"]) == listed["recipes"]
+    assert listed["build-order"].index("oniguruma") < listed["build-order"].index("jq")
+    assert {"autotools", "c"} <= {*listed["steps"], *listed["toolchains"]}

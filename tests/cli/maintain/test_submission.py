@@ -59,12 +59,12 @@ def test_a_person_makes_a_key_once_and_gets_the_line_for_curators(shells: People
     assert shells.json("ann", "keys", "me") == {"path": str(key), "name": "anna", "key": public, "new": False}
     assert key.read_bytes() == before
     shells.run("ann", "keys", "me", "--name", "Ann Smith", status=2)
-    assert "'Ann Smith' is not a name" in shells.told
+    assert "'Ann Smith' is not a name" in shells.stderr
 
 
 def test_an_owners_submission_goes_through_and_says_that_it_was_signed(shells: People) -> None:
     assert shells.run("alice", "submit", shells.recipe(A)).splitlines()[0] == "a: job 1"
-    assert shells.told == "signed as alice\n"
+    assert shells.stderr == "signed as alice\n"
     assert shells.json("alice", "submit", shells.recipe(A))["signed_by"] == "alice"
 
 
@@ -72,8 +72,8 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     shells.run("alice", "submit", shells.recipe(A))
     places = [shells.recipe(recipe("a", flag="x")), shells.recipe(B)]
     assert "submission 2 waits" in shells.run("mallory", "submit", *places)
-    told = shells.json("mallory", "submit", *places)
-    assert told["waits_for"] == [{"recipe": "a", "owners": ["alice"]}, {"recipe": "b", "owners": ["bob"]}]
+    answer = shells.json("mallory", "submit", *places)
+    assert answer["waits_for"] == [{"recipe": "a", "owners": ["alice"]}, {"recipe": "b", "owners": ["bob"]}]
     listed = shells.run("bob", "submission", "list", "--waiting").splitlines()
     assert re.search(r"^2 +waiting .* token:mallory-token +a, b +a: alice; b: bob$", listed[2])
     assert [submission["id"] for submission in shells.json("bob", "submission", "list")["submissions"]] == [3, 2, 1]
@@ -90,15 +90,15 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
 
     half = shells.run("alice", "submission", "accept", "2", "--yes").splitlines()
     assert half[:2] == ["alice has signed a", "b: waits for bob"]
-    assert "+  - run: make install FLAG=x" in shells.told
-    assert [each["signed_by"] for each in shells.json("bob", "submission", "show", "2")["submission"]["recipes"]] == [
+    assert "+  - run: make install FLAG=x" in shells.stderr
+    assert [entry["signed_by"] for entry in shells.json("bob", "submission", "show", "2")["submission"]["recipes"]] == [
         ["alice"], ["alice"]
     ]  # fmt: skip
     assert shells.json("bob", "submission", "show", "2")["submission"]["waits_for"] == [
         {"recipe": "b", "owners": ["bob"]}
     ]
     whole = shells.json("bob", "submission", "accept", "2", "--yes")
-    assert [each["name"] for each in whole["accepted"]] == ["a", "b"]
+    assert [accepted["name"] for accepted in whole["accepted"]] == ["a", "b"]
     assert shells.run("bob", "submission", "list", "--waiting").splitlines()[1].startswith("3 ")
     assert shells.run("ann", "jobs", "--name", "b").splitlines()[1].split()[2] == "b"
 
@@ -108,12 +108,12 @@ def test_who_accepts_signs_the_submission_and_not_a_part_of_it(shells: People, m
     shells.run("mallory", "submit", shells.recipe(A), shells.recipe(B))
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     shells.run("bob", "submission", "accept", "1")
-    assert "Sign b, together with a, for dist.example.org as bob?" in shells.told
+    assert "Sign b, together with a, for dist.example.org as bob?" in shells.stderr
     with shells.farm.application.reading() as unit:
         given = submissions.signatures_with(unit.session, [1])[1]
-        (envelope,) = {each.envelope for some in given.values() for each in some}
+        (envelope,) = {signature.envelope for some in given.values() for signature in some}
         statement = json.loads(base64.b64decode(json.loads(unit.blobs.read(envelope))["payload"]))
-    assert [each["name"] for each in statement["subject"]] == ["packages/a", "packages/b"]
+    assert [subject["name"] for subject in statement["subject"]] == ["packages/a", "packages/b"]
 
 
 @pytest.mark.parametrize("answer", ["", "n\n"])
@@ -121,8 +121,8 @@ def test_who_does_not_agree_signs_nothing(shells: People, monkeypatch: pytest.Mo
     shells.run("mallory", "submit", shells.recipe(A))
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     shells.run("alice", "submission", "accept", "1", status=1)
-    assert "Sign a for dist.example.org as alice?" in shells.told
-    assert "was not signed" in shells.told
+    assert "Sign a for dist.example.org as alice?" in shells.stderr
+    assert "was not signed" in shells.stderr
     assert shells.nothing_happened()
 
 
@@ -130,12 +130,12 @@ def test_a_recipe_of_another_distribution_is_not_signed_unseen(shells: People) -
     shells.run("mallory", "submit", shells.recipe(A))
     shells.write("distribution.yaml", "domain: other.example.org\n")
     shells.run("alice", "submission", "accept", "1", "--yes", status=1)
-    assert "the recipes here are those of other.example.org" in shells.told
+    assert "the recipes here are those of other.example.org" in shells.stderr
     shells.run("alice", "submit", shells.recipe(A), status=1)
-    assert "it is for other.example.org, and this is dist.example.org" in shells.told
+    assert "it is for other.example.org, and this is dist.example.org" in shells.stderr
     (shells.tree / "distribution.yaml").unlink()
     shells.run("alice", "submit", shells.recipe(A), status=1)
-    assert "the distribution to sign for is not known" in shells.told
+    assert "the distribution to sign for is not known" in shells.stderr
 
 
 def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: People) -> None:
@@ -143,12 +143,12 @@ def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: Peop
     for _ in range(4):
         shells.run("mallory", "submit", place)
     shells.run("bob", "submission", "withdraw", "1", status=1)
-    assert "submission 1 is neither yours nor of a recipe that you own" in shells.told
+    assert "submission 1 is neither yours nor of a recipe that you own" in shells.stderr
     for number, who in enumerate(("mallory", "ann", "alice"), 1):
         withdrawn = shells.run(who, "submission", "withdraw", str(number), "--why", "not now")
         assert withdrawn == f"submission {number} is withdrawn\n"
     shells.run("alice", "submission", "accept", "2", "--yes", status=1)
-    assert "submission 2 waits for no signature of alice" in shells.told
+    assert "submission 2 waits for no signature of alice" in shells.stderr
     assert shells.json("alice", "submission", "withdraw", "4") == {"id": 4, "jobs": [], "state": "withdrawn"}
 
 
@@ -159,11 +159,11 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
         signed_orders.set_who_orders(unit.session, {"alice": keys["alice"]})
     shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
     shells.run("bob", "submission", "withdraw", "1")  # as an owner, with a key whose orders do not count
-    assert "the signatures on it stay valid with the signer" in shells.told
+    assert "the signatures on it stay valid with the signer" in shells.stderr
     assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "withdrawn"
     answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
-    assert "has not reached the signer yet" in shells.told
-    assert "still count" not in shells.told
+    assert "has not reached the signer yet" in shells.stderr
+    assert "still count" not in shells.stderr
     with shells.farm.application.reading() as unit:
         (waiting,) = signed_orders.unbrought(unit.session, 9)
         (envelope,) = envelopes_of(unit, 1)
@@ -172,7 +172,7 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
     assert order.packages == {"alice": shown_submission(envelope).statement}
     assert (answer["state"], answer["signed"]["order"]) == ("withdrawn", order.digest)
     shells.run("bob", "submission", "withdraw", "1", status=1)
-    assert "submission 1 is not waiting: it is withdrawn" in shells.told
+    assert "submission 1 is not waiting: it is withdrawn" in shells.stderr
 
 
 def test_an_order_that_withdraws_something_else_changes_nothing(shells: People) -> None:
@@ -200,7 +200,7 @@ def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment
     assert shells.json("mallory", "submit", place, "--key", str(key), "--name", "alice")["signed_by"] == "alice"
     assert shells.json("mallory", "submit", place, "--key", str(key))["signed_by"] == "alice"  # the key's own name
     shells.run("mallory", "submit", place, "--key", str(key), "--name", "mallory", status=1)
-    assert "'mallory' is not the owner of the key that signed" in shells.told
+    assert "'mallory' is not the owner of the key that signed" in shells.stderr
     monkeypatch.setenv("FARM_KEY", str(key))
     monkeypatch.setenv("FARM_NAME", "alice")
     assert shells.json("mallory", "submit", place)["signed_by"] == "alice"
@@ -209,27 +209,27 @@ def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment
     shutil.copy(key, alone)
     monkeypatch.setenv("FARM_KEY", str(alone))
     shells.run("ann", "submission", "accept", "1", status=2)
-    assert "The name of the key is missing" in shells.told
+    assert "The name of the key is missing" in shells.stderr
     alone.chmod(0o644)
     shells.run("mallory", "submit", place, status=1)
-    assert "others can read it" in shells.told
+    assert "others can read it" in shells.stderr
 
 
 def test_who_has_no_key_submits_as_ever_and_leaves_no_state(shells: People) -> None:
     assert shells.run("bob", "submit", shells.recipe(B)).splitlines()[0] == "b: job 1"
     (shells.place / "bob" / "keys" / "me").rename(shells.place / "elsewhere")
     assert shells.run("bob", "submit", shells.recipe(B)).splitlines()[0] == "b: job 1"
-    assert shells.told == ""
+    assert shells.stderr == ""
     shells.run("ann", "submission", "list")
     assert not (shells.place / "ann").exists()
     shells.run("ann", "submission", "accept", "1", status=2)
-    assert "make one with `farm keys me`" in shells.told
+    assert "make one with `farm keys me`" in shells.stderr
 
 
 def test_a_fault_of_the_file_is_told_to_who_submits(shells: People) -> None:
     shells.take_up()  # it is removed
     shells.run("mallory", "submit", shells.recipe(A), status=1)
-    assert "OWNERS: the file is gone. Put it back." in shells.told
+    assert "OWNERS: the file is gone. Put it back." in shells.stderr
 
 
 def test_who_owns_what_is_shown(shells: People) -> None:
@@ -245,5 +245,5 @@ def test_who_owns_what_is_shown(shells: People) -> None:
     assert shells.json("alice", "package", "owners", "a", "b") == {"owners": {"a": ["alice"], "b": []}}
     shells.write("OWNERS", "a* @curator\n")
     shells.run("alice", "lint", status=1)
-    assert "OWNERS:1:4: there is no group '@curator'" in shells.told
-    assert "Did you mean @curators?" in shells.told
+    assert "OWNERS:1:4: there is no group '@curator'" in shells.stderr
+    assert "Did you mean @curators?" in shells.stderr

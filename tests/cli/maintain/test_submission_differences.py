@@ -46,10 +46,10 @@ def test_it_is_compared_with_the_own_tree_whatever_the_farm_calls_current(tmp_pa
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("known", "told"), [(NEW, "the farm has it, your tree does not"), (None, "it is new")])
-def test_where_there_is_nothing_of_ones_own_all_is_shown(tmp_path: Path, known: bytes | None, told: str) -> None:
+@pytest.mark.parametrize(("known", "reason"), [(NEW, "the farm has it, your tree does not"), (None, "it is new")])
+def test_where_there_is_nothing_of_ones_own_all_is_shown(tmp_path: Path, known: bytes | None, reason: str) -> None:
     shown = lines(tmp_path, {"recipe": NEW}, {"recipe": known} if known else None)
-    assert shown[0] == f"a: shown in full, as it is not in {tmp_path}/packages ({told})"
+    assert shown[0] == f"a: shown in full, as it is not in {tmp_path}/packages ({reason})"
     assert shown[-3:] == ["+name: a", "+run: evil", "+"]
 
 

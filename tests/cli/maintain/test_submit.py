@@ -111,8 +111,8 @@ class Submitting:
         with pytest.raises(SystemExit) as ended:
             main(["submit", *places, "--release", "edge"])
         shown = self._shown.readouterr()
-        told = [line for line in shown.err.splitlines() if not line.startswith("[")]  # the progress board of builds
-        return int(ended.value.code or 0), shown.out.splitlines()[-1], told
+        messages = [line for line in shown.err.splitlines() if not line.startswith("[")]  # the progress board of builds
+        return int(ended.value.code or 0), shown.out.splitlines()[-1], messages
 
 
 @pytest.fixture
@@ -130,48 +130,48 @@ def submitting(
 
 def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(submitting: Submitting) -> None:
     assert submitting.submit(with_tests("a", "lenient"), recipe("b")) == (0, "edge: release 1 is published", [])
-    status, out, told = submitting.submit(with_tests("a", "strict"), failing=("strict",))
+    status, out, messages = submitting.submit(with_tests("a", "strict"), failing=("strict",))
     assert (status, out) == (1, "edge: release 1 is published")
-    assert told[0] == "the new tests fail on the packages of edge:"
-    assert told[1].startswith("  release 1 of edge holds it: test 'strict' of a failed in job ")
+    assert messages[0] == "the new tests fail on the packages of edge:"
+    assert messages[1].startswith("  release 1 of edge holds it: test 'strict' of a failed in job ")
     assert submitting.submit(recipe("b"))[:2] == (0, "edge: release 1 is published")
 
 
 def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(submitting: Submitting) -> None:
-    status, out, told = submitting.submit(with_tests("a", "strict"), recipe("b"), failing=("strict",))
+    status, out, messages = submitting.submit(with_tests("a", "strict"), recipe("b"), failing=("strict",))
     assert (status, out) == (1, "edge: release 1 is published, without a")
-    assert told[0] == "held back from edge:"
-    assert "strict" in told[1]
+    assert messages[0] == "held back from edge:"
+    assert "strict" in messages[1]
 
 
 def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Submitting) -> None:
     """Whether they pass or fail: the refused candidate does not concern them."""
     failing = ("strict", "broken")
     submitting.submit(with_tests("a", "lenient"), recipe("b"))
-    status, out, told = submitting.submit(with_tests("b", "broken", version="2.0"), failing=failing)
-    assert (status, told[0], told[-1]) == (
+    status, out, messages = submitting.submit(with_tests("b", "broken", version="2.0"), failing=failing)
+    assert (status, messages[0], messages[-1]) == (
         1, "refused by edge (candidate 2):", "edge is unchanged: release 1"
     )  # fmt: skip
     assert out.startswith("b: unchanged, job ")
 
-    status, out, told = submitting.submit(with_tests("a", "fair"), failing=failing)
+    status, out, messages = submitting.submit(with_tests("a", "fair"), failing=failing)
     assert (status, out) == (0, "edge: release 1 holds a")
-    assert told[0] == "held back from edge:"
-    assert "broken" in told[1]
+    assert messages[0] == "held back from edge:"
+    assert "broken" in messages[1]
 
-    status, out, told = submitting.submit(with_tests("a", "strict"), failing=failing)
+    status, out, messages = submitting.submit(with_tests("a", "strict"), failing=failing)
     assert (status, out) == (1, "edge: release 1 holds a")
-    assert told[-2] == "the new tests fail on the packages of edge:"
-    assert "'strict' of a failed in job " in told[-1]
+    assert messages[-2] == "the new tests fail on the packages of edge:"
+    assert "'strict' of a failed in job " in messages[-1]
 
     # Both together: the command reports the decided one, and the tests of the other.
-    status, out, told = submitting.submit(
+    status, out, messages = submitting.submit(
         with_tests("a", "strict"), with_tests("b", "broken", version="2.0"), failing=failing
     )
     assert status == 1
-    assert told[0].startswith("refused by edge (candidate ")
-    assert "broken" in told[1]
-    assert "'strict' of a failed in job " in told[-1]
+    assert messages[0].startswith("refused by edge (candidate ")
+    assert "broken" in messages[1]
+    assert "'strict' of a failed in job " in messages[-1]
 
 
 def test_who_changes_what_is_released_under_its_revision_is_shown_where_to_raise_it(

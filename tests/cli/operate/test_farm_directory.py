@@ -51,7 +51,7 @@ def test_a_second_farm_in_a_directory_is_refused_until_the_first_has_ended(tmp_p
 def test_what_is_made_is_for_nobody_else(tmp_path: Path) -> None:
     os.close(take_directory(home(tmp_path / "a" / "state")))
     made = [tmp_path / "a" / "state", tmp_path / "a" / "state" / "run"]
-    assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [0o700, 0o700]
+    assert [stat.S_IMODE(directory.stat().st_mode) for directory in made] == [0o700, 0o700]
 
 
 @pytest.mark.parametrize("name", ["what?", "number#1", "100%"])

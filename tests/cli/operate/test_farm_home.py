@@ -83,8 +83,8 @@ def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch
     bounds = Settings.from_environment().web_bounds
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, web_bounds=bounds)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
-    told = WebSettings.with_bounds(FarmSettings.read(home.web_settings).web)
-    assert told == WebSettings(streams=500, head_seconds=2.5)
+    settings = WebSettings.with_bounds(FarmSettings.read(home.web_settings).web)
+    assert settings == WebSettings(streams=500, head_seconds=2.5)
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def test_the_verbs_of_root_go_on_and_strangers_are_refused_as_before(home: FarmH
 def test_two_farms_on_a_machine_have_no_number_in_common_and_keep_theirs(tmp_path: Path) -> None:
     homes = [FarmHome(tmp_path / name, tmp_path / "host", 8460) for name in ("one", "two")]
     first, second = (give_empty(home) for home in homes)
-    numbers = [{*each.groups.values(), *(user.uid for user in each.users.values())} for each in (first, second)]
+    numbers = [{*users.groups.values(), *(user.uid for user in users.users.values())} for users in (first, second)]
     assert not numbers[0] & numbers[1]
     assert [give_empty(home) for home in homes] == [first, second]
 

@@ -30,7 +30,7 @@ class Record:
 
     ledger: Ledger
     said: pytest.CaptureFixture[str]
-    told: str = ""
+    stderr: str = ""
 
     def order(self, act: Act, **said: Any) -> CuratorOrder:
         now = datetime.now(UTC)
@@ -44,8 +44,8 @@ class Record:
         self.said.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(["keys", "ledger", str(self.ledger.path.parent), *options])
-        output, self.told = self.said.readouterr()
-        assert (ended.value.code or 0) == status, (output, self.told)
+        output, self.stderr = self.said.readouterr()
+        assert (ended.value.code or 0) == status, (output, self.stderr)
         return output
 
 
@@ -91,7 +91,7 @@ def test_what_is_in_force_is_listed(record: Record) -> None:
         "target": OTHER,
         "from": "lab",
     }
-    assert [(each["order"], each["target"]) for each in form["withdrawn-orders"]] == [
+    assert [(withdrawn["order"], withdrawn["target"]) for withdrawn in form["withdrawn-orders"]] == [
         (withdrawal.digest, taken_back.digest)
     ]
     (approval,) = form["withdrawn-approvals"]
@@ -130,7 +130,7 @@ def test_a_ledger_that_was_cut_short_is_refused(record: Record, options: tuple[s
     record.shown(*options, status=1)
     assert (
         f"entry {STATE_EVERY + 10}, up to which ledger.state has counted, is missing: the file was cut short"
-        in record.told
+        in record.stderr
     )
 
 
@@ -152,10 +152,10 @@ def test_the_page_tells_how_to_end_a_flood_of_reports(record: Record, tmp_path: 
 
 def test_half_a_line_is_told(record: Record) -> None:
     record.ledger.append(report(1), report(2))
-    assert "half a line" not in record.shown() + record.told
+    assert "half a line" not in record.shown() + record.stderr
     content = record.ledger.path.read_bytes()
     record.ledger.path.write_bytes(content[:-20])
     assert json.loads(record.shown("--json"))[-1]["report"] == 1
-    assert "there is half a line after entry 2" in record.told
+    assert "there is half a line after entry 2" in record.stderr
     Ledger(record.ledger.path.parent)  # as the signer opens it at its start
-    assert "half a line" not in record.shown() + record.told
+    assert "half a line" not in record.shown() + record.stderr

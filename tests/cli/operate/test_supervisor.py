@@ -52,8 +52,8 @@ def test_a_program_that_ends_is_started_again(tmp_path: Path) -> None:
     supervisor, stop = Supervisor(tmp_path / "log"), threading.Event()
     starts = tmp_path / "starts"
     supervisor.start([python("short", f"open({str(starts)!r},'a').write('x'); print('why')")], lambda _name: None)
-    told: list[str] = []
-    watcher = threading.Thread(target=supervisor.watch, args=(stop, told.append))
+    lines: list[str] = []
+    watcher = threading.Thread(target=supervisor.watch, args=(stop, lines.append))
     watcher.start()
     eventually(lambda: starts.exists() and len(starts.read_text()) >= 2)
     stop.set()
@@ -61,11 +61,11 @@ def test_a_program_that_ends_is_started_again(tmp_path: Path) -> None:
     supervisor.stop()
     log = tmp_path / "log" / "short.log"
     assert "ended with status 0" in log.read_text()
-    assert told[0] == f"short ended with status 0: why; it is started at once, see {log}"
+    assert lines[0] == f"short ended with status 0: why; it is started at once, see {log}"
 
 
 def test_a_program_that_ends_during_its_start_is_started_again_and_told_with_its_last_lines(tmp_path: Path) -> None:
-    supervisor, told, names = Supervisor(tmp_path / "log"), list[str](), list[str]()
+    supervisor, lines, names = Supervisor(tmp_path / "log"), list[str](), list[str]()
     other, starts, ready = tmp_path / "other", tmp_path / "starts", tmp_path / "ready"
     ends = f"open({str(other)!r}, 'a').write('x'); import time; time.sleep(0.1)"
     late = (
@@ -75,13 +75,13 @@ def test_a_program_that_ends_during_its_start_is_started_again_and_told_with_its
         f"pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
     )
     programs = [python("first", ends), python("late", late, ready)]
-    supervisor.start(programs, names.append, threading.Event(), told.append)
+    supervisor.start(programs, names.append, threading.Event(), lines.append)
     assert names == ["first", "late"]
     supervisor.stop()
     log = tmp_path / "log" / "late.log"
     why = "late ended with status 4 before it was ready: no disk yet; it is started"
-    late_told = [line for line in told if "late" in line or "disk" in line]
-    assert late_told == [
+    late_lines = [line for line in lines if "late" in line or "disk" in line]
+    assert late_lines == [
         f"{why} at once, see {log}",
         "  before that: looking for the disk",
         f"{why} in 2 s, see {log}",
@@ -89,15 +89,15 @@ def test_a_program_that_ends_during_its_start_is_started_again_and_told_with_its
     ]
     # Programs that were started before are watched meanwhile.
     assert len(other.read_text()) > 1
-    assert any(line.startswith("first ended with status 0") for line in told)
+    assert any(line.startswith("first ended with status 0") for line in lines)
 
 
 def test_a_start_that_comes_to_nothing_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    supervisor, stop, told = Supervisor(tmp_path / "log"), threading.Event(), list[str]()
+    supervisor, stop, lines = Supervisor(tmp_path / "log"), threading.Event(), list[str]()
     never = python("never", "raise SystemExit(1)", tmp_path / "never")
-    starting = threading.Thread(target=supervisor.start, args=([never], lambda _: None, stop, told.append))
+    starting = threading.Thread(target=supervisor.start, args=([never], lambda _: None, stop, lines.append))
     starting.start()
-    eventually(lambda: len(told) >= 3)
+    eventually(lambda: len(lines) >= 3)
     assert starting.is_alive()
     stop.set()
     starting.join(5)

@@ -31,7 +31,7 @@ def test_two_things_cannot_be_seen_at_one_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("/", "is not SOURCE:TARGET"),
         (":/data", "is not SOURCE:TARGET"),
@@ -46,6 +46,6 @@ def test_two_things_cannot_be_seen_at_one_place() -> None:
         ("/nowhere:/data", "there is no /nowhere here"),
     ],
 )
-def test_what_cannot_be_mounted_is_told(text: str, told: str) -> None:
-    with pytest.raises(click.UsageError, match=told):
+def test_what_cannot_be_mounted_is_told(text: str, message: str) -> None:
+    with pytest.raises(click.UsageError, match=message):
         read_mount(text)

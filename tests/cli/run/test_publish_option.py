@@ -21,7 +21,7 @@ def test_a_port_is_written_as_docker_has_it(text: str, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("8080", "is not HOST:CONTAINER: write it as 8080:80"),
         ("host:8080:80", "is not HOST:CONTAINER"),
@@ -33,6 +33,6 @@ def test_a_port_is_written_as_docker_has_it(text: str, read: str) -> None:
         ("300.0.0.1:80:80", "'300.0.0.1' does not appear to be an IPv4 or IPv6 address"),
     ],
 )
-def test_what_is_no_port_is_told(text: str, told: str) -> None:
-    with pytest.raises(click.UsageError, match=told):
+def test_what_is_no_port_is_told(text: str, message: str) -> None:
+    with pytest.raises(click.UsageError, match=message):
         read_port(text)

@@ -280,8 +280,8 @@ def test_what_ran_is_recorded_with_its_release(person: Person) -> None:
     assert [package["name"] for package in record["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
     assert record["asked"] == ["greet"]
     assert [release["number"] for release in record["releases"]] == [1]
-    told = person.run("greet", "--verbose", *MOUNT, "--", *shell("exit 0")).stderr
-    assert f"set {recorded['set']} of dist.example.org/edge@1, with {person.engine}; privileges granted: none" in told
+    stderr = person.run("greet", "--verbose", *MOUNT, "--", *shell("exit 0")).stderr
+    assert f"set {recorded['set']} of dist.example.org/edge@1, with {person.engine}; privileges granted: none" in stderr
 
 
 def test_a_fix_in_the_channel_reaches_the_next_start(person: Person) -> None:
@@ -348,7 +348,7 @@ def test_a_mount_takes_the_place_of_a_volume_and_lies_in_one_but_hides_no_file_o
     mounts = ("--mount", "./data:/var/lib/app:rw", "--mount", "./data:/srv/data:rw")
     done = person.run("-f", "image.yaml", *mounts, *MOUNT, "--", *shell(script))
     assert done.stdout.split() == ["/var/lib/app", "/srv", "/srv/data", "/app/cache"], done.stderr
-    assert [each.name for each in folder.iterdir()] == ["x"]
+    assert [file.name for file in folder.iterdir()] == ["x"]
     done = person.run("-f", "image.yaml", "--mount", "./data:/app:rw")
     assert (done.returncode, "--mount names /app, where the image file has something" in done.stderr) == (2, True)
 
@@ -369,8 +369,8 @@ def network() -> Iterator[str]:
 
 def test_a_port_is_for_docker_and_a_network(person: Person) -> None:
     done = person.run("say", "--publish", "8080:80")
-    told = "--publish is for Docker" if person.engine == "bubblewrap" else "Add --network bridge."
-    assert (done.returncode, told in done.stderr) == (2, True)
+    expected = "--publish is for Docker" if person.engine == "bubblewrap" else "Add --network bridge."
+    assert (done.returncode, expected in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("somebody", _EVERYWHERE[-1:], indirect=True)
@@ -481,7 +481,7 @@ def test_who_is_not_root_is_granted_it_too_or_told_how(person: Person) -> None:
     if person.engine == "bubblewrap":
         assert (done.returncode, done.stdout) == (0, f"{1 << 13:016x}\n"), done.stderr
         done = person.run("sniffer", "--network", "host", *MOUNT, "--", *shell(CAPABILITIES))
-        assert "leave --network host away" in done.stderr
+        assert "leave --network host out" in done.stderr
     else:
         assert "Docker grants it to root alone: add --user 0, or --with bubblewrap" in done.stderr
     assert done.returncode == 1

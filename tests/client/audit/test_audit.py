@@ -48,8 +48,8 @@ def mended(distribution: SmallDistribution) -> None:
     distribution.publish()
 
 
-def told(found: Audit) -> list[str]:
-    return [each.label for each in found.exposed]
+def labels_of(found: Audit) -> list[str]:
+    return [exposed.label for exposed in found.exposed]
 
 
 def image_audit(host: Host, name: str) -> Audit:
@@ -63,7 +63,7 @@ def test_a_package_that_carries_the_code_is_named_though_the_library_is_not_ther
     install(follower, tmp_path / "root", "parse", "tool")
     announce(linked, osv(package="pack", fixed="1.3-3"))
     found = audit_root(follower, tmp_path / "root")
-    assert told(found) == ["parse 1.0-1 carries pack 1.3-2 statically"]
+    assert labels_of(found) == ["parse 1.0-1 carries pack 1.3-2 statically"]
     (exposed,) = found.exposed
     assert (exposed.finding.package, exposed.fixed_in, exposed.command) == ("pack", None, "")
 
@@ -82,9 +82,9 @@ def test_a_package_that_carries_the_code_is_named_though_the_library_is_not_ther
 
 def test_of_a_whole_channel_both_are_named(linked: SmallDistribution, follower: Host) -> None:
     announce(linked, osv(package="pack", fixed="1.3-3"))
-    assert sorted(told(audit_channel(follower, ""))) == ["pack 1.3-2", "parse 1.0-1 carries pack 1.3-2 statically"]
+    assert sorted(labels_of(audit_channel(follower, ""))) == ["pack 1.3-2", "parse 1.0-1 carries pack 1.3-2 statically"]
     mended(linked)
-    assert told(audit_channel(follower, "")) == ["parse 1.0-1 carries pack 1.3-2 statically"]
+    assert labels_of(audit_channel(follower, "")) == ["parse 1.0-1 carries pack 1.3-2 statically"]
 
 
 def test_code_of_a_mended_revision_is_no_finding(linked: SmallDistribution, follower: Host, tmp_path: Path) -> None:
@@ -108,10 +108,10 @@ def test_an_image_is_audited_and_its_command_changes_one_package(linked: SmallDi
     build(follower, "parse", "tool", name="api:1")
     announce(linked, osv(package="tool", fixed="2.0"), osv(id="EXAMPLE-2026-2", package="pack", fixed="1.3-3"))
     found = image_audit(follower, "api:1")
-    assert sorted(told(found)) == ["parse 1.0-1 carries pack 1.3-2 statically", "tool 1.0-1"]
+    assert sorted(labels_of(found)) == ["parse 1.0-1 carries pack 1.3-2 statically", "tool 1.0-1"]
     linked.package("tool", {"bin/tool": "\x7ftool 2"}, version="2.0")
     linked.publish()
-    commands = {each.package.name.short: each.command for each in image_audit(follower, "api:1").exposed}
+    commands = {exposed.package.name.short: exposed.command for exposed in image_audit(follower, "api:1").exposed}
     assert commands == {"parse": "", "tool": "farm image update api:1 tool"}
 
 
@@ -161,7 +161,7 @@ def test_a_run_of_bubblewrap_counts_while_its_process_is_there(
     (alive,) = bubblewrap_runs(starts([follower.state, tmp_path / "nobody"]))
     assert alive.record == record
     announce(linked, osv(package="tool", fixed=""))
-    assert told(Auditor(follower).audit(running_subject(alive))) == ["tool 1.0-1"]
+    assert labels_of(Auditor(follower).audit(running_subject(alive))) == ["tool 1.0-1"]
 
 
 def test_local_builds_are_told_not_passed(follower: Host, linked: SmallDistribution) -> None:

@@ -103,7 +103,7 @@ def test_what_a_lock_file_brought_can_be_audited_without_the_repository(
     install_locked(follower, tmp_path / "root", record)
     distribution.public.rename(tmp_path / "away")
     found = audit_root(ReadOnlyHost(follower.state, follower.shared), tmp_path / "root")
-    assert [each.finding.advisory.id for each in found.exposed] == ["EXAMPLE-2026-1"]
+    assert [exposed.finding.advisory.id for exposed in found.exposed] == ["EXAMPLE-2026-1"]
     assert found.uncovered == ()
 
 
@@ -113,7 +113,7 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
     announce(distribution)
     review(distribution, "say", at=THEN)
     found = [audit_channel(follower, "")]
-    told = (
+    judged_by = (
         f"Checked against the advisories of {DISTRIBUTION}: 0 advisories, signed on {found[0].data[0].signed:%Y-%m-%d}"
         "; 1 of 3 packages reviewed for vulnerabilities, the oldest review on 2025-11-20."
     )
@@ -123,11 +123,11 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
     assert run["results"][0]["message"]["text"].endswith(doubt)
     assert run["properties"]["judged-by"][0]["data"][0]["covered"] == 1
     bill = cyclonedx(found, "1.0", NOW)
-    assert bill["components"][0]["properties"] == [{"name": "farm:judged-by", "value": told}]
+    assert bill["components"][0]["properties"] == [{"name": "farm:judged-by", "value": judged_by}]
     assert [annotation["text"].endswith(doubt) for annotation in bill["annotations"]] == [True]
     assert "compositions" not in bill
     (subject, *_) = json.loads(spdx(found, NOW))["packages"]
-    assert subject["annotations"][0]["comment"] == told
+    assert subject["annotations"][0]["comment"] == judged_by
     assert subject["annotations"][1]["comment"].endswith(doubt)
 
 

@@ -39,7 +39,10 @@ def found(asked: str) -> dict[str, tuple[str, ...]]:
     """Direct dependents with what they use of it; the others with the path to it, in brackets."""
     wanted = understand(asked, PACKAGES, "the set")
     answer = who_needs(wanted, PACKAGES, lambda name: PACKAGES.members[name].facts)
-    return {each.name: tuple(map(str, each.uses)) or (f"[{' '.join(each.path[1:])}]",) for each in answer}
+    return {
+        dependent.name: tuple(map(str, dependent.uses)) or (f"[{' '.join(dependent.path[1:])}]",)
+        for dependent in answer
+    }
 
 
 def test_a_package_is_needed_by_all_that_it_provides() -> None:

@@ -93,8 +93,8 @@ def waiting_machine(folder: Path) -> Iterator[Machine]:
     finally:
         for container in machine.containers:
             client.remove_container(container, force=True)
-        for each in (*machine.images, name):
-            client.remove_image(each, force=True)
+        for reference in (*machine.images, name):
+            client.remove_image(reference, force=True)
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +152,11 @@ def test_an_image_that_another_tool_changed_is_told_and_so_is_one_of_no_packages
     labels = machine.client.inspect_container(before)["Config"]["Labels"]
     derived, pretended = machine.look(machine.start(f"{changed}:1"), machine.start(f"{bare}:1", labels=labels))
     assert packages(derived) == ["waits"]
-    assert [each.partition(" ")[0] for each in derived.unattributed] == ["added"]
+    assert [reason.partition(" ")[0] for reason in derived.unattributed] == ["added"]
     (why,) = pretended.unattributed
     assert (packages(pretended), why.partition(" ")[2]) == ([], "does not say which packages it is made of")
-    for each in (derived, pretended):
-        assert not Auditor(machine.host).audit_of_many(running_subject(each)).is_whole
+    for container in (derived, pretended):
+        assert not Auditor(machine.host).audit_of_many(running_subject(container)).is_whole
 
 
 def test_what_hides_packages_is_told(machine: Machine, tmp_path: Path) -> None:
@@ -199,8 +199,12 @@ def test_a_late_bound_container_is_what_is_mounted_from_this_hosts_cache(machine
     assert copied.unattributed == (
         f"/packages/{store}: it is {tmp_path / store}, and not that package in the cache of this host, {place.parent}",
     )
-    assert [each.partition(":")[0] for each in open_to_writing.unattributed] == ["/etc", f"/packages/{store}", "/usr"]
-    audits = [Auditor(machine.host).audit(running_subject(each)) for each in (whole, copied)]
+    assert [reason.partition(":")[0] for reason in open_to_writing.unattributed] == [
+        "/etc",
+        f"/packages/{store}",
+        "/usr",
+    ]
+    audits = [Auditor(machine.host).audit(running_subject(container)) for container in (whole, copied)]
     assert [audit.is_whole for audit in audits] == [True, False]
 
 
@@ -217,7 +221,7 @@ def test_an_image_of_a_channel_that_is_not_followed_stops_no_other(machine: Mach
     stranger = Machine(Host(tmp_path / "state", tmp_path / "shared"), machine.distribution, machine.client, "")
     (found,) = stranger.look(machine.start())
     audit = Auditor(stranger.host).audit_of_many(running_subject(found))
-    assert [each.name.short for each in audit.held] == ["waits"]
+    assert [package.name.short for package in audit.held] == ["waits"]
     assert audit.unattributed[-1] == "advisories about its packages cannot be had: this host follows no channel"
     assert not audit.is_whole
 

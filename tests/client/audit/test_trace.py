@@ -90,8 +90,10 @@ def test_the_chain_of_a_package_is_told(host: Host, channel: SmallDistribution, 
     assert found.release.root == channel.founded.fingerprint
     assert found.release.signers is not None
     assert found.release.signers.threshold == 1
-    assert [each.run.builder for each in found.builds] == [each.public_key.keyid for each in (channel.builder, other)]
-    assert found.release.signers.since == {each.public_key.keyid: 1 for each in (channel.builder, other)}
+    assert [attested_build.run.builder for attested_build in found.builds] == [
+        signer.public_key.keyid for signer in (channel.builder, other)
+    ]
+    assert found.release.signers.since == {signer.public_key.keyid: 1 for signer in (channel.builder, other)}
     assert [(source.file, source.kind, source.is_pinned) for source in found.sources] == [
         ("tool-1.0.tar.gz", "fetched", True),
         ("fix.patch", "beside-recipe", True),
@@ -171,7 +173,7 @@ def test_deep_follows_what_it_was_built_against_also_into_earlier_releases(
     assert first.dependencies[0].release is not None
     assert first.dependencies[0].release.number == 1
     found = list(tracing.deep(first))
-    assert [each.label for each in found] == ["dist.example.org/pack 1.3-1", "dist.example.org/base 1.0-1"]
+    assert [provenance.label for provenance in found] == ["dist.example.org/pack 1.3-1", "dist.example.org/base 1.0-1"]
     assert found[0].release is not None
     assert found[0].release.ref.number == 1
 

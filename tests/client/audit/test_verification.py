@@ -51,7 +51,7 @@ def at(root: Path, name: str) -> Path:
     return next(path for path in (root / "packages").iterdir() if path.name.startswith(f"{name}-"))
 
 
-def told(found: Verification, root: Path) -> list[tuple[str, str, str]]:
+def faults_of(found: Verification, root: Path) -> list[tuple[str, str, str]]:
     return [(fault.what, fault.of.rpartition("/")[2], shorter(root, fault.path)) for fault in found.faults]
 
 
@@ -138,7 +138,7 @@ def test_damage_is_told_with_its_place_and_mended(follower: Host, root: Path, da
     hurt, expected = DAMAGE[damage]
     hurt(root)
     found = verify_root(follower, root)
-    assert told(found, root) == [expected]
+    assert faults_of(found, root) == [expected]
     repair_root(follower, root, found)
     assert verify_root(follower, root).faults == ()
     assert (root / "usr/bin/greet").read_text() == "#!/usr/bin/say\n"
@@ -191,7 +191,7 @@ def record(root: Path, change: Callable[[dict[str, object]], None]) -> None:
 def test_a_record_that_lies_about_a_version_is_told(follower: Host, root: Path) -> None:
     record(root, lambda placed: placed.update(version="9.9"))
     found = verify_root(follower, root)
-    assert told(found, root) == [("altered", "record", "")]
+    assert faults_of(found, root) == [("altered", "record", "")]
     assert "recorded as dist.example.org/say 9.9-1, and described as dist.example.org/say 1.0-1" in found.faults[0].how
     with refuses("cannot-mend", match="the record of what is installed"):
         repair_root(follower, root, found)
@@ -203,8 +203,8 @@ def test_a_build_that_no_release_holds_is_told_and_not_mended(
     """Somebody has put a package there, with descriptor, record and all."""
     distribution.package("say", {"bin/say": "evil", "etc/say.conf": "loud\n"}, version="1.0")
     entry, member = distribution.entries["say"]
-    for each in (entry.descriptor, entry.manifest, entry.facts):
-        follower.blobs.put_bytes(distribution.read(each))
+    for blob_ref in (entry.descriptor, entry.manifest, entry.facts):
+        follower.blobs.put_bytes(distribution.read(blob_ref))
     store = member.descriptor.store_path
     shutil.copytree(at(root, "say"), root / "packages" / store)
     write(root / "packages" / store / "bin/say", "evil")
@@ -212,7 +212,7 @@ def test_a_build_that_no_release_holds_is_told_and_not_mended(
     (root / "packages" / store / "bin/say").chmod(0o755)
     record(root, lambda placed: placed.update(descriptor=str(member.descriptor.digest), store=store))
     found = verify_root(follower, root)
-    assert ("unsigned", "say", "") in told(found, root)
+    assert ("unsigned", "say", "") in faults_of(found, root)
     with refuses("cannot-mend", match="no signed release has this build"):
         repair_root(follower, root, found)
 
@@ -223,7 +223,7 @@ def test_what_the_user_put_there_is_named_and_compared_with_itself(follower: Hos
     assert (found.faults, found.unsigned) == ((), ("dist.example.org/say 1.0-1",))
     longer(at(root, "say") / "etc/say.conf")
     found = verify_root(follower, root)
-    assert told(found, root) == [("altered", "say", "packages/say/etc/say.conf")]
+    assert faults_of(found, root) == [("altered", "say", "packages/say/etc/say.conf")]
     with refuses("cannot-mend"):
         repair_root(follower, root, found)
 
@@ -271,7 +271,7 @@ def test_links_that_were_changed_with_all_digests_put_right_are_told(follower: H
 
     def change(config: Any, manifest: Any) -> None:
         ids = config["rootfs"]["diff_ids"]
-        config["rootfs"]["diff_ids"] = [changed if each == links.diff_id else each for each in ids]
+        config["rootfs"]["diff_ids"] = [changed if diff_id == links.diff_id else diff_id for diff_id in ids]
         for layer in manifest["layers"]:
             layer["digest"] = changed if layer["digest"] == links.blob.digest else layer["digest"]
 

@@ -25,7 +25,7 @@ def test_a_damaged_package_of_the_cache_is_told_with_the_roots_that_share_it(
     root = tmp_path / "root"
     install(host, root, "greet", "alone")
     assert verify_cache(host).faults == ()
-    store = next(each for each in host.cache.stores() if each.startswith("say-"))
+    store = next(name for name in host.cache.stores() if name.startswith("say-"))
     program = host.cache.path(store) / "bin/say"
     if damage == "written":
         with program.open("ab") as file:

@@ -128,12 +128,17 @@ def test_the_spdx_document_is_valid_and_has_the_advisories(audits: list[Audit], 
     document = JsonLikeDictParser().parse(form)  # type: ignore[no-untyped-call]
     assert validate_full_spdx_document(document) == []
     found = {
-        each["name"]: [ref["referenceLocator"] for ref in each.get("externalRefs", ())] for each in form["packages"]
+        spdx_package["name"]: [ref["referenceLocator"] for ref in spdx_package.get("externalRefs", ())]
+        for spdx_package in form["packages"]
     }
     addresses = ["https://dist.example.org/advisories/EXAMPLE-2026-{}", "https://www.cve.org/CVERecord?id=CVE-2026-1"]
     assert found["zlib"] == [addresses[0].format(2), addresses[1]]
     assert found["curl"] == []
-    described = [each for each in form["packages"] if each["name"] == "jq" and "externalRefs" in each]
+    described = [
+        spdx_package
+        for spdx_package in form["packages"]
+        if spdx_package["name"] == "jq" and "externalRefs" in spdx_package
+    ]
     assert [ref["referenceCategory"] for ref in described[0]["externalRefs"]] == ["SECURITY", "SECURITY"]
     links = [
         relationship for relationship in form["relationships"] if relationship["relationshipType"] == "STATIC_LINK"
@@ -150,7 +155,7 @@ def test_the_sarif_log_has_what_the_standard_asks_for(audits: list[Audit]) -> No
     driver = run["tool"]["driver"]
     assert (driver["name"], driver["version"]) == ("farm audit", "1.0")
     rules = driver["rules"]
-    assert [each["id"] for each in rules] == ["EXAMPLE-2026-1", "EXAMPLE-2026-2"]
+    assert [declared["id"] for declared in rules] == ["EXAMPLE-2026-1", "EXAMPLE-2026-2"]
     for rule in rules:
         assert rule["shortDescription"]["text"]
         assert rule["helpUri"].startswith("https://")
@@ -230,7 +235,11 @@ def test_what_is_not_known_in_whole_contains_what_nobody_asserts_in_spdx(doubted
     form = json.loads(spdx(doubted, NOW))
     document = JsonLikeDictParser().parse(form)  # type: ignore[no-untyped-call]
     assert validate_full_spdx_document(document) == []
-    annotated = {each["SPDXID"]: each["annotations"] for each in form["packages"] if "annotations" in each}
+    annotated = {
+        spdx_package["SPDXID"]: spdx_package["annotations"]
+        for spdx_package in form["packages"]
+        if "annotations" in spdx_package
+    }
     assert [annotation["comment"] for annotations in annotated.values() for annotation in annotations] == SAID
     unknown = [
         relationship["spdxElementId"]

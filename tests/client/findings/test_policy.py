@@ -27,7 +27,7 @@ RECORD = SetRecord(("jq",), (JQ, SSL), (ReleaseRef("dist.example.org", "stable",
 
 
 def rules(policy: Policy, known: PolicyFacts) -> list[tuple[str, tuple[str, ...]]]:
-    return [(each.rule, each.packages) for each in judge(policy, known)]
+    return [(violation.rule, violation.packages) for violation in judge(policy, known)]
 
 
 def test_a_policy_that_limits_nothing_has_nothing_against_anything() -> None:

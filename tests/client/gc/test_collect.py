@@ -208,7 +208,7 @@ def test_the_newest_verified_release_can_still_be_searched_without_the_repositor
     collect(follower)
     shutil.rmtree(distribution.public / "blobs")
     assert len(list(catalogue.listings())) == 3
-    assert [each.name for each in catalogue.verified(["alone"])] == ["alone"]
+    assert [package.name for package in catalogue.verified(["alone"])] == ["alone"]
 
 
 def test_the_cache_is_read_through_once_a_month(distribution: SmallDistribution, tmp_path: Path, root: Path) -> None:

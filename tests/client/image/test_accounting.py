@@ -43,7 +43,7 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
     return host
 
 
-def told(host: Host, name: str | Path, engine: EngineImages | None = None) -> list[tuple[str, str]]:
+def faults_of(host: Host, name: str | Path, engine: EngineImages | None = None) -> list[tuple[str, str]]:
     image, described = open_image(str(name), host, engine), Described(host)
     faults = unaccounted(host, image, described, described.parts(image), engine)
     return [(fault.what, fault.of.partition("-")[0]) for fault in faults]
@@ -62,17 +62,17 @@ def tar(path: str, content: bytes = b"mine") -> bytes:
 def test_a_layer_on_top_is_nobodys_whatever_it_is_called(follower: Host, tmp_path: Path, said: str) -> None:
     directory = layout(follower, tmp_path)
     known = open_image(str(directory), follower, None)
-    assert told(follower, directory) == []
+    assert faults_of(follower, directory) == []
     add_layer(
         directory, tar("usr/bin/jq2"), created_by=known.layers[0][1] if said == "a package of the image" else said
     )
-    assert [what for what, _ in told(follower, directory)] == ["added"]
+    assert [what for what, _ in faults_of(follower, directory)] == ["added"]
 
 
 def test_without_a_history_no_layer_is_taken_for_the_makers_own(follower: Host, tmp_path: Path) -> None:
     directory = layout(follower, tmp_path)
     retold(directory, lambda config, _manifest: config.pop("history"))
-    assert "added" in {what for what, _ in told(follower, directory)}
+    assert "added" in {what for what, _ in faults_of(follower, directory)}
 
 
 def test_a_package_that_the_label_leaves_out_is_nobodys(follower: Host, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_package_that_the_label_leaves_out_is_nobodys(follower: Host, tmp_path
         labels |= {"farm.record": less.to_json().decode(), "farm.set": str(less.digest)}
 
     retold(directory, change)
-    assert ("added", "say") in told(follower, directory)
+    assert ("added", "say") in faults_of(follower, directory)
 
 
 def test_a_label_that_calls_a_build_by_a_mended_version_is_told(follower: Host, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_label_that_calls_a_build_by_a_mended_version_is_told(follower: Host, 
         labels["farm.record"] = labels["farm.record"].replace('"version":"1.0"', '"version":"1.9"', 1)
 
     retold(directory, change)
-    assert told(follower, directory) == [("altered", "record")]
+    assert faults_of(follower, directory) == [("altered", "record")]
 
 
 @pytest.mark.parametrize("path", ["packages/say-1.0-x/bin/say", "usr/bin/.wh.say"])
@@ -110,7 +110,7 @@ def test_own_files_hide_nothing_of_the_packages(follower: Host, tmp_path: Path, 
         manifest["layers"][-2] |= mine
 
     retold(directory, change)
-    assert told(follower, directory)[:2] == [("altered", "own files"), ("added", "own files")]
+    assert faults_of(follower, directory)[:2] == [("altered", "own files"), ("added", "own files")]
 
 
 def test_what_cannot_be_worked_out_is_no_all_clear(
@@ -133,9 +133,9 @@ def loaded(follower: Host) -> Iterator[tuple[docker.APIClient, ImageRecord]]:
     archive = partial(image_archive, image.image, follower.blobs, reference=name)
     ImageStore(client).load(image.image, archive, reference=name)
     yield client, image
-    for each in (f"{name}-derived", name):
+    for reference in (f"{name}-derived", name):
         with contextlib.suppress(docker.errors.ImageNotFound):
-            client.remove_image(each, force=True)
+            client.remove_image(reference, force=True)
 
 
 def derived(client: docker.APIClient, image: ImageRecord, lines: str, folder: Path) -> str:
@@ -164,7 +164,7 @@ def test_an_image_that_docker_derived_can_be_asked(
         assert [holds for _, holds in known.layers][: len(image.image.layers)] == [
             layer.holds for layer in image.image.layers
         ]
-        assert [what for what, _ in told(follower, name, engine_images)] == [what for what, _ in expected]
+        assert [what for what, _ in faults_of(follower, name, engine_images)] == [what for what, _ in expected]
 
 
 @pytest.mark.docker

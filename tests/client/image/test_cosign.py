@@ -82,7 +82,7 @@ def test_cosign_finds_the_bill_of_materials_and_the_provenance_of_every_package(
     builder = written(cosign.folder / "builder.pem", distribution.builder)
     kind = "slsaprovenance1"
     carried = cosign.verify(name, builder, kind, "--check-claims=false")
-    assert {subject["name"] for each in carried for subject in each["subject"]} == {
+    assert {subject["name"] for statement in carried for subject in statement["subject"]} == {
         f"dist.example.org/{name} 1.0-1" for name in ("alone", "greet", "say")
     }
     assert cosign.verify(name, builder, kind) == []  # it is about packages, not about the image
@@ -138,7 +138,7 @@ def test_a_bill_of_materials_that_somebody_attached_stays(
 
 def test_of_more_attestations_than_cosign_reads_those_of_packages_are_left_out() -> None:
     def manifest(*layers: tuple[str, str]) -> bytes:
-        listed = [{"annotations": {SIGNATURE: "", "predicateType": kind}, "digest": each} for each, kind in layers]
+        listed = [{"annotations": {SIGNATURE: "", "predicateType": kind}, "digest": digest} for digest, kind in layers]
         return json.dumps({"layers": listed, "subject": {}}).encode()
 
     provenance = manifest(*((f"p{number}", "https://slsa.dev/provenance/v1") for number in range(MOST_LAYERS + 5)))

@@ -57,7 +57,7 @@ def subscribed(distribution: SmallDistribution, host: Host) -> Host:
 def described(host: Host, image: ImageRecord) -> dict[str, bytes]:
     """The files of the last layer."""
     with tarfile.open(host.blobs.path(image.image.layers[-1].blob.digest)) as tar:
-        return {each.name: tar.extractfile(each).read() for each in tar if each.isfile()}  # type: ignore[union-attr]
+        return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
 
 
 def placed(name: str, channel: str) -> PlacedPackage:
@@ -192,11 +192,11 @@ def test_a_layout_of_before_is_read_and_an_update_takes_the_lists_out_of_its_ind
     write_layout(image.image, subscribed.blobs, layout, reference="x:1", referrers=image.referrers)
     shutil.rmtree(layout / "referrers")
     entries = [index_entry(image.image, "x:1"), index_entry(other.image, "y:2")]
-    for each in (image, other):
-        listed = referrers_index([referrer.descriptor() for referrer in each.referrers])
+    for image_record in (image, other):
+        listed = referrers_index([referrer.descriptor() for referrer in image_record.referrers])
         digest = subscribed.blobs.put_bytes(listed)
         shutil.copyfile(subscribed.blobs.path(digest), layout / "blobs" / "sha256" / digest.hex)
-        tag = {"org.opencontainers.image.ref.name": referrers_tag(each.digest)}
+        tag = {"org.opencontainers.image.ref.name": referrers_tag(image_record.digest)}
         kind = "application/vnd.oci.image.index.v1+json"
         entries.append({"annotations": tag, "digest": digest, "mediaType": kind, "size": len(listed)})
     (layout / "index.json").write_bytes(image_index(entries))
@@ -213,9 +213,9 @@ def test_a_layout_of_before_is_read_and_an_update_takes_the_lists_out_of_its_ind
         referrers=changed.referrers,
     )
     index = json.loads((layout / "index.json").read_text())["manifests"]
-    assert [each["digest"] for each in index] == [other.digest, changed.digest]
+    assert [manifest["digest"] for manifest in index] == [other.digest, changed.digest]
     beside = json.loads((layout / "referrers" / "index.json").read_text())["manifests"]
-    tags = [each["annotations"]["org.opencontainers.image.ref.name"] for each in beside]
+    tags = [manifest["annotations"]["org.opencontainers.image.ref.name"] for manifest in beside]
     assert tags == [referrers_tag(other.digest), "1", referrers_tag(changed.digest)]
 
 

@@ -51,9 +51,9 @@ def reference(client: docker.APIClient) -> Iterator[str]:
     """A unique name; the image and the one with the suffix `-changed` are removed from the engine at the end."""
     name = f"farm-test/{secrets.token_hex(6)}:1"
     yield name
-    for each in (name, f"{name}-changed"):
+    for tag in (name, f"{name}-changed"):
         with contextlib.suppress(docker.errors.ImageNotFound):
-            client.remove_image(each, force=True)
+            client.remove_image(tag, force=True)
 
 
 @pytest.fixture
@@ -134,10 +134,10 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
     known = open_image(reference, subscribed, engine_images)
     assert (known.digest, known.rival) == (new.made.image.digest, client.inspect_image(reference)["Id"])
     listed = [image for image in host_images(subscribed, labelled_images(client)) if image.kept]
-    assert [(each.digest, each.names, each.elsewhere, each.in_docker) for each in listed if each.elsewhere] == [
+    assert [(image.digest, image.names, image.elsewhere, image.in_docker) for image in listed if image.elsewhere] == [
         (old.digest, (), (reference,), True)
     ]
-    assert [(each.digest, each.in_docker) for each in listed if reference in each.names] == [
+    assert [(image.digest, image.in_docker) for image in listed if reference in image.names] == [
         (new.made.image.digest, False)
     ]
     environment = {"FARM_STATE": str(subscribed.state), "FARM_HOST": str(subscribed.shared)}

@@ -93,12 +93,14 @@ def test_own_files_lie_where_they_are_told_to_with_nothing_of_their_maker(subscr
     (app / "link").symlink_to("/usr/bin/say")
     own = own_files([(app, "srv/app"), (mine(tmp_path / "root", {"bin/tool": "t", "tmp/x": ""}), "")], subscribed.blobs)
     with tarfile.open(subscribed.blobs.path(own.layer.blob.digest)) as tar:
-        found = {each.name.rstrip("/"): each for each in tar}
+        found = {member.name.rstrip("/"): member for member in tar}
     assert sorted(found) == [
         "srv", "srv/app", "srv/app/data", "srv/app/data/a", "srv/app/link", "srv/app/serve", "tmp/x", "usr", "usr/bin",
         "usr/bin/tool",
     ]  # fmt: skip
-    assert {(each.uid, each.gid, each.mtime, each.uname) for each in found.values()} == {(0, 0, 315532800, "")}
+    assert {(member.uid, member.gid, member.mtime, member.uname) for member in found.values()} == {
+        (0, 0, 315532800, "")
+    }
     assert found["srv/app/serve"].mode == 0o755
     assert found["srv/app/data/a"].mode == 0o644
     assert build(subscribed, "say", own=own).image.layers[-2] == own.layer
@@ -190,7 +192,7 @@ def test_no_layer_that_stays_is_read(distribution: SmallDistribution, subscribed
     found = update(subscribed, "x:1", "say")
     assert found is not None
     held = [layer.holds for layer in found.made.image.layers if subscribed.blobs.has(layer.blob.digest)]
-    assert [each.partition("-")[0] for each in held] == ["say", "links", "description"]
+    assert [content.partition("-")[0] for content in held] == ["say", "links", "description"]
 
 
 def test_groups_of_packages_that_stay_are_not_joined_anew(tmp_path: Path, host: Host) -> None:
@@ -207,7 +209,7 @@ def test_groups_of_packages_that_stay_are_not_joined_anew(tmp_path: Path, host: 
     group = next(layer for layer in before.image.layers if f"{smallest}-1.0-" in layer.holds)
     others = [layer for layer in before.image.layers if " " in layer.holds and layer != group]
     assert others
-    for store in (each for layer in others for each in layer.holds.split()):
+    for store in (held for layer in others for held in layer.holds.split()):
         host.blobs.delete(distribution.entries[store.partition("-")[0]][0].archive.digest)
     found = update(host, "x:1", smallest)
     assert found is not None
@@ -246,7 +248,7 @@ def test_an_update_that_breaks_a_dependent_is_refused_with_what_would_hold(
         update(subscribed, "x:1", "say")
     assert caught.value.also == ("greet",)
     assert "greet" in caught.value.remedy
-    assert [each.digest for each in ImageRecords(subscribed.state).all()] == [before.digest]
+    assert [record.digest for record in ImageRecords(subscribed.state).all()] == [before.digest]
     both = update(subscribed, "x:1", "say", "greet")
     assert both is not None
     assert len(both.changes) == 2
@@ -376,9 +378,9 @@ def test_a_comparison_tells_which_advisories_are_fixed_and_which_are_new(
     for name in ("x:1", "x:2"):
         known = open_image(name, subscribed, None)
         sides.append(Side(known, Described(subscribed).parts(known), None))
-    told = compare(subscribed, *sides).advisories
-    assert told is not None
-    assert [(each.package, each.advisory, each.change) for each in told] == [
+    changes = compare(subscribed, *sides).advisories
+    assert changes is not None
+    assert [(change.package, change.advisory, change.change) for change in changes] == [
         ("say", "EXAMPLE-2026-1", "fixed"),
         ("say", "EXAMPLE-2026-2", "new"),
     ]

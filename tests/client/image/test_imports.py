@@ -88,10 +88,10 @@ def test_an_update_that_lacks_the_directory_is_refused(distribution: SmallDistri
 
 def test_a_late_bound_run_sees_them_at_the_same_paths(subscribed: Host, tmp_path: Path) -> None:
     verified = subscribed.catalogue().verified(["greet"])
-    packages = [(each.descriptor, each.manifest) for each in verified]
+    packages = [(package.descriptor, package.manifest) for package in verified]
     asked = (*IMPORTS, PathImport("usr/share/mine", "greet"))
     seen = own_mounts([], packages, (), asked, lambda store: tmp_path / store)
-    greet = next(each.store for each in verified if each.name == "greet")
+    greet = next(package.store for package in verified if package.name == "greet")
     assert seen.binds == (
         (str(tmp_path / greet), "/opt/tools"),
         (str(tmp_path / greet / "share/greet"), "/srv/words"),

@@ -32,7 +32,7 @@ NEW = library("3.1", "connect")
 
 
 def newer(*members: Member) -> Callable[[str], list[Member]]:
-    by_name = {each.name: [each] for each in members}
+    by_name = {package.name: [package] for package in members}
     return lambda name: by_name.get(name, [])
 
 

@@ -108,7 +108,7 @@ def test_a_mirror_is_what_its_owner_has_published_and_can_be_followed(
     mirrorer: Mirrorer, distribution: SmallDistribution, tmp_path: Path
 ) -> None:
     made = mirrorer.run()
-    assert [(each.number, each.packages) for each in made.releases] == [(1, 3)]
+    assert [(released.number, released.packages) for released in made.releases] == [(1, 3)]
     published, mirrored = files(distribution.public), files(mirrorer.place)
     assert {name for name in mirrored if mirrored[name] != published.get(name)} == {"mirror.json", ".mirror.lock"}
     # The further evidence for the owner's signer is no part of a release.
@@ -137,7 +137,7 @@ def test_only_what_changed_is_fetched_and_the_state_before_stays_for_who_reads_i
     mirrorer: Mirrorer, distribution: SmallDistribution, server: RangeServer
 ) -> None:
     mirrorer.run()
-    old = {name: each[0].archive.digest for name, each in distribution.entries.items()}
+    old = {name: pair[0].archive.digest for name, pair in distribution.entries.items()}
     release(distribution, "louder")
     server.asked.clear()
     mirrorer.run()
@@ -149,7 +149,7 @@ def test_only_what_changed_is_fetched_and_the_state_before_stays_for_who_reads_i
     assert store.has(old["say"])
     mirrorer.run()
     assert not store.has(old["say"])
-    assert all(store.has(each) for each in (new, old["greet"], old["alone"]))
+    assert all(store.has(digest) for digest in (new, old["greet"], old["alone"]))
     assert len(list((mirrorer.place / "targets").rglob("*release.json"))) <= 2
 
 
@@ -160,9 +160,9 @@ def test_earlier_releases_are_held_as_long_as_they_are_wanted(
     for words in ("two", "three!", "four!!!"):
         release(distribution, words)
     store = BlobStore(mirrorer.place / "blobs")
-    assert [each.number for each in mirrorer.run(MirrorSelection(keep=2, numbers=(1,))).held] == [4, 3, 1]
+    assert [released.number for released in mirrorer.run(MirrorSelection(keep=2, numbers=(1,))).held] == [4, 3, 1]
     assert store.has(first)
-    assert [each.number for each in mirrorer.run(MirrorSelection(keep=1, numbers=())).held] == [4]
+    assert [released.number for released in mirrorer.run(MirrorSelection(keep=1, numbers=())).held] == [4]
     mirrorer.run()
     assert not store.has(first)
     with pytest.raises(MirrorError, match=r"dist.example.org/edge has no release 9"):
@@ -230,12 +230,12 @@ def test_channels_of_one_distribution_share_a_mirror(tmp_path: Path) -> None:
     mirrorer = Mirrorer(distribution, str(distribution.public), tmp_path)
     mirrorer.host.subscriptions.subscribe(str(distribution.public), "stable", mirrorer.fingerprint)
     made = mirrorer.run(MirrorSelection(channels=("edge", "dist.example.org/stable")))
-    assert [each.channel for each in made.releases] == ["edge", "stable"]
+    assert [released.channel for released in made.releases] == ["edge", "stable"]
     assert len(mirrorer.run().releases) == 2
     reader = mirrorer.reader()
     reader.subscriptions.subscribe(str(mirrorer.place), "stable", mirrorer.fingerprint)
     for channel in ("edge", "stable"):
-        assert [each.name for each in reader.catalogue(channel).verified(["say"])] == ["say"]
+        assert [package.name for package in reader.catalogue(channel).verified(["say"])] == ["say"]
 
 
 def test_what_has_rotted_or_is_gone_comes_back_by_a_check(mirrorer: Mirrorer, distribution: SmallDistribution) -> None:
@@ -340,7 +340,7 @@ def test_what_is_taken_of_others_is_mirrored_too(neighbours: Neighbours, tmp_pat
     made = mirrorer.run()
     assert [(str(pin), len(pin.packages)) for pin in made.imports] == [("release 1 of other.example/edge", 2)]
     theirs = BlobStore(mirrorer.place / "imports/other.example/blobs")
-    unused, openssl = (neighbours.first.entries[each][0].archive.digest for each in ("unused", "openssl"))
+    unused, openssl = (neighbours.first.entries[name][0].archive.digest for name in ("unused", "openssl"))
     assert (theirs.has(openssl), theirs.has(unused)) == (True, False)
 
     for folder in (neighbours.first.public, neighbours.second.public):
@@ -393,7 +393,7 @@ def test_when_others_cannot_be_reached_what_is_new_waits_and_what_is_there_stays
     neighbours.publish("openssl", "say")
     neighbours.first.public.rename(away)
     made = mirrorer.run()
-    assert ([each.number for each in made.releases], len(made.stale)) == ([2], 1)
+    assert ([released.number for released in made.releases], len(made.stale)) == ([2], 1)
     assert made.stale[0].startswith(f"other.example at {neighbours.address}: ")
 
 

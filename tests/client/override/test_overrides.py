@@ -262,8 +262,10 @@ def test_a_record_is_read_as_it_was_written(subscribed: Host, mine: SmallDistrib
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=Scope.of("root", tmp_path))
     put(subscribed, OfChannel("ours.example.org/edge", "alone"), "alone")
     overrides = Overrides(subscribed.state)
-    assert [(str(scope), each.package) for scope, each in overrides.all()] == [
+    assert [(str(scope), override.package) for scope, override in overrides.all()] == [
         ("this host", "alone"),
         (str(tmp_path.resolve()), "say"),
     ]
-    assert all(Override.from_dict(json.loads(json.dumps(each.to_dict()))) == each for _, each in overrides.all())
+    assert all(
+        Override.from_dict(json.loads(json.dumps(override.to_dict()))) == override for _, override in overrides.all()
+    )

@@ -51,7 +51,7 @@ class Subscriber:
     more_builders: tuple[CryptoSigner, ...] = ()
 
     def catalogue(self, release: Release | None = None) -> Catalogue:
-        keys = [each.public_key for each in (self.distribution.builder, *self.more_builders)]
+        keys = [signer.public_key for signer in (self.distribution.builder, *self.more_builders)]
         downloads = Downloads(self.reader, BlobStore(self.folder))
         release = release or self.distribution.released
         assert release

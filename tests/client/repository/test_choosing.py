@@ -77,7 +77,9 @@ def test_a_name_that_both_have_is_told_by_its_full_names(following: Following) -
     remedy = refused(lambda: following.owner_of("say"), ChoiceError, f"^say can be {FIRST}/say or {SECOND}/say$")
     assert "farm subscriptions set dist.example.org/edge --priority 1" in remedy
     assert following.owner_of(f"{SECOND}/say") == SECOND
-    assert [each.name for each in following.host.catalogue_of([f"{SECOND}/say"]).verified([f"{SECOND}/say"])] == ["say"]
+    assert [package.name for package in following.host.catalogue_of([f"{SECOND}/say"]).verified([f"{SECOND}/say"])] == [
+        "say"
+    ]
 
 
 def test_priority_decides_and_nothing_else(following: Following) -> None:

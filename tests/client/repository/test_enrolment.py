@@ -75,7 +75,7 @@ def test_a_domain_is_enough_to_subscribe(
     assert by_dns
     assert subscription.fingerprint == fingerprint(distribution)
     assert subscription.address in record
-    assert [each.entry.name for each in host.catalogue().verified(["greet"])] == ["greet", "say"]
+    assert [package.entry.name for package in host.catalogue().verified(["greet"])] == ["greet", "say"]
     assert names.asked == [NAME]
 
 

@@ -55,7 +55,7 @@ def test_a_file_that_a_power_cut_emptied_comes_into_no_root(follower: Host, tmp_
     install(follower, tmp_path / "two", "alone")
     whole(follower, tmp_path / "two")
     assert (tmp_path / "two/usr/share/alone/file").read_bytes() == content
-    assert [each.name for each in folder.iterdir()] == [mark.name]
+    assert [path.name for path in folder.iterdir()] == [mark.name]
 
 
 def test_within_a_boot_nothing_is_unpacked_twice(follower: Host, tmp_path: Path) -> None:

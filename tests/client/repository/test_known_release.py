@@ -29,7 +29,7 @@ def test_where_nothing_is_new_two_small_files_are_asked_for_and_nothing_is_verif
         again = Host(subscriber.host.state, subscriber.host.shared).catalogue()
         assert sorted(asked) == ["/metadata/2.root.json", "/metadata/timestamp.json"]
         assert (again.release, again.builders) == (first.release, first.builders)
-        assert [each.name for each in again.verified(["greet"])] == ["greet", "say"]
+        assert [package.name for package in again.verified(["greet"])] == ["greet", "say"]
 
         simulator.release()
         assert Host(subscriber.host.state, subscriber.host.shared).catalogue().release.number == 2

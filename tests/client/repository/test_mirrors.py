@@ -134,9 +134,9 @@ def test_one_that_stalls_is_passed_over_and_so_is_one_that_nobody_answers_for(
 
 
 def test_a_password_is_for_the_mirror_alone() -> None:
-    told: list[str] = []
-    Mirror("https://ann:s3cret@mirror.example.net/farm", told.append).pass_over("why", for_good=True)
-    assert told == ["the mirror https://mirror.example.net/farm is passed over: why"]
+    warnings: list[str] = []
+    Mirror("https://ann:s3cret@mirror.example.net/farm", warnings.append).pass_over("why", for_good=True)
+    assert warnings == ["the mirror https://mirror.example.net/farm is passed over: why"]
 
 
 def test_the_owner_has_the_last_word(tmp_path: Path, owner: RangeServer) -> None:
@@ -148,14 +148,14 @@ def test_the_owner_has_the_last_word(tmp_path: Path, owner: RangeServer) -> None
 
 
 def test_a_mirror_is_told_of_once_by_many_threads() -> None:
-    told: list[str] = []
-    mirror = Mirrors(told.append).at(["http://x"])[0]
+    warnings: list[str] = []
+    mirror = Mirrors(warnings.append).at(["http://x"])[0]
     threads = [threading.Thread(target=mirror.pass_over, args=("why",), kwargs={"for_good": True}) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == ["the mirror http://x is passed over: why"]
+    assert warnings == ["the mirror http://x is passed over: why"]
 
 
 class Follower:

@@ -133,21 +133,21 @@ def _write_as_much(package: Path) -> None:
 def test_what_was_altered_in_the_cache_is_unpacked_anew(
     distribution: SmallDistribution, tmp_path: Path, alter: Callable[[Path], None]
 ) -> None:
-    told: list[str] = []
-    host = Host(tmp_path / "state", tmp_path / "shared", told.append)
+    warnings: list[str] = []
+    host = Host(tmp_path / "state", tmp_path / "shared", warnings.append)
     subscribe(host, distribution)
     install(host, tmp_path / "one", "greet", "alone")
-    assert not told
-    store = next(each for each in host.cache.stores() if each.startswith("alone-"))
+    assert not warnings
+    store = next(name for name in host.cache.stores() if name.startswith("alone-"))
     mounted = os.open(host.cache.path(store), os.O_RDONLY)
     alter(host.cache.path(store))
     before = sorted(path.name for path in Path(f"/proc/self/fd/{mounted}").iterdir())
     install(host, tmp_path / "two", "greet", "alone")
-    assert told == [f"alone in {host.cache.root} changed since it was unpacked there, and is unpacked again"]
+    assert warnings == [f"alone in {host.cache.root} changed since it was unpacked there, and is unpacked again"]
     assert (tmp_path / "two/usr/share/alone/file").read_text() == "alone\n"
     assert host.cache.is_intact(store)
     install(host, tmp_path / "three", "greet", "alone")
-    assert len(told) == 1
+    assert len(warnings) == 1
     assert sorted(path.name for path in Path(f"/proc/self/fd/{mounted}").iterdir()) == before, "it may be in use"
     os.close(mounted)
     collect_garbage(host, datetime.now(UTC))

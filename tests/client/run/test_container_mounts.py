@@ -51,9 +51,9 @@ def places(tmp_path: Path) -> dict[str, Path]:
     return {"cache": tmp_path / "cache", "state": tmp_path / "state", "links": links, "home": tmp_path}
 
 
-def told(places: dict[str, Path], *mounts: ContainerMount) -> list[str]:
+def targets_not_late_bound(places: dict[str, Path], *mounts: ContainerMount) -> list[str]:
     found = tuple(not_late_bound(mounts, places["cache"], [places["state"]]))
-    return [each.partition(": ")[0] for each in found]
+    return [line.partition(": ")[0] for line in found]
 
 
 def test_what_a_run_mounts_is_what_it_says(places: dict[str, Path]) -> None:
@@ -65,9 +65,11 @@ def test_what_a_run_mounts_is_what_it_says(places: dict[str, Path]) -> None:
         ContainerMount(str(places["home"] / "own"), "/data", writable=True),
         ContainerMount("", "/tmp", writable=True),
     ]
-    assert (told(places, *mounts), bound_stores(mounts)) == ([], (STORE,))
+    assert (targets_not_late_bound(places, *mounts), bound_stores(mounts)) == ([], (STORE,))
     # Whatever the path of the cache.
-    assert told(places, ContainerMount(str(places["home"] / "way" / STORE), f"/packages/{STORE}")) == []
+    assert (
+        targets_not_late_bound(places, ContainerMount(str(places["home"] / "way" / STORE), f"/packages/{STORE}")) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,4 +91,4 @@ def test_what_a_run_would_not_mount_there_is_told(
     places: dict[str, Path], source: str, target: str, writable: bool
 ) -> None:
     mount = ContainerMount(str(places["home"] / source) if source else "", target, writable)
-    assert told(places, mount) == [target]
+    assert targets_not_late_bound(places, mount) == [target]

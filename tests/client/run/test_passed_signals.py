@@ -19,10 +19,10 @@ _CAUGHT = "sh -c 'trap \"exit 5\" TERM; echo ready; while :; do sleep 0.05; done
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = {each: signal.getsignal(each) for each in _PASSED_ON}
+    before = {number: signal.getsignal(number) for number in _PASSED_ON}
     yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_one_that_comes_before_it_is_known_whom_it_is_for_is_not_lost() -> None:

@@ -10,20 +10,20 @@ from farm.client.run.request import RunRequest, RunRequestError
 
 
 @pytest.mark.parametrize(
-    ("network", "engine", "told"),
+    ("network", "engine", "advice"),
     [
         ("none", "docker", "this run has none: Add --network bridge"),
-        ("host", "docker", "this one is this host's: Leave --publish away"),
+        ("host", "docker", "this one is this host's: Leave --publish out"),
         ("container:web", "docker", "this one is another container's"),
         ("none", "bubblewrap", "--network host instead, .* or use --with docker"),
         ("host", "bubblewrap", "--publish is for Docker"),
     ],
 )
-def test_where_no_port_can_be_published_it_is_told_what_to_do(network: str, engine: str, told: str) -> None:
+def test_where_no_port_can_be_published_it_is_told_what_to_do(network: str, engine: str, advice: str) -> None:
     RunRequest(network=network).check_publishing(engine)
     with pytest.raises(RunRequestError) as refused:
         RunRequest(network=network, publish=("8080:80/tcp",)).check_publishing(engine)
-    assert re.search(told, f"{refused.value.message}: {refused.value.remedy}")
+    assert re.search(advice, f"{refused.value.message}: {refused.value.remedy}")
 
 
 def test_a_network_of_ones_own_publishes_ports() -> None:

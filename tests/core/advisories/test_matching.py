@@ -40,8 +40,8 @@ def affected(*events: str, versions: tuple[str, ...] = (), severity: Severity = 
     return Affected("jq", (tuple(read),) if read else (), tuple(map(Bound.parse, versions)), severity)
 
 
-def advisory(*each: Affected, name: str = "EXAMPLE-1", withdrawn: datetime | None = None) -> Advisory:
-    return Advisory(name, ("CVE-2026-1",), "It breaks", NOW, NOW, withdrawn, each)
+def advisory(*entries: Affected, name: str = "EXAMPLE-1", withdrawn: datetime | None = None) -> Advisory:
+    return Advisory(name, ("CVE-2026-1",), "It breaks", NOW, NOW, withdrawn, entries)
 
 
 def statement(status: Status, *, version: str = "", days: int = 0, about: str = "EXAMPLE-1") -> Statement:
@@ -78,7 +78,7 @@ def test_a_range_holds_from_where_it_was_introduced_to_where_it_was_fixed(
 def test_single_versions_hold_with_all_their_revisions_or_with_one() -> None:
     found = affected(versions=("1.6", "1.7-2"))
 
-    assert [holds(found, each) for each in ("1.6-1", "1.6-7", "1.7-2", "1.7-1")] == [True, True, True, False]
+    assert [holds(found, version) for version in ("1.6-1", "1.6-7", "1.7-2", "1.7-1")] == [True, True, True, False]
 
 
 def test_the_fix_is_the_next_one_after_the_version() -> None:
@@ -108,7 +108,7 @@ def test_nothing_is_found_for_other_packages_fixed_versions_and_withdrawn_adviso
 def test_the_worst_comes_first() -> None:
     severities: dict[str, Severity] = {"A": "low", "B": "critical", "C": "critical"}
     known = [advisory(affected("introduced 0", severity=severity), name=name) for name, severity in severities.items()]
-    assert [each.advisory.id for each in find(known, [], [("jq", Version("1"), 1)])] == ["B", "C", "A"]
+    assert [finding.advisory.id for finding in find(known, [], [("jq", Version("1"), 1)])] == ["B", "C", "A"]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_what_declares_sensitive_files_has_a_later_format_and_nothing_else_has()
     files = (SensitiveFile("etc/passwd", "users"), SensitiveFile("etc/group", "groups"))
     declaring = descriptor(sensitive_files=files)
     assert declaring.sensitive_files == files[::-1]
-    assert [json.loads(each.to_json())["format"] for each in (declaring, descriptor())] == [2, 1]
+    assert [json.loads(described.to_json())["format"] for described in (declaring, descriptor())] == [2, 1]
     assert Descriptor.from_json(declaring.to_json()) == declaring
 
 
@@ -134,7 +134,7 @@ def test_it_names_its_directory_as_the_manifest_does() -> None:
 def test_builds_of_one_name_sort_by_version_then_revision() -> None:
     builds = [(version, revision) for version in ("1.10", "1.9", "2.0~rc1", "2.0") for revision in (10, 9)]
     made = [descriptor(version=Version(version), revision=revision) for version, revision in builds]
-    ordered = [(str(each.version), each.revision) for each in sorted(made, key=lambda each: each.sort_key)]
+    ordered = [(str(build.version), build.revision) for build in sorted(made, key=lambda build: build.sort_key)]
     assert ordered == [(v, r) for v in ("1.9", "1.10", "2.0~rc1", "2.0") for r in (9, 10)]
 
 

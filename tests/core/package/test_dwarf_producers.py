@@ -36,12 +36,13 @@ def test_every_version_of_the_format_is_read_as_pyelftools_reads_it(name: str) -
 def test_the_options_of_each_unit_are_there_and_macros_are_not() -> None:
     found = read_producers((EXAMPLES / "version-5.debug").read_bytes())
     assert [
-        ("-O1" in each, "-fstack-protector-strong" in each, "-fstack-clash-protection" in each) for each in found
+        ("-O1" in producer, "-fstack-protector-strong" in producer, "-fstack-clash-protection" in producer)
+        for producer in found
     ] == [
         (True, True, False),
         (False, False, True),
     ]
-    assert not any("-DX" in each for each in found)
+    assert not any("-DX" in producer for producer in found)
 
 
 @pytest.mark.parametrize("name", ["compressed", "split"])

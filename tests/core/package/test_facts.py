@@ -104,9 +104,9 @@ def test_what_keeps_a_loader_from_a_file_is_told_where_there_is_something() -> N
 def test_what_else_modules_say_is_told_where_it_is_there_and_leaves_other_facts_as_they_were() -> None:
     plain = PackageFacts(pkg_config=(PkgConfigModule("b", "1", ("a",)),)).to_json()
     assert not any(key in plain for key in (b"internal", b"provides", b"conflicts", b"files"))
-    told = {"requires_internal": ("c",), "files": ("/usr/lib/libz.so",)}
+    members = {"requires_internal": ("c",), "files": ("/usr/lib/libz.so",)}
     versions = {"provides": (ModuleVersion("d", "=", "2"),), "conflicts": (ModuleVersion("e", "", ""),)}
-    facts = PackageFacts(pkg_config=(PkgConfigModule("b", "1", ("a",), **told, **versions),))
+    facts = PackageFacts(pkg_config=(PkgConfigModule("b", "1", ("a",), **members, **versions),))
     assert PackageFacts.from_json(facts.to_json()) == facts
 
 

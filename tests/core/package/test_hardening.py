@@ -13,7 +13,7 @@ from farm.core.package.facts import DebugFile, ElfFile, PackageFacts
 from farm.core.package.hardening import HardeningFinding, hardening_findings, producers_by_build_id
 
 GOOD = ("bind-now", "relro")
-TOLD = "GNU C17 14.2.0 -mtune=generic -g -O2 -fstack-protector-strong -fstack-clash-protection"
+HARDENED = "GNU C17 14.2.0 -mtune=generic -g -O2 -fstack-protector-strong -fstack-clash-protection"
 COMPILED: tuple[HardeningProperty, ...] = ("stack-protector", "stack-clash-protection")
 
 
@@ -25,12 +25,14 @@ def facts(**details: object) -> PackageFacts:
 def judged(package: PackageFacts, *producers: str) -> tuple[list[str], list[str]]:
     """What is lacking, and what is not judged."""
     found = hardening_findings(package, {"ab12": producers} if producers else {})
-    return [each.property for each in found if each.lacking], [each.property for each in found if not each.lacking]
+    return [finding.property for finding in found if finding.lacking], [
+        finding.property for finding in found if not finding.lacking
+    ]
 
 
 @pytest.mark.parametrize("kind", ["pie", "library"])
 def test_what_has_all_of_it_has_nothing_to_be_told(kind: str) -> None:
-    assert judged(facts(kind=kind), TOLD) == ([], [])
+    assert judged(facts(kind=kind), HARDENED) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_what_has_all_of_it_has_nothing_to_be_told(kind: str) -> None:
     ],
 )
 def test_what_the_headers_of_a_file_lack_is_named(details: dict[str, object], lacking: list[str]) -> None:
-    assert judged(facts(**details), TOLD) == (lacking, [])
+    assert judged(facts(**details), HARDENED) == (lacking, [])
 
 
 def test_a_static_program_has_nothing_to_bind() -> None:
@@ -69,42 +71,45 @@ def test_a_static_program_at_no_fixed_address_has_nothing_to_bind_either(
     ("producer", "lacking"),
     [
         ("GNU C17 14.2.0 -O2 -fstack-clash-protection", ["stack-protector"]),
-        (f"{TOLD} -fno-stack-protector", ["stack-protector"]),
-        (f"{TOLD} -fstack-protector", ["stack-protector"]),
+        (f"{HARDENED} -fno-stack-protector", ["stack-protector"]),
+        (f"{HARDENED} -fstack-protector", ["stack-protector"]),
         ("GNU C++17 14.2.0 -O2 -fno-stack-protector -fstack-protector-all", ["stack-clash-protection"]),
-        (f"{TOLD} -fno-stack-clash-protection", ["stack-clash-protection"]),
+        (f"{HARDENED} -fno-stack-clash-protection", ["stack-clash-protection"]),
         ("GNU GIMPLE 14.2.0 -O2", list(COMPILED)),
     ],
 )
 def test_one_unit_that_was_told_otherwise_is_enough_and_the_last_word_counts(producer: str, lacking: list[str]) -> None:
-    assert judged(facts(), TOLD, producer) == (lacking, [])
+    assert judged(facts(), HARDENED, producer) == (lacking, [])
 
 
 @pytest.mark.parametrize(
-    "producers", [(), ("",), ("GNU AS 2.44",), ("clang version 19",), ("GNU C17 14.2.0",), (TOLD, "")]
+    "producers", [(), ("",), ("GNU AS 2.44",), ("clang version 19",), ("GNU C17 14.2.0",), (HARDENED, "")]
 )
 def test_what_nobody_can_tell_is_not_judged(producers: tuple[str, ...]) -> None:
     assert judged(facts(), *producers) == ([], list(COMPILED))
 
 
-@pytest.mark.parametrize("separate", [(), (TOLD,)])
+@pytest.mark.parametrize("separate", [(), (HARDENED,)])
 def test_what_stands_in_the_file_itself_counts_whatever_is_said_elsewhere(separate: tuple[str, ...]) -> None:
-    assert judged(facts(producers=(TOLD, f"{TOLD} -fno-stack-protector")), *separate) == (["stack-protector"], [])
-    assert judged(facts(producers=(TOLD,), build_id=""), *separate) == ([], [])
+    assert judged(facts(producers=(HARDENED, f"{HARDENED} -fno-stack-protector")), *separate) == (
+        ["stack-protector"],
+        [],
+    )
+    assert judged(facts(producers=(HARDENED,), build_id=""), *separate) == ([], [])
     assert judged(facts(producers=("",)), *separate) == ([], list(COMPILED))
 
 
 def test_two_files_of_one_build_id_are_both_believed() -> None:
-    untold = DebugFile("lib/debug/b", "ab12", ("GNU C17 14.2.0 -g -O2",))
+    unhardened = DebugFile("lib/debug/b", "ab12", ("GNU C17 14.2.0 -g -O2",))
     for two in (
-        (DebugFile("lib/debug/a", "ab12", (TOLD,)), untold),
-        (untold, DebugFile("lib/debug/c", "ab12", (TOLD,))),
+        (DebugFile("lib/debug/a", "ab12", (HARDENED,)), unhardened),
+        (unhardened, DebugFile("lib/debug/c", "ab12", (HARDENED,))),
     ):
-        assert set(producers_by_build_id([PackageFacts(debug=two)])["ab12"]) == {TOLD, *untold.producers}
+        assert set(producers_by_build_id([PackageFacts(debug=two)])["ab12"]) == {HARDENED, *unhardened.producers}
 
 
 def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:
-    assert judged(facts(), TOLD, "GNU AS 2.44") == ([], [])
+    assert judged(facts(), HARDENED, "GNU AS 2.44") == ([], [])
     assert judged(facts(), "GNU AS 2.44", "GNU C17 14.2.0 -g -O2") == (list(COMPILED), [])
 
 
@@ -115,7 +120,7 @@ def test_a_file_without_build_id_has_no_debug_data_to_go_by() -> None:
 
 def test_facts_of_before_judge_nothing() -> None:
     old = PackageFacts(elf=(ElfFile("bin/x", ElfFacts(details=None)),))
-    lacking, not_covered = judged(old, TOLD)
+    lacking, not_covered = judged(old, HARDENED)
     assert (lacking, len(not_covered)) == ([], 7)
 
 
@@ -131,5 +136,5 @@ def test_what_is_lacking_can_be_waived_for_some_files_with_a_reason_and_what_is_
 
 
 def test_producers_are_found_by_build_id_in_all_packages_of_a_build() -> None:
-    debug = PackageFacts(debug=(DebugFile("lib/debug/a", "ab12", (TOLD,)), DebugFile("lib/debug/b", "", ("?",))))
-    assert producers_by_build_id([PackageFacts(), debug, PackageFacts(debug=None)]) == {"ab12": (TOLD,)}
+    debug = PackageFacts(debug=(DebugFile("lib/debug/a", "ab12", (HARDENED,)), DebugFile("lib/debug/b", "", ("?",))))
+    assert producers_by_build_id([PackageFacts(), debug, PackageFacts(debug=None)]) == {"ab12": (HARDENED,)}

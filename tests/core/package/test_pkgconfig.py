@@ -29,7 +29,7 @@ def test_variables_continued_lines_comments_and_version_ranges() -> None:
         ("libzstd", "openssl", "zlib"),
         ("libbrotlidec", "libfoo"),
         PkgConfigLibraries(("curl",), (), ("/usr/lib",)),
-        tuple(ModuleVersion(*each.split()) for each in ("libbrotlidec > 1", "libfoo = 2", "zlib >= 1.2")),
+        tuple(ModuleVersion(*text.split()) for text in ("libbrotlidec > 1", "libfoo = 2", "zlib >= 1.2")),
     )
 
 

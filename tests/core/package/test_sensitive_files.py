@@ -36,7 +36,7 @@ def found(
     elf: dict[str, ElfFacts] | None = None,
 ) -> list[tuple[str, Sensitivity]]:
     """The findings, without details."""
-    facts = [ElfFile(path, each) for path, each in (elf or {}).items()]
+    facts = [ElfFile(path, file_facts) for path, file_facts in (elf or {}).items()]
     return [file[:2] for file in find_sensitive_files(tree(contents).manifest, facts, links, STORE)]
 
 
@@ -98,7 +98,7 @@ def test_a_python_may_have_in_its_own_directory_what_it_wants() -> None:
         "lib-dynload/_json.so",
         "__pycache__/os.cpython-313.pyc",
     )
-    assert found({f"lib/python3.13/{each}": b"" for each in ("os.py", *own)}) == []
+    assert found({f"lib/python3.13/{path}": b"" for path in ("os.py", *own)}) == []
     assert found({"lib/python3.13/os.py": b"", "lib/python3.12/abc/__init__.py": b""}) == [
         ("lib/python3.12/abc/__init__.py", Sensitivity.PYTHON_MODULE)
     ]

@@ -21,8 +21,8 @@ for name, module in sys.modules.items():
 @pytest.fixture(scope="module")
 def started() -> dict[str, Path]:
     """The files that this machine's Python loads at every start, by name."""
-    told = subprocess.run([PYTHON, "-I", "-c", ASKED], capture_output=True, text=True, check=True).stdout
-    pairs = [line.partition(" ")[::2] for line in told.splitlines()]
+    printed = subprocess.run([PYTHON, "-I", "-c", ASKED], capture_output=True, text=True, check=True).stdout
+    pairs = [line.partition(" ")[::2] for line in printed.splitlines()]
     return {name: Path(file) for name, file in pairs if file.endswith(".py")}
 
 
@@ -42,9 +42,9 @@ def test_python_really_takes_them_before_its_own(started: dict[str, Path], tmp_p
     library = tmp_path / "lib" / real.name
     (library / "encodings").mkdir(parents=True)
     for place, of in ((library, real), (library / "encodings", real / "encodings")):
-        for each in of.iterdir():
-            if each.name not in ("encodings", "__pycache__"):
-                (place / each.name).symlink_to(each)
+        for entry in of.iterdir():
+            if entry.name not in ("encodings", "__pycache__"):
+                (place / entry.name).symlink_to(entry)
     source = tmp_path / "shadow.py"
     source.write_text(f"{(real / 'encodings/utf_8.py').read_text()}\nimport sys\nsys.taken = True\n")
     put = library / "encodings" / shadow
@@ -55,7 +55,9 @@ def test_python_really_takes_them_before_its_own(started: dict[str, Path], tmp_p
     else:
         put.write_bytes(source.read_bytes())
     asked = [PYTHON, "-c", "import sys; print(sys.taken)"]
-    told = subprocess.run(asked, env={"PYTHONHOME": str(tmp_path)}, capture_output=True, text=True, check=True).stdout
-    assert told == "True\n"
+    printed = subprocess.run(
+        asked, env={"PYTHONHOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "True\n"
     path = str(put.relative_to(tmp_path))
     assert found({path: b""}) == [(path, Sensitivity.PYTHON_MODULE)]

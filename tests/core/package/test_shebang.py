@@ -176,10 +176,10 @@ def started_by_env(argument: str) -> str:
     """Run env itself, which finds nothing and prints what it searched for; empty if that is the script or nothing."""
     command = ["/usr/bin/env", *([argument] if argument else []), "SCRIPT"]
     nothing = {"PATH": "/nowhere", "LC_ALL": "C"}
-    told = subprocess.run(command, env=nothing, capture_output=True, text=True, check=False).stderr
-    if re.search(r"cannot (unset|change)|invalid signal", told):
+    errors = subprocess.run(command, env=nothing, capture_output=True, text=True, check=False).stderr
+    if re.search(r"cannot (unset|change)|invalid signal", errors):
         reject()  # whether a directory or a signal exists is another question
-    found = re.search(r"^env: ('.*'): (No such file or directory|Permission denied)$", told, re.MULTILINE)
+    found = re.search(r"^env: ('.*'): (No such file or directory|Permission denied)$", errors, re.MULTILINE)
     program: str = ast.literal_eval(found[1]) if found else ""
     return program if program != "SCRIPT" else ""
 

@@ -19,7 +19,7 @@ from tests.core.plan.values import recipe
 
 
 def graph(*recipes):
-    return BuildGraph.of({each.name: each for each in recipes})
+    return BuildGraph.of({node.name: node for node in recipes})
 
 
 def small_distribution():
@@ -137,7 +137,7 @@ def test_order_holds_for_any_graph_without_cycles(needs, random):
     order = built.order()
     assert sorted(order) == sorted(names)
     position = {name: place for place, name in enumerate(order)}
-    assert all(position[need] < position[each.name] for each in recipes for need in each.build_needs)
+    assert all(position[need] < position[node.name] for node in recipes for need in node.build_needs)
     random.shuffle(recipes)
     assert graph(*recipes) == built
     assert [name for level in built.levels for name in sorted(level)] == [
@@ -159,7 +159,7 @@ def test_a_cycle_that_is_told_is_one(builds, requires):
         recipe(name, build_needs=pick(builds[number]), requires=pick(requires[number]))
         for number, name in enumerate(names)
     ]
-    by_name = {each.name: each for each in recipes}
+    by_name = {node.name: node for node in recipes}
     try:
         cycle = ()
         built = graph(*recipes)

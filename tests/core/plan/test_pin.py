@@ -153,7 +153,7 @@ def test_sources_know_their_origins_by_the_pinned_digest():
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "purl"),
+    ("text", "label", "purl"),
     [
         ("libc6", "libc6", "pkg:deb/debian/libc6"),
         (
@@ -166,9 +166,9 @@ def test_sources_know_their_origins_by_the_pinned_digest():
          "pkg:deb/debian/libstdc%2B%2B6@14.2.0-19?arch=amd64"),
     ],
 )  # fmt: skip
-def test_a_binary_of_debians_is_written_as_apt_does_and_as_a_package_url(text, told, purl):
+def test_a_binary_of_debians_is_written_as_apt_does_and_as_a_package_url(text, label, purl):
     binary = DebianBinary.parse(text)
-    assert (str(binary), binary.label, binary.purl) == (text, told, purl)
+    assert (str(binary), binary.label, binary.purl) == (text, label, purl)
 
 
 def test_steps_and_outputs_are_taken_as_they_are():

@@ -117,17 +117,20 @@ def test_what_a_scanner_may_know_has_a_purl() -> None:
     plan = planned()
     packages = by_name(sbom(plan))
     purls = {
-        name: each["referenceLocator"]
+        name: reference["referenceLocator"]
         for name, found in packages.items()
-        for each in found.get("externalRefs", ())
-        if each["referenceType"] == "purl"
+        for reference in found.get("externalRefs", ())
+        if reference["referenceType"] == "purl"
     }
     fetched, _beside, debian = RECIPE.sources
     assert purls == {
         "jq": f"pkg:generic/{DISTRIBUTION}/jq@1.7.1-1",
         fetched.file: f"pkg:generic/{fetched.file}?checksum={Digest.of(b'jq')}&download_url=https://example.org/jq.tar.gz",
         debian.file: "pkg:deb/debian/libc6",
-        **{each.name.short: f"pkg:generic/{DISTRIBUTION}/{each.name.short}@{each.version}" for each in DEPENDENCIES},
+        **{
+            needed.name.short: f"pkg:generic/{DISTRIBUTION}/{needed.name.short}@{needed.version}"
+            for needed in DEPENDENCIES
+        },
     }
     for purl in purls.values():
         assert PackageURL.from_string(purl).to_string() == purl
@@ -140,13 +143,13 @@ def test_it_says_what_the_package_was_made_from_and_with() -> None:
              document["relationships"]}  # fmt: skip
     made_from = {("SPDXRef-Package", "GENERATED_FROM", f"SPDXRef-Source-{number}") for number in (1, 2, 3)}
     made_with = {
-        (f"SPDXRef-Dependency-{each.name.short}", "BUILD_DEPENDENCY_OF", "SPDXRef-Package") for each in DEPENDENCIES
+        (f"SPDXRef-Dependency-{needed.name.short}", "BUILD_DEPENDENCY_OF", "SPDXRef-Package") for needed in DEPENDENCIES
     }
     toolchain = ("SPDXRef-Toolchain", "BUILD_DEPENDENCY_OF", "SPDXRef-Package")
     assert found == {("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Package"), *made_from, *made_with, toolchain}
     trees = {package["name"]: package["externalRefs"][0]["referenceLocator"] for package in document["packages"]
              if package["SPDXID"].startswith("SPDXRef-Dependency")}  # fmt: skip
-    assert trees == {each.name.short: each.tree for each in DEPENDENCIES}
+    assert trees == {needed.name.short: needed.tree for needed in DEPENDENCIES}
 
 
 def test_what_the_toolchain_was_made_of_is_named_by_digest() -> None:
@@ -180,7 +183,7 @@ def test_a_library_whose_code_was_copied_in_is_said_to_be_linked_statically() ->
 
 def test_names_that_spdx_has_no_letters_for_stay_apart() -> None:
     similar = [dependency(name) for name in ("libstdc++", "libstdc--", "libstdc-2b-")]
-    plan = planned(replace(RECIPE, build_needs=tuple(each.name.short for each in similar)), dependencies=similar)
+    plan = planned(replace(RECIPE, build_needs=tuple(needed.name.short for needed in similar)), dependencies=similar)
     content = sbom(plan)
     assert faults(content) == []
     assert len({package["SPDXID"] for package in json.loads(content)["packages"]}) == 1 + 3 + 1 + 3
@@ -219,7 +222,7 @@ VERSION = st.from_regex(r"[0-9][A-Za-z0-9.+~]{0,20}", fullmatch=True)
 def test_whatever_a_package_is_its_document_is_valid(
     *, name: str, version: str, needs: dict[str, str], license: str, path: str, known: bool
 ) -> None:
-    dependencies = [dependency(short, version=each) for short, each in needs.items()]
+    dependencies = [dependency(short, version=needed_version) for short, needed_version in needs.items()]
     sources = (replace(RECIPE.sources[0], file=path),)
     recipe = replace(
         RECIPE, name=name, version=Version(version), license=license, sources=sources, build_needs=tuple(needs)

@@ -156,7 +156,7 @@ def test_a_channel_is_not_called_like_a_role_of_the_repository() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("edge-two", "the channel names edge and edge-two can be taken for each other"),
         ("beta+1", "'beta+1' cannot be the name of a channel"),
@@ -167,12 +167,12 @@ def test_a_channel_is_not_called_like_a_role_of_the_repository() -> None:
         ("stab1e", "the channel names stab1e and stable can be taken for each other"),
     ],
 )
-def test_a_name_that_a_subscriber_could_confuse_is_refused_where_its_file_begins(name: str, told: str) -> None:
+def test_a_name_that_a_subscriber_could_confuse_is_refused_where_its_file_begins(name: str, message: str) -> None:
     edge, stable = b"gates: [proof]\n", b"from: edge\ngates: [proof]\n"
     files = {"channels/edge.yaml": edge, "channels/stable.yaml": stable, f"channels/{name}.yaml": b"\n# new\n" + edge}
     found = survey_channels(files)
     ((problem,),) = found.problems.values()
-    assert problem.message == told
+    assert problem.message == message
     assert str(problem.place) == f"channels/{name}.yaml:3:1"
     assert set(found.policies) == {"edge", "stable"}
 

@@ -48,8 +48,8 @@ def test_what_no_line_matches_is_nobodys() -> None:
     ],
 )
 def test_patterns_are_globs_over_whole_names(pattern: str, matched: list[str], passed_over: list[str]) -> None:
-    assert all(owners(f"{pattern} alice", each) for each in matched)
-    assert not any(owners(f"{pattern} alice", each) for each in passed_over)
+    assert all(owners(f"{pattern} alice", name) for name in matched)
+    assert not any(owners(f"{pattern} alice", name) for name in passed_over)
 
 
 NAMES = st.text("ab", min_size=1, max_size=3)

@@ -16,7 +16,7 @@ capabilities: [CAP_NET_BIND_SERVICE]
 """
 
 
-def told(text: str) -> list[str]:
+def problems(text: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         read_policy(text.encode(), "policy.yaml")
     return [problem.in_a_line() for problem in caught.value.problems]
@@ -43,11 +43,11 @@ def test_from_one_to_sixteen_attestations_can_be_asked_for(count: int, *, allowe
     if allowed:
         assert read_policy(text.encode(), "policy.yaml").minimum_attestations == count
     else:
-        assert told(text) == ["policy.yaml:1:23: minimum-attestations should be from 1 to 16"]
+        assert problems(text) == ["policy.yaml:1:23: minimum-attestations should be from 1 to 16"]
 
 
 def test_all_that_is_wrong_is_shown_with_its_place_and_what_was_meant() -> None:
-    assert told(
+    assert problems(
         "chanels: [a/b]\nmaximum-severity: hihg\noverrides: no\nminimum-attestations: 0\ncapabilities: [CAP_NET_RAWW]\n"
     ) == [
         "policy.yaml:1:1: a policy has no key 'chanels'. Did you mean channels?",
@@ -56,10 +56,10 @@ def test_all_that_is_wrong_is_shown_with_its_place_and_what_was_meant() -> None:
         "policy.yaml:4:23: minimum-attestations should be from 1 to 16",
         "policy.yaml:5:16: 'CAP_NET_RAWW' is not a capability. Did you mean CAP_NET_RAW?",
     ]
-    assert told("channels: [stable]") == [
+    assert problems("channels: [stable]") == [
         "policy.yaml:1:12: 'stable' is not a channel of a distribution. Write it as dist.example.org/stable."
     ]
-    assert told("channels: []") == [
+    assert problems("channels: []") == [
         "policy.yaml:1:11: no channel is allowed, so that nothing could run. Name one, or leave the key out."
     ]
 

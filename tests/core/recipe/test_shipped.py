@@ -46,8 +46,12 @@ def test_packages_taken_from_the_toolchain_are_in_its_lock(tree: RecipeTree) -> 
 
 
 def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tree: RecipeTree) -> None:
-    taking = [each for each in tree.recipes.values() if any(source.debian_package for source in each.sources)]
-    assert {each.name for each in taking} == {"glibc", "gcc-libs"}
+    taking = [
+        listed_recipe
+        for listed_recipe in tree.recipes.values()
+        if any(source.debian_package for source in listed_recipe.sources)
+    ]
+    assert {listed_recipe.name for listed_recipe in taking} == {"glibc", "gcc-libs"}
     for recipe in taking:
         assert recipe.summary.endswith("(Debian's binary)")
         for source in recipe.sources:
@@ -58,10 +62,10 @@ def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tr
             # In the pool a package is in the folder of its source.
             name, version = deb.filename.split("/")[-2], deb.version
             upstream = version.rpartition("-")[0]
-            carried = {each.file for each in recipe.carried if source.file in each.of}
+            carried = {carried_file.file for carried_file in recipe.carried if source.file in carried_file.of}
             assert f"{name}_{version}.dsc" in carried
             assert f"{name}_{version}.debian.tar.xz" in carried
-            assert any(each.startswith(f"{name}_{upstream}.orig.tar.") for each in carried)
+            assert any(file.startswith(f"{name}_{upstream}.orig.tar.") for file in carried)
 
 
 def test_every_build_unpacks_first_and_strips_last(tree: RecipeTree) -> None:

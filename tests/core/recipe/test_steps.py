@@ -60,8 +60,8 @@ def test_an_automatic_step_has_flags_for_every_recipe_rendered_for_each() -> Non
 
 
 def test_an_automatic_step_is_told_of_which_recipe_it_is() -> None:
-    told = FINISH + b'arguments: {package: {type: string, default: "{{ name }}", summary: Whose}}\n'
-    steps = StepLibrary.from_files({"steps/finish.yaml": told, "steps/autotools.yaml": AUTOTOOLS})
+    finish = FINISH + b'arguments: {package: {type: string, default: "{{ name }}", summary: Whose}}\n'
+    steps = StepLibrary.from_files({"steps/finish.yaml": finish, "steps/autotools.yaml": AUTOTOOLS})
     assert load(RECIPE, steps=steps).steps[-1].environment == (("ARG_PACKAGE", "jq"),)
 
 

@@ -50,7 +50,7 @@ LADDERS = {
         "licenses: {allow: [MIT, Zlib]}",
         "licenses: {allow: [MIT]}",
     ],
-    "advisories": ["", *(f"advisories: {{block: {each}}}" for each in ("critical", "high", "medium", "low"))],
+    "advisories": ["", *(f"advisories: {{block: {severity}}}" for severity in ("critical", "high", "medium", "low"))],
     "host": [
         "",
         'host: {kernel: "6.6", features: [CONFIG_A]}',
@@ -63,8 +63,8 @@ LADDERS = {
 @pytest.mark.parametrize("ladder", LADDERS.values(), ids=LADDERS)
 def test_a_gate_may_be_made_stricter_and_never_laxer(ladder: list[str]) -> None:
     for (low, lower), (high, higher) in itertools.product(enumerate(ladder), repeat=2):
-        told = laxer(_policy(lower), _policy(higher), GROUPS, GROUPS)
-        assert bool(told) == (low < high), (lower, higher, told)
+        differences = laxer(_policy(lower), _policy(higher), GROUPS, GROUPS)
+        assert bool(differences) == (low < high), (lower, higher, differences)
 
 
 def test_every_gate_is_on_a_ladder_or_has_no_settings() -> None:
@@ -104,7 +104,7 @@ def test_a_group_may_lose_people_and_gain_none() -> None:
     fewer = {"curators": {"alice": "0a" * 32}}
     other = {"curators": {"alice": "0c" * 32}}
     assert laxer(policy, policy, fewer, GROUPS) == ()
-    (told,) = laxer(policy, policy, GROUPS, fewer)
-    assert told == "the gate approvals: by ben, with a key that is not signed for curators"
-    (told,) = laxer(policy, policy, other, GROUPS)
-    assert "alice" in told
+    (difference,) = laxer(policy, policy, GROUPS, fewer)
+    assert difference == "the gate approvals: by ben, with a key that is not signed for curators"
+    (difference,) = laxer(policy, policy, other, GROUPS)
+    assert "alice" in difference

@@ -44,7 +44,7 @@ def random_elf(random, soname="", richness=1, *, program=False):
     return elf(
         soname=soname,
         needs=some(random, SONAMES, 2) + (["/usr/lib/private/libz.so.1"] if rare(random, 30) else []),
-        exports=[random_export(random, *each.split("@")) for each in sorted(own)],
+        exports=[random_export(random, *symbol.split("@")) for symbol in sorted(own)],
         imports=wanted,
         defines=some(random, ["V1", "V2"], 2),
         demands=[f"{name}@V1" for name in some(random, SONAMES, 1)],

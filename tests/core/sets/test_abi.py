@@ -33,7 +33,7 @@ def paired(*members, changed, against, base=(), complete=True, given=False):
         return BuildRoot(tuple(against.get(dependent.name, ())), files, complete, lambda _: given)
 
     changes = {name: prover.members.get(name) for name in changed}
-    loads = loads_touched(prover, changes, {each.name: each for each in base}, files)
+    loads = loads_touched(prover, changes, {package.name: package for package in base}, files)
     return pair_libraries(loads, prover, root_of)
 
 
@@ -92,7 +92,7 @@ def test_what_the_loader_takes_is_compared_and_no_decoy():
     decoys = {"bin/x": elf(soname=_SONAME), "lib/deep/libz.so.1": elf(soname=_SONAME)}
     before = zlib(1, more=decoys)
     found = paired(zlib(2), curl(), changed=["zlib"], against={"curl": [before]})
-    assert [each.before.path for each in found.pairs] == ["lib/libz.so.1"]
+    assert [compared.before.path for compared in found.pairs] == ["lib/libz.so.1"]
 
 
 def test_a_private_library_is_compared_that_a_search_path_leads_to():
@@ -126,12 +126,12 @@ def test_a_library_without_a_soname_goes_by_the_name_of_its_file():
     before, after = (zlib(number, path="lib/private/libz.so", soname="") for number in (1, 2))
     dependent = curl(needs=("libz.so",), runpath=["/usr/lib/private"])
     found = paired(after, dependent, changed=["zlib"], against={"curl": [before]})
-    assert [(each.soname, each.after.path) for each in found.pairs] == [("libz.so", "lib/private/libz.so")]
+    assert [(compared.soname, compared.after.path) for compared in found.pairs] == [("libz.so", "lib/private/libz.so")]
 
 
 def shortages(found):
     assert found.pairs == {}
-    return [(each.soname, each.provider, each.shortage, each.dependent) for each in found.unpaired]
+    return [(unpaired.soname, unpaired.provider, unpaired.shortage, unpaired.dependent) for unpaired in found.unpaired]
 
 
 def test_what_others_load_of_ours_is_not_judged_and_what_they_load_of_theirs_is_compared_at_home():

@@ -119,8 +119,8 @@ class Box:
         enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
         command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = any(word in done.stdout + done.stderr for word in ("error", "not found", "ld.so"))
-        assert done.returncode in (0, -signal.SIGSEGV) or told, done
+        reported = any(word in done.stdout + done.stderr for word in ("error", "not found", "ld.so"))
+        assert done.returncode in (0, -signal.SIGSEGV) or reported, done
         return done.returncode == 0
 
     def proof(self):
@@ -483,11 +483,11 @@ def two_of_a_name(box: Box) -> None:
 
 def noting(name: str, priority: str = "required") -> str:
     """C that records that a file opens a library, and a function `opens` that does so."""
-    told = f'[{{"soname":["{name}"],"priority":"{priority}"}}]'.replace('"', '\\\\\\"')
+    note = f'[{{"soname":["{name}"],"priority":"{priority}"}}]'.replace('"', '\\\\\\"')
     return (
         "#include <dlfcn.h>\n#include <stdio.h>\n"
         '__asm__(".pushsection .note.dlopen,\\"a\\"\\n.balign 4\\n.long 4, 2f-1f, 0x407c0c0a\\n.asciz \\"FDO\\"\\n'
-        f'1: .asciz \\"{told}\\"\\n2: .balign 4\\n.popsection");\n'
+        f'1: .asciz \\"{note}\\"\\n2: .balign 4\\n.popsection");\n'
         f'int opens(void) {{ if (dlopen("{name}", RTLD_NOW)) return 0; printf("error %s\\n", dlerror()); return 1; }}\n'
     )
 

@@ -96,7 +96,9 @@ def test_what_only_a_test_needs_comes_first_too():
 def test_the_base_is_as_it_was_afterwards():
     trial = TrialSet(BASE)
     find_atoms(trial, {"lib": library("lib.so.2", version="2.0"), "apart": None})
-    assert {name: each.label for name, each in trial.members.items()} == {each.name: each.label for each in BASE}
+    assert {name: package.label for name, package in trial.members.items()} == {
+        package.name: package.label for package in BASE
+    }
 
 
 def proven_set(random, libraries, users):
@@ -110,10 +112,10 @@ def proven_set(random, libraries, users):
         members.append(member(f"lib{number}", {f"lib/{soname}": elf(soname=soname, exports=exports)}))
     for number in range(users):
         used = random.sample(range(libraries), random.randint(0, min(2, libraries)))
-        needs = [offered[each][0] for each in used]
-        imports = sorted({random.choice(offered[each][1]) for each in used})
+        needs = [offered[chosen][0] for chosen in used]
+        imports = sorted({random.choice(offered[chosen][1]) for chosen in used})
         members.append(member(f"user{number}", {f"bin/user{number}": elf(needs=needs, imports=imports)}))
-    return {each.name: each for each in members if random.random() < 0.9 or each.name.startswith("lib")}
+    return {package.name: package for package in members if random.random() < 0.9 or package.name.startswith("lib")}
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 5), st.integers(0, 8))

@@ -7,7 +7,7 @@ from tests.core.sets.values import GLIBC, jq, member, oniguruma, the_set
 
 
 def names(members):
-    return [each.name for each in members]
+    return [package.name for package in members]
 
 
 def test_a_closure_holds_what_is_required_through_others():

@@ -29,25 +29,27 @@ def problems(*members):
     return [problem.message for problem in prove(the_set(*members)).problems]
 
 
-def told(wanted, instead):
+def message(wanted, instead):
     return f"user 1.0-1 requires exactly {wanted}, which no package of the set provides; {instead}"
 
 
 def test_the_package_of_that_version_and_revision_meets_it_and_no_other_does():
     assert problems(USER, lib()) == []
     for other in (lib(revision=1), lib(revision=22), lib(version="1.7.10"), lib(version="1.7"), lib(version="1.7.1.0")):
-        assert problems(USER, other) == [told("lib 1.7.1-2", f"the set has {other.label}")]
+        assert problems(USER, other) == [message("lib 1.7.1-2", f"the set has {other.label}")]
 
 
 def test_without_a_revision_any_of_that_version_meets_it():
     assert problems(ANY_REVISION, lib()) == []
     assert problems(ANY_REVISION, lib(revision=9)) == []
-    assert problems(ANY_REVISION, lib(version="1.7.2")) == [told("lib 1.7.1 (any revision)", "the set has lib 1.7.2-2")]
+    assert problems(ANY_REVISION, lib(version="1.7.2")) == [
+        message("lib 1.7.1 (any revision)", "the set has lib 1.7.2-2")
+    ]
 
 
 def test_where_the_package_is_absent_what_comes_near_its_name_is_told():
     assert problems(member("user", requires=["lib3=1.0-1"]), member("lib2")) == [
-        told("lib3 1.0-1", "the nearest is lib2 of lib2 1.0-1")
+        message("lib3 1.0-1", "the nearest is lib2 of lib2 1.0-1")
     ]
     assert problems(USER) == ["user 1.0-1 requires exactly lib 1.7.1-2, which no package of the set provides"]
 
@@ -78,7 +80,7 @@ def test_a_build_leaves_it_to_no_toolchain():
     there = [tool, oniguruma(), lib()]
     given = from_toolchain(there)
     assert given == {"soname:libc.so.6", "package:other.example/far=1.0-1"}
-    assert [each.name for each in build_closure(PackageSet.of(there), ["jq"], given=given)] == [
+    assert [package.name for package in build_closure(PackageSet.of(there), ["jq"], given=given)] == [
         "jq", "lib", "oniguruma",
     ]  # fmt: skip
     there = [tool, oniguruma(), lib(revision=3)]
@@ -122,7 +124,7 @@ class TestForeign:
         user = member("user", requires=["other.example/lib=1.7.1-2"])
         assert problems(user, self.far("lib", version="1.7.1", revision=2)) == []
         assert problems(user, self.far("lib"), lib()) == [
-            told("other.example/lib 1.7.1-2", "the set has other.example/lib 1.0-1")
+            message("other.example/lib 1.7.1-2", "the set has other.example/lib 1.0-1")
         ]
 
     def test_what_a_foreign_package_names_is_its_own_neighbour(self):
@@ -194,7 +196,7 @@ class TestAtoms:
     def test_a_chain_of_them_moves_as_one(self):
         base = [self.A, member("b", requires=["c=1.0-1"]), member("c")]
         new = [self.NEW_A, member("b", version="2.0", requires=["c=2.0-1"]), member("c", version="2.0")]
-        found = find_atoms(TrialSet(base), {each.name: each for each in new})
+        found = find_atoms(TrialSet(base), {package.name: package for package in new})
         assert [atom.names for atom in found] == [("a", "b", "c")]
 
     def test_a_library_and_the_name_of_a_set_that_pins_it_move_with_its_users(self):
@@ -211,5 +213,5 @@ class TestAtoms:
             member("use", {"bin/use": elf(needs=["l.so.2"])}, version="2.0"),
             member("all", version="2.0", requires=["lib=2.0"]),
         ]
-        found = find_atoms(TrialSet(base), {each.name: each for each in new})
+        found = find_atoms(TrialSet(base), {package.name: package for package in new})
         assert [atom.names for atom in found] == [("all", "lib", "use")]

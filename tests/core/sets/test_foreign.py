@@ -21,8 +21,8 @@ SSL = foreign("openssl", {"lib/libssl.so.3": elf(soname="libssl.so.3", needs=["l
 FOREIGN_ZLIB = library("zlib", "libz.so.1", foreign)
 FOREIGN_LIBC = library("libc", "libc.so.6", foreign)
 OFFERS = {
-    each.name: ImportCandidate(each, needs)
-    for each, needs in [
+    package.name: ImportCandidate(package, needs)
+    for package, needs in [
         (SSL, (FOREIGN_LIBC.name, FOREIGN_ZLIB.name)),
         (FOREIGN_ZLIB, (FOREIGN_LIBC.name,)),
         (FOREIGN_LIBC, ()),

@@ -27,12 +27,12 @@ def program(**more):
     return member("program", {"bin/program": elf(needs=["libfirst.so", "libuser.so"], kind="pie", **more)})
 
 
-def told(*members):
+def notes(*members):
     return [note.message for note in prove(the_set(*members)).notes]
 
 
 def test_a_library_that_comes_first_is_told_with_both_files():
-    (message,) = told(first(FUNCTION), wanted(), user("act"), program())
+    (message,) = notes(first(FUNCTION), wanted(), user("act"), program())
     assert message == (
         "user 1.0-1: lib/libuser.so imports act, and takes it from lib/libfirst.so of first 1.0-1, "
         "not from lib/libwanted.so of wanted 1.0-1"
@@ -40,23 +40,23 @@ def test_a_library_that_comes_first_is_told_with_both_files():
 
 
 def test_what_nobody_imports_is_not_told():
-    assert told(first(FUNCTION), wanted(), user(), program()) == []
+    assert notes(first(FUNCTION), wanted(), user(), program()) == []
 
 
 def test_without_a_program_that_loads_both_there_is_nothing_to_tell():
-    assert told(first(FUNCTION), wanted(), user("act")) == []
+    assert notes(first(FUNCTION), wanted(), user("act")) == []
 
 
 @pytest.mark.parametrize(
     "name", ["_ZNSt6vectorIiSaIiEE9push_backEi", "_ZTV3One", "_ZNSs4_RepE", "__bss_start", "_init"]
 )
 def test_what_every_file_has_a_copy_of_is_not_told(name):
-    assert told(first(name), wanted(Symbol(name)), user(name), program()) == []
+    assert notes(first(name), wanted(Symbol(name)), user(name), program()) == []
 
 
 @pytest.mark.parametrize("name", ["_ZN3One3actEv", "_Z3acti"])
 def test_a_function_of_cxx_is_told(name):
-    assert len(told(first(name), wanted(Symbol(name)), user(name), program())) == 1
+    assert len(notes(first(name), wanted(Symbol(name)), user(name), program())) == 1
 
 
 def test_another_class_is_a_problem_that_names_all_of_them():
@@ -85,11 +85,11 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_changes_of_any_of_them_are_seen(change):
-    members = {each.name: each for each in [first(FUNCTION), wanted(), user("act"), program()]}
+    members = {package.name: package for package in [first(FUNCTION), wanted(), user("act"), program()]}
     prover = Prover(members.values())
-    for each in CHANGES[change]:
-        members[each.name] = each
-        assert prove_change(prover, add=[each]) == prove(the_set(*members.values()))
+    for changed in CHANGES[change]:
+        members[changed.name] = changed
+        assert prove_change(prover, add=[changed]) == prove(the_set(*members.values()))
 
 
 def test_a_change_far_from_what_is_shared_touches_nothing_else():

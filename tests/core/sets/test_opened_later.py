@@ -34,11 +34,11 @@ CHANGES = [
 
 
 def test_changes_of_all_that_has_a_part_in_it_are_seen():
-    members = {each.name: each for each in (plug(), middle(), program())}
+    members = {package.name: package for package in (plug(), middle(), program())}
     prover = Prover(members.values())
-    for each, codes in CHANGES:
-        members[each.name] = each
-        proof = prove_change(prover, add=[each])
+    for changed, codes in CHANGES:
+        members[changed.name] = changed
+        proof = prove_change(prover, add=[changed])
         assert proof == prove(the_set(*members.values()))
         assert [problem.code for problem in proof.problems] == codes
 

@@ -170,7 +170,7 @@ class TestAsPkgconf:
             (tmp_path / f"{name}.pc").write_text(text)
         asked = subprocess.run(["pkgconf", "--exists", "a"], env={"PKG_CONFIG_LIBDIR": str(tmp_path)}, check=False)
         parsed = [parse_pkg_config(name, text) for name, text in texts.items()]
-        members = [member(each.name, modules=[values_of(each)]) for each in parsed]
+        members = [member(module.name, modules=[values_of(module)]) for module in parsed]
         codes = [problem.code for problem in prove(the_set(*members)).problems]
         assert codes == ([ASKED[lines]] if ASKED[lines] else [])
         assert (asked.returncode == 0) is (codes == [])
@@ -280,10 +280,10 @@ class TestPython:
 SHARED = "lib/python3/dist-packages"
 
 
-def told(*members):
+def codes_of(*members):
     """The codes of problems and notes."""
     proof = prove(the_set(*members))
-    return [each.code for each in (*proof.problems, *proof.notes)]
+    return [finding.code for finding in (*proof.problems, *proof.notes)]
 
 
 class TestSharedModules:
@@ -298,11 +298,13 @@ class TestSharedModules:
         python = member("python", {"bin/python3.13": ""}, version="3.13.5")
         here = {"python_version": "3.13", "python_full_version": "3.13.5", "sys_platform": "linux"}
         asked = Marker(marker).evaluate(here)
-        assert told(distribution("say", f"gone; {marker}", place=SHARED), python) == ["missing-distribution"] * asked
+        assert (
+            codes_of(distribution("say", f"gone; {marker}", place=SHARED), python) == ["missing-distribution"] * asked
+        )
 
     def test_the_version_that_a_distribution_wants_is_that_of_the_python_of_the_set(self):
-        assert told(distribution("say", wants=">=3.14", place=SHARED), PYTHON) == ["other-python"]
-        assert told(distribution("say", wants=">=3.13", place=SHARED), PYTHON) == []
+        assert codes_of(distribution("say", wants=">=3.14", place=SHARED), PYTHON) == ["other-python"]
+        assert codes_of(distribution("say", wants=">=3.13", place=SHARED), PYTHON) == []
 
     @pytest.mark.parametrize("pythons", [(), ("bin/python3.12", "bin/python3.13")])
     def test_without_one_python_what_goes_by_its_version_is_not_judged_and_a_note_says_so(self, pythons):
@@ -311,9 +313,9 @@ class TestSharedModules:
             distribution("say", "gone; python_version >= '3.8'", place=SHARED),
             distribution("say", wants=">=3.14", place=SHARED),
         ):
-            assert told(say, *around) == ["unknown-python"]
-        assert told(distribution("say", "gone", place=SHARED), *around) == ["missing-distribution"]
-        assert told(distribution("say", "gone; sys_platform == 'win32'", place=SHARED), *around) == []
+            assert codes_of(say, *around) == ["unknown-python"]
+        assert codes_of(distribution("say", "gone", place=SHARED), *around) == ["missing-distribution"]
+        assert codes_of(distribution("say", "gone; sys_platform == 'win32'", place=SHARED), *around) == []
 
     def test_the_note_names_the_pythons(self):
         both = member("python", {"bin/python3.12": "", "bin/python3.13": ""})
@@ -323,8 +325,8 @@ class TestSharedModules:
     @pytest.mark.parametrize(("tags", "fits"), [(("311",), False), (("313",), True), (("311", "313"), True)])
     def test_an_extension_is_for_a_python_of_the_set(self, tags, *, fits):
         one = member("x", {f"{SHARED}/m.cpython-{tag}-x86_64-linux-gnu.so": elf() for tag in tags})
-        assert told(one, PYTHON) == ([] if fits else ["other-python"])
-        assert told(one) == []
+        assert codes_of(one, PYTHON) == ([] if fits else ["other-python"])
+        assert codes_of(one) == []
 
     def test_another_python_is_seen(self):
         say = distribution("say", "gone; python_version >= '3.14'", place=SHARED)
@@ -340,7 +342,7 @@ class TestMachine:
         path = f"{PLACE}/say.dist-info/METADATA"
         for need in ("gone; platform_machine == 'aarch64'", "far; platform_version != 'x'"):
             say = member("say", {path: ""}, python=[(path, "say", "1", "", (need,))], platform=platform)
-            assert told(say) == ["missing-distribution"] * (asked and "gone" in need)
+            assert codes_of(say) == ["missing-distribution"] * (asked and "gone" in need)
 
 
 class TestExtras:
@@ -359,7 +361,7 @@ class TestExtras:
     @pytest.mark.parametrize("need", ["dep[all]", "dep[big-one]", "dep[none,e]", "other[f]"])
     def test_extras_ask_for_extras(self, need):
         other = distribution("other", "dep[all]; extra == 'f'", "other[f]; extra == 'f'")
-        assert told(self.DEP, other, distribution("say", need), *WITH_PYTHON) == ["missing-for-extra"]
+        assert codes_of(self.DEP, other, distribution("say", need), *WITH_PYTHON) == ["missing-for-extra"]
 
     def test_a_version_that_an_extra_does_not_take_is_told(self):
         dep = distribution("dep", "words>=2; extra == 'e'")

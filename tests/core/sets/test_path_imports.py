@@ -45,7 +45,7 @@ def test_a_package_and_a_directory_of_one_are_links_at_their_paths():
 
 @given(st.permutations(PACKAGES), st.permutations([("opt/a", "xz"), ("opt/b", "jq"), ("srv/www", "site")]))
 def test_any_order_of_packages_and_imports_is_one_root(packages, imports):
-    made = composed(*(PathImport(*each) for each in imports), packages=packages)
+    made = composed(*(PathImport(*values) for values in imports), packages=packages)
     usual = composed(PathImport("opt/a", "xz"), PathImport("opt/b", "jq"), PathImport("srv/www", "site"))
     assert made == usual
     assert made.fileset.to_json() == usual.fileset.to_json()
@@ -87,11 +87,11 @@ def test_below_a_directory_that_would_be_one_link_there_is_room():
     ],
 )
 def test_a_conflict_names_both_parents_and_the_path(imports, own, path, parties):
-    files = Manifest.of(File(each, 0, Digest.of(b"")) for each in own)
+    files = Manifest.of(File(own_path, 0, Digest.of(b"")) for own_path in own)
     said = set()
     for order in (imports, imports[::-1]):
         with refuses("import-conflict") as caught:
-            composed(*(PathImport(*each) for each in order), own=files)
+            composed(*(PathImport(*values) for values in order), own=files)
         conflict_path, _, owners = caught.value.message.splitlines()[-1].partition(": ")
         assert conflict_path == f"  /{path}"
         assert sorted(owners.split(" and ")) == sorted(parties)

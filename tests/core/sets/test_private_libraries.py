@@ -38,21 +38,21 @@ def messages(*members):
 )
 def test_what_a_search_path_leads_to_is_found_and_comes_along(members):
     assert messages(*members) == []
-    assert [each.name for each in closure(the_set(*members), ["program"])] == ["keeper", "middle", "program"]
+    assert [package.name for package in closure(the_set(*members), ["program"])] == ["keeper", "middle", "program"]
     assert needs_of(the_set(*members))["middle"] == ("keeper",)
 
 
 def test_a_path_that_is_not_inherited_leads_nowhere():
     members = (KEEPER, middle(), program(runpath=PRIVATE))
-    (told,) = messages(*members)
-    assert told.startswith("middle 1.0-1: lib/libmid.so.1 needs libx.so.1, which no package of the set provides")
+    (message,) = messages(*members)
+    assert message.startswith("middle 1.0-1: lib/libmid.so.1 needs libx.so.1, which no package of the set provides")
     with pytest.raises(OpenSetError, match=r"middle 1\.0-1 requires libx\.so\.1"):
         closure(the_set(*members), ["program"])
 
 
 def test_what_one_program_brings_along_another_does_not():
-    (told,) = messages(KEEPER, middle(), program(rpath=PRIVATE), program("plain"))
-    assert told.startswith("middle 1.0-1: lib/libmid.so.1 needs libx.so.1")
+    (message,) = messages(KEEPER, middle(), program(rpath=PRIVATE), program("plain"))
+    assert message.startswith("middle 1.0-1: lib/libmid.so.1 needs libx.so.1")
 
 
 def test_a_plugin_that_nothing_loads_finds_nothing():
@@ -70,7 +70,7 @@ def test_a_library_of_another_machine_is_not_meant():
 def test_nothing_is_looked_for_twice_in_the_package_itself():
     own = {"lib/libmid.so.1": elf(soname="libmid.so.1", needs=["libx.so.1"], rpath=PRIVATE)}
     both = member("middle", {**own, "lib/private/libx.so.1": elf(soname="libx.so.1")})
-    assert [each.name for each in closure(the_set(both), ["middle"])] == ["middle"]
+    assert [package.name for package in closure(the_set(both), ["middle"])] == ["middle"]
 
 
 def test_who_needs_a_private_library_depends_on_its_package():
@@ -93,12 +93,12 @@ def test_a_library_is_found_by_the_name_of_its_file():
     for files in ({"lib/libx.so.1": library}, {"lib/libreal.so": library, "lib/libx.so.1": "-> libreal.so"}):
         members = (user, member("keeper", files))
         assert messages(*members) == []
-        assert [each.name for each in closure(the_set(*members), ["user"])] == ["keeper", "user"]
+        assert [package.name for package in closure(the_set(*members), ["user"])] == ["keeper", "user"]
 
 
 def test_what_moves_is_told_with_the_library_and_with_the_path():
     with_path, without = program(rpath=PRIVATE), program()
-    members = {each.name: each for each in (KEEPER, middle(), with_path)}
+    members = {package.name: package for package in (KEEPER, middle(), with_path)}
     assert moved_privately(members, None, KEEPER) == {"soname:libx.so.1"}
     assert moved_privately(members, KEEPER, KEEPER) == set()
     elsewhere = member("keeper", {"lib/elsewhere/libx.so.1": elf(soname="libx.so.1", exports=["x"])})

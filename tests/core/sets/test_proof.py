@@ -179,7 +179,7 @@ def test_a_library_without_a_soname_is_found_by_the_link_to_it():
     files = {"lib/liblzma.so.5.8.1": elf(exports=["x"]), "lib/liblzma.so.5": "-> liblzma.so.5.8.1"}
     tool = member("tool", {"bin/tool": elf(needs=["liblzma.so.5"], imports=["x"])})
     assert problems(tool, member("xz", files)) == []
-    assert [each.name for each in closure(the_set(tool, member("xz", files)), ["tool"])] == ["tool", "xz"]
+    assert [package.name for package in closure(the_set(tool, member("xz", files)), ["tool"])] == ["tool", "xz"]
 
 
 def test_a_library_that_is_not_where_a_file_looks_is_told_as_that():

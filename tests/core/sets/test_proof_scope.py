@@ -54,8 +54,8 @@ def test_what_old_facts_lack_is_not_judged_and_never_proven() -> None:
 def test_the_scope_of_a_set_is_the_sum_and_follows_its_changes() -> None:
     members = [jq(), oniguruma(), GLIBC]
     expected = ProofScope()
-    for each in members:
-        expected = expected.plus(ProofScope.of(each))
+    for package in members:
+        expected = expected.plus(ProofScope.of(package))
     assert prove(the_set(*members)).scope == expected
     assert expected.packages == 3
     prover = Prover(members)

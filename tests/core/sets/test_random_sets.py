@@ -36,7 +36,7 @@ def test_it_is_so_for_sets_that_hold_too(seed):
     prover = Prover(start)
     while problems := prover.proof.problems:
         prover.change(remove=[problems[0].packages[0]])
-    package_set = the_set(*(each for each in start if each.name in prover.members))
+    package_set = the_set(*(package for package in start if package.name in prover.members))
     for _ in range(3):
         add, remove = random_members(random, 1), some(random, NAMES, 1)
         package_set = changed(package_set, add=add, remove=remove)

@@ -187,5 +187,5 @@ def test_a_change_of_what_loads_an_executable_is_seen():
         "p 1.0-1: bin/p is to be loaded by /usr/bin/tool of tool 1.0-1, which is a program, not a loader"
     )
     script = member("tool", {"bin/tool": ""}, scripts=[("bin/tool", "interpreter:/usr/bin/tool")])
-    assert [each.code for each in prove_change(prover, add=[script]).problems] == ["no-loader"]
+    assert [found.code for found in prove_change(prover, add=[script]).problems] == ["no-loader"]
     assert prove_change(prover, add=[member("tool", {"bin/tool": elf(kind="pie", old=True)})]).holds

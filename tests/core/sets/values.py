@@ -55,7 +55,7 @@ def elf(
         facts,
         exports=[Symbol(*export.split("@")) if isinstance(export, str) else export for export in exports],
         imports=[
-            *(ImportedSymbol(*each.split("@")) if isinstance(each, str) else each for each in imports),
+            *(ImportedSymbol(*symbol.split("@")) if isinstance(symbol, str) else symbol for symbol in imports),
             *(ImportedSymbol(name, weak=True) for name in weak),
         ],
     )
@@ -87,8 +87,8 @@ def member(
         commands=tuple(sorted(path.split("/")[1] for path in files or {} if path.startswith("bin/"))),
         scripts=tuple(Script(*pair) for pair in scripts),
         pkg_config=tuple(PkgConfigModule(*module) for module in modules),
-        python=tuple(PythonDistribution(*each) for each in python),
-        dangling=tuple(DanglingLink(*each) for each in dangling),
+        python=tuple(PythonDistribution(*values) for values in python),
+        dangling=tuple(DanglingLink(*link) for link in dangling),
     )
     loaded = tuple(Plugin(*pair) for pair in plugins)
     capabilities = derive_capabilities(manifest, facts, links=links, plugins=loaded, requires=requires)

@@ -76,7 +76,7 @@ def main() -> None:
 def _begin(part: str) -> int:
     """Make one part in its own process, whose clock begins at `START`."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    options = [each for each in sys.argv[1:] if each.startswith("-")]
+    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
     environment = {
         "LD_PRELOAD": str(library),
         CLOCK: START,

@@ -78,11 +78,11 @@ def make(out: Output, folder: Path) -> None:
     out.write("command.json", json.dumps(command.table(), indent=1, sort_keys=True) + "\n")
     # On this machine's real clock, as for later readers: the published metadata has expired by then.
     environment = {
-        name: each for name, each in kept.subscriber_home(folder).items() if name not in ("LD_PRELOAD", CLOCK)
+        name: value for name, value in kept.subscriber_home(folder).items() if name not in ("LD_PRELOAD", CLOCK)
     }
-    told = []
+    answers = []
     for line, said in zip(LINES, command.carried_out(LINES, environment, folder / "home"), strict=True):
-        told.append({"line": line, "status": said["status"], "shape": command.shape_of(said["out"])})
+        answers.append({"line": line, "status": said["status"], "shape": command.shape_of(said["out"])})
         if said["status"] and said["status"] != 3:
             print(line, said["status"], said["err"].strip()[:200])  # noqa: T201
-    out.write("answers.json", json.dumps(told, indent=1) + "\n")
+    out.write("answers.json", json.dumps(answers, indent=1) + "\n")

@@ -86,7 +86,7 @@ LATER = THEN + timedelta(days=1)
 
 def make(out: Output, folder: Path) -> None:
     """Write `documents/<kind>/<case>`, and `documents.json` with the values of each."""
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for kind, cases in documents(folder).items():
         for case, value in cases.items():
             content = value if isinstance(value, bytes) else KINDS[kind].write(value)
@@ -94,8 +94,8 @@ def make(out: Output, folder: Path) -> None:
             assert KINDS[kind].write(again) == content, (kind, case)
             name = f"{kind}/{case}"
             out.write(f"documents/{name}", content)
-            told[name] = KINDS[kind].says(again)
-    out.write("documents.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
+            values[name] = KINDS[kind].says(again)
+    out.write("documents.json", json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
 def d(text: str) -> Digest:
@@ -202,7 +202,7 @@ def _orders() -> dict[str, dict[str, Any]]:
         },
         "abi-outcome": {
             "full": outcome,
-            **{each.value: AbiOutcome(each, 0, d("log")) for each in AbiVerdict},
+            **{verdict.value: AbiOutcome(verdict, 0, d("log")) for verdict in AbiVerdict},
         },
     }
 
@@ -258,7 +258,7 @@ def _releases() -> dict[str, dict[str, Any]]:
     full = ReleaseEvidence(
         (built,), (d("submission"),), (d("approval"),), (test,), (test,), (built,), (d("order"),), (shown,)
     )
-    listed = [listing_of(each, b(each.name)) for each in (plain, replace(entry, name="zlib"))]
+    listed = [listing_of(listed_entry, b(listed_entry.name)) for listed_entry in (plain, replace(entry, name="zlib"))]
     return {
         "entry": {"full": entry, "plain": plain},
         "release": {"first": first, "importing": replace(first, number=2, previous=first.digest, imports=(pin,))},
@@ -351,8 +351,8 @@ def orders() -> Mapping[str, CuratorOrder]:
     """One order of each act, with every member that it can have."""
     held, built = {"jq": None, "zlib": None}, {"jq": d("jq")}
     return {
-        each.act.value: each
-        for each in (
+        order.act.value: order
+        for order in (
             _order(Act.HOLD, packages=held, until=LATER),
             _order(Act.LIFT, packages={"zlib": None}, at=THEN + timedelta(minutes=1)),
             _order(Act.FREEZE, until=LATER),
@@ -489,15 +489,18 @@ def _ledger() -> dict[str, dict[str, Any]]:
         "channel": ChannelSeen("edge", 3, d("release"), ("key",)),
         "channel-without": ChannelSeen("new", 0, None, ("key",)),
         "report": ReportOpened("edge", 4, d("jq"), "jq 1.7-2", "it crashes"),
-        **{f"order-{act}": each for act, each in taken.items() if act != "close-report"},
+        **{f"order-{act}": order_taken for act, order_taken in taken.items() if act != "close-report"},
         "signing": signing,
         "signing-plain": replace(signing, orders=(), rolled_back=(), returned=()),
         "released": Released("edge", d("coming")),
     }
     before, state = LedgerState(), LedgerState()
-    for each in entries.values():
-        before, state = state, state.after(each, THEN)
-    lines = {name: Line(number, THEN, d("line before"), each) for number, (name, each) in enumerate(entries.items(), 1)}
+    for entry in entries.values():
+        before, state = state, state.after(entry, THEN)
+    lines = {
+        name: Line(number, THEN, d("line before"), ledger_entry)
+        for number, (name, ledger_entry) in enumerate(entries.items(), 1)
+    }
     lines["order-close-report"] = Line(99, THEN, d("line before"), taken["close-report"])  # the report above stays open
     return {"ledger-line": lines, "ledger-state": {"full": state, "coming": before, "empty": LedgerState()}}
 

@@ -51,8 +51,8 @@ def make(out: Output, folder: Path) -> None:
     with wire.served(application) as url:
         strangers = wire.looked_at(url, list(wire.LOOKS[1:3]), "nobody's")
         looks = wire.looked_at(url, list(wire.LOOKS), tokens["admin"])
-    told = {"token": tokens["admin"], "looks": looks, "strangers": strangers}
-    out.write("looks.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
+    content = {"token": tokens["admin"], "looks": looks, "strangers": strangers}
+    out.write("looks.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
     out.write("openapi.json", json.dumps(wire.openapi(application), indent=1, sort_keys=True) + "\n")
     farm.close()
     with closing(sqlite3.connect(place / "farm.db")) as rows:

@@ -30,11 +30,11 @@ def make(out: Output, folder: Path) -> None:
     flush_record._BOOT = folder / "boot"
     shutil.rmtree(PLACE, ignore_errors=True)
     try:
-        published, told = kept.unpacked("published.tar.gz", PLACE), kept.read_json("published.json")
+        published, publication = kept.unpacked("published.tar.gz", PLACE), kept.read_json("published.json")
         mirror = published / "mirror"
-        host = subscriber.subscribed(PLACE / "home", published / "own", told["root"], mirror, "edge", "stable")
+        host = subscriber.subscribed(PLACE / "home", published / "own", publication["root"], mirror, "edge", "stable")
         host.subscriptions.change(host.subscriptions.find("edge"), priority=2)
-        host.subscriptions.subscribe(str(published / "other"), "edge", Digest(told["other-root"]))
+        host.subscriptions.subscribe(str(published / "other"), "edge", Digest(publication["other-root"]))
         seen: dict[str, Any] = {"images": {}, "registry": images.registry_images(published / "own")}
         for case in images.CASES:
             made = images.compose(host, case, PLACE / "files" / case)

@@ -24,8 +24,8 @@ def make(out: Output, folder: Path) -> None:
     found = identities.plans(files)
     text = json.dumps({name: json.loads(plan) for name, plan in found.items()}, indent=1, sort_keys=True)
     out.write("plans.json.gz", gzip.compress(text.encode(), mtime=0))
-    told = identities.recipe_identities(files) | {"sboms": identities.sbom_of_every_recipe(files)}
-    out.write("recipes.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
+    digests = identities.recipe_identities(files) | {"sboms": identities.sbom_of_every_recipe(files)}
+    out.write("recipes.json", json.dumps(digests, indent=1, sort_keys=True) + "\n")
     said: dict[str, Any] = {}
     for name, envelope in identities.statements(kept.document).items():
         out.write(f"signed/{name}.json", envelope)

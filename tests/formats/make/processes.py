@@ -42,7 +42,7 @@ def make(out: Output, folder: Path) -> None:
     exchanges: list[dict[str, Any]] = []
     with wire.answering([{"status": status, "headers": {}, "body": body} for status, body in ANSWERS], exchanges):
         ended = processes.ask_signer(folder / "nobody.sock")
-    told = {
+    content = {
         "remembered": processes.remembered(memory / "ledger", folder / "record"),
         "checker": processes.checker_answers(),
         "signer": processes.signer_answers(own, memory / "ledger"),
@@ -51,4 +51,4 @@ def make(out: Output, folder: Path) -> None:
         "settings": {path.name: processes.settings(path) for path in sorted((kept.DATA / "settings").iterdir())},
         "home": processes.home_layout(),
     }
-    out.write("processes.json", json.dumps(told, indent=1) + "\n")
+    out.write("processes.json", json.dumps(content, indent=1) + "\n")

@@ -17,7 +17,7 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.plan.job import SourceOrigin
 from farm.signing.sign import publish_advisories, publish_reviews
-from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word
+from farm.trust.attestation.advisory_statement import advisory_claim, review_claim, statement_claim
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import sign_statement
@@ -80,13 +80,13 @@ def make(out: Output, folder: Path) -> None:
     names = {"own": edge.public, "other": other.public, "mirror": folder / "mirror"}
     out.write("published.tar.gz", packed(names))
     root = Digest.of(Repository(edge.public).read_metadata("1.root.json"))
-    told: dict[str, Any] = {"root": root, "at": datetime.now(UTC).isoformat(), "other-root": _root_of(other)}
+    publication: dict[str, Any] = {"root": root, "at": datetime.now(UTC).isoformat(), "other-root": _root_of(other)}
     kinds = [kind for place in (edge.public, other.public) for kind, _ in published_documents(place)]
-    told["documents"] = dict(Counter(kinds))
-    out.write("published.json", json.dumps(told, indent=1) + "\n")
+    publication["documents"] = dict(Counter(kinds))
+    out.write("published.json", json.dumps(publication, indent=1) + "\n")
     out.write("signer.tar.gz", packed({"ledger": folder / "own" / "ledger"}))
     out.write("record.sql", record_text(folder / "own" / "record" / "published.sqlite"))
-    seen = views(kept.unpacked("published.tar.gz", folder / "again"), told, folder / "reading")
+    seen = views(kept.unpacked("published.tar.gz", folder / "again"), publication, folder / "reading")
     out.write("published-views.json", json.dumps(seen, indent=1) + "\n")
 
 
@@ -185,8 +185,10 @@ def _recipe(
 
 def _sign(channel: Channel, *packages: Package, **more: Any) -> None:
     builder = channel.builder
-    mains = [each for each in packages if each.recipe.tests and each.descriptor.name.short == each.recipe.name]
-    tests = [builder.test(each.recipe.name, _with(each), TESTER) for each in mains]
+    mains = [
+        package for package in packages if package.recipe.tests and package.descriptor.name.short == package.recipe.name
+    ]
+    tests = [builder.test(package.recipe.name, _with(package), TESTER) for package in mains]
     channel.sign(*packages, tests=tests, submissions=tuple(builder.submissions), **more)
 
 
@@ -196,10 +198,10 @@ def _with(package: Package) -> list[str]:
 
 def _stable(edge: Channel, packages: dict[str, Package]) -> None:
     stable = edge.named("stable")
-    told = {"channel": "stable", "curator": "alice", "at": edge.now, "distribution": "dist.example.org"}
+    details = {"channel": "stable", "curator": "alice", "at": edge.now, "distribution": "dist.example.org"}
     approvals = [
-        sign_statement(approval_statement(each.descriptor, **told), ALICE)  # type: ignore[arg-type]
-        for each in packages.values()
+        sign_statement(approval_statement(package.descriptor, **details), ALICE)  # type: ignore[arg-type]
+        for package in packages.values()
     ]
     _sign(stable, *packages.values(), approvals=approvals)
     tick()
@@ -210,7 +212,9 @@ def _words(edge: Channel) -> None:
     document = canonical_json(json.loads(osv(package="jq", fixed="1.0-2")))
     (statement,) = read_openvex(openvex(timestamp="2024-11-21T10:00:00Z"), "dist.example.org")
     looked = Review("jq", "https://tracker.example.net/", edge.now)
-    edge.advise(advisory_word(json.loads(document)), statement_word(statement, "dist.example.org"), review_word(looked))
+    edge.advise(
+        advisory_claim(json.loads(document)), statement_claim(statement, "dist.example.org"), review_claim(looked)
+    )
     keep = edge.builder.keep
     listed = ListedAdvisory(read_osv(document, "dist.example.org").id, keep(document), ("jq",))
     index = AdvisoryIndex("dist.example.org", (listed,), keep(document_of((statement,), "dist.example.org")))

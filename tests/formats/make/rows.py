@@ -26,10 +26,10 @@ def make(out: Output, folder: Path) -> None:
     first = next(number for number, statement in enumerate(statements) if statement.startswith("CREATE INDEX"))
     statements[first:-1] = sorted(statements[first:-1])
     out.write("rows.sql", "\n".join(statements) + "\n")
-    told = {
+    content = {
         "revision": database.revision(path),
         "schema": database.schema(),
         "rows": database.rows(path),
         "states": database.states(),
     }
-    out.write("database.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
+    out.write("database.json", json.dumps(content, indent=1, sort_keys=True) + "\n")

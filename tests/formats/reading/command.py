@@ -49,11 +49,11 @@ def _verbs(group: click.Group, context: click.Context, path: str) -> Iterator[tu
 
 def _form(command: click.Command) -> dict[str, Any]:
     options, arguments = {}, []
-    for each in command.params:
-        form = {"type": _type(each.type), "nargs": each.nargs, "required": each.required}
-        if isinstance(each, click.Option):
-            names = [*each.opts, *each.secondary_opts]
-            said = {"flag": each.is_flag, "count": each.count, "multiple": each.multiple, "names": names}
+    for parameter in command.params:
+        form = {"type": _type(parameter.type), "nargs": parameter.nargs, "required": parameter.required}
+        if isinstance(parameter, click.Option):
+            names = [*parameter.opts, *parameter.secondary_opts]
+            said = {"flag": parameter.is_flag, "count": parameter.count, "multiple": parameter.multiple, "names": names}
             options[names[0]] = form | said
         else:
             arguments.append(form)
@@ -67,10 +67,10 @@ def _type(kind: click.ParamType) -> Any:
 def shape(value: Any) -> Any:
     """Return the keys and types of a JSON value; a list has the shapes of its items, each once."""
     if isinstance(value, dict):
-        return {key: shape(each) for key, each in value.items()}
+        return {key: shape(member) for key, member in value.items()}
     if isinstance(value, list):
-        shapes = [shape(each) for each in value]
-        return [each for number, each in enumerate(shapes) if each not in shapes[:number]]
+        shapes = [shape(member) for member in value]
+        return [kind for number, kind in enumerate(shapes) if kind not in shapes[:number]]
     return "null" if value is None else type(value).__name__
 
 
@@ -99,16 +99,16 @@ def carried_out(lines: Sequence[Sequence[str]], environment: Mapping[str, str], 
 
 
 def _carry_out(line: Sequence[str]) -> dict[str, Any]:
-    said, told = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+    said, errors = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
     status: Any = 0
-    with redirect_stdout(said), redirect_stderr(told):
+    with redirect_stdout(said), redirect_stderr(errors):
         try:
             main(list(line))
         except SystemExit as ended:
             status = ended.code
-    for each in (said, told):
-        each.flush()
-    return {"status": status, "out": said.buffer.getvalue().decode(), "err": told.buffer.getvalue().decode()}  # type: ignore[attr-defined]
+    for stream in (said, errors):
+        stream.flush()
+    return {"status": status, "out": said.buffer.getvalue().decode(), "err": errors.buffer.getvalue().decode()}  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -41,16 +41,18 @@ def schema() -> dict[str, Any]:
 
 
 def _table(table: sa.Table) -> dict[str, Any]:
-    checks = [str(each.sqltext) for each in table.constraints if isinstance(each, sa.CheckConstraint)]
+    checks = [str(check.sqltext) for check in table.constraints if isinstance(check, sa.CheckConstraint)]
     unique = [
-        [column.name for column in each.columns] for each in table.constraints if isinstance(each, sa.UniqueConstraint)
+        [column.name for column in constraint.columns]
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
     ]
     return {
         "columns": {column.name: _column(column) for column in table.columns},
         "key": [column.name for column in table.primary_key.columns],
         "checks": sorted(checks),
         "unique": sorted(unique),
-        "refers": sorted([each.parent.name, each.target_fullname] for each in table.foreign_keys),
+        "refers": sorted([foreign_key.parent.name, foreign_key.target_fullname] for foreign_key in table.foreign_keys),
     }
 
 
@@ -84,14 +86,14 @@ def filled(path: Path) -> None:
 
 
 def _members(table: sa.Table) -> int:
-    return max(len(each) for each in ((), *(members_of(column) for column in table.columns))) or 1
+    return max(len(values) for values in ((), *(members_of(column) for column in table.columns))) or 1
 
 
 def members_of(column: sa.Column[Any]) -> list[str]:
     """Return the values that a column accepts, where that is not any text."""
     if isinstance(column.type, Enumerated):
-        return [each.value for each in column.type.members]
-    said = (str(each.sqltext) for each in column.table.constraints if isinstance(each, sa.CheckConstraint))
+        return [member.value for member in column.type.members]
+    said = (str(check.sqltext) for check in column.table.constraints if isinstance(check, sa.CheckConstraint))
     allowed = next((text for text in said if text.startswith(f"{column.name} IN (")), "")
     return re.findall("'([^']*)'", allowed)
 
@@ -116,7 +118,7 @@ def states() -> list[list[str]]:
         GateKind,
         Trouble,
     )
-    return [[each.value for each in kind] for kind in kinds]
+    return [[member.value for member in kind] for kind in kinds]
 
 
 def _full(table: sa.Table, number: int) -> dict[str, Any]:

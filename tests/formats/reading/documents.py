@@ -68,14 +68,17 @@ def _values(kind: Any, says: Callable[[Any], Any]) -> Kind:
 
 
 def _archives(found: Any) -> list[Any]:
-    return [[each.store, each.tree, each.archive.digest, each.manifest.size, each.descriptor] for each in found]
+    return [
+        [package.store, package.tree, package.archive.digest, package.manifest.size, package.descriptor]
+        for package in found
+    ]
 
 
 def _plan(plan: Any) -> list[Any]:
     return [
         [str(plan.name), str(plan.version), plan.revision, str(plan.platform), plan.digest, plan.protocol],
-        [[each.store, each.direct] for each in plan.dependencies],
-        [[each.name, each.script] for each in plan.steps],
+        [[dependency.store, dependency.direct] for dependency in plan.dependencies],
+        [[step.name, step.script] for step in plan.steps],
         [list(plan.replaces), list(plan.requires), list(plan.shadows), dict(plan.links), dict(plan.environment)],
     ]
 
@@ -100,8 +103,8 @@ def _facts(facts: Any) -> list[Any]:
     return [
         [facts.format, facts.digest, list(facts.commands), list(facts.headers), list(facts.static_libraries)],
         _elf(facts),
-        [[each.name, list(each.requires), list(each.requires_private)] for each in facts.pkg_config],
-        [[each.path, each.build_id] for each in facts.debug or ()],
+        [[module.name, list(module.requires), list(module.requires_private)] for module in facts.pkg_config],
+        [[debug_file.path, debug_file.build_id] for debug_file in facts.debug or ()],
     ]
 
 
@@ -112,23 +115,26 @@ def _entry(entry: Any) -> list[Any]:
 
 def _release(release: Any) -> list[Any]:
     head = [release.distribution, release.channel, release.number, release.packages, release.released_at]
-    pins = [[each.distribution, each.channel, each.number, each.release, each.root] for each in release.imports]
-    taken = [[one.name, one.descriptor, list(one.needs)] for each in release.imports for one in each.packages]
+    pins = [[pin.distribution, pin.channel, pin.number, pin.release, pin.root] for pin in release.imports]
+    taken = [[one.name, one.descriptor, list(one.needs)] for pin in release.imports for one in pin.packages]
     return [head, release.digest, release.previous, release.package_set, release.index.digest, pins, taken]
 
 
 def _node(node: Any) -> list[Any]:
     if isinstance(node, Branch):
-        return [[each.bits, each.packages, each.node.digest] for each in node.children]
-    return [[each.name, each.version, each.revision, each.entry.digest] for each in node.listings]
+        return [[child.bits, child.packages, child.node.digest] for child in node.children]
+    return [[listing.name, listing.version, listing.revision, listing.entry.digest] for listing in node.listings]
 
 
 def _evidence(found: Any) -> list[Any]:
     built = [
-        [[each.descriptor.digest, each.facts.digest, each.manifest.digest, each.provenance.digest] for each in some]
+        [
+            [package.descriptor.digest, package.facts.digest, package.manifest.digest, package.provenance.digest]
+            for package in some
+        ]
         for some in (found.dependencies, found.rebuilt)
     ]
-    tests = [[[each.order, *each.results] for each in some] for some in (found.tests, found.comparisons)]
+    tests = [[[test.order, *test.results] for test in some] for some in (found.tests, found.comparisons)]
     return [
         built,
         tests,
@@ -141,13 +147,17 @@ def _evidence(found: Any) -> list[Any]:
 
 def _verified(found: Any) -> list[Any]:
     named = [[name, digest] for name, digest in found.provenances]
-    checked = [[each.name, str(each)] for each in found.checked]
+    checked = [[check.name, str(check)] for check in found.checked]
     digests = [found.release, found.previous, found.policy, found.evidence]
     return [digests, list(found.new), named, checked, list(found.orders), list(found.rolled_back), list(found.returned)]
 
 
 def _policy(policy: Any) -> list[Any]:
-    return [sorted(policy.files), [[each.name, each.tree] for each in policy.toolchains], list(policy.steps)]
+    return [
+        sorted(policy.files),
+        [[toolchain.name, toolchain.tree] for toolchain in policy.toolchains],
+        list(policy.steps),
+    ]
 
 
 def _builders(document: Any) -> list[Any]:
@@ -170,7 +180,7 @@ def _write_builders(document: Any) -> bytes:
 
 
 def _draft(draft: Any) -> list[Any]:
-    quorums = [[each.name, each.threshold, len(each.signed), len(each.unsigned)] for each in draft.quorums()]
+    quorums = [[quorum.name, quorum.threshold, len(quorum.signed), len(quorum.unsigned)] for quorum in draft.quorums()]
     return [draft.role, draft.version, quorums, sorted(draft.steps)]
 
 
@@ -178,18 +188,21 @@ def _set(record: Any) -> list[Any]:
     return [
         record.digest,
         list(record.asked),
-        [str(each) for each in record.releases],
-        [[str(each.name), each.full_version, each.store, each.channel, each.why] for each in record.packages],
-        [[each.stands_for, each.broken and each.broken.instead_of] for each in record.overrides],
+        [str(release) for release in record.releases],
+        [
+            [str(package.name), package.full_version, package.store, package.channel, package.why]
+            for package in record.packages
+        ],
+        [[override.stands_for, override.broken and override.broken.instead_of] for override in record.overrides],
     ]
 
 
 def _image(found: Any) -> list[Any]:
     return [
         [found.digest, found.image.image_id, found.made, list(found.names), list(found.pushed)],
-        [[each.diff_id, each.blob.digest, each.holds] for each in found.image.layers],
-        [[digest, each.archive.digest, each.foreign] for digest, each in found.evidence.items()],
-        [[each.artifact_type, each.manifest.digest] for each in found.referrers],
+        [[layer.diff_id, layer.blob.digest, layer.holds] for layer in found.image.layers],
+        [[digest, evidence.archive.digest, evidence.foreign] for digest, evidence in found.evidence.items()],
+        [[referrer.artifact_type, referrer.manifest.digest] for referrer in found.referrers],
         _set(found.record),
     ]
 
@@ -211,7 +224,7 @@ def _ledger(state: Any) -> list[Any]:
             sorted(map(list, state.withdrawn_orders)),
             sorted(state.withdrawn_statements),
         ],
-        {channel: sorted(each) for channel, each in state.rolled_back.items()},
+        {channel: sorted(releases) for channel, releases in state.rolled_back.items()},
     ]
 
 
@@ -234,7 +247,10 @@ KINDS: dict[str, Kind] = {
         lambda found: [found.verdict.name, found.exit, found.reason, found.undescribed.count, found.attestation],
     ),
     "advisory-index": _bytes(
-        AdvisoryIndex, lambda index: [[each.id, each.document.digest, list(each.packages)] for each in index.advisories]
+        AdvisoryIndex,
+        lambda index: [
+            [advisory.id, advisory.document.digest, list(advisory.packages)] for advisory in index.advisories
+        ],
     ),
     "asked-image": _bytes(AskedImage, lambda asked: [asked.channel, asked.number, list(asked.packages), asked.plain]),
     "build-order": _values(
@@ -244,13 +260,13 @@ KINDS: dict[str, Kind] = {
             order.recipe_digest,
             order.build,
             [order.limits.minutes, order.limits.memory_mb, order.limits.processes],
-            [[each.digest, each.url, each.debian_package] for each in order.source_origins],
+            [[origin.digest, origin.url, origin.debian_package] for origin in order.source_origins],
             _archives(order.archives),
         ],
     ),
     "build-outcome": _values(
         BuildOutcome,
-        lambda found: [found.provenance, found.log, [_descriptor(each.descriptor) for each in found.packages]],
+        lambda found: [found.provenance, found.log, [_descriptor(package.descriptor) for package in found.packages]],
     ),
     "builders": Kind(lambda text: (read_builders(text), read_policy(text)), _write_builders, _builders),
     "checked-image": _bytes(CheckedImage, lambda found: [found.asked, found.image, len(found.sbom)]),
@@ -289,7 +305,7 @@ KINDS: dict[str, Kind] = {
             found.tree_digest,
             found.absolute_links,
             found.store_path("a", "1"),
-            [each.path for each in found.entries],
+            [entry.path for entry in found.entries],
         ],
     ),
     "mirror-record": Kind(
@@ -309,15 +325,15 @@ KINDS: dict[str, Kind] = {
     ),
     "openvex": Kind(
         lambda text: read_published(text, "dist.example.org"),
-        lambda found: write_openvex(found, "dist.example.org", at=max(each.at for each in found)),
+        lambda found: write_openvex(found, "dist.example.org", at=max(statement.at for statement in found)),
         lambda found: [
             [
-                each.vulnerability,
-                each.package,
-                each.status,
-                each.version and [str(each.version.version), each.version.revision],
+                statement.vulnerability,
+                statement.package,
+                statement.status,
+                statement.version and [str(statement.version.version), statement.version.revision],
             ]
-            for each in found
+            for statement in found
         ],
     ),
     "osv": Kind(
@@ -326,7 +342,7 @@ KINDS: dict[str, Kind] = {
         lambda found: [
             found[0].id,
             list(found[0].aliases),
-            sorted(each.package for each in found[0].affected),
+            sorted(affected.package for affected in found[0].affected),
             found[0].published.isoformat(),
         ],
     ),
@@ -337,7 +353,7 @@ KINDS: dict[str, Kind] = {
     "reviews": _bytes(
         ReviewList,
         lambda found: [
-            [[each.package, each.source, each.at.isoformat()] for each in found.reviews],
+            [[review.package, review.source, review.at.isoformat()] for review in found.reviews],
             found.advisories,
             found.signed and found.signed.isoformat(),
         ],
@@ -367,7 +383,7 @@ KINDS: dict[str, Kind] = {
     "toolchain-lock": Kind(
         lambda text: ToolchainLock.from_text(text, name="c", file="c.lock"),
         lambda lock: lock.to_text(),
-        lambda lock: [lock.digest, [[each.name, each.version, each.digest, each.filename] for each in lock.debs]],
+        lambda lock: [lock.digest, [[deb.name, deb.version, deb.digest, deb.filename] for deb in lock.debs]],
     ),
     "verified-release": _bytes(VerifiedRelease, _verified),
 }

@@ -53,8 +53,8 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
     """Do everything that leaves a record in a home. `built` is a plan that was carried out here."""
     root = Root(home / "root")
     catalogue = host.catalogue(EDGE)
-    for each in host.subscriptions.all():
-        audit_channel(host, str(each))
+    for subscription in host.subscriptions.all():
+        audit_channel(host, str(subscription))
     for names in (["jq"], ["web", "jq-doc"]):
         install(host, root.path, *names, channel=EDGE)
     remove(host, root.path, "jq-doc")
@@ -103,21 +103,24 @@ def _view(home: Path) -> dict[str, Any]:
     now = datetime(2026, 1, 5, tzinfo=UTC)
     return {
         "subscriptions": [
-            [str(each), each.fingerprint, each.priority, len(each.mirrors)] for each in host.subscriptions.all()
+            [str(subscription), subscription.fingerprint, subscription.priority, len(subscription.mirrors)]
+            for subscription in host.subscriptions.all()
         ],
         "names": [KnownNames(state).owner(name) for name in ("jq", "say", "unknown")],
-        "roots": [str(each) for each in KnownPlaces(state / "roots").all()],
-        "states": [str(each) for each in KnownPlaces(home / "shared" / "states").all()],
-        "metadata": {str(each): _metadata(host, each) for each in host.subscriptions.all()},
+        "roots": [str(place) for place in KnownPlaces(state / "roots").all()],
+        "states": [str(place) for place in KnownPlaces(home / "shared" / "states").all()],
+        "metadata": {str(subscription): _metadata(host, subscription) for subscription in host.subscriptions.all()},
         "root": _root(root),
-        "described": [[each.digest, each.store_path] for each, _ in InstalledSet(host, record).described()],
+        "described": [
+            [descriptor.digest, descriptor.store_path] for descriptor, _ in InstalledSet(host, record).described()
+        ],
         "lock": KINDS["set"].says(read_lock(home / "farm.lock")),
-        "images": [KINDS["image-record"].says(each) for each in ImageRecords(state).all()],
+        "images": [KINDS["image-record"].says(image) for image in ImageRecords(state).all()],
         "overrides": {
-            str(scope): [KINDS["override"].says(each) for each in Overrides(state).of(scope)]
+            str(scope): [KINDS["override"].says(override) for override in Overrides(state).of(scope)]
             for scope in (Scope(), Scope("root", "/srv/root"))
         },
-        "packed": {name: [each.place, each.entry.name] for name, each in OwnPackages(host).all().items()},
+        "packed": {name: [package.place, package.entry.name] for name, package in OwnPackages(host).all().items()},
         "ran": sorted(ran(host, now)),
         "referred": sorted(referred(host, now) - set(record.asked)),
         "audit": audit_root(host, home / "root").to_dict(),
@@ -130,9 +133,9 @@ def _view(home: Path) -> dict[str, Any]:
 
 def verified_root(host: Host, home: Path) -> list[list[str]]:
     """Return what is wrong with a root, and with its lock file, while its channels are reachable."""
-    faults = [[each.of, each.path, each.what] for each in verify_root(host, home / "root").faults]
+    faults = [[fault.of, fault.path, fault.what] for fault in verify_root(host, home / "root").faults]
     locked = locked_packages(host, read_lock(home / "farm.lock"))
-    return [*faults, *([each.name, "", "locked"] for each in locked)]
+    return [*faults, *([package.name, "", "locked"] for package in locked)]
 
 
 def start(home: Path, key: str, words: list[str]) -> int | None:
@@ -159,7 +162,7 @@ def _metadata(host: Host, subscription: Any) -> dict[str, Any]:
 def _root(root: Root) -> Any:
     return {
         "now": root.installed().number,
-        "generations": [KINDS["generation"].says(each) for each in root.generations()],
+        "generations": [KINDS["generation"].says(generation) for generation in root.generations()],
     }
 
 

@@ -52,7 +52,7 @@ _RUNTIME = {"docker": "28.0", "runtime": "runc"}
 def plans(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the plan of every recipe of a directory, for made-up toolchains and dependencies."""
     tree = load_tree(files)
-    return {name: _planned(tree, each).to_json() for name, each in tree.recipes.items()}
+    return {name: _planned(tree, recipe).to_json() for name, recipe in tree.recipes.items()}
 
 
 def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
     tree = load_tree(files)
     found: dict[str, Any] = {"steps": steps_digest(files), "locks": {}, "recipes": {}}
     found["locks"] = {name: lock.digest for name, lock in tree.locks.items()}
-    found["channels"] = {name: each.to_dict() for name, each in tree.channels.items()}
+    found["channels"] = {name: channel.to_dict() for name, channel in tree.channels.items()}
     found["order"] = list(BuildGraph.of(tree.recipes).order())
     for name, recipe in tree.recipes.items():
         origins = source_origins(recipe, _debs(tree, recipe), tree.lock_of(recipe.toolchain))
@@ -71,8 +71,8 @@ def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
             "requires": list(recipe.required_packages),
             "license": recipe.license,
             "limits": recipe.limits.to_dict(),
-            "tests": [TestOrder(each, Digest.of(name.encode()), (), Limits()).digest for each in recipe.tests],
-            "origins": Digest.of_json([each.to_dict() for each in origins]),
+            "tests": [TestOrder(test, Digest.of(name.encode()), (), Limits()).digest for test in recipe.tests],
+            "origins": Digest.of_json([origin.to_dict() for origin in origins]),
         }
     return found
 
@@ -80,7 +80,7 @@ def recipe_identities(files: Mapping[str, bytes]) -> dict[str, Any]:
 def sbom_of_every_recipe(files: Mapping[str, bytes]) -> dict[str, Digest]:
     """Return the digest of a bill of materials for the main package of each recipe, with every possible member."""
     tree = load_tree(files)
-    return {name: Digest.of(_sbom(tree, each)) for name, each in tree.recipes.items()}
+    return {name: Digest.of(_sbom(tree, recipe)) for name, recipe in tree.recipes.items()}
 
 
 def _sbom(tree: RecipeTree, recipe: Recipe) -> bytes:
@@ -145,7 +145,7 @@ def statements(document: Callable[[str], bytes]) -> dict[str, bytes]:
     recipes = {"jq": Digest.of(b"jq"), "zlib": Digest.of(b"zlib")}
     at = datetime.fromisoformat(_MOMENTS[0])
     submission = SignedSubmission(WHOSE, "alice", recipes, at)
-    told: dict[str, Any] = {"channel": "edge", "curator": "alice"}
+    details: dict[str, Any] = {"channel": "edge", "curator": "alice"}
     signed = {
         "provenance": build_statement(built.plan, built.recipe_digest, subjects, built.source_origins, _run(())),
         "provenance-second": build_statement(
@@ -155,10 +155,10 @@ def statements(document: Callable[[str], bytes]) -> dict[str, bytes]:
         "test-failed": result_statement(test, read("test-outcome/failed"), _tester()),
         "comparison": abi_statement(comparison, read("abi-outcome/full"), _tester()),
         "approval": approval_statement(
-            descriptor, **told, at=at, after=Digest.of(b"order"), distribution="other.example"
+            descriptor, **details, at=at, after=Digest.of(b"order"), distribution="other.example"
         ),
-        "approval-of-before": approval_statement(descriptor, **told),
-        "removal": approval_statement(descriptor, **told, removed=True, at=at),
+        "approval-of-before": approval_statement(descriptor, **details),
+        "removal": approval_statement(descriptor, **details, removed=True, at=at),
         "submission": submission_statement(submission),
         "withdrawal": submission_statement(SignedSubmission(WHOSE, "alice", recipes, at, withdrawn=True)),
         "summary": summary_statement(release, verified, at, b"the summary before"),
@@ -169,7 +169,7 @@ def statements(document: Callable[[str], bytes]) -> dict[str, bytes]:
             if name.startswith("ledger-line/order-")
         },
     }
-    return {name: sign_statement(each, key("alice")) for name, each in signed.items()}
+    return {name: sign_statement(statement, key("alice")) for name, statement in signed.items()}
 
 
 def opened(name: str, envelope: bytes, document: Callable[[str], bytes]) -> Any:
@@ -209,7 +209,10 @@ def opened(name: str, envelope: bytes, document: Callable[[str], bytes]) -> Any:
             check_image_statement(envelope, keys, Digest.of(b"image"))
             return "in order"
     build = read_build(envelope, keys)
-    consumed = [[str(each.library), each.tree, list(each.kinds)] for each in read_consumed(envelope, keys)]
+    consumed = [
+        [str(consumption.library), consumption.tree, list(consumption.kinds)]
+        for consumption in read_consumed(envelope, keys)
+    ]
     return [build.run.builder, build.run.started, build.run.build, dict(build.taken_from), consumed]
 
 
@@ -226,8 +229,8 @@ def _run(consumed: tuple[Consumption, ...], build: int = 1) -> BuildRun:
 def _consumed(order: BuildOrder) -> tuple[Consumption, ...]:
     form = json.loads('{"headers": {"count": 1, "first": ["include/z.h"]}, "static": {"count": 0, "first": []}}')
     return tuple(
-        Consumption.from_json_value(each.name, each.tree, value)
-        for each, value in zip(order.plan.dependencies, (form, "unknown"), strict=False)
+        Consumption.from_json_value(dependency.name, dependency.tree, value)
+        for dependency, value in zip(order.plan.dependencies, (form, "unknown"), strict=False)
     )
 
 

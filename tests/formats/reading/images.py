@@ -80,14 +80,14 @@ def image_view(host: Host, record: ImageRecord) -> dict[str, Any]:
         "id": record.image.image_id,
         "manifest": manifest,
         "config": config,
-        "layers": [[each.diff_id, each.blob.digest, each.media_type, each.holds] for each in record.image.layers],
+        "layers": [[layer.diff_id, layer.blob.digest, layer.media_type, layer.holds] for layer in record.image.layers],
         "labels": _labels(config["config"]["Labels"]),
         "referrers": [
-            [each.artifact_type, each.manifest.digest, [blob.digest for blob in each.blobs]]
-            for each in record.referrers
+            [referrer.artifact_type, referrer.manifest.digest, [blob.digest for blob in referrer.blobs]]
+            for referrer in record.referrers
         ],
         "faults": [
-            list(map(str, (each.of, each.path, each.what))) for each in verify_image(host, known, None, None).faults
+            list(map(str, (fault.of, fault.path, fault.what))) for fault in verify_image(host, known, None, None).faults
         ],
         "set-sbom": Digest.of(set_sbom(record.record, parts)),
         "cosign": [
@@ -100,10 +100,10 @@ def image_view(host: Host, record: ImageRecord) -> dict[str, Any]:
 def _labels(labels: dict[str, str]) -> list[Any]:
     record = record_in(labels)
     assert record
-    imports = [[each.path, each.package, each.inside] for each in imports_in(labels)]
+    imports = [[path_import.path, path_import.package, path_import.inside] for path_import in imports_in(labels)]
     return [
         record.digest,
-        [each.full_version for each in record.packages],
+        [package.full_version for package in record.packages],
         files_in(labels),
         list(replaced_in(labels)),
         imports,
@@ -126,7 +126,7 @@ def layout_view(host: Host, directory: Path) -> dict[str, Any]:
         "reference": found.reference,
         "labels": _labels(json.loads(found.config_json)["config"]["Labels"]),
         "packages": verified.packages,
-        "faults": [list(map(str, (each.of, each.path, each.what))) for each in verified.faults],
+        "faults": [list(map(str, (fault.of, fault.path, fault.what))) for fault in verified.faults],
     }
 
 

@@ -22,7 +22,7 @@ from farm.core.names.printed_version import PrintedIdentity
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
 from farm.server.identities.identities import token_digest
-from farm.server.pipeline.publication.signer_client import (
+from farm.server.pipeline.repository.signer_client import (
     ImageSignerClient,
     SignerClient,
     SignerRefusedError,
@@ -162,9 +162,9 @@ def ask_signer(path: Path) -> list[Any]:
         lambda: images.attest(kept.document("asked-image/plain")).decode(),
     ]
     found: list[Any] = []
-    for each in asked:
+    for request in asked:
         try:
-            found.append(each())
+            found.append(request())
         except SignerRefusedError as error:
             found.append([error.said, error.message, error.remedy, dict(error.by_package), list(error.lost_blobs)])
         except SignerUnreachableError as error:
@@ -185,7 +185,7 @@ def remembered(ledger: Path, record: Path) -> dict[str, Any]:
     return {
         "lines": lines,
         "state": KINDS["ledger-state"].says(reader.state()),
-        "trees": [str(each) for each in known.trees_of(identity)],
+        "trees": [str(tree) for tree in known.trees_of(identity)],
         "channels": sorted(known.channels_of(stay.descriptor)),
         "stay": [stay.descriptor, stay.since.isoformat(), stay.until and stay.until.isoformat()],
         "highest": known.highest_build(["jq", "zlib"], "1.0", 1),
@@ -229,8 +229,8 @@ def home_layout() -> list[str]:
     """Return the paths of the parts of a farm's home."""
     home = FarmHome(Path("/srv/farm"), Path("/srv/host"), 8000)
     return [
-        str(each)
-        for each in (
+        str(path)
+        for path in (
             home.public,
             home.run,
             home.redis,

@@ -41,10 +41,10 @@ def subscribed(folder: Path, repository: Path, root: str, mirror: Path, *channel
     return host
 
 
-def views(published: Path, told: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def views(published: Path, publication: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """Return what is visible of the two distributions, of which a mirror has a part."""
-    own = subscribed(folder / "own", published / "own", told["root"], published / "mirror", "edge", "stable")
-    other = subscribed(folder / "other", published / "other", told["other-root"], published / "mirror", "edge")
+    own = subscribed(folder / "own", published / "own", publication["root"], published / "mirror", "edge", "stable")
+    other = subscribed(folder / "other", published / "other", publication["other-root"], published / "mirror", "edge")
     return {
         "edge": channel_view(own, "edge", folder / "edge"),
         "stable": channel_view(own, "stable", folder / "stable"),
@@ -57,20 +57,24 @@ def views(published: Path, told: Mapping[str, str], folder: Path) -> dict[str, A
 def channel_view(host: Host, channel: str, folder: Path) -> dict[str, Any]:
     """Return all that is visible of a channel. Everything on the way is verified, and the set proven."""
     catalogue = host.catalogue(channel)
-    names = [each.name for each in catalogue.listings()]
-    names += [f"{each.distribution}/{one.name}" for each in catalogue.release.imports for one in each.packages]
+    names = [listing.name for listing in catalogue.listings()]
+    names += [f"{pin.distribution}/{one.name}" for pin in catalogue.release.imports for one in pin.packages]
     verified = catalogue.verified(names)
     return {
-        "releases": [_release(each, catalogue) for each, _ in releases_back(catalogue)],
-        "closures": {name: [each.name for each in catalogue.closure([name])] for name in sorted(names)},
+        "releases": [_release(release, catalogue) for release, _ in releases_back(catalogue)],
+        "closures": {name: [entry.name for entry in catalogue.closure([name])] for name in sorted(names)},
         "needs": {name: list(catalogue.needs(name)) for name in sorted(names)},
-        "packages": {each.name: _package(each, catalogue) for each in verified},
+        "packages": {package.name: _package(package, catalogue) for package in verified},
         "traced": {
             name: Tracing(host).of_release(catalogue, name).to_dict() for name in sorted(names) if "/" not in name
         },
         "audit": audit_channel(host, channel).to_dict(),
         "sbom": Digest.of(sbom_of_release(catalogue)),
-        "sboms": {each.name: Digest.of(sbom_of_package(catalogue, each.name)) for each in verified if each.entry.sbom},
+        "sboms": {
+            package.name: Digest.of(sbom_of_package(catalogue, package.name))
+            for package in verified
+            if package.entry.sbom
+        },
         "sources": {name: _sources(catalogue, name, folder / name.replace("/", "-")) for name in sorted(names)},
         "summaries": _summaries(host, catalogue),
     }
@@ -89,17 +93,21 @@ def repository_view(folder: Path) -> dict[str, Any]:
         "builders": sorted(builders),
         "testers": sorted(builders.testers or ()),
         "operators": dict(builders.operators),
-        "channels": {name: each.to_dict() for name, each in policy.policies.policies.items()} if policy else None,
-        "curators": {name: dict(each) for name, each in policy.policies.curators.items()} if policy else None,
-        "takes-from": {name: each.to_dict() for name, each in policy.distributions.items()} if policy else None,
-        "toolchains": [each.to_dict() for each in policy.toolchains] if policy else None,
+        "channels": {name: channel_policy.to_dict() for name, channel_policy in policy.policies.policies.items()}
+        if policy
+        else None,
+        "curators": {name: dict(keys) for name, keys in policy.policies.curators.items()} if policy else None,
+        "takes-from": {name: distribution.to_dict() for name, distribution in policy.distributions.items()}
+        if policy
+        else None,
+        "toolchains": [toolchain.to_dict() for toolchain in policy.toolchains] if policy else None,
         "steps": list(policy.steps) if policy else None,
     }
 
 
 def _release(release: Release, catalogue: Catalogue) -> dict[str, Any]:
     held = sorted(
-        entries(lambda blob: catalogue.downloads.read(blob, "index"), release.index), key=lambda each: each.name
+        entries(lambda blob: catalogue.downloads.read(blob, "index"), release.index), key=lambda entry: entry.name
     )
     return {
         "distribution": release.distribution,
@@ -110,10 +118,10 @@ def _release(release: Release, catalogue: Catalogue) -> dict[str, Any]:
         "digest": release.digest,
         "set": release.package_set,
         "index": release.index.digest,
-        "packages": {f"{each.name} {each.version}-{each.revision}": each.descriptor.digest for each in held},
+        "packages": {f"{entry.name} {entry.version}-{entry.revision}": entry.descriptor.digest for entry in held},
         "imports": [
-            [each.distribution, each.channel, each.number, each.release, each.root, each.address, list(each.names)]
-            for each in release.imports
+            [pin.distribution, pin.channel, pin.number, pin.release, pin.root, pin.address, list(pin.names)]
+            for pin in release.imports
         ],
     }
 
@@ -128,7 +136,7 @@ def _package(package: VerifiedPackage, catalogue: Catalogue) -> dict[str, Any]:
         "plan": descriptor.plan,
         "store": package.store,
         "foreign": package.is_imported,
-        "files": [each.path for each in package.manifest.files()],
+        "files": [file.path for file in package.manifest.files()],
         "builders": catalogue.home_of(package.name).attested(package.entry, descriptor),
         "recipes": list(package.entry.recipes),
     }

@@ -161,12 +161,12 @@ def _curate(ask: Any, curator: CuratorClient) -> None:
     ask("resolve", lambda: curator.resolve(1))
     ask("in-question", lambda: curator.in_question("stable"))
     ((digest, descriptor),) = [
-        (each["digest"], Descriptor.from_json(curator.descriptor(each["digest"])))
-        for each in curator.in_question("stable")["packages"]
-        if each["package"] == "jq"
+        (package["digest"], Descriptor.from_json(curator.descriptor(package["digest"])))
+        for package in curator.in_question("stable")["packages"]
+        if package["package"] == "jq"
     ]
-    told: dict[str, Any] = {"channel": "stable", "curator": "alice", "at": _AT, "distribution": WORLD.distribution}
-    ask("approve", lambda: curator.approve("stable", [_signed(approval_statement(descriptor, **told))]))
+    details: dict[str, Any] = {"channel": "stable", "curator": "alice", "at": _AT, "distribution": WORLD.distribution}
+    ask("approve", lambda: curator.approve("stable", [_signed(approval_statement(descriptor, **details))]))
     ask("approve-nonsense", lambda: curator.approve("stable", [_signed({"_type": "x"})]))
     ask("revocable-approvals", lambda: curator.revocable("stable", curator="alice", package="jq"))
     taken_back = _order(Act.WITHDRAW_APPROVAL, "stable", packages={"jq": Digest(digest)})
@@ -238,7 +238,7 @@ class _Tape:
 
     def record(self, send: Any) -> Any:
         def recorded(transport: Any, request: httpx.Request) -> httpx.Response:
-            told = _request(request)
+            sent = _request(request)
             response = send(transport, request)
             content = response.read()
             answer = {
@@ -246,7 +246,7 @@ class _Tape:
                 "headers": _only(response.headers, _ANSWER),
                 "body": _text(content),
             }
-            self.exchanges.append({"request": told, "answer": answer})
+            self.exchanges.append({"request": sent, "answer": answer})
             return httpx.Response(response.status_code, headers=_plain_headers(response.headers), content=content)
 
         return recorded
@@ -316,7 +316,7 @@ def _check_signature(method: str, target: str, headers: dict[str, str]) -> Signe
 def _unsigned(request: dict[str, Any]) -> dict[str, Any]:
     # The digest of the body depends on the order of its members, which has no meaning.
     varying = ("farm-nonce", "farm-signature", "farm-body")
-    headers = {name: each for name, each in request["headers"].items() if name not in varying}
+    headers = {name: value for name, value in request["headers"].items() if name not in varying}
     return {**request, "headers": headers}
 
 

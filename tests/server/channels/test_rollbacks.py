@@ -77,8 +77,8 @@ def test_what_was_to_be_had_then_is_left_out_and_what_would_have_gone_is_kept(se
     rollbacks.leave_out(session, order.id, {TLS: (None, TLS_2), ZIP: (ZIP_2, None)})
     released(session, 2, {}, order)
     out, kept = (look(session, "edge", [TLS_2, ZIP_2]) for look in (rollbacks.kept_out, rollbacks.kept_in))
-    assert {digest: each.action for digest, each in out.items()} == {TLS_2: "left it out"}
-    assert {digest: each.action for digest, each in kept.items()} == {ZIP_2: "kept it"}
+    assert {digest: record.action for digest, record in out.items()} == {TLS_2: "left it out"}
+    assert {digest: record.action for digest, record in kept.items()} == {ZIP_2: "kept it"}
 
 
 def test_of_several_rollbacks_the_newest_is_told(session: Session) -> None:

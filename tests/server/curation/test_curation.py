@@ -51,7 +51,7 @@ def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     yield stocked
     # Any decision of a test about a channel is found by that channel.
-    events = look(stocked, lambda unit: [each for _, each in identities.audit_trail(unit.session, limit=500)])
+    events = look(stocked, lambda unit: [event for _, event in identities.audit_trail(unit.session, limit=500)])
     assert [
         event for event in events if re.search(r"\b(on|channel) (edge|stable)", event.subject) and not event.channel
     ] == []
@@ -74,7 +74,7 @@ def refused(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **opti
 def trail(farm: StockedFarm) -> list[tuple[str, str, str, str]]:
     with farm.application.reading() as unit:
         found = [event for _, event in identities.audit_trail(unit.session)]
-    return [(each.actor, each.action, each.subject, each.detail) for each in reversed(found)]
+    return [(event.actor, event.action, event.subject, event.detail) for event in reversed(found)]
 
 
 def look(farm: StockedFarm, what: Callable[[UnitOfWork], Any]) -> Any:
@@ -84,7 +84,7 @@ def look(farm: StockedFarm, what: Callable[[UnitOfWork], Any]) -> Any:
 
 def package(farm: StockedFarm, name: str) -> Package:
     found: list[approving.PendingApproval] = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    return next(each.package for each in found if each.package.name == name)
+    return next(pending.package for pending in found if pending.package.name == name)
 
 
 def envelope(farm: StockedFarm, name: str, signer: CryptoSigner = ALICE, *, channel: str = "stable") -> bytes:
@@ -97,8 +97,10 @@ def test_a_frozen_channel_says_why_and_thaws_by_itself_or_by_hand(farm: StockedF
     act(farm, curation.freeze, "edge", why=" a bad libc ", until=farm.clock.now + timedelta(hours=1))
     frozen = look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now))
     assert (frozen.why, frozen.by) == ("a bad libc", "token:ann")
-    told = refused(farm, curation.freeze, "edge", why="for an hour")
-    assert told.startswith(f"edge is frozen until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc Put yours")
+    message = refused(farm, curation.freeze, "edge", why="for an hour")
+    assert message.startswith(
+        f"edge is frozen until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc Put yours"
+    )
     assert look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now)).why == "a bad libc"
     act(farm, curation.freeze, "edge", why="for good", replace=True)
     assert look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now)).until is None
@@ -153,7 +155,7 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
     assert (made.name, made.version) == ("jq", "1.7.1-1")
     assert trail(farm)[-1] == ("token:ann", "report", "jq 1.7.1-1 on edge", "segfaults on []")
     opened = look(farm, lambda unit: reports.open_reports(unit.session, "edge", [made.package]))
-    assert [each.reason for each in opened[made.package]] == ["segfaults on []"]
+    assert [report.reason for report in opened[made.package]] == ["segfaults on []"]
     act(farm, curation.resolve, made.id)
     assert f"report {made.id} was resolved by token:ann" in refused(farm, curation.resolve, made.id)
     assert "there is no report 99" in refused(farm, curation.resolve, 99)
@@ -163,13 +165,13 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
 
 def test_packages_are_approved_by_those_who_sign_for_them(farm: StockedFarm) -> None:
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    assert [(each.package.name, each.enough) for each in waiting] == [
+    assert [(pending.package.name, pending.enough) for pending in waiting] == [
         ("glibc", False), ("jq", False), ("oniguruma", False)
     ]  # fmt: skip
     taken = act(farm, approving.approve, "stable", [envelope(farm, "jq"), envelope(farm, "glibc", BOB)])
-    assert [each.curator for each in taken] == ["alice", "bob"]
+    assert [approval.curator for approval in taken] == ["alice", "bob"]
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    assert [(each.package.name, each.approved_by, each.enough) for each in waiting] == [
+    assert [(pending.package.name, pending.approved_by, pending.enough) for pending in waiting] == [
         ("glibc", ("bob",), True), ("jq", ("alice",), True), ("oniguruma", (), False)
     ]  # fmt: skip
     assert trail(farm)[-1][:3] == ("token:ann", "approve", "dist.example.org/glibc 2.41-1 on stable")
@@ -182,7 +184,8 @@ def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(fa
     taken = act(farm, approving.withdraw, "stable", "alice", ["jq"], why="it loses data")
     assert (taken.packages, taken.released) == ({package(farm, "jq").digest: "jq 1.7.1-1"}, ())
     approved = {
-        each.package.name: each.approved_by for each in look(farm, lambda d: approving.in_question(d, "stable"))
+        pending.package.name: pending.approved_by
+        for pending in look(farm, lambda d: approving.in_question(d, "stable"))
     }
     assert approved == {"glibc": ("alice",), "jq": ("bob",), "oniguruma": ()}
     actor, action, subject, detail = trail(farm)[-1]
@@ -191,17 +194,17 @@ def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(fa
     assert detail.endswith("; it loses data")
     act(farm, approving.approve, "stable", [signed])
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    assert [each.approved_by for each in waiting if each.package.name == "jq"] == [("alice", "bob")]
+    assert [pending.approved_by for pending in waiting if pending.package.name == "jq"] == [("alice", "bob")]
 
 
 def test_of_several_withdrawals_one_that_cannot_be_spoils_all(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
-    told = refused(farm, approving.withdraw, "stable", "alice", ["jq", "glibc"])
-    assert told == "alice has approved no glibc on stable There is jq."
+    message = refused(farm, approving.withdraw, "stable", "alice", ["jq", "glibc"])
+    assert message == "alice has approved no glibc on stable There is jq."
     assert "bob has approved no jq" in refused(farm, approving.withdraw, "stable", "bob", ["jq"])
     assert "asks for no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    assert [each.approved_by for each in waiting] == [(), ("alice",), ()]
+    assert [pending.approved_by for pending in waiting] == [(), ("alice",), ()]
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -214,18 +217,18 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
     if not signed:  # the signer is working on it, and nothing holds it up any more
         with farm.application.writing() as unit:
             unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
-    told = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
-    assert told.startswith("jq is in a release of stable: withdrawing the approval of alice has no effect any more")
+    message = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
+    assert message.startswith("jq is in a release of stable: withdrawing the approval of alice has no effect any more")
     with farm.application.reading() as unit:
-        assert [each.curator for each in approvals.approvals_of(unit.session, "stable", [jq.digest])[jq.digest]] == [
-            "alice"
-        ]
+        assert [
+            approval.curator for approval in approvals.approvals_of(unit.session, "stable", [jq.digest])[jq.digest]
+        ] == ["alice"]
 
 
 def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> None:
-    there = [each.package for each in look(farm, lambda unit: approving.in_question(unit, "stable"))]
+    there = [pending.package for pending in look(farm, lambda unit: approving.in_question(unit, "stable"))]
     farm.release("stable", there, source=taken_from("edge", 1))
-    farm.release("edge", [each for each in there if each.name != "jq"])
+    farm.release("edge", [member for member in there if member.name != "jq"])
     (waiting,) = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert (waiting.package.name, waiting.removed, waiting.enough) == ("jq", True, False)
     descriptor = Descriptor.from_json(look(farm, lambda unit: unit.blobs.read(waiting.package.digest)))
@@ -233,7 +236,7 @@ def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> 
         sign_statement(approval_statement(descriptor, channel="stable", curator="alice", removed=removed), ALICE)
         for removed in (False, True)
     )
-    assert "does not want into stable" in refused(farm, approving.approve, "stable", [comes])
+    assert "is not a pending addition to stable" in refused(farm, approving.approve, "stable", [comes])
     act(farm, approving.approve, "stable", [goes])
     assert trail(farm)[-1][:3] == ("token:ann", "approve-removal", "dist.example.org/jq 1.7.1-1 on stable")
     (waiting,) = look(farm, lambda unit: approving.in_question(unit, "stable"))
@@ -248,7 +251,7 @@ def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:
     world = replace(farm.application.inputs, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
     farm.application = replace(farm.application, inputs=world)
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
-    assert [each.enough for each in waiting] == [False, False, False]
+    assert [pending.enough for pending in waiting] == [False, False, False]
 
 
 def test_of_several_approvals_one_bad_one_spoils_all(farm: StockedFarm) -> None:
@@ -257,24 +260,24 @@ def test_of_several_approvals_one_bad_one_spoils_all(farm: StockedFarm) -> None:
     assert "alice signed for edge, not for stable" in refused(farm, approving.approve, "stable", [good, other])
     old = replace(Descriptor.from_json(look(farm, lambda d: d.blobs.read(package(farm, "jq").digest))), revision=9)
     strange = sign_statement(approval_statement(old, channel="stable", curator="alice"), ALICE)
-    assert "does not want into stable" in refused(farm, approving.approve, "stable", [good, strange])
+    assert "is not a pending addition to stable" in refused(farm, approving.approve, "stable", [good, strange])
     forged = sign_statement(approval_statement(old, channel="stable", curator="alice"), BOB)
     for bad, error in ((forged, ApprovalError), (b"{}", InvalidEnvelopeError)):
         with pytest.raises(error):
             act(farm, approving.approve, "stable", [good, bad])
-    assert [each.approved_by for each in look(farm, lambda d: approving.in_question(d, "stable"))] == [(), (), ()]
+    assert [pending.approved_by for pending in look(farm, lambda d: approving.in_question(d, "stable"))] == [(), (), ()]
     assert "asks for no approvals" in refused(farm, approving.approve, "edge", [good])
 
 
 def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: StockedFarm) -> None:
     signed = envelope(farm, "jq")
     farm.release("stable", [package(farm, "jq")], source=taken_from("edge", 1))
-    assert "does not want into stable" in refused(farm, approving.approve, "stable", [signed])
+    assert "is not a pending addition to stable" in refused(farm, approving.approve, "stable", [signed])
 
 
 def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds_it(farm: StockedFarm) -> None:
-    there = [each.package for each in look(farm, lambda unit: approving.in_question(unit, "stable"))]
-    farm.release("edge", [each for each in there if each.name != "jq"])
+    there = [pending.package for pending in look(farm, lambda unit: approving.in_question(unit, "stable"))]
+    farm.release("edge", [member for member in there if member.name != "jq"])
     act(farm, curation.hold, "edge", "glibc", why="another")  # both releases have the same glibc
     act(farm, curation.hold, "edge", "jq", why="it loses data")
     assert refused(farm, ordering.rollback, "edge", 1, why="x") == (
@@ -287,8 +290,8 @@ def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds
 
 def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
     order = act(farm, ordering.promote, "stable", origin="edge", why="the fair")
-    told = refused(farm, ordering.withdraw_order, "edge", order.id, why="x")
-    assert told == f"edge has no order {order.id} See `farm channel order list edge`."
+    message = refused(farm, ordering.withdraw_order, "edge", order.id, why="x")
+    assert message == f"edge has no order {order.id} See `farm channel order list edge`."
     assert "no reason is given" in refused(farm, ordering.withdraw_order, "stable", order.id, why=" ")
     done = act(farm, ordering.withdraw_order, "stable", order.id, why="it is over")
     assert (done.outcome, done.done_at) == ("withdrawn by token:ann: it is over", farm.clock.now)
@@ -297,8 +300,8 @@ def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
         "promote everything from edge release 1: it is over",
     )  # fmt: skip
     assert look(farm, lambda unit: orders.open_orders(unit.session, "stable")) == []
-    told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
-    assert told == f"order {order.id} is done: withdrawn by token:ann: it is over"
+    message = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
+    assert message == f"order {order.id} is done: withdrawn by token:ann: it is over"
 
 
 def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: StockedFarm) -> None:
@@ -311,8 +314,8 @@ def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: Stock
         assert newest.candidate_id is not None
         orders.take_order(unit.session, order.id, candidate_id=newest.candidate_id)
         unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
-    told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
-    assert told.startswith(f"release 1, which order {order.id} asks for, is with the signer")
+    message = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
+    assert message.startswith(f"release 1, which order {order.id} asks for, is with the signer")
 
 
 def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> None:
@@ -328,7 +331,7 @@ def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> 
             unit.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="done", now=unit.now
         )
         assert orders.open_order(unit.session, "stable").id == order.id + 1  # type: ignore[union-attr]
-        assert [each.outcome for each in orders.orders(unit.session, "stable", 9)] == ["", "done"]
+        assert [listed.outcome for listed in orders.orders(unit.session, "stable", 9)] == ["", "done"]
 
 
 def test_a_promotion_that_can_be_none_is_refused(farm: StockedFarm) -> None:

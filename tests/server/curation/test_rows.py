@@ -66,7 +66,7 @@ def test_a_hold_is_in_force_on_its_channel_until_it_is_lifted(farm: SmallFarm) -
         holds.add_hold(unit.session, "stable", "jq", reason="breaks scripts", held_by="alice", now=START)
 
         held = holds.holds_on(unit.session, "stable", ["jq", "bash"], now=START)
-        assert {name: each.reason for name, each in held.items()} == {"jq": "breaks scripts"}
+        assert {name: hold.reason for name, hold in held.items()} == {"jq": "breaks scripts"}
         assert holds.holds_on(unit.session, "edge", ["jq"], now=START) == {}
 
         assert holds.lift_hold(unit.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
@@ -105,11 +105,11 @@ def test_a_report_is_open_until_it_is_resolved(farm: SmallFarm, jq: Digest) -> N
 def test_one_person_approves_a_package_once_on_a_channel(farm: SmallFarm, jq: Digest) -> None:
     approval = Approval(channel="stable", package=jq, curator="alice", envelope="{}", at=START)
     with farm.application.writing() as unit:
-        for each in (approval, replace(approval, curator="bob"), replace(approval, envelope="new")):
-            approvals.add_approval(unit.session, each)
+        for given in (approval, replace(approval, curator="bob"), replace(approval, envelope="new")):
+            approvals.add_approval(unit.session, given)
 
         found = approvals.approvals_of(unit.session, "stable", [jq])[jq]
-        assert [(each.curator, each.envelope) for each in found] == [("alice", "new"), ("bob", "{}")]
+        assert [(stored.curator, stored.envelope) for stored in found] == [("alice", "new"), ("bob", "{}")]
         assert approvals.approvals_of(unit.session, "edge", [jq]) == {}
 
         assert approvals.withdraw_approval(unit.session, "stable", jq, "bob")
@@ -123,7 +123,7 @@ def test_an_advisory_is_found_by_the_packages_it_speaks_of_until_it_is_withdrawn
         advisories.keep_advisory(unit.session, replace(ADVISORY, severity="low"), ["jq"])
 
         assert advisories.advisories_on(unit.session, ["bash"]) == []
-        assert [each.severity for each in advisories.advisories_on(unit.session, ["jq"])] == ["low"]
+        assert [advisory.severity for advisory in advisories.advisories_on(unit.session, ["jq"])] == ["low"]
         assert advisories.packages_of(unit.session, [ADVISORY.id]) == {ADVISORY.id: ["jq"]}
 
         advisories.keep_advisory(unit.session, replace(ADVISORY, withdrawn_at=START + HOUR), ["jq"])

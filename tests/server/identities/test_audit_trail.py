@@ -31,7 +31,7 @@ def trail(database: Database) -> Callable[..., list[tuple[int, str]]]:
 
     def read(**asked: Any) -> list[tuple[int, str]]:
         with database.read() as session:
-            return [(number, each.subject) for number, each in identities.audit_trail(session, **asked)]
+            return [(number, trail_event.subject) for number, trail_event in identities.audit_trail(session, **asked)]
 
     return read
 

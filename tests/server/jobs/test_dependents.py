@@ -63,7 +63,7 @@ def test_a_build_does_not_go_on_with_another_version_than_its_need_requires(farm
     farm.submit(recipe("a", needs=("b",)), recipe("e", revision=2))
     farm.build_all()
     with farm.application.reading() as unit:
-        (job,) = (each for each in jobs.list_jobs(unit.session, limit=10) if each.name == "a")
+        (job,) = (listed_job for listed_job in jobs.list_jobs(unit.session, limit=10) if listed_job.name == "a")
     assert (job.state, job.error_code) == (JobState.FAILED, "open-set")
     assert job.error == "b 1.0-1 requires exactly e 1.0-1, which no package of the set provides; the set has e 1.0-2"
 

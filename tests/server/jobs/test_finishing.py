@@ -73,7 +73,7 @@ LIES: list[tuple[str, Callable[[BuildOutcome], BuildOutcome], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("lie", "says"), [each[1:] for each in LIES], ids=[each[0] for each in LIES])
+@pytest.mark.parametrize(("lie", "says"), [case[1:] for case in LIES], ids=[case[0] for case in LIES])
 def test_a_lie_is_refused_and_the_honest_report_is_still_taken(
     farm: SmallFarm, lie: Callable[[BuildOutcome], BuildOutcome], says: str
 ) -> None:

@@ -43,7 +43,7 @@ def test_there_is_nothing_to_claim_in_an_idle_farm(farm: SmallFarm) -> None:
 
 
 def test_the_hinted_job_is_given_and_a_stale_hint_gives_another(farm: SmallFarm) -> None:
-    first, second = (each.job for each in farm.submit(recipe("a"), recipe("b")).accepted)
+    first, second = (accepted.job for accepted in farm.submit(recipe("a"), recipe("b")).accepted)
     assert farm.claim(hint=second.id).job.id == second.id
     assert farm.claim(hint=second.id).job.id == first.id
 
@@ -202,7 +202,7 @@ def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -
 
 
 def test_a_job_that_no_order_can_be_made_of_fails_and_keeps_no_other_back(farm: SmallFarm) -> None:
-    bad, good = (each.job for each in farm.submit(recipe("a"), recipe("b")).accepted)
+    bad, good = (accepted.job for accepted in farm.submit(recipe("a"), recipe("b")).accepted)
     renamed = replace(WORLD, toolchains={"renamed": TOOLCHAIN})
     whole, farm.application = farm.application, replace(farm.application, inputs=renamed)
     assert claim(farm.application, farm.workers["one"]) is None

@@ -230,7 +230,7 @@ def test_a_rebuild_can_be_tried_again_and_there_is_one_at_a_time(farm: SmallFarm
         with pytest.raises(JobStateError, match="already"):
             retry(unit, job.id, trace="t")
         assert job.subject is not None
-        assert [each.id for each in jobs.rebuilds_of(unit.session, [job.subject])[job.subject]] == [
+        assert [listed_job.id for listed_job in jobs.rebuilds_of(unit.session, [job.subject])[job.subject]] == [
             job.id,
             again.id,
         ]

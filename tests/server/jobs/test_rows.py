@@ -113,8 +113,8 @@ def test_attempts_at_a_job_are_numbered_from_one(database: Database) -> None:
                 session, job_id=job.id, worker="one", token_digest=token, now=NOW, expires_at=NOW
             )
             attempts.end(session, made, AttemptState.LOST, now=NOW)
-        assert [each.number for each in attempts.attempts_of(session, first.id)] == [1, 2]
-        assert [each.number for each in attempts.attempts_of(session, second.id)] == [1]
+        assert [attempt.number for attempt in attempts.attempts_of(session, first.id)] == [1, 2]
+        assert [attempt.number for attempt in attempts.attempts_of(session, second.id)] == [1]
 
 
 def test_a_lease_has_expired_before_a_moment_that_comes_after_its_end(database: Database) -> None:

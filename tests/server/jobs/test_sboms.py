@@ -44,7 +44,7 @@ def test_it_is_made_when_the_build_has_ended(farm: SmallFarm) -> None:
     _build_all(farm)
     package = farm.current()["a"]
     document = _document(farm, package.sbom)
-    assert [each["name"] for each in document["packages"]] == ["a", "a-1.0.tar.gz", "toolchain", "b"]
+    assert [listed["name"] for listed in document["packages"]] == ["a", "a-1.0.tar.gz", "toolchain", "b"]
     main, source = document["packages"][:2]
     assert main["checksums"] == [{"algorithm": "SHA256", "checksumValue": package.archive.digest.hex}]
     assert source["downloadLocation"] == "https://example.org/a-1.0.tar.gz"

@@ -37,7 +37,7 @@ def _is_open(farm: SmallFarm, worker: str) -> bool:
         return job_queue.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now)
 
 
-@pytest.mark.parametrize("trouble", [each for each in Trouble if each])
+@pytest.mark.parametrize("trouble", [kind for kind in Trouble if kind])
 def test_no_trouble_of_the_farm_is_a_failure_of_the_job_or_of_what_needs_it(farm: SmallFarm, trouble: Trouble) -> None:
     farm.submit(recipe("a", needs=("b",)), recipe("b"))
     for _ in range(12):
@@ -174,7 +174,7 @@ def test_an_attempt_keeps_the_kind_of_its_trouble_and_a_worker_of_before_need_no
         release(unit, farm.holder(lease), error="the disk is full")
     with farm.application.reading() as unit:
         tries = attempts.attempts_of(unit.session, 1)
-    assert [(each.state, each.trouble, each.error_code) for each in tries] == [
+    assert [(attempt.state, attempt.trouble, attempt.error_code) for attempt in tries] == [
         (AttemptState.RELEASED, Trouble.ORIGIN, "origin-trouble"),
         (AttemptState.RELEASED, Trouble.WORKER, "worker-trouble"),
     ]

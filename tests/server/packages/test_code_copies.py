@@ -98,13 +98,13 @@ def builders(database: Database, tmp_path: Path, policy: Rebuild) -> Builders:
 def test_who_holds_a_copy_is_on_record_with_what_it_was_copied_from(builders: Builders) -> None:
     with builders.farm.application.reading() as unit:
         found = copied_from(unit.session, ["zlib"])
-    assert {(each.recipe, each.kind) for each in found} == {
+    assert {(copied.recipe, copied.kind) for copied in found} == {
         ("static", "static"),
         ("static", "headers"),
         ("dynamic", "headers"),
         ("unseen", "unknown"),
     }
-    assert {each.tree for each in found} == {builders.farm.current()["zlib"].tree}
+    assert {copied.tree for copied in found} == {builders.farm.current()["zlib"].tree}
 
 
 def test_a_changed_archive_rebuilds_who_copied_from_it_and_nobody_else(builders: Builders) -> None:

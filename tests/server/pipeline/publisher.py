@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.server.pipeline.publication.public_store import PublicStore
+from farm.server.pipeline.repository.public_store import PublicStore
 from farm.store.blobs import BlobStore
 from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.keys.signers import read_signers
@@ -34,8 +34,8 @@ def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> Non
     """Publish the release of this digest; all its blobs are in the store of builds."""
     store = BlobStore(built)
     release = Release.from_json(store.read(Digest(order["release"])))
-    index = [store.read(Digest(each)) for each in order["index"]]
-    put = [ReleaseEntry.from_json(store.read(Digest(each))) for each in order["put"]]
+    index = [store.read(Digest(digest)) for digest in order["index"]]
+    put = [ReleaseEntry.from_json(store.read(Digest(digest))) for digest in order["put"]]
     PublicStore(public, store).bring(put, index, release)
     sign_checked(Repository(public), read_signers(keys), keys.parent / "record", release)
 

@@ -13,8 +13,8 @@ from farm.core.names.digest import Digest
 from farm.server.advisories import reviews as rows
 from farm.server.advisories.advisory_intake import add_advisory, add_statements
 from farm.server.identities.access import Actor
-from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.signing.sign import publish_advisories, publish_reviews
 from farm.store.blobs import BlobStore
 from farm.trust.ceremony.ceremony import found_repository

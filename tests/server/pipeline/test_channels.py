@@ -129,8 +129,8 @@ def test_a_changed_policy_is_in_force_without_a_restart_and_leaves_a_line(runnin
     assert channels.pipelines()[1] is kept  # and stable was left alone
     with running.farm.application.reading() as unit:
         assert dict(asked(unit, "edge").keys) == {"alice": ALICE}
-        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "policy"]
-    assert [(each.actor, each.subject) for each in trail] == [("control", "channel edge")]
+        trail = [event for _, event in identities.audit_trail(unit.session) if event.action == "policy"]
+    assert [(event.actor, event.subject) for event in trail] == [("control", "channel edge")]
 
     running.write("curators.yaml", f"curators:\n  bob: {BOB!r}\n")
     advance(channels)
@@ -188,7 +188,7 @@ def test_a_new_channel_waits_until_a_role_signs_for_it(running: Running) -> None
 
 def sign(running: Running) -> None:
     """Have the files' current content signed."""
-    paths = [each for each in running.recipes.rglob("*") if each.is_file()]
+    paths = [path for path in running.recipes.rglob("*") if path.is_file()]
     files = {path.relative_to(running.recipes).as_posix(): path.read_bytes() for path in paths}
     said = sign_policy(Repository(running.public), running.keys, policy_of_files(files, ()), datetime.now(UTC))
     assert said[0] == "the policy of the recipes is signed:"
@@ -267,7 +267,7 @@ def test_while_what_is_signed_cannot_be_read_channels_wait_and_go_on_by_themselv
     sign(running)
     running.write("channels/edge.yaml", EDGE)
     (document,) = (
-        each for each in (running.public / "targets").glob("*.builders.json") if b"policy" in each.read_bytes()
+        path for path in (running.public / "targets").glob("*.builders.json") if b"policy" in path.read_bytes()
     )
     content = document.read_bytes()
     document.write_bytes(content[:-1])
@@ -304,7 +304,7 @@ def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(
     running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n")
     running.write("OWNERS", "* @curators\n")
     advance(channels)
-    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
+    assert [unsigned_recipe.owners for unsigned_recipe in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
 
     running.write("OWNERS", "* @curator\n")
     assert advance(channels) == ["edge", "stable"]
@@ -318,10 +318,10 @@ def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(
     running.write("OWNERS", "* bob\n")
     running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n  bob: {BOB!r}\n")
     assert advance(channels) == ["edge", "stable"]
-    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("bob",)]
+    assert [unsigned_recipe.owners for unsigned_recipe in running.farm.submit(recipe("b")).waits_for] == [("bob",)]
     with running.farm.application.reading() as unit:
-        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "owners"]
-    assert [(each.actor, each.subject) for each in trail] == [("control", "the file OWNERS")] * 2
+        trail = [event for _, event in identities.audit_trail(unit.session) if event.action == "owners"]
+    assert [(event.actor, event.subject) for event in trail] == [("control", "the file OWNERS")] * 2
 
 
 def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running) -> None:
@@ -332,7 +332,7 @@ def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running
 
     def owners() -> list[tuple[str, ...]]:
         advance(channels)
-        return [each.owners for each in running.farm.submit(recipe("b")).waits_for]
+        return [unsigned_recipe.owners for unsigned_recipe in running.farm.submit(recipe("b")).waits_for]
 
     assert owners() == [("alice", "bob")]
     running.write("OWNERS", "* bob\n")
@@ -342,8 +342,8 @@ def test_owners_can_become_fewer_and_not_others_than_are_signed(running: Running
         running.write("curators.yaml", f"curators: {{alice: {ALICE!r}, bob: {BOB!r}, mallory: {mallory!r}}}\n")
         running.write("OWNERS", more)
         assert owners() == [("alice", "bob")]
-        (told,) = unsigned(running, "edge")
-        assert told.startswith("OWNERS has other lines or people than are signed: what is signed counts.")
+        (message,) = unsigned(running, "edge")
+        assert message.startswith("OWNERS has other lines or people than are signed: what is signed counts.")
     sign(running)
     assert owners() == [("bob", "mallory")]
     assert unsigned(running, "edge") == ()
@@ -355,7 +355,7 @@ def test_signed_owners_count_where_the_file_is_gone(running: Running) -> None:
     sign(running)
     (running.recipes / "OWNERS").unlink()
     advance(running.start())
-    assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
+    assert [unsigned_recipe.owners for unsigned_recipe in running.farm.submit(recipe("b")).waits_for] == [("alice",)]
 
 
 def test_before_the_files_were_read_for_the_first_time_nothing_is_taken_unsigned(tmp_path: Path) -> None:
@@ -425,4 +425,6 @@ def test_what_the_signer_refused_is_brought_again_when_others_may_order(running:
     sign(running)
     advance(channels)
     with running.farm.application.reading() as unit:
-        assert [each.digest for each in signed_orders.unbrought(unit.session, 9)] == [Digest.of(b"young")]
+        assert [signed_order.digest for signed_order in signed_orders.unbrought(unit.session, 9)] == [
+            Digest.of(b"young")
+        ]

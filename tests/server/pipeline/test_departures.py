@@ -142,7 +142,9 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
     channels.settle()
     assert channels.holds() == {"bb"}
     with channels.edge.application.reading() as unit:
-        (done,) = [each for each in orders.orders(unit.session, "stable") if each.kind == "rollback"]
+        (done,) = [
+            listed_order for listed_order in orders.orders(unit.session, "stable") if listed_order.kind == "rollback"
+        ]
     assert done.outcome == (
         "refused: bob holds aa on stable: the fair needs it; `farm channel hold stable aa --lift` lets it go on"
     )

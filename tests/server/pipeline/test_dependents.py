@@ -94,7 +94,7 @@ def test_a_dependent_that_cannot_be_built_again_holds_what_changed_and_nothing_e
 
 
 def commands(releasing: ReleasingFarm) -> list[str]:
-    return [each.retry_command for each in releasing.status().standing]
+    return [kept.retry_command for kept in releasing.status().standing]
 
 
 def test_what_cannot_be_built_again_because_of_another_holds_it_too(farm: ReleasingFarm) -> None:
@@ -220,5 +220,5 @@ def test_who_leaves_a_dependent_behind_does_not_go_past_the_proof(releasing: Rel
     assert releasing.versions() == {"lib": "1.0", "app": "1.0"}
     given = releasing.status()
     assert given.latest is not None
-    told: dict[str, Excuse] = {excuse.excuse.package: excuse.excuse for excuse in given.latest.excuses}
-    assert "app 1.0-1: bin/app imports f (no version) from liblib.so.1" in told["lib"].reason
+    held: dict[str, Excuse] = {excuse.excuse.package: excuse.excuse for excuse in given.latest.excuses}
+    assert "app 1.0-1: bin/app imports f (no version) from liblib.so.1" in held["lib"].reason

@@ -85,5 +85,5 @@ def test_of_the_log_the_first_error_is_shown_and_else_what_the_test_said_last(re
         outcome = TestOutcome(passed=False, exit=1, message="it ended with status 1, not 0", log=blob)
         finish_test(releasing.application, releasing.holder(lease), outcome)
         releasing.advance()
-    found = {name: each.line for name, each in releasing.excuses().items()}
+    found = {name: excuse.line for name, excuse in releasing.excuses().items()}
     assert found == {"aa": "aa: error: no such table", "bb": "giving up"}

@@ -249,10 +249,10 @@ def test_debug_data_that_may_lack_types_is_compared_and_not_taken_for_the_whole(
     shapes.farm.producers = (producer, "GNU C17 14.2.0 -g -O2")
     shapes.submit(shape="1.1")
     shapes.settle(COMPATIBLE)
-    state, told = shapes.gate()
+    state, summary = shapes.gate()
     assert state is GateState.PASSED
-    assert told.startswith("1 interface compared, 1 not judged: libshape.so.1 of shape 1.1-1: parts of")
-    assert "lib/libshape.so.1 in shape 1.1-1" in told
+    assert summary.startswith("1 interface compared, 1 not judged: libshape.so.1 of shape 1.1-1: parts of")
+    assert "lib/libshape.so.1 in shape 1.1-1" in summary
 
 
 def test_who_was_built_without_the_library_is_not_judged(shapes: Shapes) -> None:
@@ -279,8 +279,8 @@ def test_what_the_toolchain_brought_to_the_build_is_the_same_as_what_is_made_of_
         shapes.opens({"c": other, "abi": ABI}, tmp_path / "public")
     shapes.farm.submit(recipe("draw", version="1.1"))
     shapes.settle()
-    told = "1 not judged: libc.so.6 of c-library 1.0-1: no package that draw 1.1-1 was built with"
-    assert (told in shapes.gate()[1]) is not same
+    summary = "1 not judged: libc.so.6 of c-library 1.0-1: no package that draw 1.1-1 was built with"
+    assert (summary in shapes.gate()[1]) is not same
 
 
 class TestWhenTheLibraryMovesToAnotherPackage:
@@ -293,7 +293,7 @@ class TestWhenTheLibraryMovesToAnotherPackage:
         return shapes
 
     def test_it_is_compared_with_where_it_was(self, moved: Shapes) -> None:
-        (order,) = {each.digest: each for each in moved.compared}.values()
+        (order,) = {abi_order.digest: abi_order for abi_order in moved.compared}.values()
         assert order.before.package.store.startswith("shape-1.0-")
         assert order.after.package.store.startswith("form-1.0-")
         assert moved.farm.versions()["shape"] == "1.0"

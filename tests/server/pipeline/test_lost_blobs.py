@@ -10,8 +10,8 @@ import pytest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import entries
 from farm.trust.layout import BLOBS
@@ -125,9 +125,9 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
 
     monkeypatch.setattr(released.signer, "sign", sign)
     released.submit(recipe("after"))
-    told = str(released.settle())
-    assert "cannot be put back" in told
-    assert "no intact copy" not in told
+    text = str(released.settle())
+    assert "cannot be put back" in text
+    assert "no intact copy" not in text
 
 
 def test_the_signer_is_asked_again_once_what_it_missed_is_back(

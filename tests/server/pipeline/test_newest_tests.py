@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def with_tests(name: str, *tests: str, **more: object) -> dict[str, bytes]:
-    told = "".join(f"  - name: {test}\n    command: [/usr/bin/x]\n" for test in tests)
-    return recipe(name, more=f"tests:\n{told}" if tests else "", **more)  # type: ignore[arg-type]
+    declared = "".join(f"  - name: {test}\n    command: [/usr/bin/x]\n" for test in tests)
+    return recipe(name, more=f"tests:\n{declared}" if tests else "", **more)  # type: ignore[arg-type]
 
 
 def builds(releasing: ReleasingFarm) -> int:
     """How many builds were carried out, rather than answered by an earlier build."""
     with releasing.application.reading() as unit:
         found = jobs.list_jobs(unit.session, limit=1000)
-        return sum(each.kind is JobKind.BUILD and each.answered_by is None for each in found)
+        return sum(job.kind is JobKind.BUILD and job.answered_by is None for job in found)
 
 
 def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
@@ -39,7 +39,7 @@ def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
         newest = releases.newest_release(unit.session, "edge")
         assert newest is not None
     release = public.release(newest.digest)
-    return {each.name: each for each in entries(public.read, release.index)}[name]
+    return {listed.name: listed for listed in entries(public.read, release.index)}[name]
 
 
 def digest(releasing: ReleasingFarm, files: dict[str, bytes]) -> Digest:
@@ -168,20 +168,20 @@ def test_what_fails_on_what_is_released_is_told_once_though_a_build_fails_beside
     releasing.settle()
     releasing.submit(with_tests("a", "strict"))
     releasing.settle(failing=("strict",))
-    assert told(releasing) == [("a", "released-tests")]
+    assert held_back(releasing) == [("a", "released-tests")]
     releasing.submit(recipe("b"))
     releasing.fail(releasing.claim())
     releasing.settle(failing=("strict",))
-    assert told(releasing) == [("a", "released-tests"), ("b", "build")]
+    assert held_back(releasing) == [("a", "released-tests"), ("b", "build")]
     releasing.submit(with_tests("a", "lenient"))
     releasing.settle()
-    assert told(releasing) == [("b", "build")]
+    assert held_back(releasing) == [("b", "build")]
 
 
-def told(releasing: ReleasingFarm) -> list[tuple[str, str]]:
+def held_back(releasing: ReleasingFarm) -> list[tuple[str, str]]:
     with releasing.application.reading() as unit:
         standing = excuses.standing(unit.session, "edge")
-    return sorted((each.excuse.package, each.excuse.gate) for each in standing)
+    return sorted((kept.excuse.package, kept.excuse.gate) for kept in standing)
 
 
 def test_whoever_is_tested_in_a_release_is_named_with_the_newest_tests(releasing: ReleasingFarm) -> None:

@@ -16,8 +16,8 @@ from farm.errors import FarmError
 from farm.server.curation import curation, reports, signed_orders
 from farm.server.identities.access import Actor
 from farm.server.pipeline.candidates.status import channel_status
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.signing.entries import OrderTaken, ReportOpened
 from farm.signing.ledger import Ledger
 from farm.signing.order_effects import check_effect
@@ -97,8 +97,8 @@ class Post:
         return sign_statement(order_statement(order), self.key)
 
     def invent(self, number: int, channel: str = "edge") -> None:
-        told = ReportOpened(channel, number, INVENTED, "nothing 1.0-1", "it is ill")
-        self.keeper.take_report(canonical_json(told.to_dict()))
+        opened = ReportOpened(channel, number, INVENTED, "nothing 1.0-1", "it is ill")
+        self.keeper.take_report(canonical_json(opened.to_dict()))
 
     def status(self, channel: str = "edge") -> ChannelStatus:
         with self.farm.application.reading() as unit:
@@ -144,14 +144,14 @@ def test_a_report_for_which_there_is_no_room_waits_and_that_is_said_once(
     (said,) = caplog.messages
     assert "reports on edge wait: 2 reports are open on edge" in said
     assert post.known(elsewhere)
-    assert [each.id for each in post.status().reports_astray] == [each.id for each in waiting]
-    assert [each["package"] for each in post.status().to_dict()["reports-astray"]] == ["jq", "jq"]
+    assert [report.id for report in post.status().reports_astray] == [report.id for report in waiting]
+    assert [report["package"] for report in post.status().to_dict()["reports-astray"]] == ["jq", "jq"]
     assert not post.status("stable").reports_astray
     post.close(first)
     post.delivery.deliver()
     post.delivery.deliver()
     assert post.known(waiting[0])
-    assert [each.id for each in post.status().reports_astray] == [waiting[1].id]
+    assert [report.id for report in post.status().reports_astray] == [waiting[1].id]
 
 
 def test_a_report_that_was_closed_before_the_signer_heard_of_it_is_closed_there(post: Post) -> None:
@@ -187,7 +187,7 @@ def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) 
     post.close_with_signer(made)
     post.delivery.deliver()
     with post.farm.application.reading() as unit:
-        assert [each.refused for each in signed_orders.astray(unit.session, "edge")] != []
+        assert [order.refused for order in signed_orders.astray(unit.session, "edge")] != []
     assert not post.status().astray
 
 

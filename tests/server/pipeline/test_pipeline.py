@@ -13,8 +13,8 @@ from farm.server.identities.access import Actor
 from farm.server.jobs.leases import claim
 from farm.server.pipeline.gates.standing_gates import FIRST_WAIT
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import entries
 from farm.trust.layout import BLOBS
@@ -196,7 +196,7 @@ def test_an_excuse_of_the_signer_says_what_clears_it(releasing: ReleasingFarm) -
     releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     status = releasing.settle()
-    assert [each.excuse.remedy for each in status.standing] == ["Have it built by a worker that targets names."]
+    assert [kept.excuse.remedy for kept in status.standing] == ["Have it built by a worker that targets names."]
 
 
 class Refusing:
@@ -208,9 +208,9 @@ class Refusing:
 
     def __call__(self, release: Release, evidence: Digest) -> None:
         held = entries(lambda blob: self._blobs.read(blob.digest), release.index)
-        bad = {each.name for each in held} & self.bad
+        bad = {entry.name for entry in held} & self.bad
         if bad:
-            by_package = {each: (f"{each} is not well", "Mend it.") for each in sorted(bad)}
+            by_package = {name: (f"{name} is not well", "Mend it.") for name in sorted(bad)}
             raise SignerRefusedError("something is not well", by_package=by_package)
         self._honest(release, evidence)
 
@@ -228,12 +228,12 @@ def refusing(releasing: ReleasingFarm) -> Refusing:
 def test_what_the_signer_refuses_stays_back_with_what_needs_it_and_all_else_goes_on(releasing: ReleasingFarm) -> None:
     status = releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
-    held = {each.excuse.package: each.excuse for each in status.standing}
+    held = {kept.excuse.package: kept.excuse for kept in status.standing}
     assert held.keys() == {"b", "c", "d"}
     assert [held[name].reason for name in ("b", "d")] == ["b is not well", "d is not well"]
     assert held["b"].remedy == "Mend it."
     assert held["c"].root == "b"
-    assert all(each.gate is GateKind.SIGNER and each.until for each in held.values())
+    assert all(excuse.gate is GateKind.SIGNER and excuse.until for excuse in held.values())
 
 
 @pytest.mark.usefixtures("refusing")

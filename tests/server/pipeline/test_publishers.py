@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farm.client.repository.host import Host
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from farm.store.blobs import BlobStore
 from farm.trust.ceremony.ceremony import Founded, found_repository
 from tests.client.distribution import DISTRIBUTION, SmallDistribution

@@ -47,7 +47,7 @@ def published(farm: KeyedFarm, number: int) -> Release:
 def written(farm: KeyedFarm, number: int) -> list[str]:
     """The packages whose entries release `number` has written."""
     before, after = published(farm, number - 1), published(farm, number)
-    return sorted(each.name for each in difference(farm.read, before.index, after.index).put)
+    return sorted(entry.name for entry in difference(farm.read, before.index, after.index).put)
 
 
 def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(farm: KeyedFarm, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
     builders = Repository(farm.public.root.parent).builders()
     change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
     check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer accepts it
-    assert [each.name for each in change.put] == ["a", "c"]
+    assert [entry.name for entry in change.put] == ["a", "c"]
     released_with(farm, "d")
     assert written(farm, 3) == ["d"]
 

@@ -14,7 +14,7 @@ from farm.server.channels import candidates, releases
 from farm.server.curation.ordering import rollback
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
-from farm.server.pipeline.publication.signer_client import SignerUnreachableError
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.recipes import recipes
 from tests.farms.small import TOOLCHAIN, WORLD, recipe
 
@@ -49,8 +49,8 @@ def test_the_refusal_says_where_what_is_released_and_what_to_do(released: Releas
 def test_nothing_of_the_submission_is_taken(released: ReleasingFarm) -> None:
     with released.application.reading() as unit:
         before = (jobs.newest_job(unit.session), recipes.heads(unit.session))
-    told = refused(released, recipe("lib", flag="x"), recipe("app", needs=("lib",), flag="x"), recipe("new"))
-    assert [line.split(":")[0] for line in told.splitlines() if line.startswith("packages/")] == [
+    message = refused(released, recipe("lib", flag="x"), recipe("app", needs=("lib",), flag="x"), recipe("new"))
+    assert [line.split(":")[0] for line in message.splitlines() if line.startswith("packages/")] == [
         "packages/app/recipe.yaml",
         "packages/lib/recipe.yaml",
     ]
@@ -89,8 +89,8 @@ def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: 
     with released.application.planning() as unit:
         # The name is free again, as after its recipe's withdrawal: only releases know it.
         unit.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
-    told = refused(released, recipe("lib", version="2.0", more=outputs))
-    assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in told
+    message = refused(released, recipe("lib", version="2.0", more=outputs))
+    assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in message
     released.submit(recipe("lib", version="2.0", revision=2, more=outputs))
 
 

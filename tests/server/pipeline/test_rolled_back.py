@@ -29,7 +29,7 @@ def gone_back(releasing: ReleasingFarm) -> None:
 
 
 def gates(releasing: ReleasingFarm) -> Mapping[str, str]:
-    return {name: each.gate for name, each in releasing.excuses().items()}
+    return {name: excuse.gate for name, excuse in releasing.excuses().items()}
 
 
 def test_a_retry_brings_back_what_it_names_and_nothing_else(releasing: ReleasingFarm) -> None:
@@ -75,7 +75,7 @@ def test_a_retry_brings_along_what_must_move_with_what_it_names(releasing: Relea
     releasing.settle(failing=())
     assert releasing.versions() == {"apart": "1.0", "libx": "2.0", "user": "2.0"}
     with releasing.application.reading() as unit:
-        (kept,) = [each for each in orders.orders(unit.session, "edge") if each.id == given.id]
+        (kept,) = [listed_order for listed_order in orders.orders(unit.session, "edge") if listed_order.id == given.id]
     assert kept.detail["along"] == ["libx"]
 
 

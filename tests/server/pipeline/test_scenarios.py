@@ -17,7 +17,7 @@ from farm.server.channels import candidates, flaky_tests, releases
 from farm.server.curation import orders
 from farm.server.jobs.leases import claim
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.signer_client import SignerUnreachableError
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.tables.pipeline_states import CandidateState
 from farm.server.tables.release_rows import CandidateRow
 from tests.core.sets.values import elf
@@ -218,8 +218,10 @@ def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(r
         assert releasing.versions()["p01"] == f"2.{cycle}"
     with releasing.application.reading() as unit:
         found = flaky_tests.flaky(unit.session, now=unit.now)
-    assert {(each.recipe, each.test, each.version) for each in found} == {("whole", "together", "1.0-1")}
-    assert all(each.expires_at > each.seen_at for each in found)
+    assert {(flaky_test.recipe, flaky_test.test, flaky_test.version) for flaky_test in found} == {
+        ("whole", "together", "1.0-1")
+    }
+    assert all(flaky_test.expires_at > flaky_test.seen_at for flaky_test in found)
     # A real regression is caught all the same.
     releasing.submit(recipe("p02", version="3.0"))
     releasing.settle(judge=lambda _test, there: there["p02"] != "3.0" and chance.random() >= 0.3)

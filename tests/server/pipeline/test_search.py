@@ -115,7 +115,7 @@ def test_what_is_accepted_is_green_and_complete_and_nothing_more_could_be(
 ) -> None:
     count, groups, wanted = case
     needs = {place: {need for need in others if need < place} for place, others in wanted.items()}
-    engine = Engine(breaks(*[[name(each) for each in group] for group in groups]))
+    engine = Engine(breaks(*[[name(number) for number in group] for group in groups]))
     every = atoms(count, needs)
     found: Found = search(every, engine)
     assert sorted([*found.accepted, *found.held]) == [atom.key for atom in every]
@@ -135,7 +135,7 @@ def test_what_is_accepted_is_green_and_complete_and_nothing_more_could_be(
 @given(st.integers(1, 30), st.data())
 def test_a_search_that_is_cut_off_and_begun_again_asks_for_nothing_twice(count: int, data: st.DataObject) -> None:
     bad = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
-    red = breaks(*[[name(each)] for each in bad])
+    red = breaks(*[[name(number)] for number in bad])
     whole = Engine(red)
     expected = search(atoms(count), whole)
     cut = Engine(red)

@@ -132,7 +132,7 @@ def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm)
     assert status(stocked).settled
     with stocked.application.writing() as unit:
         order = ordering.retry(unit, ANN, "edge")
-    assert [each.id for each in status(stocked).orders] == [order.id]
+    assert [listed_order.id for listed_order in status(stocked).orders] == [order.id]
     assert not status(stocked).settled
     with stocked.application.writing() as unit:
         orders.finish_order(
@@ -160,5 +160,5 @@ def test_what_curators_decided_is_part_of_how_a_channel_stands(stocked: StockedF
     with stocked.application.writing() as unit:
         curation.freeze(unit, ANN, "edge", why="the fair")
         curation.hold(unit, ANN, "edge", "jq", why="loses data")
-    told = status(stocked).to_dict()
-    assert (told["frozen"]["why"], told["held"][0]["package"], told["newest"]["packages"]) == ("the fair", "jq", 3)
+    form = status(stocked).to_dict()
+    assert (form["frozen"]["why"], form["held"][0]["package"], form["newest"]["packages"]) == ("the fair", "jq", 3)

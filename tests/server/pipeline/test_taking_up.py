@@ -22,11 +22,11 @@ from farm.server.identities.access import audit
 from farm.server.packages import packages
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.next_release import make_release
-from farm.server.pipeline.publication.public_store import PublicStore
-from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.pipeline.publishing import adoption
 from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.public_store import PublicStore
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.tables.session import Database
 from farm.server.transaction.unit_of_work import Application
 from farm.store.errors import MissingBlobError
@@ -119,7 +119,7 @@ def test_an_edited_row_of_a_release_is_corrected(released: ReleasingFarm, statem
     edit(released, *statements)
     goes_on(released)
     assert trail(released)
-    assert {each.number for each in recorded(released)} == {1, 2, 3}
+    assert {release.number for release in recorded(released)} == {1, 2, 3}
 
 
 def test_it_is_corrected_by_a_control_that_remembers_nothing(released: ReleasingFarm) -> None:
@@ -172,7 +172,7 @@ def test_a_release_that_somebody_else_had_signed_is_taken_up(released: Releasing
     assert latest is not None
     assert "release 4 of edge was adopted" in latest.reason
     assert status.settled
-    assert [(each.actor, each.subject, each.channel) for each in trail(released)] == [
+    assert [(event.actor, event.subject, event.channel) for event in trail(released)] == [
         ("pipeline", "release 4 of edge", "edge"),
         ("pipeline", "release 3 of edge", "edge"),
     ]
@@ -194,13 +194,13 @@ def test_what_comes_after_a_kill_goes_on_after_the_last_release_that_was_taken_u
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
-    assert [(each.number, each.published_at is not None) for each in recorded(released)] == [
+    assert [(release.number, release.published_at is not None) for release in recorded(released)] == [
         (3, True),
         (2, True),
         (1, True),
     ]
     released.advance()
-    assert [each.subject for each in trail(released)] == ["release 4 of edge", "release 3 of edge"]
+    assert [event.subject for event in trail(released)] == ["release 4 of edge", "release 3 of edge"]
     goes_on(released)
 
 
@@ -232,9 +232,9 @@ def test_an_older_database_takes_up_all_that_was_released_since(released: Releas
     released.settle()
     assert (released.released(), released.releases()) == (held, number)
     assert published(released).number == number  # nothing was released, as nothing has changed
-    assert {name: replace(each, attempt_id=0, built_at=farm.clock.now) for name, each in farm.current().items()} == {
-        name: replace(each, attempt_id=0, built_at=farm.clock.now) for name, each in newest.items()
-    }
+    assert {
+        name: replace(package, attempt_id=0, built_at=farm.clock.now) for name, package in farm.current().items()
+    } == {name: replace(package, attempt_id=0, built_at=farm.clock.now) for name, package in newest.items()}
     farm.submit(recipe("c", needs=("b",), version="2.0"))
     released.settle()
     assert published(released).number == number + 1
@@ -278,8 +278,8 @@ def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(release
     sign_behind_its_back(released, remove=("b",), imports=(NEVER,))
     sign_behind_its_back(released, put=True)
     assert released.advance() == "released"
-    assert [each.number for each in recorded(released)] == [4, 2, 1]
-    assert [each.subject for each in trail(released)] == ["release 4 of edge"]
+    assert [release.number for release in recorded(released)] == [4, 2, 1]
+    assert [event.subject for event in trail(released)] == ["release 4 of edge"]
     assert halted(released) == ""
     released.clock.passes(60)
     released.submit(recipe("after"))
@@ -332,9 +332,9 @@ def test_a_release_beyond_the_one_that_is_in_force_is_set_aside(
     edit(released, *statements)
     begins_anew(released)
     goes_on(released)
-    (told,) = trail(released, "set aside")
-    assert "and release 2 is in force in the published directory" in told.detail
-    assert {each.number for each in recorded(released)} == {1, 2, 3}
+    (event,) = trail(released, "set aside")
+    assert "and release 2 is in force in the published directory" in event.detail
+    assert {release.number for release in recorded(released)} == {1, 2, 3}
     assert halted(released) == ""
 
 
@@ -347,9 +347,9 @@ def test_an_invented_release_of_a_channel_that_has_none_is_set_aside(releasing: 
         f"VALUES ('edge', 4, '{NONE}', '{NONE}', '', 1, {when}, {when}, '')",
     )
     releasing.settle()
-    assert [each.number for each in recorded(releasing)] == [1]
-    (told,) = trail(releasing, "set aside")
-    assert "none is in force" in told.detail
+    assert [release.number for release in recorded(releasing)] == [1]
+    (event,) = trail(releasing, "set aside")
+    assert "none is in force" in event.detail
 
 
 def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_right_one(
@@ -365,13 +365,15 @@ def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_
     shutil.copytree(tmp_path / "before", root / "metadata")
     begins_anew(released)
     released.advance()
-    assert [each.number for each in recorded(released)] == [2, 1]
+    assert [release.number for release in recorded(released)] == [2, 1]
     shutil.rmtree(root / "metadata")
     shutil.move(tmp_path / "now", root / "metadata")
     begins_anew(released)
     released.advance()
     again = recorded(released)
-    assert [(each.number, each.digest) for each in again] == [(each.number, each.digest) for each in before]
+    assert [(release.number, release.digest) for release in again] == [
+        (release.number, release.digest) for release in before
+    ]
     assert released.versions() == {"a": "1.0", "b": "1.0", "c": "1.0"}
 
 

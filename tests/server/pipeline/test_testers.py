@@ -175,9 +175,9 @@ def test_a_repository_of_before_lets_every_result_count_and_says_so_once(
         empty.decides()
     assert empty.releases() == 1
     assert empty.counted() == ()
-    told = [message for message in caplog.messages if "names no testers" in message]
-    assert len(told) == 1
-    assert "--allow-tester" in told[0]
+    warnings = [message for message in caplog.messages if "names no testers" in message]
+    assert len(warnings) == 1
+    assert "--allow-tester" in warnings[0]
 
 
 def test_the_result_of_a_listed_tester_counts_and_the_release_rests_on_it(testing: TestedFarm) -> None:

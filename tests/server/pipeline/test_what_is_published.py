@@ -149,7 +149,7 @@ def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
 
 def _faults(content: bytes) -> list[str]:
     document = JsonLikeDictParser().parse(json.loads(content))
-    return [each.validation_message for each in validate_full_spdx_document(document, "SPDX-2.3")]
+    return [fault.validation_message for fault in validate_full_spdx_document(document, "SPDX-2.3")]
 
 
 def test_the_index_names_a_document_for_each_package_and_the_client_gets_it(published: Published) -> None:
@@ -300,16 +300,18 @@ def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from
     assert _faults(content) == []
     document = json.loads(content)
     by_name = {package["name"]: package for package in document["packages"]}
-    told = f"libc6 {deb.version} ({deb.architecture})"
+    binary = f"libc6 {deb.version} ({deb.architecture})"
     assert by_name["c"]["originator"] == "Organization: Debian"
-    assert by_name["c"]["sourceInfo"].startswith(f"Holds files of Debian's binary packages {told}: Debian built these")
+    assert by_name["c"]["sourceInfo"].startswith(
+        f"Holds files of Debian's binary packages {binary}: Debian built these"
+    )
     assert (by_name["libc6.deb"]["supplier"], by_name["libc6.deb"]["versionInfo"]) == (
         "Organization: Debian", deb.version,
     )  # fmt: skip
     assert [reference["referenceLocator"] for reference in by_name["libc6.deb"]["externalRefs"]] == [purl]
     made = [(link["spdxElementId"], link["relatedSpdxElement"]) for link in document["relationships"]
             if link["relationshipType"] == "GENERATED_FROM"]  # fmt: skip
-    originals = [by_name[each]["SPDXID"] for each in ("glibc_2.41.orig.tar.xz", "glibc_2.41-12.dsc")]
+    originals = [by_name[name]["SPDXID"] for name in ("glibc_2.41.orig.tar.xz", "glibc_2.41-12.dsc")]
     source = by_name["libc6.deb"]["SPDXID"]
     assert made == [("SPDXRef-Package", source), *((source, original) for original in originals)]
 

@@ -17,16 +17,22 @@ from farm.core.names.digest import Digest
 from farm.server.advisories import reviews as review_rows
 from farm.server.advisories.advisory_intake import add_advisory, add_statements
 from farm.server.curation import signed_orders
-from farm.server.curation.order_intake import take_words
+from farm.server.curation.order_intake import take_claims
 from farm.server.curation.ordering import withdraw_with_signer
 from farm.server.identities.access import Actor
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.server.tables.curation_rows import AdvisoryPackageRow, AdvisoryRow, ReviewRow, VexRow
 from farm.signing.sign import publish_advisories, publish_reviews, take_order
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
+from farm.trust.attestation.advisory_statement import (
+    Claim,
+    advisory_claim,
+    claims_to_sign,
+    review_claim,
+    statement_claim,
+)
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError, kept_order
 from farm.trust.index.advisory_index import AdvisoryIndex
 from farm.trust.index.review_list import ReviewList
@@ -103,13 +109,13 @@ class Newsroom:
         review = Review(name, "https://tracker.example.net/", self.farm.clock.now.replace(microsecond=0))
         with self.farm.application.writing() as unit:
             review_rows.keep_reviews(unit.session, [review], by="ann", now=unit.now)
-            take_words(unit, [review_word(review)], self.signed(review_word(review)), new=True)
+            take_claims(unit, [review_claim(review)], self.signed(review_claim(review)), new=True)
 
-    def signed(self, *words: Word, **said: Any) -> bytes:
+    def signed(self, *words: Claim, **said: Any) -> bytes:
         """Return what `ann` signs."""
         now = self.farm.clock.now
         about = {"channel": ADVISORIES, "base": NO_RELEASE, "reason": "", "at": now, "expires": now + timedelta(days=1)}
-        order = self.signer.channel.given(Act.ADVISE, **(about | {"packages": words_to_sign(words)} | said))
+        order = self.signer.channel.given(Act.ADVISE, **(about | {"packages": claims_to_sign(words)} | said))
         return self.signer.channel.signed(order)
 
     @contextmanager
@@ -128,7 +134,7 @@ class Newsroom:
 
     def unsigned(self) -> list[str]:
         with self.farm.application.reading() as unit:
-            return sorted(signed_orders.unsigned_words(unit.session).values())
+            return sorted(signed_orders.unsigned_claims(unit.session).values())
 
     def published(self) -> tuple[dict[str, str], list[str], list[str]]:
         """Return the advisories by id, with `modified`; the stated statuses; the reviewed packages."""
@@ -143,7 +149,7 @@ class Newsroom:
         stated: tuple[Statement, ...] = ()
         if index.statements:
             stated = read_published(blobs.read(index.statements.digest), DISTRIBUTION)
-        return documents, [each.status for each in stated], [review.package for review in looked.reviews]
+        return documents, [statement.status for statement in stated], [review.package for review in looked.reviews]
 
 
 @pytest.fixture
@@ -162,12 +168,12 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     )
 
 
-def word(document: bytes) -> Word:
-    return advisory_word(json.loads(document))
+def word(document: bytes) -> Claim:
+    return advisory_claim(json.loads(document))
 
 
-def words(document: bytes) -> list[Word]:
-    return [statement_word(each, DISTRIBUTION) for each in read_openvex(document, DISTRIBUTION)]
+def words(document: bytes) -> list[Claim]:
+    return [statement_claim(statement, DISTRIBUTION) for statement in read_openvex(document, DISTRIBUTION)]
 
 
 def test_what_is_signed_is_published_once_the_signer_has_the_order(newsroom: Newsroom) -> None:
@@ -317,10 +323,10 @@ def test_nobody_states_two_things_at_one_time(newsroom: Newsroom) -> None:
 
 def test_a_word_is_told_by_its_name_and_its_bytes() -> None:
     (statement,) = read_openvex(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"), DISTRIBUTION)
-    assert statement_word(statement, DISTRIBUTION).label == "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"
+    assert statement_claim(statement, DISTRIBUTION).label == "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    two = [review_word(Review("jq", source, at)) for source in ("https://a.example/", "https://b.example/")]
-    names = words_to_sign([*two, *two, word(osv(withdrawn=LATER))])
+    two = [review_claim(Review("jq", source, at)) for source in ("https://a.example/", "https://b.example/")]
+    names = claims_to_sign([*two, *two, word(osv(withdrawn=LATER))])
     assert list(names) == [
         f"review of jq {two[0].digest}",
         f"review of jq {two[1].digest}",

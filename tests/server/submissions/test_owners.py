@@ -74,7 +74,7 @@ def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
     """The people who have signed a recipe, as the signer can see from what is stored."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
     with farm.application.reading() as unit:
-        kept = [unit.blobs.read(each) for each in signatures_of(unit, [digest(files)])]
+        kept = [unit.blobs.read(blob) for blob in signatures_of(unit, [digest(files)])]
     named, there = name_of(files), WORLD.distribution
     signed = (read_submission(envelope, keys).said for envelope in kept)
     # The others are of recipes signed together with it.
@@ -104,7 +104,7 @@ def test_what_nobody_has_signed_waits_whole_and_changes_nothing(owned: SmallFarm
     assert nothing_happened(owned)
     found = view(owned, kept.id)
     assert found.record.state is SubmissionState.WAITING
-    assert [(each.name, each.digest) for each in found.recipes] == [("a", digest(A)), ("b", digest(B))]
+    assert [(sent.name, sent.digest) for sent in found.recipes] == [("a", digest(A)), ("b", digest(B))]
     assert owned.application.recipes.files(found.recipes[0].files) == A
     assert evidence(owned, A) == []
 
@@ -123,10 +123,10 @@ def test_each_recipe_needs_one_of_its_own_owners(owned: SmallFarm) -> None:
     assert nothing_happened(owned)
     taken = accept(owned.application, CURATOR, kept.id, signed("bob", B))
     assert taken.waits_for == ()
-    assert sorted(each.revision.name for each in taken.accepted) == ["a", "b", "c"]
-    assert {each.job.submission for each in taken.accepted} == {kept.id}
+    assert sorted(accepted.revision.name for accepted in taken.accepted) == ["a", "b", "c"]
+    assert {accepted.job.submission for accepted in taken.accepted} == {kept.id}
     # All signatures are stored for the signer, of owners and of others.
-    assert [set(evidence(owned, each)) for each in (A, B, C)] == [{"alice"}, {"alice", "bob"}, {"alice"}]
+    assert [set(evidence(owned, files)) for files in (A, B, C)] == [{"alice"}, {"alice", "bob"}, {"alice"}]
     assert view(owned, kept.id).record.state is SubmissionState.TAKEN
 
 
@@ -178,7 +178,7 @@ def test_what_is_current_as_it_is_needs_no_new_signature(owned: SmallFarm) -> No
     send(owned, A, envelope=signed("alice", A))
     owned.build_all()
     again = send(owned, A, B, envelope=signed("bob", B))
-    assert [(each.revision.name, each.unchanged) for each in again.accepted] == [("a", True), ("b", False)]
+    assert [(accepted.revision.name, accepted.unchanged) for accepted in again.accepted] == [("a", True), ("b", False)]
 
 
 def test_what_is_current_from_before_there_were_owners_is_signed_when_it_comes_next(farm: SmallFarm) -> None:
@@ -221,7 +221,7 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
         whole = submissions.signatures_taken(unit.session, [digest(A)])[digest(A)]
         with_last = submissions.signatures_with(unit.session, [last.id])
         first = read_submission(unit.blobs.read(whole[0].envelope), {"mallory": public(MALLORY)})
-    assert [each.person for each in whole] == ["mallory", "alice"]  # the newest first
+    assert [signature.person for signature in whole] == ["mallory", "alice"]  # the newest first
     assert first.said == read_submission(newest, {"mallory": public(MALLORY)}).said
     assert {number: dict(found) for number, found in with_last.items()} == {last.id: {digest(A): [whole[0]]}}
     assert view(owned, last.id).signed_by == {"a": ("mallory",)}
@@ -257,10 +257,10 @@ def test_the_signer_is_brought_what_makes_submissions_whole(owned: SmallFarm) ->
     with owned.application.reading() as unit:
         brought = signatures_of(unit, [digest(d)])
         said = [
-            read_submission(unit.blobs.read(each), {"alice": public(ALICE), "bob": public(BOB)}).said
-            for each in brought
+            read_submission(unit.blobs.read(blob), {"alice": public(ALICE), "bob": public(BOB)}).said
+            for blob in brought
         ]
-    assert sorted((each.submitter, *sorted(each.recipes)) for each in said) == [
+    assert sorted((submission.submitter, *sorted(submission.recipes)) for submission in said) == [
         ("alice", "a", "b"),
         ("alice", "b", "d"),
         ("bob", "a", "b"),
@@ -273,11 +273,11 @@ def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: Smal
     owned.build_all()
     with owned.application.reading() as unit:
         given = [*submissions.signatures_with(unit.session, [kept.id])[kept.id].values()]
-        lost = [each.envelope for some in given for each in some] + list(signatures_of(unit, [digest(C)]))
+        lost = [signature.envelope for some in given for signature in some] + list(signatures_of(unit, [digest(C)]))
         for envelope in lost:
             unit.blobs.delete(envelope)
     assert len(lost) == 2
-    assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
+    assert {unsigned.recipe for unsigned in view(owned, kept.id).waits_for} == {"a", "b"}
     assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nothing shows who signed it
     assert send(owned, C, envelope=signed("alice", C)).accepted[0].unchanged
 
@@ -285,12 +285,12 @@ def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: Smal
 def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
     kept = send(owned, A, B, envelope=signed("alice", A))
     own(owned, owners="* bob\n")
-    assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
+    assert {unsigned.recipe for unsigned in view(owned, kept.id).waits_for} == {"a", "b"}
     own(owned, people=curators(curators=("mallory",), others=("bob", "alice")))
     assert whom(accept(owned.application, CURATOR, kept.id, signed("bob", B))) == {"a": ("mallory",)}
     # Another key under the same name: what the old one signed no longer counts as the person's.
     own(owned, people=curators(curators=("alice",), others=("bob",)).replace(public(ALICE), public(MALLORY)))
-    assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a"}
+    assert {unsigned.recipe for unsigned in view(owned, kept.id).waits_for} == {"a"}
 
 
 def test_a_recipe_that_no_line_matches_can_be_signed_by_nobody(owned: SmallFarm) -> None:
@@ -329,8 +329,8 @@ def test_a_waiting_submission_is_withdrawn_by_who_sent_it_a_curator_or_an_owner(
         withdraw(unit, other, numbers[2], curates=True)
         with pytest.raises(AlreadyError, match="it is withdrawn"):
             withdraw(unit, other, numbers[2], curates=True)
-        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "withdraw-submission"]
-    assert [(each.actor, each.detail) for each in trail] == [
+        trail = [event for _, event in identities.audit_trail(unit.session) if event.action == "withdraw-submission"]
+    assert [(event.actor, event.detail) for event in trail] == [
         ("token:other", ""), ("token:me", ""), ("token:other", "signed by bob; unsafe")
     ]  # fmt: skip
     with pytest.raises(AlreadyError):
@@ -365,4 +365,4 @@ def test_while_a_file_is_wrong_nothing_is_taken_and_nobody_loses_anything(
 
 
 def whom_of(farm: SmallFarm, number: int) -> dict[str, tuple[str, ...]]:
-    return {each.recipe: each.owners for each in view(farm, number).waits_for}
+    return {unsigned.recipe: unsigned.owners for unsigned in view(farm, number).waits_for}

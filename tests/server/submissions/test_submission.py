@@ -45,14 +45,14 @@ def test_submitting_the_same_again_makes_no_job(farm: SmallFarm) -> None:
     first = farm.submit(JQ, ONIGURUMA)
     farm.build_all()
     second = farm.submit(JQ, ONIGURUMA)
-    assert [each.unchanged for each in second.accepted] == [True, True]
-    assert [each.job.id for each in second.accepted] == [each.job.id for each in first.accepted]
+    assert [accepted.unchanged for accepted in second.accepted] == [True, True]
+    assert [accepted.job.id for accepted in second.accepted] == [accepted.job.id for accepted in first.accepted]
     assert farm.build_all() == []
 
 
 def test_submitting_the_same_while_it_waits_gives_the_same_job(farm: SmallFarm) -> None:
     first, second = farm.submit(JQ, ONIGURUMA), farm.submit(JQ, ONIGURUMA)
-    assert [each.job.id for each in second.accepted] == [each.job.id for each in first.accepted]
+    assert [accepted.job.id for accepted in second.accepted] == [accepted.job.id for accepted in first.accepted]
 
 
 def test_a_changed_flag_of_a_dependency_rebuilds_it_and_nothing_else(farm: SmallFarm) -> None:

@@ -16,7 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.oci.cosign import cosign_tag
-from farm.server.pipeline.publication.signer_client import (
+from farm.server.pipeline.repository.signer_client import (
     ImageSignerClient,
     SignerRefusedError,
     SignerUnreachableError,
@@ -111,8 +111,8 @@ def test_who_lists_referrers_gets_the_word_of_the_newest_release_that_was_asked_
     digest = registry.digest("edge/say", "1")
     assert registry.digest("edge/say", "2") == digest
     listed = registry.ask(f"edge/say/referrers/{digest}").json()["manifests"]
-    said = [each for each in listed if each["artifactType"] == "application/vnd.in-toto+json"]
-    assert [each["annotations"]["farm.releases"] for each in said] == ["dist.example.org/edge@2"]
+    said = [referrer for referrer in listed if referrer["artifactType"] == "application/vnd.in-toto+json"]
+    assert [referrer["annotations"]["farm.releases"] for referrer in said] == ["dist.example.org/edge@2"]
 
 
 def test_the_socket_takes_questions_about_images_and_nothing_else(
@@ -166,7 +166,7 @@ def test_it_signs_what_the_registry_serves_and_the_release_that_was_asked_for(
 def test_it_needs_the_keys_of_the_channel(distribution: SmallDistribution) -> None:
     repository, signers = signing_with(distribution)
     keys = SignedBy(distribution).keys
-    others = Signers({keyid: each for keyid, each in signers.by_keyid.items() if keyid not in keys})
+    others = Signers({keyid: signer for keyid, signer in signers.by_keyid.items() if keyid not in keys})
     with refuses("missing-signer"):
         sign_image(repository, others, ChecksHere(repository), AskedImage("edge", 1, ("greet",), plain=False))
 
@@ -244,7 +244,7 @@ def test_what_is_not_signed_about_this_very_image_is_not_handed_on(
     distribution: SmallDistribution, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     attest, record, signer = attesting(distribution, tmp_path / "registry")
-    (edge,) = (each for keyid, each in signer.signers.by_keyid.items() if keyid in signer.keys)
+    (edge,) = (crypto_signer for keyid, crypto_signer in signer.signers.by_keyid.items() if keyid in signer.keys)
     right = image_statement(record.digest, "edge/greet", b"{}")
     for lie in (
         sign_statement(right, CryptoSigner.generate_ed25519()),
@@ -256,7 +256,7 @@ def test_what_is_not_signed_about_this_very_image_is_not_handed_on(
     ):
         signer.answer = lie
         assert words(attest.attested(record)) == 0
-    assert len([each for each in caplog.records if each.levelno == logging.ERROR]) == 6
+    assert len([logged for logged in caplog.records if logged.levelno == logging.ERROR]) == 6
     signer.answer = sign_statement(right, edge)
     assert words(attest.attested(record)) == 1
 

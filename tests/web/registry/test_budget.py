@@ -34,7 +34,7 @@ def test_who_asks_for_the_same_meanwhile_gets_the_same() -> None:
         while makings.inside < 4:
             time.sleep(0.001)
         go_on.set()
-        assert {id(each.result()) for each in (first, *others)} == {id(made[0])}
+        assert {id(future.result()) for future in (first, *others)} == {id(made[0])}
     assert len(made) == 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.core.names.digest import Digest
-from farm.server.pipeline.publication.next_release import make_release
+from farm.server.pipeline.repository.next_release import make_release
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.refusing import refuses
 from tests.web.registry.running import making, running_registry
@@ -55,8 +55,8 @@ def built(distribution: SmallDistribution, folder: Path, *sets: tuple[str, ...])
 
 def files(folder: Path) -> dict[str, int]:
     """Every file that the registry keeps of images, and its time of modification."""
-    kept = [each for name in ("blobs", "images", "known") for each in (folder / name).rglob("*")]
-    return {str(each): each.stat().st_mtime_ns for each in kept if each.is_file()}
+    kept = [path for name in ("blobs", "images", "known") for path in (folder / name).rglob("*")]
+    return {str(path): path.stat().st_mtime_ns for path in kept if path.is_file()}
 
 
 def test_it_is_the_image_of_image_build(
@@ -189,11 +189,11 @@ def test_the_same_set_in_another_release_is_the_same_image_with_both_beside_it(
     made = [file for file in files(registry.folder) if "/blobs/" in file]
     assert registry.digest("edge/greet") == digest
     both = registry.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
-    assert {each["digest"] for each in first} < {each["digest"] for each in both}
-    releases = {each["annotations"].get("farm.releases") for each in both}
+    assert {referrer["digest"] for referrer in first} < {referrer["digest"] for referrer in both}
+    releases = {referrer["annotations"].get("farm.releases") for referrer in both}
     assert {f"{distribution.domain}/edge@1", f"{distribution.domain}/edge@2"} <= releases
     # Nothing of the image itself was written again.
-    assert {each: files(registry.folder)[each] for each in made}.keys() == set(made)
+    assert {file: files(registry.folder)[file] for file in made}.keys() == set(made)
 
 
 def test_an_older_release_stays_to_be_had_by_its_number_and_by_digest(

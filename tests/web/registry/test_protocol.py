@@ -86,11 +86,11 @@ def test_names_in_any_order_are_one_image(quiet: RunningRegistry) -> None:
 
 def test_every_layer_is_there_and_is_the_size_that_was_said(quiet: RunningRegistry) -> None:
     manifest = quiet.manifest("edge/greet/alone/c_p_p")
-    for each in (manifest["config"], *manifest["layers"]):
-        head = quiet.ask(f"edge/greet/blobs/{each['digest']}", "HEAD")
-        content = quiet.ask(f"edge/greet/blobs/{each['digest']}").content
-        assert int(head.headers["content-length"]) == len(content) == each["size"]
-        assert Digest.of(content) == each["digest"] == head.headers["docker-content-digest"]
+    for blob in (manifest["config"], *manifest["layers"]):
+        head = quiet.ask(f"edge/greet/blobs/{blob['digest']}", "HEAD")
+        content = quiet.ask(f"edge/greet/blobs/{blob['digest']}").content
+        assert int(head.headers["content-length"]) == len(content) == blob["size"]
+        assert Digest.of(content) == blob["digest"] == head.headers["docker-content-digest"]
         assert head.content == b""
 
 
@@ -160,8 +160,8 @@ def test_nobody_writes(quiet: RunningRegistry, method: str) -> None:
 
 def test_only_manifests_are_given_as_manifests(quiet: RunningRegistry) -> None:
     manifest = quiet.manifest("edge/greet")
-    for each in (manifest["config"], *manifest["layers"]):
-        assert quiet.refused(f"edge/greet/manifests/{each['digest']}")[:2] == (404, "MANIFEST_UNKNOWN")
+    for blob in (manifest["config"], *manifest["layers"]):
+        assert quiet.refused(f"edge/greet/manifests/{blob['digest']}")[:2] == (404, "MANIFEST_UNKNOWN")
 
 
 def test_tags_are_the_releases_that_hold_the_packages_page_by_page(
@@ -204,15 +204,15 @@ def test_what_refers_to_an_image_is_listed_by_kind(quiet: RunningRegistry) -> No
     listed = quiet.ask(f"edge/greet/referrers/{digest}")
     assert listed.headers["content-type"] == "application/vnd.oci.image.index.v1+json"
     assert len(listed.json()["manifests"]) == 3
-    for each in listed.json()["manifests"]:
-        manifest = quiet.ask(f"edge/greet/manifests/{each['digest']}").json()
+    for referrer in listed.json()["manifests"]:
+        manifest = quiet.ask(f"edge/greet/manifests/{referrer['digest']}").json()
         assert manifest["subject"]["digest"] == digest
         for blob in manifest["layers"]:
             content = quiet.ask(f"edge/greet/blobs/{blob['digest']}").content
             assert (Digest.of(content), len(content)) == (blob["digest"], blob["size"])
     release = "application/vnd.farm.release.v1+json"
     some = quiet.ask(f"edge/greet/referrers/{digest}?artifactType={release}")
-    assert [each["artifactType"] for each in some.json()["manifests"]] == [release]
+    assert [referrer["artifactType"] for referrer in some.json()["manifests"]] == [release]
     assert some.headers["oci-filters-applied"] == "artifactType"
     none = quiet.ask(f"edge/greet/referrers/{NOTHING}")
     assert (none.status_code, none.json()["manifests"]) == (200, [])

@@ -49,8 +49,8 @@ def test_docker_pulls_it_and_a_second_image_brings_only_what_is_new(
     distribution.package("new", {"share/new": marker[0]})
     distribution.publish()
     pulled += ["edge/talk/greet", "edge/greet/talk/new"]
-    told = run("docker", "pull", f"{registry.host}/edge/talk/greet")
-    assert registry.digest("edge/greet/talk") in told
+    output = run("docker", "pull", f"{registry.host}/edge/talk/greet")
+    assert registry.digest("edge/greet/talk") in output
     ran = run("docker", "run", "--rm", "--network=none", f"{registry.host}/edge/talk/greet", "talk")
     assert ran == marker
     first = registry.blobs_sent()

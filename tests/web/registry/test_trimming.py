@@ -75,13 +75,13 @@ def test_bytes_that_lie_nowhere_else_have_a_bound_and_links_to_what_is_published
     digests = made(images)
     large = images.tagged(NAMES[1], "latest-plain")
     os.utime(images.cache.folder / "images" / f"{large.hex}.json", (0, 0))
-    lying = [images.cache.blobs.path(each).stat() for each in images.cache.blobs.iter()]
-    own = sum(each.st_size for each in lying if each.st_nlink == 1)
-    assert own < sum(each.st_size for each in lying)
+    lying = [images.cache.blobs.path(digest).stat() for digest in images.cache.blobs.iter()]
+    own = sum(stat.st_size for stat in lying if stat.st_nlink == 1)
+    assert own < sum(stat.st_size for stat in lying)
     assert Trimming(images.cache, Room(bytes=own, spare=0)).look() == 0
     assert Trimming(images.cache, Room(bytes=own - 1, spare=0), young=-1).look() == 1
     assert kept(images, [*digests, large]) == [True, True, True, True, False]
-    assert not any(images.cache.blobs.size(each) > 50_000 for each in images.cache.blobs.iter())
+    assert not any(images.cache.blobs.size(digest) > 50_000 for digest in images.cache.blobs.iter())
 
 
 def test_questions_have_a_bound_however_many_lead_to_one_image(images: ImageMaking) -> None:

@@ -70,7 +70,7 @@ class Collector:
                 return self._nothing(RoundState.WAITING, f"the next release of {policy.name} is due at {when}")
         return self._from_channel(unit, newest, order) if policy.from_channel else self._built(unit, newest, order)
 
-    def offered(self, unit: UnitOfWork, newest: ReleaseRecord) -> Differences:
+    def not_released(self, unit: UnitOfWork, newest: ReleaseRecord) -> Differences:
         """Return what is available and not in the newest release, whether it would pass the gates or not."""
         if not self._policy.from_channel:
             own, imports = self._new_builds(unit, newest)

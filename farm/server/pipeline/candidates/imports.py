@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from farm.server.federation.imported import ImportedRelease
     from farm.server.pipeline.members.channel_state import ChannelState
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.sets.members.member import Member
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 

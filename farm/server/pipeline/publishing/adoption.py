@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.imports import Import
     from farm.trust.index.tree import Difference

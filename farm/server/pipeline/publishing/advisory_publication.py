@@ -21,9 +21,9 @@ from farm.server.advisories import reviews
 from farm.server.advisories.advisory_intake import all_statements, read_kept
 from farm.server.curation import signed_orders
 from farm.server.curation.order_intake import withdrawn_orders
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word
+from farm.trust.attestation.advisory_statement import Claim, advisory_claim, review_claim, statement_claim
 from farm.trust.attestation.curator_order import LONGEST_LIFETIME, Act, read_order
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory, document_of, in_force, key_of, open_advisory
 from farm.trust.index.review_list import ReviewList
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.server.advisories.advisories import KeptAdvisory
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
-    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.advisory_statement import Claim
 
 
 @dataclass(frozen=True)
-class PublishedWords:
+class PublishedClaims:
     """Published advisories by id, statements by vulnerability, package and version, reviews by package and source."""
 
     blobs: BlobStore
@@ -54,7 +54,7 @@ class PublishedWords:
     reviews: Mapping[tuple[str, str], Review] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, root: Path) -> PublishedWords:
+    def of(cls, root: Path) -> PublishedClaims:
         """Read what a repository has published; empty if it cannot be read, an error that the signer reports.
 
         Raises a `FarmError` for invalid lists, and for missing blobs that they name.
@@ -89,7 +89,7 @@ class PublishedWords:
         )
 
 
-def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
+def signed_claims(unit: UnitOfWork) -> Collection[Digest] | None:
     """Return the digests that signed orders in the signer's ledger name; None if nothing has to be signed."""
     people = signed_orders.who_orders(unit.session)
     if people is None:
@@ -115,18 +115,18 @@ class Choice:
     `unsigned` collects what is left out for lack of a signature.
     """
 
-    published: PublishedWords
+    published: PublishedClaims
     signed: Collection[Digest] | None
     distribution: str
     unsigned: dict[Digest, str] = field(default_factory=dict)
 
-    def advisories(self, kept: Iterable[tuple[Advisory, ListedAdvisory, Word]]) -> tuple[ListedAdvisory, ...]:
+    def advisories(self, kept: Iterable[tuple[Advisory, ListedAdvisory, Claim]]) -> tuple[ListedAdvisory, ...]:
         """Return the advisories to list: a published one is never removed, and never replaced by an older one."""
         found = dict(self.published.advisories)
-        for advisory, listed, word in kept:
+        for advisory, listed, claim in kept:
             before = found.get(listed.id)
             is_there = before is not None and before.document == listed.document
-            if is_there or (not self.published.has_newer(advisory) and self._is_signed(word)):
+            if is_there or (not self.published.has_newer(advisory) and self._is_signed(claim)):
                 found[listed.id] = listed
         return tuple(found[name] for name in sorted(found))
 
@@ -136,7 +136,7 @@ class Choice:
         for statement in sorted(kept, key=lambda one: one.at, reverse=True):
             key = key_of(statement)
             if (key not in found or statement.at > found[key].at) and self._is_signed(
-                statement_word(statement, self.distribution)
+                statement_claim(statement, self.distribution)
             ):
                 found[key] = statement
         return tuple(found[key] for key in sorted(found))
@@ -146,14 +146,14 @@ class Choice:
         found = dict(self.published.reviews)
         for review in kept:
             before = found.get((review.package, review.source))
-            if (before is None or review.at > before.at) and self._is_signed(review_word(review)):
+            if (before is None or review.at > before.at) and self._is_signed(review_claim(review)):
                 found[review.package, review.source] = review
         return tuple(found[key] for key in sorted(found))
 
-    def _is_signed(self, word: Word) -> bool:
-        if self.signed is None or word.digest in self.signed:
+    def _is_signed(self, claim: Claim) -> bool:
+        if self.signed is None or claim.digest in self.signed:
             return True
-        self.unsigned[word.digest] = word.label
+        self.unsigned[claim.digest] = claim.label
         return False
 
 
@@ -212,27 +212,27 @@ class AdvisoryPublication:
 
     def _chosen(self) -> tuple[AdvisoryIndex, ReviewList]:
         """Return what is to be published, and record what is left out for lack of a signature."""
-        published = PublishedWords.of(self._repository)
+        published = PublishedClaims.of(self._repository)
         with self._application.reading() as unit:
-            choice = Choice(published, signed_words(unit), unit.inputs.distribution)
+            choice = Choice(published, signed_claims(unit), unit.inputs.distribution)
             listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
             statements = choice.statements(all_statements(unit))
             document = self._keep(document_of(statements, unit.inputs.distribution)) if statements else None
             index = AdvisoryIndex(unit.inputs.distribution, listed, document)
             stated = ReviewList(unit.inputs.distribution, choice.reviews(reviews.reviews(unit.session)))
-            known = signed_orders.unsigned_words(unit.session)
+            known = signed_orders.unsigned_claims(unit.session)
         if new := choice.unsigned.keys() - known.keys():
             shown = ", ".join(sorted(choice.unsigned[digest] for digest in new)[:_MOST_SHOWN])
             _LOG.warning("not published, because nobody has signed it (%d in all): %s", len(new), shown)
         if choice.unsigned != known:
             with self._application.writing() as unit:
-                signed_orders.set_unsigned_words(unit.session, choice.unsigned)
+                signed_orders.set_unsigned_claims(unit.session, choice.unsigned)
         return index, stated
 
-    def _listed(self, unit: UnitOfWork, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
+    def _listed(self, unit: UnitOfWork, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Claim]:
         advisory = read_kept(unit, kept)
         listed = ListedAdvisory(kept.id, self._keep(kept.body.encode()), advisory.packages)
-        return advisory, listed, advisory_word(json.loads(kept.body))
+        return advisory, listed, advisory_claim(json.loads(kept.body))
 
     def _keep(self, content: bytes) -> BlobRef:
         return BlobRef(self._public.put_bytes(content), len(content))

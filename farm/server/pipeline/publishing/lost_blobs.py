@@ -10,7 +10,7 @@ import logging
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from farm.server.pipeline.publication.public_store import BlockedBlobError, PublicStore
+from farm.server.pipeline.repository.public_store import BlockedBlobError, PublicStore
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.index.tree import entries
 from farm.trust.metadata.delegation import channels_of

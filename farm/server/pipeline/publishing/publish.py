@@ -16,12 +16,12 @@ from farm.server.channels.excuses import Excuse
 from farm.server.curation import orders
 from farm.server.pipeline.excuses.decisions import end_candidate, refuse
 from farm.server.pipeline.gates.standing_gates import asked_again_at
-from farm.server.pipeline.publication.order_delivery import OrderDelivery
-from farm.server.pipeline.publication.public_store import BlockedBlobError
-from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.server.pipeline.publishing.lost_blobs import restore
 from farm.server.pipeline.publishing.record_release import RecordedRelease
 from farm.server.pipeline.publishing.signing_evidence import bring_evidence
+from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.public_store import BlockedBlobError
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import CandidateState, OrderKind, RoundState
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.differences import Differences
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.publication.public_store import PublicStore
-    from farm.server.pipeline.publication.signer_client import Signer
+    from farm.server.pipeline.repository.public_store import PublicStore
+    from farm.server.pipeline.repository.signer_client import Signer
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.release_index import Release
@@ -45,16 +45,17 @@ _MOST_LOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Publishes the releases of one channel. `offered` returns the changes that a release could have made and did not.
+    """Publishes the releases of one channel.
 
-    `loading` returns the packages of a candidate whose libraries had to be compared with those of their builds.
+    `not_released` returns the changes that a release could have made and did not; `loading` returns the
+    packages of a candidate whose libraries had to be compared with those of their builds.
     """
 
     application: Application
     channel: str
     public: PublicStore
     signer: Signer
-    offered: Callable[[UnitOfWork, ReleaseRecord], Differences]
+    not_released: Callable[[UnitOfWork, ReleaseRecord], Differences]
     loading: Callable[[UnitOfWork, Candidate], Sequence[Package]]
 
     def unpublished(self) -> RecordedRelease | None:
@@ -96,7 +97,7 @@ class Publication:
             releases.mark_published(unit.session, record.id, now=unit.now)
             order = orders.order_of(unit.session, candidate.id)
             if order is not None and order.kind is OrderKind.ROLLBACK:
-                rollbacks.leave_out(unit.session, order.id, self.offered(unit, record))
+                rollbacks.leave_out(unit.session, order.id, self.not_released(unit, record))
             end_candidate(unit, candidate, CandidateState.RELEASED, message)
         return RoundResult(record.channel, RoundState.RELEASED, message)
 

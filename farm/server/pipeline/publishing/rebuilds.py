@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.provenance import VerifiedProvenance

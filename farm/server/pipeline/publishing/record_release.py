@@ -11,9 +11,9 @@ from farm.core.sets.proof.closure import needs_of, needs_touched
 from farm.server.channels import releases
 from farm.server.jobs.sboms import sbom_of
 from farm.server.pipeline.candidates.imports import make_imports
-from farm.server.pipeline.publication.next_release import make_release
 from farm.server.pipeline.publishing.rebuilds import grown, provenances_of_others, rebuilds_of
 from farm.server.pipeline.publishing.sources import sources_of
+from farm.server.pipeline.repository.next_release import make_release
 from farm.server.recipes import recipes
 from farm.trust.index.release_index import ReleaseEntry
 from farm.trust.index.tree import IndexTree
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.gates.gate_result import CandidateContext
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from farm.core.plan.abi import AbiOrder
     from farm.core.plan.job import BlobRef
     from farm.server.channels.candidates import Candidate
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.tables.records import ImportedPackage, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import ReleaseEntry

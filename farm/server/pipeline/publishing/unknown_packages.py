@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.core.plan.plan import Plan
     from farm.core.recipe.recipe import Recipe
-    from farm.server.pipeline.publication.public_store import PublicStore
+    from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.tables.records import Attempt, Job, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release, ReleaseEntry

@@ -46,7 +46,7 @@ def test_a_recipe_waives_it_without_being_built_again(lazy: GatedChannel) -> Non
     assert lazy.ask(package_gate(HardeningGate())) == {}
     with lazy.farm.application.reading() as unit:
         found = hardening_of(unit, lazy.arrivals["a"])
-    assert {(each.path, each.property, each.waived) for each in found if each.lacking} == {
+    assert {(finding.path, finding.property, finding.waived) for finding in found if finding.lacking} == {
         ("bin/x", "pie", "it is a boot loader"),
         ("lib/libx.so.1", "bind-now", "it is loaded by hand"),
     }
@@ -56,7 +56,7 @@ def test_the_recipe_of_another_version_waives_nothing(lazy: GatedChannel) -> Non
     built = lazy.arrivals["a"]
     lazy.farm.submit(recipe("a", version="3.0", more=WAIVER))
     with lazy.farm.application.reading() as unit:
-        assert all(each.waived == "" for each in hardening_of(unit, built))
+        assert all(finding.waived == "" for finding in hardening_of(unit, built))
 
 
 def test_what_compilers_were_told_is_read_from_the_debug_package_of_the_same_build(entrance: GatedChannel) -> None:

@@ -45,7 +45,7 @@ def test_a_new_build_and_a_break_start_it_again(entrance: GatedChannel) -> None:
     entrance.release("edge", 3, "a", "b")
     entrance.farm.clock.passes(6400)
 
-    assert {name: each.state for name, each in entrance.ask(DAY).items()} == {"a": "waiting", "b": "waiting"}
+    assert {name: result.state for name, result in entrance.ask(DAY).items()} == {"a": "waiting", "b": "waiting"}
 
 
 def test_an_open_report_breaks_it_until_it_is_resolved(entrance: GatedChannel) -> None:

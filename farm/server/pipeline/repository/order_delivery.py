@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.server.curation import reports, signed_orders
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.signing.entries import ReportOpened
 from farm.trust.attestation.curator_order import Act, CuratorOrderError, kept_order
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.server.curation.reports import Report
-    from farm.server.pipeline.publication.signer_client import OrderTaker
+    from farm.server.pipeline.repository.signer_client import OrderTaker
     from farm.server.transaction.unit_of_work import Application
 
 _LOG = logging.getLogger("farm.server.pipeline")

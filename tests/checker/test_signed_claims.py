@@ -18,7 +18,13 @@ from farm.core.plan.job import BlobRef
 from farm.signing.ledger import Ledger
 from farm.signing.order_effects import NothingToEndError
 from farm.signing.sign import publish_advisories, publish_reviews
-from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
+from farm.trust.attestation.advisory_statement import (
+    Claim,
+    advisory_claim,
+    claims_to_sign,
+    review_claim,
+    statement_claim,
+)
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.ceremony.ceremony import found_repository
@@ -55,8 +61,8 @@ def stated(status: str = "not_affected", *, at: str = LATER, name: str = "jq", *
     return found
 
 
-def said(statement: Statement) -> Word:
-    return statement_word(statement, DISTRIBUTION)
+def said(statement: Statement) -> Claim:
+    return statement_claim(statement, DISTRIBUTION)
 
 
 def looked(name: str, **ago: float) -> Review:
@@ -108,10 +114,10 @@ def unit(edge: Channel) -> UnitOfWork:
 def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     edge: Channel, unit: UnitOfWork
 ) -> None:
-    with refuses("unsigned-word", match=r"nobody whose orders count has signed EXAMPLE-2026-1") as refused:
+    with refuses("unsigned-word", match=r"no curator or operator has a valid signature on EXAMPLE-2026-1") as refused:
         unit.list(advisory())
     assert "farm keys me" in refused.value.remedy
-    edge.advise(advisory_word(advisory()))
+    edge.advise(advisory_claim(advisory()))
     assert unit.list(advisory())
     _no_longer_an_operator(edge)
     assert not unit.list(advisory())  # it is listed already
@@ -123,18 +129,18 @@ def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     ids=["withdrawn", "of another package", "fixed before", "in other words"],
 )
 def test_an_order_is_for_the_very_words_that_it_names(edge: Channel, unit: UnitOfWork, other: dict[str, Any]) -> None:
-    edge.advise(advisory_word(advisory()))
+    edge.advise(advisory_claim(advisory()))
     unit.list(advisory())
     newer = advisory(**({"modified": LATER} | other))
     with refuses("unsigned-word", match="EXAMPLE-2026-1"):
         unit.list(newer)
-    edge.advise(advisory_word(newer))
+    edge.advise(advisory_claim(newer))
     assert unit.list(newer)
 
 
 def test_an_advisory_that_was_signed_once_does_not_come_back(edge: Channel, unit: UnitOfWork) -> None:
     newer, as_old = advisory(modified=LATER, withdrawn=LATER), advisory(modified=LATER, summary="at the same time")
-    edge.advise(*map(advisory_word, (advisory(), newer, as_old)))
+    edge.advise(*map(advisory_claim, (advisory(), newer, as_old)))
     unit.list(advisory())
     unit.list(newer)
     with pytest.raises(InvalidAdvisoryIndexError, match="EXAMPLE-2026-1 is older than what is published"):
@@ -188,7 +194,7 @@ def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_ol
     before, now, other = looked("jq", days=2), looked("jq", days=1), looked("zlib", days=1)
     with refuses("unsigned-word", match="review of jq"):
         unit.look(before)
-    edge.advise(*map(review_word, (before, now, other)))
+    edge.advise(*map(review_claim, (before, now, other)))
     assert unit.look(before, other)
     assert unit.look(now, other)
     with pytest.raises(InvalidReviewListError, match="older than what is published"):
@@ -200,7 +206,7 @@ def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_ol
 
 
 def test_an_order_counts_until_it_expires(edge: Channel, unit: UnitOfWork) -> None:
-    edge.advise(advisory_word(advisory()), expires=edge.now + timedelta(hours=1))
+    edge.advise(advisory_claim(advisory()), expires=edge.now + timedelta(hours=1))
     index = AdvisoryIndex(DISTRIBUTION, (ListedAdvisory("EXAMPLE-2026-1", unit._keep(_body(advisory())), ("jq",)),))
     state, over = edge.ledger.state(), edge.now + timedelta(hours=2)
     with refuses("unsigned-word"):
@@ -209,25 +215,25 @@ def test_an_order_counts_until_it_expires(edge: Channel, unit: UnitOfWork) -> No
 
 
 def test_an_order_of_who_is_signed_no_more_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
-    edge.advise(advisory_word(advisory()))
+    edge.advise(advisory_claim(advisory()))
     _no_longer_an_operator(edge)
     with refuses("unsigned-word"):
         unit.list(advisory())
 
 
 def test_an_order_for_another_distribution_or_of_another_act_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
-    word = advisory_word(advisory())
+    word = advisory_claim(advisory())
     edge.advise(word, distribution="other.example")
-    edge.order(Act.RETRY, packages=words_to_sign([word]))
+    edge.order(Act.RETRY, packages=claims_to_sign([word]))
     with refuses("unsigned-word"):
         unit.list(advisory())
 
 
 def test_a_strangers_order_is_not_taken(edge: Channel) -> None:
     with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
-        edge.advise(advisory_word(advisory()), key=MALLORY)
+        edge.advise(advisory_claim(advisory()), key=MALLORY)
     with pytest.raises(UnusableOrderError, match="was good until"):
-        edge.advise(advisory_word(advisory()), at=edge.now - timedelta(days=2), expires=edge.now - timedelta(days=1))
+        edge.advise(advisory_claim(advisory()), at=edge.now - timedelta(days=2), expires=edge.now - timedelta(days=1))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +246,7 @@ def test_an_order_that_is_no_advice_is_not_taken(edge: Channel, said: dict[str, 
         edge.sign(edge.builder.build(edge.builder.recipe("zlib")))
         said = {"base": edge.newest().digest}
     with pytest.raises(CuratorOrderError):
-        edge.advise(advisory_word(advisory()), **said)
+        edge.advise(advisory_claim(advisory()), **said)
     with pytest.raises(CuratorOrderError):
         edge.order(Act.HOLD, channel="advisories", packages={"jq": None})
 
@@ -268,7 +274,7 @@ def _no_longer_an_operator(channel: Channel) -> None:
 
 
 def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, unit: UnitOfWork) -> None:
-    order = edge.advise(advisory_word(advisory()))
+    order = edge.advise(advisory_claim(advisory()))
     there: dict[str, Any] = {"channel": ADVISORIES, "base": NO_RELEASE}
     with pytest.raises(NothingToEndError, match="is one to advisories"):
         edge.order(Act.WITHDRAW_ORDER, target=order)
@@ -278,5 +284,5 @@ def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, unit: UnitOf
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
     with refuses("unsigned-word"):
         unit.list(advisory())
-    edge.advise(advisory_word(advisory()), at=edge.now)
+    edge.advise(advisory_claim(advisory()), at=edge.now)
     assert unit.list(advisory())
