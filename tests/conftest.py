@@ -13,8 +13,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from httpx._config import DEFAULT_TIMEOUT_CONFIG
+from httpx._config import DEFAULT_TIMEOUT_CONFIG, create_ssl_context
 from hypothesis import HealthCheck, settings
 
 from tests.farms.databases import database, database_kind, database_url, migrated_sqlite, postgres_socket
@@ -33,6 +34,8 @@ settings.load_profile("quick")
 
 # Five seconds without an answer are no error on a busy machine. httpx has no other place to set this for all clients.
 DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.connect = 60
+# Each client of httpx reads all authorities, which takes as long as a dozen of the requests that it is made for.
+httpx._transports.default.create_ssl_context = functools.cache(create_ssl_context)
 
 _HERE = Path(__file__).parent
 _LONG = (

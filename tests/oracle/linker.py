@@ -20,7 +20,6 @@ from farm.core.fileset.manifest import File
 from farm.core.package.path_glob import matches
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.composition.root_view import RootView
-from tests.oracle.elf_editor import ElfEditor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -130,7 +129,7 @@ def _questions(parts: Iterable[Part]) -> Iterator[tuple[str, ...]]:
     for part in parts:
         plugins = part.descriptor.plugins
         for path in part.elf:
-            file = ElfEditor(part.read(path))
+            file = part.elf_file(path)
             if not file.is_dynamic or file.machine != _MACHINE or path.endswith("/ld-linux-x86-64.so.2"):
                 continue
             place = f"/usr/{path}"
@@ -161,7 +160,7 @@ class _Reader:
         self._warnings: set[Fault] = set()
         self._loaded: dict[FileOf, set[FileOf]] = {}
         self._inner: set[FileOf] = set()
-        self._auxiliary = {name for part in parts for path in part.elf for name in ElfEditor(part.read(path)).auxiliary}
+        self._auxiliary = {name for part in parts for path in part.elf for name in part.elf_file(path).auxiliary}
 
     def read(self, said: str) -> Answer:
         how, asked, last = "", ("", ""), ""
@@ -201,7 +200,7 @@ class _Reader:
             self._warnings.add(warning)
         elif _CANNOT_START.fullmatch(line):
             if how == "program":  # of a plugin the program fails, and is reported
-                faults.add(Fault("interpreter", *asked, ElfEditor(self._part(asked[0]).read(asked[1])).interpreter))
+                faults.add(Fault("interpreter", *asked, self._part(asked[0]).elf_file(asked[1]).interpreter))
         elif not _SILENT.fullmatch(line):
             faults.add(Fault("start", *asked, line))
 

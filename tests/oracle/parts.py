@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
@@ -18,7 +19,7 @@ from farm.core.package.describe import describe
 from farm.core.package.gather import gather_facts
 from farm.core.package.resolve import resolve
 from farm.core.sets.members.member import Member
-from tests.oracle.elf_editor import is_elf
+from tests.oracle.elf_editor import ElfEditor, is_elf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,6 +54,12 @@ class Part:
     def read(self, path: str) -> bytes:
         return (self.tree / path).read_bytes()
 
+    def elf_file(self, path: str) -> ElfEditor:
+        """Return the ELF file at a path, which must not be changed: sets that share a file get the same one."""
+        place = self.tree / path
+        status = place.stat()
+        return _elf_file(_OnDisk((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), place))
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -63,6 +70,19 @@ class Edit:
     link: Mapping[str, str] = field(default_factory=dict)
     drop: frozenset[str] = frozenset()
     root_links: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class _OnDisk:
+    """A file, equal to itself under another path."""
+
+    identity: tuple[int, ...]
+    path: Path = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _elf_file(file: _OnDisk) -> ElfEditor:
+    return ElfEditor(file.path.read_bytes())
 
 
 def slimmed(descriptor: Descriptor, manifest: Manifest, tree: Path, folder: Path) -> Part:

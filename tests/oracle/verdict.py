@@ -18,7 +18,7 @@ from farm.core.sets.findings.need_problem import (
 from farm.core.sets.findings.problem import DanglingLinks, UnmetRequirement
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
-from tests.oracle.elf_editor import UNDEFINED, ElfEditor
+from tests.oracle.elf_editor import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +106,7 @@ def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
     by_name = {part.name: part for part in parts}
     for fault in answer.faults:
         if fault.kind == "symbol":
-            file = ElfEditor(by_name[fault.package].read(fault.file))
+            file = by_name[fault.package].elf_file(fault.file)
             has = [symbol for symbol in file.symbols if symbol.name == fault.name and symbol.section != UNDEFINED]
             if any(symbol.index not in file.copied for symbol in has):
                 yield fault

@@ -56,7 +56,8 @@ def test_a_draft_on_another_root_is_not_signed_until_its_fingerprint_is_named(
     before = (tmp_path / "targets.draft").read_bytes()
     message = runner.refused("sign targets.draft --key keys/offline/targets --yes")
     assert (
-        f"rests on root version 1 with the fingerprint {fingerprint}; this key last signed for root version 1" in message
+        f"rests on root version 1 with the fingerprint {fingerprint}; this key last signed for root version 1"
+        in message
     )
     wrong = f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {Digest.of(b'other')}"
     assert f"not on {Digest.of(b'other')}" in runner.refused(wrong)

@@ -6,11 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from farm.errors import FarmError
 from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADATA`)
@@ -25,6 +21,7 @@ from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADA
 from farm.server.tables.columns import Row
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from sqlalchemy import Connection
 
     from farm.server.tables.session import Database
@@ -34,6 +31,8 @@ METADATA = Row.metadata
 _MIGRATION_LOCK = 0x6D696772
 FIRST_SCHEMA = "1000"
 """The oldest revision that can be migrated. Previews, before the first release, had lower ones."""
+NEWEST_SCHEMA = "1000"
+"""The revision of this program."""
 
 
 class SchemaError(FarmError):
@@ -48,15 +47,26 @@ def migrate(database: Database) -> None:
     Processes that migrate at once wait for each other. Raises `SchemaError`.
     """
     with database.connection() as connection:
+        if _revision(connection) == NEWEST_SCHEMA:
+            return
+    # Needed once for each release, and slow to import.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with database.connection() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        config = _config()
         _check_known(_revision(connection), config)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def _check_known(revision: str, config: Config) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if not revision or revision in known:
         return
@@ -77,11 +87,7 @@ def _check_known(revision: str, config: Config) -> None:
 
 
 def _revision(connection: Connection) -> str:
-    return MigrationContext.configure(connection).get_current_revision() or ""
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
+    """Return the revision of a database; empty if it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""

@@ -401,7 +401,7 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     hold = from_another_machine(ann, Act.HOLD, later=timedelta(minutes=4), packages={"jq": None})
     assert ann.run("channel", "thaw", "edge", status=1) == ""
     assert f"freeze on edge by bob of {freeze.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.stderr
-    assert f"signed after {freeze.at:%Y-%m-%d %H:%M:%S} UTC it counts" in ann.stderr
+    assert f"sign it again after {freeze.at:%Y-%m-%d %H:%M:%S} UTC" in ann.stderr
     assert ann.run("channel", "hold", "edge", "jq", "--lift", status=1) == ""
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
     assert ann.run("channel", "hold", "edge", "jq", "--why", "it crashes", status=1) == ""

@@ -5,27 +5,26 @@ from __future__ import annotations
 import os
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from farm.errors import FarmError
 from farm.server.tables import schema
 from farm.server.tables.job_rows import JobRow
-from farm.server.tables.schema import METADATA, migrate
+from farm.server.tables.schema import METADATA, NEWEST_SCHEMA, migrate
 from farm.server.tables.session import Database
 from tests.farms.databases import MIGRATED, schemas_of
 from tests.farms.small import SmallFarm, recipe
 from tests.refusing import refuses
 from tests.servers import schema_url
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def schema_of(database: Database) -> str | None:
@@ -36,6 +35,12 @@ def schema_of(database: Database) -> str | None:
 def test_migrations_and_rows_describe_the_same_schema(database: Database) -> None:
     with database.connection() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_newest_migration_is_the_one_that_the_program_expects(database: Database) -> None:
+    assert schema_of(database) == NEWEST_SCHEMA
+    folder = Path(schema.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_current_head() == NEWEST_SCHEMA
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
@@ -62,13 +67,13 @@ def test_a_database_of_a_preview_is_refused_and_says_what_to_do(database: Databa
 
 def test_an_interrupted_migration_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(database_url)
-    upgrade = schema.command.upgrade
+    upgrade = command.upgrade
 
     def interrupted(*arguments: object) -> None:
         upgrade(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(schema.command, "upgrade", interrupted)
+    monkeypatch.setattr(command, "upgrade", interrupted)
     with pytest.raises(KeyboardInterrupt):
         migrate(database)
     with database.connection() as connection:
