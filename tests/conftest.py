@@ -1,4 +1,5 @@
-"""Settings for every test: hypothesis without wall-clock deadlines, which a busy machine would exceed; long tests.
+"""Settings for every test: hypothesis without wall-clock deadlines, which a busy machine would exceed; long tests;
+databases; and what makes the tests of one process cheaper.
 
 `script/test fast` runs fewer examples; `script/test` selects the profile `thorough`.
 """
@@ -127,7 +128,7 @@ _LONG = (
     "server/pipeline/test_verdicts.py",
     "server/pipeline/test_what_is_published.py",
     "server/pipeline/test_what_tests_need.py",
-    "server/pipeline/test_words_to_publish.py",
+    "server/pipeline/test_claims_to_publish.py",
     "server/submissions/test_owners.py",
     "server/tables/test_kinds.py",
     "server/test_upkeep.py",
@@ -176,7 +177,12 @@ _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 
 
 def pytest_configure() -> None:
-    """Put temporary folders into memory where there is room, as these tests wait for the disk otherwise."""
+    """Put temporary folders into memory where there is room, as these tests wait for the disk otherwise.
+
+    Containers get more of the processors than tests: what is built in them is waited for longest.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.nice(5)
     if gone := sorted(str(place) for place in _LONG_PLACES if not place.exists()):
         raise pytest.UsageError(f"tests/conftest.py names long tests that are gone: {', '.join(gone)}")
     if _MEMORY.is_dir():
@@ -207,7 +213,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _is_long(item.path):
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.path, reverse=True)  # the attacks are last: many, and none is long
-    items.sort(key=lambda item: (item.location[0] not in DISTRIBUTION, item.path.parent.name != "distribution"))
+    items.sort(key=_place_in_run)
+
+
+def _place_in_run(item: pytest.Item) -> tuple[bool, bool, str]:
+    """The tests of the distribution, which change it, keep the order of their files' names."""
+    file = item.location[0]
+    return file not in DISTRIBUTION, item.path.parent.name != "distribution", file if file in DISTRIBUTION else ""
 
 
 def pytest_collection_finish() -> None:

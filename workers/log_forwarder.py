@@ -82,11 +82,14 @@ class LogForwarder:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or len(self._waiting) > _PIECE, pause)
                 piece, closing = self._next_piece(), self._closing
+            if self._given_up():
+                return
             if closing and not piece:
                 return
             pause = _PAUSE_SECONDS if piece else _FLUSH_SECONDS
             if piece and not self._send(piece):
                 time.sleep(_TRY_AGAIN_SECONDS)
+                pause = 0.0
 
     def _next_piece(self) -> bytes:
         if len(self._waiting) <= _PIECE:

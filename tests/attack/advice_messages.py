@@ -53,9 +53,9 @@ def _state(liar: Liar, *documents: bytes, statements: BlobRef | None = None) -> 
     return liar.post("/advisories", replace(index, statements=statements).to_json())
 
 
-def _withdrawn_by(liar: Liar, *words: Claim, **said: Any) -> httpx.Response:
+def _withdrawn_by(liar: Liar, *claims: Claim, **said: Any) -> httpx.Response:
     """Ask for a withdrawal after an order was sent to the signer, whatever the signer answered."""
-    liar.post("/orders", advised(*words, **said))
+    liar.post("/orders", advised(*claims, **said))
     return _advise(liar, _listed(liar, _WITHDRAWN))
 
 

@@ -234,8 +234,8 @@ class AttackedFarm:
             worked = self._tries(self.hands.works) or 0
             self._tries(self.delivery.deliver)
             before, said = said, [self._tries(pipeline.advance) for pipeline in self.channels.pipelines()]
-            self._tries(self.advisories.advance)
-            is_idle = written == self._written() and failed == len(self.errors)
+            published = self._tries(self.advisories.advance)
+            is_idle = not published and written == self._written() and failed == len(self.errors)
             if not worked and (is_idle or said == before):
                 return
 

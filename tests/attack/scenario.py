@@ -219,9 +219,9 @@ def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = A
     return signed_order(key, **{"act": act, "channel": channel, "base": base, **said})
 
 
-def advised(*words: Claim, key: CryptoSigner = ALICE, **said: Any) -> bytes:
+def advised(*claims: Claim, key: CryptoSigner = ALICE, **said: Any) -> bytes:
     """Return a statement of Alice's about vulnerabilities, signed as an order is."""
-    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(words)}
+    about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(claims)}
     return signed_order(key, **(about | said))
 
 

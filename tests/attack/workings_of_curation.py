@@ -121,8 +121,8 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
         kept = signed_orders.brought_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
-    word = advisory_claim(json.loads(WITHDRAWN))
-    statement["predicate"]["packages"] = {word.label: {"sha256": word.digest.hex}}
+    claim = advisory_claim(json.loads(WITHDRAWN))
+    statement["predicate"]["packages"] = {claim.label: {"sha256": claim.digest.hex}}
     envelope["payload"] = b64encode(canonical_json(statement)).decode()
     execute(
         farm,
@@ -145,8 +145,8 @@ def _unsigned(farm: AttackedFarm, facts: Facts) -> Iterator[UnitOfWork]:
         yield unit
 
 
-def _brings_advice(farm: AttackedFarm, facts: Facts, word: Claim) -> None:
-    envelope = advised(word, key=MALLORY)
+def _brings_advice(farm: AttackedFarm, facts: Facts, claim: Claim) -> None:
+    envelope = advised(claim, key=MALLORY)
     execute(
         farm,
         "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, delivered_at, refused) VALUES "

@@ -179,9 +179,9 @@ class Channel:
         """Bring an order to the signer; raises the signer's error if it refuses."""
         return self.bring(self.given(act, **said), key)
 
-    def advise(self, *words: Claim, key: CryptoSigner | None = None, **said: Any) -> Digest:
+    def advise(self, *claims: Claim, key: CryptoSigner | None = None, **said: Any) -> Digest:
         """Let `ann` sign a statement about vulnerabilities, and bring that."""
-        about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(words)}
+        about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": claims_to_sign(claims)}
         return self.order(Act.ADVISE, key=key, **(about | said))
 
     def bring(self, order: CuratorOrder, key: CryptoSigner | None = None) -> Digest:

@@ -114,7 +114,9 @@ def unit(edge: Channel) -> UnitOfWork:
 def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     edge: Channel, unit: UnitOfWork
 ) -> None:
-    with refuses("unsigned-word", match=r"no curator or operator has a valid signature on EXAMPLE-2026-1") as refused:
+    with refuses(
+        "unsigned-word", match=r"EXAMPLE-2026-1: the signature of a curator or operator is missing"
+    ) as refused:
         unit.list(advisory())
     assert "farm keys me" in refused.value.remedy
     edge.advise(advisory_claim(advisory()))
@@ -222,9 +224,9 @@ def test_an_order_of_who_is_signed_no_more_does_not_count(edge: Channel, unit: U
 
 
 def test_an_order_for_another_distribution_or_of_another_act_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
-    word = advisory_claim(advisory())
-    edge.advise(word, distribution="other.example")
-    edge.order(Act.RETRY, packages=claims_to_sign([word]))
+    claim = advisory_claim(advisory())
+    edge.advise(claim, distribution="other.example")
+    edge.order(Act.RETRY, packages=claims_to_sign([claim]))
     with refuses("unsigned-word"):
         unit.list(advisory())
 

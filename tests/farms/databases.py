@@ -66,7 +66,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database that has not been migrated."""
+    """The URL of a database that has not been migrated; a test takes it or `database`, not both."""
     if database_kind == "postgres":
         return new_postgres_schema(request.getfixturevalue("postgres_socket"), _new_name())
     return _sqlite_url(tmp_path)
@@ -99,11 +99,13 @@ class Schemas:
         return schema
 
     def give_back(self, schema: str) -> None:
-        """Empty a schema for the next test; one that a test has changed, or still uses, is left alone."""
-        with suppress(psycopg.errors.LockNotAvailable), self._connect() as connection:
-            if _shape(connection, schema) == self._shape:
+        """Empty a schema for the next test. It is left alone if a test has changed it, or has an open transaction."""
+        with suppress(psycopg.errors.LockNotAvailable):
+            with self._connect() as connection:
+                if _columns(connection, schema) != self._migrated_columns:
+                    return
                 connection.execute(self._emptying.replace(MIGRATED, schema))
-                self._clean.append(schema)
+            self._clean.append(schema)
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(host=str(self.socket), user="postgres", dbname="postgres")
@@ -120,34 +122,47 @@ class Schemas:
         return "\n".join(line for line in written.splitlines() if not line.startswith("\\"))
 
     @functools.cached_property
-    def _shape(self) -> list[tuple[object, ...]]:
+    def _migrated_columns(self) -> list[tuple[object, ...]]:
         with self._connect() as connection:
-            return _shape(connection, MIGRATED)
+            return _columns(connection, MIGRATED)
 
     @functools.cached_property
     def _emptying(self) -> str:
         """SQL that leaves only the rows in `farm_migrated` that the migrations have put there."""
         with self._connect() as connection:
-            made = connection.execute(
-                "SELECT format('DELETE FROM %%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %(name)s"
-                " UNION ALL SELECT format('SELECT setval(%%L, 1, false)', schemaname || '.' || sequencename)"
-                " FROM pg_sequences WHERE schemaname = %(name)s",
-                {"name": MIGRATED},
-            ).fetchall()
+            tables = _names(connection, "SELECT schemaname || '.' || tablename FROM pg_tables")
+            numbers = _names(connection, "SELECT schemaname || '.' || sequencename FROM pg_sequences")
         rows = [line.rstrip(";") for line in self._migration.splitlines() if line.startswith("INSERT ")]
-        settings = ["SET LOCAL lock_timeout = '5s'", "SET LOCAL session_replication_role = replica"]
-        return "; ".join([*settings, *(statement for (statement,) in made), *rows])
+        return "; ".join(
+            [
+                "SET LOCAL lock_timeout = '5s'",
+                "SET LOCAL session_replication_role = replica",  # in any order: foreign keys are not looked at
+                f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE",
+                *(f"DELETE FROM {table}" for table in tables),  # noqa: S608  names of the catalogue
+                *(f"SELECT setval('{number}', 1, false)" for number in numbers),
+                *rows,
+            ]
+        )
 
 
 schemas_of = functools.cache(Schemas)
 
 
-def _shape(connection: psycopg.Connection, schema: str) -> list[tuple[object, ...]]:
-    """Return the tables, indexes and sequences of a schema with the numbers of their columns, checks and triggers."""
+def _names(connection: psycopg.Connection, query: str) -> list[str]:
+    return [name for (name,) in connection.execute(f"{query} WHERE schemaname = %s", [MIGRATED])]
+
+
+def _columns(connection: psycopg.Connection, schema: str) -> list[tuple[object, ...]]:
+    """Return the columns of the tables, indexes and sequences of a schema, its constraints and its triggers."""
     return connection.execute(
-        "SELECT relname, relkind, relnatts, relchecks, relhastriggers FROM pg_class"
-        " WHERE relnamespace = %s::regnamespace ORDER BY relname",
-        [schema],
+        "SELECT relname, attname, atttypid::text, attnotnull::text, attisdropped::text FROM pg_attribute"
+        " JOIN pg_class ON attrelid = pg_class.oid WHERE relnamespace = %(name)s::regnamespace"
+        " UNION ALL SELECT relname, conname, contype::text, '', '' FROM pg_constraint"
+        " JOIN pg_class ON conrelid = pg_class.oid WHERE connamespace = %(name)s::regnamespace"
+        " UNION ALL SELECT relname, tgname, '', '', '' FROM pg_trigger"
+        " JOIN pg_class ON tgrelid = pg_class.oid WHERE relnamespace = %(name)s::regnamespace AND NOT tgisinternal"
+        " ORDER BY 1, 2, 3",
+        {"name": schema},
     ).fetchall()
 
 

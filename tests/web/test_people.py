@@ -221,13 +221,30 @@ def test_many_jobs_are_followed_with_one_request(farm: ServedFarm, monkeypatch: 
     with farm.client() as client:
         taken = client.submit({name: recipe(name) for name in "abcde"})
         wanted = {accepted.job.id: accepted.name for accepted in taken.accepted}
+        asked: list[str] = []
+        client._client.event_hooks = {"request": [lambda request: asked.append(request.url.path)]}
         chosen = sorted(wanted)[1:4]
-        assert {number: job.name for number, job in client.jobs_numbered([*chosen, 4711]).items()} == {
-            number: wanted[number] for number in chosen
-        }
+        found = client.jobs_numbered(reversed(chosen))
+        assert [(number, job.name) for number, job in found.items()] == [(number, wanted[number]) for number in chosen]
+        assert asked == ["/api/v1/jobs"]
         assert client.jobs_numbered([]) == {}
         monkeypatch.setattr("farm.api.wire.MOST_JOBS", 2)
-        assert client.jobs_numbered(wanted).keys() == wanted.keys()
+        assert list(client.jobs_numbered(wanted)) == sorted(wanted)
+        assert asked == ["/api/v1/jobs"] * 4
+        with pytest.raises(RefusedRequestError, match="there is no job 4711"):
+            client.jobs_numbered([chosen[0], 4711])
+
+
+def test_jobs_are_followed_on_a_farm_that_cannot_list_them_by_number(farm: ServedFarm) -> None:
+    with farm.client() as client:
+        taken = client.submit({name: recipe(name) for name in "abc"})
+        first = min(accepted.job.id for accepted in taken.accepted)
+
+        def forget_numbers(request: httpx.Request) -> None:
+            request.url = request.url.copy_remove_param("number")
+
+        client._client.event_hooks = {"request": [forget_numbers]}
+        assert list(client.jobs_numbered([first])) == [first]
 
 
 def test_an_admin_enrols_workers_and_issues_tokens(farm: ServedFarm) -> None:

@@ -59,15 +59,21 @@ def test_a_line_arrives_within_a_second(farm: ServedFarm, worker: HandMadeWorker
         eventually(lambda: _texts(farm, lease) == ["cc -c x.c"], seconds=1, what="the line is there")
 
 
-def test_lines_that_keep_coming_are_sent_together(farm: ServedFarm, worker: HandMadeWorker) -> None:
+def test_lines_that_keep_coming_are_sent_together(
+    farm: ServedFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.log_forwarder._PAUSE_SECONDS", 3600)
     lease = worker.claim()
     counting = _Counting(worker.client)
     with LogForwarder(counting, lease, lambda: False) as log:  # type: ignore[arg-type]
-        for number in range(150):
+        log(_record("first"))
+        eventually(lambda: _texts(farm, lease) == ["first"], what="the first line is there")
+        for number in range(50):
             log(_record(str(number)))
             time.sleep(0.01)
-    assert _texts(farm, lease) == [str(number) for number in range(150)]
-    assert counting.sent < 30, "one request for each line, or nearly"
+        assert counting.sent == 1, "the other lines wait for each other"
+    assert counting.sent == 2
+    assert _texts(farm, lease) == ["first", *map(str, range(50))]
 
 
 def test_a_log_that_grows_fast_is_not_held_up_by_pauses(
@@ -110,12 +116,13 @@ class _LosesAnswers:
 
     def __init__(self, client: WorkerClient) -> None:
         self._client = client
-        self._calls = 0
+        self._calls = self.lost = 0
 
     def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
         size = self._client.append_log(lease, offset, piece)
         self._calls += 1
         if self._calls % 2:
+            self.lost += 1
             raise FarmUnreachableError("farm", "the answer was lost")
         return size
 
@@ -124,11 +131,14 @@ def test_lost_answers_lose_and_repeat_no_line(
     farm: ServedFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.log_forwarder._TRY_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("workers.log_forwarder._PAUSE_SECONDS", 0.05)
     lease = worker.claim()
-    with LogForwarder(_LosesAnswers(worker.client), lease, lambda: False) as log:  # type: ignore[arg-type]
+    losing = _LosesAnswers(worker.client)
+    with LogForwarder(losing, lease, lambda: False) as log:  # type: ignore[arg-type]
         for number in range(30):
             log(_record(str(number)))
             time.sleep(0.05)
+    assert losing.lost > 2
     assert _texts(farm, lease) == [str(number) for number in range(30)]
 
 

@@ -110,7 +110,7 @@ def _signed_claims(
 def _check_signed(claims: Iterable[Claim], signed: frozenset[Digest]) -> None:
     if unsigned := sorted(claim.label for claim in claims if claim.digest not in signed):
         raise FarmError(
-            f"no curator or operator has a valid signature on {listed(unsigned)}: it is missing or expired",
+            f"{listed(unsigned)}: the signature of a curator or operator is missing or has expired",
             remedy="Give it to the farm again (`farm advisory add`, `vex` or `reviewed`), signed with the key of `farm "
             "keys me`, by one of the signed curators or operators.",
             code="unsigned-word",

@@ -252,7 +252,7 @@ def list_jobs(
 ) -> list[Job]:
     """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty.
 
-    With `numbers`, at most `MOST_PARAMETERS`, only these jobs.
+    With `numbers`, of which a database takes some hundreds, only these jobs.
     """
     query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
     if numbers is not None:

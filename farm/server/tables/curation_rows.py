@@ -141,8 +141,8 @@ class WhoOrdersRow(Row, table=True):
     people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
 
 
-class UnsignedWordRow(Row, table=True):
-    """An advisory, statement or review that is not published for lack of a signature."""
+class UnsignedWordRow(Row, table=True):  # as the table is called: claims were called words once
+    """A claim (advisory, statement or review) that is not published for lack of a signature."""
 
     digest: str = Field(primary_key=True)  # digest of its canonical JSON
     description: str  # a description, for people

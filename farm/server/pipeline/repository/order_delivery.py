@@ -102,7 +102,7 @@ class OrderDelivery:
         return True
 
     def _log_once(self, about: str, message: str) -> None:
-        """Log once what keeps something back: the timer fires again in half a second, and would log the same."""
+        """Log once what keeps something back: the timer fires again soon, and would log the same."""
         if self._logged.get(about) != message:
             _LOG.error("%s", message)
         self._logged[about] = message

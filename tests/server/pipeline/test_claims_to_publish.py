@@ -111,11 +111,11 @@ class Newsroom:
             review_rows.keep_reviews(unit.session, [review], by="ann", now=unit.now)
             take_claims(unit, [review_claim(review)], self.signed(review_claim(review)), new=True)
 
-    def signed(self, *words: Claim, **said: Any) -> bytes:
+    def signed(self, *claims: Claim, **said: Any) -> bytes:
         """Return what `ann` signs."""
         now = self.farm.clock.now
         about = {"channel": ADVISORIES, "base": NO_RELEASE, "reason": "", "at": now, "expires": now + timedelta(days=1)}
-        order = self.signer.channel.given(Act.ADVISE, **(about | {"packages": claims_to_sign(words)} | said))
+        order = self.signer.channel.given(Act.ADVISE, **(about | {"packages": claims_to_sign(claims)} | said))
         return self.signer.channel.signed(order)
 
     @contextmanager
@@ -168,20 +168,20 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     )
 
 
-def word(document: bytes) -> Claim:
+def claim(document: bytes) -> Claim:
     return advisory_claim(json.loads(document))
 
 
-def words(document: bytes) -> list[Claim]:
+def claims(document: bytes) -> list[Claim]:
     return [statement_claim(statement, DISTRIBUTION) for statement in read_openvex(document, DISTRIBUTION)]
 
 
 def test_what_is_signed_is_published_once_the_signer_has_the_order(newsroom: Newsroom) -> None:
-    assert newsroom.add(osv(), newsroom.signed(word(osv()))) == "added"
+    assert newsroom.add(osv(), newsroom.signed(claim(osv()))) == "added"
     newsroom.publication.advance()
     assert newsroom.published()[0] == {}
     assert newsroom.unsigned() == ["EXAMPLE-2026-1"]
-    assert newsroom.state(openvex(), newsroom.signed(*words(openvex()))) == 1
+    assert newsroom.state(openvex(), newsroom.signed(*claims(openvex()))) == 1
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-1": "2024-11-20T10:00:00Z"}, ["not_affected"], [])
     assert newsroom.unsigned() == []
@@ -189,7 +189,7 @@ def test_what_is_signed_is_published_once_the_signer_has_the_order(newsroom: New
 
 def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -> None:
     """The signer would refuse the whole list because of it."""
-    other, envelope = osv(id="EXAMPLE-2026-2", package="zlib"), newsroom.signed(word(osv()))
+    other, envelope = osv(id="EXAMPLE-2026-2", package="zlib"), newsroom.signed(claim(osv()))
     newsroom.add(osv(), envelope)
     newsroom.delivery.deliver()
     target, now = kept_order(envelope).digest, newsroom.farm.clock.now
@@ -198,12 +198,12 @@ def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -
     with newsroom.farm.application.writing() as unit:
         withdrawal = newsroom.signer.channel.signed(given)
         withdraw_with_signer(unit, ALICE, ADVISORIES, target, why="oops", envelope=withdrawal)
-    newsroom.add(other, newsroom.signed(word(other)))
+    newsroom.add(other, newsroom.signed(claim(other)))
     newsroom.turn()
     assert newsroom.published()[0].keys() == {"EXAMPLE-2026-2"}
     assert newsroom.unsigned() == ["EXAMPLE-2026-1"]
     newsroom.farm.clock.now += timedelta(seconds=1)
-    newsroom.add(osv(), newsroom.signed(word(osv())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
     newsroom.turn()
     assert newsroom.published()[0].keys() == {"EXAMPLE-2026-1", "EXAMPLE-2026-2"}
 
@@ -215,13 +215,13 @@ def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) ->
     with refuses("unsigned-order"):
         newsroom.state(openvex())
     with pytest.raises(CuratorOrderError, match="the signed order differs from the request: the packages"):
-        newsroom.add(osv(), newsroom.signed(word(osv(summary="another"))))
+        newsroom.add(osv(), newsroom.signed(claim(osv(summary="another"))))
     with pytest.raises(CuratorOrderError, match="the packages"):
-        newsroom.state(openvex(), newsroom.signed(*words(openvex("affected"))))
+        newsroom.state(openvex(), newsroom.signed(*claims(openvex("affected"))))
     newsroom.turn()
     assert newsroom.published() == ({}, [], [])
     # The database has not stored what was refused either.
-    assert newsroom.add(osv(), newsroom.signed(word(osv()))) == "added"
+    assert newsroom.add(osv(), newsroom.signed(claim(osv()))) == "added"
 
 
 def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
@@ -234,7 +234,7 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
         add_advisory(unit, ALICE, osv(), allow_unknown=True)
         add_statements(unit, ALICE, openvex(), allow_unknown=True)
         review_rows.keep_reviews(unit.session, [looked], by="ann", now=unit.now)
-    newsroom.add(other, newsroom.signed(word(other)))
+    newsroom.add(other, newsroom.signed(claim(other)))
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-2": "2024-11-20T10:00:00Z"}, [], [])
     assert newsroom.unsigned() == ["EXAMPLE-2026-1", "EXAMPLE-2026-1 not_affected in jq", "review of jq"]
@@ -243,8 +243,8 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
     assert newsroom.add(osv()) == "unchanged"  # and sends no signature
     newsroom.turn()
     assert newsroom.unsigned()
-    assert newsroom.add(osv(), newsroom.signed(word(osv()))) == "unchanged"
-    assert newsroom.state(openvex(), newsroom.signed(*words(openvex()))) == 0
+    assert newsroom.add(osv(), newsroom.signed(claim(osv()))) == "unchanged"
+    assert newsroom.state(openvex(), newsroom.signed(*claims(openvex()))) == 0
     newsroom.turn()
     published, stated, reviewed = newsroom.published()
     assert sorted(published) == ["EXAMPLE-2026-1", "EXAMPLE-2026-2"]
@@ -256,8 +256,8 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
 
 
 def test_what_was_published_stays_as_it_was_until_what_is_new_is_signed(newsroom: Newsroom) -> None:
-    newsroom.add(osv(), newsroom.signed(word(osv())))
-    newsroom.state(openvex(), newsroom.signed(*words(openvex())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
+    newsroom.state(openvex(), newsroom.signed(*claims(openvex())))
     newsroom.turn()
     withdrawn, affected = osv(modified=LATER, withdrawn=LATER), openvex("affected", timestamp=LATER)
     with newsroom.before_the_policy() as unit:
@@ -266,15 +266,15 @@ def test_what_was_published_stays_as_it_was_until_what_is_new_is_signed(newsroom
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-1": "2024-11-20T10:00:00Z"}, ["not_affected"], [])
     assert newsroom.unsigned() == ["EXAMPLE-2026-1 affected in jq", "EXAMPLE-2026-1 withdrawn"]
-    newsroom.add(withdrawn, newsroom.signed(word(withdrawn)))
-    newsroom.state(affected, newsroom.signed(*words(affected)))
+    newsroom.add(withdrawn, newsroom.signed(claim(withdrawn)))
+    newsroom.state(affected, newsroom.signed(*claims(affected)))
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-1": LATER}, ["affected"], [])
 
 
 def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
-    newsroom.add(osv(), newsroom.signed(word(osv())))
-    newsroom.state(openvex(), newsroom.signed(*words(openvex())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
+    newsroom.state(openvex(), newsroom.signed(*claims(openvex())))
     newsroom.review("jq")
     newsroom.turn()
     before = newsroom.published()
@@ -283,7 +283,7 @@ def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
         for rows in (AdvisoryPackageRow, AdvisoryRow, VexRow, ReviewRow):
             unit.session.exec(delete(rows))
     other = osv(id="EXAMPLE-2026-2", package="zlib")
-    newsroom.add(other, newsroom.signed(word(other)))
+    newsroom.add(other, newsroom.signed(claim(other)))
     newsroom.review("zlib")
     newsroom.turn()
     assert newsroom.published() == (
@@ -294,7 +294,7 @@ def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
 
 
 def test_who_may_sign_no_more_has_signed_nothing(newsroom: Newsroom) -> None:
-    newsroom.add(osv(), newsroom.signed(word(osv())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
     newsroom.delivery.deliver()
     with newsroom.farm.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"bob": "00" * 32})
@@ -304,20 +304,20 @@ def test_who_may_sign_no_more_has_signed_nothing(newsroom: Newsroom) -> None:
 
 def test_an_order_that_the_signer_refuses_is_none(newsroom: Newsroom) -> None:
     newsroom.signer.refuses = True
-    newsroom.add(osv(), newsroom.signed(word(osv())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
     newsroom.turn()
     assert (newsroom.published()[0], newsroom.unsigned()) == ({}, ["EXAMPLE-2026-1"])
     newsroom.signer.refuses = False
     newsroom.farm.clock.now += timedelta(seconds=1)
-    newsroom.add(osv(), newsroom.signed(word(osv())))
+    newsroom.add(osv(), newsroom.signed(claim(osv())))
     newsroom.turn()
     assert "EXAMPLE-2026-1" in newsroom.published()[0]
 
 
 def test_nobody_states_two_things_at_one_time(newsroom: Newsroom) -> None:
-    newsroom.state(openvex(), newsroom.signed(*words(openvex())))
+    newsroom.state(openvex(), newsroom.signed(*claims(openvex())))
     with refuses("stale-advisory", "another statement about EXAMPLE-2026-1 in jq has the same time"):
-        newsroom.state(openvex("affected"), newsroom.signed(*words(openvex("affected"))))
+        newsroom.state(openvex("affected"), newsroom.signed(*claims(openvex("affected"))))
     assert newsroom.state(openvex()) == 0
 
 
@@ -326,7 +326,7 @@ def test_a_word_is_told_by_its_name_and_its_bytes() -> None:
     assert statement_claim(statement, DISTRIBUTION).label == "EXAMPLE-2026-1 not_affected in jq 1.7.1-1"
     at = datetime(2026, 1, 1, tzinfo=UTC)
     two = [review_claim(Review("jq", source, at)) for source in ("https://a.example/", "https://b.example/")]
-    names = claims_to_sign([*two, *two, word(osv(withdrawn=LATER))])
+    names = claims_to_sign([*two, *two, claim(osv(withdrawn=LATER))])
     assert list(names) == [
         f"review of jq {two[0].digest}",
         f"review of jq {two[1].digest}",
