@@ -6,6 +6,7 @@ ARGUMENT...], "log": PATH}`, which it answers with the process number, or `{"sto
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -17,6 +18,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+
+_AT_THE_FIRST_REQUEST = (
+    "_strptime",
+    "anyio._backends._asyncio",
+    "pydantic.v1",
+    "tuf.api.serialization.json",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
+"""Modules that a web server imports when it answers for the first time, which takes as long as a test's requests."""
 
 
 class Nursery:
@@ -73,8 +87,9 @@ def _stop(pid: int) -> int:
 
 def main() -> None:
     """Carry out orders until the input ends; then end the remaining processes."""
-    for module in sys.argv[1:]:
+    for module in (*sys.argv[1:], *_AT_THE_FIRST_REQUEST):
         importlib.import_module(module)
+    gc.freeze()  # a look through all that for garbage would copy it into each process
     started: set[int] = set()
     for line in sys.stdin:
         order = json.loads(line)
