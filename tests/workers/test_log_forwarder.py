@@ -111,17 +111,14 @@ class _Counting:
         return self._client.append_log(lease, offset, piece)
 
 
-class _LosesAnswers:
+class _LosesAnswers(_Counting):
     """A connection on which every other answer is lost, after the farm has accepted the request."""
 
-    def __init__(self, client: WorkerClient) -> None:
-        self._client = client
-        self._calls = self.lost = 0
+    lost = 0
 
     def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
-        size = self._client.append_log(lease, offset, piece)
-        self._calls += 1
-        if self._calls % 2:
+        size = super().append_log(lease, offset, piece)
+        if self.sent % 2:
             self.lost += 1
             raise FarmUnreachableError("farm", "the answer was lost")
         return size
