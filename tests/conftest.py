@@ -179,8 +179,10 @@ _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 def pytest_configure() -> None:
     """Put temporary folders into memory where there is room, as these tests wait for the disk otherwise.
 
-    Containers get more of the processors than tests: what is built in them is waited for longest.
+    Containers get more of the processors than tests: what is built in them is waited for longest. Nothing is garbage
+    while modules are imported.
     """
+    gc.disable()
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.nice(5)
     if gone := sorted(str(place) for place in _LONG_PLACES if not place.exists()):
@@ -226,6 +228,7 @@ def pytest_collection_finish() -> None:
     """Look through less garbage: the thousand modules that are loaded now stay, and most garbage has no cycles."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

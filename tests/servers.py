@@ -54,7 +54,7 @@ def private_postgres() -> Iterator[Path]:
         stdout=subprocess.DEVNULL,
         cwd=root,
     )
-    options = f"-c listen_addresses='' -c unix_socket_directories={root} -c fsync=off -c max_connections=200"
+    options = f"-c listen_addresses='' -c unix_socket_directories={root} -c fsync=off -c jit=off -c max_connections=200"
     control = [*prefix, program("pg_ctl"), "-D", data, "-w"]
     subprocess.run(
         [*control, "-l", root / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=root

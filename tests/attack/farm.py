@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BuildOutcome
     from farm.core.plan.plan import Plan
     from farm.server.jobs.leases import Lease
+    from farm.server.pipeline.pipeline import Pipeline
     from farm.server.submissions.submission import Submission
     from farm.trust.index.release_index import Release
     from tests.attack.nursery import Nursery
@@ -229,15 +230,26 @@ class AttackedFarm:
     def rests(self) -> None:
         """Run control and workers until nothing changes any more. An error in control ends its turn."""
         said: list[object] = []
+        at_rest: dict[str, tuple[int, object]] = {}
         for _ in range(_ROUNDS):
             written, failed = self._written(), len(self.errors)
             worked = self._tries(self.hands.works) or 0
             self._tries(self.delivery.deliver)
-            before, said = said, [self._tries(pipeline.advance) for pipeline in self.channels.pipelines()]
+            before, said = said, [self._advances(pipeline, at_rest) for pipeline in self.channels.pipelines()]
             published = self._tries(self.advisories.advance)
             is_idle = not published and written == self._written() and failed == len(self.errors)
             if not worked and (is_idle or said == before):
                 return
+
+    def _advances(self, pipeline: Pipeline, at_rest: dict[str, tuple[int, object]]) -> object:
+        """Do a pipeline's round, unless nothing was written since a round of it that wrote nothing."""
+        written, failed = self._written(), len(self.errors)
+        since, result = at_rest.get(pipeline.channel, (None, None))
+        if since != written:
+            result = self._tries(pipeline.advance)
+            if written == self._written() and failed == len(self.errors):
+                at_rest[pipeline.channel] = written, result
+        return result
 
     def _written(self) -> int:
         """A number that is another one once the database has been written to."""

@@ -41,7 +41,7 @@ def test_each_name_gets_its_declaration_and_a_member_stays_one() -> None:
     writer = SplitNames(found.split(), out, most_bytes=10_000)
     for character in _DESCRIPTION:
         writer.feed(character.encode())
-    assert writer.whole
+    assert writer.end()
     root = ElementTree.fromstring(out.getvalue())  # noqa: S314  our own
     assert root.findall(".//elf-symbol[@alias]") == []
     declared = {
@@ -53,10 +53,10 @@ def test_each_name_gets_its_declaration_and_a_member_stays_one() -> None:
 
 
 def test_what_is_too_long_or_no_description_is_not_whole() -> None:
-    for text, most in ((_DESCRIPTION, 100), ("no XML", 10_000)):
+    for text, most in ((_DESCRIPTION, 100), ("no XML", 10_000), (_DESCRIPTION[:-20], 10_000)):
         writer = SplitNames({}, out := io.BytesIO(), most_bytes=most)
         writer.feed(text.encode())
-        assert not writer.whole
+        assert not writer.end()
         assert len(out.getvalue()) <= most
 
 

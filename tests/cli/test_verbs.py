@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -37,7 +39,7 @@ def test_each_verb_says_in_a_short_sentence_what_it_does_and_shows_an_example() 
     for words, command in verbs(farm):
         assert command.help, words
         assert len(command.get_short_help_str(limit=200)) <= 120, words
-        assert "\b\n    Example" in command.help, words
+        assert "\b\nExample" in cleandoc(command.help), words
 
 
 @pytest.mark.parametrize("former", FORMER)

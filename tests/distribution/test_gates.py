@@ -89,21 +89,24 @@ def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
     assert not [found for found in distribution.json("channel", "excuses", "edge") if found["package"] == "right"]
 
 
-def test_a_library_that_drops_a_function_ships_in_one_release_with_the_program_that_no_longer_calls_it(
+def test_a_library_that_drops_a_function_is_refused_by_name_and_ships_with_the_program_that_no_longer_calls_it(
     distribution: RunningFarm, tmp_path: Path
 ) -> None:
-    number = distribution.newest()["number"]
+    before = distribution.newest()
     patch = ("  - file: search.c\n", f"  - file: search.c\n  - file: {DROP.name}\n")
     library = revised(tmp_path, "oniguruma", 12, patch)
     (library / DROP.name).write_bytes(DROP.read_bytes())
-    assert distribution.submit(library).status == 1
-    assert distribution.newest()["number"] == number
+    refused = distribution.submit(library)
+    assert refused.status == 1
+    assert "bin/jq imports onig_error_code_to_str" in refused.message
+    assert "oniguruma 6.9.9-12 does not export" in refused.message
+    assert distribution.newest() == before
     call = r"sed -i 's/onig_error_code_to_str([^;]*;/ebuf[0] = 0;/' src/builtin.c"
     version = "printf '#!/bin/sh"
     program = revised(tmp_path, "jq", 12, (version, f"{call}\n      {version}"))
     distribution.submit(program).done()
     now = distribution.newest()
-    assert now["number"] == number + 1
+    assert now["number"] == before["number"] + 1
     assert (versions(distribution)["oniguruma"], versions(distribution)["jq"]) == ("6.9.9-12", "1.7.1-12")
 
 

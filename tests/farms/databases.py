@@ -83,29 +83,38 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Schemas:
-    """The migrated schemas of a cluster, used again by test after test: making one takes a quarter of a second."""
+    """The migrated schemas of a cluster, used again by test after test: making one takes a quarter of a second.
+
+    So are its connections: each new one learns the tables anew, which takes as long as a short test.
+    """
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
-        self._clean: list[str] = []
+        self._clean: list[tuple[str, Database]] = []
 
-    def take(self) -> str:
-        """Return the name of a schema as the migrations leave it."""
+    def take(self) -> tuple[str, Database]:
+        """Return a schema as the migrations leave it."""
         if self._clean:
             return self._clean.pop()
         schema = _new_name()
         with self._connect() as connection:
             connection.execute(self._migration.replace(MIGRATED, schema))
-        return schema
+        return schema, Database(schema_url(self.socket, schema))
 
-    def give_back(self, schema: str) -> None:
+    def give_back(self, schema: str, database: Database) -> None:
         """Empty a schema for the next test. It is left alone if a test has changed it, or has an open transaction."""
-        with suppress(psycopg.errors.LockNotAvailable):
-            with self._connect() as connection:
-                if _columns(connection, schema) != self._migrated_columns:
-                    return
-                connection.execute(self._emptying.replace(MIGRATED, schema))
-            self._clean.append(schema)
+        if self._empty(schema):
+            self._clean.append((schema, database))
+        else:
+            database.close()
+
+    def _empty(self, schema: str) -> bool:
+        with suppress(psycopg.errors.LockNotAvailable), self._connect() as connection:
+            if _columns(connection, schema) != self._migrated_columns:
+                return False
+            connection.execute(self._emptying.replace(MIGRATED, schema))
+            return True
+        return False
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(host=str(self.socket), user="postgres", dbname="postgres")
@@ -171,12 +180,14 @@ def database(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path)
     """A migrated database, without rows but for those of the migrations."""
     if database_kind == "sqlite":
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / _FILE)
-        yield from _opened(_sqlite_url(tmp_path))
+        database = Database(_sqlite_url(tmp_path))
+        yield database
+        database.close()
         return
     schemas = schemas_of(request.getfixturevalue("postgres_socket"))
-    schema = schemas.take()
-    yield from _opened(schema_url(schemas.socket, schema))
-    schemas.give_back(schema)
+    schema, database = schemas.take()
+    yield database
+    schemas.give_back(schema, database)
 
 
 def _sqlite_url(folder: Path) -> str:
@@ -185,9 +196,3 @@ def _sqlite_url(folder: Path) -> str:
 
 def _new_name() -> str:
     return f"farm_{secrets.token_hex(8)}"
-
-
-def _opened(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()

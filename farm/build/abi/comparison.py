@@ -209,7 +209,8 @@ class _Comparison:
             with file.open("wb") as out:
                 writer = SplitNames(description.split(), out, most_bytes=_DESCRIPTION_MB << 20)
                 result = self._run_abidw(side, writer.feed)
-            if result.ending != "exited" or result.exit_code or not writer.whole:
+                is_whole = writer.end()
+            if result.ending != "exited" or result.exit_code or not is_whole:
                 _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
                 reason = reason or "the output of abidw cannot be rewritten"
                 return _Found(AbiVerdict.NOT_JUDGED, result.exit_code, f"{reason}, for the {words} library")

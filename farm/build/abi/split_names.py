@@ -30,8 +30,7 @@ class SplitNames:
         self._names = names
         self._out = out
         self._left = most_bytes
-        self.whole = True
-        """Whether the description was readable, and not too long."""
+        self._whole = True
         self._parents: list[str] = []
         self._repeated: tuple[int, dict[str, str]] | None = None  # how deep it stands, and its attributes
         self._inside: list[str] = []
@@ -41,11 +40,20 @@ class SplitNames:
 
     def feed(self, piece: bytes) -> None:
         """Read a piece; nothing is read after an error, or beyond `most_bytes`."""
-        if self.whole:
+        self._parse(piece)
+
+    def end(self) -> bool:
+        """Write what is left; return whether the description was complete, readable, and not too long."""
+        # Newer versions of expat hold elements back until more follows, or until they are told that none does.
+        self._parse(b"", is_last=True)
+        return self._whole
+
+    def _parse(self, piece: bytes, *, is_last: bool = False) -> None:
+        if self._whole:
             try:
-                self._parser.Parse(piece)
+                self._parser.Parse(piece, is_last)
             except expat.ExpatError:
-                self.whole = False
+                self._whole = False
 
     def _start(self, element: str, attributes: dict[str, str]) -> None:
         if element == "elf-symbol":
@@ -75,8 +83,8 @@ class SplitNames:
             return
         line = text.encode() + b"\n"
         self._left -= len(line)
-        self.whole = self.whole and self._left >= 0
-        if self.whole:
+        self._whole = self._whole and self._left >= 0
+        if self._whole:
             self._out.write(line)
 
 

@@ -24,7 +24,6 @@ from farm.server.tables.session import Database
 from tests.farms.databases import MIGRATED, schemas_of
 from tests.farms.small import SmallFarm, recipe
 from tests.refusing import refuses
-from tests.servers import schema_url
 
 
 def schema_of(database: Database) -> str | None:
@@ -121,13 +120,12 @@ def test_a_job_can_be_set_aside_and_still_not_be_in_a_state_that_there_is_not(da
 @pytest.mark.postgres
 def test_a_schema_that_a_test_has_used_is_as_the_migrations_leave_it(postgres_socket: Path, tmp_path: Path) -> None:
     schemas = schemas_of(postgres_socket)
-    used = schemas.take()
-    small = SmallFarm.open(Database(schema_url(postgres_socket, used)), tmp_path)
+    used, database = schemas.take()
+    small = SmallFarm.open(database, tmp_path)
     small.submit(recipe("a"))
     small.build_all()
-    small.application.database.close()
-    schemas.give_back(used)
-    assert schemas.take() == used
+    schemas.give_back(used, database)
+    assert schemas.take() == (used, database)
     with psycopg.connect(host=str(postgres_socket), user="postgres", dbname="postgres") as connection:
         assert _rows(connection, used) == _rows(connection, MIGRATED)
         assert _rows(connection, used)["job"] == []
@@ -138,8 +136,8 @@ def test_a_schema_that_a_test_has_used_is_as_the_migrations_leave_it(postgres_so
             == []
         )
         connection.execute(f"ALTER TABLE {used}.job ADD COLUMN more INTEGER")
-    schemas.give_back(used)
-    assert schemas.take() != used
+    schemas.give_back(used, database)
+    assert schemas.take()[0] != used
 
 
 def _rows(connection: psycopg.Connection, schema: str) -> dict[str, list[tuple[object, ...]]]:
