@@ -106,7 +106,7 @@ def _of_known(refusals: Refusals, refused: Refused) -> str:
     if count < _MOST_A_MINUTE:
         return refused.message
     last = count == _MOST_A_MINUTE
-    return f"{refused.message} (no more of these are written down this minute)" if last else ""
+    return f"{refused.message} (further refusals in this minute are not recorded)" if last else ""
 
 
 def _of_stranger(refusals: Refusals, refused: Refused) -> str:
@@ -114,6 +114,6 @@ def _of_stranger(refusals: Refusals, refused: Refused) -> str:
     if count < _FIRST:
         return refused.message
     if count == _FIRST:
-        return f"{refused.message} (of more in this hour the 10th, the 100th and so on are written down)"
+        return f"{refused.message} (of further refusals in this hour, only the 10th, the 100th and so on are recorded)"
     is_power_of_ten = str(count).strip("0") == "1"
     return f"{refused.message} (the {count:,}th refusal to this stranger within an hour)" if is_power_of_ten else ""

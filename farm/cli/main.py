@@ -19,16 +19,16 @@ from farm.cli.rendering import say_error, say_wrong_use
 from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
-_FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
-_NOT_OURS = "Give this user the right to it, or name another place:"
-_READ_ONLY = "Its file system is mounted read-only: mount it for writing, or name another place:"
+_FULL = "Free some disk space and run it again; `farm gc` removes unused data. Installed packages keep working."
+_NOT_OURS = "Give this user permission, or choose another directory:"
+_READ_ONLY = "The file system is mounted read-only: remount it read-write, or choose another directory:"
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EACCES: _NOT_OURS,
     errno.EPERM: _NOT_OURS,
     errno.EROFS: _READ_ONLY,
-    errno.ENOENT: "See that the path is right.",
+    errno.ENOENT: "Check the path.",
     errno.EEXIST: "Remove what is there, or name another place.",
 }
 
@@ -39,7 +39,7 @@ def farm() -> None:
     """Build, prove, publish and use curated sets of packages for containers.
 
     \b
-    A first look, with nothing but this clone:
+    Quick start, in a clone of the repository:
       farm build jq
       farm image build jq --tag jq:mine
       docker run --rm --network none jq:mine jq -n '1+1'
@@ -93,7 +93,7 @@ def _status(arguments: list[str] | None, waited: float) -> int:
 def _remedy(number: int) -> str:
     remedy = _REMEDIES.get(number, "")
     if remedy in (_NOT_OURS, _READ_ONLY):
-        remedy += f" FARM_STATE ({state_directory()}) and FARM_HOST ({host_directory()}) say where all is kept."
+        remedy += f" set FARM_STATE (now {state_directory()}) or FARM_HOST (now {host_directory()})."
     return remedy
 
 

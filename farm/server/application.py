@@ -140,5 +140,7 @@ def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> 
             policies = as_strict_as_signed(policies, signed.policies) if signed else policies
         except FarmError as error:
             # The signed policy may require more than the file: until it can be read, nobody submits.
-            return replace(policies, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
+            return replace(
+                policies, owners=None, owners_troubles=(f"the signed policy cannot be read: {error.message}",)
+            )
     return policies if policies.owners is not None or policies.owners_troubles else None

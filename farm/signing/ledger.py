@@ -55,7 +55,7 @@ class DamagedLedgerError(LedgerError):
 
     def __init__(self, path: Path, where: str, why: str) -> None:
         super().__init__(
-            f"the ledger {path} is not as the signer has written it: {where} {why}",
+            f"the ledger {path} is damaged or was changed: {where} {why}",
             remedy="Nothing is signed meanwhile. Bring the directory back from the newest backup, together with what "
             "was published at that time; docs/operate.md says how under `The signer's ledger`.",
         )
@@ -179,13 +179,13 @@ class LedgerReader:
             raise LedgerError(f"{self.state_path} cannot be read: {error}") from error
         except (ValueError, LookupError, TypeError, AttributeError, FarmError):
             return None  # it is made again from the entries
-        where = f"entry {place.number}, up to which {self.state_path.name} has counted,"
+        where = f"entry {place.number}, the last one in {self.state_path.name},"
         if os.fstat(file.fileno()).st_size < place.end:
             raise DamagedLedgerError(self.path, where, "is missing: the file was cut short")
         file.seek(place.start)
         content = file.read(place.end - place.start)
         if Digest.of(content.rstrip(b"\n")) != place.digest or not content.endswith(b"\n"):
-            raise DamagedLedgerError(self.path, where, "is another")
+            raise DamagedLedgerError(self.path, where, "has changed")
         return form, place
 
     def _after(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
@@ -194,7 +194,7 @@ class LedgerReader:
         while content := file.readline(_LARGEST_LINE):
             if not content.endswith(b"\n"):
                 if len(content) == _LARGEST_LINE:
-                    raise DamagedLedgerError(self.path, f"entry {place.number + 1}", "is longer than any")
+                    raise DamagedLedgerError(self.path, f"entry {place.number + 1}", "is longer than an entry may be")
                 return
             text, number = content[:-1], place.number + 1
             try:
@@ -202,9 +202,9 @@ class LedgerReader:
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError, FarmError) as error:
                 raise DamagedLedgerError(self.path, f"entry {number}", f"cannot be read: {error!r:.200}") from error
             if (line.number, line.previous) != (number, place.digest):
-                raise DamagedLedgerError(self.path, f"entry {number}", "does not follow on the one before it")
+                raise DamagedLedgerError(self.path, f"entry {number}", "does not follow the previous entry")
             if number == 1 and line.entry != Begun():
-                raise DamagedLedgerError(self.path, "the first entry", f"begins no ledger of format {FORMAT}")
+                raise DamagedLedgerError(self.path, "the first entry", f"does not begin a ledger of format {FORMAT}")
             place = Place(number, place.end, place.end + len(content), Digest.of(text))
             yield line, place
 

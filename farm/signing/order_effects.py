@@ -87,15 +87,15 @@ def _check_withdrawal(state: LedgerState, order: CuratorOrder) -> None:
     permit = state.permits.get(order.target)
     if permit is not None and permit.order.channel != order.channel:
         raise NothingToEndError(
-            f"the order {order.target} is one to {permit.order.channel}, and not to {order.channel}",
+            f"the order {order.target} is for {permit.order.channel}, not for {order.channel}",
             remedy=f"Withdraw it from {permit.order.channel}.",
         )
     if (before := state.withdrawn_orders.get((order.channel, order.target))) is not None:
         raise NothingToEndError(f"{before.curator} has withdrawn the order {order.target} already: {before.reason}")
     if permit is None and order.target in state.entered:
         raise NothingToEndError(
-            f"the order {order.target} lets nothing through that could be withdrawn",
-            remedy="What it holds or freezes goes on by `farm channel hold --lift` or `farm channel thaw`.",
+            f"the order {order.target} gives no permission that could be withdrawn",
+            remedy="To end a hold or a freeze, use `farm channel hold --lift` or `farm channel thaw`.",
         )
     if permit is None:
         return

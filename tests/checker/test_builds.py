@@ -124,7 +124,7 @@ def test_a_package_that_was_there_during_the_build_without_need_is_refused(farm:
     recipe = farm.recipe("png", needs=("zlib",))
     honest = farm.pin(recipe)
     plan = replace(honest, dependencies=(*honest.dependencies, farm.dependency("evil", direct=False)))
-    with pytest.raises(PlanMismatchError, match="evil was present during the build"):
+    with pytest.raises(PlanMismatchError, match="neither the recipe nor its build-needs require evil"):
         farm.check(farm.build(recipe, plan))
     plan = replace(honest, dependencies=(*honest.dependencies, farm.dependency("evil", direct=True)))
     with pytest.raises(PlanMismatchError, match="evil, which it does not need"):

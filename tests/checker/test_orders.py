@@ -254,7 +254,7 @@ def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Pa
     elsewhere = {"channel": "stable", "base": NO_RELEASE}
     edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)  # not about edge, but the signer may receive it
     edge.bring(given)
-    with pytest.raises(NothingToEndError, match="is one to edge"):
+    with pytest.raises(NothingToEndError, match="is for edge"):
         edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
     edge.sign(old)
     with pytest.raises(NothingToEndError, match=rf"{edge.newest().digest} of edge has used"):
@@ -281,12 +281,12 @@ def test_an_order_is_good_until_it_expires(edge: Channel) -> None:
     one = package(edge)
     edge.sign(package(edge, "2.0"))
     past = {"at": edge.now - timedelta(days=2), "expires": edge.now - timedelta(days=1)}
-    with pytest.raises(UnusableOrderError, match="retry jq on edge by ann was good until"):
+    with pytest.raises(UnusableOrderError, match="retry jq on edge by ann expired at"):
         edge.order(Act.RETRY, packages={"jq": one.descriptor.digest}, **past)
     soon = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest}, expires=edge.now + timedelta(seconds=0.2))
     while edge.ledger.state().usable("edge", Digest.of(b""), edge.now):
         pass
-    with pytest.raises(UnusableOrderError, match="was good until"):
+    with pytest.raises(UnusableOrderError, match="expired at"):
         edge.sign(one, orders=[soon])
     with refuses("unordered"):
         edge.sign(one)
@@ -316,7 +316,7 @@ class TestAnotherDistribution:
         stable.order(Act.FREEZE)
         about = {"channel": ADVISORIES, "packages": {"word": Digest.of(b"word")}}
         for act, said in ((Act.THAW, {}), (Act.HOLD, {"packages": {"jq": None}}), (Act.ADVISE, about)):
-            with pytest.raises(CuratorOrderError, match=f"it is one to {self.OTHER}, and this is dist.example.org"):
+            with pytest.raises(CuratorOrderError, match=f"it is for {self.OTHER}, but this farm is dist.example.org"):
                 stable.order(act, distribution=self.OTHER, **said)
         with refuses("frozen"):
             stable.sign(jq)
@@ -574,7 +574,7 @@ class TestOlderWords:
 
     def test_a_hold_or_freeze_is_not_ended_by_withdrawing_it(self, edge: Channel) -> None:
         hold = edge.order(Act.HOLD, packages={"jq": None})
-        with pytest.raises(NothingToEndError, match="lets nothing through"):
+        with pytest.raises(NothingToEndError, match="gives no permission"):
             edge.order(Act.WITHDRAW_ORDER, target=hold)
 
 

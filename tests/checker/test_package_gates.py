@@ -157,7 +157,7 @@ class TestFromAnotherChannel:
     def test_nothing_comes_in_that_was_not_released_there(self, edge: Channel) -> None:
         stable = edge.named("stable")
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
-        with refuses("gate-refused", match="edge, from which packages come, has never released it"):
+        with refuses("gate-refused", match="the source channel edge has never released it"):
             stable.sign(zlib)
         edge.sign(zlib)
         edge.sign(png, edge.builder.build(edge.builder.recipe("zlib", more="revision: 2\n")))
@@ -171,7 +171,7 @@ class TestFromAnotherChannel:
         before = edge.newest()
         edge.sign(png)
         edge.sign(remove=["png"], orders=[edge.order(Act.ROLLBACK, target=before.digest)])
-        with refuses("gate-refused", match="edge, from which packages come, has taken it back"):
+        with refuses("gate-refused", match="the source channel edge has removed it by a rollback"):
             stable.sign(zlib, png)
         stable.sign(zlib)
         assert stable.released == 1
@@ -183,7 +183,7 @@ class TestFromAnotherChannel:
         without = edge.newest().digest
         edge.sign(zlib)
         stable.sign(zlib, png)
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         stable.sign(remove=["zlib"])
@@ -300,7 +300,7 @@ class TestSoak:
         edge.sign(zlib)
         clock.later = timedelta(hours=3)
         stable.sign(zlib, png)
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         with refuses("gate-refused", match="edge has been without it since"):
@@ -335,7 +335,7 @@ class TestApprovals:
             return sign_statement(said, key)
 
         brought = [] if wrong is None else [approval(**wrong)]
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from edge: 0 of 1"):
             edge.sign(remove=["zlib"], approvals=brought, orders=[*edge.ledger.state().permits])
         # With other packages in it, it is not the previous set, to which a rollback was ordered.
         edge.sign(remove=["zlib"], approvals=[*brought, approval()], orders=[*edge.ledger.state().permits])
@@ -444,7 +444,7 @@ class TestPackagesOfOthers:
         with refuses("gate-refused", match="may not enter edge: 0 of 1"):
             edge.sign(**good, approvals=said[1:])
         edge.sign(**good, approvals=said[:1])
-        with refuses("gate-refused", match="may not leave edge: 0 of 1"):
+        with refuses("gate-refused", match="may not be removed from edge: 0 of 1"):
             edge.sign(approvals=[*said[:1], *of_others])
         edge.sign(approvals=said[1:])
         assert edge.released == 2

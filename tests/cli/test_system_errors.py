@@ -22,7 +22,7 @@ def stderr_of(state: str, *words: str) -> str:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     said = stderr_of(f"{tmp_path}/state", "image", "build", "-f", f"{tmp_path}/nope.yaml", "--no-load")
     assert f"{tmp_path}/nope.yaml: No such file or directory" in said
-    assert "help: See that the path is right." in said
+    assert "help: Check the path." in said
 
 
 def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
     # Nobody can make directories there, not even root.
     said = stderr_of("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
     assert "/sys/farm: " in said
-    assert "or name another place: FARM_STATE (/sys/farm) and FARM_HOST (/" in said
+    assert "or choose another directory: set FARM_STATE (now /sys/farm) or FARM_HOST (now /" in said
 
 
 def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
@@ -47,5 +47,5 @@ def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
         pytest.skip("no user namespaces here")
     assert ended.returncode == 1
     assert f"{tmp_path}/state/" in ended.stderr
-    assert "mounted read-only: mount it for writing" in ended.stderr
+    assert "mounted read-only: remount it read-write" in ended.stderr
     assert f"FARM_STATE ({tmp_path}/state)" in ended.stderr

@@ -103,7 +103,7 @@ def test_a_struct_of_c_in_another_order_comes_in_only_with_what_was_compiled_for
     excuse = excuse_of(distribution, "oniguruma")
     assert excuse["gate"] == "abi"
     reason = str(excuse["reason"])
-    assert "libonig.so.5 of oniguruma 6.9.9-21 has another interface than the build that jq" in reason
+    assert "libonig.so.5 of oniguruma 6.9.9-21 has a different interface from the build that jq" in reason
     assert "re_registers" in reason
     assert "num_regs" in distribution.run("log", str(excuse["job"])).output
 
@@ -125,7 +125,9 @@ def test_a_class_of_c_plus_plus_with_another_vtable_comes_in_only_with_what_was_
     assert distribution.submit(written(tmp_path / "2", "shapes", LIBRARY.format(version=2), **files)).status == 1
     excuse = excuse_of(distribution, "shapes")
     assert excuse["gate"] == "abi"
-    assert "libshapes.so.1 of shapes 2-1 has another interface than the build that draw 1-1" in str(excuse["reason"])
+    assert "libshapes.so.1 of shapes 2-1 has a different interface from the build that draw 1-1" in str(
+        excuse["reason"]
+    )
     distribution.submit(written(tmp_path / "2", "draw", PROGRAM.format(version=2), **{"draw.cc": DRAW})).done()
     now = versions(distribution)
     assert (now["shapes"], now["draw"]) == ("2-1", "2-1")

@@ -107,7 +107,7 @@ def subscriber(farm: RunningFarm, folder: Path) -> Path:
 
 def test_a_package_is_released_once_the_second_worker_has_come_to_it_too(farm: RunningFarm, tmp_path: Path) -> None:
     ran = farm.submit(written(tmp_path, "steady", ALWAYS_THE_SAME)).done()
-    assert "held back from edge: 1 of 2 builders agree; job 2 builds it again" in ran.message
+    assert "held back from edge: 1 of 2 builders agree; job 2 will rebuild it" in ran.message
     (again,) = rebuilds(farm, "steady")
     assert again["state"] == "succeeded"
     assert workers(farm, "steady") == {"worker-1", "worker-2"}

@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 
 LARGE = frozenset(
-    ["base", "bash", "coreutils", "curl", "grep", "ncurses", "openssl", "pcre2", "python", "readline", "sqlite", "zstd"]
+    [
+        "base",
+        "bash",
+        "coreutils",
+        "curl",
+        "grep",
+        "make",
+        "ncurses",
+        "openssl",
+        "pcre2",
+        "python",
+        "readline",
+        "sqlite",
+        "zstd",
+    ]
 )
 """Packages that take long to build, or need such packages: rebuilt only where FARM_TEST_EVERYTHING is set.
 

@@ -157,7 +157,10 @@ def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     taking.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
     taking.build_all_but_tests()
     step = taking.pipeline.advance()
-    assert (step.state, step.message) == ("waiting", f"{FIRST}/openssl is not known yet; asking its distribution")
+    assert (step.state, step.message) == (
+        "waiting",
+        f"looking up imported packages in their distributions: {FIRST}/openssl",
+    )
     following.keep_up()
     assert taking.decide() == "idle"
     assert taking.excuses() == {}

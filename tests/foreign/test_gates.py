@@ -276,7 +276,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -
             said = approval_statement(descriptor, channel="edge", curator="alice", distribution=distribution)
             return sign_statement(said, key)
 
-        for wrong, message in (("", "one that names no distribution"), (FIRST, f"one to {FIRST}")):
+        for wrong, message in (("", "names no distribution"), (FIRST, f"is for {FIRST}")):
             with pytest.raises(ApprovalError, match=message) as refused:
                 approve(unit, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy

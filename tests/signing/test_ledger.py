@@ -105,7 +105,7 @@ def test_after_a_start_it_is_found_by_what_was_counted_together(ledger: Ledger, 
     whole = ledger.path.read_bytes()
     early = b"\n".join(whole.split(b"\n")[:4]) + b"\n"
     ledger.path.write_bytes(early)
-    expected = rf"entry {STATE_EVERY + 4}, up to which ledger\.state has counted, is missing: the file was cut short"
+    expected = rf"entry {STATE_EVERY + 4}, the last one in ledger\.state, is missing: the file was cut short"
     with pytest.raises(DamagedLedgerError, match=expected):
         Ledger(place)
     with pytest.raises(DamagedLedgerError, match=expected):
@@ -116,9 +116,9 @@ def test_after_a_start_it_is_found_by_what_was_counted_together(ledger: Ledger, 
     other = Ledger(tmp_path / "other")
     other.append(*(report(number) for number in range(3 + STATE_EVERY)))
     shutil.copy(other.path, ledger.path)
-    with pytest.raises(DamagedLedgerError, match="has counted, is another"):
+    with pytest.raises(DamagedLedgerError, match=r"the last one in ledger\.state, has changed"):
         Ledger(place)
-    with pytest.raises(DamagedLedgerError, match="has counted, is another"):
+    with pytest.raises(DamagedLedgerError, match=r"the last one in ledger\.state, has changed"):
         list(LedgerReader(place).lines())
     ledger.path.write_bytes(whole)
     assert len(Ledger(place).state().reports) == STATE_EVERY + 2

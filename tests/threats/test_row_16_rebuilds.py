@@ -103,7 +103,7 @@ def farm(database: Database, tmp_path: Path) -> KeyedFarm:
 def test_two_honest_workers_let_a_package_in(farm: KeyedFarm) -> None:
     farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    assert farm.excuse().reason == f"1 of 2 builders agree; job {farm.excuse().job} builds it again"
+    assert farm.excuse().reason == f"1 of 2 builders agree; job {farm.excuse().job} will rebuild it"
     farm.report(farm.claim("two"))
     farm.pipeline.advance()
     assert farm.releases() == 1
@@ -139,7 +139,9 @@ def test_a_worker_that_signs_for_more_than_it_reports_is_refused_at_once(farm: K
     (built,) = outcome.packages
     invented = replace(built, descriptor=replace(built.descriptor, diff_id=Digest.of(b"invented")))
     lie = farm.signed(lease, replace(outcome, packages=(built, invented)), liar)
-    with pytest.raises(ProvenanceError, match=f"it tells of {invented.descriptor.digest}, too, which is not reported"):
+    with pytest.raises(
+        ProvenanceError, match=f"it also lists the output {invented.descriptor.digest}, which the worker did not report"
+    ):
         finish_build(
             farm.application,
             farm.holder(lease),

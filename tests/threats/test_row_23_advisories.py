@@ -70,7 +70,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     # Nothing is fixed yet: the audit can only inform.
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 3, ended.stderr
-    assert "2 packages, 1 advisory holds" in ended.stdout
+    assert "2 packages, 1 advisory applies" in ended.stdout
     (row,) = [line.split() for line in ended.stdout.splitlines() if line.startswith("say ")]
     assert row[:6] == ["say", "1.0-1", "EXAMPLE-2026-1", "critical", "release", "1,"]
     assert "No release fixes say yet." in ended.stdout
@@ -89,7 +89,7 @@ def test_an_audit_says_which_package_since_when_and_the_command_that_mends_it(si
     review(simulator.distribution, "greet", "say")
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert (ended.returncode, ended.stdout.count("\n")) == (0, 2)
-    assert "2 packages, no advisory holds\n" in ended.stdout
+    assert "2 packages, no advisory applies\n" in ended.stdout
     assert "2 of 2 packages reviewed for vulnerabilities" in ended.stdout
 
 
@@ -105,7 +105,7 @@ def test_a_channel_is_audited_without_a_root(simulator: Simulator) -> None:
 
     ended = farm(subscriber, "audit", "--channel", f"{DISTRIBUTION}/edge")
     assert ended.returncode == 3
-    assert "release 1 of dist.example.org/edge: 3 packages, 1 advisory holds" in ended.stdout
+    assert "release 1 of dist.example.org/edge: 3 packages, 1 advisory applies" in ended.stdout
 
     # `alone` is added, and still affected: since the release with this version.
     simulator.release("2.0")
@@ -159,7 +159,7 @@ def test_what_is_stated_to_do_no_harm_is_no_finding_but_told(simulator: Simulato
 
     ended = farm(subscriber, "audit", "--root", str(subscriber.root))
     assert ended.returncode == 0
-    assert "no advisory holds; 1 more stated to do no harm" in ended.stdout
+    assert "no advisory applies; 1 more stated as not affecting it" in ended.stdout
     assert farm(subscriber, "install", "--max-severity", "none", "--root", str(subscriber.root), "say").returncode == 0
 
 

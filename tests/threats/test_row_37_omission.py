@@ -127,7 +127,7 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
         with pytest.raises(CuratorOrderError):
             hold(edge, farm, edge.signed(other))
     with (
-        refuses("unsigned-order", "has to be signed with your own key"),
+        refuses("unsigned-order", "must be signed with your own key"),
         farm.application.writing() as unit,
     ):
         curation.hold(unit, ANN, "edge", "jq", why=WHY)
@@ -163,7 +163,7 @@ def test_an_expired_order_permits_nothing(edge: Channel, signer: SignerClient) -
     for orders in ((), (given.digest,)):
         with pytest.raises(SignerRefusedError):
             signer.sign(*edge.prepare(old, orders=orders))
-    with pytest.raises(SignerRefusedError, match="was good until"):
+    with pytest.raises(SignerRefusedError, match="expired at"):
         signer.take_order(edge.signed(replace(given, at=given.at - timedelta(seconds=1))))
 
 

@@ -53,12 +53,12 @@ def test_pages_show_the_number_and_what_was_dropped(small: SmallFarm, browser: T
     assert "app 1.0-1+b3" in jobs
     newest = max(job["id"] for job in browser.get("/api/v1/jobs").json()["jobs"])
     text = text_of(page(browser, f"/jobs/{newest}"))
-    assert "It gave exactly the files of an earlier build, and was dropped: app 1.0-1+b2 stays" in text
+    assert "It produced exactly the same files as an earlier build, and was discarded: app 1.0-1+b2 is kept" in text
     dropped = next(
         package for package in browser.get("/api/v1/packages/app").json()["packages"] if package.get("same_as")
     )
     assert (dropped["build"], dropped["same_as"]) == (3, app.digest)
-    assert "was dropped: no channel takes it" in text_of(page(browser, f"/packages/app?build={dropped['digest']}"))
+    assert "was discarded: no channel uses it" in text_of(page(browser, f"/packages/app?build={dropped['digest']}"))
 
 
 def test_the_api_says_nothing_new_of_first_builds(small: SmallFarm, browser: TestClient) -> None:

@@ -255,7 +255,7 @@ def test_a_job_in_trouble_says_that_it_is_not_its_fault_and_what_helps(
         assert "the engine is away" in shown
         assert ("This is not the job's fault. It is tried again" in shown) is (small.job(lease.job.id).lost < 3)
         small.clock.passes(100)
-    assert f"Try it again with farm retry {lease.job.id}" in shown
+    assert f"Retry it with farm retry {lease.job.id}" in shown
     assert "set-aside" in text_of(page(browser, "/jobs?state=set-aside"))
 
 

@@ -37,7 +37,7 @@ def test_a_farm_whose_disk_is_full_is_not_ready_until_there_is_room(
             (disk / "filling").write_bytes(b"x" * (40 << 20))
             answer = probe.get("/api/v1/ready")
             assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
-            assert answer.json()["message"] == "a disk of this farm takes nothing"
+            assert answer.json()["message"] == "a disk of this farm cannot be written to"
             assert f"nothing can be written in {disk}" in caplog.text
             assert str(disk) not in answer.text
             (disk / "filling").unlink()

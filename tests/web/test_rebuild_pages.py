@@ -40,7 +40,7 @@ def test_a_package_says_who_built_it_again_and_came_to_the_same(small: SmallFarm
     assert "Rebuilt by two, same result" in text_of(page(browser, "/packages/a"))
     text = text_of(page(browser, f"/jobs/{job.id}"))
     assert f"Rebuild job #{job.id}" in text
-    assert "rebuilds on another worker what one has built" in text
+    assert "repeats a build of one on another worker" in text
     assert "rebuild" in text_of(page(browser, "/jobs"))
     assert browser.get(f"/api/v1/jobs/{job.id}").json()["job"]["rebuild"] is True
 

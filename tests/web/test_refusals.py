@@ -62,7 +62,7 @@ def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: ServedF
     assert [(event.actor, event.subject, event.address) for event in rows] == [("", "unauthenticated", "127.0.0.1")] * 7
     details = [event.detail for event in rows][::-1]
     assert details[:4] == ["the token is unknown"] * 4
-    assert details[4].endswith("(of more in this hour the 10th, the 100th and so on are written down)")
+    assert details[4].endswith("(of further refusals in this hour, only the 10th, the 100th and so on are recorded)")
     assert [detail.partition(" (the ")[2] for detail in details[5:]] == [
         f"{ordinal} refusal to this stranger within an hour)" for ordinal in ("10th", "100th")
     ]

@@ -48,8 +48,8 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
         advance_all(channels)  # type: ignore[arg-type]
     assert [channel.steps for channel in channels] == [1, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [
-        "edge does not go forward",
-        "beta does not go forward: the signer does not answer Start it.",
+        "the round of channel edge failed",
+        "the round of channel beta failed: the signer does not answer Start it.",
         "stable: release 1 is published",
     ]
     assert "no space left" in caplog.text

@@ -59,5 +59,7 @@ def _look(application: Application) -> FarmError | None:
         # The paths are only in the operator's log, not in the answer.
         _LOG.error("not ready: %s", error)
         what = "a disk" if isinstance(error, DiskTroubleError) else "the database"
-        return FarmError(f"{what} of this farm takes nothing", remedy="Its log of web says where.", code="not-ready")
+        return FarmError(
+            f"{what} of this farm cannot be written to", remedy="See the log of the web process.", code="not-ready"
+        )
     return None

@@ -207,5 +207,7 @@ def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:
     needed = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
     if beyond := {dependency.name.short for dependency in plan.dependencies} - {member.name for member in needed}:
         raise PlanMismatchError(
-            str(plan.name), f"{', '.join(sorted(beyond))} was present during the build, and nothing in it needs that"
+            str(plan.name),
+            f"neither the recipe nor its build-needs require {', '.join(sorted(beyond))}, which was in the build "
+            "environment",
         )

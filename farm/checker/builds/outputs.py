@@ -171,7 +171,7 @@ def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> 
         else:
             return
         raise RefusedReleaseError(
-            f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
+            f"{gone.name} may not be removed from {channel}: {why}, and no curator's order removes it",
             remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm channel "
             f"rollback {channel}` to a release without it.",
             code="unexplained-departure",

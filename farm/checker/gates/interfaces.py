@@ -67,15 +67,17 @@ def _complaints(compared: ComparedInterfaces, trial: TrialSet) -> Iterator[str]:
     def sentence(pair: LibraryPair, users: Iterable[str], what: str) -> str:
         labels = listed([trial.members[name].label for name in users])
         library = f"{pair.soname} of {trial.members[pair.after.package].label}"
-        return f"{library} {what} the build that {labels} loaded when it was built"
+        return f"{library} {what} the build that {labels} loaded at build time"
 
     for pair, users in compared.pairing.pairs.items():
         if compared.answers[pair] is Answer.UNKNOWN:
-            yield sentence(pair, users, "has not been compared, by as many listed testers as must agree, with")
+            yield sentence(pair, users, "has not been compared by enough listed testers with")
     for pair, users in compared.broken.items():
-        yield sentence(pair, users, "has another interface than")
+        yield sentence(pair, users, "has a different interface from")
     for pair, users in compared.undecided.items():
-        yield sentence(pair, users, "has another interface, which no result shows for the release before, than")
+        yield sentence(
+            pair, users, "has a different interface (no result shows that it had one in the previous release too) from"
+        )
 
 
 class _Comparisons:

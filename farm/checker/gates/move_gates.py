@@ -55,8 +55,8 @@ def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: P
         for transition, other in apart.get(move.name, ()):
             if not permitted.is_alone(move.name, move.after or move.before, other):
                 raise RefusedReleaseError(
-                    f"{move.name} comes or goes without {other}: by the transition {transition.name} of {policy.name} "
-                    "both move in one release",
+                    f"{move.name} changes without {other}: the transition {transition.name} of {policy.name} "
+                    "requires both to change in the same release",
                     remedy=f"Move {move.name} and {other} together, or have a policy signed without that.",
                     code="parted-transition",
                 )

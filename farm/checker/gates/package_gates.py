@@ -79,11 +79,11 @@ def from_source(package: Moving, inputs: GateInputs) -> str:
     if not source or digest in inputs.promoted:
         return ""
     if digest in inputs.taken_back:
-        return f"{source}, from which packages come, has taken it back by a rollback"
+        return f"the source channel {source} has removed it by a rollback"
     if source in inputs.stays.channels_of(digest):
         return ""
     stay = inputs.stays.stay(source, package.name)
-    return "" if stay and stay.descriptor == digest else f"{source}, from which packages come, has never released it"
+    return "" if stay and stay.descriptor == digest else f"the source channel {source} has never released it"
 
 
 def gone_from_source(package: Moving, inputs: GateInputs) -> str:

@@ -269,8 +269,8 @@ def _untested(release: Release, needed: int, missing: Sequence[str]) -> RefusedR
     testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
     return RefusedReleaseError(
         f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
-        f"there is none that lets these pass: {first_of(missing)}",
-        remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
+        f"these tests have no passing result: {first_of(missing)}",
+        remedy="Let listed testers (see `farm keys show`) run them with exactly the packages of the release.",
         code="untested-release",
     )
 

@@ -43,7 +43,7 @@ def checked_order(repository: Repository, envelope: bytes, now: datetime) -> Che
     # The channel may have no release yet, or the order is about none: any other channel has the owner as well.
     for owner in repository.distributions(repository.head()):
         if order.distribution != owner:
-            raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {owner}")
+            raise CuratorOrderError(f"it is for {order.distribution[:100]}, but this farm is {owner}")
     return CheckedOrder(asked=Digest.of(envelope), order=order.digest)
 
 
@@ -52,16 +52,14 @@ def _check_valid(order: CuratorOrder, repository: Repository, now: datetime) -> 
     current = None if order.channel == EVERY_CHANNEL else repository.current(order.channel).release
     releases = Releases(BlobStore(repository.root / BLOBS))
     if now >= order.expires:
-        raise UnusableOrderError(
-            f"{order.summary} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=SIGN_AGAIN
-        )
+        raise UnusableOrderError(f"{order.summary} expired at {order.expires:%Y-%m-%d %H:%M} UTC", remedy=SIGN_AGAIN)
     if order.at > now + TOLERANCE:
         raise UnusableOrderError(
             f"{order.summary} is dated {order.at:%Y-%m-%d %H:%M} UTC, in the future", remedy=SIGN_AGAIN
         )
     if not releases.is_ancestor(order.base, current):
         raise UnusableOrderError(
-            f"{order.summary} was given on the release {order.base}, which is neither the newest of {order.channel} "
+            f"{order.summary} is based on release {order.base}, which is neither the newest of {order.channel} "
             "nor one before it",
             remedy=SIGN_AGAIN,
         )

@@ -189,9 +189,9 @@ class Orders:
         elif (withdrawal := self._state.withdrawal(order)) is not None:
             why = f"which {withdrawal.curator} has withdrawn: {withdrawal.reason}"
         elif self._now >= order.expires:
-            why = f"which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
+            why = f"which expired at {order.expires:%Y-%m-%d %H:%M} UTC"
         elif not self._releases.is_ancestor(order.base, previous):
-            why = f"which was given on {order.base}, which is not a release before this one"
+            why = f"which is based on {order.base}, and that is not an earlier release of this channel"
         return f"{use}, {why}"
 
 

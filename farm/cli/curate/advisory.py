@@ -150,8 +150,8 @@ def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Claim]:
 def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> int:
     """State that PACKAGES were reviewed for vulnerabilities, or list the reviews.
 
-    Needs the token of a curator. State it once every vulnerability that the source lists for them has been added as an
-    advisory. Reviews are published, signed with your own key where policy is signed. For a package without a review,
+    Needs the token of a curator. Record a review only after adding, as advisories, all vulnerabilities that the source
+    lists for them. Reviews are published, signed with your own key where policy is signed. For a package without one,
     `farm audit` reports that no data covers it.
 
     \b

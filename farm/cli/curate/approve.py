@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     "--descriptor",
     multiple=True,
     metavar="DIGEST",
-    help="With --withdraw, instead of PACKAGES: the build to withdraw, also one that the farm does not show.",
+    help="With --withdraw, instead of PACKAGES: the build, even if the farm does not list its approval.",
 )
 @click.option(
-    "--after", metavar="DIGEST", help="The withdrawal after which you approve again, if the farm has lost it."
+    "--after", metavar="DIGEST", help="Your last withdrawal, if the farm has lost it: this approval follows it."
 )
 @json_option
 def approve(

@@ -166,7 +166,7 @@ def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
 def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each test that failed and did not block the candidate."""
     for failed in detail.get("already-red", ()):
-        yield f"failed before already: {_test(failed)}: {failed.get('message', '')!s}"
+        yield f"failed before this candidate too: {_test(failed)}: {failed.get('message', '')!s}"
     for failed in detail.get("flaky", ()):
         yield f"flaky, quarantined: {_test(failed)}"
 

@@ -113,7 +113,7 @@ def _show_holds(channel: str, as_json: bool) -> None:
 @wait_option
 @json_option
 def promote(origin: str, channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json: bool) -> int:
-    """Order the newest release of channel FROM, or some of its PACKAGEs, through the gates of channel TO.
+    """Promote the newest release of channel FROM, or some of its PACKAGEs, to channel TO, through the gates of TO.
 
     \b
     Example:

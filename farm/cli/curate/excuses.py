@@ -50,7 +50,7 @@ def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
     held = (f"{excuse['package']} {excuse['version']}".strip() or "the whole set" for excuse in group)
     names = joined(", ", (styled(package, bold=True) for package in held))
     since = min(excuse["since"] for excuse in group)
-    how = "red on" if first["gate"] == "released-tests" else "held back from"
+    how = "failing on" if first["gate"] == "released-tests" else "held back from"
     yield names + f": {gate_key(first['gate'])}, {how} {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
         if value:

@@ -167,7 +167,7 @@ def _own_lines(known: KnownImage, own: Manifest) -> list[Line]:
 
     files = [f"  /{entry.path}" for entry in own.entries if entry.to_dict()["type"] != "dir"]
     replaced = replaced_in(known.labels)
-    how = f", which may stand where links of {' and '.join(replaced)} would" if replaced else ""
+    how = f", which may replace links of {' and '.join(replaced)}" if replaced else ""
     more = [f"  and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
     return ["", f"own files: {len(files)}{how}", *files[:_MOST_FILES], *more]
 

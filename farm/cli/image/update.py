@@ -152,7 +152,7 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     if found.together or len(found.brought) > 1:
         builds = "exactly these builds" + (f" of {in_words(found.brought)}" if len(found.brought) > 1 else "")
         users = f" with {in_words(found.together)}" if found.together else ""
-        yield f"tested: {release} holds {builds}{users}, past its gates"
+        yield f"tested: {release}, which passed its gates, holds {builds}{users}"
     if found.apart:
         yield f"not tested: {release} holds other builds of {in_words(found.apart)}"
     for copy in found.copies:

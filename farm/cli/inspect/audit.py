@@ -86,11 +86,13 @@ def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> 
 
 
 def _table(found: Audit) -> list[Line]:
-    harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
+    harmless = f"; {len(found.harmless)} more stated as not affecting it" if found.harmless else ""
     number = len(found.exposed)
-    count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)
+    count = f"{number} advisories apply" if number > 1 else "1 advisory applies" if number else _nothing_found(found)
     packages = counted(found.packages, "package")
-    not_covered = f"; {len(found.not_covered)} cannot be judged" if found.not_covered and not found.is_blind else ""
+    not_covered = (
+        f"; {len(found.not_covered)} not covered by advisories" if found.not_covered and not found.is_blind else ""
+    )
     lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{not_covered}"]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
@@ -103,7 +105,7 @@ def _nothing_found(found: Audit) -> str:
     """Return the line that no advisory applies, or that nobody has reviewed the packages."""
     asked = {name for source in found.data for name, _ in source.packages}
     if not found.uncovered:
-        return "no advisory holds"
+        return "no advisory applies"
     if asked == set(found.uncovered):
         return "not reviewed for vulnerabilities"
     return f"no advisory applies to the {len(asked) - len(found.uncovered)} that were reviewed"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @channel_option
 @json_option
 def why(what: str, reverse: bool, root: Path | None, image: str, channel: str, as_json: bool) -> None:
-    """Show why WHAT is in a root or an image: the chain of needs from each package that was asked for.
+    """Show why WHAT is in a root or an image: the chain of dependencies from each requested package.
 
     WHAT is a package (openssl), a library (libssl.so.3), a symbol of one (libssl.so.3:SSL_new) or a command (bash).
     With --reverse, lists every package that needs it: of a root, of an image, or without either of the newest release
@@ -45,7 +45,7 @@ def why(what: str, reverse: bool, root: Path | None, image: str, channel: str, a
     if sum((bool(root), bool(image), bool(channel))) > 1:
         raise click.UsageError("Name one of --root, --image and --channel.")
     if not (reverse or root or image):
-        raise click.UsageError("Name a --root or an --image; or say --reverse, which looks in a channel too.")
+        raise click.UsageError("Name a --root or an --image; or use --reverse, which also searches a channel.")
     asked = _set(root, image, channel)
     wanted = understand(what, asked.packages, asked.where)
     found = who_needs(wanted, asked.packages, asked.facts)
@@ -85,9 +85,9 @@ def _chains(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterat
 def _lines(wanted: Query, asked: NeedSet, chains: Sequence[Sequence[str]]) -> Iterator[Line]:
     yield f"{asked.where}: {_provided(wanted, asked)}"
     if not chains:
-        yield "  no package that was asked for needs it"
+        yield "  no requested package needs it"
     for chain in chains:
-        yield f"  {chain[0]} was asked for" + (f": {' → '.join(chain)}" if len(chain) > 1 else "")
+        yield f"  {chain[0]} was requested" + (f": {' → '.join(chain)}" if len(chain) > 1 else "")
 
 
 def _dependents(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:

@@ -141,12 +141,12 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
 def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> int:
     """Withdraw submission NUMBER, which waits for an owner.
 
-    Its submitter and curators need only the token; an owner of one of its recipes signs with the own key. With the
-    signer, signatures on it stay valid until they are withdrawn with the key of somebody who may give orders.
+    Its submitter and curators need only a token; an owner of one of its recipes signs with their own key. The signer
+    accepts signatures on it until a person who may give orders has withdrawn them with their key.
 
     \b
     Example:
-      farm submission withdraw 12 --why "another one takes its place"
+      farm submission withdraw 12 --why "replaced by submission 13"
     """
     settings = Settings.from_environment()
     own = find_own_key(settings, key, name)

@@ -213,7 +213,7 @@ def _check_unchanged(home: FarmHome, now: dict[str, Any], kept: dict[str, Any]) 
         for name, before in kept[kind].items():
             if name in now[kind] and now[kind][name] != before:
                 raise FarmError(
-                    f"what {name} has in {home.root} belongs to {before}, and would belong to {now[kind][name]} now",
+                    f"the files of {name} in {home.root} belong to {before}, but would now belong to {now[kind][name]}",
                     remedy="Start the farm with the same FARM_USERS as before. To change users, see docs/operate.md.",
                     code="users",
                 )

@@ -98,7 +98,7 @@ def bring_database(home: FarmHome, users: FarmUsers | None) -> None:
         return
     if home.sqlite.exists():
         raise FarmError(
-            f"there are two databases: {home.sqlite}, and {home.root / 'farm.db'} of before",
+            f"there are two databases: {home.sqlite}, and {home.root / 'farm.db'} from an earlier version",
             remedy="Move the one that is not to be used out of the farm's directory.",
             code="users",
         )
@@ -136,8 +136,8 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
         if found.st_uid not in (0, uid):
             raise FarmError(
                 f"{path} belongs to user {found.st_uid}, and not to the farm",
-                remedy=f"If {home.users.name} was lost, which says who is who, bring it back from a backup. Else see "
-                f"what it is, and where it comes from; then `chown -R root:root {path}`.",
+                remedy=f"If {home.users.name} was lost, restore it from a backup: it records the users of the farm. "
+                f"Otherwise find out where these files come from, then run `chown -R root:root {path}`.",
                 code="users",
             )
         # Its group is changed last: after that, its contents have changed owner.
@@ -151,8 +151,8 @@ def _check_closed(path: Path, found: os.stat_result) -> None:
     """Refuse files that others could have put there: root would give away what was never theirs."""
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0):
         raise FarmError(
-            f"others than root may write to {path}: everybody, or group {found.st_gid}",
-            remedy=f"See what lies there, then take the right from them: `chmod go-w {path}`.",
+            f"users other than root can write to {path}: all users, or group {found.st_gid}",
+            remedy=f"Check its contents, then remove the write permission: `chmod go-w {path}`.",
             code="users",
         )
 

@@ -20,7 +20,7 @@ def read_mounts(_: click.Context, _option: click.Parameter, given: tuple[str, ..
     found = {}
     for bind in map(read_mount, given):
         if bind.target in found:
-            raise click.UsageError(f"--mount names {bind.target} twice: one thing can be seen there.")
+            raise click.UsageError(f"--mount names {bind.target} twice: mount only one source there.")
         found[bind.target] = bind
     return tuple(found.values())
 
@@ -35,14 +35,12 @@ def read_mount(text: str) -> Bind:
     if not found or not source:
         raise click.UsageError(f"--mount {text!r} is not SOURCE:TARGET.")
     if access not in _ACCESS:
-        raise click.UsageError(
-            f"--mount {text!r}: behind the target there may be :rw, for what can be written, and not :{access}."
-        )
+        raise click.UsageError(f"--mount {text!r}: after the target only :ro or :rw is allowed, not :{access}.")
     parts = PurePosixPath(target).parts
     if parts[:1] != ("/",) or len(parts) == 1 or ".." in parts:
         raise click.UsageError(f"--mount {text!r}: the target has to be a path below /, without `..`.")
     if parts[1] in TAKEN:
-        raise click.UsageError(f"--mount {text!r}: /{parts[1]} is the packages' own; mount it elsewhere, as /data.")
+        raise click.UsageError(f"--mount {text!r}: /{parts[1]} is reserved for packages; use another path, as /data.")
     if not Path(source).exists():
         raise click.UsageError(f"--mount {text!r}: there is no {source} here.")
     return Bind(Path(source).absolute(), str(PurePosixPath(*parts)), _ACCESS[access])

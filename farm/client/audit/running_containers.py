@@ -92,4 +92,4 @@ class RunningContainers:
 def _relabelled(container: LabelledContainer, image: KnownImage) -> Iterator[str]:
     for name in _LABELS:
         if container.labels.get(name) != image.labels.get(name):
-            yield f"{name}: the container has been given this label, and its image says otherwise"
+            yield f"{name}: the label of the container differs from that of its image"

@@ -143,7 +143,7 @@ def _unreviewed(policy: Policy, facts: PolicyFacts) -> Iterator[PolicyViolation]
         "reviewed-within",
         (*(name for name, _ in facts.unreviewed), *facts.unknown),
         f"each package must have been reviewed for vulnerabilities in the last "
-        f"{duration_text(policy.reviewed_within)}, and nobody states that of {', '.join(reviews)}",
+        f"{duration_text(policy.reviewed_within)}, but these were not: {', '.join(reviews)}",
         "Ask the owner of the channel for a review (`farm advisory reviewed`), or leave reviewed-within out of the "
         "policy.",
     )

@@ -49,10 +49,8 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
     A missing directory is made by the runtime. Raises `RecipeError`.
     """
     if isinstance(root.at(config.working_directory), File):
-        what = f"{quoted(config.working_directory)} is to be the working directory, and is a file of the image"
-        raise RecipeError(
-            [said.problem(what, "Name a directory, or one that the image does not have: it is made then.")]
-        )
+        what = f"the working directory {quoted(config.working_directory)} is a file in the image"
+        raise RecipeError([said.problem(what, "Name a directory. One that does not exist is created.")])
 
 
 def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
@@ -60,8 +58,8 @@ def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after:
     refusal = _refusal(config, after)
     if refusal and not _refusal(config, before()):
         raise FarmError(
-            f"after this change {refusal[0]}, and the image runs it",
-            remedy="Nothing was changed. Build the image again with what it is to run, or let it through with "
+            f"this change breaks the command of the image: {refusal[0]}",
+            remedy="Nothing was changed. Build the image again with another command, or update anyway with "
             "--override WHY.",
             code="no-such-command",
         )
@@ -78,12 +76,12 @@ def _refusal(config: ImageConfig, root: RootView) -> tuple[str, str] | None:
     if any(isinstance(entry, File) and entry.executable for entry in found.values()):
         return None
     if files:
-        remedy = f"If it is your own, say `chmod +x {PurePosixPath(word).name}` where it lies."
+        remedy = f"If it is your own file, run `chmod +x {PurePosixPath(word).name}` in its directory."
         return f"{quoted(files[0])} is the command of the image, and is not executable", remedy
     if "/" not in word:
         return f"the image has no command {quoted(word)}", _remedy(word, config, root)
     if found:
-        return f"{quoted(places[0])} is a directory of the image, and is to be run", "Name a program in it."
+        return f"the command of the image is a directory: {quoted(places[0])}", "Name a program in it."
     return f"the image has no {quoted(places[0])} to run", _remedy(word, config, root)
 
 
@@ -111,7 +109,7 @@ def _remedy(word: str, config: ImageConfig, root: RootView) -> str:
     if near:
         return f"Did you mean {' or '.join(str(PurePosixPath(commands[name], name)) for name in near)}?"
     if not commands:
-        return "No package of it has a command: add one that has, or files of your own."
+        return "The packages of the image have no commands: add a package that has one, or files of your own."
     named = sorted(commands)[:_MOST_NAMED]
     more = f" and {len(commands) - len(named)} more" if len(commands) > len(named) else ""
-    return f"Add the package, or the files of yours, that have it. Commands of the image are {', '.join(named)}{more}."
+    return f"Add the package or the files that contain it. Commands of the image are {', '.join(named)}{more}."

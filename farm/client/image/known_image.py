@@ -55,8 +55,8 @@ class NotOfPackagesError(FarmError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name[:200]} does not say which packages it is made of",
-            remedy="Only images that `farm image build` made can be looked into so.",
+            f"{name[:200]} does not record which packages it contains",
+            remedy="This works only for images that `farm image build` has made.",
         )
 
 

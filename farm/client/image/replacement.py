@@ -81,15 +81,19 @@ class UpdateRefusedError(FarmError):
 
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
         lines = in_lines([problem.message for problem in problems], 20)
-        remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
+        remedy = (
+            "No newer builds of the packages named above are compatible: wait for them, or update anyway with "
+            "--override WHY."
+        )
         # No root can be made from packages in conflict, whatever reason is given.
         if any(isinstance(problem, PathConflict) for problem in problems):
             remedy = (
-                "No newer build of what is named goes with it: wait for one, or make the image without one of them."
+                "No newer builds of the packages named above are compatible: wait for them, or build the image "
+                "without one of them."
             )
         if also:
             them = "it" if len(also) == 1 else "them"
-            remedy = f"It holds with {' and '.join(also)} of the same release: name {them} too."
+            remedy = f"The proof passes with {' and '.join(also)} of the same release: name {them} too."
         super().__init__(
             f"{', '.join(changed)} cannot go into the image:{lines}", remedy=f"Nothing was changed. {remedy}"
         )

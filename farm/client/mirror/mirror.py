@@ -175,7 +175,7 @@ class _Mirroring:
                 raise MirrorError(
                     f"{pins[0].distribution}, from which packages are imported, cannot be mirrored from "
                     f"{pins[0].address}: {error.message}",
-                    remedy="Readers see the state before; what was fetched stays. Try again when that can be reached.",
+                    remedy="Clients still see the previous state; fetched files are kept. Try again later.",
                 ) from error
             self._stale.append(f"{pins[0].distribution} at {pins[0].address}: {error.message}")
             return None
@@ -210,8 +210,8 @@ def _record(
     )
     if len(channels) > 1 and record.numbers:
         raise MirrorError(
-            "a number is of one channel's release, and several channels are mirrored",
-            remedy="Mirror that channel into a directory of its own, or say --keep.",
+            "--release takes release numbers of one channel, but several channels are mirrored",
+            remedy="Mirror that channel into a directory of its own, or use --keep.",
         )
     if before and record.sources and not before.sources:
         return replace(record, held=())  # complete portions are incomplete once sources are requested

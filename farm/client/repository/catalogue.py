@@ -294,4 +294,4 @@ def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     proof = prove(PackageSet.of(package.member for package in packages))
     if proof.problems:
         found = in_lines([problem.message for problem in proof.problems])
-        raise BrokenReleaseError(f"{what} does not hold together:{found}")
+        raise BrokenReleaseError(f"the packages of {what} are incompatible:{found}")

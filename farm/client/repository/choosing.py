@@ -53,11 +53,11 @@ class Chooser:
         chosen = {name: self._of(name, followed) for name in names}
         found = {str(subscription) for subscription in chosen.values()}
         if len(found) > 1:
-            parts = ", ".join(f"{name} is of {subscription}" for name, subscription in chosen.items())
+            parts = ", ".join(f"{name} comes from {subscription}" for name, subscription in chosen.items())
             raise ChoiceError(
-                f"one set is of one channel, and {parts}",
-                remedy="Ask for them separately, or name a channel that has all with --channel; `farm override` "
-                "replaces a package by that of another channel.",
+                f"all packages of a set must come from one channel, but {parts}",
+                remedy="Install or run them separately, or name a channel that has them all with --channel; "
+                "`farm override` replaces a package with that of another channel.",
             )
         self._settle({name: subscription for name, subscription in chosen.items() if "/" not in name})
         return self._catalogue(found.pop())
@@ -94,9 +94,9 @@ class Chooser:
             before = known.owner(name)
             if before not in ("", subscription.distribution):
                 raise ChoiceError(
-                    f"{name} was {before}/{name} on this host, and would become {subscription.distribution}/{name}",
-                    remedy="Nothing was changed: a name moves to another distribution only when you say so. Name the "
-                    f"one that you mean; or, for good: `farm subscriptions set {subscription} --priority "
+                    f"{name} meant {before}/{name} on this host, and would now mean {subscription.distribution}/{name}",
+                    remedy="Nothing was changed: a name moves to another distribution only on request. Use the full name; "
+                    f"or, to move it permanently: `farm subscriptions set {subscription} --priority "
                     f"{subscription.priority}`.",
                 )
         known.remember({name: subscription.distribution for name, subscription in chosen.items()})

@@ -208,4 +208,4 @@ def _sent(reader: BlobReader, blob: BlobRef, offset: int) -> Iterator[bytes]:
         raise _NotServedError(str(error), "Check the network, and run it again.") from error
 
 
-_TAMPERED = "Nothing was changed. The mirror is damaged or lies: try another, and tell the owner of the channel."
+_TAMPERED = "Nothing was changed. The mirror is damaged or malicious: try another, and tell the owner of the channel."

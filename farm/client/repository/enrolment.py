@@ -101,9 +101,9 @@ def enrol(
     pinned = EnrolmentRecord(known.address, Digest(known.fingerprint)) if known else None
     record = pinned or read_records(domain, resolver.texts(domain))
     if fingerprint is not None and record.root != fingerprint:
-        where = f"{known} on this host is" if known else f"the TXT record {record_name(domain)} is"
+        where = f"the subscription {known}" if known else f"the TXT record {record_name(domain)}"
         raise SubscriptionError(
-            f"{where} of the root {record.root}, not {fingerprint}",
-            remedy="Nothing was changed. Ask the owner over another way which root is the right one.",
+            f"{where} names the root {record.root}, not {fingerprint}",
+            remedy="Nothing was changed. Confirm the fingerprint of the root with its owner by other means.",
         )
     return subscriptions.subscribe(record.address, channel, record.root, owner=domain), known is None

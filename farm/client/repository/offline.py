@@ -40,10 +40,10 @@ class NotHereError(FarmError):
         self,
         what: str,
         release: str,
-        remedy: str = "Run it once while the repository can be reached; then it runs without it.",
+        remedy: str = "Run it once while the repository can be reached; after that it works offline.",
     ) -> None:
         super().__init__(
-            f"{release} is the last that was verified, and this host does not have all of it: the {what} is missing",
+            f"this host does not have all of {release}, the last verified release: the {what} is missing",
             remedy=remedy,
         )
 
@@ -75,9 +75,9 @@ class LastVerified:
     def __str__(self) -> str:
         text = f"{self.release}, verified last at {utc_text(self.at)}"
         if self.newer:
-            text += f" before release {self.newer}, of which this host does not have as much"
+            text += f"; release {self.newer} is newer, but less of it is on this host"
         if self.ended:
-            text += f"; its metadata has expired since {utc_text(self.ended)}, so that fixes may be missing"
+            text += f"; its metadata expired at {utc_text(self.ended)}, so fixes may be missing"
         return text
 
 

@@ -141,7 +141,7 @@ class Root:
         state = self.generation(number)
         if missing := self.lacks(state):
             raise RootError(
-                f"generation {number} of {self.path} is not whole: {', '.join(missing)} is gone",
+                f"generation {number} of {self.path} is incomplete, missing packages: {', '.join(missing)}",
                 remedy="Nothing was changed. Choose another generation, or install the packages again.",
             )
         self._switch(self._link_to(number, ".current"))
@@ -351,4 +351,4 @@ def _writable(path: Path) -> Iterator[None]:
 
 
 def _not_ours(path: Path) -> RootError:
-    return RootError(f"{path} is there already and is not farm's", remedy="Install into an empty directory of its own.")
+    return RootError(f"{path} already exists and was not made by farm", remedy="Install into an empty directory.")

@@ -24,8 +24,8 @@ def states(host: Host) -> tuple[Path, ...]:
     for state in host.states.all():
         if not os.access(state, os.R_OK | os.X_OK) and os.path.lexists(state):
             raise FarmError(
-                f"{state} uses {host.shared} too, and this user may not read it: nobody can say what it needs or runs",
-                remedy="Nothing was changed. Set FARM_HOST to a directory of this user's own: users do not share one.",
+                f"{state} also uses {host.shared}, but this user cannot read it: what it still needs is unknown",
+                remedy="Nothing was changed. Set FARM_HOST to a directory of this user's own: users cannot share one.",
                 code="unreadable-state",
             )
         if state.is_dir():

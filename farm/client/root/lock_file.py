@@ -83,7 +83,7 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
         catalogue = catalogues.get(placed.channel)
         if catalogue is None:
             raise LockError(
-                f"the lock file takes {placed.name} of {placed.channel or 'no channel'}, and names no release of that",
+                f"the lock file takes {placed.name} from {placed.channel or 'no channel'}, but names no release of it",
                 remedy="Write it again with `farm lock`.",
             )
         package, _ = catalogue.checked(str(placed.name))
@@ -98,8 +98,8 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
         found.append(package)
     known = {name for package in record.packages for name in (str(package.name), package.name.short)}
     if others := [name for name in record.asked if name not in known]:
-        raise LockError(f"the lock file asks for {', '.join(others)}, and names no such package", remedy=_EDITED)
-    prove_together(found, "what the lock file names")
+        raise LockError(f"the lock file requests {', '.join(others)}, but does not contain it", remedy=_EDITED)
+    prove_together(found, "the lock file")
     return tuple(found)
 
 

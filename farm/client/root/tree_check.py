@@ -121,10 +121,10 @@ class _Check:
         if status.st_size != entry.size:
             return f"it has {status.st_size} bytes, not {entry.size}"
         if status.st_mode & _SPECIAL:
-            return "it runs as another user or group"
+            return "its setuid, setgid or sticky bit is set"
         if bool(status.st_mode & 0o111) != entry.executable:
             return "it must be executable" if entry.executable else "it must not be executable"
-        return "" if self._digits(descriptor, name) == entry.digest.hex else "its content is another"
+        return "" if self._digits(descriptor, name) == entry.digest.hex else "its content differs"
 
     def _digits(self, above: int, name: str) -> str:
         hasher = hashlib.sha256()

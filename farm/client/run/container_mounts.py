@@ -37,9 +37,9 @@ def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
         for path in container.changed
         if _is_of_packages(path) and not any(target.is_relative_to(path) for target in targets)
     ]
-    named = [f"{path}: it was written in the container, and is not as in its image" for path in changed[:_MOST_NAMED]]
+    named = [f"{path}: changed in the container, differs from the image" for path in changed[:_MOST_NAMED]]
     more = len(changed) - len(named)
-    return (*over, *named, *([f"{more} more paths were written so"] if more else ()))
+    return (*over, *named, *([f"{more} more paths were changed in the container"] if more else ()))
 
 
 def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def not_late_bound(mounts: Iterable[ContainerMount], cache: Path, states: Iterab
         elif not store and top not in _LINKED:
             yield f"{mount.target}: {_source(mount)} is mounted over what packages have there"
         elif mount.writable:
-            yield f"{mount.target}: it is mounted so that it can be written, and a run mounts packages read-only"
+            yield f"{mount.target}: it is mounted writable, but a run mounts packages read-only"
 
 
 def _store(target: str) -> str:

@@ -77,5 +77,5 @@ def socket_of(address: str) -> str:
 def open_docker(address: str) -> DockerEngine:
     """Return the engine at an address (empty: the machine's own). Raises `SandboxUnavailableError`."""
     if shutil.which("docker") is None:
-        raise SandboxUnavailableError("be spoken to", "there is no program docker")
+        raise SandboxUnavailableError("start the run", "the docker command is not installed")
     return DockerEngine(connect(address), address)

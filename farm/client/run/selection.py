@@ -74,7 +74,7 @@ def select_packages(
     except (NothingVerifiedError, NotHereError) as error:
         if not deadline.is_cut:
             raise
-        host.warn(f"{why}. Waiting on, since {error.message}")
+        host.warn(f"{why}. Still waiting for it, because {error.message}")
         return newest()
     host.warn(f"{why}: running {last}")
     return SelectedPackages(catalogue, packages, last)

@@ -64,8 +64,8 @@ def check_writable(host: Host, binds: Iterable[Bind]) -> None:
         for place in sorted(kept):
             if place.is_relative_to(source) or source.is_relative_to(place):
                 raise FarmError(
-                    f"{bind.source} cannot be mounted to be written: farm keeps in {place} what it trusts and runs",
-                    remedy="Mount a directory that neither holds it nor lies in it; or leave `:rw` out.",
+                    f"{bind.source} cannot be mounted writable: farm keeps packages and state in {place}",
+                    remedy=f"Mount a directory that is not in {place} and does not contain it; or leave out `:rw`.",
                     code="writable-mount",
                 )
 

@@ -63,7 +63,7 @@ def asked(unit: UnitOfWork, channel: str) -> Asked:
         if gate["gate"] == "approvals":
             people = gate.get("people", unit.inputs.curators.get(gate["of"], {}))
             return Asked(gate["of"], gate["count"], people)
-    raise CurationError(f"{channel} asks for no approvals", remedy="Its policy has no gate `approvals`.")
+    raise CurationError(f"{channel} requires no approvals", remedy="Its policy has no gate `approvals`.")
 
 
 def in_question(unit: UnitOfWork, channel: str) -> list[PendingApproval]:
@@ -95,7 +95,8 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
     wanted = asked(unit, channel)
     if not wanted.keys:
         raise CurationError(
-            f"nobody is in the group {wanted.group}, which {channel} asks", remedy="Name its people in curators.yaml."
+            f"{channel} requires approvals by the group {wanted.group}, and nobody is in it",
+            remedy="Add its people to curators.yaml.",
         )
     arriving, departing = _arriving(unit, channel), _departing(unit, channel)
     withdrawn = withdrawals_of_approvals(unit, channel)
@@ -123,15 +124,15 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
 def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | None) -> None:
     """Check that the signer will count an approval. `withdrawn` is the order that withdrew an earlier one."""
     if not said.is_to(unit.inputs.distribution):
-        to = f"one to {said.distribution[:100]}" if said.distribution else "one that names no distribution"
+        to = f"is for {said.distribution[:100]}" if said.distribution else "names no distribution"
         raise ApprovalError(
-            f"for {said.label[:200]} it is {to}, and this is {unit.inputs.distribution}",
+            f"the approval of {said.label[:200]} {to}, but this farm is {unit.inputs.distribution}",
             remedy="Sign with `farm approve` of this version, connected to this farm.",
         )
     if said.at is not None and said.at > unit.now + TOLERANCE:
         raise ApprovalError(
-            f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
-            remedy="Set the clock of the machine where you sign, and sign again.",
+            f"it is dated {said.at:%Y-%m-%d %H:%M} UTC, but the farm's clock says {unit.now:%Y-%m-%d %H:%M} UTC",
+            remedy="Correct the clock of the machine where you sign, then sign again.",
         )
     # It may name an order that is unknown here, e.g. after an older database was restored.
     known = said.after is None or signed_orders.signed_order(unit.session, said.after) is not None
@@ -139,7 +140,7 @@ def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | No
         raise ApprovalError(
             f"{said.curator} has withdrawn what was signed for {said.label[:200]}, and it does not name that "
             f"withdrawal, {withdrawn}",
-            remedy="Sign again with `farm approve`, of this version.",
+            remedy="Sign again with `farm approve` of this version.",
         )
 
 

@@ -39,7 +39,7 @@ _WITH_SIGNER = (
     "Where the signer has one of this number open all the same: `farm channel report CHANNEL --resolve NUMBER "
     "--descriptor DIGEST`, with the descriptor that the signer's refusal names."
 )
-_ONLY_THERE = "with the signer: nothing was written here"
+_ONLY_THERE = "at the signer only: this farm had no record of it"
 
 
 def freeze(

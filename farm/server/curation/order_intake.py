@@ -84,25 +84,25 @@ def take_signed(
     if envelope is None:
         what = "a statement about vulnerabilities" if wanted.act is Act.ADVISE else wanted.act.replace("-", " ")
         raise CurationError(
-            f"{what} has to be signed with your own key",
+            f"{what} must be signed with your own key",
             remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
             "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
             code="unsigned-order",
         )
     order = read_order(envelope, people)
     if order.distribution != unit.inputs.distribution:
-        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.inputs.distribution}")
+        raise CuratorOrderError(f"it is for {order.distribution[:100]}, but this farm is {unit.inputs.distribution}")
     if differs := wanted.differs(order):
         raise CuratorOrderError(f"the signed order differs from the request: {differs}")
     if abs(order.at - unit.now) > TOLERANCE:
         raise CuratorOrderError(
-            f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
-            remedy="Set the clock of the machine where you sign, and give it again.",
+            f"it is dated {order.at:%Y-%m-%d %H:%M} UTC, but the farm's clock says {unit.now:%Y-%m-%d %H:%M} UTC",
+            remedy="Correct the clock of the machine where you sign, then give the order again.",
         )
     if unit.now >= order.expires:
-        raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
+        raise CuratorOrderError(f"it expired at {order.expires:%Y-%m-%d %H:%M} UTC")
     if order.base != NO_RELEASE and not releases.has_published(unit.session, wanted.channel, order.base):
-        raise CuratorOrderError(f"it was given on {order.base}, which is no release of {wanted.channel}")
+        raise CuratorOrderError(f"it is based on release {order.base}, which {wanted.channel} has never published")
     kept = SignedOrder(
         digest=order.digest,
         channel=order.channel,

@@ -38,10 +38,12 @@ def check_with_workers_key(
         if verified.build != build:
             raise ProvenanceError(
                 describe(descriptor),
-                f"it names it build {verified.build}, and it was leased as build {build}",
+                f"it has build number {verified.build}, but the lease has build number {build}",
             )
         if beyond := verified.outputs - {package.digest for package in packages}:
-            raise ProvenanceError(describe(descriptor), f"it tells of {min(beyond)}, too, which is not reported")
+            raise ProvenanceError(
+                describe(descriptor), f"it also lists the output {min(beyond)}, which the worker did not report"
+            )
     return read_consumed(envelope, {key.keyid: key})
 
 

@@ -38,7 +38,7 @@ def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, er
         names = sorted({attempt.worker for attempt in _counted(tried, lost)})
         values["error"] = (
             f"set aside after {lost} attempts were lost, on {', '.join(names)}; the last: {error}\n"
-            f"See what it does to a worker, then try it again: farm retry {job.id}"
+            f"Find out why its workers are lost, then retry it: farm retry {job.id}"
         )
         jobs.move(unit.session, job, JobState.SET_ASIDE, now=unit.now, not_before=None, elsewhere_until=None, **values)
         return

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _LOG = logging.getLogger("farm.server")
-_UNREAD = "what the keys of targets have signed cannot be read: control's log says why"
+_UNREAD = "the signed policy cannot be read: see the log of the control process"
 
 
 class Channels:
@@ -84,7 +84,7 @@ class Channels:
             self._taken = None
             if self._unread != (stamp, error.message):
                 self._unread = stamp, error.message
-                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # no traceback needed
+                _LOG.error("the signed policy cannot be read: %s", error)  # no traceback needed
                 self._take_up(_waiting(self._files.read()))
             return
         said = self._files.read()
@@ -122,7 +122,7 @@ class Channels:
         try:
             people = self._signed.who_orders()
         except FarmError as error:
-            _LOG.error("whose orders count cannot be read: %s", error)  # no traceback needed
+            _LOG.error("cannot read which people may sign orders: %s", error)  # no traceback needed
         else:
             if people != signed_orders.who_orders(unit.session):
                 signed_orders.set_who_orders(unit.session, people)
@@ -151,9 +151,11 @@ def advance_all(pipelines: Iterable[Pipeline]) -> None:
         try:
             result = pipeline.advance()
         except FarmError as error:
-            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no traceback needed
+            _LOG.error(
+                "the round of channel %s failed: %s %s", pipeline.channel, error, error.remedy
+            )  # no traceback needed
         except Exception:  # noqa: BLE001  # the other channels go on
-            _LOG.exception("%s does not go forward", pipeline.channel)
+            _LOG.exception("the round of channel %s failed", pipeline.channel)
         else:
             if result.state in (RoundState.RELEASED, RoundState.REFUSED):
                 _LOG.info("%s: %s", result.channel, result.message)

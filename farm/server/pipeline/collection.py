@@ -43,14 +43,14 @@ def _why_superseded(this: Round, candidate: Candidate) -> str:
     """Return why a candidate is superseded: by another base, other tests or testers, or a curator's order."""
     number, marks = this.base_number, this.tools.marks
     if candidate.base_number != number:
-        return f"release {number} was published meanwhile: it is tested again on that"
+        return f"release {number} was published in the meantime: the candidate is tested again on top of it"
     if candidate.marks.testers != marks.testers:
-        return "the signed list has other testers by now: it is decided again by their results"
+        return "the signed list of testers has changed: the candidate is decided again with their results"
     if candidate.marks.tests != marks.tests:
-        return "recipes with other tests were released meanwhile: it is tested again with these"
+        return "recipes with other tests were released in the meantime: the candidate is tested again with them"
     order = orders.open_order(this.unit.session, candidate.channel)
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
-        return f"a {order.kind} that {order.ordered_by} ordered goes first"
+        return f"a {order.kind} ordered by {order.ordered_by} takes precedence"
     return ""
 
 

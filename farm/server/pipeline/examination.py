@@ -93,7 +93,7 @@ def _evaluation(this: Round, context: CandidateContext) -> Evaluation:
 
 
 def _supersede(this: Round, candidate: Candidate) -> RoundResult:
-    reason = "a gate now holds back what it let pass: it is collected again"
+    reason = "a gate now holds back a package that it had let pass: the candidate is collected again"
     candidates.decide(this.unit.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=this.unit.now)
     return RoundResult(candidate.channel, RoundState.OPEN, f"candidate {candidate.id} is superseded: {reason}")
 

@@ -51,7 +51,7 @@ def test_release(this: Round) -> str:
                 plans.union(cache.revised_since(seen)),
             )
         except NotKnownYetError as under_way:
-            return f"newer tests run on what the channel holds: {under_way.summary}"
+            return f"newer tests are running on the released packages: {under_way.summary}"
         excuses.tell_of_released(session, channel, this.newest.candidate_id, found, now=this.unit.now)
     releases.see_tests(session, channel, cache.tests_mark)
     return ""
@@ -76,7 +76,7 @@ def _failed(this: Round, newest: ReleaseRecord, verdicts: JobVerdicts, plans: It
         if failed:
             found.append(_excuse(this, newest, package, failed))
     if waiting:
-        raise NotKnownYetError(f"{counted(waiting, 'test')} of what release {newest.number} holds to be done")
+        raise NotKnownYetError(f"{counted(waiting, 'test')} of the packages of release {newest.number} still to run")
     return found
 
 
@@ -96,7 +96,7 @@ def _excuse(this: Round, newest: ReleaseRecord, package: Package, failed: list[F
     return Excuse(
         package=package.name,
         gate=GateKind.RELEASED_TESTS,
-        reason=f"release {newest.number} of {newest.channel} holds it: {sentences}",
+        reason=f"it is in release {newest.number} of {newest.channel}, and its newest tests fail: {sentences}",
         digest=package.digest,
         version=package.printed_version,
         owner=recipes.submitter(this.unit.session, submission),

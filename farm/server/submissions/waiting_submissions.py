@@ -86,7 +86,7 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         person = keep_signature(unit, envelope, number, wanted)
         waits_for = unsigned(unit, number, wanted)
         if lacked and lacked == {missing.recipe for missing in waits_for}:
-            who = f"{person} owns nothing" if person else "no person known to this farm has newly signed anything"
+            who = f"{person} owns no recipe" if person else "no known person has newly signed a recipe"
             raise FarmError(
                 f"{who} that submission {number} waits for",
                 remedy=f"It waits for {_whom(waits_for)}.",

@@ -236,7 +236,7 @@ def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
     assert shown == shell.run("candidate", "show", "edge")
     assert "jq" in shown
     assert "1.7.1-2" in shown
-    assert r"failed before already: glibc: locale (job 3): no \x1b[31mlocale" in shown
+    assert r"failed before this candidate too: glibc: locale (job 3): no \x1b[31mlocale" in shown
     assert {change["change"] for change in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
     assert "retry jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
     assert "is not done yet" in shell.run("candidate", "retry", "edge", "jq", status=1)
@@ -308,7 +308,7 @@ def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
     red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
     evidence = TestEvidence(3, already_red=(red,))
     shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", evidence)
-    assert "failed before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
+    assert "failed before this candidate too: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
     assert "red before" not in shell.run("release", "show", "edge", "1")
     assert shell.json("release", "show", "edge", "2")["tests"]["flaky"] == []
 
@@ -335,7 +335,7 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "nothing on stable waits for an approval of alice\n"
     assert [package["approved-by"] for package in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
-    assert "asks for no approvals" in shell.run("approve", "edge", status=1)
+    assert "requires no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
     assert "is not a pending change of" in shell.run("approve", "stable", "other.example/jq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)

@@ -233,7 +233,7 @@ def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pyte
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     monkeypatch.setattr("farm.cli.curate.order.can_sign", lambda: False)
     ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
-    assert "withdraw order has to be signed with your own key" in ann.stderr
+    assert "withdraw order must be signed with your own key" in ann.stderr
     (waiting,) = ann.json("channel", "order", "list", "edge")
     assert waiting["done-at"] is None
 
@@ -319,7 +319,7 @@ def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> No
 def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:
     shell.lists("00" * 32)
     shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
-    assert "freeze has to be signed with your own key" in shell.stderr
+    assert "freeze must be signed with your own key" in shell.stderr
     assert "farm keys me" in shell.stderr
     shell.run("keys", "me", "--name", "ann")
     shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
@@ -372,7 +372,7 @@ def test_an_order_by_a_clock_that_is_wrong_is_refused_where_it_is_given(
 ) -> None:
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(hours=hours))
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
-    assert "Set the clock of the machine where you sign" in ann.stderr
+    assert "Correct the clock of the machine where you sign" in ann.stderr
     assert ann.json("channel", "show", "edge")[0]["frozen"] is None
     assert not ann.signer.taken
 
@@ -471,7 +471,7 @@ def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
 def test_an_approval_by_a_clock_that_is_ahead_is_refused(approver: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     by_a_clock(monkeypatch, "farm.cli.curate.approve", timedelta(days=1))
     approver.run("approve", "stable", "jq", "--yes", status=1)
-    assert "Set the clock of the machine where you sign" in approver.stderr
+    assert "Correct the clock of the machine where you sign" in approver.stderr
     assert {package["enough"] for package in approver.json("approve", "stable")["packages"]} == {False}
 
 
@@ -565,7 +565,7 @@ def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     assert (last["number"], last["order"], last["statement"]["predicate"]["act"]) == (3, freeze.digest, "freeze")
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b'"version":1', b'"version":2'))
     ann.run("keys", "ledger", str(tmp_path / "record"), status=1)
-    assert "entry 3 does not follow on the one before it" in ann.stderr
+    assert "entry 3 does not follow the previous entry" in ann.stderr
 
 
 def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_path: Path) -> None:
@@ -619,10 +619,10 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
     shell.lists("00" * 32)
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
     shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
-    assert "a statement about vulnerabilities has to be signed with your own key" in shell.stderr
+    assert "a statement about vulnerabilities must be signed with your own key" in shell.stderr
     assert "farm keys me" in shell.stderr
     shell.run("advisory", "reviewed", "jq", "--source", "https://tracker.example.net/", status=1)
-    assert "has to be signed" in shell.stderr
+    assert "must be signed" in shell.stderr
     assert shell.json("advisory", "list") == []
     shell.lists(shell.json("keys", "me", "--name", "ann")["key"])
     shell.signer.state = "refuses"

@@ -125,7 +125,7 @@ def test_own_files_in_the_way_of_a_package_are_refused_until_it_is_said(farm: Fa
     assert (done.returncode, "  1 package, 4 layers, " in done.stdout) == (0, True), done.stderr
     shown = farm("image", "inspect", "x:1").stdout
     assert ", 1 package in 4 layers\n" in shown
-    assert "own files: 1, which may stand where links of say would\n" in shown
+    assert "own files: 1, which may replace links of say would\n" in shown
     assert printed(farm, "image", "inspect", "x:1", "--json")["replaces"] == ["say"]
 
 
@@ -171,10 +171,10 @@ def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> No
             True,
         )
         assert "chmod +x notes" in done.stderr
-    assert "'/app' is a directory of the image" in build("files: ./app\nrun: [/app]").stderr
+    assert "the command of the image is a directory: '/app'" in build("files: ./app\nrun: [/app]").stderr
     done = build("run: [greet]\nworkdir: /usr/bin/say")
     assert done.returncode == 1
-    assert "image.yaml:3:10: '/usr/bin/say' is to be the working directory, and is a file of the image" in done.stderr
+    assert "image.yaml:3:10: the working directory '/usr/bin/say' is a file in the image" in done.stderr
     done = build("run: [greet]\nvolumes: [/data, /usr/share]")
     assert done.returncode == 1
     assert "image.yaml:3:18: a volume at '/usr/share' would hide what the image has in /usr" in done.stderr
@@ -235,7 +235,7 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
             "proven, with greet depending on it: 3 packages: 1 interpreter and 4 paths fit together; "
             "not looked at: 1 script that no shell runs"
         ),
-        "tested: release 2 of dist.example.org/edge holds exactly these builds with greet, past its gates",
+        "tested: release 2 of dist.example.org/edge, which passed its gates, holds exactly these builds with greet",
         "no package of the image is known to hold code of the old builds",
     ]
     assert last.endswith("  3 of 6 layers are new")
@@ -250,7 +250,7 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
     distribution.package("greet", {"bin/greet": "#!/usr/bin/say\nnew\n"}, version="1.1")
     distribution.publish()
     both = farm("image", "update", "x:1", "say", "greet", "--tag", "x:3")
-    line = "tested: release 3 of dist.example.org/edge holds exactly these builds of greet and say, past its gates"
+    line = "tested: release 3 of dist.example.org/edge, which passed its gates, holds exactly these builds of greet and say"
     assert line in both.stdout.splitlines(), both.stderr
 
 
@@ -265,7 +265,7 @@ def test_an_update_that_does_not_hold_changes_nothing(farm: Farm, distribution: 
     assert done.stderr == (
         "error: say 2.0-1 cannot go into the image:\n"
         "      greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides\n"
-        " help: Nothing was changed. It holds with greet of the same release: name it too.\n"
+        " help: Nothing was changed. The proof passes with greet of the same release: name it too.\n"
     )
     assert [image["digest"] for image in printed(farm, "image", "list", "--json")] == [digest]
     proven = printed(farm, "image", "update", "x:1", "say", "greet", "--json")["proven"]
@@ -463,7 +463,7 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     assert farm("image", "diff", "x:1", "x:2").returncode == 3
     assert farm("verify", "x:2").returncode == 0
     assert "about these local builds: mine.example.org/app 1.0-2" in (audit := farm("audit", "x:2")).stdout
-    assert (audit.returncode, "; 1 cannot be judged\n" in audit.stdout) == (1, True)
+    assert (audit.returncode, "; 1 not covered by advisories\n" in audit.stdout) == (1, True)
     (listed,) = printed(farm, "pack", "--list", "--json")
     assert (listed["package"], listed["revision"], listed["place"]) == ("mine.example.org/app", 2, str(app))
     traced = printed(farm, "provenance", "mine.example.org/app", "--image", "x:2", "--json")

@@ -71,7 +71,7 @@ def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDis
     assert "not reviewed for vulnerabilities" in said
     assert "Not reviewed: pack, parse, say." in said
     review(distribution, "pack", "parse", "say")
-    assert "no advisory holds" in done(farm("audit", "api:1"))
+    assert "no advisory applies" in done(farm("audit", "api:1"))
     announce(distribution, osv(package="pack", fixed="1.4"))
     printed = done(farm("audit", "api:1", "say-oci"), 3)
     assert "parse    1.0-1 (carries pack 1.3-1 statically)  EXAMPLE-2026-1" in printed
@@ -158,7 +158,7 @@ def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path
     place.write_text("LOUD\n")
     inside = place.relative_to(tmp_path / "root")
     printed = done(farm("verify", "--root", "root"), 3)
-    assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content is another\n" in printed
+    assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content differs\n" in printed
     assert [fault["path"] for fault in json_of(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [
         str(inside)
     ]
@@ -206,8 +206,8 @@ def test_why_a_package_is_there_is_told_by_what_was_asked_for(farm: Farm) -> Non
     done(farm("install", "--root", "asked", "parse"))
     where, chain = done(farm("why", "say", "--root", "asked")).splitlines()
     assert where.endswith("/asked: say, of say 1.0-1")
-    assert chain == "  parse was asked for: parse → say"
-    assert done(farm("why", "parse", "--root", "asked")).splitlines()[1:] == ["  parse was asked for"]
+    assert chain == "  parse was requested: parse → say"
+    assert done(farm("why", "parse", "--root", "asked")).splitlines()[1:] == ["  parse was requested"]
     form = json_of(farm("why", "command:say", "--root", "asked", "--json"))
     assert (form["provided-by"], form["chains"]) == (["say"], [["parse", "say"]])
     done(farm("why", "say"), 2)

@@ -132,7 +132,7 @@ def test_a_recipe_of_another_distribution_is_not_signed_unseen(shells: People) -
     shells.run("alice", "submission", "accept", "1", "--yes", status=1)
     assert "the recipes here are those of other.example.org" in shells.stderr
     shells.run("alice", "submit", shells.recipe(A), status=1)
-    assert "it is for other.example.org, and this is dist.example.org" in shells.stderr
+    assert "it is for other.example.org, but this farm is dist.example.org" in shells.stderr
     (shells.tree / "distribution.yaml").unlink()
     shells.run("alice", "submit", shells.recipe(A), status=1)
     assert "the distribution to sign for is not known" in shells.stderr

@@ -257,7 +257,7 @@ def look_in_record(home: FarmHome) -> None:
 
 def test_what_others_could_have_put_there_is_not_given_away(home: FarmHome) -> None:
     (home.root / "logs").chmod(0o777)
-    with refuses("users", match=r"others than root may write to .*/logs: everybody") as caught:
+    with refuses("users", match=r"users other than root can write to .*/logs: all users") as caught:
         give(home)
     assert "chmod go-w" in caught.value.remedy
 
@@ -343,5 +343,5 @@ def test_accounts_are_used_where_they_are_named_and_none_may_be_missing_or_share
     assert not Path(state).exists()
     assert with_accounts(tmp_path, good, state, "blue") == "[901, 902, 903, 904, 905] 911"
     changed = with_accounts(tmp_path, good, state, "")
-    assert changed.startswith(f"what redis has in {state} belongs to [901, 901], and would belong to [")
+    assert changed.startswith(f"the files of redis in {state} belong to [901, 901], but would now belong to [")
     assert json.loads(Path(state, "users.json").read_text())["first"] is None

@@ -129,8 +129,7 @@ def test_a_ledger_that_was_cut_short_is_refused(record: Record, options: tuple[s
     record.ledger.path.write_bytes(b"".join(lines[: STATE_EVERY - 3]))
     record.shown(*options, status=1)
     assert (
-        f"entry {STATE_EVERY + 10}, up to which ledger.state has counted, is missing: the file was cut short"
-        in record.stderr
+        f"entry {STATE_EVERY + 10}, the last one in ledger.state, is missing: the file was cut short" in record.stderr
     )
 
 

@@ -35,14 +35,14 @@ def test_two_things_cannot_be_seen_at_one_place() -> None:
     [
         ("/", "is not SOURCE:TARGET"),
         (":/data", "is not SOURCE:TARGET"),
-        ("/:/data:RW", "behind the target there may be :rw, for what can be written, and not :RW"),
+        ("/:/data:RW", "after the target only :ro or :rw is allowed, not :RW"),
         ("/:/data:rw:ro", "and not :rw:ro"),
-        ("/:/packages:rw", "/packages is the packages' own"),
+        ("/:/packages:rw", "/packages is reserved for packages"),
         ("/:data", "a path below /"),
         ("/:/", "a path below /"),
         ("/:/data/../usr", "a path below /"),
-        ("/:/usr", "/usr is the packages' own"),
-        ("/:/packages/x", "/packages is the packages' own"),
+        ("/:/usr", "/usr is reserved for packages"),
+        ("/:/packages/x", "/packages is reserved for packages"),
         ("/nowhere:/data", "there is no /nowhere here"),
     ],
 )

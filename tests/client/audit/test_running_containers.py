@@ -139,7 +139,7 @@ def test_labels_of_a_container_are_not_what_its_image_says(machine: Machine) -> 
     name = machine.start(labels={"farm.record": '{"format":1}'})
     (found,) = machine.look(name)
     assert packages(found) == ["waits"]
-    assert found.unattributed == ("farm.record: the container has been given this label, and its image says otherwise",)
+    assert found.unattributed == ("farm.record: the label of the container differs from that of its image",)
 
 
 def test_an_image_that_another_tool_changed_is_told_and_so_is_one_of_no_packages(machine: Machine) -> None:
@@ -154,7 +154,7 @@ def test_an_image_that_another_tool_changed_is_told_and_so_is_one_of_no_packages
     assert packages(derived) == ["waits"]
     assert [reason.partition(" ")[0] for reason in derived.unattributed] == ["added"]
     (why,) = pretended.unattributed
-    assert (packages(pretended), why.partition(" ")[2]) == ([], "does not say which packages it is made of")
+    assert (packages(pretended), why.partition(" ")[2]) == ([], "does not record which packages it contains")
     for container in (derived, pretended):
         assert not Auditor(machine.host).audit_of_many(running_subject(container)).is_whole
 
@@ -166,7 +166,7 @@ def test_what_hides_packages_is_told(machine: Machine, tmp_path: Path) -> None:
     (found,) = machine.look(name)
     assert found.unattributed == (
         f"/usr/share: {tmp_path} is mounted over what packages have there",
-        "/usr/bin/waits: it was written in the container, and is not as in its image",
+        "/usr/bin/waits: changed in the container, differs from the image",
     )
 
 

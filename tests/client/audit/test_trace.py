@@ -208,8 +208,8 @@ def test_a_file_that_was_changed_is_told_and_its_package_traced(
     file.chmod(0o755)
     file.write_text("#!/bin/evil\n")
     found = Tracing(host).of_file(owner_of(root / "usr/bin/tool"))
-    assert found.contradictions == (f"{root}/usr/bin/tool: its content is another",)
-    assert "  NOT AS SIGNED: its content is another" in [_plain(line) for line in provenance_lines(found, KeyNames())]
+    assert found.contradictions == (f"{root}/usr/bin/tool: its content differs",)
+    assert "  NOT AS SIGNED: its content differs" in [_plain(line) for line in provenance_lines(found, KeyNames())]
     file.unlink()
     assert Tracing(host).of_file(owner_of(root / "usr/bin/tool")).contradictions[0].endswith("it is gone")
 

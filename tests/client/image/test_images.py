@@ -141,7 +141,7 @@ def test_an_update_takes_nothing_away_that_an_image_runs(distribution: SmallDist
     distribution.publish()
     with refuses("no-such-command") as caught:
         update(subscribed, "greet:1", "greet")
-    assert caught.value.message == "after this change the image has no command 'greet', and the image runs it"
+    assert caught.value.message == "this change breaks the command of the image: the image has no command 'greet'"
     assert update(subscribed, "greet:1", "greet", override="nobody starts it") is not None
     assert update(subscribed, "broken:1", "greet") is not None
 

@@ -98,7 +98,7 @@ def test_a_name_does_not_become_another_s_because_that_one_publishes_it(followin
     assert following.owner_of("greet") == FIRST
     following.second.package("greet", {"share/greet": "of somebody else"})
     following.second.publish()
-    match = f"greet was {FIRST}/greet on this host, and would become {SECOND}/greet"
+    match = f"greet meant {FIRST}/greet on this host, and would now mean {SECOND}/greet"
     remedy = refused(lambda: following.owner_of("greet"), ChoiceError, match)
     assert f"`farm subscriptions set {SECOND}/edge --priority 1`" in remedy
     assert following.owner_of(f"{FIRST}/greet") == FIRST
@@ -123,7 +123,7 @@ def test_nor_when_its_own_channel_gives_it_up_or_another_one_is_followed_later(t
 
 
 def test_one_set_is_of_one_channel(following: Following) -> None:
-    match = f"one set is of one channel, and greet is of {FIRST}/edge, sing is of {SECOND}/edge"
+    match = f"all packages of a set must come from one channel, but greet comes from {FIRST}/edge, sing comes from {SECOND}/edge"
     refused(lambda: following.owner_of("greet", "sing"), ChoiceError, match)
 
 

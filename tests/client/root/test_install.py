@@ -266,7 +266,7 @@ def test_of_much_that_is_wrong_with_a_release_a_few_things_are_told_line_by_line
     with pytest.raises(BrokenReleaseError) as caught:
         host.catalogue().verified(["all"])
     first, *lines = caught.value.message.splitlines()
-    assert first == "release 1 of edge does not hold together:"
+    assert first == "the packages of release 1 of edge are incompatible:"
     assert lines == [*(f"  all 1.0-1 and {n} 1.0-1 both claim /usr/bin/{n}" for n in others[:5]), "  and 2 more"]
 
 

@@ -79,7 +79,7 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
     first, *rest = later.packages
     for edited, error, words in (
         (replace(first, descriptor=Digest.of(b"x")), LockError, "another build of dist.example.org/greet"),
-        (replace(first, channel="dist.example.org/stable"), LockError, "names no release of that"),
+        (replace(first, channel="dist.example.org/stable"), LockError, "names no release of it"),
         (replace(first, version="1.1"), LockError, "says of dist.example.org/greet: version 1.1, and 1.0 is signed"),
         (replace(first, revision=2), LockError, "revision 2, and 1 is signed"),
         (replace(first, store="say-1.0-x"), LockError, "store say-1.0-x, and greet-1.0-"),
@@ -98,7 +98,7 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
     newest = lock_packages(host.catalogue(), ["greet"])
     for edited_set, words in (
         (replace(newest, releases=(replace(newest.releases[0], number=1),)), "number 1, and 3 is signed"),
-        (replace(newest, asked=("alone",)), "asks for alone, and names no such package"),
+        (replace(newest, asked=("alone",)), "requests alone, but does not contain it"),
     ):
         with pytest.raises(LockError, match=words):
             locked_packages(host, edited_set)
@@ -110,7 +110,7 @@ def test_a_set_with_something_left_out_is_refused(
 ) -> None:
     host = follow(distribution, tmp_path / "second")
     greet = [package for package in later.packages if package.name.short == "greet"]
-    with pytest.raises(Exception, match="what the lock file names does not hold together"):
+    with pytest.raises(Exception, match="the packages of the lock file are incompatible"):
         install_locked(host, tmp_path / "root", replace(later, packages=tuple(greet)))
 
 

@@ -161,7 +161,7 @@ def test_a_state_whose_packages_are_gone_is_not_gone_back_to(follower: Host, roo
     install(follower, root, "alone")
     store = first.set.packages[0].store
     shutil.rmtree(root / "packages" / store)
-    with pytest.raises(RootError, match=f"is not whole: {store} is gone"):
+    with pytest.raises(RootError, match=f"is incomplete, missing packages: {store}"):
         roll_back(Root(root))
     state = Root(root).current()
     assert state is not None

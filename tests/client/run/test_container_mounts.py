@@ -36,10 +36,10 @@ def test_what_was_written_is_told_without_the_places_of_mounts() -> None:
     changed = ("/data", "/run/x.pid", "/usr/bin/jq", "/usr/share/mine")
     assert hidden_in(container("/data", "/usr/share/mine/data", changed=changed)) == (
         "/usr/share/mine/data: /srv/x is mounted over what packages have there",
-        "/usr/bin/jq: it was written in the container, and is not as in its image",
+        "/usr/bin/jq: changed in the container, differs from the image",
     )
     many = hidden_in(container(changed=tuple(f"/usr/bin/{number:02}" for number in range(12))))
-    assert (len(many), many[-1]) == (11, "2 more paths were written so")
+    assert (len(many), many[-1]) == (11, "2 more paths were changed in the container")
 
 
 @pytest.fixture

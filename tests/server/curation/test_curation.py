@@ -202,7 +202,7 @@ def test_of_several_withdrawals_one_that_cannot_be_spoils_all(farm: StockedFarm)
     message = refused(farm, approving.withdraw, "stable", "alice", ["jq", "glibc"])
     assert message == "alice has approved no glibc on stable There is jq."
     assert "bob has approved no jq" in refused(farm, approving.withdraw, "stable", "bob", ["jq"])
-    assert "asks for no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
+    assert "requires no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [pending.approved_by for pending in waiting] == [(), ("alice",), ()]
 
@@ -266,7 +266,7 @@ def test_of_several_approvals_one_bad_one_spoils_all(farm: StockedFarm) -> None:
         with pytest.raises(error):
             act(farm, approving.approve, "stable", [good, bad])
     assert [pending.approved_by for pending in look(farm, lambda d: approving.in_question(d, "stable"))] == [(), (), ()]
-    assert "asks for no approvals" in refused(farm, approving.approve, "edge", [good])
+    assert "requires no approvals" in refused(farm, approving.approve, "edge", [good])
 
 
 def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: StockedFarm) -> None:
@@ -361,7 +361,7 @@ def test_one_goes_back_to_a_release_that_was_published_and_differs(farm: Stocked
     assert "no reason is given" in refused(farm, ordering.rollback, "edge", 1, why="")
     assert refused(farm, ordering.rollback, "stable", 1, why="x").startswith("stable has no release yet")
     farm.release("edge", members)  # nothing changes
-    assert "holds what release 2 does" in refused(farm, ordering.rollback, "edge", 2, why="x")
+    assert "already has the packages of release 2" in refused(farm, ordering.rollback, "edge", 2, why="x")
 
 
 def test_only_a_signed_release_can_be_gone_back_to(farm: StockedFarm) -> None:

@@ -111,7 +111,7 @@ def test_a_job_that_was_lost_at_three_different_workers_is_set_aside_and_says_so
     assert (job.state, job.trouble, job.lost) == (JobState.SET_ASIDE, Trouble.DISK, 4)
     assert job.error.splitlines() == [
         "set aside after 4 attempts were lost, on one, three, two; the last: trouble at three",
-        "See what it does to a worker, then try it again: farm retry 1",
+        "Find out why its workers are lost, then retry it: farm retry 1",
     ]
     assert farm.build_all() == ["c"]
     assert farm.states()["b"] is JobState.WAITING

@@ -152,7 +152,7 @@ def test_a_provenance_with_another_number_than_the_lease_is_refused(farm: SmallF
     lease = farm.claim("keyed")
     for number in (1, 3):
         outcome = signed_outcome(farm, lease, key, number)
-        with pytest.raises(ProvenanceError, match=f"it names it build {number}, and it was leased as build 2"):
+        with pytest.raises(ProvenanceError, match=f"it has build number {number}, but the lease has build number 2"):
             finish_build(farm.application, farm.holder(lease), outcome, check_provenance=check_with_workers_key)
     outcome = signed_outcome(farm, lease, key, 2)
     finish_build(farm.application, farm.holder(lease), outcome, check_provenance=check_with_workers_key)

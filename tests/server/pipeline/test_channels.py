@@ -274,10 +274,8 @@ def test_while_what_is_signed_cannot_be_read_channels_wait_and_go_on_by_themselv
     channels = running.start()
     assert advance(channels) == []
     for channel in ("edge", "stable"):
-        assert running.trouble(channel) == (
-            "what the keys of targets have signed cannot be read: control's log says why",
-        )
-    with pytest.raises(OwnershipTroubleError, match="what the keys of targets have signed cannot be read"):
+        assert running.trouble(channel) == ("the signed policy cannot be read: see the log of the control process",)
+    with pytest.raises(OwnershipTroubleError, match="the signed policy cannot be read"):
         running.farm.submit(recipe("b"))
     document.write_bytes(content)  # no watched file has changed
     assert advance(channels) == ["edge", "stable"]
@@ -407,7 +405,7 @@ def test_while_what_is_signed_cannot_be_read_nobody_submits_at_first(running: Ru
     files = {"distribution.yaml": b"domain: dist.example.org\n", "OWNERS": b""}
     said = first_owners(running.recipes, files, running.public)
     assert said.owners is None
-    assert said.troubles[0].startswith("what is signed cannot be read: cannot read the target builders.json")
+    assert said.troubles[0].startswith("the signed policy cannot be read: cannot read the target builders.json")
 
 
 def test_what_the_signer_refused_is_brought_again_when_others_may_order(running: Running) -> None:

@@ -141,7 +141,7 @@ def test_a_library_of_another_interface_is_held_and_the_excuse_says_what_has_cha
     excuse = shapes.farm.excuses()["shape"]
     assert excuse.gate is GateKind.ABI
     assert excuse.reason == (
-        "libshape.so.1 of shape 1.1-1 has another interface than the build that draw 1.0-1 was built against: "
+        "libshape.so.1 of shape 1.1-1 has a different interface from the build that draw 1.0-1 was built against: "
         "[C] 'function int area(int)' has some indirect sub-type changes: parameter 1 of type 'int' changed: "
         "type name changed from 'int' to 'double'"
     )
@@ -239,7 +239,7 @@ def test_symbols_that_were_not_compared_are_named_and_hold_nothing(shapes: Shape
         GateState.PASSED,
         (
             "1 interface compared, 1 not judged: "
-            "libshape.so.1 of shape 1.1-1: debug data do not tell enough of 2 of its symbols: area, reach"
+            "libshape.so.1 of shape 1.1-1: 2 of its symbols were not compared, because its debug data do not describe them: area, reach"
         ),
     )
 
@@ -298,7 +298,7 @@ class TestWhenTheLibraryMovesToAnotherPackage:
         assert order.after.package.store.startswith("form-1.0-")
         assert moved.farm.versions()["shape"] == "1.0"
         assert "form" not in moved.farm.versions()
-        assert "libshape.so.1 of form 1.0-1 has another interface" in moved.farm.excuses()["form"].reason
+        assert "libshape.so.1 of form 1.0-1 has a different interface" in moved.farm.excuses()["form"].reason
 
     def test_it_comes_in_with_a_dependent_that_was_built_against_it(self, moved: Shapes) -> None:
         moved.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})

@@ -112,7 +112,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     looking.look()
     looking.look()
     said = [record.getMessage() for record in caplog.records if digest in record.getMessage()]
-    assert any("cannot be put back" in line and str(shard) in line for line in said)
+    assert any("cannot be restored" in line and str(shard) in line for line in said)
     assert not any("from the farm's own" in line for line in said)
     shard.unlink()  # so that the other blobs in it can be restored
     shard.with_name("aside").rename(shard)
@@ -126,7 +126,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     monkeypatch.setattr(released.signer, "sign", sign)
     released.submit(recipe("after"))
     text = str(released.settle())
-    assert "cannot be put back" in text
+    assert "cannot be restored" in text
     assert "no intact copy" not in text
 
 

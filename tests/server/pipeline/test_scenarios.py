@@ -446,7 +446,9 @@ def test_what_was_declared_to_move_together_waits_for_each_other(releasing: Rele
     releasing.settle()
     assert releasing.versions() == {"c": "1.0"}
     assert releasing.excuses()["a"].gate == "transition"
-    assert releasing.excuses()["a"].reason.startswith("by the transition the move of edge it moves with b, and there")
+    assert releasing.excuses()["a"].reason.startswith(
+        "the transition the move of edge requires b to change in the same release"
+    )
     releasing.submit(recipe("b"))
     releasing.settle()
     assert releasing.versions() == {"a": "1.0", "b": "1.0", "c": "1.0"}

@@ -254,7 +254,7 @@ def test_it_is_said_what_is_unknown_and_cannot_be_recorded(released: ReleasingFa
     with pytest.raises(UnknownPackageError) as caught:
         released.advance()
     assert "who has built b 1.0-1" in caught.value.message
-    assert "Enrol the worker again" in caught.value.remedy
+    assert "Enrol the worker that built it again" in caught.value.remedy
 
 
 NEVER = Import(
@@ -333,7 +333,7 @@ def test_a_release_beyond_the_one_that_is_in_force_is_set_aside(
     begins_anew(released)
     goes_on(released)
     (event,) = trail(released, "set aside")
-    assert "and release 2 is in force in the published directory" in event.detail
+    assert "but the published repository ends at release 2" in event.detail
     assert {release.number for release in recorded(released)} == {1, 2, 3}
     assert halted(released) == ""
 
@@ -349,7 +349,7 @@ def test_an_invented_release_of_a_channel_that_has_none_is_set_aside(releasing: 
     releasing.settle()
     assert [release.number for release in recorded(releasing)] == [1]
     (event,) = trail(releasing, "set aside")
-    assert "none is in force" in event.detail
+    assert "the published repository has no release" in event.detail
 
 
 def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_right_one(

@@ -40,15 +40,15 @@ class SoakGate(Gate, kind=GateKind.SOAK):
     def objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
         """Return the objection to a package; `since` is when `source` came to hold it, None where it does not."""
         if since is None:
-            reason = f"the newest release of {source} does not hold it"
+            reason = f"the newest release of {source} does not have it"
             return Objection(reason, f"Release it on {source} first.")
         return self._waiting(f"it has been on {source}", "soaks", since, now)
 
     def removal_objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
         """Return the objection to a removal; `since` is when `source` dropped the package, None where it holds it."""
         if since is None:
-            reason = f"the newest release of {source} holds it, so it does not go"
-            return Objection(reason, f"It goes once {source} is without it.")
+            reason = f"the newest release of {source} still has it, so it is not removed"
+            return Objection(reason, f"Remove it from {source} first.")
         return self._waiting(f"{source} has been without it", "its removal soaks", since, now)
 
     def _waiting(self, what: str, soaks: str, since: datetime, now: datetime) -> Objection | None:

@@ -87,7 +87,9 @@ class Collector:
         built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
         mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
-            return self._nothing(RoundState.WAITING, f"{listed(unseen)} is not known yet; asking its distribution")
+            return self._nothing(
+                RoundState.WAITING, f"looking up imported packages in their distributions: {listed(unseen)}"
+            )
 
         changes, pins = self._differences(mark, lambda: self._new_builds(unit, newest))
         if not changes and order is None:
@@ -106,7 +108,9 @@ class Collector:
 
         changes, pins = self._differences(mark, lambda: self._held_there(unit, newest, source.number))
         if not changes and order is None:
-            return self._nothing(RoundState.IDLE, f"{here} holds what release {source.number} of {there} does")
+            return self._nothing(
+                RoundState.IDLE, f"{here} already has the packages of release {source.number} of {there}"
+            )
         return Proposal(changes, Source(_origin(order), there, source.number), order, pins)
 
     def _nothing(self, state: RoundState, message: str) -> RoundResult:

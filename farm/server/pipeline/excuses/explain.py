@@ -205,7 +205,7 @@ class Explainer:
 
     def _wanted(self, name: str) -> str:
         """Return what another package needs: the new version, or the removal."""
-        return f"{name} to go" if name in self.context.leaving else self._label(name)
+        return f"the removal of {name}" if name in self.context.leaving else self._label(name)
 
     def _label(self, name: str) -> str:
         member = self.context.members.get(name)

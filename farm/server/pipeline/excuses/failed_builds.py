@@ -91,7 +91,7 @@ def telling_line(unit: UnitOfWork, logs: LogStore, job: int | None) -> str:
 def _why_unbuilt(culprit: Job, root: str) -> tuple[str, str]:
     """Return why a build has not succeeded, and what to do; the remedy is empty if it is tried again by itself."""
     if culprit.state is JobState.SET_ASIDE:
-        retry = f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
+        retry = f"Find out why the workers of job {culprit.id} are lost, then retry it: `farm retry {culprit.id}`."
         return f"{root or 'its build'} was {culprit.error.partition(chr(10))[0]}", retry
     if culprit.trouble:
         return f"{root or 'its build'} is tried again: {culprit.error}", ""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _IN_THE_NEXT = GateResult(
-    "waiting", "it passed its gates while this candidate was tested", "It is in the next candidate."
+    "waiting", "it passed its gates while this candidate was tested", "It will be in the next candidate."
 )
 _SKIPPED_BY_PROMOTIONS = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
@@ -127,6 +127,6 @@ def _named(order: Order | None) -> frozenset[str]:
 def _waits_for(channel: str, transition: Transition, other: str) -> GateResult:
     return GateResult(
         "waiting",
-        f"by the transition {transition.name} of {channel} it moves with {other}, and there is nothing new of that",
-        f"Bring {other} too, or have a policy of {channel} signed without the transition.",
+        f"the transition {transition.name} of {channel} requires {other} to change in the same release, and there is no new {other}",
+        f"Provide a new {other} too, or have a policy of {channel} signed without the transition.",
     )

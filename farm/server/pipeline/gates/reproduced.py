@@ -81,11 +81,11 @@ class Reproduced:
             return _too_few(so_far, self.gate.agree, records.workers)
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
-                reason = f"{so_far}; it is built again when {MOST_READY} others before it have been"
+                reason = f"{so_far}; it waits for {MOST_READY} rebuilds ahead of it"
                 return GateResult("waiting", reason, under_way=True)
             active = _request(unit, plan, first)
             records.ready[first.built_by] += 1
-        doing = "builds it again" if active.state is JobState.READY else "is building it again"
+        doing = "will rebuild it" if active.state is JobState.READY else "is rebuilding it"
         return GateResult("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
 
 
@@ -136,7 +136,7 @@ def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> Ga
         "failed",
         in_words(difference, first.built_by),
         f"Fix the recipe so that it always gives the same result (`farm rebuild {recipe} --check` shows it on one "
-        f"machine), and look at {first.built_by} and {difference.built_by}: one of them may not be what it should be.",
+        f"machine), and check the workers {first.built_by} and {difference.built_by}: one of them may be faulty or compromised.",
         job=job.id if job else None,
     )
 
@@ -144,8 +144,8 @@ def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> Ga
 def _set_aside(job: Job) -> GateResult:
     return GateResult(
         "failed",
-        f"job {job.id}, which builds it again, was {job.error.partition(chr(10))[0]}",
-        f"See what it does to a worker, then try it again: `farm retry {job.id}`.",
+        f"job {job.id}, which was to rebuild it, was {job.error.partition(chr(10))[0]}",
+        f"Find out why its workers are lost, then retry it: `farm retry {job.id}`.",
         job=job.id,
     )
 
@@ -162,4 +162,4 @@ def _failed(first: Package, last: Job, count: int) -> GateResult:
 
 def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> GateResult:
     there = f"builds on {', '.join(sorted(workers))} only" if workers else "has no worker that builds"
-    return GateResult("waiting", f"{so_far}; this farm {there}", f"Enrol workers until {agree} can have built it.")
+    return GateResult("waiting", f"{so_far}; this farm {there}", f"Enrol more workers: {agree} of them must build it.")

@@ -34,13 +34,13 @@ class Holds:
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
         """Return the results of packages on hold; they wait if the hold has an end."""
-        return _held(unit, channel, packages, goes="", lifted="go on")
+        return _held(unit, channel, packages, goes="", lifted="enter")
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
         """Return the results of packages on hold: a held package is not removed either."""
-        return _held(unit, channel, packages, goes=", so it does not go", lifted="go")
+        return _held(unit, channel, packages, goes=", so it is not removed", lifted="be removed")
 
 
 def _held(

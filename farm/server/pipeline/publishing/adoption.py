@@ -159,7 +159,7 @@ class Adoption:
         if lacking := unknown_imports(unit, release):
             raise UnknownPackageError(
                 release,
-                f"{listed(lacking)} as it takes them: {listed([str(pin) for pin in release.imports])}",
+                f"the builds of {listed(lacking)} that it imports from {listed([str(pin) for pin in release.imports])}",
                 "Let control see these releases, which it follows by itself while they are the newest there, or "
                 "restore a backup of the database that is newer.",
             )
@@ -171,11 +171,11 @@ class Adoption:
 
 
 def _set_aside_reason(channel: str, beyond: Sequence[int], number: int) -> str:
-    which = f"release {number}" if number else "none"
+    which = f"ends at release {number}" if number else "has no release"
     were, them = ("was", "it") if len(beyond) == 1 else ("were", "them")
     return (
         f"{listed([f'release {aside}' for aside in beyond])} of {channel} {were} set aside: the database has {them} as "
-        f"published, and {which} is in force in the published directory"
+        f"published, but the published repository {which}"
     )
 
 

@@ -99,6 +99,6 @@ def _restore_blob(digest: Digest, name: str, public: PublicStore) -> None:
             "the blob %s, which %s names, is missing from the public store and from the farm's own", digest, name
         )
     except BlockedBlobError as error:
-        _LOG.error("%s names what is gone from the public store: %s", name, error.message)
+        _LOG.error("a blob of %s is missing from the public store and could not be restored: %s", name, error.message)
     else:
-        _LOG.warning("put back the blob %s, which %s names: it was gone from the public store", digest, name)
+        _LOG.warning("restored the blob %s of %s: it was missing from the public store", digest, name)

@@ -59,7 +59,7 @@ class UnknownPackageError(FarmError):
     def __init__(self, release: Release, what: str, remedy: str) -> None:
         super().__init__(
             f"release {release.number} of {release.channel} is published, and the database does not know {what}",
-            remedy=f"{remedy} Then control adopts the release by itself.",
+            remedy=f"{remedy} Then the control process adopts the release automatically.",
         )
 
 
@@ -112,7 +112,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
                     release,
                     f"who has built {entry.name} {entry.version}-{entry.revision}: no enrolled worker's key signed its "
                     f"provenance {entry.provenance.digest}",
-                    "Enrol the worker again that built it, with the key that it had.",
+                    "Enrol the worker that built it again, with the same key.",
                 ) from error
             plan, number = plan_by_digest(envelope, descriptor.plan), build_number_of(envelope)
             builds[which] = _Build(plan, entry.recipe, number, worker, key, envelope, released_time(release), [])

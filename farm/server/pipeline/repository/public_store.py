@@ -33,8 +33,8 @@ class BlockedBlobError(FarmError):
 
     def __init__(self, digest: Digest, error: OSError) -> None:
         super().__init__(
-            f"the blob {digest} cannot be put back: {error}",
-            remedy="See what is in its way in the repository's `blobs`, and whose that is.",
+            f"the blob {digest} cannot be restored: {error}",
+            remedy="Check what is at its path in the repository's `blobs`, and who owns it.",
         )
 
 

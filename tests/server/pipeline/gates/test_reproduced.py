@@ -48,11 +48,11 @@ def test_one_builder_is_not_two_and_a_rebuild_is_wished_for_once(farm: SmallFarm
     (job,) = rebuild_jobs(farm)
     assert job.state is JobState.READY
     assert (standing.state, standing.job) == ("waiting", job.id)
-    assert standing.reason == f"1 of 2 builders agree; job {job.id} builds it again"
+    assert standing.reason == f"1 of 2 builders agree; job {job.id} will rebuild it"
     ask(farm)
     assert rebuild_jobs(farm) == [job]
     farm.claim("two")
-    assert ask(farm)["a"].reason == f"1 of 2 builders agree; job {job.id} is building it again"
+    assert ask(farm)["a"].reason == f"1 of 2 builders agree; job {job.id} is rebuilding it"
 
 
 def test_with_enough_builders_that_agree_it_has_passed(farm: SmallFarm) -> None:
@@ -102,7 +102,7 @@ def test_a_third_worker_that_agrees_with_the_first_outvotes_the_second(farm: Sma
     farm.enrol("three")
     with farm.application.planning() as unit:
         again = retry(unit, rebuild_jobs(farm)[0].id, trace="t")
-    assert ask(farm)["a"].reason == f"1 of 2 builders agree; job {again.id} builds it again"
+    assert ask(farm)["a"].reason == f"1 of 2 builders agree; job {again.id} will rebuild it"
     farm.finish(farm.claim("three"))
     assert ask(farm) == {}
 
@@ -154,7 +154,7 @@ def test_only_so_many_rebuilds_stand_in_the_queue_at_once(farm: SmallFarm, monke
     found = ask(farm)
     assert len(rebuild_jobs(farm)) == 2
     assert [found[name].job is None for name in "abcd"] == [False, False, True, True]
-    assert "2 others before it" in found["c"].reason
+    assert "2 rebuilds ahead of it" in found["c"].reason
     farm.finish(farm.claim("two"))
     ask(farm)
     assert [job.name for job in rebuild_jobs(farm)] == ["a", "b", "c"]

@@ -19,7 +19,7 @@ def test_a_package_waits_until_it_has_been_there_long_enough(entrance: GatedChan
     standing = entrance.ask(DAY)
     assert (standing["a"].state, standing["a"].until) == ("waiting", START + timedelta(days=1))
     assert standing["a"].reason == "it has been on edge since 2026-11-24 12:00 UTC, and soaks for 1d"
-    assert (standing["b"].state, standing["b"].reason) == ("failed", "the newest release of edge does not hold it")
+    assert (standing["b"].state, standing["b"].reason) == ("failed", "the newest release of edge does not have it")
 
     entrance.farm.clock.passes(86399)
     assert entrance.ask(DAY)["a"].state == "waiting"
