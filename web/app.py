@@ -30,7 +30,7 @@ from web.bodies import BodyBounds
 from web.log_following import EventStreams
 from web.pages.installation import install_pages
 from web.refusals import Refusals
-from web.registry.protocol import RegistryFace
+from web.registry.protocol import RegistryApplication
 from web.routes import Routes
 from web.settings import WebSettings
 
@@ -80,7 +80,7 @@ def create_app(
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     if repository is not None and images:
         signer = ImageSignerClient(image_signer) if image_signer else None
-        app.mount("/v2", RegistryFace(repository, application.blobs.root.parent / "registry", signer=signer))
+        app.mount("/v2", RegistryApplication(repository, application.blobs.root.parent / "registry", signer=signer))
     install_pages(app, repository, images=images)
     app.add_middleware(BodyBounds, settings=app.state.settings, application=application, routes=Routes(routers))
     return app

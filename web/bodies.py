@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from farm.server.transaction.unit_of_work import Application
-    from web.routes import Asked, Routes
+    from web.routes import RouteRequirements, Routes
     from web.settings import WebSettings
 
 
-class Turns:
+class BytesInFlight:
     """Limits the bytes that are handled at a time to `capacity`. Others wait in order of arrival, at most `seconds`."""
 
     def __init__(self, capacity: int, seconds: float) -> None:
@@ -100,8 +100,8 @@ class BodyBounds:
         self._routes = routes
         self._spool = Spool(application.blobs, settings.spool_bytes)
         # Reports and heartbeats of workers never wait behind submissions.
-        self._submissions = Turns(settings.submission_bytes, settings.turn_seconds)
-        self._ordinary = Turns(_ORDINARY_AT_ONCE * settings.document_bytes, settings.turn_seconds)
+        self._submissions = BytesInFlight(settings.submission_bytes, settings.turn_seconds)
+        self._ordinary = BytesInFlight(_ORDINARY_AT_ONCE * settings.document_bytes, settings.turn_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -138,7 +138,7 @@ class BodyBounds:
             await run_in_threadpool(refuse, request, self._application, actor=caller_of(request), error=error)
             await _answer_early(answer_to(error), request, receive, send)
 
-    def _limit(self, request: Request, asked: Asked) -> int:
+    def _limit(self, request: Request, asked: RouteRequirements) -> int:
         return asked.limit(self._settings) if caller_of(request) else self._settings.stranger_bytes
 
 

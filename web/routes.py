@@ -38,7 +38,7 @@ DOCUMENTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RouteRequirements:
     """The requirements of a route: one of `roles`, if any. `path` is its pattern; a body that is `parsed` is JSON."""
 
     path: str = ""
@@ -62,15 +62,17 @@ class Routes:
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         self._routes = [
-            (route, Asked(route.path, tuple(_roles(route.dependant)), route.body_field is not None))
+            (route, RouteRequirements(route.path, tuple(_roles(route.dependant)), route.body_field is not None))
             for router in routers
             for route in router.routes
             if isinstance(route, APIRoute)
         ]
 
-    def asked(self, scope: Scope) -> Asked:
+    def asked(self, scope: Scope) -> RouteRequirements:
         """Return the requirements for a request; None if no route of the API matches."""
-        return next((asked for route, asked in self._routes if route.matches(scope)[0] is Match.FULL), Asked())
+        return next(
+            (asked for route, asked in self._routes if route.matches(scope)[0] is Match.FULL), RouteRequirements()
+        )
 
 
 def _roles(dependant: Dependant) -> Iterator[Role]:

@@ -54,7 +54,7 @@ def build_app(broker: str, work: Callable[[int], object]) -> Celery:
     return app
 
 
-def every(seconds: float, stop: threading.Event, do: Callable[[], object], name: str) -> threading.Thread:
+def run_periodically(seconds: float, stop: threading.Event, do: Callable[[], object], name: str) -> threading.Thread:
     """Call a function repeatedly in a thread of its own until `stop` is set. An error is logged and ends nothing."""
 
     def run() -> None:
@@ -105,8 +105,8 @@ def run(settings: BuildSettings) -> None:
 
     signals.worker_shutting_down.connect(stop, weak=False)
     say_when_ready(settings.name)
-    every(settings.sweep_seconds, loop.stopping, janitor.sweep, "janitor")
-    every(settings.idle_seconds, loop.stopping, loop.work_if_idle, "idle timer")
+    run_periodically(settings.sweep_seconds, loop.stopping, janitor.sweep, "janitor")
+    run_periodically(settings.idle_seconds, loop.stopping, loop.work_if_idle, "idle timer")
     try:
         app = build_app(settings.broker, loop.work)
         app.worker_main(worker_arguments(f"build-{settings.name}", BUILD_QUEUE, concurrency=1))

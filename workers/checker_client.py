@@ -11,7 +11,7 @@ from farm.trust.attestation.check_results import (
     CheckedImage,
     CheckedLists,
     CheckedOrder,
-    InvalidAnswerError,
+    InvalidCheckAnswerError,
     VerifiedRelease,
 )
 from workers.refusals import read_refusal
@@ -46,8 +46,8 @@ class CheckerClient:
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release.
 
-        Raises the checker's refusal, `NoCheckerError`, `InvalidAnswerError`, and `FarmError` (`check-broken`) when the
-        checker did not finish.
+        Raises the checker's refusal, `NoCheckerError`, `InvalidCheckAnswerError`, and `FarmError` (`check-broken`) when
+        the checker did not finish.
         """
         return VerifiedRelease.from_json(self._ask(f"/releases?evidence={evidence}", release.to_json()))
 
@@ -87,7 +87,7 @@ class CheckerClient:
         finally:
             connection.close()
         if len(received) > _LARGEST_ANSWER:
-            raise InvalidAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
+            raise InvalidCheckAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
         if answer.status == http.client.CONFLICT:
             raise read_refusal(received)
         if answer.status != http.client.OK:

@@ -25,7 +25,7 @@ from farm.client.repository.readers import HttpReader
 from farm.errors import FarmError, Place, plain_text
 from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
-from farm.server.federation.following import Following
+from farm.server.federation.following import DistributionFollower
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
@@ -67,7 +67,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
 
 
 def release_tasks(
-    application: Application, settings: FarmSettings, following: Following | None
+    application: Application, settings: FarmSettings, following: DistributionFollower | None
 ) -> tuple[PeriodicTask, ...]:
     """Return the tasks that advance channels and publish advisories; none without a repository and a signer."""
     if settings.repository is None or settings.signer is None:
@@ -97,7 +97,7 @@ def release_tasks(
     )
 
 
-def following_of(application: Application, settings: FarmSettings) -> Following | None:
+def following_of(application: Application, settings: FarmSettings) -> DistributionFollower | None:
     """Return the follower of other distributions; None if the recipes name none.
 
     Their owners choose the addresses of their names: private networks are refused unless the operator allows them.
@@ -111,10 +111,10 @@ def following_of(application: Application, settings: FarmSettings) -> Following 
         return reader, Downloads(reader, application.blobs)
 
     state = settings.foreign or settings.logs.parent / "foreign"
-    return Following(application, state, open_repository, every=timedelta(seconds=settings.follow_seconds))
+    return DistributionFollower(application, state, open_repository, every=timedelta(seconds=settings.follow_seconds))
 
 
-def following_tasks(following: Following | None) -> tuple[PeriodicTask, ...]:
+def following_tasks(following: DistributionFollower | None) -> tuple[PeriodicTask, ...]:
     """Return the tasks that follow other distributions."""
     if following is None:
         return ()

@@ -6,7 +6,7 @@ import json
 
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError, lost_blobs_of
-from farm.trust.attestation.check_results import InvalidAnswerError
+from farm.trust.attestation.check_results import InvalidCheckAnswerError
 
 REFUSED_EXIT = 3
 """The exit status of a process that has written a refusal to its standard output."""
@@ -25,7 +25,7 @@ def refusal_form(error: FarmError) -> dict[str, object]:
 
 
 def read_refusal(content: bytes) -> FarmError:
-    """Return the error for which `refusal_form` was called, with its code; `InvalidAnswerError` for anything else."""
+    """Return the error that `refusal_form` described, with its code; `InvalidCheckAnswerError` for anything else."""
     try:
         form = json.loads(content)
         packages = {str(name): (str(why), str(remedy)) for name, (why, remedy) in form["packages"].items()}
@@ -33,5 +33,5 @@ def read_refusal(content: bytes) -> FarmError:
         refusal = FarmError(str(form["message"]), remedy=str(form["remedy"]), code=str(form["code"]))
         refusal.by_package, refusal.lost_blobs = packages, blobs
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidDigestError) as error:
-        return InvalidAnswerError(f"it is not a valid refusal: {error}")
+        return InvalidCheckAnswerError(f"it is not a valid refusal: {error}")
     return refusal

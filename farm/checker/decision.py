@@ -13,7 +13,7 @@ from farm.checker.builds.builds import BuildContext, check_builds, read_evidence
 from farm.checker.builds.entries import check_entries
 from farm.checker.builds.known_builds import ReleaseContext
 from farm.checker.builds.outputs import Outputs, are_side_by_side, check_departures, check_together
-from farm.checker.builds.ownership import Ownership, ReleasedRecipes
+from farm.checker.builds.ownership import ReleasedRecipes, SignedOwnership
 from farm.checker.builds.plans import Plans
 from farm.checker.builds.release_check import check_release
 from farm.checker.gates.gates import check_gates
@@ -21,14 +21,14 @@ from farm.checker.gates.interfaces import check_interfaces
 from farm.checker.gates.move_gates import check_reports, check_transitions
 from farm.checker.gates.newest_tests import NewestTests, named_tests
 from farm.checker.gates.package_gates import GateInputs
-from farm.checker.gates.test_results import SignedResults
+from farm.checker.gates.test_results import ListedResults
 from farm.checker.gates.tests import ReleasedTests
 from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
 from farm.checker.orders.version_moves import moves_of
 from farm.checker.reading.change import ReleaseChange
-from farm.checker.reading.described import Described
 from farm.checker.reading.published_advisories import PublishedAdvisories
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.checker.reading.test_record import CheckedRelease, NamedTests, PassedTest, TestFindings, TestRecord
 from farm.checker.sets import ReleasedSets
@@ -79,7 +79,7 @@ class Decision:
         self._record = record
         self._ledger = ledger
         self._blobs = BlobStore(repository.root / BLOBS)
-        self._described = Described(self._blobs)
+        self._described = PublishedDocuments(self._blobs)
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
         self._past = TestRecord(record.directory, self._blobs)
@@ -140,7 +140,7 @@ class Decision:
         brought, state = read_evidence(self._blobs, evidence), self._ledger.state()
         check_imported(release, previous, policy.distributions, brought.proofs, self._described)
         plans = Plans(release.distribution, policy, self._blobs)
-        ownership = Ownership(
+        ownership = SignedOwnership(
             release.distribution,
             policy,
             brought.submissions,
@@ -257,11 +257,11 @@ class Decision:
 
         def published(release: Release, before: Release | None) -> TestFindings:
             brought, channel = self._brought_with(release), policy and policy.policies.policies.get(release.channel)
-            passed = SignedResults(brought.tests, builders, release.channel, self._blobs).passed()
+            passed = ListedResults(brought.tests, builders, release.channel, self._blobs).passed()
             if policy is None or not channel:
                 return TestFindings(passed)
             outputs = Outputs(ReleaseChange.of(release, before, self._blobs), self._blobs)
-            ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+            ownership = SignedOwnership(release.distribution, policy, brought.submissions, self._blobs)
             try:
                 return TestFindings(passed, self._named(outputs, ownership, channel))
             except FarmError:
@@ -271,7 +271,7 @@ class Decision:
 
         self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
 
-    def _named(self, outputs: Outputs, ownership: Ownership, channel: ChannelPolicy) -> tuple[NamedTests, ...]:
+    def _named(self, outputs: Outputs, ownership: SignedOwnership, channel: ChannelPolicy) -> tuple[NamedTests, ...]:
         """Return the recipes that a release names for tests; where no gate needs them, those that an owner has signed.
 
         Otherwise a signature could be withheld until the package enters another channel, and then count as new.

@@ -18,7 +18,7 @@ from farm.trust.verification.release_proof import verify_release_proof
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.checker.reading.described import Described
+    from farm.checker.reading.published_documents import PublishedDocuments
     from farm.core.names.digest import Digest
     from farm.trust.index.imports import Import, ImportedPackage
     from farm.trust.index.release_index import Release
@@ -30,7 +30,7 @@ def check_imported(
     previous: Release | None,
     signed: Mapping[str, OtherDistribution],
     proofs: Sequence[ReleaseProof],
-    described: Described,
+    described: PublishedDocuments,
 ) -> None:
     """Check that new imports come from distributions as they are `signed`, and that these have signed them.
 
@@ -74,7 +74,7 @@ def _was_proven(pin: Import, earlier: Import) -> bool:
     return is_same and all((package.name, package.descriptor) in had for package in pin.packages)
 
 
-def _check_proof(pin: Import, proof: ReleaseProof | None, described: Described, faults: Faults) -> None:
+def _check_proof(pin: Import, proof: ReleaseProof | None, described: PublishedDocuments, faults: Faults) -> None:
     if proof is None:
         raise RefusedReleaseError(
             f"there is no proof that {pin.distribution} has signed {pin}, {pin.release}",
@@ -89,7 +89,7 @@ def _check_proof(pin: Import, proof: ReleaseProof | None, described: Described, 
             _check_package(pin, package, tree, described)
 
 
-def _check_package(pin: Import, package: ImportedPackage, tree: IndexTree, described: Described) -> None:
+def _check_package(pin: Import, package: ImportedPackage, tree: IndexTree, described: PublishedDocuments) -> None:
     """Check that a package is the one that its distribution's index names, and that its entry there describes it."""
     name = f"{pin.distribution}/{package.name}"
     entry = tree.entry(package.name)

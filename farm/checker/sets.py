@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError, first_of
 from farm.core.sets.proof.closure import OpenSetError, needs_of, needs_touched
 from farm.core.sets.proof.test_closures import NeedIndex
@@ -43,7 +43,7 @@ class ReleasedSets:
     """The newest signed set of each channel. For one thread. What it reads from `blobs` is checked by digest."""
 
     def __init__(self, blobs: BlobStore) -> None:
-        self._described = Described(blobs)
+        self._described = PublishedDocuments(blobs)
         self._bases: dict[str, _Base] = {}
 
     def read(self, newest: Release) -> None:

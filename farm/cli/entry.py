@@ -27,13 +27,15 @@ def main() -> None:
 def _run_again() -> None:
     from farm.cli.places import host_directory, state_directory
     from farm.client.run.prepared_run import key_of, start_again, words_of
-    from farm.store.ownership import weakness, weakness_below
+    from farm.store.ownership import place_open_to_others, weakness_below
 
     asked, command = words_of(sys.argv[2:])
     try:
         state, shared, key = state_directory(), host_directory(), key_of(asked)
         user, prepared = os.geteuid(), f"{state}/prepared"
-        weak = any(weakness(place, user) for place in (prepared, f"{prepared}/{key}.json", f"{shared}/packages"))
+        weak = any(
+            place_open_to_others(place, user) for place in (prepared, f"{prepared}/{key}.json", f"{shared}/packages")
+        )
         if weak or weakness_below(f"{state}/subscriptions", user):
             return  # others could have prepared it: the error is reported where everything is checked
     except OSError:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Printable for Python, but invisible: joiners, fillers, selectors (`Default_Ignorable_Code_Point`)."""
+from farm.core.names.wording import INVISIBLE
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _SPELT = {"\n": "\\n", "\r": "\\r"}
 
 
@@ -20,8 +19,8 @@ def escape_control_chars(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        expandtab if expandtab.isprintable() and not _INVISIBLE.match(expandtab) else _spelt(expandtab)
-        for expandtab in text.expandtabs()
+        character if character.isprintable() and not _INVISIBLE.match(character) else _spelt(character)
+        for character in text.expandtabs()
     )
 
 

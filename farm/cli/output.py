@@ -127,21 +127,6 @@ def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> list[Li
     return [styled(first, bold=True), *rest]
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: `1 package`, `2 packages`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def human_size(size: int) -> str:
-    """Return a number of bytes for people: `340 B`, `1.4 MB`."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
 @contextmanager
 def moving_line() -> Iterator[Callable[[str], None]]:
     """Yield a function that replaces the last line of standard error by a text; the line is removed at the end."""

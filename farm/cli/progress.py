@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 from farm.cli.escaping import escape_control_chars
-from farm.cli.output import console, human_size, moving_line, say
+from farm.cli.output import console, moving_line, say
+from farm.core.names.wording import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ class TerminalProgress:
 
 
 @contextlib.contextmanager
-def looking(total: int) -> Iterator[Callable[[int], None]]:
+def reading_progress(total: int) -> Iterator[Callable[[int], None]]:
     """Show how much of `total` bytes was read, after two seconds."""
     with moving_line() as show:
         yield _Bytes("reading", total, show, deadline=_PATIENCE).add

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.output import counted, human_size, say, tell_result
+from farm.cli.output import say, tell_result
 from farm.cli.progress import TerminalProgress
 from farm.cli.set_lines import override_lines, sensitive_lines
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from farm.client.root.generations import Root

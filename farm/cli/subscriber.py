@@ -25,7 +25,7 @@ def open_host(settings: Settings) -> Host:
 
 
 @contextmanager
-def looking_host(settings: Settings) -> Iterator[ReadOnlyHost]:
+def opened_read_only(settings: Settings) -> Iterator[ReadOnlyHost]:
     """The state of the subscriber, read-only: without news, the last verified releases are used.
 
     At the end, warns of those that were used, with their age.

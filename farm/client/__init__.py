@@ -1,3 +1,3 @@
 """The subscriber. Subpackages, low to high: repository, findings, override, root, image, run, gc, audit; mirror.
-May import everything but the server's packages, `farm.build` and `farm.checker`.
+May import `farm.trust`, `farm.oci`, `farm.container`, `farm.api` and what lies below.
 """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.store.descriptors import opened
-from farm.store.ownership import way
+from farm.store.ownership import places_on_the_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,7 +80,7 @@ def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Pa
     on the host is unmounted here too; mounts at or below `leave_out` are unmounted here at once, or they would stay in
     use. Raises `MountError`, `OSError`.
     """
-    passed = {Path(place) for source in sources for place, _ in way(str(source))}
+    passed = {Path(place) for source in sources for place, _ in places_on_the_way(str(source))}
     links = {place: place.readlink() for place in passed if place.is_symlink()}
     real = {source.resolve() for source in sources}
     _leave_namespace(closed[0], _MS_SLAVE)

@@ -39,7 +39,7 @@ _PIECE = 1 << 20
 _LARGEST_DOCUMENT = 8 << 20
 
 
-class LayoutError(FarmError):
+class ImageLayoutError(FarmError):
     """A directory is not an OCI layout, or lacks the wanted image."""
 
     code = "oci-layout"
@@ -121,7 +121,7 @@ def _write(
 
 
 def read_layout(directory: Path, tag: str = "") -> LayoutImage:
-    """Return the only image of a layout, or that of a tag; raises `LayoutError`."""
+    """Return the only image of a layout, or that of a tag; raises `ImageLayoutError`."""
     images = [
         line
         for line in _read_index(directory)
@@ -129,7 +129,7 @@ def read_layout(directory: Path, tag: str = "") -> LayoutImage:
     ]
     if len(images) != 1:
         tags = ", ".join(sorted(_name(image) or str(image.get("digest")) for image in images))
-        raise LayoutError(
+        raise ImageLayoutError(
             f"{directory} has {len(images)} images" + (f" tagged {tag}" if tag else ""),
             remedy=f"Name one of them as {directory}:TAG; there are {tags}." if images else "",
         )
@@ -139,12 +139,12 @@ def read_layout(directory: Path, tag: str = "") -> LayoutImage:
         manifest_json = _blob(directory, manifest.digest)
         config_json = _blob(directory, Digest(json.loads(manifest_json)["config"]["digest"]))
     except (KeyError, TypeError, ValueError, InvalidDigestError) as error:
-        raise LayoutError(f"{directory} cannot be read: {error!r:.200}") from error
+        raise ImageLayoutError(f"{directory} cannot be read: {error!r:.200}") from error
     return LayoutImage(manifest, manifest_json, config_json, _reference(entry))
 
 
 def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> None:
-    """Copy blobs of a layout into a store that lacks them, verified. Raises `LayoutError`, `BlobMismatchError`."""
+    """Copy blobs of a layout into a store that lacks them, verified. Raises `ImageLayoutError`, `BlobMismatchError`."""
     for blob in blobs:
         if store.has(blob.digest):
             continue
@@ -152,7 +152,7 @@ def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> N
             with _path(directory, blob.digest).open("rb") as source:
                 store.put(pieces_of(source), blob.digest)
         except FileNotFoundError:
-            raise LayoutError(f"{directory} lacks the blob {blob.digest}") from None
+            raise ImageLayoutError(f"{directory} lacks the blob {blob.digest}") from None
 
 
 def index_entry(image: OciImage, reference: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -222,17 +222,17 @@ def _read_index(directory: Path) -> list[dict[str, Any]]:
         with (directory / "index.json").open("rb") as file:
             listed = json.loads(file.read(_LARGEST_DOCUMENT))["manifests"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LayoutError(f"{directory} is not an OCI layout: {error!s:.200}") from error
+        raise ImageLayoutError(f"{directory} is not an OCI layout: {error!s:.200}") from error
     return [line for line in listed if isinstance(line, dict)]
 
 
 def _blob(directory: Path, digest: Digest) -> bytes:
     path = _path(directory, digest)
     if not path.is_file() or path.stat().st_size > _LARGEST_DOCUMENT:
-        raise LayoutError(f"{directory} lacks the blob {digest}")
+        raise ImageLayoutError(f"{directory} lacks the blob {digest}")
     content = path.read_bytes()
     if Digest.of(content) != digest:
-        raise LayoutError(f"in {directory} the blob {digest} has other content")
+        raise ImageLayoutError(f"in {directory} the blob {digest} has other content")
     return content
 
 

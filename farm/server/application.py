@@ -19,7 +19,7 @@ from farm.core.policy.strictness import as_strict_as_signed
 from farm.core.policy.tree import load_tree
 from farm.errors import FarmError, Place
 from farm.server.documents.log_store import LogStore
-from farm.server.submissions.owners import ownership, take_up_owners
+from farm.server.submissions.owners import apply_owners, ownership
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, ToolchainRef
@@ -127,7 +127,7 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     application = Application.open(database, blobs, LogStore(settings.logs), inputs, lease_policy)
     with application.writing() as unit:
         if ownership(unit.session) is None and (policies := _first_owners(settings, recipe_files)):
-            take_up_owners(unit, policies)
+            apply_owners(unit, policies)
     return application
 
 

@@ -75,7 +75,7 @@ def forget(application: Application) -> None:
     with application.writing() as unit:
         identities.forget_nonces(unit.session, before=unit.now)
         outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)
-        identities.forget_strangers(unit.session, before=unit.now - _KEEP_STRANGERS)
+        identities.delete_unknown_clients(unit.session, before=unit.now - _KEEP_STRANGERS)
 
 
 def _take_back(unit: UnitOfWork, attempt: Attempt) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.signing.entries import Entry
     from farm.signing.ledger import LedgerReader
-    from farm.signing.state import ChannelState, LedgerState
+    from farm.signing.state import LedgerState, SignedChannelState
     from farm.trust.metadata.repository_files import Head
 
 
@@ -205,7 +205,7 @@ def _targets_of(known: TargetsSeen | None, head: Head) -> Iterator[TargetsSeen]:
         yield now
 
 
-def _difference(channel: str, number: int, digest: Digest | None, known: ChannelState) -> str:
+def _difference(channel: str, number: int, digest: Digest | None, known: SignedChannelState) -> str:
     now = f"release {number} ({digest})" if digest else "no release"
     then = f"release {known.number} ({known.release})" if known.release else "none before"
     how = "it was put back to an earlier state" if number <= known.number else "that one was not signed by this signer"

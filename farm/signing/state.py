@@ -33,7 +33,7 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelState:
+class SignedChannelState:
     """The known release of a channel (None: none yet), and one that may have been signed after it."""
 
     number: int
@@ -77,7 +77,7 @@ class LedgerState:
 
     root: RootPinned | None = None
     targets: TargetsSeen | None = None
-    channels: Mapping[str, ChannelState] = field(default_factory=lambda: _NOTHING)
+    channels: Mapping[str, SignedChannelState] = field(default_factory=lambda: _NOTHING)
     holds: Mapping[tuple[str, str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     freezes: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
@@ -97,7 +97,7 @@ class LedgerState:
             case TargetsSeen():
                 state = replace(self, targets=entry)
             case ChannelSeen():
-                state = self._with_channel(entry.channel, ChannelState(entry.number, entry.release, entry.keys))
+                state = self._with_channel(entry.channel, SignedChannelState(entry.number, entry.release, entry.keys))
             case Signing():
                 state = self._signing(entry)
             case Released():
@@ -159,25 +159,25 @@ class LedgerState:
         withdrawn = self.withdrawn.get((statement.channel, statement.package, statement.curator))
         return withdrawn is None or statement.after == withdrawn.order
 
-    def _with_channel(self, channel: str, standing: ChannelState) -> LedgerState:
+    def _with_channel(self, channel: str, standing: SignedChannelState) -> LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))
 
     def _signing(self, entry: Signing) -> LedgerState:
         # An earlier one that was about to be signed never was: else it would be the release here.
-        before = self.channels.get(entry.channel) or ChannelState(0, None, entry.keys)
+        before = self.channels.get(entry.channel) or SignedChannelState(0, None, entry.keys)
         return self._with_channel(entry.channel, replace(before, keys=entry.keys, coming=entry))
 
     def _released(self, entry: Released) -> LedgerState:
         before = self.channels[entry.channel]
         came = before.coming
         if came is None or came.release != entry.release:
-            return self._with_channel(entry.channel, ChannelState(before.number, entry.release, before.keys))
+            return self._with_channel(entry.channel, SignedChannelState(before.number, entry.release, before.keys))
         used = {
             order: replace(self.permits[order], used_by=came.release) for order in came.orders if order in self.permits
         }
         out = (self.rolled_back.get(entry.channel, frozenset()) - set(came.returned)) | set(came.rolled_back)
         return replace(
-            self._with_channel(entry.channel, ChannelState(came.number, came.release, came.keys)),
+            self._with_channel(entry.channel, SignedChannelState(came.number, came.release, came.keys)),
             permits={**self.permits, **used},
             rolled_back=_with(self.rolled_back, entry.channel, out),
         )
@@ -230,7 +230,9 @@ class LedgerState:
             root=RootPinned.from_dict(form["root"]) if form["root"] else None,
             targets=TargetsSeen.from_dict(form["targets"]) if form["targets"] else None,
             channels={
-                name: ChannelState(number, _digest(release), tuple(keys), Signing.from_dict(coming) if coming else None)
+                name: SignedChannelState(
+                    number, _digest(release), tuple(keys), Signing.from_dict(coming) if coming else None
+                )
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
             holds={(hold.channel, hold.distribution, package): hold for hold in holds for package in hold.packages},

@@ -160,8 +160,8 @@ class BlobStore:
     def iter(self) -> Iterator[Digest]:
         """Yield the digests of all blobs, sorted. Blobs added or removed meanwhile may or may not be among them."""
         base = self.root / "sha256"
-        for shard in sorted(name for name in _names(base) if _SHARD.fullmatch(name)):
-            for rest in sorted(name for name in _names(base / shard) if _REST.fullmatch(name)):
+        for shard in sorted(name for name in names_in(base) if _SHARD.fullmatch(name)):
+            for rest in sorted(name for name in names_in(base / shard) if _REST.fullmatch(name)):
                 yield Digest.from_hex(shard + rest)
 
     def delete(self, digest: Digest) -> None:
@@ -171,7 +171,7 @@ class BlobStore:
     def sweep(self) -> int:
         """Remove the files that killed writers have left in `ROOT/tmp`, and return their number."""
         swept = 0
-        for name in _names(self.incoming):
+        for name in names_in(self.incoming):
             path = self.incoming / name
             with suppress(FileNotFoundError), path.open("rb") as file, suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a living writer holds this lock
@@ -283,7 +283,8 @@ def _take_place(temporary: Path, final: Path) -> None:
         temporary.replace(final)
 
 
-def _names(directory: Path) -> list[str]:
+def names_in(directory: Path) -> list[str]:
+    """Return the names in a directory; none if there is no directory."""
     try:
         return [path.name for path in directory.iterdir()]
     except FileNotFoundError:

@@ -20,7 +20,7 @@ _MOST_LINKS = 40  # MAXSYMLINKS of Linux
 _USER, _OWNING_GROUP, _GROUP, _UNDEFINED, _WRITE = 2, 4, 8, 0xFFFFFFFF, 2
 
 
-def weakness(path: str, user: int) -> tuple[str, int, str] | None:
+def place_open_to_others(path: str, user: int) -> tuple[str, int, str] | None:
     """Return the first place on the way to `path`, or itself, that another user could change; None if none.
 
     The result is the place, its owner, and who may write to it (`EVERYBODY`, `ITS_GROUP`, `LISTED`; empty where the
@@ -31,7 +31,7 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
     there. `path` itself may not: the first user to make a name in it decides what that is. A group of the user or of
     root, without other members, counts as that user. Missing places are ignored.
     """
-    for place, is_end in dict.fromkeys(way(path)):
+    for place, is_end in dict.fromkeys(places_on_the_way(path)):
         try:
             found = os.lstat(place)
         except OSError:
@@ -51,7 +51,7 @@ def weakness_below(
     given: dict[str, tuple[int, int]] | None = None,
     seen: set[tuple[int, int]] | None = None,
 ) -> tuple[str, int, str] | None:
-    """Return the first file or directory below one that another user could change, as `weakness`; None if none.
+    """Return the first file or directory below one that another user could change, or None: see `place_open_to_others`.
 
     The targets of links count, with everything below them. `leave_out` are paths in the directory whose content is not
     checked. Nor is the content of the `given` paths: there the given user and group, and no others, may be the owners.
@@ -67,7 +67,7 @@ def weakness_below(
         try:
             found = entry.stat(follow_symlinks=False)
             if entry.is_symlink():
-                if weak := weakness(entry.path, user):
+                if weak := place_open_to_others(entry.path, user):
                     return weak
                 found = entry.stat()
         except OSError:
@@ -89,7 +89,7 @@ def weakness_below(
     return None
 
 
-def way(path: str) -> Iterator[tuple[str, bool]]:
+def places_on_the_way(path: str) -> Iterator[tuple[str, bool]]:
     """Yield what the kernel passes through on the way to an absolute path, and whether that is the path itself.
 
     Where links lead on from one another, all of them count as the path itself.

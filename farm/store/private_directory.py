@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.store.ownership import LISTED, weakness, weakness_below
+from farm.store.ownership import LISTED, place_open_to_others, weakness_below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def check_own(host: Path) -> None:
     Raises `FarmError` (`not-own-directory`).
     """
     for place in (host, *(host / name for name in _CACHES)):
-        if found := weakness(str(place), os.geteuid()):
+        if found := place_open_to_others(str(place), os.geteuid()):
             raise _refused(
                 found,
                 "what {user} runs from it",
@@ -64,7 +64,7 @@ def own_state(state: Path, host: Path | None = None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     apart = (str(host.relative_to(state)),) if host is not None and host.is_relative_to(state) else ()
     user = os.geteuid()
-    found = weakness(str(state), user) or weakness(str(state / USERS), user)
+    found = place_open_to_others(str(state), user) or place_open_to_others(str(state / USERS), user)
     if found := found or weakness_below(str(state), user, (*_NOT_BELIEVED, *apart), _given(state)):
         raise _refused(
             found,

@@ -51,7 +51,7 @@ def _ask_again(farm: AttackedFarm) -> None:
     """Do what the farm tells a curator to do with packages that the signer refused: `farm candidate retry`."""
     with farm.application.writing() as unit:
         for channel in scenario.POLICIES:
-            standing = (excuse.excuse for excuse in excuses.standing(unit.session, channel))
+            standing = (excuse.excuse for excuse in excuses.open_excuses(unit.session, channel))
             wanted = scenario.ALLOWED[channel]
             names = [
                 excuse.package for excuse in standing if excuse.gate is GateKind.SIGNER and excuse.package in wanted

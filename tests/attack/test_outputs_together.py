@@ -33,7 +33,7 @@ def farm(attack_range: Range, tmp_path: Path) -> Iterator[AttackedFarm]:
     assert not farm.errors
     for channel in scenario.POLICIES:
         with farm.application.reading() as unit:
-            held = [excuse.excuse for excuse in excuses.standing(unit.session, channel)]
+            held = [excuse.excuse for excuse in excuses.open_excuses(unit.session, channel)]
         assert [excuse.reason for excuse in held if excuse.gate == "signer"] == []
     farm.close()
 
@@ -103,7 +103,7 @@ def test_a_rollback_to_a_release_without_them_takes_both_out_and_a_retry_brings_
     rolls_back(farm, "edge", before.number)
     assert holds(farm, "edge", "trio") == {}
     with farm.application.reading() as unit:
-        digests = {excuse.excuse.package: excuse.excuse.digest for excuse in excuses.standing(unit.session, "edge")}
+        digests = {excuse.excuse.package: excuse.excuse.digest for excuse in excuses.open_excuses(unit.session, "edge")}
     signed = ordered(farm, Act.RETRY, "edge", packages={"trio": digests["trio"]})
     with farm.application.writing() as unit:
         ordering.retry(unit, CURATOR, "edge", packages=["trio"], envelope=signed)

@@ -54,7 +54,7 @@ def _remove(farm: AttackedFarm, name: str, *, instead: str) -> None:
 
 def held_back(farm: AttackedFarm) -> dict[str, Excuse]:
     with farm.application.reading() as unit:
-        standing = [excuse.excuse for excuse in excuses.standing(unit.session, "edge")]
+        standing = [excuse.excuse for excuse in excuses.open_excuses(unit.session, "edge")]
     return {excuse.package: excuse for excuse in standing if excuse.gate == "signer"}
 
 

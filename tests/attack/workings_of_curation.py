@@ -118,7 +118,7 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
     """Withdraw it, and present Alice's order for the advisory as an order for its withdrawal."""
     withdraws_the_advisory(farm, facts)
     with farm.application.reading() as unit:
-        kept = signed_orders.brought_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
+        kept = signed_orders.delivered_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
     claim = advisory_claim(json.loads(WITHDRAWN))

@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
 from farm.checker.builds.builds import BuildContext, check_builds
-from farm.checker.builds.ownership import Ownership
+from farm.checker.builds.ownership import SignedOwnership
 from farm.checker.builds.plans import Plans
 from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.canonical_json import canonical_json
@@ -281,7 +281,7 @@ class Builder:
         dependencies = [package.built for name, package in self.built.items() if name not in without]
         plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
         builders = AllowedBuilders([self.worker.public_key], {})
-        ownership = Ownership(
+        ownership = SignedOwnership(
             DISTRIBUTION,
             policy or self.policy(),
             self.submissions,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.ownership import Ownership
+from farm.checker.builds.ownership import SignedOwnership
 from farm.checker.builds.plans import PlanMismatchError
 from farm.core.names.digest import Digest
 from farm.trust.attestation.submission_statement import shown_submission
@@ -78,9 +78,9 @@ def test_nothing_is_signed_since_by_a_clock_that_was_ahead(farm: Builder) -> Non
     recipe, now = farm.recipe("zlib"), datetime.now(UTC)
     asked = "zlib", recipe.digest
 
-    def ownership(at: datetime) -> Ownership:
+    def ownership(at: datetime) -> SignedOwnership:
         policy = farm.policy()
-        return Ownership(DISTRIBUTION, policy, farm.submissions, farm.blobs, now=at)
+        return SignedOwnership(DISTRIBUTION, policy, farm.submissions, farm.blobs, now=at)
 
     farm.sign("alice", ALICE, recipe, at=now + timedelta(days=365))
     assert ownership(now).last_signed(*asked) is None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.output import human_size, table
+from farm.cli.output import table
 from farm.cli.rendering import say_error
 from farm.core.files.problems import Problem, RecipeError
+from farm.core.names.wording import human_size
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:

@@ -48,4 +48,4 @@ def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert f"{tmp_path}/state/" in ended.stderr
     assert "mounted read-only: remount it read-write" in ended.stderr
-    assert f"FARM_STATE ({tmp_path}/state)" in ended.stderr
+    assert f"FARM_STATE (now {tmp_path}/state)" in ended.stderr

@@ -21,7 +21,7 @@ from farm.trust.blob_limits import LARGEST
 from farm.trust.metadata.roles import lifetime
 from farm.trust.verification.client_metadata import LARGEST_DOCUMENT
 from web.registry.budget import Bounds
-from web.registry.image_cache import Room
+from web.registry.image_cache import CacheLimits
 from web.settings import WebSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -87,7 +87,7 @@ def test_blobs_may_be_as_large_as_is_said() -> None:
 def test_the_registry_is_bounded_as_is_said() -> None:
     rows = cells(OPERATE.replace(" (of IPv6 one /64)", ""), "| bound, for each web")
     said = {name: [figure(number) for number in re.findall(r"\d[\d,]*(?: [KMG]iB)?", text)] for name, text in rows}
-    bounds, room = Bounds(), Room()
+    bounds, room = Bounds(), CacheLimits()
     assert said["images made in a minute"] == [bounds.a_minute, bounds.one_a_minute]
     assert said["made at a time; waiting for that"] == [
         bounds.at_a_time, bounds.waiting, bounds.one_waits, bounds.deadline,

@@ -10,7 +10,7 @@ from farm.client.repository.readers import open_reader
 from farm.core.names.digest import Digest
 from farm.core.recipe.distributions import OtherDistribution
 from farm.server.channels import releases
-from farm.server.federation.following import Following
+from farm.server.federation.following import DistributionFollower
 from farm.store.blobs import BlobStore
 from tests.farms.releasing import EDGE, ReleasingFarm
 from tests.foreign.neighbours import FIRST
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class ImportingFarm(ReleasingFarm):
     """`following` polls the neighbours' first distribution when a test asks for it."""
 
-    following: Following = field(init=False)
+    following: DistributionFollower = field(init=False)
 
     @classmethod
     def beside(cls, neighbours: Neighbours, database: Database, folder: Path) -> ImportingFarm:
@@ -51,7 +51,7 @@ class ImportingFarm(ReleasingFarm):
             reader = open_reader(address)
             return reader, Downloads(reader, farm.application.blobs)
 
-        farm.following = Following(farm.application, folder / "foreign", open_repository)
+        farm.following = DistributionFollower(farm.application, folder / "foreign", open_repository)
         return farm
 
     def channel(self, policy: ChannelPolicy, gates: Sequence[PackageGate] = ()) -> Pipeline:

@@ -9,7 +9,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.core.policy.policies import read_policies
 from farm.core.recipe.declared_sources import digest_of_files
-from farm.server.submissions.owners import take_up_owners
+from farm.server.submissions.owners import apply_owners
 from farm.server.submissions.submission import Submission, submit
 from farm.server.submissions.waiting_submissions import find_submission
 from farm.trust.attestation.dsse import sign_statement
@@ -43,7 +43,7 @@ def own(farm: SmallFarm, owners: str | None = OWNERS, people: str = CURATORS) ->
     """Give the files OWNERS and curators.yaml this content from now on."""
     files = {"curators.yaml": people.encode()} | ({"OWNERS": owners.encode()} if owners is not None else {})
     with farm.application.writing() as unit:
-        take_up_owners(unit, read_policies(files))
+        apply_owners(unit, read_policies(files))
 
 
 def name_of(files: dict[str, bytes]) -> str:

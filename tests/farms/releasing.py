@@ -178,7 +178,7 @@ class ReleasingFarm(SmallFarm):
 
     def excuses(self) -> dict[str, Excuse]:
         with self.application.reading() as unit:
-            return {kept.excuse.package: kept.excuse for kept in excuses.standing(unit.session, "edge")}
+            return {kept.excuse.package: kept.excuse for kept in excuses.open_excuses(unit.session, "edge")}
 
     def runs(self) -> dict[str, int]:
         """How many sets of the latest candidate had to be tested, by purpose."""

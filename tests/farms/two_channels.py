@@ -56,7 +56,7 @@ class TwoChannels:
 
     def excuses(self, channel: str = "stable") -> dict[str, Excuse]:
         with self.edge.application.reading() as unit:
-            return {kept.excuse.package: kept.excuse for kept in excuses.standing(unit.session, channel)}
+            return {kept.excuse.package: kept.excuse for kept in excuses.open_excuses(unit.session, channel)}
 
 
 def pipeline(releasing: ReleasingFarm, *gates: PackageGate) -> Pipeline:

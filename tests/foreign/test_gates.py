@@ -235,7 +235,7 @@ def until_still(pipeline: Pipeline) -> str:
 
 def excuses_on(taking: ImportingFarm, channel: str) -> list[Any]:
     with taking.application.reading() as unit:
-        return [kept.excuse for kept in excuses.standing(unit.session, channel)]
+        return [kept.excuse for kept in excuses.open_excuses(unit.session, channel)]
 
 
 def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: ImportingFarm) -> None:

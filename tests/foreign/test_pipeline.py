@@ -19,7 +19,7 @@ from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import candidates
 from farm.server.curation import holds, orders
 from farm.server.federation import imported
-from farm.server.federation.following import Following
+from farm.server.federation.following import DistributionFollower
 from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.tables.pipeline_states import OrderKind
 from farm.trust.index.tree import IndexTree
@@ -354,7 +354,7 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
         )
         if others and not asked:
             asked.append(taking.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))
-        Following(application, tmp_path / "state", open_repository).advance()
+        DistributionFollower(application, tmp_path / "state", open_repository).advance()
         found: list[dict[str, str]] = taking.status().to_dict()["unfollowed"]
         return found
 

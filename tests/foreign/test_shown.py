@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from farm.checker.imported import check_imported
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.set_gates import ProofGate
@@ -60,7 +60,7 @@ def check_newest(taking: ImportingFarm, neighbours: Neighbours, channel: str = "
     evidence = ReleaseEvidence.from_json(public.read(taking.signer.evidence[-1]))
     release = taking.head(channel)
     previous = Release.from_json(public.read(release.previous)) if release.previous else None
-    check_imported(release, previous, signed, evidence.proofs, Described(public))
+    check_imported(release, previous, signed, evidence.proofs, PublishedDocuments(public))
     return evidence
 
 

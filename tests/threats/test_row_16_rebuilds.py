@@ -86,7 +86,7 @@ class KeyedFarm(ReleasingFarm):
 
     def excuse(self) -> Excuse:
         with self.application.reading() as unit:
-            (standing,) = excuses.standing(unit.session, "edge")
+            (standing,) = excuses.open_excuses(unit.session, "edge")
         return standing.excuse
 
 

@@ -68,7 +68,7 @@ class Lane:
 
     def held(self) -> dict[str, Excuse]:
         with self.farm.application.reading() as unit:
-            return {kept.excuse.package: kept.excuse for kept in excuses.standing(unit.session, "stable")}
+            return {kept.excuse.package: kept.excuse for kept in excuses.open_excuses(unit.session, "stable")}
 
     def holds(self, channel: str = "stable") -> set[str]:
         with self.farm.application.reading() as unit:

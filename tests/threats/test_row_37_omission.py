@@ -101,12 +101,12 @@ def test_an_order_waits_for_a_signer_that_is_away(edge: Channel, farm: StockedFa
     delivery = OrderDelivery(application, signer)
     assert delivery.deliver() == 0
     with application.reading() as unit:
-        (waiting,) = signed_orders.astray(unit.session, "edge")
+        (waiting,) = signed_orders.undelivered_or_refused(unit.session, "edge")
         assert (waiting.act, waiting.curator, waiting.refused) == ("hold", "ann", "")
     with running_signer(edge.public.parent, edge.public) as signer:
         assert OrderDelivery(application, signer).deliver() == 1
         with application.reading() as unit:
-            assert not signed_orders.astray(unit.session, "edge")
+            assert not signed_orders.undelivered_or_refused(unit.session, "edge")
         with pytest.raises(SignerRefusedError):
             signer.sign(*edge.prepare(jq(edge, "2.1")))
 
@@ -133,7 +133,7 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
         curation.hold(unit, ANN, "edge", "jq", why=WHY)
     with farm.application.reading() as unit:
         assert not holds.open_holds(unit.session, "edge", now=unit.now)
-        assert not signed_orders.unbrought(unit.session, 10)
+        assert not signed_orders.undelivered(unit.session, 10)
 
 
 def test_an_order_is_used_once_and_on_its_channel(edge: Channel, signer: SignerClient) -> None:

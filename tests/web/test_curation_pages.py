@@ -321,8 +321,8 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
         for act, digest in digests.items():
             order = SignedOrder(digest=digest, channel="edge", act=act, curator="ann", envelope="{}", at=unit.now)
             signed_orders.keep(unit.session, order)
-        signed_orders.note_brought(unit.session, digests["rollback"], now=unit.now, refused="it has <b>expired</b>.")
-        signed_orders.note_brought(unit.session, digests["freeze"], now=unit.now)
+        signed_orders.record_delivery(unit.session, digests["rollback"], now=unit.now, refused="it has <b>expired</b>.")
+        signed_orders.record_delivery(unit.session, digests["freeze"], now=unit.now)
     text = text_of(page(browser, "/channels/edge"))
     assert re.search(r"The signer does not have the lift yet that ann signed at [\d: -]+\.", text)
     assert re.search(
@@ -338,5 +338,5 @@ def test_the_page_says_which_reports_the_signer_has_not_got(stocked: StockedFarm
     sentence = "The signer does not have report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
     assert sentence in text_of(page(browser, "/channels/edge"))
     with stocked.application.writing() as unit:
-        signed_orders.note_report_brought(unit.session, made.id, now=unit.now)
+        signed_orders.record_report_delivery(unit.session, made.id, now=unit.now)
     assert "The signer has not got" not in text_of(page(browser, "/channels/edge"))

@@ -14,9 +14,9 @@ from farm.server.tables.states import Role
 from farm.store.blobs import BlobStore
 from tests.refusing import refuses
 from web.api import advisories, curation, submissions, work
-from web.bodies import Turns
+from web.bodies import BytesInFlight
 from web.receiving import Body, Spool, pieces
-from web.routes import DOCUMENTS, SUBMISSIONS, Asked, Routes
+from web.routes import DOCUMENTS, SUBMISSIONS, RouteRequirements, Routes
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ def test_a_body_has_time_for_each_byte_that_came_and_no_more() -> None:
 def test_turns_come_in_order_and_the_room_is_given_back() -> None:
     done: list[str] = []
 
-    async def one(turns: Turns, name: str, size: int) -> None:
+    async def one(turns: BytesInFlight, name: str, size: int) -> None:
         async with turns.turn(size):
             await asyncio.sleep(0.01)
             done.append(name)
 
     async def all_of_them() -> None:
-        turns = Turns(10, 60)
+        turns = BytesInFlight(10, 60)
         sizes = {"a": 8, "b": 9, "c": 1, "d": 10, "e": 2}
         await asyncio.gather(*(one(turns, name, size) for name, size in sizes.items()))
         async with turns.turn(10):
@@ -113,7 +113,7 @@ def test_turns_come_in_order_and_the_room_is_given_back() -> None:
 
 def test_who_waits_too_long_or_goes_away_keeps_no_room() -> None:
     async def scenario() -> None:
-        turns = Turns(10, 0.05)
+        turns = BytesInFlight(10, 0.05)
         async with turns.turn(10):
             gone = asyncio.create_task(turns.turn(10).__aenter__())
             await asyncio.sleep(0)
@@ -129,7 +129,7 @@ def test_who_waits_too_long_or_goes_away_keeps_no_room() -> None:
 
 def test_a_request_without_a_body_waits_behind_nobody() -> None:
     async def scenario() -> None:
-        turns = Turns(10, 0.05)
+        turns = BytesInFlight(10, 0.05)
         async with turns.turn(10):
             waiting = asyncio.create_task(turns.turn(1).__aenter__())
             await asyncio.sleep(0)
@@ -175,7 +175,7 @@ def test_each_route_that_may_take_documents_is_one() -> None:
 def test_what_a_route_asks_is_known_before_it_is_served() -> None:
     routes = Routes((curation.router, submissions.router, work.router))
 
-    def asked(method: str, path: str) -> Asked:
+    def asked(method: str, path: str) -> RouteRequirements:
         return routes.asked({"type": "http", "method": method, "path": path, "headers": []})
 
     settings = WebSettings()
@@ -185,4 +185,4 @@ def test_what_a_route_asks_is_known_before_it_is_served() -> None:
     assert (hold.roles, hold.parsed, hold.limit(settings)) == ((Role.CURATOR,), True, settings.json_bytes)
     log = asked("POST", "/api/v1/worker/attempts/1/log")
     assert (log.roles, log.parsed, log.limit(settings)) == ((), False, settings.document_bytes)
-    assert asked("POST", "/nowhere") == Asked()
+    assert asked("POST", "/nowhere") == RouteRequirements()

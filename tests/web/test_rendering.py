@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.core.names.digest import Digest
+from farm.core.names.wording import human_size
 from farm.trust.layout import blob_path
-from web.pages.rendering import commands, lasted, published, short_digest, size, time_tag
+from web.pages.rendering import commands, lasted, published, short_digest, time_tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ DIGEST = Digest.of(b"something")
     ],
 )
 def test_a_size_is_said_in_powers_of_a_thousand(count: int, said: str) -> None:
-    assert size(count) == said
+    assert human_size(count) == said
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from farm.server.jobs.hardening import hardening_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from farm.core.advisories.matching import Advisory, Finding
+    from farm.core.advisories.matching import Advisory, AdvisoryFinding
     from farm.core.advisories.severity import Severity
     from farm.core.names.declared import HardeningProperty
     from farm.core.package.hardening import HardeningFinding
@@ -47,7 +47,7 @@ def advisories_about(unit: UnitOfWork, package: Package) -> list[AdvisoryLine]:
     return sorted(lines, key=lambda line: (not line.is_open, -SEVERITIES.index(line.severity), line.advisory.id))
 
 
-def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:
+def _line(unit: UnitOfWork, advisory: Advisory, finding: AdvisoryFinding | None, name: str) -> AdvisoryLine:
     severity = finding.severity if finding else advisory.severity
     released = [hit for hit in released_with(unit, advisory) if hit.package == name]
     if finding is None:

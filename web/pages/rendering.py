@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 import farm
 from farm.core.names.utc import utc_text
+from farm.core.names.wording import human_size
 from farm.core.policy.gate_kind import gate_key
 from farm.trust.layout import blob_path
 from web.pages.excuse_cards import sentence
@@ -63,9 +64,6 @@ class StaticAssets(StaticFiles):
         return response
 
 
-_UNITS = ("kB", "MB", "GB", "TB")
-
-
 @dataclass(frozen=True, slots=True)
 class Pages:
     """What the pages of one application share."""
@@ -92,7 +90,7 @@ class Pages:
         )
         environment.filters |= {
             "time": time_tag,
-            "size": size,
+            "size": human_size,
             "gate_key": gate_key,
             "short": short_digest,
             "lasted": lasted,
@@ -150,18 +148,6 @@ def lasted(span: timedelta | None) -> str:
     if hours:
         return f"{hours} h {minutes % 60:02} min"
     return f"{minutes} min {seconds % 60:02} s" if minutes else f"{seconds} s"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as people read it, in powers of 1000: `4.2 MB`."""
-    if count < 1000:
-        return f"{count} B"
-    amount, unit = float(count), ""
-    for unit in _UNITS:  # noqa: B007  (the unit at which it stopped)
-        amount /= 1000
-        if amount < 999.95:
-            break
-    return f"{amount:.1f} {unit}"
 
 
 def short_digest(digest: str) -> Markup:

@@ -51,14 +51,14 @@ class AccessLog:
             return False
 
 
-class Counted:
+class CountedResponse:
     """The answer to one request: its status, and how many bytes of a body were given to the connection.
 
     `done` is awaited before the end of the answer is sent, so that the line exists once a client has the answer: for an
     answer without a body, the head is held back until then.
     """
 
-    def __init__(self, send: Send, method: str, done: Callable[[Counted], Awaitable[None]]) -> None:
+    def __init__(self, send: Send, method: str, done: Callable[[CountedResponse], Awaitable[None]]) -> None:
         self._send = send
         self._method = method
         self._done = done

@@ -20,7 +20,7 @@ from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.attestation.image_statement import check_image_statement
 from web.registry.budget import Makings
-from web.registry.errors import Refusal, RegistryError
+from web.registry.errors import Refusal, RegistryAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Attesting:
         """Return an image with the channel's statement about it, by the channel's present keys.
 
         `who` is the network that asks. If no statement is available, the image is returned unchanged. Raises
-        `RegistryError`.
+        `RegistryAnswerError`.
         """
         # The signer does not make earlier images from the same packages.
         if self._signer is None or not any(layer.holds == DESCRIPTION for layer in record.image.layers):
@@ -67,7 +67,7 @@ class Attesting:
                 return record
             question = Digest.of_json(["attest", record.digest, newest.release, sorted(keys)])
             self._asking.once(question, lambda: self._ask(record, newest, keys), who)
-        except RegistryError as error:
+        except RegistryAnswerError as error:
             if error.refusal is not Refusal.UNSIGNED_IMAGE:
                 raise
             return record
@@ -96,7 +96,7 @@ class Attesting:
             if error.said == _BROKEN:
                 raise
             _log.error("registry: the signer signs no statement about the image %s: %s", record.digest, error)
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.UNSIGNED_IMAGE, error.message
             ) from error  # so that the same request is not repeated
         check_image_statement(envelope, keys, record.digest)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from web.registry.errors import RegistryError, too_many
+from web.registry.errors import RegistryAnswerError, too_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -54,7 +54,7 @@ class Makings(Generic[_T]):
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(bounds.at_a_time)
         self._under_way: dict[Hashable, Future[_T]] = {}
-        self._refused: dict[Hashable, RegistryError] = {}
+        self._refused: dict[Hashable, RegistryAnswerError] = {}
         self._inside: Counter[str] = Counter()
         self._began = clock()
         self._spent: Counter[str] = Counter()
@@ -67,7 +67,7 @@ class Makings(Generic[_T]):
     def once(self, key: Hashable, make: Callable[[], _T], who: str = "") -> _T:
         """Return the result of `make`, or that of a concurrent request; `who` is the network that asks.
 
-        A refusal for this key is repeated without another check. Raises `RegistryError`, and what `make` raises.
+        A refusal for this key is repeated without another check. Raises `RegistryAnswerError`, and what `make` raises.
         """
         with self._lock:
             if key in self._refused:
@@ -106,7 +106,7 @@ class Makings(Generic[_T]):
     def _end(self, key: Hashable, error: BaseException | None) -> None:
         with self._lock:
             del self._under_way[key]
-            if isinstance(error, RegistryError) and error.status in _LASTING:
+            if isinstance(error, RegistryAnswerError) and error.status in _LASTING:
                 if len(self._refused) >= _MOST_KEPT:
                     self._refused.clear()
                 self._refused[key] = error

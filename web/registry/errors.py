@@ -34,7 +34,7 @@ class Refusal(Enum):
     INTERNAL = "registry-broken-inside", "UNKNOWN", 500  # the farm failed; its log says why
 
 
-class RegistryError(FarmError):
+class RegistryAnswerError(FarmError):
     """A request that is answered with an error. `headers` go with the answer."""
 
     def __init__(
@@ -46,22 +46,22 @@ class RegistryError(FarmError):
         self.headers = dict(headers)
 
 
-def name_unknown(message: str, near: Iterable[str]) -> RegistryError:
+def name_unknown(message: str, near: Iterable[str]) -> RegistryAnswerError:
     """Return the refusal of an unknown name; `near` are similar names that exist."""
     found = " or ".join(near)
-    return RegistryError(Refusal.NAME_UNKNOWN, message, remedy=f"Did you mean {found}?" if found else "")
+    return RegistryAnswerError(Refusal.NAME_UNKNOWN, message, remedy=f"Did you mean {found}?" if found else "")
 
 
-def too_many(seconds: int) -> RegistryError:
+def too_many(seconds: int) -> RegistryAnswerError:
     """Return the refusal of an image that was never pulled before, for as many seconds."""
     remedy = f"Try again in {seconds} seconds; images that were pulled before are served at once."
     headers = [("Retry-After", str(seconds))]
-    return RegistryError(
+    return RegistryAnswerError(
         Refusal.TOO_MANY, "many images are being made for the first time", remedy=remedy, headers=headers
     )
 
 
-def answer(error: RegistryError) -> Response:
+def answer(error: RegistryAnswerError) -> Response:
     """Return an error in the form of the specification. Docker shows only the message, so it contains the remedy."""
     shown = {"code": error.oci, "message": f"{error.message}. {error.remedy}".rstrip(" "), "detail": {}}
     body = json.dumps({"errors": [shown]}, ensure_ascii=True)

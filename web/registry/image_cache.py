@@ -116,7 +116,7 @@ _LEFT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class CacheLimits:
     """The limits of the registry: images, questions with known answers, and bytes of its own blobs.
 
     A hard link to a published blob is not counted. `spare` bytes of the disk are left to others.
@@ -128,16 +128,16 @@ class Room:
     spare: int = 1 << 30
 
     @property
-    def after(self) -> Room:
+    def after(self) -> CacheLimits:
         """The limits after trimming: lower, so that trimming is rare."""
         images, questions = int(self.images * _LEFT), int(self.questions * _LEFT)
-        return Room(images, questions, int(self.bytes * _LEFT), self.spare)
+        return CacheLimits(images, questions, int(self.bytes * _LEFT), self.spare)
 
 
 class Trimming:
     """Keeps one cache within its limits; blobs younger than `young` seconds stay."""
 
-    def __init__(self, cache: ImageCache, room: Room, *, young: float = _YOUNG) -> None:
+    def __init__(self, cache: ImageCache, room: CacheLimits, *, young: float = _YOUNG) -> None:
         self._cache = cache
         self._room = room
         self._young = young
@@ -160,7 +160,7 @@ class Trimming:
             return 0
         return self.trim(room)
 
-    def trim(self, room: Room) -> int:
+    def trim(self, room: CacheLimits) -> int:
         """Remove the least recently requested images until `room` is kept; return how many were removed.
 
         Only one process does it at a time.
@@ -190,7 +190,9 @@ class Trimming:
         self._cache.folder.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self._cache.folder).free < self._room.spare
 
-    def _newest_within(self, records: list[Path], room: Room, own: dict[Digest, int]) -> dict[Digest, set[Digest]]:
+    def _newest_within(
+        self, records: list[Path], room: CacheLimits, own: dict[Digest, int]
+    ) -> dict[Digest, set[Digest]]:
         """Return the images that stay, with the blobs of each; the others are removed. The newest always stays."""
         kept: dict[Digest, set[Digest]] = {}
         counted: set[Digest] = set()

@@ -19,8 +19,8 @@ from farm.errors import FarmError
 from farm.oci.image import plain_image
 from farm.oci.root_layers import DESCRIPTION
 from web.registry.budget import Bounds, Makings
-from web.registry.errors import Refusal, RegistryError
-from web.registry.image_cache import ImageCache, Room, Trimming
+from web.registry.errors import Refusal, RegistryAnswerError
+from web.registry.image_cache import CacheLimits, ImageCache, Trimming
 from web.registry.names import ImageName, Tag
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ class ImageMaking:
     """The images of one published repository. `who` is always the network that asks."""
 
     def __init__(
-        self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
+        self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: CacheLimits | None = None
     ) -> None:
         self.releases = releases
         self.cache = ImageCache(folder)
-        self.trimming = Trimming(self.cache, room or Room())
+        self.trimming = Trimming(self.cache, room or CacheLimits())
         self._bounds = bounds or Bounds()
         self._images: Makings[Digest] = Makings(self._bounds)
 
     def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
-        """Return the image of a tag, after storing it in the cache. Raises `RegistryError`."""
+        """Return the image of a tag, after storing it in the cache. Raises `RegistryAnswerError`."""
         tag = Tag.parse(text)
         return self._in_form(name, tag.number, Form(plain=tag.plain), who)
 
@@ -83,7 +83,7 @@ class ImageMaking:
 
     def _make(self, name: ImageName, release: Release, question: Digest, form: Form) -> Digest:
         if self.trimming.is_short():
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.NO_ROOM, "the farm's disk is nearly full", remedy="Images that were pulled before can be had."
             )
         self.releases.check_known(release, name.packages)
@@ -98,10 +98,10 @@ class ImageMaking:
                 made=utc_text(datetime.now(UTC)),
                 referrers=referrers_of(made, parts, [release_head(catalogue)], self.cache.blobs),
             )
-        except RegistryError:
+        except RegistryAnswerError:
             raise
         except FarmError as error:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.INTERNAL, f"{name} of release {release.number} cannot be made: {error.message}"
             ) from error
         self.cache.keep(record)
@@ -115,7 +115,7 @@ class ImageMaking:
         parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
         size = sum(part.content_bytes for part in parts)
         if size > self._bounds.content:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.TOO_LARGE,
                 f"the packages of {name} and what they need have {size >> 20} MB, and the farm makes images of "
                 f"{self._bounds.content >> 20} MB at most for anonymous clients",

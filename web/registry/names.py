@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.trust.attestation.image_request import MOST_PACKAGES
-from web.registry.errors import Refusal, RegistryError
+from web.registry.errors import Refusal, RegistryAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,14 +28,16 @@ class ImageName:
 
     @classmethod
     def parse(cls, path: str) -> ImageName:
-        """Read the name of a repository. Raises `RegistryError`."""
+        """Read the name of a repository. Raises `RegistryAnswerError`."""
         channel, *components = path.split("/")
         if not components or not all(_COMPONENT.fullmatch(component) for component in (channel, *components)):
-            raise RegistryError(Refusal.NAME_INVALID, f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
+            raise RegistryAnswerError(
+                Refusal.NAME_INVALID, f"{path[:255]!r} names no packages of a channel", remedy=_SPELT
+            )
         # No package has an underscore in its name, and no component a plus sign.
         packages = tuple(sorted({component.replace("_p", "+") for component in components}))
         if len(packages) > MOST_PACKAGES:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.NAME_INVALID,
                 f"the name has {len(packages)} packages, and may have {MOST_PACKAGES}",
                 remedy="Make a package that needs them all, or use `farm image build`.",
@@ -44,7 +46,7 @@ class ImageName:
             try:
                 PackageName("dist.example.org", package)
             except InvalidPackageNameError as error:
-                raise RegistryError(Refusal.NAME_INVALID, error.message, remedy=_SPELT) from error
+                raise RegistryAnswerError(Refusal.NAME_INVALID, error.message, remedy=_SPELT) from error
         return cls(channel, packages)
 
     def __str__(self) -> str:
@@ -60,10 +62,10 @@ class Tag:
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Parse a tag. Raises `RegistryError` for one that no image has."""
+        """Parse a tag. Raises `RegistryAnswerError` for one that no image has."""
         found = _TAG.fullmatch(text)
         if found is None:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.MANIFEST_UNKNOWN,
                 f"no image has the tag {text[:128]!r}",
                 remedy=f"Tags are {NEWEST} and the numbers of releases, each also with {PLAIN} behind it.",

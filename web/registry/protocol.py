@@ -20,10 +20,10 @@ from farm.oci.cosign import parse_cosign_tag
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
 from web.refusals import network_of
-from web.registry.access_log import AccessLog, Counted
+from web.registry.access_log import AccessLog, CountedResponse
 from web.registry.attesting import Attesting
 from web.registry.budget import Bounds
-from web.registry.errors import Refusal, RegistryError, answer
+from web.registry.errors import Refusal, RegistryAnswerError, answer
 from web.registry.image_lookup import ImageMaking
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from farm.server.pipeline.repository.signer_client import ImageSignerClient
-    from web.registry.image_cache import Room
+    from web.registry.image_cache import CacheLimits
 
 
 _log = logging.getLogger("farm.web")
@@ -69,7 +69,7 @@ class _Asked:
     range: str = ""
 
 
-class RegistryFace:
+class RegistryApplication:
     """The ASGI application for one published repository. `folder` is the registry's own directory."""
 
     def __init__(
@@ -77,7 +77,7 @@ class RegistryFace:
         repository: Path,
         folder: Path,
         bounds: Bounds | None = None,
-        room: Room | None = None,
+        room: CacheLimits | None = None,
         signer: ImageSignerClient | None = None,
     ) -> None:
         bounds = bounds or Bounds()
@@ -97,11 +97,11 @@ class RegistryFace:
         # A limiter belongs to the event loop that creates it.
         limiter = self._threads = self._threads or CapacityLimiter(self._most_threads)
 
-        async def note(counted: Counted) -> None:
+        async def note(counted: CountedResponse) -> None:
             line = counted.line(scope, asked.kind.removesuffix("s"), asked.name, asked.reference)
             await to_thread.run_sync(self._note, line, limiter=limiter)
 
-        counted = Counted(send, scope["method"], note)
+        counted = CountedResponse(send, scope["method"], note)
         response = await to_thread.run_sync(partial(self._answer, asked), limiter=limiter)
         response.headers.update(_VERSION)
         try:
@@ -119,19 +119,19 @@ class RegistryFace:
         try:
             response = self._found(asked)
             return _not_modified(response) if response.headers.get("etag") in asked.has else response
-        except RegistryError as error:
+        except RegistryAnswerError as error:
             if error.refusal is not Refusal.INTERNAL:
                 return answer(error)
             failure: FarmError = error
         except (FarmError, OSError) as error:
-            failure = RegistryError(Refusal.INTERNAL, str(error))
+            failure = RegistryAnswerError(Refusal.INTERNAL, str(error))
         # The details are in the operator's log, not in the answer.
         _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, failure)
-        return answer(RegistryError(Refusal.INTERNAL, "the farm failed to answer; its log says why"))
+        return answer(RegistryAnswerError(Refusal.INTERNAL, "the farm failed to answer; its log says why"))
 
     def _found(self, asked: _Asked) -> Response:
         if asked.method not in ("GET", "HEAD"):
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.READ_ONLY,
                 "this registry is read-only",
                 remedy="Push to another one, with `farm image push`.",
@@ -140,7 +140,7 @@ class RegistryFace:
         if not asked.kind:
             return _json("{}", "application/json")
         if asked.kind == "unknown":
-            raise RegistryError(Refusal.NO_SUCH_ENDPOINT, "this registry has nothing at this address")
+            raise RegistryAnswerError(Refusal.NO_SUCH_ENDPOINT, "this registry has nothing at this address")
         name = ImageName.parse(asked.name)
         match asked.kind:
             case "manifests":
@@ -167,7 +167,7 @@ class RegistryFace:
         record = self._images.pinned(beside[0], asked.who)
         found = self._attesting.cosigned(record, beside[1], asked.who) if record else None
         if found is None:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.MANIFEST_UNKNOWN, f"there is no {asked.reference} of an image that was made here"
             )
         return found
@@ -179,7 +179,7 @@ class RegistryFace:
             content = blobs.read(digest) if blobs.size(digest) <= LARGEST_MANIFEST else b""
             if _is_manifest(content):
                 return content
-        raise RegistryError(
+        raise RegistryAnswerError(
             Refusal.MANIFEST_UNKNOWN,
             f"no image of this digest was made here: {digest}",
             remedy="Pull it by a tag first: latest, or a release.",
@@ -191,7 +191,9 @@ class RegistryFace:
         try:
             state = path.stat()
         except FileNotFoundError:
-            raise RegistryError(Refusal.BLOB_UNKNOWN, f"no image that was made here has the blob {digest}") from None
+            raise RegistryAnswerError(
+                Refusal.BLOB_UNKNOWN, f"no image that was made here has the blob {digest}"
+            ) from None
         check_range(asked.range, state.st_size)
         # Not verified on the way: the client knows the digest, and verifies it.
         headers = {**_names(digest), "Cache-Control": _FOR_EVER}
@@ -245,7 +247,7 @@ def _digest(text: str) -> Digest:
     try:
         return Digest(text)
     except InvalidDigestError as error:
-        raise RegistryError(Refusal.DIGEST_INVALID, f"{text[:100]!r} is no sha256 digest") from error
+        raise RegistryAnswerError(Refusal.DIGEST_INVALID, f"{text[:100]!r} is no sha256 digest") from error
 
 
 def _names(digest: Digest) -> dict[str, str]:
@@ -291,7 +293,7 @@ def check_range(asked: str, size: int) -> None:
     """Refuse a part that begins after the end of a blob of `size` bytes."""
     found = _ONE.fullmatch(asked)
     if found and (int(found["first"]) >= size if found["first"] else not int(found["length"])):
-        raise RegistryError(
+        raise RegistryAnswerError(
             Refusal.RANGE_INVALID,
             f"the blob has {size} bytes, and no such part",
             remedy="Fetch it again.",

@@ -23,7 +23,7 @@ from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS, METADATA, TARGETS
 from farm.trust.verification.channel_signers import role_keys
 from farm.trust.verification.client_metadata import ChannelMetadata
-from web.registry.errors import Refusal, RegistryError, name_unknown
+from web.registry.errors import Refusal, RegistryAnswerError, name_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class SignedReleases:
         self._walking = threading.Lock()
 
     def newest(self, channel: str) -> Release:
-        """Return the newest signed release of a channel. Raises `RegistryError`."""
+        """Return the newest signed release of a channel. Raises `RegistryAnswerError`."""
         return self._newest(channel).release
 
     def keys(self, channel: str) -> Mapping[str, Key]:
@@ -74,13 +74,13 @@ class SignedReleases:
         return self._newest(channel).keys
 
     def find(self, channel: str, number: int) -> Release:
-        """Return a release by its number, 0 the newest. Raises also `RegistryError`."""
+        """Return a release by its number, 0 the newest. Raises also `RegistryAnswerError`."""
         newest = self.newest(channel)
         if number in (0, newest.number):
             return newest
         digest = self._chain(newest).get(number)
         if digest is None:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.MANIFEST_UNKNOWN,
                 f"{channel} has no release {number}",
                 remedy=f"The newest that is signed is {newest.number}.",
@@ -106,7 +106,7 @@ class SignedReleases:
         return [name for name in names if index.listing(name) is None]
 
     def check_known(self, release: Release, names: Sequence[str]) -> None:
-        """Raise `RegistryError`, with similar names, if a release lacks one of these packages."""
+        """Raise `RegistryAnswerError`, with similar names, if a release lacks one of these packages."""
         lacking = self.lacking(release, names)
         if lacking:
             what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
@@ -150,7 +150,7 @@ class SignedReleases:
             metadata = ChannelMetadata(self._state, root, DirectoryReader(self._repository))
             release, builders = metadata.newest(channel)
         except (FarmError, OSError) as error:
-            raise RegistryError(
+            raise RegistryAnswerError(
                 Refusal.NOTHING_SIGNED, f"the newest release of {channel} cannot be verified: {error}"
             ) from error
         return _Verified(release, builders, role_keys(self._state, channel), stamp, time.monotonic())
@@ -192,7 +192,7 @@ class SignedReleases:
 
 
 def _refuse_imported(pin: Import) -> Catalogue:
-    raise RegistryError(
+    raise RegistryAnswerError(
         Refusal.IMPORTED_PACKAGES,
         f"the set holds packages of {pin.distribution}, which this farm does not hand on",
         remedy="Make it with `farm image build`, which takes them from there.",

@@ -11,7 +11,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import PlanMismatchError, field_name
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
@@ -25,7 +25,7 @@ from farm.trust.attestation.provenance import describe, verify_provenance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from farm.checker.builds.ownership import Ownership
+    from farm.checker.builds.ownership import SignedOwnership
     from farm.checker.builds.plans import Plans
     from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.plan.plan import Plan, PlannedDependency
@@ -51,7 +51,7 @@ class BuildContext:
     blobs: BlobStore
     builders: AllowedBuilders
     plans: Plans
-    ownership: Ownership
+    ownership: SignedOwnership
     published: PublishedRecord
 
 
@@ -95,7 +95,7 @@ class Builds:
         self._context = context
         self._dependencies = dependencies
         self._trusted: set[BuiltAgainst] = set()
-        self._described = Described(context.blobs)
+        self._described = PublishedDocuments(context.blobs)
         # Many packages are built against few. A cache of a method would keep them until garbage is collected.
         self._member = cache(partial(_read_member, self._described))
         self.checked: dict[Digest, Descriptor] = {}
@@ -192,7 +192,7 @@ class Builds:
         return self._described.descriptor(package.descriptor.digest)
 
 
-def _read_member(described: Described, package: BuiltAgainst) -> Member:
+def _read_member(described: PublishedDocuments, package: BuiltAgainst) -> Member:
     """Return a package as a member of sets, whether or not its build has been checked."""
     descriptor = described.descriptor(package.descriptor.digest)
     if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from farm.checker.builds.builds import recipe_of
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest, InvalidDigestError
@@ -39,7 +39,7 @@ def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None],
     What one of the `signed` releases states about the same package was checked before it was signed.
     Raises `RefusedReleaseError`, and `RecipeError`, `MissingBlobError` and the like for a recipe that cannot be read.
     """
-    trees = [IndexTree(Described(context.blobs).blob, release.index) for release in signed if release]
+    trees = [IndexTree(PublishedDocuments(context.blobs).blob, release.index) for release in signed if release]
 
     known = {entry.name: [found for tree in trees if (found := tree.entry(entry.name))] for entry in new}
 

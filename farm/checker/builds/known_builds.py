@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.sets.proof.abi import BuildRoot
 from farm.core.sets.proof.interfaces import is_given
@@ -61,7 +61,7 @@ class KnownBuilds:
 
     def __init__(self, case: ReleaseContext) -> None:
         self._case = case
-        self._described = Described(case.blobs)
+        self._described = PublishedDocuments(case.blobs)
         heads = filter(None, (case.release, case.previous))
         self._trees = [IndexTree(self._described.blob, head.index) for head in heads]
         self._builds: dict[Digest, Build] = {}

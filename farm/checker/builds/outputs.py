@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError, check_each
 from farm.core.plan.outputs import output_names
 from farm.trust.attestation.provenance import outputs_by_plan, plan_by_digest
@@ -50,7 +50,7 @@ class Outputs:
 
     def __init__(self, change: ReleaseChange, blobs: BlobStore) -> None:
         self.change = change
-        self._described = Described(blobs)
+        self._described = PublishedDocuments(blobs)
         self._now = IndexTree(self._described.blob, change.release.index)
         self._before = IndexTree(self._described.blob, change.previous.index) if change.previous else None
         self._known: dict[Digest, Output] = {}

@@ -10,9 +10,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError
-from farm.core.policy.curators import everybody
+from farm.core.policy.curators import unambiguous_keys
 from farm.core.policy.owners import Owners, read_owners
 from farm.core.sets.findings.problem import listed
 from farm.errors import FarmError
@@ -49,7 +49,7 @@ class ReleasedRecipes:
 
     @cached_property
     def _trees(self) -> Sequence[IndexTree]:
-        return [IndexTree(Described(self._blobs).blob, release.index) for release in self._releases()]
+        return [IndexTree(PublishedDocuments(self._blobs).blob, release.index) for release in self._releases()]
 
     def has(self, name: str, recipe: Digest) -> bool:
         """Return whether one of the releases has the package of exactly this recipe."""
@@ -57,7 +57,7 @@ class ReleasedRecipes:
         return any(entry is not None and recipe in entry.recipes for entry in found)
 
 
-class Ownership:
+class SignedOwnership:
     """The recipes that their owners have signed. If no `OWNERS` is signed, all recipes pass.
 
     `envelopes` are blobs; one that is not a submission signed by a known person is ignored. So is one whose statement
@@ -81,7 +81,7 @@ class Ownership:
         self._owners: Owners | None = None
         if policies.owners is not None:
             self._owners = read_owners(policies.owners.encode(), policies.curators)
-        self._people = everybody(policies.curators)
+        self._people = unambiguous_keys(policies.curators)
         self._distribution = distribution
         self._envelopes = tuple(envelopes)
         self._blobs = blobs
@@ -184,7 +184,7 @@ class Ownership:
 
     def _opened(self, digest: Digest) -> OpenedSubmission | None:
         try:
-            opened = read_submission(Described(self._blobs).within(digest, LARGEST_ENVELOPE), self._people)
+            opened = read_submission(PublishedDocuments(self._blobs).within(digest, LARGEST_ENVELOPE), self._people)
         except FarmError:
             return None
         return None if opened.said.withdrawn or opened.said.distribution != self._distribution else opened

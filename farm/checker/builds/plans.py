@@ -10,7 +10,7 @@ import json
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.files.problems import RecipeError
 from farm.core.plan.pin import pin
@@ -60,7 +60,7 @@ class Plans:
     def __init__(self, distribution: str, policy: SignedPolicy, blobs: BlobStore) -> None:
         self._distribution = distribution
         self._policy = policy
-        self._described = Described(blobs)
+        self._described = PublishedDocuments(blobs)
         self._library = cache(partial(_read_library, self._described))
         self._lock = cache(partial(_read_lock, self._described))
         self._followed: dict[tuple[Digest, Digest], Recipe] = {}
@@ -158,12 +158,12 @@ class Plans:
         return self._described.within(digest, LARGEST_TEXT)
 
 
-def _read_library(described: Described, digest: Digest) -> StepLibrary:
+def _read_library(described: PublishedDocuments, digest: Digest) -> StepLibrary:
     texts = json.loads(described.within(digest, LARGEST_TEXT))
     return StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
 
 
-def _read_lock(described: Described, digest: Digest, name: str) -> ToolchainLock:
+def _read_lock(described: PublishedDocuments, digest: Digest, name: str) -> ToolchainLock:
     return ToolchainLock.from_text(described.within(digest, LARGEST_TEXT), name=name, file=f"toolchains/{name}.lock")
 
 

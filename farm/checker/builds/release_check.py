@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.archive_contents import read_contents
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import OtherSizeError, RefusedReleaseError, check_each
 from farm.core.fileset.archive_reader import STORE_ROOT, InvalidArchiveError
 from farm.core.fileset.manifest import Manifest
@@ -72,7 +72,7 @@ class _Check:
         self._blobs = blobs
         self._builders = builders
         self._published = published
-        self.read = Described(blobs).blob
+        self.read = PublishedDocuments(blobs).blob
         self.tree = IndexTree(self.read, release.index)
         self.imported = imported_packages(release.imports)
 

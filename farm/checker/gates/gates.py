@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from farm.checker.gates import package_gates as asks
-from farm.checker.gates.package_gates import Moving
+from farm.checker.gates.package_gates import ChangedPackage
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.core.policy.gate_kind import GateKind
 from farm.trust.attestation.provenance import describe
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.checker.reading.change import ReleaseChange
     from farm.trust.index.release_index import ReleaseEntry
 
-    _Check = Callable[[Any, Moving, GateInputs], str]
+    _Check = Callable[[Any, ChangedPackage, GateInputs], str]
     """The objection of a gate to a package; empty if there is none."""
 
 COMING: Mapping[GateKind, _Check] = MappingProxyType({
@@ -90,17 +90,17 @@ def check_gates(change: ReleaseChange, inputs: GateInputs) -> None:
     faults.check()
 
 
-def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[Moving], list[Moving]]:
+def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[ChangedPackage], list[ChangedPackage]]:
     """Return the packages that enter and leave, own and imported."""
     described = inputs.described
 
-    def own(entry: ReleaseEntry) -> Moving:
-        return Moving(entry.name, described.descriptor(entry.descriptor.digest), entry)
+    def own(entry: ReleaseEntry) -> ChangedPackage:
+        return ChangedPackage(entry.name, described.descriptor(entry.descriptor.digest), entry)
 
     coming, going = list(map(own, change.coming)), list(map(own, change.going))
     then, now = (imported_descriptors(head.imports if head else ()) for head in (change.previous, change.release))
     came = {name: digest for name, digest in now.items() if then.get(name) != digest}
     gone = {name: digest for name, digest in then.items() if name not in now}
-    coming += [Moving(name, described.descriptor(digest), None) for name, digest in came.items()]
-    going += [Moving(name, described.descriptor(digest), None) for name, digest in gone.items()]
+    coming += [ChangedPackage(name, described.descriptor(digest), None) for name, digest in came.items()]
+    going += [ChangedPackage(name, described.descriptor(digest), None) for name, digest in gone.items()]
     return coming, going

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.checker.builds.known_builds import KnownBuilds
 from farm.checker.gates.test_results import verified_results
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import RefusedReleaseError, first_of
 from farm.core.plan.abi import RULE, AbiOrder, AbiVerdict
 from farm.core.sets.findings.problem import listed
@@ -87,7 +87,7 @@ class _Comparisons:
         self._known = known
         self._testers = case.builders.testers or {}
         self._needed = case.builders.testers_needed(case.release.channel)
-        self._described = Described(case.blobs)
+        self._described = PublishedDocuments(case.blobs)
         self._headers: dict[Digest, bool] = {}
         tools = case.plans.trees_of(TOOLCHAIN)
         self._orders: defaultdict[tuple[Digest, Digest], list[tuple[AbiOrder, SignedTest]]] = defaultdict(list)

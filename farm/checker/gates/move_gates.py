@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from farm.checker.orders.orders import Permitted
-    from farm.checker.orders.version_moves import Move
+    from farm.checker.orders.version_moves import VersionChange
     from farm.core.policy.channel import ChannelPolicy
     from farm.signing.state import LedgerState
 
 
-def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerState) -> None:
+def check_reports(moves: Iterable[VersionChange], policy: ChannelPolicy, state: LedgerState) -> None:
     """Check that no package with an open report enters a channel that soaks.
 
     An order does not permit it either: the curator may not have known of the report. Raises `RefusedReleaseError`.
@@ -30,7 +30,7 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
         return
     soaks_in = policy.from_channel or policy.name
 
-    def check(move: Move) -> None:
+    def check(move: VersionChange) -> None:
         if move.after and (report := state.reported(soaks_in, move.after)) is not None:
             close = f"farm channel report {report.channel} --resolve {report.report} --descriptor {report.package}"
             raise RefusedReleaseError(
@@ -44,14 +44,14 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
     check_each(moves, check)
 
 
-def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: Permitted) -> None:
+def check_transitions(moves: Sequence[VersionChange], policy: ChannelPolicy, permitted: Permitted) -> None:
     """Check that the packages of a transition move together, except one that a promotion names without the others.
 
     Raises `RefusedReleaseError`.
     """
     apart = parted(policy.transitions, {move.name for move in moves})
 
-    def check(move: Move) -> None:
+    def check(move: VersionChange) -> None:
         for transition, other in apart.get(move.name, ()):
             if not permitted.is_alone(move.name, move.after or move.before, other):
                 raise RefusedReleaseError(

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import PlanMismatchError
 from farm.checker.reading.refusal import RefusedReleaseError, check_each
-from farm.checker.reading.test_record import Build, NamedTests
+from farm.checker.reading.test_record import NamedTests, TestedBuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from farm.checker.builds.outputs import Outputs
-    from farm.checker.builds.ownership import Ownership
+    from farm.checker.builds.ownership import SignedOwnership
     from farm.checker.builds.plans import Plans
     from farm.checker.reading.test_record import CountedTests, TestRecord
     from farm.core.names.digest import Digest
@@ -33,7 +33,7 @@ class NewestTests:
 
     outputs: Outputs
     record: TestRecord
-    ownership: Ownership
+    ownership: SignedOwnership
     plans: Plans
     owned: bool
 
@@ -61,7 +61,9 @@ class NewestTests:
 
         check_each(builds, check)
 
-    def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:
+    def _newer_than(
+        self, entry: ReleaseEntry, build: TestedBuild, counted: Sequence[CountedTests]
+    ) -> CountedTests | None:
         """Return the tests that count already and are newer than those of an entry."""
         for newest in reversed(counted):
             if newest.recipe == entry.tested_by:
@@ -81,7 +83,7 @@ class NewestTests:
         return True
 
 
-def named_tests(outputs: Outputs, ownership: Ownership) -> tuple[NamedTests, ...]:
+def named_tests(outputs: Outputs, ownership: SignedOwnership) -> tuple[NamedTests, ...]:
     """Return the recipes that a release names for the tests of what it adds, and when an owner signed each last.
 
     Raises as `Outputs`.
@@ -93,5 +95,5 @@ def named_tests(outputs: Outputs, ownership: Ownership) -> tuple[NamedTests, ...
     return tuple(NamedTests(_build(entry, outputs), entry.tested_by, signed(entry)) for entry in outputs.change.put)
 
 
-def _build(entry: ReleaseEntry, outputs: Outputs) -> Build:
-    return Build(outputs.plan_of(entry), entry.name, entry.version, entry.revision)
+def _build(entry: ReleaseEntry, outputs: Outputs) -> TestedBuild:
+    return TestedBuild(outputs.plan_of(entry), entry.name, entry.version, entry.revision)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.checker.builds.plans import Plans
-    from farm.checker.reading.described import Described
     from farm.checker.reading.published_advisories import PublishedAdvisories
+    from farm.checker.reading.published_documents import PublishedDocuments
     from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
+class ChangedPackage:
     """A package that enters or leaves a channel, by its name in the set. An imported one has no `entry`."""
 
     name: str
@@ -61,7 +61,7 @@ class GateInputs:
     policy: ChannelPolicy
     curators: Mapping[str, Mapping[str, str]]
     approvals: Sequence[bytes]
-    described: Described
+    described: PublishedDocuments
     plans: Plans
     advisories: PublishedAdvisories
     stays: PublishedRecord
@@ -70,7 +70,7 @@ class GateInputs:
     taken_back: Collection[Digest] = ()
 
 
-def from_source(package: Moving, inputs: GateInputs) -> str:
+def from_source(package: ChangedPackage, inputs: GateInputs) -> str:
     """The source channel, if there is one, has released the package, so that it has passed the gates there.
 
     A package that a rollback has removed there since was found to be wrong.
@@ -86,7 +86,7 @@ def from_source(package: Moving, inputs: GateInputs) -> str:
     return "" if stay and stay.descriptor == digest else f"the source channel {source} has never released it"
 
 
-def gone_from_source(package: Moving, inputs: GateInputs) -> str:
+def gone_from_source(package: ChangedPackage, inputs: GateInputs) -> str:
     """The source channel, if there is one, no longer has the package."""
     source = inputs.policy.from_channel
     stay = (
@@ -95,14 +95,14 @@ def gone_from_source(package: Moving, inputs: GateInputs) -> str:
     return f"the newest release of {source} holds it" if stay and stay.until is None else ""
 
 
-def no_advisory(gate: AdvisoriesGate, package: Moving, inputs: GateInputs) -> str:
+def no_advisory(gate: AdvisoriesGate, package: ChangedPackage, inputs: GateInputs) -> str:
     """No published advisory of that severity affects it, unless a statement says that it is not affected."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
     found = gate.objections(*inputs.advisories.about(package.name), [version])
     return "; ".join(objection.reason for _, objection in found)
 
 
-def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs, *, removed: bool = False) -> str:
+def approved(gate: ApprovalsGate, package: ChangedPackage, inputs: GateInputs, *, removed: bool = False) -> str:
     """Enough people of the group have signed that it may enter, or leave if it is `removed`."""
     channel, digest = inputs.policy.name, package.descriptor.digest
     given = [
@@ -116,23 +116,23 @@ def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs, *, remove
     return gate.lacking(given, removed=removed)
 
 
-def licensed(gate: LicensesGate, package: Moving, _asked: GateInputs) -> str:
+def licensed(gate: LicensesGate, package: ChangedPackage, _asked: GateInputs) -> str:
     """Its license is allowed, or not denied."""
     return _reason(gate.objection(package.descriptor.license))
 
 
-def within_host(gate: HostGate, package: Moving, _asked: GateInputs) -> str:
+def within_host(gate: HostGate, package: ChangedPackage, _asked: GateInputs) -> str:
     """It needs nothing of its host that is not offered."""
     return _reason(gate.objection(package.descriptor.host))
 
 
-def reproduced(gate: ReproducedGate, package: Moving, _asked: GateInputs) -> str:
+def reproduced(gate: ReproducedGate, package: ChangedPackage, _asked: GateInputs) -> str:
     """Enough allowed builders have built it; their envelopes were verified with the entry that names them."""
     # The channel of its own distribution decides how many builders must agree.
     return gate.lacking(1 + len(package.entry.rebuilds)) if package.entry else ""
 
 
-def soaked(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
+def soaked(gate: SoakGate, package: ChangedPackage, inputs: GateInputs) -> str:
     """The source channel has held it for the required time. Open reports are in the ledger, and not here."""
     source, digest = inputs.policy.from_channel, package.descriptor.digest
     if digest in inputs.promoted:
@@ -142,7 +142,7 @@ def soaked(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
     return _reason(gate.objection(source, since, inputs.now))
 
 
-def gone_long_enough(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
+def gone_long_enough(gate: SoakGate, package: ChangedPackage, inputs: GateInputs) -> str:
     """The source channel has been without it for the required time; a package that was never there may leave."""
     source, stay = inputs.policy.from_channel, inputs.stays.stay(inputs.policy.from_channel, package.name)
     if package.descriptor.digest in inputs.promoted or stay is None or stay.until is None:
@@ -150,7 +150,7 @@ def gone_long_enough(gate: SoakGate, package: Moving, inputs: GateInputs) -> str
     return _reason(gate.removal_objection(source, stay.until, inputs.now))
 
 
-def hardened(gate: HardeningGate, package: Moving, inputs: GateInputs) -> str:
+def hardened(gate: HardeningGate, package: ChangedPackage, inputs: GateInputs) -> str:
     """Its files lack no hardening, except what its recipe waives: the newest recipe of its plan, as it was tested.
 
     Imported packages are left to their distribution.
@@ -171,7 +171,7 @@ def _reason(objection: Objection | None) -> str:
     return objection.reason if objection else ""
 
 
-def _facts(entry: ReleaseEntry, package: Moving, inputs: GateInputs) -> PackageFacts:
+def _facts(entry: ReleaseEntry, package: ChangedPackage, inputs: GateInputs) -> PackageFacts:
     """Return the facts of a package. Those of earlier workers are incomplete: then its archive is read again."""
     facts = inputs.described.facts(package.descriptor)
     if facts.format == FORMAT:

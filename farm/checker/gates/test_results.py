@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.test_record import PassedTest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import TestOrder
@@ -51,7 +51,9 @@ def _identity_of(order: TestOrder) -> Digest | None:
         return None
 
 
-def verified_results(signed: SignedTest, described: Described, verify: Callable[[bytes], _Result]) -> Iterator[_Result]:
+def verified_results(
+    signed: SignedTest, described: PublishedDocuments, verify: Callable[[bytes], _Result]
+) -> Iterator[_Result]:
     """Yield the results that `verify` accepts, of one test or comparison. Anything else is ignored."""
     for digest in signed.results:
         try:
@@ -61,7 +63,7 @@ def verified_results(signed: SignedTest, described: Described, verify: Callable[
         yield result
 
 
-class SignedResults:
+class ListedResults:
     """The results of listed testers in the evidence. Anything else is ignored."""
 
     def __init__(
@@ -70,7 +72,7 @@ class SignedResults:
         self.testers: Mapping[str, Key] = builders.testers or {}
         self.needed = builders.testers_needed(channel)
         self._brought = brought
-        self._described = Described(blobs)
+        self._described = PublishedDocuments(blobs)
 
     def agree(self, test: Digest, *, passed: bool) -> bool:
         """Return whether enough testers have signed that a test, by its identity, passed, or that it failed."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import UnreadableRecipeError
-from farm.checker.gates.test_results import SignedResults, identity
-from farm.checker.reading.described import Described
+from farm.checker.gates.test_results import ListedResults, identity
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.checker.reading.refusal import Faults, RefusedReleaseError, first_of
 from farm.checker.reading.test_record import PassedTest
 from farm.core.sets.members.member import is_imported
@@ -104,7 +104,7 @@ class ReleasedTests:
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._read = Described(blobs).blob
+        self._read = PublishedDocuments(blobs).blob
         self._known: dict[str, _Known] = {}
 
     def check(
@@ -117,7 +117,7 @@ class ReleasedTests:
         `MissingBlobError` and the like.
         """
         release, previous, plans = case.release, case.previous, case.plans
-        results = SignedResults(case.brought.tests, case.builders, release.channel, self._blobs)
+        results = ListedResults(case.brought.tests, case.builders, release.channel, self._blobs)
         index = self._needs_now(release, previous, plans) if previous else NeedIndex()
         changes = dict(trial.placed)
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
@@ -176,7 +176,7 @@ class _Past:
 
     record: TestRecord
     channel: str
-    results: SignedResults
+    results: ListedResults
 
     def has_passed(self, test: Digest) -> bool:
         """Return whether enough of the present testers had passed a test then."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import NO_RELEASE, Act
 from farm.trust.index.imports import imported_descriptors
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from farm.checker.builds.outputs import Outputs
-    from farm.checker.orders.version_moves import Move
+    from farm.checker.orders.version_moves import VersionChange
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
     from farm.trust.attestation.curator_order import CuratorOrder
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 class Coverage:
     """The `moves` of one release, and which of them orders cover."""
 
-    def __init__(self, releases: Releases, outputs: Outputs, moves: Sequence[Move]) -> None:
+    def __init__(self, releases: Releases, outputs: Outputs, moves: Sequence[VersionChange]) -> None:
         self.moves = moves
         self._releases = releases
         self._outputs = outputs
         self._by_name = {move.name: move for move in moves}
         self._moving = lru_cache(64)(self._named_that_come)
 
-    def of(self, orders: Sequence[CuratorOrder]) -> Iterator[Move]:
+    def of(self, orders: Sequence[CuratorOrder]) -> Iterator[VersionChange]:
         """Yield the moves that one of these orders covers."""
         return (move for move in self.moves if any(self.covers(order, move) for order in orders))
 
-    def lets_come(self, order: CuratorOrder, move: Move) -> bool:
+    def lets_come(self, order: CuratorOrder, move: VersionChange) -> bool:
         """Return whether an order lets a package enter, by itself or with the other outputs of its build."""
         if order.act is not Act.RETRY or "/" in move.name or self.covers(order, move):
             return self.covers(order, move)
         return any(self._outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
 
-    def covers(self, order: CuratorOrder, move: Move) -> bool:
+    def covers(self, order: CuratorOrder, move: VersionChange) -> bool:
         """Return whether an order is for exactly this change: it names, or its release has, the new package."""
         if order.act is Act.RETRY:
             return move.after is not None and order.packages.get(move.name) == move.after
@@ -55,7 +55,7 @@ class Coverage:
         channel = order.channel if order.act is Act.ROLLBACK else order.origin
         return self._releases.holds(order.target, channel, move.name, move.after)
 
-    def _comes_along(self, order: CuratorOrder, target: Digest, move: Move) -> bool:
+    def _comes_along(self, order: CuratorOrder, target: Digest, move: VersionChange) -> bool:
         """Return whether an imported package enters with one that is ordered by name and needs it in the release.
 
         To leave, to become older, or to enter without what needs it, it has to be ordered by its own name or with all.
@@ -74,7 +74,7 @@ class Releases:
     """Releases by digest: what they hold, and which are their ancestors."""
 
     def __init__(self, blobs: BlobStore) -> None:
-        self._blob = Described(blobs).blob
+        self._blob = PublishedDocuments(blobs).blob
         self._read = lru_cache(256)(lambda digest: Release.from_json(blobs.read(digest)))
         self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
         self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))

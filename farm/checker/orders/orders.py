@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.checker.builds.outputs import Outputs
-    from farm.checker.orders.version_moves import Move
+    from farm.checker.orders.version_moves import VersionChange
     from farm.core.names.digest import Digest
     from farm.signing.state import LedgerState, Permit
     from farm.store.blobs import BlobStore
@@ -79,7 +79,7 @@ class Orders:
         self._releases = Releases(blobs)
         self._now = now
 
-    def check(self, outputs: Outputs, moves: Sequence[Move], named: Collection[Digest]) -> Permitted:
+    def check(self, outputs: Outputs, moves: Sequence[VersionChange], named: Collection[Digest]) -> Permitted:
         """Return the orders that a release uses: those `named` that permit a move of it, and others that it needs.
 
         Raises `RefusedReleaseError`, which names the order that is missing.
@@ -135,7 +135,7 @@ class Orders:
             ),
         )
 
-    def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
+    def _check_standing(self, release: Release, moves: Iterable[VersionChange]) -> None:
         channel = release.channel
         if (freeze := self._state.frozen(channel, release.distribution, self._now)) is not None:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
@@ -146,18 +146,18 @@ class Orders:
             )
         held = self._state.held(channel, release.distribution, self._now)
 
-        def check(move: Move) -> None:
+        def check(move: VersionChange) -> None:
             if (hold := held.get(move.name)) is not None:
                 raise _held(hold, move.name, f"the release {move.effect}")
 
         check_each(moves, check)
 
-    def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
+    def _check_held_along(self, outputs: Outputs, moves: Iterable[VersionChange], permitted: Permitted) -> None:
         """Check that nothing moves that has to move with a held package, as outputs of one build do."""
         release = outputs.change.release
         held = self._state.held(release.channel, release.distribution, self._now)
 
-        def check(move: Move) -> None:
+        def check(move: VersionChange) -> None:
             for other in sorted(held.keys() & outputs.moving_with(move.name)):
                 if not permitted.is_alone(move.name, move.after or move.before, other):
                     why = f"{move.name}, an output of the same build, may not move without it"
@@ -206,7 +206,7 @@ def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
         return False
 
 
-def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
+def _packages(moves: Iterable[VersionChange]) -> frozenset[Digest]:
     return frozenset(digest for move in moves if (digest := move.after or move.before))
 
 
@@ -218,7 +218,7 @@ def _held(hold: CuratorOrder, name: str, why: str) -> RefusedReleaseError:
     )
 
 
-def _unordered(release: Release, move: Move) -> RefusedReleaseError:
+def _unordered(release: Release, move: VersionChange) -> RefusedReleaseError:
     why = f"it is older than {move.older_than}" if move.older_than else "a rollback removed it"
     return RefusedReleaseError(
         f"{move.label or move.name} enters {release.channel} without a curator's order, and {why}",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class VersionChange:
     """A name whose package changes, by descriptor: `before` is None for one that enters, `after` for one that leaves.
 
     `older_than` is what the channel has, or had last, where the new package is older than that.
@@ -41,22 +41,24 @@ class Move:
         return "drops it" if self.after is None else "changes it"
 
 
-def moves_of(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> tuple[Move, ...]:
+def moves_of(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> tuple[VersionChange, ...]:
     """Return what differs from the release before: own packages and imported ones."""
     return *_own(change, blobs, held), *_imported(change.release, change.previous, held)
 
 
-def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iterator[Move]:
+def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iterator[VersionChange]:
     for entry in change.coming:
         was, now = change.was.get(entry.name), _identity(entry, blobs)
         last = held.last_held(change.release.channel, entry.name)
         older = str(last) if last is not None and _age(now) < _age(last) else ""
-        yield Move(entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older)
+        yield VersionChange(
+            entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older
+        )
     for entry in change.going:
-        yield Move(entry.name, entry.descriptor.digest, None)
+        yield VersionChange(entry.name, entry.descriptor.digest, None)
 
 
-def _imported(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[Move]:
+def _imported(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[VersionChange]:
     """Yield the moves of imported packages: these are as old as the release that they are imported from."""
     was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
     for name in sorted(was.keys() | now.keys()):
@@ -70,7 +72,7 @@ def _imported(release: Release, previous: Release | None, held: PublishedRecord)
             newest = held.newest_taken(release.channel, taken.channel, name)
             if taken.number < newest:
                 older = f"that of release {newest} of {taken.distribution}/{taken.channel}"
-        yield Move(name, before, after, f"{name} of {new[0]}" if new else "", older)
+        yield VersionChange(name, before, after, f"{name} of {new[0]}" if new else "", older)
 
 
 def _identity(entry: ReleaseEntry, blobs: BlobStore) -> PrintedIdentity:

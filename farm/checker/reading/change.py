@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.checker.reading.described import Described
+from farm.checker.reading.published_documents import PublishedDocuments
 from farm.trust.index.tree import IndexTree, difference
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ReleaseChange:
 
         Raises `RefusedReleaseError`, `InvalidReleaseError`, `MissingBlobError` and the like.
         """
-        read = Described(blobs).blob
+        read = PublishedDocuments(blobs).blob
         found = difference(read, previous.index if previous else None, release.index)
         was = {}
         if previous is not None:

@@ -11,7 +11,7 @@ from farm.trust.layout import ADVISORIES, ADVISORY_LIST, advisory_target
 from farm.trust.metadata.delegation import delegated_roles
 
 if TYPE_CHECKING:
-    from farm.checker.reading.described import Described
+    from farm.checker.reading.published_documents import PublishedDocuments
     from farm.core.advisories.matching import Advisory, Statement
     from farm.trust.metadata.repository import Repository
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class PublishedAdvisories:
     """The list of a repository as it is published now, read when it is first needed."""
 
-    def __init__(self, repository: Repository, described: Described) -> None:
+    def __init__(self, repository: Repository, described: PublishedDocuments) -> None:
         self._repository = repository
         self._described = described
 

@@ -71,7 +71,7 @@ _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class MembershipPeriod:
     """How long a channel has held the package of a descriptor without a break; `until` is None while it does."""
 
     descriptor: Digest
@@ -106,7 +106,7 @@ class PublishedRecord:
             found = database.execute("SELECT channel FROM held WHERE descriptor = ?", (descriptor,))
             return frozenset(channel for (channel,) in found)
 
-    def stay(self, channel: str, name: str) -> Stay | None:
+    def stay(self, channel: str, name: str) -> MembershipPeriod | None:
         """Return the last stay of a package on a channel, by short name, of others by full name."""
         query = "SELECT descriptor, since, until FROM stay WHERE channel = ? AND name = ?"
         with self._open() as database:
@@ -114,7 +114,9 @@ class PublishedRecord:
         if found is None:
             return None
         descriptor, since, until = found
-        return Stay(Digest(descriptor), datetime.fromisoformat(since), until and datetime.fromisoformat(until))
+        return MembershipPeriod(
+            Digest(descriptor), datetime.fromisoformat(since), until and datetime.fromisoformat(until)
+        )
 
     def highest_build(self, names: Iterable[str], version: str, revision: int) -> int:
         """Return the highest build number under which one of these packages was published; 0 when none was."""

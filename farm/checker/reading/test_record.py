@@ -70,7 +70,7 @@ class PassedTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class TestedBuild:
     """A package, by name, version and revision, as it was built by this plan."""
 
     plan: Digest
@@ -83,7 +83,7 @@ class Build:
 class NamedTests:
     """The recipe that a release names for the tests of a package, and when an owner has signed it; None: not known."""
 
-    build: Build
+    build: TestedBuild
     recipe: Digest
     signed: datetime | None
 
@@ -137,7 +137,7 @@ class TestRecord:
         with self._open() as database:
             return database.execute(query, (channel, package, test)).fetchone() is not None
 
-    def counted(self, builds: Iterable[Build]) -> Mapping[Build, tuple[CountedTests, ...]]:
+    def counted(self, builds: Iterable[TestedBuild]) -> Mapping[TestedBuild, tuple[CountedTests, ...]]:
         """Return the recipes that releases of any channel have named for the tests of packages; the newest last.
 
         For a plan without any, those of other builds of the same version and revision.
@@ -173,7 +173,7 @@ class TestRecord:
         return opened_record(self._path, _TABLES, _VERSION, outdated=outdated, what="tests")
 
 
-def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, ...]:
+def _counted(database: sqlite3.Connection, build: TestedBuild) -> tuple[CountedTests, ...]:
     found = database.execute(_OF_THE_PLAN, (build.plan,)).fetchall() or database.execute(
         _OF_THE_IDENTITY, (build.name, build.version, build.revision)
     )

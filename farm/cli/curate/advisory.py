@@ -10,10 +10,11 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import Line, counted, say, say_json, say_lines, styled, table, tell_result, tell_table
+from farm.cli.output import Line, say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.remote import connect
 from farm.cli.sign_order import sign_claims, tell_signed
 from farm.core.names.utc import utc_text
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

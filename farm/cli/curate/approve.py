@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, counted, say, say_lines, table, tell_result
+from farm.cli.output import Line, say, say_lines, table, tell_result
 from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options, own_name
 from farm.cli.remote import connect
 from farm.cli.settings import Settings
 from farm.cli.sign_order import can_sign, sign_act, signed_descriptor, tell_done
 from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
+from farm.core.names.wording import counted
 from farm.core.package.descriptor import Descriptor
 from farm.errors import FarmError
 

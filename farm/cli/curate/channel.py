@@ -9,8 +9,9 @@ import click
 from farm.cli.channel_lines import halted_lines, trouble_lines, unsigned_lines
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import Line, counted, styled, tell_result
+from farm.cli.output import Line, styled, tell_result
 from farm.cli.remote import clock, connect, in_brief, until_text
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

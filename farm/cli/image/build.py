@@ -11,13 +11,14 @@ import click
 from farm.cli.image.form import layers_form, say_written, set_form
 from farm.cli.image.options import image_settings, output_option
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import counted, human_size, say_lines, tell_result
+from farm.cli.output import say_lines, tell_result
 from farm.cli.progress import TerminalProgress
 from farm.cli.recipes_option import recipes_option
 from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

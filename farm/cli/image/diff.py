@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import counted, tell_result
+from farm.cli.output import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import opened
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from farm.client.image.diff import ImageDiff, Side
@@ -44,11 +45,11 @@ def diff(old: str, new: str, as_json: bool) -> int:
 def _side(name: str, settings: Settings) -> Side:
     from farm.client.image.accounting import foreign_layers
     from farm.client.image.diff import Side
-    from farm.client.image.package_set import Described
+    from farm.client.image.package_set import PackageDescriptions
     from farm.client.image.user_layer import own_files_of
 
     known, host, engine = opened(name, settings)
-    own, described = own_files_of(known, host.blobs, engine), Described(host)
+    own, described = own_files_of(known, host.blobs, engine), PackageDescriptions(host)
     parts = described.parts(known)
     foreign = foreign_layers(host, known, described, parts, own)
     return Side(known, parts, own.manifest if own else None, foreign)

@@ -8,17 +8,18 @@ import click
 
 from farm.cli.image.form import layers_form, set_form
 from farm.cli.options import json_option
-from farm.cli.output import Line, counted, say, styled, table, tell_result
+from farm.cli.output import Line, say, styled, table, tell_result
 from farm.cli.set_lines import named, override_lines, sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import opened
+from farm.core.names.wording import counted
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.package_set import Described, ImagePart
+    from farm.client.image.package_set import ImagePart, PackageDescriptions
     from farm.client.repository.host import Host
     from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.fileset.manifest import Manifest
@@ -45,7 +46,7 @@ def inspect(image: str, as_json: bool) -> None:
     Example:
       farm image inspect jq:mine
     """
-    from farm.client.image.package_set import Described, UnknownArchiveError
+    from farm.client.image.package_set import PackageDescriptions, UnknownArchiveError
     from farm.client.image.user_layer import own_files_of
     from farm.client.repository.download import DownloadError
     from farm.client.repository.subscriptions import SubscriptionError
@@ -54,7 +55,7 @@ def inspect(image: str, as_json: bool) -> None:
 
     known, host, engine = opened(image, Settings.from_environment())
     own = own_files_of(known, host.blobs, engine)
-    described = Described(host)
+    described = PackageDescriptions(host)
     try:
         parts = described.parts(known)
     except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
@@ -70,7 +71,7 @@ def inspect(image: str, as_json: bool) -> None:
 
 
 def _foreign(
-    host: Host, known: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+    host: Host, known: KnownImage, described: PackageDescriptions, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> Layers | None:
     """Return the layers that are of no package; None if that is not known here."""
     from farm.client.image.accounting import foreign_layers

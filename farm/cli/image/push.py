@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import human_size, tell_result
+from farm.cli.output import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
+from farm.core.names.wording import human_size
 
 
 @click.command("push")

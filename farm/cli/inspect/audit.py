@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option
-from farm.cli.output import Line, counted, say, say_json, say_lines, table
+from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
-from farm.cli.subscriber import last_verified_form, looking_host
+from farm.cli.subscriber import last_verified_form, opened_read_only
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,7 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
 
     settings = Settings.from_environment()
     request = AuditRequest(images, root and root.absolute(), running, channel, settings.docker)
-    with looking_host(settings) as host:
+    with opened_read_only(settings) as host:
         found = audit(host, request, TerminalProgress())
     _print(found, form, last_verified_form(host))
     statuses = {Verdict.FOUND: FOUND, Verdict.NOT_KNOWN: NOT_KNOWN, Verdict.NOT_COVERED: NOT_COVERED, Verdict.CLEAN: 0}

@@ -10,9 +10,10 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
-from farm.cli.output import counted, say, say_json
+from farm.cli.output import say, say_json
 from farm.cli.settings import Settings
 from farm.cli.severity_option import policy_in_force, policy_option
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ def _set_of(
     subject: str, host: Host, settings: Settings
 ) -> tuple[SetRecord, Mapping[Digest, Descriptor], tuple[str, ...]]:
     """Return the set of a root or an image, its descriptors, and the layers that are of no package."""
-    from farm.client.image.package_set import Described
+    from farm.client.image.package_set import PackageDescriptions
     from farm.client.root.generations import Root
     from farm.client.root.installed_set import InstalledSet
 
@@ -104,7 +105,7 @@ def _set_of(
         from farm.client.image.accounting import unaccounted
 
         known, _, engine = opened(subject, settings, certainly=True)
-        record, reading = known.record, Described(host)
+        record, reading = known.record, PackageDescriptions(host)
         parts = reading.parts(known)
         described = [part.descriptor for part in parts]
         layers = tuple(str(fault) for fault in unaccounted(host, known, reading, parts, engine))

@@ -10,7 +10,7 @@ import click
 from farm.cli.options import channel_option, json_option, names_option
 from farm.cli.output import say_json, say_lines
 from farm.cli.settings import Settings
-from farm.cli.subscriber import last_verified_form, looking_host
+from farm.cli.subscriber import last_verified_form, opened_read_only
 
 if TYPE_CHECKING:
     from farm.client.audit.provenance import Provenance
@@ -50,7 +50,7 @@ def provenance(
     if sum((bool(root), bool(image), bool(channel))) > 1:
         raise click.UsageError("Name one of --root, --image and --channel.")
     settings = Settings.from_environment()
-    with looking_host(settings) as host:
+    with opened_read_only(settings) as host:
         tracing = Tracing(host)
         first = _first(what, root, image, channel, settings, host, tracing)
         found = []

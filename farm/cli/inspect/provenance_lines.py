@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.output import Line, counted, human_size, styled
+from farm.cli.output import Line, styled
 from farm.cli.set_lines import override_lines
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ import click
 from farm.cli.options import channel_option
 from farm.cli.output import say_document
 from farm.cli.settings import Settings
-from farm.cli.subscriber import looking_host
+from farm.cli.subscriber import opened_read_only
 
 
 @click.command()
@@ -34,7 +34,7 @@ def sbom(package: str | None, root: Path | None, channel: str) -> None:
 
     if root and (channel or not package):
         raise click.UsageError("With --root name a package of it, and no channel.")
-    with looking_host(Settings.from_environment()) as host:
+    with opened_read_only(Settings.from_environment()) as host:
         if root and package:
             content = sbom_of_installed(host, root.absolute(), package)
         elif package:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import counted, human_size, say_json, say_lines
+from farm.cli.output import say_json, say_lines
 from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
-from farm.cli.subscriber import last_verified_form, looking_host
+from farm.cli.subscriber import last_verified_form, opened_read_only
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
     if fix and image:
         raise click.UsageError("Images are not repaired: build it again with `farm image build`.")
     settings = Settings.from_environment()
-    with looking_host(settings) as host:
+    with opened_read_only(settings) as host:
         found = _found(image, root, host, settings)
     form = found.to_dict() | last_verified_form(host) | ({"mended": []} if fix else {})
     is_repair = fix and bool(found.faults)
@@ -63,17 +64,17 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
 
 
 def _found(image: str, root: Path | None, host: Host, settings: Settings) -> Verification:
-    from farm.cli.progress import looking
+    from farm.cli.progress import reading_progress
     from farm.client.audit.verification_cache import verify_cache
     from farm.client.audit.verification_root import verify_root
 
     if root:
-        return verify_root(host, root.absolute(), looking)
-    return _image(image, host, settings) if image else verify_cache(host, looking)
+        return verify_root(host, root.absolute(), reading_progress)
+    return _image(image, host, settings) if image else verify_cache(host, reading_progress)
 
 
 def _image(name: str, host: Host, settings: Settings) -> Verification:
-    from farm.cli.progress import looking
+    from farm.cli.progress import reading_progress
     from farm.cli.subscriber import opened
     from farm.client.audit.verification_image import verify_image
     from farm.container.image_store import saved_digests
@@ -82,7 +83,7 @@ def _image(name: str, host: Host, settings: Settings) -> Verification:
     known, _, engine = opened(name, settings, host, certainly=True)
     in_docker = engine and not known.directory and engine.inspect(name)
     saved = partial(saved_digests, connect(settings.docker)) if in_docker else None
-    return verify_image(host, known, engine, saved, looking)
+    return verify_image(host, known, engine, saved, reading_progress)
 
 
 def _repair(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
@@ -90,7 +91,7 @@ def _repair(root: Path | None, found: Verification, settings: Settings, *, as_js
     from farm.client.audit.verification_cache import repair_cache
     from farm.client.audit.verification_root import repair_root
 
-    with looking_host(settings) as host:
+    with opened_read_only(settings) as host:
         if root:
             repaired = repair_root(host, root.absolute(), found)
         else:

@@ -8,16 +8,9 @@ import click
 
 from farm.cli.local_builds import local_builds
 from farm.cli.options import json_option
-from farm.cli.output import (
-    counted,
-    human_size,
-    say,
-    say_document,
-    styled,
-    table,
-    tell_result,
-)
+from farm.cli.output import say, say_document, styled, table, tell_result
 from farm.cli.recipes_option import recipes_option
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from pathlib import Path

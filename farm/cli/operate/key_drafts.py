@@ -20,7 +20,7 @@ from farm.cli.personal_key import ask_secret, confirm_signing
 from farm.core.files import values
 from farm.core.names.digest import Digest
 from farm.store.durable_file import replace_file
-from farm.trust.ceremony.pinned_root import KnownRoot
+from farm.trust.ceremony.pinned_root import LastSignedRoot
 from farm.trust.keys.key_files import KeyFileError, load_public_key
 from farm.trust.keys.signers import load_signer, read_signers
 from farm.trust.metadata.repository import Repository
@@ -273,7 +273,7 @@ def sign(*, path: Path, key: Path, names: KeyNames, root_fingerprint: str | None
     found.check()
     signer = load_signer(key, ask_secret)
     found.check_may_sign(signer.public_key)
-    known = KnownRoot.beside(key)
+    known = LastSignedRoot.beside(key)
     known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
     # The signer sees the changes; a program that reads JSON gets the result.
     say_lines(draft_lines(found, names), err=as_json)
@@ -331,7 +331,7 @@ def read_draft(path: Path) -> Draft:
     return Draft.from_json(content)
 
 
-def _keep(known: KnownRoot, draft: Draft) -> None:
+def _keep(known: LastSignedRoot, draft: Draft) -> None:
     """Remember the root that was signed for; the key may be in a read-only directory."""
     try:
         known.keep(draft)

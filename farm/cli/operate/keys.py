@@ -10,9 +10,10 @@ import click
 
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option, keys_option, read_keys
-from farm.cli.output import counted, say, say_document, say_json, tell_result
+from farm.cli.output import say, say_document, say_json, tell_result
 from farm.cli.personal_key import ask_secret, make_own_key, name_to_be, own_key_path
 from farm.cli.settings import Settings
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

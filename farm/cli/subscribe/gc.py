@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import counted, human_size, say, say_json
+from farm.cli.output import say, say_json
 from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from farm.client.gc.collect import Garbage

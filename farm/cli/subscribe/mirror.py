@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import counted, human_size, tell_result
+from farm.cli.output import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn
 from farm.core.names.utc import utc_text
+from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
     from farm.client.mirror.mirror import Mirrored

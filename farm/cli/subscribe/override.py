@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from farm.client.override.overrides import BuiltHere, OfChannel, Override, Scope
+    from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Scope
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
 
@@ -75,7 +75,7 @@ def add(
       farm override add openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
       farm override add --root /srv/tools openssl=mine.example.org/edge:openssl --why 'our FIPS build'
     """
-    from farm.client.override.overrides import BuiltHere, OfChannel, Override, Overrides
+    from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Overrides
 
     package, found, source = override.partition("=")
     if not found or not package or not source:
@@ -92,7 +92,7 @@ def add(
             package=known_as,
             channel=catalogue.release.subscription,
             built=replacement if isinstance(replacement, BuiltHere) else None,
-            of_channel=replacement if isinstance(replacement, OfChannel) else None,
+            of_channel=replacement if isinstance(replacement, ChannelPackage) else None,
             why=why.strip(),
             made_for=f"{known_as} {entry.version}-{entry.revision}",
             stands_for=entry.descriptor.digest,
@@ -181,15 +181,15 @@ def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, p
     )
 
 
-def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | OfChannel:
+def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | ChannelPackage:
     """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the recipe tree."""
-    from farm.client.override.overrides import OfChannel
+    from farm.client.override.overrides import ChannelPackage
 
     channel, colon, name = source.partition(":")
     if colon and not Path(source).exists():
         followed = host.subscriptions.find(channel)
         known = host.catalogue(channel).entry(name)
-        return OfChannel(str(followed), known.name)
+        return ChannelPackage(str(followed), known.name)
     if "/" in source or Path(source).is_dir():
         return _built(package.rpartition("/")[2], Path(source).absolute(), recipes)
     return _built(source, None, recipes)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import human_size, say, say_json, say_lines, styled, table
+from farm.cli.output import say, say_json, say_lines, styled, table
 from farm.cli.settings import Settings
-from farm.cli.subscriber import last_verified_form, looking_host, open_host
+from farm.cli.subscriber import last_verified_form, open_host, opened_read_only
 from farm.core.names.printed_version import printed_version
+from farm.core.names.wording import human_size
 from farm.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def info(name: str, channel: str, as_json: bool) -> None:
     Example:
       farm info jq
     """
-    with looking_host(Settings.from_environment()) as host:
+    with opened_read_only(Settings.from_environment()) as host:
         catalogue = host.catalogue_of([name], channel)
         known_as = catalogue.known_as(name)
         package = next(package for package in catalogue.verified([name]) if package.name == known_as)

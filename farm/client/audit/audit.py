@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
     from farm.client.repository.read_only_host import ReadOnlyHost
-    from farm.core.advisories.matching import Finding
+    from farm.core.advisories.matching import AdvisoryFinding
     from farm.core.plan.job import BlobRef
     from farm.trust.index.release_index import ReleaseEntry
 
@@ -228,13 +228,13 @@ class _ChannelAudit:
         ]
 
     def _exposed(
-        self, subject: Subject, name: str, finding: Finding, copy: CopiedCode | None, history: Answer
+        self, subject: Subject, name: str, finding: AdvisoryFinding, copy: CopiedCode | None, history: Answer
     ) -> Exposed:
         package = self._packages[name]
         command = subject.command(package.name.short) if history.fixed_in else ""
         return Exposed(finding, package, history.since, history.fixed_in, command, copy)
 
-    def _question(self, name: str, finding: Finding, copy: CopiedCode | None) -> Question:
+    def _question(self, name: str, finding: AdvisoryFinding, copy: CopiedCode | None) -> Question:
         def is_fixed(entry: ReleaseEntry) -> bool:
             if copy is None:
                 return not self._holds(finding, finding.package, Version(entry.version), entry.revision)
@@ -246,13 +246,13 @@ class _ChannelAudit:
 
         return Question(name, self._packages[name].descriptor, is_fixed)
 
-    def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
+    def _holds(self, finding: AdvisoryFinding, name: str, version: Version, revision: int) -> bool:
         """Whether the finding holds for a build. A dismissed finding counts as fixed only in a build without it."""
         found = self._known.find([(name, version, revision)])
         same = (other for other in found if other.advisory.id == finding.advisory.id)
         return any(other.stands or not finding.stands for other in same)
 
-    def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[Finding, CopiedCode]]:
+    def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[AdvisoryFinding, CopiedCode]]:
         """Yield the findings for linked-in code. Without a revision, the code is judged as the first of its version."""
         name, version = copy.library.inside(self._owner), Version(copy.version)
         if not self._known.find([(name, version, copy.revision or 1)]):

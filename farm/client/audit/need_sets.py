@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.root.generations import Root
 from farm.client.root.installed_set import InstalledSet
 from farm.core.fileset.manifest import Manifest
@@ -42,7 +42,7 @@ def root_needs(host: Host, path: Path) -> NeedSet:
 
 def image_needs(host: Host, name: str, image: KnownImage) -> NeedSet:
     """Return the set that an image holds. Raises as `Described.parts`."""
-    packages = PackageSet.of(part.member for part in Described(host).parts(image))
+    packages = PackageSet.of(part.member for part in PackageDescriptions(host).parts(image))
     return NeedSet(name, packages, lambda member: packages.members[member].facts, image.record.asked)
 
 

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 class Subject:
     """The subject of an audit. `command` returns the command that installs another build of a package, by its name.
 
-    `evidence` are the blobs of provenance by descriptor, as far as they are recorded. `unknown` are packages whose
-    distribution is not known, `unattributed` is content that belongs to no package.
+    `unknown` are packages whose distribution is not known, `unattributed` is content that belongs to no package.
     """
 
     kind: Kind

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from farm.client.findings.verification import RECORD, Fault, Verification, no_progress
 from farm.client.findings.verification_signed import SignedIndex
-from farm.client.image.accounting import layer_faults, own_faults, worked_out
-from farm.client.image.package_set import Described
+from farm.client.image.accounting import layer_faults, own_faults, recomputed_image
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.user_layer import own_files_of
 from farm.core.names.digest import Digest
 from farm.oci.layer import layer_content
@@ -42,7 +42,7 @@ def verify_image(
     Raises `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`, `UnknownArchiveError`, and what reading the
     maker's own files raises: what cannot be checked is not known to be intact.
     """
-    described = Described(host)
+    described = PackageDescriptions(host)
     parts = described.parts(image)
     signed = SignedIndex(host, image.record)
     recorded = (
@@ -54,7 +54,7 @@ def verify_image(
         faults += list(_bytes(host, image, saved, seen))
     if not faults:  # otherwise the content read for it is not the recorded one
         own = own_files_of(image, host.blobs, engine)
-        made = worked_out(host, image, described, parts, own)
+        made = recomputed_image(host, image, described, parts, own)
         faults += [*own_faults(host, image, own, engine), *layer_faults(image, made)]
         known = {image.digest, image.meant, *((image.image.config.digest, image.image.digest) if image.image else ())}
         if not faults and not known & {made.image.digest, made.image.image_id}:

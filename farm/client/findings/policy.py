@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from farm.core.advisories.matching import Finding
+    from farm.core.advisories.matching import AdvisoryFinding
     from farm.core.names.digest import Digest
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
     from farm.core.subscriber.policy_file import Policy
@@ -44,7 +44,7 @@ class PolicyFacts:
     record: SetRecord
     capabilities: Mapping[Digest, tuple[str, ...]] = field(default_factory=dict)
     attestations: Mapping[Digest, int] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[AdvisoryFinding, ...] = ()
     unknown: tuple[str, ...] = ()
     unreviewed: tuple[tuple[str, datetime | None], ...] = ()
     layers: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from farm.core.names.printed_version import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
     from farm.client.repository.advisory_sources import AdvisorySource
-    from farm.core.advisories.matching import Finding
+    from farm.core.advisories.matching import AdvisoryFinding
     from farm.core.names.digest import Digest
     from farm.core.names.package_name import PackageName
     from farm.core.names.version import Version
@@ -84,7 +84,7 @@ class Exposed:
     releases up to the newest, None where the newest is affected; `command` is the command that installs the fix.
     """
 
-    finding: Finding
+    finding: AdvisoryFinding
     package: AuditedPackage
     since: Release | None
     fixed_in: Release | None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.client.findings.verification import RECORD, Fault
 from farm.client.findings.verification_signed import misdescribed
 from farm.client.image.making import files_in, imports_in, make_image, replaced_in
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.user_layer import own_files_of, read_own_files
 from farm.client.repository.earlier_releases import entry_of
 from farm.client.repository.subscriptions import SubscriptionError
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 
 def unaccounted(
-    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], engine: LayerSource | None
+    host: Host,
+    image: KnownImage,
+    described: PackageDescriptions,
+    parts: Sequence[ImagePart],
+    engine: LayerSource | None,
 ) -> tuple[Fault, ...]:
     """Return the layers of an image that are not attributed, and where the image differs from its own labels.
 
@@ -57,7 +61,7 @@ def unaccounted(
         return tuple(faults)
     own = own_files_of(image, host.blobs, engine)
     faults = list(own_faults(host, image, own, engine))
-    return tuple(faults) + layer_faults(image, worked_out(host, image, described, parts, own))
+    return tuple(faults) + layer_faults(image, recomputed_image(host, image, described, parts, own))
 
 
 def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> t
 
     Raises `SubscriptionError`.
     """
-    described = Described(host)
+    described = PackageDescriptions(host)
     try:
         return tuple(str(fault) for fault in unaccounted(host, image, described, described.parts(image), engine))
     except SubscriptionError:
@@ -75,15 +79,15 @@ def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> t
 
 
 def foreign_layers(
-    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+    host: Host, image: KnownImage, described: PackageDescriptions, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> tuple[tuple[Digest, str], ...]:
     """Return the layers of an image that are not its packages, links or own files, each with its recorded content.
 
-    `parts` are its packages as `described` returns them. Raises as `worked_out`.
+    `parts` are its packages as `described` returns them. Raises as `recomputed_image`.
     """
     if image.kept:  # it was made here: these are its layers
         return ()
-    return _surplus(image, worked_out(host, image, described, parts, own))
+    return _surplus(image, recomputed_image(host, image, described, parts, own))
 
 
 def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
@@ -92,8 +96,8 @@ def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
     return [f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'} that no package accounts for", *lines]
 
 
-def worked_out(
-    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+def recomputed_image(
+    host: Host, image: KnownImage, described: PackageDescriptions, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> MadeImage:
     """Return the image that the packages, settings and own files of an image make."""
     if len(parts) > MOST_PACKAGE_LAYERS:  # packages that share a layer are joined from their archives

@@ -95,7 +95,7 @@ class UnknownArchiveError(FarmError):
         )
 
 
-class Described(Descriptions):
+class PackageDescriptions(Descriptions):
     """Reads the descriptions of the packages of an image; the newest release of each channel is opened at most once."""
 
     def __init__(self, host: Host, *, channel: str = "") -> None:

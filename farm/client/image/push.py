@@ -11,7 +11,7 @@ import httpcore
 
 from farm.client.image.evidence import attested_sbom, sbom_among
 from farm.client.image.known_image import open_image, unambiguous
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.records import ImageRecords
 from farm.client.image.repair import with_repair
 from farm.client.repository.readers import proxy_for
@@ -123,7 +123,7 @@ def _holders(records: ImageRecords, target: RemoteReference) -> Callable[[Digest
 
 def _fetching(host: Host, kept: ImageRecord) -> Callable[[BlobRef], None]:
     """Return a function that fetches the archive of a package that this host no longer has."""
-    described = Described(host)
+    described = PackageDescriptions(host)
     archives = {
         kept.evidence[placed.descriptor].archive: placed
         for placed in kept.record.packages

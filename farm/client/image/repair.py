@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from farm.client.image.accounting import worked_out
+from farm.client.image.accounting import recomputed_image
 from farm.client.image.evidence import referrers_of, release_head
 from farm.client.image.known_image import LostImageError
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.records import ImageRecords
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.download import DownloadError
@@ -56,14 +56,14 @@ def repair_image(host: Host, image: KnownImage, engine: LayerSource | None) -> N
             host.blobs.delete(blob.digest)
         except MissingBlobError:
             continue
-    described = Described(host)
+    described = PackageDescriptions(host)
     parts = described.parts(image)
     described.ensure_archives(parts)
     for part in parts:
         with suppress(DownloadError):  # a mirror need not have it
             if part.provenance:
                 described.document(part.placed, part.provenance)
-    made = worked_out(host, image, described, parts, own_files_of(image, host.blobs, engine))
+    made = recomputed_image(host, image, described, parts, own_files_of(image, host.blobs, engine))
     heads = [release_head(host.pinned(release)) for release in image.record.releases]
     referrers = referrers_of(made, parts, heads, host.blobs)
     lost = next((blob.digest for blob in image.kept.image.blobs if not host.blobs.has(blob.digest)), None)

@@ -16,7 +16,7 @@ from farm.client.image.command import check_still_runs, root_of
 from farm.client.image.evidence import ReleaseHead, release_head
 from farm.client.image.making import MadeImage, composition_of, imports_in, make_image, replaced_in
 from farm.client.image.overrides import ImageOverrides
-from farm.client.image.package_set import Described, parts_of
+from farm.client.image.package_set import PackageDescriptions, parts_of
 from farm.client.image.trial import Trial, nearest_set, try_change
 from farm.client.override.overrides import OverrideError
 from farm.client.override.substitution import substitute_on
@@ -179,7 +179,7 @@ class _Builds:
     def __init__(self, host: Host, image: KnownImage, request: UpdateRequest) -> None:
         releases = image.record.releases
         channel = request.channel or (releases[0].subscription if releases else "")
-        self.described = Described(host, channel=channel)
+        self.described = PackageDescriptions(host, channel=channel)
         self.held = {part.member.name: part for part in self.described.parts(image)}
         self.new: dict[str, _Replacement] = {}
         self.named: set[str] = set()

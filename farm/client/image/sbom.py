@@ -15,12 +15,13 @@ from farm.core.plan.sbom import (
     DOCUMENT,
     checksum,
     document,
+    document_id,
     element,
     element_id,
+    external_document,
     namespace_of,
     organization,
     relationship,
-    spelt,
 )
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import OpenSetError, needs_of
@@ -59,7 +60,7 @@ def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], r
     for part in ordered:
         relations.append(relationship(IMAGE, "CONTAINS", _id(part)))
         if part.sbom:
-            relations.append(relationship(_id(part), "DESCRIBED_BY", f"{_document_id(part)}:{DOCUMENT}"))
+            relations.append(relationship(_id(part), "DESCRIBED_BY", f"{document_id(part.member.name)}:{DOCUMENT}"))
     if own:
         comment = "Files of the image's maker, not of any package."
         described.append(element(_OWN, HOLDS, checksums=[checksum(own.diff_id)], comment=comment))
@@ -72,7 +73,15 @@ def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], r
         creator=organization(distribution),
         packages=described,
         relationships=relations,
-        external=[_reference(part, part.sbom.digest) for part in ordered if part.sbom],
+        external=[
+            external_document(
+                part.member.name,
+                part.sbom.digest,
+                namespace_of(part.descriptor.name.distribution, part.descriptor.digest),
+            )
+            for part in ordered
+            if part.sbom
+        ],
     )
 
 
@@ -165,15 +174,3 @@ def _of_override(placed: PlacedPackage) -> str:
 
 def _id(part: ImagePart) -> str:
     return element_id("Package", part.member.name)
-
-
-def _reference(part: ImagePart, sbom: Digest) -> dict[str, Any]:
-    return {
-        "checksum": checksum(sbom),
-        "externalDocumentId": _document_id(part),
-        "spdxDocument": namespace_of(part.descriptor.name.distribution, part.descriptor.digest),
-    }
-
-
-def _document_id(part: ImagePart) -> str:
-    return f"DocumentRef-{spelt(part.member.name)}"

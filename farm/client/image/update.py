@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.client.image.engine import docker_images, load_into_docker
 from farm.client.image.evidence import annotations_of, keep_image
 from farm.client.image.known_image import open_image, unambiguous
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.repair import with_repair
 from farm.client.image.replacement import replace_builds
 from farm.client.image.user_layer import own_files_of
@@ -61,7 +61,7 @@ def update(
     progress.announce(updated)
     said = annotations_of(found.made, found.heads)
     if request.output:
-        Described(host).ensure_archives(found.parts)
+        PackageDescriptions(host).ensure_archives(found.parts)
         write_layout(made, host.blobs, request.output, reference=reference, referrers=kept.referrers, annotations=said)
     if known.directory:
         update_layout(
@@ -74,7 +74,7 @@ def update(
             annotations=said,
         )
     elif reference and request.load and engine:
-        Described(host).ensure_archives(found.parts)
+        PackageDescriptions(host).ensure_archives(found.parts)
         new = open_image(str(made.digest), host, None)
         send = partial(load_into_docker, made, host.blobs, reference, request.docker)
         updated = replace(updated, loaded=with_repair(host, [known, new], engine, send))

@@ -58,7 +58,7 @@ class BuiltHere(Form, record="local build"):
 
 
 @dataclass(frozen=True, slots=True)
-class OfChannel(Form, record="package of another channel"):
+class ChannelPackage(Form, record="package of another channel"):
     """The package of another subscription, in the version of its newest release."""
 
     channel: str
@@ -81,10 +81,10 @@ class Override(Form, record="override"):
     made_for: str
     stands_for: Digest
     built: BuiltHere | None = None
-    of_channel: OfChannel | None = None
+    of_channel: ChannelPackage | None = None
 
     @property
-    def source(self) -> BuiltHere | OfChannel:
+    def source(self) -> BuiltHere | ChannelPackage:
         """The replacement."""
         source = self.built or self.of_channel
         assert source is not None  # noqa: S101  (checked where it is read)

@@ -95,8 +95,8 @@ class Chooser:
             if before not in ("", subscription.distribution):
                 raise ChoiceError(
                     f"{name} meant {before}/{name} on this host, and would now mean {subscription.distribution}/{name}",
-                    remedy="Nothing was changed: a name moves to another distribution only on request. Use the full name; "
-                    f"or, to move it permanently: `farm subscriptions set {subscription} --priority "
+                    remedy="Nothing was changed: a name moves to another distribution only on request. Use the full "
+                    f"name; or, to move it permanently: `farm subscriptions set {subscription} --priority "
                     f"{subscription.priority}`.",
                 )
         known.remember({name: subscription.distribution for name, subscription in chosen.items()})

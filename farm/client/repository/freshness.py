@@ -26,7 +26,7 @@ _MORE = 64 * 1024
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def unchanged_look(metadata: str, channel: str, address: str) -> LastVerified | None:
+def unchanged_state(metadata: str, channel: str, address: str) -> LastVerified | None:
     """Return the last verified state of a channel if the repository still shows it; None also where that is unknown.
 
     `metadata` is the directory of the channel's metadata. A success is recorded as the time when the channel was last

@@ -15,7 +15,7 @@ from farm.client.repository.download import PARALLEL
 from farm.client.repository.flush_record import FlushRecord
 from farm.client.repository.imports import ImportedReleases
 from farm.client.repository.known_release import NewestRelease, known_newest
-from farm.client.repository.mirrors import Mirrors, unheard
+from farm.client.repository.mirrors import Mirrors, ignore_warning
 from farm.client.repository.subscriptions import Subscriptions
 from farm.core.names.digest import Digest
 from farm.core.sets.composition.compose import compose
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 class Host:
     """The subscriber's state in one directory; `shared` is what all states of one user share on this machine."""
 
-    def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
+    def __init__(self, state: Path, shared: Path, warn: Warn = ignore_warning) -> None:
         """`warn` is called with each mirror that is passed over, and why."""
         self.state, self.shared = state, shared
         self.blobs = BlobStore(shared / "blobs")

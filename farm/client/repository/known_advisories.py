@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.download import Downloads
     from farm.client.repository.host import Host
-    from farm.core.advisories.matching import Advisory, Finding, Statement
+    from farm.core.advisories.matching import Advisory, AdvisoryFinding, Statement
     from farm.core.names.version import Version
     from farm.core.sets.members.set_record import SetRecord
     from farm.trust.index.release_index import Release
@@ -56,7 +56,7 @@ class KnownAdvisories:
         """The packages, by full names, for which no review is recorded."""
         return tuple(sorted(name for source in self.data for name in source.uncovered))
 
-    def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
+    def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[AdvisoryFinding]:
         """Return the findings for packages (name, version, revision), the worst first."""
         return find(self.advisories, self.statements, packages)
 

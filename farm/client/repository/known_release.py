@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.client.repository.freshness import unchanged_look
+from farm.client.repository.freshness import unchanged_state
 from farm.core.names.digest import Digest
 from farm.trust.index.release_index import InvalidReleaseError
 from farm.trust.verification.seen_releases import read_seen
@@ -33,7 +33,7 @@ def known_newest(subscription: Subscription, metadata: Path) -> NewestRelease | 
 
     None where its repository shows something else, or the stored metadata is incomplete: then all has to be verified.
     """
-    look = unchanged_look(str(metadata), subscription.channel, subscription.address)
+    look = unchanged_state(str(metadata), subscription.channel, subscription.address)
     if look is None:
         return None
     try:

@@ -24,14 +24,14 @@ PACE = TransferLimits(grace_seconds=8.0, bytes_per_second=20_000.0)
 """How slow a mirror may be: less than an owner, because there is another place to try."""
 
 
-def unheard(_words: str) -> None:
+def ignore_warning(_words: str) -> None:
     """Warn nobody."""
 
 
 class Mirror:
     """A mirror at one address, opened on first use. Safe to use from several threads."""
 
-    def __init__(self, address: str, warn: Warn = unheard, pace: TransferLimits = PACE) -> None:
+    def __init__(self, address: str, warn: Warn = ignore_warning, pace: TransferLimits = PACE) -> None:
         self.address = address
         self.is_given_up = False
         self._warn = warn
@@ -63,7 +63,7 @@ class Mirror:
 class Mirrors:
     """The mirrors of one process: each is opened, and given up, for all users in the process."""
 
-    def __init__(self, warn: Warn = unheard) -> None:
+    def __init__(self, warn: Warn = ignore_warning) -> None:
         self.warn = warn
         self.unreachable: set[str] = set()
         """Addresses of owners that could not be reached: waiting for each of them again is of no use."""

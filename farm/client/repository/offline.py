@@ -49,7 +49,7 @@ class NotHereError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class LastVerified:
+class OfflineRelease:
     """A release as it was verified last: `at` is the time of that, `ended` the time when its metadata expired.
 
     `newer` is the number of the release that was verified then, where this is an earlier one of which more is on this
@@ -62,7 +62,7 @@ class LastVerified:
     newer: int = 0
 
     @classmethod
-    def of(cls, kept: KeptMetadata, catalogue: Catalogue) -> LastVerified:
+    def of(cls, kept: KeptMetadata, catalogue: Catalogue) -> OfflineRelease:
         """Return a release with the times of the stored metadata of its channel."""
         channel = catalogue.release.channel
         return cls(catalogue, kept.verified_at(channel), kept.ended(channel, datetime.now(UTC)))
@@ -120,7 +120,7 @@ class KeptReader:
         yield head[offset:]
 
 
-def last_verified(host: Host, channel: str = "") -> LastVerified:
+def last_verified(host: Host, channel: str = "") -> OfflineRelease:
     """Return the last verified release of a subscribed channel. Raises `NothingVerifiedError`, `SubscriptionError`."""
     subscription = host.subscriptions.find(channel)
     kept = host.subscriptions.kept(subscription)
@@ -131,7 +131,7 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
     catalogue = Catalogue(
         release, lambda: builders, downloads, lambda pin: pinned_in_kept(host, pin, imported.kept(pin))
     )
-    return LastVerified.of(kept, catalogue)
+    return OfflineRelease.of(kept, catalogue)
 
 
 def pinned_in_kept(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
@@ -142,7 +142,7 @@ def pinned_in_kept(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
     return open_pinned(kept.last(pin.channel), pin, Downloads(KeptReader(kept), host.blobs), host.imported().open)
 
 
-def last_kept(host: Host, last: LastVerified, names: Iterable[str]) -> LastVerified:
+def last_kept(host: Host, last: OfflineRelease, names: Iterable[str]) -> OfflineRelease:
     """Return the newest release whose data about these packages and their needs is complete on this host.
 
     Searched from the last verified one backwards; that one is returned where there is none.
@@ -166,12 +166,12 @@ def _describes(host: Host, catalogue: Catalogue, names: Iterable[str]) -> bool:
     )
 
 
-def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:
+def last_with(host: Host, names: Iterable[str], channel: str = "") -> OfflineRelease:
     """Return the last verified release that has these packages, chosen as by `Chooser.catalogue`.
 
     Raises what that raises, `NothingVerifiedError`, `NotHereError`.
     """
-    opened: dict[str, LastVerified] = {}
+    opened: dict[str, OfflineRelease] = {}
 
     def catalogue(name: str) -> Catalogue:
         opened[name] = last_verified(host, name)
@@ -185,7 +185,7 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
 
 
 @contextmanager
-def nothing_fetched(last: LastVerified) -> Iterator[None]:
+def nothing_fetched(last: OfflineRelease) -> Iterator[None]:
     """Turn a failed fetch inside the block into an error that names what is missing here. Raises `NotHereError`."""
     try:
         yield

@@ -15,11 +15,11 @@ from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.host import Host, pin_of
 from farm.client.repository.imports import ImportedReleases
 from farm.client.repository.mirrored_metadata import is_unreachable
-from farm.client.repository.mirrors import unheard
+from farm.client.repository.mirrors import ignore_warning
 from farm.client.repository.offline import (
-    LastVerified,
     NoReader,
     NotHereError,
+    OfflineRelease,
     last_kept,
     last_verified,
     pinned_in_kept,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class Fallback:
     """A release that was used in place of the newest of its channel, and why the newest is unknown."""
 
-    last: LastVerified
+    last: OfflineRelease
     why: str
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class ReadOnlyHost(Host):
     `fallbacks` are the releases that were used so, by channel.
     """
 
-    def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
+    def __init__(self, state: Path, shared: Path, warn: Warn = ignore_warning) -> None:
         super().__init__(state, shared, warn)
         self.fallbacks: dict[str, Fallback] = {}
 
@@ -148,7 +148,7 @@ class ReadOnlyHost(Host):
         releases = " or ".join(str(fallback.last.release) for fallback in self.fallbacks.values())
         return NotHereError(what, releases, "Ask again while the repository can be reached.")
 
-    def fall_back(self, channel: str, error: FarmError, last: Callable[[], LastVerified]) -> None:
+    def fall_back(self, channel: str, error: FarmError, last: Callable[[], OfflineRelease]) -> None:
         """Use the last verified release for a channel; raises `error` unless it means that the newest is unknown."""
         # No place can be reached, or the metadata there has expired.
         if not (is_unreachable(error) or (isinstance(error, UntrustedMetadataError) and error.reason == "expired")):
@@ -191,7 +191,7 @@ class _Imported(ImportedReleases):
             self._fall_back(pin, error)
         return self._host.kept_advisories(self.kept(pin), pin.distribution)
 
-    def _fall_back(self, pin: Import, error: FarmError) -> LastVerified:
+    def _fall_back(self, pin: Import, error: FarmError) -> OfflineRelease:
         channel, kept = f"{pin.distribution}/{pin.channel}", self.kept(pin)
-        self._host.fall_back(channel, error, lambda: LastVerified.of(kept, pinned_in_kept(self._host, pin, kept)))
+        self._host.fall_back(channel, error, lambda: OfflineRelease.of(kept, pinned_in_kept(self._host, pin, kept)))
         return self._host.fallbacks[channel].last

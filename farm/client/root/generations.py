@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from farm.client.root.generation import Generation
 from farm.core.names.root_places import ROOT_LINKS
 from farm.errors import FarmError
+from farm.store.blobs import names_in
 from farm.store.disk_space import full_disk_named
 from farm.store.durable_file import replace_file, sync_folder
 from farm.store.flush import flush_file_system
@@ -161,7 +162,7 @@ class Root:
 
     def stores(self) -> tuple[str, ...]:
         """Return the names of the packages' directories, sorted."""
-        return tuple(sorted(name for name in _names(self.path / "packages") if not name.startswith(".")))
+        return tuple(sorted(name for name in names_in(self.path / "packages") if not name.startswith(".")))
 
     def remove_package(self, store: str) -> None:
         """Remove a package that no state needs. The caller holds `locked`."""
@@ -185,7 +186,7 @@ class Root:
         return self._own / "generations" / str(number)
 
     def _numbers(self) -> list[int]:
-        return sorted(int(name) for name in _names(self._own / "generations") if name.isdigit())
+        return sorted(int(name) for name in names_in(self._own / "generations") if name.isdigit())
 
     def _read(self, record: Path) -> Generation | None:
         try:
@@ -225,7 +226,7 @@ class Root:
                 _remove(self._place(number))
         states = [self._place(number) for number in self._numbers()]
         for directory in (self._own, self._own / "generations", self.path / "packages", *states):
-            for name in _names(directory):
+            for name in names_in(directory):
                 if name.startswith("."):
                     _discard(directory / name)
 
@@ -235,7 +236,7 @@ class Root:
         Raises `RootError`.
         """
         # The directory is listed once: another client may be making them.
-        found = sorted(set(_names(self.path)) - {_NEW_DISK})
+        found = sorted(set(names_in(self.path)) - {_NEW_DISK})
         if found and ".farm" not in found:
             raise _not_ours(self.path / found[0])
         for name, target in TOP_LINKS:
@@ -327,13 +328,6 @@ def _discard(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path)
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        return [path.name for path in directory.iterdir()]
-    except FileNotFoundError:
-        return []
 
 
 @contextlib.contextmanager

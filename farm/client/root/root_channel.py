@@ -74,7 +74,7 @@ def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str
         )
     raise FarmError(
         f"{root.path} holds packages of {own}, which has no {name}; {full} is of another distribution",
-        remedy=f"Nothing was changed. Install it into a root of its own: `farm install --root DIR {full}`. To use it in "
-        f"place of a package of {own}: `farm override add --root {root.path} PACKAGE={other}:{short} --why …`.",
+        remedy=f"Nothing was changed. Install it into a root of its own: `farm install --root DIR {full}`. To use it "
+        f"in place of a package of {own}: `farm override add --root {root.path} PACKAGE={other}:{short} --why …`.",
         code="foreign-name",
     )

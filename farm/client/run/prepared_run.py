@@ -20,7 +20,7 @@ import os
 import time
 
 import farm
-from farm.client.repository.freshness import status_of, unchanged_look
+from farm.client.repository.freshness import status_of, unchanged_state
 from farm.client.run.record import append_run
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
@@ -136,7 +136,7 @@ def _holds(state: str, form: dict[str, Any]) -> bool:
 
 
 def _shows_the_same(seen: dict[str, str]) -> bool:
-    look = unchanged_look(seen["metadata"], seen["channel"], seen["address"])
+    look = unchanged_state(seen["metadata"], seen["channel"], seen["address"])
     return look is not None and (look.release, look.builders) == (seen["release"], seen["builders"])
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.client.repository.offline import LastVerified
+    from farm.client.repository.offline import OfflineRelease
     from farm.client.run.request import RunRequest
     from farm.core.subscriber.image_file import ImageFile
     from farm.store.http.time_limits import Deadline
@@ -31,7 +31,7 @@ class SelectedPackages:
 
     catalogue: Catalogue
     packages: tuple[VerifiedPackage, ...]
-    last: LastVerified | None = None
+    last: OfflineRelease | None = None
 
     def fetching(self) -> AbstractContextManager[None]:
         """Open the block in which archives are fetched. Raises `NotHereError` where an archive cannot be fetched."""

@@ -155,7 +155,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AdvisoryFinding:
     """An advisory that holds for a package. `fixed` is the version with the fix, if one is known.
 
     `statement` is the newest statement about it; with `not_affected` or `fixed` there is nothing to do.
@@ -179,7 +179,7 @@ def find(
     advisories: Iterable[Advisory],
     statements: Sequence[Statement],
     packages: Iterable[tuple[str, Version, int]],
-) -> list[Finding]:
+) -> list[AdvisoryFinding]:
     """Return the advisories that packages (short name, version, revision) match, also those that statements dismiss.
 
     The worst come first, then by package and advisory. Withdrawn advisories match nothing.
@@ -201,7 +201,7 @@ def blocking(
     statements: Sequence[Statement],
     packages: Iterable[tuple[str, Version, int]],
     least: Severity,
-) -> list[Finding]:
+) -> list[AdvisoryFinding]:
     """Return the findings that block a channel with this limit of severity: of `find`, the undismissed."""
     return [
         finding
@@ -212,7 +212,7 @@ def blocking(
 
 def _finding(
     advisory: Advisory, statements: Sequence[Statement], name: str, packages: dict[str, tuple[Version, int]]
-) -> Finding | None:
+) -> AdvisoryFinding | None:
     if name not in packages:
         return None
     version, revision = packages[name]
@@ -225,7 +225,7 @@ def _finding(
     about = [statement for statement in statements if statement.applies_to(advisory, name, version, revision)]
     newest = max(about, key=lambda statement: statement.at, default=None)
     severity = worst(tuple(affected.severity for affected in here))
-    return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
+    return AdvisoryFinding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
 
 
 def _is_inside(events: tuple[Event, ...], version: Version, revision: int) -> bool:

@@ -16,6 +16,7 @@ from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import Directory, Link
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.root_places import LINKED
+from farm.core.names.wording import INVISIBLE
 from farm.core.package.origins import faults_of_origins, named_by_path
 from farm.core.package.path_glob import matches
 from farm.core.package.resolve import resolve
@@ -107,9 +108,7 @@ _COMPILED = re.compile(rf"({_PYTHON}/(?:.*/)?)__pycache__/([^/.]+)\.[^/]*pyc")
 
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})(?=/|\Z)")
 _SHARED = ("usr", "lib", "lib64")
-# Invisible characters that Unicode nevertheless classifies as letters or marks: fillers of Hangul and Khmer,
-# the grapheme joiner, separators of Mongolian, selectors of variants.
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef\u2800]")
+_BLANK = re.compile(f"[{INVISIBLE}]")
 
 
 def find_sensitive_files(

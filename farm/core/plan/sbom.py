@@ -162,7 +162,7 @@ def organization(distribution: str) -> str:
 
 def element_id(kind: str, name: str) -> str:
     """Return the identifier of an element, unique among names of this kind."""
-    return f"SPDXRef-{kind}-{spelt(name)}"
+    return f"SPDXRef-{kind}-{spdx_id(name)}"
 
 
 def dependency_id(name: PackageName, within: str) -> str:
@@ -175,9 +175,19 @@ def called(name: PackageName, within: str) -> str:
     return name.short if name.distribution == within else str(name)
 
 
-def spelt(name: str) -> str:
+def spdx_id(name: str) -> str:
     """Return a name in the characters that SPDX identifiers allow: A-Z a-z 0-9 . and -; names stay distinct."""
     return "".join(character if character in _ALLOWED else f"-{ord(character):x}-" for character in name)
+
+
+def document_id(name: str) -> str:
+    """Return the identifier under which a document refers to the document of a package."""
+    return f"DocumentRef-{spdx_id(name)}"
+
+
+def external_document(name: str, sbom: Digest, namespace: str) -> dict[str, Any]:
+    """Return the reference to the document of a package, which has this digest and namespace."""
+    return {"checksum": checksum(sbom), "externalDocumentId": document_id(name), "spdxDocument": namespace}
 
 
 def relationship(element: str, kind: str, other: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def keys_by_person(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, fr
     return {who: frozenset(found) for who, found in keys.items()}
 
 
-def everybody(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+def unambiguous_keys(curators: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
     """Return each person's key; people with different keys in different groups are left out."""
     return {who: next(iter(keys)) for who, keys in keys_by_person(curators).items() if len(keys) == 1}
 

@@ -36,7 +36,7 @@ def as_strict_as_signed(written: Policies, signed: Policies) -> Policies:
         if own is None:
             troubles[name] = (f"channels/{name}.yaml: no policy is signed for this channel yet. {_SIGN}",)
             continue
-        lines = tuple(laxer(policy, own, curators, signed.curators))
+        lines = tuple(weaker_settings(policy, own, curators, signed.curators))
         policies[name] = own if lines else policy
         lines += _left_out(policy, written.curators, curators)
         if lines:
@@ -99,7 +99,7 @@ def _left_out(
     )
 
 
-def laxer(
+def weaker_settings(
     wanted: ChannelPolicy,
     signed: ChannelPolicy,
     groups: Mapping[str, Mapping[str, str]],

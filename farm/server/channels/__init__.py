@@ -1,3 +1,3 @@
-"""Channels: releases, candidates, excuses, rollbacks. Rows only: `server.pipeline` decides about them.
+"""Channels: releases, candidates, excuses, rollbacks. `server.pipeline` decides; `channel_checks` refuses wrong names.
 May import `server.packages` and what lies below.
 """

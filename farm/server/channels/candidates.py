@@ -261,7 +261,7 @@ def decide(session: Session, candidate_id: int, state: CandidateState, *, reason
     return changes_rows(session, decision)
 
 
-def tell(session: Session, candidate_id: int, reason: str) -> None:
+def change_reason(session: Session, candidate_id: int, reason: str) -> None:
     """Change the reason of a candidate that has ended."""
     session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(reason=reason))
 

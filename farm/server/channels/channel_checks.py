@@ -73,7 +73,7 @@ def reason_of(text: str) -> str:
     return reason
 
 
-def ahead(unit: UnitOfWork, until: datetime | None) -> datetime | None:
+def in_the_future(unit: UnitOfWork, until: datetime | None) -> datetime | None:
     """Return a time that is in the future, or None. Raises `CurationError`."""
     if until is None:
         return None

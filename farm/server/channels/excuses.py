@@ -117,14 +117,14 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
     """Make these the open excuses of a channel. An excuse that was open for the same package keeps its `since`.
 
     Excuses of packages that are no longer held are cleared. Excuses about released packages are left alone: only
-    `tell_of_released` makes and clears them.
+    `replace_released_excuses` makes and clears them.
     """
     held = [excuse for excuse in excuses if excuse.gate is not GateKind.RELEASED_TESTS]
     standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
     _replace(session, standing, (channel, candidate_id), held, by=f"candidate {candidate_id}", now=now)
 
 
-def tell_of_released(
+def replace_released_excuses(
     session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
 ) -> None:
     """Make these the excuses about packages that a channel has released; others about them are cleared."""
@@ -169,7 +169,7 @@ def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, n
         session.exec(cleared.values(cleared_at=now, cleared_by=by))
 
 
-def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
+def open_excuses(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
     """Return the open excuses of a channel, by package; or those of one package."""
     return list(map(KeptExcuse.of, _standing(session, channel, package)))
 

@@ -41,7 +41,7 @@ def has_open_candidate(session: Session, channel: str, number: int, digest: Dige
     return session.exec(query.limit(1)).first() is not None
 
 
-def ahead(session: Session, channel: str, number: int) -> list[int]:
+def later_numbers(session: Session, channel: str, number: int) -> list[int]:
     """Return the numbers after this one under which releases of a channel are recorded as published."""
     query = select(ReleaseRow.number).where(
         ReleaseRow.channel == channel, ReleaseRow.number > number, col(ReleaseRow.published_at).is_not(None)

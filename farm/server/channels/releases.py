@@ -76,7 +76,7 @@ def tests_seen(session: Session, channel: str) -> int:
     return row.tests_seen if row else 0
 
 
-def see_tests(session: Session, channel: str, job: int) -> None:
+def record_tests_checked(session: Session, channel: str, job: int) -> None:
     """Record the last answered job whose tests were checked against the channel's packages."""
     session.exec(update(ChannelRow).where(col(ChannelRow.name) == channel).values(tests_seen=job))
 

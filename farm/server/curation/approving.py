@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.identities.access import Actor
-    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.tables.records import ImportedPackageRecord, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.approval import SignedApproval
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequiredApprovals:
     """The approvals that a channel's policy requires: how many of a group, and the group's keys by name."""
 
     group: str
@@ -51,18 +51,18 @@ class PendingApproval:
     A package that is `removed` is to leave the channel.
     """
 
-    package: Package | ImportedPackage
+    package: Package | ImportedPackageRecord
     approved_by: tuple[str, ...]
     enough: bool
     removed: bool = False
 
 
-def asked(unit: UnitOfWork, channel: str) -> Asked:
+def asked(unit: UnitOfWork, channel: str) -> RequiredApprovals:
     """Return the approvals that a channel requires. Raises `CurationError` if it requires none."""
     for gate in policy_of(unit, channel).get("gates", []):
         if gate["gate"] == "approvals":
             people = gate.get("people", unit.inputs.curators.get(gate["of"], {}))
-            return Asked(gate["of"], gate["count"], people)
+            return RequiredApprovals(gate["of"], gate["count"], people)
     raise CurationError(f"{channel} requires no approvals", remedy="Its policy has no gate `approvals`.")
 
 
@@ -76,7 +76,7 @@ def in_question(unit: UnitOfWork, channel: str) -> list[PendingApproval]:
     for digests, removed in ((_arriving(unit, channel), False), (_departing(unit, channel), True)):
         own = packages.by_digest(unit.session, digests).values()
         others = imported.packages_by_digest(unit.session, digests).values()
-        found: list[Package | ImportedPackage] = [
+        found: list[Package | ImportedPackageRecord] = [
             *sorted(own, key=lambda package: (package.name, package.built_at)),
             *sorted(others, key=lambda package: (package.name, package.version)),
         ]
@@ -276,7 +276,9 @@ def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
     candidate = candidates.open_candidate(session, channel)
     changes = candidates.changes_of(session, candidate.id) if candidate else []
     at_the_gates = {change.after for change in changes if change.after is not None}
-    held = {excuse.excuse.digest for excuse in excuses.standing(session, channel) if excuse.excuse.digest is not None}
+    held = {
+        excuse.excuse.digest for excuse in excuses.open_excuses(session, channel) if excuse.excuse.digest is not None
+    }
     return (offered | at_the_gates | held) - here
 
 

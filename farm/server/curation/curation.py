@@ -9,7 +9,7 @@ from farm.server.channels.channel_checks import (
     AlreadyError,
     CurationError,
     NotInQuestionError,
-    ahead,
+    in_the_future,
     neighbours,
     newest_of,
     not_held,
@@ -57,7 +57,7 @@ def freeze(
     Raises `AlreadyError` if it is frozen, unless this freeze is to `replace` that one.
     """
     policy_of(unit, channel)
-    order = Freeze(unit.now, reason_of(why), actor.name, ahead(unit, until))
+    order = Freeze(unit.now, reason_of(why), actor.name, in_the_future(unit, until))
     standing = releases.frozen(unit.session, channel, now=unit.now)
     detail = _with_end(order.why, until)
     if standing is not None:
@@ -104,7 +104,13 @@ def hold(
     _check_known(unit, channel, package)
     reason = reason_of(why)
     held = holds.add_hold(
-        unit.session, channel, package, reason=reason, held_by=actor.name, now=unit.now, until=ahead(unit, until)
+        unit.session,
+        channel,
+        package,
+        reason=reason,
+        held_by=actor.name,
+        now=unit.now,
+        until=in_the_future(unit, until),
     )
     wanted = RequestedOrder(act=Act.HOLD, channel=channel, packages={package: None}, reason=why, until=until)
     take_signed(unit, wanted, envelope)

@@ -137,7 +137,7 @@ def retry(
     needs no signature.
     """
     policy_of(unit, channel)
-    standing = excuses.standing(unit.session, channel)
+    standing = excuses.open_excuses(unit.session, channel)
     if not standing:
         raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
     held = {excuse.excuse.package for excuse in standing} - {""}

@@ -15,7 +15,7 @@ from farm.server.tables.curation_rows import ReportRow
 from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
-from farm.server.tables.records import ImportedPackage, Package
+from farm.server.tables.records import ImportedPackageRecord, Package
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
     own = rows_with(session, select(PackageRow), PackageRow.digest, digests)
     imported = rows_with(session, select(ImportedPackageRow), ImportedPackageRow.descriptor, digests)
     named = {row.digest: (row.name, Package.of(row).printed_version) for row in own}
-    named |= {row.descriptor: (row.name, ImportedPackage.of(row).printed_version) for row in imported}
+    named |= {row.descriptor: (row.name, ImportedPackageRecord.of(row).printed_version) for row in imported}
     return [_report(row, *named[row.package]) for row in rows]
 
 

@@ -12,7 +12,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
-from farm.server.tables.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
+from farm.server.tables.curation_rows import OrderSignersRow, ReportRow, SignedOrderRow, UnsignedClaimRow
 from farm.server.tables.reading import Record
 from farm.server.tables.writing import add_rows, add_unless_stored
 
@@ -51,7 +51,7 @@ class SignedOrder(
 
 def who_orders(session: Session) -> Mapping[str, str] | None:
     """Return the people whose orders count, by name, with public keys; None if no order has to be signed."""
-    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    row = session.get(OrderSignersRow, _ONLY, populate_existing=True)
     if row is None:
         return None
     people: Mapping[str, str] | None = json.loads(row.people)
@@ -61,10 +61,10 @@ def who_orders(session: Session) -> Mapping[str, str] | None:
 def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
     """Set the people whose orders count."""
     text = canonical_json(None if people is None else dict(people)).decode()
-    session.merge(WhoOrdersRow(id=_ONLY, people=text))
+    session.merge(OrderSignersRow(id=_ONLY, people=text))
 
 
-def bring_again(session: Session, since: datetime) -> None:
+def retry_refused(session: Session, since: datetime) -> None:
     """Deliver orders that the signer has refused since then again: it may take them now."""
     refused = (
         col(SignedOrderRow.delivered_at).is_(None),
@@ -98,19 +98,19 @@ def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
-def unbrought(session: Session, limit: int) -> list[SignedOrder]:
+def undelivered(session: Session, limit: int) -> list[SignedOrder]:
     """Return the orders that are still to be delivered to the signer, oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.delivered_at).is_(None), SignedOrderRow.refused == "")
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)).limit(limit))
 
 
-def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
+def undelivered_or_refused(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
     """Return the orders to a channel that the signer does not have yet, or has refused; newest first."""
     query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.delivered_at).is_(None))
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at).desc()).limit(limit))
 
 
-def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
+def delivered_to_channel(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
     """Return the orders to a channel that the signer has and that arrived here since then."""
     query = select(SignedOrderRow).where(
         SignedOrderRow.channel == channel,
@@ -120,13 +120,13 @@ def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOr
     return SignedOrder.all(session, query)
 
 
-def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
+def record_delivery(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
     """Record that the signer has taken an order, or why it has not."""
     values = {"refused": refused} if refused else {"delivered_at": now}
     session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
 
 
-def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
+def delivered_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
     """Return orders of an act that the signer has and that arrived here since then."""
     query = select(SignedOrderRow).where(
         SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None), col(SignedOrderRow.at) >= since
@@ -134,11 +134,11 @@ def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrd
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
-def state_of_brought(session: Session, act: str) -> tuple[int, str]:
+def state_of_delivered(session: Session, act: str) -> tuple[int, str]:
     """Return a value that changes when an order of an act is delivered, or when other people may give orders."""
     query = select(func.count()).select_from(SignedOrderRow)
     count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None))).one()
-    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    row = session.get(OrderSignersRow, _ONLY, populate_existing=True)
     return count, row.people if row else ""
 
 
@@ -146,16 +146,16 @@ def set_unsigned_claims(session: Session, claims: Mapping[Digest, str]) -> None:
     """Set the documents that lack a signature, each with a description."""
     if claims == unsigned_claims(session):
         return
-    session.exec(delete(UnsignedWordRow))
-    add_rows(session, (UnsignedWordRow(digest=digest, description=text) for digest, text in claims.items()))
+    session.exec(delete(UnsignedClaimRow))
+    add_rows(session, (UnsignedClaimRow(digest=digest, description=text) for digest, text in claims.items()))
 
 
 def unsigned_claims(session: Session) -> dict[Digest, str]:
     """Return the documents that are unpublished for lack of a signature, by the digest of their canonical JSON."""
-    return {Digest(row.digest): row.description for row in session.exec(select(UnsignedWordRow))}
+    return {Digest(row.digest): row.description for row in session.exec(select(UnsignedClaimRow))}
 
 
-def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
+def undelivered_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
     """Return the oldest open reports that the signer does not have, up to a number for each channel.
 
     Also those of the `closed` numbers that it does not have. None while nobody's orders count with it: it could close
@@ -171,7 +171,7 @@ def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] =
     }
 
 
-def reports_astray(session: Session, channel: str, limit: int = 20) -> list[int]:
+def undelivered_reports_of(session: Session, channel: str, limit: int = 20) -> list[int]:
     """Return the numbers of open reports on a channel that the signer lacks; empty if it takes none."""
     if who_orders(session) is None:
         return []
@@ -184,6 +184,6 @@ def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | 
     return [number for number in session.exec(query) if number is not None]
 
 
-def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
+def record_report_delivery(session: Session, number: int, *, now: datetime) -> None:
     """Record that the signer has a report."""
     session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(delivered_at=now))

@@ -9,7 +9,7 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
 from farm.core.package.facts import PackageFacts
 from farm.core.sets.members.member import Member
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 
 if TYPE_CHECKING:
     from farm.server.tables.records import Package
@@ -25,15 +25,15 @@ class MemberReader:
         self._blobs = blobs
         self._read = lru_cache(_REMEMBERED)(self._read_member)
 
-    def member(self, package: Package | ImportedPackage) -> Member:
+    def member(self, package: Package | ImportedPackageRecord) -> Member:
         """Return a package as a member of a set. Raises `MissingBlobError`, `CorruptBlobError`."""
         return self._read(package)
 
-    def _read_member(self, package: Package | ImportedPackage) -> Member:
+    def _read_member(self, package: Package | ImportedPackageRecord) -> Member:
         return Member.of(
             Descriptor.from_json(self._blobs.read(package.digest)),
             PackageFacts.from_json(self._blobs.read(package.facts.digest)),
             Manifest.from_json(self._blobs.read(package.tree)),
-            imported=isinstance(package, ImportedPackage),
+            imported=isinstance(package, ImportedPackageRecord),
             build=package.build,
         )

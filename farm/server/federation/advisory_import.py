@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedAdvisories:
+class ImportedAdvisories:
     """OSV documents about imported packages, and the OpenVEX document that belongs to them, empty if there is none."""
 
     advisories: tuple[str, ...] = ()
@@ -31,14 +31,14 @@ class PublishedAdvisories:
 
 def read_advisory_list(
     content: bytes | None, owner: str, packages: Collection[str], read: Callable[[BlobRef, str], bytes]
-) -> PublishedAdvisories:
+) -> ImportedAdvisories:
     """Return what the verified list `content` of `owner` (None: it has none) states about its `packages`.
 
     `packages` are short names; `read` returns the verified bytes of a blob. Raises `InvalidAdvisoryIndexError`, and
     what `read` raises.
     """
     if content is None:
-        return PublishedAdvisories()
+        return ImportedAdvisories()
     index = AdvisoryIndex.from_json(content)
     if index.distribution != owner:
         raise InvalidAdvisoryIndexError(
@@ -55,12 +55,10 @@ def read_advisory_list(
         except InvalidAdvisoryError as error:
             raise InvalidAdvisoryIndexError(f"the statements of {owner} are invalid: {error.message}") from error
     documents = tuple(read(advisory.document, f"advisory {advisory.id} of {owner}").decode() for advisory in listed)
-    return PublishedAdvisories(documents, statements.decode())
+    return ImportedAdvisories(documents, statements.decode())
 
 
-def keep_published_advisories(
-    unit: UnitOfWork, distribution: OtherDistribution, documents: PublishedAdvisories
-) -> bool:
+def keep_published_advisories(unit: UnitOfWork, distribution: OtherDistribution, documents: ImportedAdvisories) -> bool:
     """Store what a distribution publishes, replacing what it published before; return whether it has changed."""
     row = unit.session.get(ImportedAdvisoriesRow, distribution.name)
     advisories = json.dumps(list(documents.advisories))

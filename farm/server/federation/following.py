@@ -21,7 +21,7 @@ from farm.server.federation import imported
 from farm.server.federation.advisory_import import keep_published_advisories, read_advisory_list
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 from farm.server.transaction.text import kept_error
 from farm.store.durable_file import replace_file
 from farm.trust.index.earlier_release import LARGEST_HEAD
@@ -59,7 +59,7 @@ class Fetching(Protocol):
         """Download a blob, unless the store has it. Raises a `FarmError`."""
 
 
-class Following:
+class DistributionFollower:
     """Follows all distributions. `open_repository` returns the reader and the downloads of an address.
 
     `every` is the interval between checks while no recipe requires anything new.
@@ -273,8 +273,8 @@ def _packages(
     builders: AllowedBuilders,
     blobs: Fetching,
     wanted: set[str],
-    known: dict[str, ImportedPackage],
-) -> Iterator[ImportedPackage]:
+    known: dict[str, ImportedPackageRecord],
+) -> Iterator[ImportedPackageRecord]:
     """Yield the wanted packages of a release and all that they need in their distribution, without known ones."""
     index = IndexTree(lambda blob: blobs.read(blob, f"index of {release.distribution}"), release.index)
     waiting, seen = sorted(wanted), set(wanted)
@@ -294,9 +294,9 @@ def _packages(
         waiting += sorted(here)
 
 
-def package_of(release: Release, entry: ReleaseEntry) -> ImportedPackage:
+def package_of(release: Release, entry: ReleaseEntry) -> ImportedPackageRecord:
     """Return a package of another distribution from its entry in a release."""
-    return ImportedPackage(
+    return ImportedPackageRecord(
         name=f"{release.distribution}/{entry.name}",
         digest=entry.descriptor.digest,
         descriptor=entry.descriptor,

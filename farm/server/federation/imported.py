@@ -23,7 +23,7 @@ from farm.server.tables.import_rows import (
 )
 from farm.server.tables.pipeline_states import ChangeState
 from farm.server.tables.reading import Record, rows_with
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 from farm.server.tables.release_rows import CandidateRow, ReleaseRow
 from farm.server.tables.writing import add_rows, add_unless_stored
 
@@ -117,30 +117,32 @@ def add_release(
     return ImportedRelease.added(session, row)
 
 
-def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
+def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackageRecord]) -> None:
     """Record packages of a release; known ones stay."""
     known = packages_of(session, release_id).keys()
     new = (package for package in packages if package.name not in known)
     add_rows(session, (ImportedPackageRow(release_id=release_id, **package.columns()) for package in new))
 
 
-def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackage]:
+def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackageRecord]:
     """Return the packages of a release that are known here, by full name."""
     query = select(ImportedPackageRow).where(ImportedPackageRow.release_id == release_id)
-    return {row.name: ImportedPackage.of(row) for row in session.exec(query.order_by(col(ImportedPackageRow.name)))}
+    return {
+        row.name: ImportedPackageRecord.of(row) for row in session.exec(query.order_by(col(ImportedPackageRow.name)))
+    }
 
 
-def package(session: Session, descriptor: Digest) -> ImportedPackage | None:
+def package(session: Session, descriptor: Digest) -> ImportedPackageRecord | None:
     """Return an imported package by the digest of its descriptor."""
     query = select(ImportedPackageRow).where(ImportedPackageRow.descriptor == descriptor)
-    return ImportedPackage.first(session, query.order_by(col(ImportedPackageRow.release_id).desc()))
+    return ImportedPackageRecord.first(session, query.order_by(col(ImportedPackageRow.release_id).desc()))
 
 
-def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ImportedPackage]:
+def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ImportedPackageRecord]:
     """Return these imported packages by the digest of their descriptor, each as in the newest release with it."""
     query = select(ImportedPackageRow).order_by(col(ImportedPackageRow.release_id))
     rows = rows_with(session, query, ImportedPackageRow.descriptor, descriptors)
-    return {Digest(row.descriptor): ImportedPackage.of(row) for row in rows}
+    return {Digest(row.descriptor): ImportedPackageRecord.of(row) for row in rows}
 
 
 def is_known(session: Session, name: str) -> bool:
@@ -208,7 +210,7 @@ def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[st
     return {name: (after, at) for name, after, at in rows_with(session, query, CandidateImportRow.name, imported)}
 
 
-def want_archive(session: Session, package: ImportedPackage) -> None:
+def want_archive(session: Session, package: ImportedPackageRecord) -> None:
     """Record that a package's archive has to be fetched, from the address of the last seen release with it."""
     query = (
         select(ImportedReleaseRow.address)

@@ -93,7 +93,7 @@ def add_audit(session: Session, audit: AuditEvent) -> None:
     add_rows(session, [AuditRow(**audit.columns())])
 
 
-def forget_strangers(session: Session, *, before: datetime) -> int:
+def delete_unknown_clients(session: Session, *, before: datetime) -> int:
     """Delete lines about refused requests of unknown clients from before this time; return how many."""
     unknown = and_(col(AuditRow.actor) == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
     return session.exec(delete(AuditRow).where(unknown)).rowcount

@@ -14,10 +14,10 @@ from sqlmodel import col, func, not_, select
 from farm.core.names.digest import Digest
 from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
-from farm.server.jobs import jobs, work_orders
+from farm.server.jobs import jobs
 from farm.server.jobs.planning import plan_for, recipe_of, revision_of
 from farm.server.jobs.rebuild_policy import files_of, is_rebuilt
-from farm.server.packages import packages
+from farm.server.packages import packages, plans
 from farm.server.packages.build_numbers import give_number
 from farm.server.packages.code_copies import holders_of_old_code, holds_old_code
 from farm.server.recipes import recipes
@@ -116,7 +116,7 @@ def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
         plan = plan_for(unit, recipe_of(unit, job), needs)
     except FarmError as error:
         return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
-    work_orders.keep_plan(unit.session, plan)
+    plans.keep_plan(unit.session, plan)
     jobs.set_subject(unit.session, job.id, plan.digest)
     if packages.packages_of_plan(unit.session, plan.digest):
         return _answer(unit, job, plan)

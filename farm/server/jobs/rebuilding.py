@@ -71,10 +71,10 @@ def record(
         return ""
     difference = Difference(plan=plan, packages=differences, **by)
     attestations.add_difference(unit.session, difference)
-    return in_words(difference, first[0].built_by)
+    return difference_in_words(difference, first[0].built_by)
 
 
-def in_words(difference: Difference, first_builder: str) -> str:
+def difference_in_words(difference: Difference, first_builder: str) -> str:
     """Return a sentence (without its full stop) that names both workers and the first file that differs."""
     more = len(difference.packages) - 1
     others = f", and {more} more package{'s differ' if more > 1 else ' differs'}" if more else ""

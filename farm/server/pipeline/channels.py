@@ -16,7 +16,7 @@ from farm.server.curation import signed_orders
 from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.submissions.channel_files import ChannelFiles, SignedTargets
-from farm.server.submissions.policies_in_force import in_force, take_up
+from farm.server.submissions.policies_in_force import apply_policies, in_force
 from farm.server.tables.pipeline_states import RoundState
 from farm.trust.attestation.curator_order import LONGEST_LIFETIME
 
@@ -94,7 +94,7 @@ class Channels:
     def _take_up(self, said: Policies) -> None:
         said = self._without_roles(said)
         with self._application.writing() as unit:
-            take_up(unit, said)
+            apply_policies(unit, said)
             self._take_up_people(unit)
         kept, self._pipelines = self._pipelines, {}
         for name, policy in said.policies.items():
@@ -126,7 +126,7 @@ class Channels:
         else:
             if people != signed_orders.who_orders(unit.session):
                 signed_orders.set_who_orders(unit.session, people)
-                signed_orders.bring_again(unit.session, unit.now - LONGEST_LIFETIME)
+                signed_orders.retry_refused(unit.session, unit.now - LONGEST_LIFETIME)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that no role signs for: they were added after the keys were made."""

@@ -72,7 +72,7 @@ def _was_decided(this: Round, latest: Candidate, proposal: Proposal, held: Colle
 
 def _is_asked_again(unit: UnitOfWork, latest: Candidate) -> bool:
     """Return whether the signer refused a candidate as a whole, and it is time to ask again."""
-    standing = excuses.standing(unit.session, latest.channel, package="")
+    standing = excuses.open_excuses(unit.session, latest.channel, package="")
     return any(
         kept.excuse.gate is GateKind.SIGNER and kept.excuse.until is not None and kept.excuse.until <= unit.now
         for kept in standing
@@ -167,7 +167,7 @@ def _renew_failed_builds(this: Round) -> None:
 def _renew_excuses(this: Round, latest: Candidate, held: Mapping[str, HeldBack]) -> None:
     """Update the excuses if the gates now return other results."""
     unit = this.unit
-    standing = excuses.standing(unit.session, latest.channel)
+    standing = excuses.open_excuses(unit.session, latest.channel)
     # The held packages are the same (`_was_decided`); the reasons may be more by now.
     said = {(kept.excuse.gate, kept.excuse.reason) for kept in standing}
     if {(back.gate, back.result.reason) for back in held.values()} <= said:

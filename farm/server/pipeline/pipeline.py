@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.proof.abi import LinkedFiles, loads_touched
 from farm.core.sets.proof.test_closures import tested_names
@@ -27,7 +28,6 @@ from farm.server.pipeline.publishing.publish import Publication
 from farm.server.pipeline.publishing.record_release import RecordedRelease, record_release
 from farm.server.pipeline.round import ChannelTools, Round
 from farm.server.pipeline.round_result import RoundResult
-from farm.server.pipeline.search.evaluation import counted
 from farm.server.tables.evidence import TestEvidence
 from farm.server.tables.pipeline_states import ChangeState, GateState
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.files.problems import RecipeError
+from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import excuses, releases
 from farm.server.channels.excuses import Excuse
 from farm.server.packages import packages
-from farm.server.pipeline.search.evaluation import counted
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, orders_of
 from farm.server.pipeline.search.verdicts import JobVerdicts
 from farm.server.recipes import recipes
@@ -38,7 +38,9 @@ def test_release(this: Round) -> str:
     """
     session, channel, cache = this.unit.session, this.tools.channel, this.tools.members
     seen = releases.tests_seen(session, channel)
-    red = [kept.excuse for kept in excuses.standing(session, channel) if kept.excuse.gate is GateKind.RELEASED_TESTS]
+    red = [
+        kept.excuse for kept in excuses.open_excuses(session, channel) if kept.excuse.gate is GateKind.RELEASED_TESTS
+    ]
     if seen >= cache.tests_mark and not red:
         return ""
     if this.tools.scope and this.newest is not None and this.newest.candidate_id is not None:
@@ -52,8 +54,8 @@ def test_release(this: Round) -> str:
             )
         except NotKnownYetError as under_way:
             return f"newer tests are running on the released packages: {under_way.summary}"
-        excuses.tell_of_released(session, channel, this.newest.candidate_id, found, now=this.unit.now)
-    releases.see_tests(session, channel, cache.tests_mark)
+        excuses.replace_released_excuses(session, channel, this.newest.candidate_id, found, now=this.unit.now)
+    releases.record_tests_checked(session, channel, cache.tests_mark)
     return ""
 
 

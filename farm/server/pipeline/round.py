@@ -16,7 +16,7 @@ from farm.server.pipeline.excuses.explain import Explainer
 from farm.server.pipeline.excuses.failed_builds import FailedBuilds
 from farm.server.pipeline.gates.gate_result import CandidateContext
 from farm.server.pipeline.gates.package_gates import PackageGates
-from farm.server.pipeline.members.channel_state import ChannelState
+from farm.server.pipeline.members.channel_state import CandidateBase
 from farm.server.pipeline.members.members import MemberCache
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
@@ -54,7 +54,7 @@ class ChannelTools:
         self.public = PublicStore(repository, application.blobs)
         self.scope: Scope = next((gate.of for gate in policy.gates if isinstance(gate, TestsGate)), "")
         self.compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
-        self.state = ChannelState(policy, self.members, self.public, with_tests=bool(self.scope))
+        self.state = CandidateBase(policy, self.members, self.public, with_tests=bool(self.scope))
         self.gates = PackageGates(policy, gates, self.members)
         self.collector = Collector(policy, Importer(self.state, self.members, self.public), unseen)
         self.failed_builds = FailedBuilds(policy.name)

@@ -1,4 +1,4 @@
-"""Submissions, recipe revisions and the current state of each recipe: written and read."""
+"""Recipe revisions and the current state of each recipe: written and read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.core.recipe.recipe import Recipe
-
-
-def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
-    """Record a submission, as accepted, and return its number."""
-    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
-    add_rows(session, [row])
-    assert row.id is not None  # noqa: S101  (an autoincrement key)
-    return row.id
 
 
 def find_revision(session: Session, digest: Digest) -> RecipeRevision | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import RecipeError
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
-from farm.core.policy.curators import everybody
+from farm.core.policy.curators import unambiguous_keys
 from farm.core.policy.owners import OWNERS, read_owners
 from farm.errors import FarmError, in_lines
 from farm.server.curation import signed_orders
@@ -88,7 +88,7 @@ def set_ownership(session: Session, said: Ownership) -> None:
     session.merge(OwnershipRow(id=_ONLY, owners=said.owners, curators=curators, trouble="\n".join(said.troubles)))
 
 
-def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
+def apply_owners(unit: UnitOfWork, said: Policies) -> None:
     """Put the owners that the files name in force, or refuse submissions until the files are fixed."""
     before = ownership(unit.session)
     if said.owners_troubles or (said.owners is None and before is not None and before.owners is not None):
@@ -125,7 +125,7 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
     """
     said_here = ownership(unit.session) or Ownership()
     # Operators are known people too, but not owners.
-    people = {**(signed_orders.who_orders(unit.session) or {}), **everybody(said_here.curators)}
+    people = {**(signed_orders.who_orders(unit.session) or {}), **unambiguous_keys(said_here.curators)}
     try:
         opened = read_submission(envelope, people)
     except InvalidEnvelopeError:
@@ -161,7 +161,7 @@ def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, rec
 
     An envelope that is no such signature, or is known already, changes nothing.
     """
-    people = everybody((ownership(unit.session) or Ownership()).curators)
+    people = unambiguous_keys((ownership(unit.session) or Ownership()).curators)
     try:
         opened = read_submission(envelope, people)
     except (InvalidEnvelopeError, SubmissionStatementError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farm.core.names.canonical_json import canonical_json
 from farm.server.channels import channel_troubles, releases
 from farm.server.identities.access import Actor, audit
-from farm.server.submissions.owners import take_up_owners
+from farm.server.submissions.owners import apply_owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def take_up(unit: UnitOfWork, said: Policies) -> None:
+def apply_policies(unit: UnitOfWork, said: Policies) -> None:
     """Put the valid policies in force; every other channel waits, with the reason.
 
     A channel that waits keeps its earlier policy. Each change adds a line to the audit trail. An error in the file of
     owners is shown for each channel.
     """
-    take_up_owners(unit, said)
+    apply_owners(unit, said)
     owners = (said.owners_unsigned,) if said.owners_unsigned else ()
     for name, policy in said.policies.items():
         text = canonical_json(in_force(policy, said.curators)).decode()

@@ -82,7 +82,7 @@ def submit(
     with application.planning() as unit:
         graph = graph_around(unit, read)
         check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
-        number = recipes.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
+        number = submissions.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
         kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
         submissions.add_submitted(unit.session, number, kept)
         wanted = {recipe.name: recipe.digest for recipe in kept}

@@ -55,6 +55,14 @@ class RecipeSignature(Record):
 Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 
+def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
+    """Record a submission, as accepted, and return its number."""
+    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
+    add_rows(session, [row])
+    assert row.id is not None  # noqa: S101  (an autoincrement key)
+    return row.id
+
+
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
     """Record the contents of a submission."""
     add_rows(session, (SubmittedRecipeRow(submission_id=submission, **recipe.columns()) for recipe in recipes))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.policy.curators import everybody
+from farm.core.policy.curators import unambiguous_keys
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
@@ -154,7 +154,7 @@ def withdraw(
 
 def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     """Return the owner who has signed the withdrawal of a submission; raises `FarmError` for anything else."""
-    said = read_submission(envelope, everybody((ownership(unit.session) or Ownership()).curators)).said
+    said = read_submission(envelope, unambiguous_keys((ownership(unit.session) or Ownership()).curators)).said
     owners, wanted = owners_as_known(unit), _digests(submissions.submitted(unit.session, [number])[number])
     about = said.withdrawn and said.distribution == unit.inputs.distribution and dict(said.recipes) == wanted
     owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)

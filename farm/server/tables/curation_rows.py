@@ -134,15 +134,19 @@ class SignedOrderRow(Row, table=True):
     refused: str = Field(default="", sa_type=Text)  # why the signer has not taken it
 
 
-class WhoOrdersRow(Row, table=True):
+class OrderSignersRow(Row, table=True):
     """The people whose orders count, by targets: one row, written by control from the published repository."""
+
+    __tablename__ = "who_orders"
 
     id: int = Field(default=1, primary_key=True)
     people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
 
 
-class UnsignedWordRow(Row, table=True):  # as the table is called: claims were called words once
+class UnsignedClaimRow(Row, table=True):
     """A claim (advisory, statement or review) that is not published for lack of a signature."""
+
+    __tablename__ = "unsigned_word"
 
     digest: str = Field(primary_key=True)  # digest of its canonical JSON
     description: str  # a description, for people

@@ -206,7 +206,7 @@ class OutboxMessage(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedPackage(Record, columns={"digest": "descriptor", "manifest": "tree"}, texts={"needs": JSON_LIST}):
+class ImportedPackageRecord(Record, columns={"digest": "descriptor", "manifest": "tree"}, texts={"needs": JSON_LIST}):
     """An imported package by its full name. `needs` are full names too: what meets its needs in its distribution."""
 
     name: str

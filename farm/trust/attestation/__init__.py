@@ -1,3 +1,3 @@
 """Signed statements: provenance, test results, approvals, orders, submissions, summaries, and their DSSE envelope.
-May import `index`, `keys`, `farm.core`.
+May import `index`, `keys`, `farm.core`, the modules of `farm.trust` itself.
 """

@@ -23,7 +23,7 @@ MOST_PROVENANCES = 1000
 """For more new packages than this, provenances are not listed: the index of the release names them."""
 
 
-class InvalidAnswerError(FarmError):
+class InvalidCheckAnswerError(FarmError):
     """The checker's answer is malformed, or about something else."""
 
     code = "invalid-answer"
@@ -51,8 +51,8 @@ class _Answer(Form):
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Read the result of `to_json`. Raises `InvalidAnswerError`."""
-        return cls.read_json(content, InvalidAnswerError)
+        """Read the result of `to_json`. Raises `InvalidCheckAnswerError`."""
+        return cls.read_json(content, InvalidCheckAnswerError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +77,12 @@ class VerifiedRelease(_Answer, record="verified release"):
     returned: tuple[Digest, ...] = ()
 
     def check_about(self, release: Release) -> None:
-        """Check that it is about exactly this release, and the one before. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this release, and the one before. Raises `InvalidCheckAnswerError`."""
         if self.release != release.digest:
-            raise InvalidAnswerError(f"it is about {self.release}, and {release.digest} was asked about")
+            raise InvalidCheckAnswerError(f"it is about {self.release}, and {release.digest} was asked about")
         # A release that is published already has itself as its previous one.
         if self.previous not in (release.previous, release.digest):
-            raise InvalidAnswerError(
+            raise InvalidCheckAnswerError(
                 f"it was checked against {self.previous or 'nothing'}, and it follows {release.previous or 'nothing'}"
             )
 
@@ -95,9 +95,9 @@ class CheckedOrder(_Answer, record="checked order"):
     order: Digest
 
     def check_about(self, envelope: bytes, order: Digest) -> None:
-        """Check that it is about exactly this order. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this order. Raises `InvalidCheckAnswerError`."""
         if (self.asked, self.order) != (Digest.of(envelope), order):
-            raise InvalidAnswerError("it is about another order than was asked about")
+            raise InvalidCheckAnswerError("it is about another order than was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +113,9 @@ class CheckedLists(_Answer, record="checked list"):
     published: Mapping[str, str]
 
     def check_about(self, content: bytes) -> None:
-        """Check that it is about exactly this list. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this list. Raises `InvalidCheckAnswerError`."""
         if self.asked != Digest.of(content):
-            raise InvalidAnswerError(f"it is about {self.asked}, and {Digest.of(content)} was asked about")
+            raise InvalidCheckAnswerError(f"it is about {self.asked}, and {Digest.of(content)} was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +127,9 @@ class CheckedImage(_Answer, record="checked image"):
     sbom: bytes
 
     def check_about(self, asked: AskedImage) -> None:
-        """Check that it is about exactly this image. Raises `InvalidAnswerError`."""
+        """Check that it is about exactly this image. Raises `InvalidCheckAnswerError`."""
         if self.asked != Digest.of(asked.to_json()):
-            raise InvalidAnswerError("it is about another image than was asked about")
+            raise InvalidCheckAnswerError("it is about another image than was asked about")
 
 
 class ReleaseChecker(Protocol):

@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from farm.trust.ceremony.draft import Draft
 
 
-class OtherRootError(FarmError):
+class DraftOfOtherRootError(FarmError):
     """A draft is based on another root than the signing key knows."""
 
     code = "other-root"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRoot:
+class LastSignedRoot:
     """The root that a key has signed for last, stored in `path`; None before the first time."""
 
     path: Path
     metadata: Metadata[Root] | None
 
     @classmethod
-    def beside(cls, key: Path) -> KnownRoot:
+    def beside(cls, key: Path) -> LastSignedRoot:
         """Read the root stored next to a private key, or its `.uri` file. Raises `KeyFileError`."""
         name = key.name.removesuffix(URI_SUFFIX) + KNOWN_ROOT_SUFFIX
         path = key.with_name(name)
@@ -57,7 +57,7 @@ class KnownRoot:
     def check(self, draft: Draft, fingerprint: Digest | None = None) -> None:
         """Refuse a draft that is based on another root. `fingerprint` is that of the root that the holder expects.
 
-        Raises `OtherRootError`.
+        Raises `DraftOfOtherRootError`.
         """
         root = draft.rests_on
         if root is None:
@@ -66,7 +66,7 @@ class KnownRoot:
         print_of = Digest.of(root.to_bytes())
         if fingerprint is not None:
             if fingerprint != print_of:
-                raise OtherRootError(
+                raise DraftOfOtherRootError(
                     f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}, not on "
                     f"{fingerprint}",
                     remedy=_DO_NOT_SIGN,
@@ -77,7 +77,7 @@ class KnownRoot:
             return
         if root.signed.version > known.signed.version and accepts(known.signed, "root", root):
             return
-        raise OtherRootError(
+        raise DraftOfOtherRootError(
             f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}; this key last "
             f"signed for root version {known.signed.version}, whose keys have not signed the new root as its successor",
             remedy=f"{_DO_NOT_SIGN} If it is the right one, name the fingerprint that its owners announced: "
@@ -92,11 +92,11 @@ class KnownRoot:
 
     def _check_founding(self, fingerprint: Digest | None) -> None:
         if fingerprint is not None:
-            raise OtherRootError(
+            raise DraftOfOtherRootError(
                 "the draft founds a distribution: it rests on no root", remedy="Leave out --root-fingerprint."
             )
         if self.metadata is not None:
-            raise OtherRootError(
+            raise DraftOfOtherRootError(
                 "the draft founds a distribution, and this key has already signed for an existing one, root version "
                 f"{self.metadata.signed.version}",
                 remedy="Do not sign. A distribution of its own has keys of its own: `farm keys new`.",

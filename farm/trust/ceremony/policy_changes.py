@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from farm.core.policy.owners import OWNERS
-from farm.core.policy.strictness import laxer, laxer_owners
+from farm.core.policy.strictness import laxer_owners, weaker_settings
 from farm.errors import FarmError
 from farm.trust.metadata.step_texts import coming_steps
 
@@ -46,7 +46,9 @@ def _laxer(now: SignedPolicy, before: SignedPolicy) -> Iterator[str]:
         return
     for name, policy in wanted.policies.items():
         if (old := signed.policies.get(name)) is not None:
-            yield from (f"LAXER: {name}: {change}" for change in laxer(policy, old, wanted.curators, signed.curators))
+            yield from (
+                f"LAXER: {name}: {change}" for change in weaker_settings(policy, old, wanted.curators, signed.curators)
+            )
     yield from (f"LAXER: {OWNERS}: {change}" for change in laxer_owners(wanted, signed))
     yield from _newcomers(wanted, signed)
     yield from _taken_of(now, before)

@@ -16,12 +16,13 @@ from farm.core.plan.sbom import (
     PACKAGE,
     checksum,
     document,
+    document_id,
     element,
     element_id,
+    external_document,
     namespace_of,
     organization,
     relationship,
-    spelt,
 )
 from farm.trust.index.imports import imported_packages
 
@@ -52,7 +53,13 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licenses: Ma
             *(relation for entry in ordered for relation in _relationships(entry)),
             *(_needs(name, need) for name, (_, package) in imported for need in package.needs),
         ],
-        external=[_reference(release.distribution, entry) for entry in ordered if entry.sbom],
+        external=[
+            external_document(
+                entry.name, entry.sbom.digest, namespace_of(release.distribution, entry.descriptor.digest)
+            )
+            for entry in ordered
+            if entry.sbom
+        ],
     )
 
 
@@ -100,18 +107,5 @@ def _relationships(entry: ReleaseEntry) -> list[dict[str, str]]:
     found = [relationship(DOCUMENT, "DESCRIBES", own)]
     found += [_needs(entry.name, need) for need in entry.needs]
     if entry.sbom:
-        found.append(relationship(own, "DESCRIBED_BY", f"{_document_id(entry)}:{DOCUMENT}"))
+        found.append(relationship(own, "DESCRIBED_BY", f"{document_id(entry.name)}:{DOCUMENT}"))
     return found
-
-
-def _reference(distribution: str, entry: ReleaseEntry) -> dict[str, Any]:
-    assert entry.sbom is not None  # noqa: S101  (asked by the caller)
-    return {
-        "checksum": checksum(entry.sbom.digest),
-        "externalDocumentId": _document_id(entry),
-        "spdxDocument": namespace_of(distribution, entry.descriptor.digest),
-    }
-
-
-def _document_id(entry: ReleaseEntry) -> str:
-    return f"DocumentRef-{spelt(entry.name)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.names.form import Form, InvalidRecordError
-from farm.core.policy.curators import CURATORS, everybody, read_curators
+from farm.core.policy.curators import CURATORS, read_curators, unambiguous_keys
 from farm.core.policy.policies import CHANNELS, Policies, is_policy_file, read_policies
 from farm.core.recipe.distributions import DISTRIBUTIONS, read_distributions
 from farm.errors import FarmError
@@ -143,7 +143,7 @@ def who_may_order(builders: AllowedBuilders, policy: SignedPolicy | None) -> Map
     """
     if policy is None:
         return {}
-    return everybody({**policy.policies.curators, "": builders.operators})
+    return unambiguous_keys({**policy.policies.curators, "": builders.operators})
 
 
 def policy_of_files(

@@ -15,7 +15,7 @@ from farm.core.policy.policies import read_policies
 from farm.server.identities import access
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
-from farm.server.submissions.owners import take_up_owners
+from farm.server.submissions.owners import apply_owners
 from farm.server.tables.states import Role
 from tests.farms.served import serving
 from tests.farms.small import WORLD, SmallFarm
@@ -77,7 +77,7 @@ class People:
     def take_up(self, **files: str) -> None:
         """Let the farm read OWNERS and curators.yaml as `workers.control` does."""
         with self.farm.application.writing() as unit:
-            take_up_owners(unit, read_policies({name: text.encode() for name, text in files.items()}))
+            apply_owners(unit, read_policies({name: text.encode() for name, text in files.items()}))
 
     def nothing_happened(self) -> bool:
         with self.farm.application.reading() as unit:

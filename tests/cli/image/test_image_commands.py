@@ -250,7 +250,10 @@ def test_an_update_says_what_changed_and_what_was_proven(farm: Farm, distributio
     distribution.package("greet", {"bin/greet": "#!/usr/bin/say\nnew\n"}, version="1.1")
     distribution.publish()
     both = farm("image", "update", "x:1", "say", "greet", "--tag", "x:3")
-    line = "tested: release 3 of dist.example.org/edge, which passed its gates, holds exactly these builds of greet and say"
+    line = (
+        "tested: release 3 of dist.example.org/edge, which passed its gates, "
+        "holds exactly these builds of greet and say"
+    )
     assert line in both.stdout.splitlines(), both.stderr
 
 

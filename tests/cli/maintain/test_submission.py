@@ -165,7 +165,7 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
     assert "has not reached the signer yet" in shells.stderr
     assert "still count" not in shells.stderr
     with shells.farm.application.reading() as unit:
-        (waiting,) = signed_orders.unbrought(unit.session, 9)
+        (waiting,) = signed_orders.undelivered(unit.session, 9)
         (envelope,) = envelopes_of(unit, 1)
     order = read_order(waiting.envelope.encode(), {"alice": keys["alice"]})
     assert (order.act, order.channel, order.reason) == (Act.WITHDRAW_SUBMISSION, EVERY_CHANNEL, "oops")

@@ -36,7 +36,7 @@ def test_two_things_cannot_be_seen_at_one_place() -> None:
         ("/", "is not SOURCE:TARGET"),
         (":/data", "is not SOURCE:TARGET"),
         ("/:/data:RW", "after the target only :ro or :rw is allowed, not :RW"),
-        ("/:/data:rw:ro", "and not :rw:ro"),
+        ("/:/data:rw:ro", "allowed, not :rw:ro"),
         ("/:/packages:rw", "/packages is reserved for packages"),
         ("/:data", "a path below /"),
         ("/:/", "a path below /"),

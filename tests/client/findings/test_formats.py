@@ -26,7 +26,7 @@ from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 if TYPE_CHECKING:
     from cyclonedx.validation.json import JsonStrictValidator
 
-    from farm.core.advisories.matching import Finding
+    from farm.core.advisories.matching import AdvisoryFinding
 
 NOW = "2026-01-02T03:04:05+00:00"
 RELEASE = Release(
@@ -52,7 +52,7 @@ JQ, CURL = package("jq", "1.7.1"), package("curl", "8.0", override="our own patc
 ZLIB = CopiedCode(PackageName(DISTRIBUTION, "zlib"), "1.3", Digest.of(b"zlib"), 2)
 
 
-def finding(name: str, version: str, *, harmless: bool = False, revision: int = 1, **members: Any) -> Finding:
+def finding(name: str, version: str, *, harmless: bool = False, revision: int = 1, **members: Any) -> AdvisoryFinding:
     advisory = read_osv(osv(package=name, fixed="9.0", **members), DISTRIBUTION)
     said = openvex(product=f"{DISTRIBUTION}/{name}", about=advisory.id)
     statements = read_openvex(said, DISTRIBUTION) if harmless else ()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from farm.client.findings.policy import PolicyFacts, judge
-from farm.core.advisories.matching import Advisory, Finding, Statement
+from farm.core.advisories.matching import Advisory, AdvisoryFinding, Statement
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.names.version import Version
@@ -45,11 +45,11 @@ def test_packages_come_from_the_channels_that_it_names() -> None:
     assert "came from a local build and other.example/edge" in judge(policy, elsewhere)[0].message
 
 
-def finding(severity: Severity, status: Status | None = None, *, fixed: str = "") -> Finding:
+def finding(severity: Severity, status: Status | None = None, *, fixed: str = "") -> AdvisoryFinding:
     """An advisory that affects openssl; `status` is what a statement says of its effect."""
     advisory = Advisory("EX-1", (), "It may crash.", NOW, NOW, None, ())
     statement = Statement("EX-1", (), "openssl", None, status, "", NOW) if status else None
-    return Finding(advisory, "openssl", Version("3.0"), 1, severity, fixed, statement)
+    return AdvisoryFinding(advisory, "openssl", Version("3.0"), 1, severity, fixed, statement)
 
 
 def test_nothing_worse_than_it_says_is_accepted() -> None:

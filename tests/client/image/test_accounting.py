@@ -17,7 +17,7 @@ import pytest
 from farm.client.image.accounting import unaccounted, unattributed
 from farm.client.image.known_image import open_image
 from farm.client.image.making import record_in
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.replacement import UpdateRequest, replace_builds
 from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
@@ -44,7 +44,7 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
 
 
 def faults_of(host: Host, name: str | Path, engine: EngineImages | None = None) -> list[tuple[str, str]]:
-    image, described = open_image(str(name), host, engine), Described(host)
+    image, described = open_image(str(name), host, engine), PackageDescriptions(host)
     faults = unaccounted(host, image, described, described.parts(image), engine)
     return [(fault.what, fault.of.partition("-")[0]) for fault in faults]
 

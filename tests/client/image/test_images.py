@@ -13,7 +13,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from farm.client.image.diff import Side, compare
 from farm.client.image.known_image import NotOfPackagesError, UnknownImageError, open_image
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.records import ImageRecord, ImageRecords
 from farm.client.image.replacement import UpdateRefusedError
 from farm.client.image.user_layer import own_files_of
@@ -347,7 +347,7 @@ def test_two_images_are_compared_by_packages_files_and_settings(
     for name in ("x:1", "x:2"):
         known = open_image(name, subscribed, None)
         found = own_files_of(known, subscribed.blobs, None)
-        sides.append(Side(known, Described(subscribed).parts(known), found.manifest if found else None))
+        sides.append(Side(known, PackageDescriptions(subscribed).parts(known), found.manifest if found else None))
     diff = compare(subscribed, *sides)
     assert [str(package) for package in diff.packages] == ["alone 1.0-1, gone", "say 1.0-1 → 1.1-1"]
     assert [(file.package.rpartition("/")[2], file.path, file.change) for file in diff.files] == [
@@ -377,7 +377,7 @@ def test_a_comparison_tells_which_advisories_are_fixed_and_which_are_new(
     sides = []
     for name in ("x:1", "x:2"):
         known = open_image(name, subscribed, None)
-        sides.append(Side(known, Described(subscribed).parts(known), None))
+        sides.append(Side(known, PackageDescriptions(subscribed).parts(known), None))
     changes = compare(subscribed, *sides).advisories
     assert changes is not None
     assert [(change.package, change.advisory, change.change) for change in changes] == [

@@ -10,7 +10,7 @@ import pytest
 
 from farm.client.audit.verification_image import verify_image
 from farm.client.image.known_image import open_image
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.run.user_mounts import own_mounts
 from farm.core.fileset.imports import expand
 from farm.core.fileset.manifest import Link, Manifest
@@ -51,7 +51,7 @@ def unpacked(host: Host, image: ImageRecord) -> dict[str, str]:
 
 def test_the_layers_of_an_image_are_the_fileset_that_imports_its_packages(subscribed: Host) -> None:
     image = build(subscribed, "greet", "alone", imports=IMPORTS, name="api:1")
-    parts = Described(subscribed).parts(open_image("api:1", subscribed, None))
+    parts = PackageDescriptions(subscribed).parts(open_image("api:1", subscribed, None))
     packages = [(part.descriptor, part.manifest) for part in parts]
     composition = compose_with(packages, Manifest.of(()), (), place_imports(IMPORTS, packages))
     whole = expand(composition.fileset, {part.manifest.tree_digest: part.manifest for part in parts}.__getitem__)

@@ -12,7 +12,7 @@ import pytest
 
 from farm.client.image.diff import Side, compare
 from farm.client.image.known_image import open_image
-from farm.client.image.package_set import Described
+from farm.client.image.package_set import PackageDescriptions
 from farm.client.image.replacement import UpdateRefusedError
 from farm.container.image_store import ImageStore
 from farm.container.sandbox import connect
@@ -45,7 +45,7 @@ def test_a_symbol_that_is_gone_stops_the_update_and_the_newer_dependent_is_named
     sides = []
     for name in ("curl:1", "curl:2"):
         known = open_image(name, host, None)
-        sides.append(Side(known, Described(host).parts(known), None))
+        sides.append(Side(known, PackageDescriptions(host).parts(known), None))
     (change,) = compare(host, *sides).symbols
     assert (change.soname, change.added, change.removed) == ("libtls.so.1", (), ("tls_legacy",))
 

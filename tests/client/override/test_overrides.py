@@ -12,7 +12,7 @@ from farm.client.audit.audit import audit_root
 from farm.client.findings.policy import RefusedByPolicyError, judge
 from farm.client.findings.policy_facts import facts_of_record
 from farm.client.findings.policy_in_force import PolicyInForce
-from farm.client.override.overrides import BuiltHere, OfChannel, Override, OverrideError, Overrides, Scope
+from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, OverrideError, Overrides, Scope
 from farm.client.override.substitution import overridden
 from farm.client.repository.catalogue import BrokenReleaseError
 from farm.client.root.generations import Root
@@ -56,7 +56,7 @@ def built(host: Host, mine: SmallDistribution, name: str, files: dict[str, str],
 
 
 def put(
-    host: Host, source: BuiltHere | OfChannel, package: str = "say", scope: Scope = HOST, why: str = "a patch"
+    host: Host, source: BuiltHere | ChannelPackage, package: str = "say", scope: Scope = HOST, why: str = "a patch"
 ) -> None:
     entry = host.catalogue(EDGE).entry(package)
     label = f"{package} {entry.version}-{entry.revision}"
@@ -170,7 +170,7 @@ def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Hos
     ours.package("say", {"bin/say": "ours"}, version="9")
     ours.publish()
     subscribe(subscribed, ours)
-    put(subscribed, OfChannel("ours.example.org/edge", "say"))
+    put(subscribed, ChannelPackage("ours.example.org/edge", "say"))
     (placed,) = install(subscribed, tmp_path / "root", "greet").set.overrides
     assert (str(placed.name), placed.channel) == ("ours.example.org/say", "ours.example.org/edge")
     assert override_lines([placed])[0] == "OVERRIDE: say 9-1, of ours.example.org/edge, replaces say 1.0-1: a patch"
@@ -205,7 +205,7 @@ def test_what_another_channel_brought_is_judged_by_the_advisories_of_that_one(
     ours.publish()
     announce(ours)
     subscribe(subscribed, ours)
-    put(subscribed, OfChannel("ours.example.org/edge", "say"))
+    put(subscribed, ChannelPackage("ours.example.org/edge", "say"))
     catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
     packages = catalogue.verified(["greet"])
     install(subscribed, tmp_path / "root", "greet")
@@ -260,7 +260,7 @@ def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subsc
 
 def test_a_record_is_read_as_it_was_written(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=Scope.of("root", tmp_path))
-    put(subscribed, OfChannel("ours.example.org/edge", "alone"), "alone")
+    put(subscribed, ChannelPackage("ours.example.org/edge", "alone"), "alone")
     overrides = Overrides(subscribed.state)
     assert [(str(scope), override.package) for scope, override in overrides.all()] == [
         ("this host", "alone"),

@@ -123,7 +123,8 @@ def test_nor_when_its_own_channel_gives_it_up_or_another_one_is_followed_later(t
 
 
 def test_one_set_is_of_one_channel(following: Following) -> None:
-    match = f"all packages of a set must come from one channel, but greet comes from {FIRST}/edge, sing comes from {SECOND}/edge"
+    origins = f"greet comes from {FIRST}/edge, sing comes from {SECOND}/edge"
+    match = f"all packages of a set must come from one channel, but {origins}"
     refused(lambda: following.owner_of("greet", "sing"), ChoiceError, match)
 
 

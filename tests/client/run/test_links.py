@@ -111,5 +111,5 @@ def test_a_state_that_this_user_may_not_read_is_named(
     host.states.add(other)
     assert other in states(host)
     monkeypatch.setattr(os, "access", lambda path, _mode: path != other)
-    with refuses("unreadable-state", match=f"{other} uses {host.shared} too"):
+    with refuses("unreadable-state", match=f"{other} also uses {host.shared}"):
         collect_garbage(host, NOW)

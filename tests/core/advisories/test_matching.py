@@ -8,11 +8,11 @@ import pytest
 
 from farm.core.advisories.matching import (
     Advisory,
+    AdvisoryFinding,
     Affected,
     Bound,
     Event,
     EventKind,
-    Finding,
     Statement,
     Status,
     find,
@@ -93,7 +93,7 @@ def test_what_is_found_says_how_bad_it_is_and_where_it_is_fixed() -> None:
     known = advisory(affected("introduced 0", "fixed 1.7.1-2", severity="medium"))
     (found,) = find([known], [], [("jq", Version("1.7.1"), 1), ("bash", Version("5.2"), 1)])
 
-    assert found == Finding(known, "jq", Version("1.7.1"), 1, "medium", "1.7.1-2", None)
+    assert found == AdvisoryFinding(known, "jq", Version("1.7.1"), 1, "medium", "1.7.1-2", None)
     assert found.stands
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.core.files.problems import RecipeError
-from farm.core.policy.curators import everybody
+from farm.core.policy.curators import unambiguous_keys
 from farm.core.policy.owners import MOST_GLOBS, MOST_LINES, MOST_OWNERS, OwnerRule, Owners, read_owners
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.declared_sources import digest_of_files
@@ -118,8 +118,8 @@ def test_who_has_two_keys_owns_nothing_before_that_is_settled() -> None:
             read_owners(line.encode(), people)
     with pytest.raises(RecipeError, match="nobody is in the group @none"):
         read_owners(b"* @none\n", people)
-    assert everybody(people) == {}
-    assert everybody(PEOPLE) == {"alice": ALICE, "bob": BOB, "carol": CAROL}
+    assert unambiguous_keys(people) == {}
+    assert unambiguous_keys(PEOPLE) == {"alice": ALICE, "bob": BOB, "carol": CAROL}
 
 
 def test_the_file_has_bounds() -> None:

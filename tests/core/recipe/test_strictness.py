@@ -20,7 +20,7 @@ GROUPS = {"curators": {"alice": "0a" * 32, "ben": "0b" * 32}}
 def laxer(
     wanted: ChannelPolicy, signed: ChannelPolicy, groups: dict[str, dict[str, str]], limits: dict[str, dict[str, str]]
 ) -> tuple[str, ...]:
-    return tuple(strictness.laxer(wanted, signed, groups, limits))
+    return tuple(strictness.weaker_settings(wanted, signed, groups, limits))
 
 
 def _policy(gates: str, rest: str = "") -> ChannelPolicy:

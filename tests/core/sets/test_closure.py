@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.core.sets.proof.closure import OpenSetError, UnknownPackageError, build_closure, closure, needs_of
+from farm.core.sets.proof.closure import NotInSetError, OpenSetError, build_closure, closure, needs_of
 from tests.core.sets.values import GLIBC, jq, member, oniguruma, the_set
 
 
@@ -44,7 +44,7 @@ def test_an_ambiguous_requirement_is_told():
 
 
 def test_an_unknown_root_gets_a_suggestion():
-    with pytest.raises(UnknownPackageError) as caught:
+    with pytest.raises(NotInSetError) as caught:
         closure(the_set(oniguruma(), GLIBC), ["onigurama"])
     assert caught.value.remedy == "Did you mean oniguruma?"
 

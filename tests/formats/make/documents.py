@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.image.records import Evidence, ImageRecord
 from farm.client.mirror.directory import MirrorRecord
-from farm.client.override.overrides import BuiltHere, OfChannel, Override
+from farm.client.override.overrides import BuiltHere, ChannelPackage, Override
 from farm.client.repository.subscriptions import Subscription
 from farm.client.root.generation import Generation
 from farm.client.run.late_binding import RunOptions
@@ -425,7 +425,7 @@ def _state() -> dict[str, dict[str, Any]]:
                 "theirs",
                 "jq 1.7-2",
                 d("jq"),
-                of_channel=OfChannel("other.example/edge", "jq"),
+                of_channel=ChannelPackage("other.example/edge", "jq"),
             ),
         },
         "subscription": {

@@ -13,7 +13,7 @@ from farm.client.audit.trace import Tracing
 from farm.client.audit.verification_root import verify_root
 from farm.client.gc.references import ran, referred
 from farm.client.image.records import ImageRecords
-from farm.client.override.overrides import BuiltHere, OfChannel, Override, Overrides, Scope
+from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Overrides, Scope
 from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.known_names import KnownNames
 from farm.client.repository.read_only_host import ReadOnlyHost
@@ -72,7 +72,7 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
         "theirs",
         "zlib 1.0-1",
         entry.descriptor.digest,
-        of_channel=OfChannel("other.example/edge", "zlib"),
+        of_channel=ChannelPackage("other.example/edge", "zlib"),
     )
     overrides.add(Scope("root", "/srv/root"), other)
     OwnPackages(host).keep(PackageName("mine.example.org", "app"), BuiltHere(entry, "/home/me/app"))

@@ -12,7 +12,7 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.server.federation import imported
 from farm.server.packages import packages
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 from tests.farms.small import SmallFarm
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ OTHER = "other.example"
 HERE, THERE = "https://here.example/", "https://there.example/"
 ROOT, RELEASE = Digest.of(b"root"), Digest.of(b"release")
 BLOB = BlobRef(Digest.of(b"blob"), 1)
-OPENSSL = ImportedPackage(
+OPENSSL = ImportedPackageRecord(
     name=f"{OTHER}/openssl",
     digest=BLOB.digest,
     descriptor=BLOB,

@@ -417,12 +417,12 @@ def test_what_the_signer_refused_is_brought_again_when_others_may_order(running:
             digest = Digest.of(name.encode())
             order = SignedOrder(digest=digest, channel="edge", act="freeze", curator="bob", envelope="{}", at=at)
             signed_orders.keep(unit.session, order)
-            signed_orders.note_brought(unit.session, digest, now=at, refused="no allowed key has signed it")
-        assert not signed_orders.unbrought(unit.session, 9)
+            signed_orders.record_delivery(unit.session, digest, now=at, refused="no allowed key has signed it")
+        assert not signed_orders.undelivered(unit.session, 9)
     advance(channels)
     sign(running)
     advance(channels)
     with running.farm.application.reading() as unit:
-        assert [signed_order.digest for signed_order in signed_orders.unbrought(unit.session, 9)] == [
+        assert [signed_order.digest for signed_order in signed_orders.undelivered(unit.session, 9)] == [
             Digest.of(b"young")
         ]

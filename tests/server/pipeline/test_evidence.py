@@ -59,7 +59,7 @@ def test_it_is_not_said_any_more_when_the_channel_has_another_by_now(releasing: 
 def test_it_is_not_said_of_another_failure(releasing: ReleasingFarm) -> None:
     pair(releasing)
     with releasing.application.writing() as unit:
-        (kept,) = excuses.standing(unit.session, "edge")
+        (kept,) = excuses.open_excuses(unit.session, "edge")
         assert isinstance(kept.excuse.evidence, TestEvidence)
         another = replace(kept.excuse.evidence.regressions[0], test="another")
         other = replace(kept.excuse, evidence=TestEvidence(1, (another,)))

@@ -239,7 +239,8 @@ def test_symbols_that_were_not_compared_are_named_and_hold_nothing(shapes: Shape
         GateState.PASSED,
         (
             "1 interface compared, 1 not judged: "
-            "libshape.so.1 of shape 1.1-1: 2 of its symbols were not compared, because its debug data do not describe them: area, reach"
+            "libshape.so.1 of shape 1.1-1: 2 of its symbols were not compared, because its debug data do not describe "
+            "them: area, reach"
         ),
     )
 

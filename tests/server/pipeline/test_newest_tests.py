@@ -180,7 +180,7 @@ def test_what_fails_on_what_is_released_is_told_once_though_a_build_fails_beside
 
 def held_back(releasing: ReleasingFarm) -> list[tuple[str, str]]:
     with releasing.application.reading() as unit:
-        standing = excuses.standing(unit.session, "edge")
+        standing = excuses.open_excuses(unit.session, "edge")
     return sorted((kept.excuse.package, kept.excuse.gate) for kept in standing)
 
 

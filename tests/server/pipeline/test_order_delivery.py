@@ -171,7 +171,7 @@ def test_a_report_that_was_closed_before_the_signer_heard_of_it_is_closed_there(
 def test_closing_what_the_signer_has_not_open_is_told(post: Post) -> None:
     made = post.report()
     with post.farm.application.writing() as unit:
-        signed_orders.note_report_brought(unit.session, made.id, now=unit.now)  # to a ledger that was lost since
+        signed_orders.record_report_delivery(unit.session, made.id, now=unit.now)  # to a ledger that was lost since
     post.close(made)
     post.delivery.deliver()
     (refused,) = post.status().astray
@@ -187,7 +187,7 @@ def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) 
     post.close_with_signer(made)
     post.delivery.deliver()
     with post.farm.application.reading() as unit:
-        assert [order.refused for order in signed_orders.astray(unit.session, "edge")] != []
+        assert [order.refused for order in signed_orders.undelivered_or_refused(unit.session, "edge")] != []
     assert not post.status().astray
 
 

@@ -23,7 +23,7 @@ from farm.server.packages import packages
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.publishing import adoption
-from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError
+from farm.server.pipeline.publishing.unknown_packages import UnrecordedPackageError
 from farm.server.pipeline.repository.next_release import make_release
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerUnreachableError
@@ -251,7 +251,7 @@ def test_it_is_said_what_is_unknown_and_cannot_be_recorded(released: ReleasingFa
     )
     edit(released, "DELETE FROM package WHERE name = 'b'")
     edit(released, f"UPDATE worker SET public_key = '{'5' * 64}' WHERE name = 'builder'")  # noqa: S608
-    with pytest.raises(UnknownPackageError) as caught:
+    with pytest.raises(UnrecordedPackageError) as caught:
         released.advance()
     assert "who has built b 1.0-1" in caught.value.message
     assert "Enrol the worker that built it again" in caught.value.remedy
@@ -291,7 +291,7 @@ def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(release
 def test_a_channel_that_cannot_go_on_from_what_is_in_force_says_so_until_it_can(released: ReleasingFarm) -> None:
     sign_behind_its_back(released, imports=(NEVER,))
     for _ in range(2):
-        with pytest.raises(UnknownPackageError):
+        with pytest.raises(UnrecordedPackageError):
             released.advance()
     assert "release 3 of edge is published, and the database does not know other.example/evil" in halted(released)
     begins_anew(released)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from farm.checker.builds.builds import BuildContext, Builds
 from farm.checker.builds.known_builds import ReleaseContext
-from farm.checker.builds.ownership import Ownership
+from farm.checker.builds.ownership import SignedOwnership
 from farm.checker.builds.plans import Plans
 from farm.checker.gates.interfaces import check_interfaces
 from farm.checker.reading.change import ReleaseChange
@@ -510,7 +510,7 @@ class TestComparisons:
         policy = policy_of_files({}, [SignedToolchain("abi", ABI.tree, Digest.of(b"lock"))])
         plans = Plans(release.distribution, policy, blobs)
         brought = ReleaseEvidence.from_json(blobs.read(shapes.signer.evidence[-1]))
-        ownership = Ownership(release.distribution, policy, (), blobs)
+        ownership = SignedOwnership(release.distribution, policy, (), blobs)
         grounds = BuildContext(blobs, builders, plans, ownership, Everything())
         case = ReleaseContext(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
         return case, ReleasedSets(blobs).prove(ReleaseChange.of(release, previous, blobs))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
     from tests.client.distribution import SmallDistribution
     from web.registry.budget import Bounds
-    from web.registry.image_cache import Room
+    from web.registry.image_cache import CacheLimits
 
 GREETED = "edge/greet"
 
@@ -77,7 +77,7 @@ def running_registry(
 
 
 def making(
-    distribution: SmallDistribution, folder: Path, bounds: Bounds | None = None, room: Room | None = None
+    distribution: SmallDistribution, folder: Path, bounds: Bounds | None = None, room: CacheLimits | None = None
 ) -> ImageMaking:
     """The images of a distribution, without a server."""
     return ImageMaking(SignedReleases(distribution.public, folder / "metadata"), folder, bounds, room)

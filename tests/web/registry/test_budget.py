@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.refusing import refuses
 from web.refusals import network_of
 from web.registry.budget import Bounds, Makings
-from web.registry.errors import Refusal, RegistryError, name_unknown
+from web.registry.errors import Refusal, RegistryAnswerError, name_unknown
 
 
 def until(condition: threading.Event) -> None:
@@ -82,7 +82,7 @@ def test_what_is_not_there_is_looked_for_once_and_what_failed_again() -> None:
 
     def failing() -> int:
         asked.append("failing")
-        raise RegistryError(Refusal.NOTHING_SIGNED, "just now")
+        raise RegistryAnswerError(Refusal.NOTHING_SIGNED, "just now")
 
     for _ in range(2):
         with refuses("registry-name-unknown"):

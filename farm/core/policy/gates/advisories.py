@@ -13,7 +13,7 @@ from farm.core.policy.gates.gate import Gate, Objection
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.core.advisories.matching import Advisory, Finding, Statement
+    from farm.core.advisories.matching import Advisory, AdvisoryFinding, Statement
     from farm.core.files.document import Node
     from farm.core.files.fields import Fields
     from farm.core.names.version import Version
@@ -48,7 +48,7 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
         packages: Iterable[tuple[str, Version, int]],
     ) -> Iterator[tuple[str, Objection]]:
         """Return the objections to packages (name, version, revision), by their names."""
-        found: dict[str, list[Finding]] = {}
+        found: dict[str, list[AdvisoryFinding]] = {}
         for finding in blocking(advisories, statements, packages, self.block):
             found.setdefault(finding.package, []).append(finding)
         for name, findings in found.items():
@@ -57,7 +57,7 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
             yield name, Objection(reason, _remedy(name, fixed))
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: AdvisoryFinding) -> str:
     return f"{finding.advisory.id} ({finding.severity}): {finding.advisory.summary[:_SHOWN]}"
 
 

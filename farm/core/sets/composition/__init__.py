@@ -1,3 +1,3 @@
 """From packages to one root, in any order: links, packages at chosen paths, a user's own files.
-May import `core.fileset`, `core.package`, `core.subscriber`.
+May import `members`, `core.fileset`, `core.names`, `core.package`, `core.subscriber`.
 """

@@ -91,7 +91,7 @@ class UnmetRequirement(Problem, code="unmet-requirement"):
     @property
     def wanted(self) -> str:
         """The requirement in words."""
-        return spelt(self.requirement)
+        return capability_in_words(self.requirement)
 
     @property
     def message(self) -> str:  # noqa: D102
@@ -162,7 +162,8 @@ class AmbiguousProvider(Problem, code="ambiguous-provider", parties=("package", 
     @property
     def message(self) -> str:  # noqa: D102
         both = "both" if len(self.providers) == 2 else "all"
-        return f"{self.package} requires {spelt(self.requirement)}, which {listed(self.providers)} {both} provide"
+        required = capability_in_words(self.requirement)
+        return f"{self.package} requires {required}, which {listed(self.providers)} {both} provide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ class NewerProcessor(
     level: str
 
 
-def spelt(capability: str) -> str:
+def capability_in_words(capability: str) -> str:
     """Return a capability in words: `the command jq`, `libz.so.1`, `exactly jq 1.7.1-1`."""
     if exact := exact_package(capability):
         package, version = exact

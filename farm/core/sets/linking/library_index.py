@@ -14,7 +14,15 @@ from farm.core.names.reachable import reachable
 from farm.core.sets.linking.openings import Opening, directory_links, openings, programs
 from farm.core.sets.linking.scope import Scope, Survey
 from farm.core.sets.linking.shared_names import SharedNames
-from farm.core.sets.members.search_path import ALL_LEVELS, HWCAPS, Place, led_to, levels, path_place, system_places
+from farm.core.sets.members.search_path import (
+    ALL_LEVELS,
+    HWCAPS,
+    Place,
+    levels,
+    path_place,
+    place_behind_links,
+    system_places,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -295,7 +303,7 @@ class LibraryIndex:
 
         Where none prevails this is a guess, and the conflict is reported as a path conflict.
         """
-        if (led := led_to(place, self._link_at, self._claimants)) is None:
+        if (led := place_behind_links(place, self._link_at, self._claimants)) is None:
             return None
         if led.owner:
             at = [spot for spot in found if spot.owner == led.owner and spot.spot.package == led.directory]

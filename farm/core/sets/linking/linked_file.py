@@ -27,7 +27,7 @@ _UNCHANGED = ("needed", "runpath", "rpath", "spots", "alone", "machine", "level"
 """What must be the same in a file that replaces another."""
 
 
-class Spot(NamedTuple):
+class FoundPlace(NamedTuple):
     """Where a loader finds something under `name`: in the directory `root` of the root, and `package` of its package.
 
     `root` is empty, and `package` None, where the loader does not find it that way.
@@ -38,7 +38,7 @@ class Spot(NamedTuple):
     package: str | None
 
     @classmethod
-    def at(cls, path: str, *, declared: bool = False) -> Spot:
+    def at(cls, path: str, *, declared: bool = False) -> FoundPlace:
         """Return the spot of a path in a package, or of a link in the root that the package declares."""
         directory, name = posixpath.split(path)
         return cls(name, directory, None) if declared else cls(name, in_root(directory), directory)
@@ -65,7 +65,7 @@ class LinkedFile:
     path: str
     facts: ElfFacts
     soname: str
-    spots: tuple[Spot, ...]
+    spots: tuple[FoundPlace, ...]
     public: bool
     alone: bool
     level: str
@@ -222,12 +222,12 @@ def linked_files(member: Member) -> tuple[LinkedFile, ...]:
     return tuple(linked for file in member.facts.elf for linked in _linked(member, file, links.get(file.path, ())))
 
 
-def spots_of(path: str, links: Iterable[OpenedPath]) -> tuple[Spot, ...]:
+def spots_of(path: str, links: Iterable[OpenedPath]) -> tuple[FoundPlace, ...]:
     """Return where a file is found, with the links that lead to it."""
-    return (Spot.at(path), *(Spot.at(link.path, declared=link.declared) for link in links))
+    return (FoundPlace.at(path), *(FoundPlace.at(link.path, declared=link.declared) for link in links))
 
 
-def spots_in(member: Member, file: ElfFile) -> tuple[Spot, ...]:
+def spots_in(member: Member, file: ElfFile) -> tuple[FoundPlace, ...]:
     """Return where a file of a member is found."""
     return spots_of(file.path, (link for link in member.opened if link.file == file.path))
 
@@ -239,16 +239,16 @@ def own_places(member: Member, file: ElfFile) -> set[Place]:
 
 
 def places_of(
-    facts: ElfFacts, path: str, spots: Iterable[Spot], owner: str
-) -> dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]]:
+    facts: ElfFacts, path: str, spots: Iterable[FoundPlace], owner: str
+) -> dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[FoundPlace, ...]]:
     """Return the places of DT_RUNPATH and of DT_RPATH of a file, with the spots from which it looks there."""
     if facts.is_program or not goes_by_origin(facts):
         return {search_places(facts, Place(posixpath.dirname(path), owner), owner): tuple(spots)}
-    found: dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[Spot, ...]] = {}
+    found: dict[tuple[tuple[Place, ...], tuple[Place, ...]], tuple[FoundPlace, ...]] = {}
     for name, root, package in spots:
         for spot, origin in (
-            (Spot(name, root, None), Place(root) if root else None),
-            (Spot(name, "", package), None if package is None else Place(package, owner)),
+            (FoundPlace(name, root, None), Place(root) if root else None),
+            (FoundPlace(name, "", package), None if package is None else Place(package, owner)),
         ):
             if origin is not None:
                 places = search_places(facts, origin, owner)

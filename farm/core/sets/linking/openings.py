@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.core.names.root_places import in_root
-from farm.core.sets.linking.linked_file import Spot
+from farm.core.sets.linking.linked_file import FoundPlace
 from farm.core.sets.members.search_path import Place
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Opening(NamedTuple):
     """What a loader opens at a spot of the member `owner`; `file` is None for what is not an ELF file."""
 
-    spot: Spot
+    spot: FoundPlace
     owner: str
     file: LinkedFile | None
 
@@ -35,7 +35,7 @@ def openings(member: Member, files: Iterable[LinkedFile]) -> Iterator[Opening]:
             yield Opening(spot, member.name, file)
     for path in member.opened:
         if not path.file:
-            yield Opening(Spot.at(path.path, declared=path.declared), member.name, None)
+            yield Opening(FoundPlace.at(path.path, declared=path.declared), member.name, None)
 
 
 def directory_links(member: Member) -> Iterator[tuple[Place, Place]]:

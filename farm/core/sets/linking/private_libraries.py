@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from farm.core.sets.linking.linked_file import own_places, spots_in
 from farm.core.sets.linking.openings import directory_links
-from farm.core.sets.members.search_path import Place, led_to, system_places
+from farm.core.sets.members.search_path import Place, place_behind_links, system_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from farm.core.sets.linking.linked_file import Spot
+    from farm.core.sets.linking.linked_file import FoundPlace
     from farm.core.sets.members.capability_index import CapabilityIndex
     from farm.core.sets.members.member import Member
 
@@ -78,9 +78,9 @@ def moved_privately(members: Mapping[str, Member], before: Member | None, after:
     return moved
 
 
-def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
+def _kept_at(member: Member | None) -> set[tuple[str, FoundPlace]]:
     """Return the private libraries of a member, each with its spots."""
-    found: set[tuple[str, Spot]] = set()
+    found: set[tuple[str, FoundPlace]] = set()
     if member is None or not (kept := kept_by(member)):
         return found
     for file in member.facts.elf:
@@ -90,7 +90,7 @@ def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
     return found
 
 
-def _kept(members: Mapping[str, Member], name: str) -> Iterator[tuple[Spot, str, str]]:
+def _kept(members: Mapping[str, Member], name: str) -> Iterator[tuple[FoundPlace, str, str]]:
     """Yield spot, member and machine of each file that may be found under a name."""
     for owner, member in members.items():
         files = {path.file for path in member.opened if posixpath.basename(path.path) == name}
@@ -110,11 +110,11 @@ def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
     """Return the places to which these lead when links are followed."""
     wanted = set(places)
     links = {place: target for member in members.values() if wanted for place, target in directory_links(member)}
-    led = {led_to(place, lambda directory, owner: links.get(Place(directory, owner))) for place in wanted}
+    led = {place_behind_links(place, lambda directory, owner: links.get(Place(directory, owner))) for place in wanted}
     return {place for place in led if place is not None}
 
 
-def _reached(kept: Iterable[tuple[Spot, str]], places: set[Place]) -> set[str]:
+def _reached(kept: Iterable[tuple[FoundPlace, str]], places: set[Place]) -> set[str]:
     """Return the owners of the files at one of the places."""
     return {
         owner

@@ -94,12 +94,12 @@ def path_place(name: str, facts: ElfFacts, origin: Place, owner: str) -> Place |
     return next(_places(posixpath.dirname(name), facts, origin, owner), None)
 
 
-def winds(place: Place) -> bool:
+def has_parent_step(place: Place) -> bool:
     """Return whether a place in the root has a `..` after a directory that may not exist."""
-    return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None
+    return not place.owner and place_behind_links(place, lambda *_: None, lambda _: ()) is None
 
 
-def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", "")) -> Place | None:
+def place_behind_links(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", "")) -> Place | None:
     """Return a place without links and `..` in it; None where the path leads out of a package or to nothing.
 
     The kernel resolves `..` only in a directory that exists. A directory of one package alone is a single link into

@@ -1,3 +1,3 @@
 """Needs that the dynamic linker does not check: pkg-config modules, Python distributions, interpreters, the host.
-May import `findings`, `members`, `linking`, `core.package`.
+May import `findings`, `members`, `linking`, `core.package`, `core.names`.
 """

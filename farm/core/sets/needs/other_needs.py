@@ -1,6 +1,6 @@
 """Needs of files that no dynamic linker knows: links, pkg-config modules, modules of Python.
 
-Each check looks at one member, with what the others have in `Surroundings`. `wanted` are the keys of what a member
+Each check looks at one member, with what the others have in `SetProviders`. `wanted` are the keys of what a member
 needs, by which it is found when others change; `offered` are the keys of what a member has.
 """
 
@@ -21,9 +21,9 @@ from farm.core.sets.findings.problem import (
     DanglingLinks,
     Problem,
 )
-from farm.core.sets.linking.linked_file import Spot, own_places
+from farm.core.sets.linking.linked_file import FoundPlace, own_places
 from farm.core.sets.members.member import LIBRARY_NAME
-from farm.core.sets.members.search_path import Place, led_to
+from farm.core.sets.members.search_path import Place, place_behind_links
 from farm.core.sets.needs.pkg_config_needs import ModuleIndex, offered_modules, prove_modules, wanted_modules
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _TAGGED = re.compile(r"(.+)\.cpython-3(\d+)[a-z]*(?:-[^/]*)?\.so")
 _PYTHON = re.compile(r"command:python3\.(\d+)")
 
 
-class Surroundings:
+class SetProviders:
     """What the members of a set offer to these needs. Mutable, as the indexes are."""
 
     def __init__(self, capabilities: CapabilityIndex) -> None:
@@ -104,7 +104,7 @@ def needing(keys: Iterable[str], wanting: Mapping[str, AbstractSet[str]], member
     return {name for key in reachable(keys, extras) for name in wanting.get(key, ())}
 
 
-def prove_others(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
+def prove_others(member: Member, around: SetProviders, label: Callable[[str], str]) -> Iterator[Problem]:
     """Yield what is wrong with a member besides its ELF files."""
     if member.facts.dangling:
         unneeded = _only_for_a_loader(member)
@@ -119,7 +119,7 @@ def prove_others(member: Member, around: Surroundings, label: Callable[[str], st
     yield from _prove_pythons(member, around, label)
 
 
-def note_others(member: Member, around: Surroundings) -> Iterator[Note]:
+def note_others(member: Member, around: SetProviders) -> Iterator[Note]:
     """Yield what is worth knowing about a member besides its ELF files."""
     if member.facts.dangling and (links := _only_for_a_loader(member)):
         yield DanglingLibraryLinks(member.name, tuple((link.path, link.target) for link in links))
@@ -134,16 +134,16 @@ def _only_for_a_loader(member: Member) -> list[DanglingLink]:
     """
     named = [link for link in member.facts.dangling or () if LIBRARY_NAME.fullmatch(link.path)]
     places = {place for file in member.facts.elf for place in own_places(member, file)} if named else ()
-    directories = {led_to(place, lambda *_: None) for place in places}
+    directories = {place_behind_links(place, lambda *_: None) for place in places}
     return [
         link
         for link in named
-        if (at := Spot.at(link.path)).root != "usr/lib"
+        if (at := FoundPlace.at(link.path)).root != "usr/lib"
         and (Place(at.root) in directories or Place(at.package or "", member.name) in directories)
     ]
 
 
-def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
+def _prove_pythons(member: Member, around: SetProviders, label: Callable[[str], str]) -> Iterator[Problem]:
     """Yield directories of modules into which no Python of the set looks, and extensions for another Python in them."""
     strays: dict[str, str] = {}
     paths = [file.path for file in member.facts.elf]
@@ -166,7 +166,7 @@ def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], 
         )
 
 
-def _shared_strays(member: Member, around: Surroundings) -> dict[str, str]:
+def _shared_strays(member: Member, around: SetProviders) -> dict[str, str]:
     """Return extensions where every Python 3 looks that are for none of the set, by their minor version.
 
     A module may be there for several Pythons, as in Debian: one of them is enough.

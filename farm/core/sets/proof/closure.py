@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
 
 
-class UnknownPackageError(FarmError):
+class NotInSetError(FarmError):
     """The set has no package of a name."""
 
     code = "unknown-package"
@@ -59,7 +59,7 @@ def closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[s
     """Return the members that `roots` (short names) need at run time, themselves included, sorted by name.
 
     `given` are capabilities that a layer below provides (a toolchain), and that are not followed. Raises
-    `UnknownPackageError`, `OpenSetError`.
+    `NotInSetError`, `OpenSetError`.
     """
     return _closure(package_set, roots, lambda member: _needs(package_set, member, given))
 
@@ -132,7 +132,7 @@ def _closure(
     roots = list(roots)
     for root in roots:
         if root not in members:
-            raise UnknownPackageError(root, members)
+            raise NotInSetError(root, members)
     problems: list[Problem] = []
 
     def following(name: str) -> list[str]:

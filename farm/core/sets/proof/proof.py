@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.core.names.form import Form
+from farm.core.names.wording import counted
 from farm.core.sets.members.search_path import HWCAPS, level_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class ProofScope(Form, record="scope of a proof"):
     @property
     def proven(self) -> str:
         """What was proven, in words: `3 packages: 5 needed libraries, 812 symbols and 97 paths`."""
-        return f"{_counted(self.packages, 'package', 'packages')}: {self._listed(_PROVEN) or 'nothing'}"
+        return f"{counted(self.packages, 'package', 'packages')}: {self._listed(_PROVEN) or 'nothing'}"
 
     @property
     def not_judged(self) -> str:
@@ -130,7 +131,7 @@ class ProofScope(Form, record="scope of a proof"):
         return "; ".join(parts)
 
     def _listed(self, words: dict[str, tuple[str, str]]) -> str:
-        counts = [_counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
+        counts = [counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
         return " and ".join(filter(None, [", ".join(counts[:-1]), *counts[-1:]]))
 
 
@@ -166,10 +167,6 @@ def _unclassed(facts: ElfFacts) -> int:
     if facts.details is None:
         return 0
     return sum(len(group.names) for group in facts.imported if not group.weak and not group.symbol_class)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from farm.core.sets.linking.openings import programs
 from farm.core.sets.linking.symbols import opens, prove_file
 from farm.core.sets.members.capability_index import CapabilityIndex, moved_capabilities, required_files
 from farm.core.sets.members.claim_index import ClaimIndex
-from farm.core.sets.members.search_path import winds
-from farm.core.sets.needs.other_needs import Surroundings, needing, note_others, offered, prove_others, wanted
+from farm.core.sets.members.search_path import has_parent_step
+from farm.core.sets.needs.other_needs import SetProviders, needing, note_others, offered, prove_others, wanted
 from farm.core.sets.needs.start_needs import offered_loaders, prove_start, wanted_loaders
 from farm.core.sets.proof.proof import Proof, ProofScope
 from farm.core.sets.proof.replacement import Replacement
@@ -68,7 +68,7 @@ class Prover:
         self.capabilities = CapabilityIndex()
         self._claims = ClaimIndex(self.capabilities.prevailing)
         self.libraries = LibraryIndex(self.capabilities.serving, self._claims.having)
-        self._around = Surroundings(self.capabilities)
+        self._around = SetProviders(self.capabilities)
         self._wanting: defaultdict[str, set[str]] = defaultdict(set)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
@@ -122,7 +122,7 @@ class Prover:
         self._around.add(member)
         for key in (*wanted(member), *wanted_loaders(member)):
             self._wanting[key].add(name)
-        if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
+        if any(has_parent_step(place) for file in files for place in (*file.runpath, *file.rpath)):
             self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
 

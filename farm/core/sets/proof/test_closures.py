@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.sets.proof.closure import OpenSetError, UnknownPackageError, closure
+from farm.core.sets.proof.closure import NotInSetError, OpenSetError, closure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -38,7 +38,7 @@ def test_closures(recipe: Recipe, members: MemberSet) -> Iterator[tuple[Test, tu
     for test in recipe.tests:
         try:
             yield test, closure(members, [*roots, *test.needs])
-        except (UnknownPackageError, OpenSetError) as error:
+        except (NotInSetError, OpenSetError) as error:
             yield test, Unrunnable(test.name, error.message)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.curation.orders import Order
     from farm.server.federation.imported import ImportedRelease
-    from farm.server.pipeline.members.channel_state import ChannelState
+    from farm.server.pipeline.members.channel_state import CandidateBase
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.repository.public_store import PublicStore
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -58,7 +58,7 @@ class UnpinnedPackagesError(FarmError):
 class Importer:
     """Proposes imported packages for one channel, to go with the changes of its own packages."""
 
-    def __init__(self, state: ChannelState, cache: MemberCache, public: PublicStore) -> None:
+    def __init__(self, state: CandidateBase, cache: MemberCache, public: PublicStore) -> None:
         self._state = state
         self._cache = cache
         self._public = public

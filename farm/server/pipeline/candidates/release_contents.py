@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.tables.records import ImportedPackageRecord, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.imports import Import
 
@@ -31,7 +31,7 @@ class ReleaseImport:
     """What a release imports from one other distribution, packages sorted by name."""
 
     pin: Import
-    packages: tuple[ImportedPackage, ...]
+    packages: tuple[ImportedPackageRecord, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `release` is the pinned release's digest, `root` the fingerprint of root metadata."""
@@ -40,13 +40,13 @@ class ReleaseImport:
         return {**pinned, "packages": [package_to_dict(package) for package in self.packages]}
 
 
-def package_to_dict(package: Package | ImportedPackage) -> dict[str, Any]:
+def package_to_dict(package: Package | ImportedPackageRecord) -> dict[str, Any]:
     """Return a package in the form that lists of a release use."""
     named = {"name": package.name, "version": package.version, "revision": package.revision, "package": package.digest}
     return {**named, **build_to_dict(package)}
 
 
-def build_to_dict(package: Package | ImportedPackage) -> dict[str, int]:
+def build_to_dict(package: Package | ImportedPackageRecord) -> dict[str, int]:
     """Return the build number of a package; empty for a first build, whose number is not shown."""
     return {"build": package.build} if package.build != FIRST_BUILD else {}
 
@@ -77,8 +77,8 @@ class SetChange:
     """
 
     name: str
-    before: Package | ImportedPackage | None
-    after: Package | ImportedPackage | None
+    before: Package | ImportedPackageRecord | None
+    after: Package | ImportedPackageRecord | None
     atom: str = ""
     state: str = ""
 
@@ -116,12 +116,12 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     found = sorted(changes, key=lambda change: change.name)
     some = found[:limit]
     digests = {digest for change in some for digest in (change.before, change.after) if digest}
-    known: dict[Digest, Package | ImportedPackage] = {
+    known: dict[Digest, Package | ImportedPackageRecord] = {
         **packages.by_digest(session, digests),
         **imported.packages_by_digest(session, digests),
     }
 
-    def package(digest: Digest | None) -> Package | ImportedPackage | None:
+    def package(digest: Digest | None) -> Package | ImportedPackageRecord | None:
         return known[digest] if digest else None
 
     shown = [
@@ -146,5 +146,5 @@ def _taken(unit: UnitOfWork, channel: str, number: int) -> dict[str, Digest]:
     return imported_descriptors(imports_of(unit, record)) if record else {}
 
 
-def _version_to_dict(package: Package | ImportedPackage | None) -> dict[str, Any] | None:
+def _version_to_dict(package: Package | ImportedPackageRecord | None) -> dict[str, Any] | None:
     return {"version": package.printed_version, "package": package.digest} if package else None

@@ -87,7 +87,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
     newest = releases.newest_release(session, channel)
     candidate = candidates.latest_candidate(session, channel)
     waiting = tuple(orders.open_orders(session, channel))
-    standing = tuple(excuses.standing(session, channel))
+    standing = tuple(excuses.open_excuses(session, channel))
     at_the_gates = candidate is not None and candidate.state is CandidateState.OPEN
     settled = (
         not at_the_gates
@@ -113,7 +113,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         astray=tuple(_astray(session, channel, now)),
         reports_astray=tuple(
             found
-            for number in signed_orders.reports_astray(session, channel)
+            for number in signed_orders.undelivered_reports_of(session, channel)
             if (found := reports.report(session, number)) is not None
         ),
         unfollowed=() if _origin(session, channel) else imported.troubles(session),
@@ -126,9 +126,9 @@ def _astray(session: Session, channel: str, now: datetime) -> Iterator[SignedOrd
     Leaves out refused orders after which the signer took another about the same matter, or before which it took one
     that ended that matter; and orders that have expired.
     """
-    found = signed_orders.astray(session, channel)
+    found = signed_orders.undelivered_or_refused(session, channel)
     refused = [order for order in found if order.refused]
-    taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
+    taken = signed_orders.delivered_to_channel(session, channel, refused[-1].at) if refused else []
     settled = [(order.at, _read(order)[0]) for order in taken]
     ended: set[tuple[str, ...]] = set()
     for act in {order.act for order in refused} & _ENDS_FOR_GOOD:
@@ -194,7 +194,7 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
 
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
     """Return the open excuses of a channel as JSON values; with `cleared` the newest ones, open or cleared."""
-    found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
+    found = excuses.recent(session, channel, limit=limit) if cleared else excuses.open_excuses(session, channel)
     return {"channel": channel, "excuses": [excuse.to_dict() for excuse in found]}
 
 

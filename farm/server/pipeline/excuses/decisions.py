@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
 from farm.errors import FarmError
 from farm.server.channels import candidates, channel_troubles, excuses, releases
 from farm.server.curation import orders
 from farm.server.pipeline.round_result import RoundResult
-from farm.server.pipeline.search.evaluation import counted
 from farm.server.tables.pipeline_states import (
     CandidateState,
     GateState,

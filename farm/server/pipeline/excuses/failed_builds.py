@@ -37,7 +37,7 @@ class FailedBuilds:
         latest = candidates.latest_candidate(unit.session, self._channel)
         if mark == self._known or latest is None:
             return
-        standing = [excuse.excuse for excuse in excuses.standing(unit.session, self._channel)]
+        standing = [excuse.excuse for excuse in excuses.open_excuses(unit.session, self._channel)]
         found = list(unbuilt(unit, logs))
         if set(found) != {excuse for excuse in standing if excuse.gate is GateKind.BUILD}:
             others = [excuse for excuse in standing if excuse.gate is not GateKind.BUILD]

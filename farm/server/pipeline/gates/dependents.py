@@ -14,7 +14,7 @@ from farm.server.channels import releases
 from farm.server.jobs.dependents import open_builds
 from farm.server.jobs.rebuild_policy import is_outdated
 from farm.server.packages import packages as package_rows
-from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.gate_result import PackageGateResult
 from farm.server.recipes import recipes
 from farm.server.tables.records import Package
 from farm.server.tables.states import ENDED, JobState
@@ -37,13 +37,15 @@ class Dependents:
     kind = GateKind.DEPENDENTS
     ordered: frozenset[str] = frozenset()
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages whose dependents are not rebuilt yet, or could not be."""
         own = {package.name: package for package in packages if isinstance(package, Package)}
         by_recipe: defaultdict[str, set[str]] = defaultdict(set)
         for name, recipe in recipes.recipes_of(unit.session, own).items():
             by_recipe[recipe].add(name)
-        found: dict[str, GateResult] = {}
+        found: dict[str, PackageGateResult] = {}
         for build in open_builds(unit.session, by_recipe):
             names = by_recipe[build.needed] - found.keys()
             plan = own[min(names)].plan if names else None
@@ -62,15 +64,15 @@ def _concerns(unit: UnitOfWork, channel: str, build: OpenBuild, arriving: Mappin
     return not names.isdisjoint(arriving) or bool(releases.held_since(unit.session, channel, names))
 
 
-def _result(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
+def _result(channel: str, build: OpenBuild, names: set[str]) -> PackageGateResult:
     job, dependent = build.job, build.dependent
     package = build.needed if build.needed in names else min(names)
     behind = f"`farm candidate retry {channel} {package}` leaves {dependent} behind"
     if job.state not in ENDED and job.state is not JobState.BLOCKED:
         reason = f"{dependent} is being built again against it: job {job.id} is {job.state}"
-        return GateResult("waiting", reason, job=job.id, under_way=True)
+        return PackageGateResult("waiting", reason, job=job.id, under_way=True)
     why = job.error.partition("\n")[0] or job.state
-    return GateResult(
+    return PackageGateResult(
         "failed",
         f"{dependent} could not be built again against it: job {job.id}: {why}",
         f"Fix the recipe of {dependent}, or this one, and submit it, or try job {job.id} again; {behind}.",

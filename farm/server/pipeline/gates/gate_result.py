@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate, Change
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.tables.records import ImportedPackageRecord, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-MovingPackage: TypeAlias = "Package | ImportedPackage"
+MovingPackage: TypeAlias = "Package | ImportedPackageRecord"
 """A package that a candidate adds or removes: an own one by its short name, an imported one by its full name."""
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
+class PackageGateResult:
     """A gate's result for a package: `waiting` is cleared by time or by a person's signature, `failed` is not.
 
     `reason` is a sentence for people without its full stop, `remedy` what would clear it. `until` is when time alone
@@ -49,7 +49,9 @@ class PackageGate(Protocol):
 
     kind: GateKind
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of the packages that a candidate adds, by name; a package without a result has passed."""
 
 
@@ -59,7 +61,7 @@ class RemovalGate(Protocol):
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of the packages that a candidate removes, by name; a package without a result may go."""
 
 
@@ -69,7 +71,7 @@ class HeldBack:
 
     package: str
     gate: GateKind
-    result: GateResult
+    result: PackageGateResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from farm.server.curation import orders
 from farm.server.curation.order_intake import signature_of
 from farm.server.curation.ordering import held_among
 from farm.server.pipeline.gates.dependents import Dependents
-from farm.server.pipeline.gates.gate_result import GateResult, HeldBack, held_back
+from farm.server.pipeline.gates.gate_result import HeldBack, PackageGateResult, held_back
 from farm.server.pipeline.gates.soak import OpenReports, Soak
 from farm.server.pipeline.gates.standing_gates import Older, Refused, RolledBack
 from farm.server.tables.pipeline_states import CandidateOrigin, ChangeState
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-_IN_THE_NEXT = GateResult(
+_IN_THE_NEXT = PackageGateResult(
     "waiting", "it passed its gates while this candidate was tested", "It will be in the next candidate."
 )
 _SKIPPED_BY_PROMOTIONS = (GateKind.ROLLED_BACK, GateKind.OLDER)
@@ -124,9 +124,10 @@ def _named(order: Order | None) -> frozenset[str]:
     return frozenset(order.detail.get("packages", ())) if order else frozenset()
 
 
-def _waits_for(channel: str, transition: Transition, other: str) -> GateResult:
-    return GateResult(
+def _waits_for(channel: str, transition: Transition, other: str) -> PackageGateResult:
+    return PackageGateResult(
         "waiting",
-        f"the transition {transition.name} of {channel} requires {other} to change in the same release, and there is no new {other}",
+        f"the transition {transition.name} of {channel} requires {other} to change in the same release, and there is "
+        f"no new {other}",
         f"Provide a new {other} too, or have a policy of {channel} signed without the transition.",
     )

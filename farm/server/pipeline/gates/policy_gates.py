@@ -20,11 +20,11 @@ from farm.server.advisories.advisory_intake import known_about
 from farm.server.curation import approvals
 from farm.server.curation.approving import counts
 from farm.server.jobs.hardening import hardening_of
-from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.gate_result import PackageGateResult
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.pipeline.gates.soak import Soak
 from farm.server.pipeline.gates.standing_gates import Holds
-from farm.server.tables.records import ImportedPackage, Package
+from farm.server.tables.records import ImportedPackageRecord, Package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,9 +76,14 @@ class PropertyGate:
     kind: GateKind
     ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
+    def check(
+        self,
+        unit: UnitOfWork,
+        channel: str,  # noqa: ARG002
+        packages: Sequence[MovingPackage],
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of those that the gate objects to."""
-        return {name: GateResult.of(objection) for name, objection in self.ask(unit, packages) if objection}
+        return {name: PackageGateResult.of(objection) for name, objection in self.ask(unit, packages) if objection}
 
 
 def _of_licenses(gate: LicensesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
@@ -93,7 +98,7 @@ def _of_host_needs(gate: HostGate, unit: UnitOfWork, packages: Sequence[MovingPa
 
 def _of_hardening(gate: HardeningGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
     """Imported packages are left to their distribution: what their recipes waive is not known here."""
-    own = [package for package in packages if not isinstance(package, ImportedPackage)]
+    own = [package for package in packages if not isinstance(package, ImportedPackageRecord)]
     return ((package.name, gate.objection(hardening_of(unit, package))) for package in own)
 
 
@@ -114,19 +119,21 @@ class Approvals:
     gate: ApprovalsGate
     keys: Mapping[str, str]
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that wait for signatures. Signatures by an earlier key do not count."""
         return dict(self._waiting(unit, channel, packages, removed=False))
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages whose removal too few people have signed."""
         return dict(self._waiting(unit, channel, packages, removed=True))
 
     def _waiting(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage], *, removed: bool
-    ) -> Iterator[tuple[str, GateResult]]:
+    ) -> Iterator[tuple[str, PackageGateResult]]:
         signed = approvals.approvals_of(unit.session, channel, (package.digest for package in packages))
         for package in packages:
             given = signed.get(package.digest, ())
@@ -139,4 +146,4 @@ class Approvals:
                     else "".join(others) or f"somebody in {self.gate.of}"
                 )
                 remedy = f"Let {who} sign: `farm approve {channel} {package.name}`."
-                yield package.name, GateResult("waiting", lacking, remedy)
+                yield package.name, PackageGateResult("waiting", lacking, remedy)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from farm.core.policy.gate_kind import GateKind
 from farm.server.identities import identities
 from farm.server.jobs import jobs
-from farm.server.jobs.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
+from farm.server.jobs.rebuilding import NOT_REPRODUCED, difference_in_words, request_rebuild
 from farm.server.packages import attestations
-from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.gate_result import PackageGateResult
 from farm.server.recipes import recipes
 from farm.server.tables.records import Package
 from farm.server.tables.states import ACTIVE, JobState
@@ -43,7 +43,12 @@ class Reproduced:
     kind = GateKind.REPRODUCED
     gate: ReproducedGate
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
+    def check(
+        self,
+        unit: UnitOfWork,
+        channel: str,  # noqa: ARG002
+        packages: Sequence[MovingPackage],
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of own packages. Needs a planning transaction: missing rebuilds are requested.
 
         Imported packages cannot be built here: their own channel says how many of its builders must agree.
@@ -53,7 +58,7 @@ class Reproduced:
         for package in own:
             by_plan[package.plan].append(package)
         records = _Records.of(unit, own)
-        found: dict[str, GateResult] = {}
+        found: dict[str, PackageGateResult] = {}
         for plan, outputs in sorted(by_plan.items(), key=lambda item: item[1][0].name):
             if result := self._check_plan(unit, plan, outputs, records):
                 found |= {package.name: result for package in outputs}
@@ -61,7 +66,7 @@ class Reproduced:
 
     def _check_plan(
         self, unit: UnitOfWork, plan: Digest, packages: Sequence[Package], records: _Records
-    ) -> GateResult | None:
+    ) -> PackageGateResult | None:
         """Return the results of the packages of one plan; None if enough workers agree about each of them."""
         first = packages[0]
         agreeing = min((records.builders(package) for package in packages), key=len)
@@ -82,11 +87,11 @@ class Reproduced:
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
                 reason = f"{so_far}; it waits for {MOST_READY} rebuilds ahead of it"
-                return GateResult("waiting", reason, under_way=True)
+                return PackageGateResult("waiting", reason, under_way=True)
             active = _request(unit, plan, first)
             records.ready[first.built_by] += 1
         doing = "will rebuild it" if active.state is JobState.READY else "is rebuilding it"
-        return GateResult("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
+        return PackageGateResult("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +134,21 @@ def _request(unit: UnitOfWork, plan: Digest, package: Package) -> Job:
     return request_rebuild(unit, plan, revision_id=revision.id, name=revision.name, trace=trace)
 
 
-def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> GateResult:
+def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> PackageGateResult:
     job = next((job for job in reversed(tries) if job.error_code == NOT_REPRODUCED), None)
     recipe = job.name if job else first.name
-    return GateResult(
+    return PackageGateResult(
         "failed",
-        in_words(difference, first.built_by),
+        difference_in_words(difference, first.built_by),
         f"Fix the recipe so that it always gives the same result (`farm rebuild {recipe} --check` shows it on one "
-        f"machine), and check the workers {first.built_by} and {difference.built_by}: one of them may be faulty or compromised.",
+        f"machine), and check the workers {first.built_by} and {difference.built_by}: one of them may be faulty or "
+        "compromised.",
         job=job.id if job else None,
     )
 
 
-def _set_aside(job: Job) -> GateResult:
-    return GateResult(
+def _set_aside(job: Job) -> PackageGateResult:
+    return PackageGateResult(
         "failed",
         f"job {job.id}, which was to rebuild it, was {job.error.partition(chr(10))[0]}",
         f"Find out why its workers are lost, then retry it: `farm retry {job.id}`.",
@@ -150,9 +156,9 @@ def _set_aside(job: Job) -> GateResult:
     )
 
 
-def _failed(first: Package, last: Job, count: int) -> GateResult:
+def _failed(first: Package, last: Job, count: int) -> PackageGateResult:
     why = last.error.partition("\n")[0] or last.state
-    return GateResult(
+    return PackageGateResult(
         "failed",
         f"it could not be built again {count} times after {first.built_by} had built it; job {last.id}: {why}",
         f"Look at the log of job {last.id}, fix the recipe or the worker, and try it again: `farm retry {last.id}`.",
@@ -160,6 +166,8 @@ def _failed(first: Package, last: Job, count: int) -> GateResult:
     )
 
 
-def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> GateResult:
+def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> PackageGateResult:
     there = f"builds on {', '.join(sorted(workers))} only" if workers else "has no worker that builds"
-    return GateResult("waiting", f"{so_far}; this farm {there}", f"Enrol more workers: {agree} of them must build it.")
+    return PackageGateResult(
+        "waiting", f"{so_far}; this farm {there}", f"Enrol more workers: {agree} of them must build it."
+    )

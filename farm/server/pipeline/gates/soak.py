@@ -9,7 +9,7 @@ from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import releases
 from farm.server.curation import reports
 from farm.server.federation import imported
-from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.gate_result import PackageGateResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,15 +27,20 @@ class OpenReports:
     kind = GateKind.SOAK
     from_channel: str
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
+    def check(
+        self,
+        unit: UnitOfWork,
+        channel: str,  # noqa: ARG002
+        packages: Sequence[MovingPackage],
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages with an open report: they wait until a curator closes it."""
         found = reports.open_reports(unit.session, self.from_channel, [package.digest for package in packages])
         return {package.name: self._reported(found[package.digest]) for package in packages if package.digest in found}
 
-    def _reported(self, found: Sequence[Report]) -> GateResult:
+    def _reported(self, found: Sequence[Report]) -> PackageGateResult:
         first = found[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        return GateResult(
+        return PackageGateResult(
             "failed",
             f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
             "Submit a recipe that fixes it; or, if there is nothing to fix, "
@@ -51,7 +56,9 @@ class Soak:
     gate: SoakGate
     from_channel: str
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that the channel has held for too short a time, or with an open report."""
         since = releases.first_released(unit.session, self.from_channel, [package.digest for package in packages])
         since |= imported.first_taken(unit.session, self.from_channel, (package.name for package in packages))
@@ -59,7 +66,7 @@ class Soak:
             (package.name, self.gate.objection(self.from_channel, since.get(package.digest), unit.now))
             for package in packages
         )
-        waiting = {name: GateResult.of(objection) for name, objection in objections if objection}
+        waiting = {name: PackageGateResult.of(objection) for name, objection in objections if objection}
         return {**waiting, **OpenReports(self.from_channel).check(unit, channel, packages)}
 
     def check_removal(
@@ -67,7 +74,7 @@ class Soak:
         unit: UnitOfWork,
         channel: str,  # noqa: ARG002
         packages: Sequence[MovingPackage],
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that left the channel too recently; a package that was never there may go."""
         names = [package.name for package in packages]
         gone = releases.gone_since(unit.session, self.from_channel, names)
@@ -75,4 +82,4 @@ class Soak:
         objections = (
             (name, self.gate.removal_objection(self.from_channel, since, unit.now)) for name, since in gone.items()
         )
-        return {name: GateResult.of(objection) for name, objection in objections if objection}
+        return {name: PackageGateResult.of(objection) for name, objection in objections if objection}

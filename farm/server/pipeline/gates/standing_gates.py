@@ -11,7 +11,7 @@ from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import excuses, releases, rollbacks
 from farm.server.curation import holds, signed_orders
 from farm.server.packages import packages as package_rows
-from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.gate_result import PackageGateResult
 from farm.server.tables.records import Package
 
 if TYPE_CHECKING:
@@ -32,23 +32,25 @@ class Holds:
 
     kind = GateKind.HOLD
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages on hold; they wait if the hold has an end."""
         return _held(unit, channel, packages, goes="", lifted="enter")
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages on hold: a held package is not removed either."""
         return _held(unit, channel, packages, goes=", so it is not removed", lifted="be removed")
 
 
 def _held(
     unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage], *, goes: str, lifted: str
-) -> Mapping[str, GateResult]:
+) -> Mapping[str, PackageGateResult]:
     held = holds.holds_on(unit.session, channel, (package.name for package in packages), now=unit.now)
     return {
-        name: GateResult(
+        name: PackageGateResult(
             "waiting" if hold.until else "failed",
             f"{hold.held_by} holds it on {channel}{goes}: {hold.reason}",
             f"Ask {hold.held_by}; `farm channel hold {channel} {name} --lift` lets it {lifted}.",
@@ -63,7 +65,9 @@ class RolledBack:
 
     kind = GateKind.ROLLED_BACK
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that a rollback kept out, unless a curator has ordered them in since."""
         found = rollbacks.kept_out(unit.session, channel, [package.digest for package in packages])
         remedy = "A new version enters automatically; to release this one: `farm candidate retry {} {}`."
@@ -71,7 +75,7 @@ class RolledBack:
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that a rollback kept in, unless a curator has ordered them out since."""
         found = rollbacks.kept_in(unit.session, channel, [package.digest for package in packages])
         return _rolled_back(channel, packages, found, "`farm candidate retry {} {}` lets it go.")
@@ -79,10 +83,10 @@ class RolledBack:
 
 def _rolled_back(
     channel: str, packages: Sequence[MovingPackage], found: Mapping[Digest, RollbackRecord], remedy: str
-) -> Mapping[str, GateResult]:
+) -> Mapping[str, PackageGateResult]:
     kept = ((package.name, found[package.digest]) for package in packages if package.digest in found)
     return {
-        name: GateResult(
+        name: PackageGateResult(
             "failed",
             f"release {record.release} of {channel}, a rollback, {record.action}: {record.reason}",
             remedy.format(channel, name),
@@ -102,7 +106,9 @@ class Older:
     kind = GateKind.OLDER
     ordered: frozenset[str] = frozenset()
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that are older than what the channel has, or had last."""
         if signed_orders.who_orders(unit.session) is None:
             return {}
@@ -113,7 +119,7 @@ class Older:
         for package in own:
             before = known.get(last[package.name]) if package.name in last else None
             if before is not None and _age(package) < _age(before):
-                found[package.name] = GateResult(
+                found[package.name] = PackageGateResult(
                     "failed",
                     f"it is older than {before.printed_version}, which {channel} has or had last",
                     f"A newer version enters automatically; to release this one: `farm candidate retry "
@@ -136,13 +142,15 @@ class Refused:
     kind = GateKind.SIGNER
     ordered: frozenset[str] = frozenset()
 
-    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+    def check(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages that the signer did not admit."""
         return _refused(unit, channel, self._not_ordered(packages))
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
-    ) -> Mapping[str, GateResult]:
+    ) -> Mapping[str, PackageGateResult]:
         """Return the results of packages whose removal the signer refused."""
         return _refused(unit, channel, dict.fromkeys(self._not_ordered(packages)))
 
@@ -157,10 +165,11 @@ class Refused:
         }
 
 
-def _refused(unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, GateResult]:
+def _refused(unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, PackageGateResult]:
     refusals = excuses.refusals_in_force(unit.session, channel, packages, now=unit.now)
     return {
-        excuse.package: GateResult("failed", excuse.reason, excuse.remedy, until=excuse.until) for excuse in refusals
+        excuse.package: PackageGateResult("failed", excuse.reason, excuse.remedy, until=excuse.until)
+        for excuse in refusals
     }
 
 

@@ -49,7 +49,7 @@ class TestNeeds(NeedIndex):
         return frozenset(need for test in recipe.tests for need in test.needs)
 
 
-class ChannelState:
+class CandidateBase:
     """The base of a channel's candidates, as a set on which changes are tried. For one thread."""
 
     def __init__(

@@ -14,7 +14,7 @@ from farm.server.federation import imported
 from farm.server.jobs import jobs
 from farm.server.packages import packages
 from farm.server.recipes import recipes
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ class MemberCache:
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._members: _Newest[Member] = _Newest()
-        self._packages: _Newest[Package | ImportedPackage] = _Newest()
+        self._packages: _Newest[Package | ImportedPackageRecord] = _Newest()
         self._revisions: _Newest[RecipeRevision] = _Newest()
         self._tests: dict[Digest, RecipeRevision] = {}
         self._revised: list[tuple[int, Digest]] = []
@@ -44,25 +44,25 @@ class MemberCache:
     def record(self, unit: UnitOfWork, digest: Digest) -> Package:
         """Return the record of an own package, which must exist."""
         known = self.package(unit, digest)
-        if isinstance(known, ImportedPackage):
+        if isinstance(known, ImportedPackageRecord):
             raise FarmError(f"the package {digest} is of another distribution")
         return known
 
-    def package(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
+    def package(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackageRecord:
         """Return the record of a package, own or imported, which must exist."""
         return self._packages.get(digest, lambda: _package(unit, digest))
 
-    def member(self, package: Package | ImportedPackage) -> Member:
+    def member(self, package: Package | ImportedPackageRecord) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
         self._packages.put(package.digest, package)
         return self._members.get(package.digest, lambda: self._read(package))
 
-    def _read(self, package: Package | ImportedPackage) -> Member:
+    def _read(self, package: Package | ImportedPackageRecord) -> Member:
         return Member.of(
             Descriptor.from_json(self._blobs.read(package.digest)),
             PackageFacts.from_json(self._blobs.read(package.facts.digest)),
             Manifest.from_json(self._blobs.read(package.manifest.digest)),
-            imported=isinstance(package, ImportedPackage),
+            imported=isinstance(package, ImportedPackageRecord),
             build=package.build,
         )
 
@@ -103,7 +103,7 @@ class MemberCache:
         return unit.recipes.recipe(self.tested_revision(unit, package))
 
 
-def _package(unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
+def _package(unit: UnitOfWork, digest: Digest) -> Package | ImportedPackageRecord:
     found = packages.package(unit.session, digest) or imported.package(unit.session, digest)
     if found is None:
         raise FarmError(f"the package {digest} is not in the database")

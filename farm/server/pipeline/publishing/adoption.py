@@ -19,7 +19,7 @@ from farm.server.federation import imported
 from farm.server.federation.following import package_of
 from farm.server.identities.access import Actor, audit
 from farm.server.pipeline.publishing.record_release import add_release
-from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
+from farm.server.pipeline.publishing.unknown_packages import UnrecordedPackageError, record_rebuilds, record_unknown
 from farm.server.pipeline.round_result import RoundResult
 from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, ChangeState, RoundState
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -56,13 +56,13 @@ class Adoption:
         """Adopt the releases that are published and unknown, oldest first; return None if there are none.
 
         Each release is a transaction of its own: a process that is killed continues after the last one. If there are
-        none, the cost is three small reads. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a
+        none, the cost is three small reads. Raises `RepositoryStateError`, `UnrecordedPackageError`, and what reading a
         blob raises.
         """
         published = self._public.published(self._channel)
         number = published.number if published else 0
         with self._application.reading() as unit:
-            beyond = published_releases.ahead(unit.session, self._channel, number)
+            beyond = published_releases.later_numbers(unit.session, self._channel, number)
             waiting = self._unknown(unit, published) if published and self._is_unknown(unit, published) else []
         if not beyond and not waiting:
             return None
@@ -117,7 +117,7 @@ class Adoption:
         if candidate is None:
             own = {name: (before.get(name), digest) for name, digest in changes.items()}
             candidate = self._candidate(unit, release, own | self._imported(unit, release))
-        candidates.tell(unit.session, candidate, reason)
+        candidates.change_reason(unit.session, candidate, reason)
         at, trace = released_time(release), f"taken-up-{self._channel}-{release.number}"
         record = add_release(unit, release, candidate, changes, trace=trace, now=at)
         releases.mark_published(unit.session, record.id, now=at)
@@ -153,11 +153,11 @@ class Adoption:
         return opened.id
 
     def _imported(self, unit: UnitOfWork, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
-        """Return the changes of imported packages, by full name. Raises `UnknownPackageError`."""
+        """Return the changes of imported packages, by full name. Raises `UnrecordedPackageError`."""
         after = imported_descriptors(release.imports)
         record_imports(unit, release, self._public)
         if lacking := unknown_imports(unit, release):
-            raise UnknownPackageError(
+            raise UnrecordedPackageError(
                 release,
                 f"the builds of {listed(lacking)} that it imports from {listed([str(pin) for pin in release.imports])}",
                 "Let control see these releases, which it follows by itself while they are the newest there, or "

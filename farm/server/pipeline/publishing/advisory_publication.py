@@ -96,7 +96,7 @@ def signed_claims(unit: UnitOfWork) -> Collection[Digest] | None:
         return None
     found: set[Digest] = set()
     withdrawn = withdrawn_orders(unit, ADVISORIES)
-    for kept in signed_orders.brought_since(unit.session, Act.ADVISE, unit.now - LONGEST_LIFETIME):
+    for kept in signed_orders.delivered_since(unit.session, Act.ADVISE, unit.now - LONGEST_LIFETIME):
         try:
             order = read_order(kept.envelope.encode(), people)
         except FarmError:
@@ -109,7 +109,7 @@ def signed_claims(unit: UnitOfWork) -> Collection[Digest] | None:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClaimSelection:
     """Chooses what to publish: what is published, and what is signed (None: nothing has to be).
 
     `unsigned` collects what is left out for lack of a signature.
@@ -214,7 +214,7 @@ class AdvisoryPublication:
         """Return what is to be published, and record what is left out for lack of a signature."""
         published = PublishedClaims.of(self._repository)
         with self._application.reading() as unit:
-            choice = Choice(published, signed_claims(unit), unit.inputs.distribution)
+            choice = ClaimSelection(published, signed_claims(unit), unit.inputs.distribution)
             listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
             statements = choice.statements(all_statements(unit))
             document = self._keep(document_of(statements, unit.inputs.distribution)) if statements else None
@@ -242,8 +242,8 @@ def _state(unit: UnitOfWork) -> object:
     return (
         rows.state_of_advisories(unit.session),
         reviews.state_of_reviews(unit.session),
-        signed_orders.state_of_brought(unit.session, Act.ADVISE),
-        signed_orders.state_of_brought(unit.session, Act.WITHDRAW_ORDER),
+        signed_orders.state_of_delivered(unit.session, Act.ADVISE),
+        signed_orders.state_of_delivered(unit.session, Act.WITHDRAW_ORDER),
     )
 
 

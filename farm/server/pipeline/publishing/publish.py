@@ -174,5 +174,5 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
         )
         for name, (why, remedy) in (named or {"": (error.message, error.remedy)}).items()
     ]
-    standing = excuses.standing(unit.session, candidate.channel)
+    standing = excuses.open_excuses(unit.session, candidate.channel)
     return [*(kept.excuse for kept in standing if kept.candidate == candidate.id), *refused]

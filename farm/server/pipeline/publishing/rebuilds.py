@@ -64,7 +64,9 @@ def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) 
         return True
 
 
-def grown(unit: UnitOfWork, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
+def packages_with_new_rebuilds(
+    unit: UnitOfWork, base: ReleaseRecord, release: Release, public: PublicStore
+) -> set[str]:
     """Return the packages of a channel's newest release that have more rebuilds now than the release names.
 
     Packages whose own builder is off the list are left out: with another builder's provenance, the entry would differ

@@ -11,7 +11,7 @@ from farm.core.sets.proof.closure import needs_of, needs_touched
 from farm.server.channels import releases
 from farm.server.jobs.sboms import sbom_of
 from farm.server.pipeline.candidates.imports import make_imports
-from farm.server.pipeline.publishing.rebuilds import grown, provenances_of_others, rebuilds_of
+from farm.server.pipeline.publishing.rebuilds import packages_with_new_rebuilds, provenances_of_others, rebuilds_of
 from farm.server.pipeline.publishing.sources import sources_of
 from farm.server.pipeline.repository.next_release import make_release
 from farm.server.recipes import recipes
@@ -63,7 +63,7 @@ def record_release(
     candidate, base, trial = context.candidate, context.base, context.trial
     previous = public.release(base.digest) if base else None
     imports = make_imports(unit, candidate, trial, previous.imports if previous else (), public)
-    rebuilt_since = grown(unit, base, previous, public) if base and previous else set()
+    rebuilt_since = packages_with_new_rebuilds(unit, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_imported(name)}
     if previous and with_tests:
         touched |= _with_other_tests(unit, trial, tested, cache, IndexTree(public.read, previous.index))

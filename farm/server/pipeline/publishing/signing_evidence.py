@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.server.channels.candidates import Candidate
     from farm.server.pipeline.repository.public_store import PublicStore
-    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.tables.records import ImportedPackageRecord, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.index.tree import Difference
@@ -154,7 +154,7 @@ def _outputs(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
         yield from _described_by(packages.packages_of_plan(unit.session, plan))
 
 
-def _described_by(found: Iterable[Package | ImportedPackage]) -> Iterator[Digest]:
+def _described_by(found: Iterable[Package | ImportedPackageRecord]) -> Iterator[Digest]:
     """Yield the blobs that describe packages, with which the checker proves the set."""
     for package in found:
         yield from (package.digest, package.facts.digest, package.manifest.digest)

@@ -18,15 +18,16 @@ from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.identities import identities
-from farm.server.jobs import attempts, jobs, work_orders
+from farm.server.jobs import attempts, jobs
 from farm.server.jobs.dependents import record_built, settle_all
 from farm.server.jobs.finishing import package_of
 from farm.server.jobs.provenance_checks import key_of
-from farm.server.packages import attestations, packages
+from farm.server.packages import attestations, packages, plans
 from farm.server.packages.attestations import Attestation
 from farm.server.packages.build_numbers import keep_number
 from farm.server.packages.code_consumers import add_consumed
 from farm.server.recipes import recipes
+from farm.server.submissions import submissions
 from farm.server.submissions.owners import keep_published_signature
 from farm.server.submissions.recipe_graph import graph_around
 from farm.server.tables.states import AttemptState, JobKind, JobState
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release, ReleaseEntry
 
 
-class UnknownPackageError(FarmError):
+class UnrecordedPackageError(FarmError):
     """A published release holds a package that the database does not know, and that cannot be recorded."""
 
     code = "unknown-package"
@@ -81,7 +82,7 @@ def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[Release
     """Record the unknown packages of a release, as built at its time. Needs a planning transaction.
 
     A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
-    Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
+    Raises `UnrecordedPackageError`, `MissingBlobError` and what reading a blob raises.
     """
     known = packages.by_digest(unit.session, (entry.descriptor.digest for entry in entries))
     unknown = [entry for entry in entries if entry.descriptor.digest not in known]
@@ -108,7 +109,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
             try:
                 worker, key = _signer(envelope, workers)
             except InvalidEnvelopeError as error:
-                raise UnknownPackageError(
+                raise UnrecordedPackageError(
                     release,
                     f"who has built {entry.name} {entry.version}-{entry.revision}: no enrolled worker's key signed its "
                     f"provenance {entry.provenance.digest}",
@@ -145,7 +146,7 @@ def _record_recipes(
     except FarmError as error:
         raise _unknown_recipe(release, ", ".join(sorted(read)), error) from error
     trace = _trace(release)
-    number = recipes.add_submission(unit.session, submitted_by="pipeline", trace=trace, now=unit.now)
+    number = submissions.add_submission(unit.session, submitted_by="pipeline", trace=trace, now=unit.now)
     order = [name for name in graph.order() if name in read]
     for name in order:
         recipe = read[name]
@@ -161,8 +162,8 @@ def _record_recipes(
     return {name: place for place, name in enumerate(order)}
 
 
-def _unknown_recipe(release: Release, name: str, error: FarmError) -> UnknownPackageError:
-    return UnknownPackageError(
+def _unknown_recipe(release: Release, name: str, error: FarmError) -> UnrecordedPackageError:
+    return UnrecordedPackageError(
         release, f"the recipe {name}, which cannot be taken from there: {error}", f"Submit {name} again: `farm submit`."
     )
 
@@ -178,8 +179,8 @@ def _record_build(unit: UnitOfWork, release: Release, build: _Build) -> list[Job
     revision = recipes.find_revision(unit.session, build.recipe)
     if revision is None:
         raise LookupError(f"the recipe {build.recipe} was to be recorded")
-    if work_orders.find_plan_text(unit.session, build.plan.digest) is None:
-        work_orders.keep_plan(unit.session, build.plan)
+    if plans.find_plan_text(unit.session, build.plan.digest) is None:
+        plans.keep_plan(unit.session, build.plan)
         keep_number(unit.session, build.plan.digest, build.number)
     job, attempt = _done(unit, release, revision, build.plan.digest, build.worker)
     consumed = read_consumed(build.envelope, {build.key.keyid: build.key})

@@ -24,7 +24,7 @@ _FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end", "o
 """Refusals that are about the order; others are about the state of the signer.
 
 An order that is refused for such a reason is brought once more if other people may give orders by then
-(`signed_orders.bring_again`).
+(`signed_orders.retry_refused`).
 """
 _TOO_MANY = "too-many-reports"
 _LONGEST = 500
@@ -57,12 +57,12 @@ class OrderDelivery:
     def bring(self) -> int:
         """Bring the oldest reports and orders; return how many the signer took. Raises as `bring_all`."""
         with self._application.reading() as unit:
-            orders = signed_orders.unbrought(unit.session, _AT_ONCE)
+            orders = signed_orders.undelivered(unit.session, _AT_ONCE)
             # A report that was closed before the signer had it must be brought first, so that the signer can close it.
             closed = list(_closed_by(orders))
             waiting = {
                 channel: [found for number in numbers if (found := reports.report(unit.session, number)) is not None]
-                for channel, numbers in signed_orders.unbrought_reports(unit.session, _AT_ONCE, closed=closed).items()
+                for channel, numbers in signed_orders.undelivered_reports(unit.session, _AT_ONCE, closed=closed).items()
             }
         brought = sum(self._bring_reports(channel, some) for channel, some in waiting.items())
         return brought + sum(map(self._bring_order, orders))
@@ -81,7 +81,7 @@ class OrderDelivery:
                 continue
             self._logged.pop(channel, None)
             with self._application.writing() as unit:
-                signed_orders.note_report_brought(unit.session, report.id, now=unit.now)
+                signed_orders.record_report_delivery(unit.session, report.id, now=unit.now)
             brought += 1
         return brought
 
@@ -98,7 +98,7 @@ class OrderDelivery:
                 return False  # the fault is the signer's: a hold that is lost by it would be missed
         self._logged.pop(order.digest, None)
         with self._application.writing() as unit:
-            signed_orders.note_brought(unit.session, order.digest, now=unit.now, refused=refused)
+            signed_orders.record_delivery(unit.session, order.digest, now=unit.now, refused=refused)
         return True
 
     def _log_once(self, about: str, message: str) -> None:

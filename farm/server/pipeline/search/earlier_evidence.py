@@ -43,7 +43,7 @@ class EarlierEvidence:
         Empty unless the package breaks as it did then: a test that is `found` to fail failed then too, or the proof has
         a problem in common.
         """
-        for kept in excuses.standing(self.unit.session, self.channel, package):
+        for kept in excuses.open_excuses(self.unit.session, self.channel, package):
             excuse = kept.excuse
             if excuse.digest != digest or digest is None:
                 continue

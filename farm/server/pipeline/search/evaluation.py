@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from farm.core.names.digest import Digest
+from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.test_closures import tested_names
@@ -235,11 +236,6 @@ class Evaluation:
 
     def _record_of(self, member: Member) -> Package:
         return self._cache.record(self._unit, member.descriptor.digest)
-
-
-def counted(number: int, what: str) -> str:
-    """Return `1 test`, `3 tests`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _found_problem(problem: Problem) -> FoundProblem:

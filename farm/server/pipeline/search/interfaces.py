@@ -217,7 +217,8 @@ class Interfaces:
             shown = outcome.undescribed.names[:_SHOWN_SYMBOLS]
             more = outcome.undescribed.count - len(shown)
             names = ", ".join(shown) + (f" and {more} more" if more else "")
-            yield f"{outcome.undescribed.count} of its symbols were not compared, because its debug data do not describe them: {names}"
+            uncompared = f"{outcome.undescribed.count} of its symbols were not compared"
+            yield f"{uncompared}, because its debug data do not describe them: {names}"
 
     def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
         """Find an answer for each pair: a comparison, finished or requested, or why there can be none."""

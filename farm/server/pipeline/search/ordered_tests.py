@@ -9,7 +9,7 @@ from farm.core.plan.job import DependencyArchive, TestOrder
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.proof.test_closures import Unrunnable, test_closures
 from farm.server.federation import imported
-from farm.server.tables.records import ImportedPackage
+from farm.server.tables.records import ImportedPackageRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,11 +49,11 @@ def orders_of(
 
     Archives of imported packages are fetched when a test first needs them: raises `NotKnownYetError` meanwhile.
     """
-    awaited: dict[str, ImportedPackage] = {}
+    awaited: dict[str, ImportedPackageRecord] = {}
 
     def archive(member: Member) -> DependencyArchive:
         package = cache.package(unit, member.descriptor.digest)
-        if isinstance(package, ImportedPackage) and not unit.blobs.has(package.archive.digest):
+        if isinstance(package, ImportedPackageRecord) and not unit.blobs.has(package.archive.digest):
             awaited[package.name] = package
         return archive_of(package, member.descriptor.store_path)
 
@@ -75,6 +75,6 @@ def orders_of(
     return orders
 
 
-def archive_of(package: Package | ImportedPackage, store: str) -> DependencyArchive:
+def archive_of(package: Package | ImportedPackageRecord, store: str) -> DependencyArchive:
     """Return a package as orders name it; `store` is the last part of its store path."""
     return DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)

@@ -14,7 +14,7 @@ from tests.farms.small import SmallFarm, recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.server.pipeline.gates.gate_result import GateResult, PackageGate
+    from farm.server.pipeline.gates.gate_result import PackageGate, PackageGateResult
     from farm.server.tables.records import Package
     from farm.server.tables.session import Database
 
@@ -29,7 +29,7 @@ class GatedChannel:
     def arrivals(self) -> dict[str, Package]:
         return self.farm.current()
 
-    def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, GateResult]:
+    def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, PackageGateResult]:
         arrivals = tuple(self.arrivals.values())
         with self.farm.application.planning() as unit:
             return dict(gate.check(unit, channel, arrivals))

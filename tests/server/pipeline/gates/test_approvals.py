@@ -16,7 +16,7 @@ from farm.trust.attestation.dsse import sign_statement
 from tests.farms.small import START
 
 if TYPE_CHECKING:
-    from farm.server.pipeline.gates.gate_result import GateResult
+    from farm.server.pipeline.gates.gate_result import PackageGateResult
     from tests.server.pipeline.gates.conftest import GatedChannel
 
 ALICE, BOB, MALLORY = (CryptoSigner.generate_ed25519() for _ in range(3))
@@ -52,7 +52,7 @@ def keep(entrance: GatedChannel, curator: str, envelope: str) -> None:
         )
 
 
-def ask(entrance: GatedChannel, count: int = 1, keys: dict[str, str] | None = None) -> dict[str, GateResult]:
+def ask(entrance: GatedChannel, count: int = 1, keys: dict[str, str] | None = None) -> dict[str, PackageGateResult]:
     return entrance.ask(Approvals(ApprovalsGate("curators", count), GROUP if keys is None else keys))
 
 

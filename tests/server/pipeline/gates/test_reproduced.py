@@ -19,7 +19,7 @@ from tests.farms.small import SmallFarm, recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.server.pipeline.gates.gate_result import GateResult
+    from farm.server.pipeline.gates.gate_result import PackageGateResult
     from farm.server.tables.records import Job
     from farm.server.tables.session import Database
 
@@ -32,7 +32,7 @@ def farm(database: Database, tmp_path: Path) -> SmallFarm:
     return farm
 
 
-def ask(farm: SmallFarm, agree: int = 2) -> dict[str, GateResult]:
+def ask(farm: SmallFarm, agree: int = 2) -> dict[str, PackageGateResult]:
     with farm.application.planning() as unit:
         arrivals = tuple(farm.current().values())
         return dict(Reproduced(ReproducedGate(agree)).check(unit, "edge", arrivals))

@@ -26,7 +26,7 @@ _Order = TypeVar("_Order")
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class PublishedDocuments:
     """Reads a store of blobs. Methods raise `RefusedReleaseError` for too large a blob, and `MissingBlobError`."""
 
     blobs: BlobStore
