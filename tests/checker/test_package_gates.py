@@ -183,7 +183,7 @@ class TestFromAnotherChannel:
         without = edge.newest().digest
         edge.sign(zlib)
         stable.sign(zlib, png)
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         stable.sign(remove=["zlib"])
@@ -300,7 +300,7 @@ class TestSoak:
         edge.sign(zlib)
         clock.later = timedelta(hours=3)
         stable.sign(zlib, png)
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         with refuses("gate-refused", match="edge has been without it since"):
@@ -335,7 +335,7 @@ class TestApprovals:
             return sign_statement(said, key)
 
         brought = [] if wrong is None else [approval(**wrong)]
-        with refuses("gate-refused", match=r"zlib 1\.0-1 may not be removed from edge: 0 of 1"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
             edge.sign(remove=["zlib"], approvals=brought, orders=[*edge.ledger.state().permits])
         # With other packages in it, it is not the previous set, to which a rollback was ordered.
         edge.sign(remove=["zlib"], approvals=[*brought, approval()], orders=[*edge.ledger.state().permits])
@@ -444,7 +444,7 @@ class TestPackagesOfOthers:
         with refuses("gate-refused", match="may not enter edge: 0 of 1"):
             edge.sign(**good, approvals=said[1:])
         edge.sign(**good, approvals=said[:1])
-        with refuses("gate-refused", match="may not be removed from edge: 0 of 1"):
+        with refuses("gate-refused", match="may not leave edge: 0 of 1"):
             edge.sign(approvals=[*said[:1], *of_others])
         edge.sign(approvals=said[1:])
         assert edge.released == 2

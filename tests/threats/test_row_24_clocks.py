@@ -54,7 +54,7 @@ def test_a_client_whose_clock_is_behind_is_told_by_what(simulator: Simulator) ->
     assert ended.returncode == 1
     assert f"release 2 of edge was made at {made}" in ended.stderr
     assert "the clock is behind" in ended.stderr
-    assert "Correct the clock" in ended.stderr
+    assert "Set the clock" in ended.stderr
     assert subscriber.installed() == before
     # A few minutes do not matter: clocks differ.
     assert subscriber.command("install", "alone", "--root", str(subscriber.root), clock="-2m").returncode == 0

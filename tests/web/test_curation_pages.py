@@ -106,7 +106,7 @@ def test_an_excuse_is_a_card_that_a_person_can_act_on(stocked: StockedFarm, brow
         "Held back 2 packages", "jq 1.7.1-2 tests the test `runs` failed. Caused by oniguruma",
         "jq breaks only with oniguruma 6.9.9-1.", "Owner ann@example.org", "Log job 3 jq: error: ONIGERR",
         ", candidate 2 Remedy mend either. Retry farm candidate retry edge jq (needs the role curator)",
-        "Clears by itself at ",
+        "Clears automatically at ",
     ):  # fmt: skip
         assert expected in text, expected
     assert text.count("farm candidate retry edge") == 1  # what waits for a time needs no retry

@@ -359,7 +359,7 @@ def test_a_number_that_nothing_can_have_is_told_as_a_page(
 def test_a_channel_shows_gates_releases_and_excuses_in_sentences(read_only_farm: ReadOnlyFarm) -> None:
     text = text_of(page(read_only_farm.browser, "/channels/edge"))
     for expected in (
-        "The newest release is release 2", "proof passed 2 packages proven", "tests \u2013 Not asked yet.",
+        "The newest release is release 2", "proof passed 2 packages proven", "tests \u2013 Not checked yet.",
         "1 package change against release 2", "release 1", "Nothing is held back.",
         f"oniguruma proof {SYMBOL}. Since", "by edge release 2", "farm subscribe ADDRESS edge",
     ):  # fmt: skip

@@ -135,7 +135,7 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
         raise SubmissionStatementError("it withdraws these recipes")
     if said.distribution != unit.inputs.distribution:
         raise SubmissionStatementError(
-            f"it is for {said.distribution[:100]}, and this is {unit.inputs.distribution}",
+            f"it is for {said.distribution[:100]}, but this farm is {unit.inputs.distribution}",
             "Sign for this one: run `farm submit` in its tree of recipes.",
         )
     for name, digest in said.recipes.items():

@@ -196,7 +196,7 @@ def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell
             address="https://other.example/",
             now=unit.now,
         )
-        package = imported.ImportedPackage(
+        package = imported.ImportedPackageRecord(
             name=name,
             digest=digest,
             descriptor=blob,

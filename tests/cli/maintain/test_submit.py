@@ -133,7 +133,7 @@ def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(sub
     status, out, messages = submitting.submit(with_tests("a", "strict"), failing=("strict",))
     assert (status, out) == (1, "edge: release 1 is published")
     assert messages[0] == "the new tests fail on the packages of edge:"
-    assert messages[1].startswith("  release 1 of edge holds it: test 'strict' of a failed in job ")
+    assert messages[1].startswith("  it is in release 1 of edge, and its newest tests fail: test 'strict' of a failed")
     assert submitting.submit(recipe("b"))[:2] == (0, "edge: release 1 is published")
 
 

@@ -117,7 +117,7 @@ def test_nor_when_its_own_channel_gives_it_up_or_another_one_is_followed_later(t
     following.first.entries.pop("say")
     following.first.package("rest", {"share/rest": "x"})
     following.first.publish()
-    refused(lambda: following.owner_of("say"), ChoiceError, f"say was {FIRST}/say on this host")
+    refused(lambda: following.owner_of("say"), ChoiceError, f"say meant {FIRST}/say on this host")
     subscriptions.unsubscribe(subscriptions.find(f"{FIRST}/edge"))
     assert following.owner_of("say") == SECOND
 

@@ -79,7 +79,7 @@ def test_a_start_does_not_wait_for_a_repository_that_answers_nothing(
 def test_where_nothing_can_run_instead_a_start_waits_on(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     Moody.unanswered = 1
     assert find(host, deadline=Deadline(0.2)).last is None
-    assert "Waiting on, since " in capsys.readouterr().out
+    assert "Still waiting for it, because " in capsys.readouterr().out
 
 
 def test_a_mirror_is_asked_in_the_time_that_its_owner_left_it(host: Host, distribution: SmallDistribution) -> None:

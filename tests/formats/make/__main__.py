@@ -10,6 +10,7 @@ the same code writes the same bytes.
 from __future__ import annotations
 
 import argparse
+import gzip
 import importlib
 import json
 import os
@@ -48,8 +49,15 @@ class Output:
 
 
 def _same(name: str, kept: bytes, made: bytes) -> bool:
-    """Whether both are the same bytes; for a table that these tests write themselves, the same values by key."""
-    return kept == made or (name.endswith(".json") and json.loads(kept) == json.loads(made))
+    """Whether both are the same bytes; for a table that these tests write themselves, the same values by key.
+
+    Versions of Python differ in the header of a gzip file, and in the first line of a dump of SQLite.
+    """
+    if name.endswith(".json"):
+        return bool(json.loads(kept) == json.loads(made))
+    if name.endswith(".gz"):
+        return gzip.decompress(kept) == gzip.decompress(made)
+    return kept == made.removeprefix(b"PRAGMA foreign_keys=OFF;\n")
 
 
 def main() -> None:

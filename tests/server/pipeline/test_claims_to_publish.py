@@ -209,7 +209,7 @@ def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -
 
 
 def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) -> None:
-    with refuses("unsigned-order", "a statement about vulnerabilities has to be signed") as refused:
+    with refuses("unsigned-order", "a statement about vulnerabilities must be signed") as refused:
         newsroom.add(osv())
     assert "farm keys me" in refused.value.remedy
     with refuses("unsigned-order"):

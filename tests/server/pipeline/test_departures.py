@@ -63,7 +63,7 @@ def test_a_package_that_is_held_stays_though_its_source_has_it_no_more(channels:
     excuse = channels.excuses()["aa"]
     assert (excuse.gate, excuse.digest) == ("hold", None)
     assert excuse.reason == "bob holds it on stable, so it is not removed: the fair needs it"
-    assert excuse.remedy == "Ask bob; `farm channel hold stable aa --lift` lets it go."
+    assert excuse.remedy == "Ask bob; `farm channel hold stable aa --lift` lets it be removed."
     assert excuse.owner == "token:me"
     with channels.edge.application.writing() as unit:
         holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)

@@ -116,7 +116,7 @@ def test_what_is_released_shows_that_its_newest_tests_fail_until_they_do_not(rel
     assert releasing.releases() == 1, "what is out stays out"
     excuse = releasing.excuses()["a"]
     assert excuse.gate == "released-tests"
-    assert excuse.reason.startswith("release 1 of edge holds it: test 'strict' of a failed in job ")
+    assert excuse.reason.startswith("it is in release 1 of edge, and its newest tests fail: test 'strict' of a failed")
     assert builds(releasing) == 2
 
     # Another release does not clear it; only passing tests do.

@@ -285,7 +285,7 @@ def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(re
         known = candidates.candidate(unit.session, stale.id)
         assert known is not None
         assert known.state == "superseded"
-        assert "release 2 was published meanwhile" in known.reason
+        assert "release 2 was published in the meantime" in known.reason
 
 
 def reopen(unit: UnitOfWork, candidate_id: int) -> None:

@@ -145,7 +145,7 @@ def test_several_owners_accept_one_after_the_other(owned: SmallFarm) -> None:
 def test_who_owns_nothing_of_it_accepts_nothing(owned: SmallFarm) -> None:
     kept = send(owned, A)
     for envelope, words in (
-        (signed("bob", A), "bob owns no recipe submission"),
+        (signed("bob", A), "bob owns no recipe that submission"),
         (signed("alice", A, key=stranger()), "no known person"),
     ):
         with refuses("not-an-owner", words) as refused:

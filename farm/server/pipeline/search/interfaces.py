@@ -296,7 +296,7 @@ class Interfaces:
         judged = answer.outcome.verdict is AbiVerdict.CHANGED
         if judged:
             shown = _telling(answer.outcome.report)
-            message = f"{library} has another interface than {other}{f': {shown}' if shown else ''}"
+            message = f"{library} has a different interface from {other}{f': {shown}' if shown else ''}"
         else:
             message = f"{library} could not be compared with {other}: {answer.outcome.reason}"
         return ChangedInterface(pair.after.package, pair.soname, dependents, judged, message, answer.job)
