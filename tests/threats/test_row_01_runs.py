@@ -43,7 +43,7 @@ def test_two_days_later_a_frozen_mirror_is_refused_and_what_was_verified_before_
     Path(mirror.address).rename(f"{mirror.address}-gone")
     cut_off = subscriber.command(*RUN, *SAY, clock="+2d")
     assert (cut_off.returncode, cut_off.stdout) == (0, "ran\n"), cut_off.stderr
-    assert f"expired since {ends}" in cut_off.stderr
+    assert f"expired at {ends}" in cut_off.stderr
 
 
 @needs_bubblewrap
