@@ -40,7 +40,7 @@ pytestmark = [
 CONFIGURE = "shared no-docs no-tests"
 WHY = "nothing here calls what is gone"
 LOST = re.compile(
-    r"python 3\.13\.5-1: lib/python3\.13/lib-dynload/_ssl\.\S+ imports SSL_CTX_set_psk_client_callback "
+    r"python 3\.13\.5-2: lib/python3\.13/lib-dynload/_ssl\.\S+ imports SSL_CTX_set_psk_client_callback "
     r"\(version OPENSSL_3\.0\.0\) from libssl\.so\.3, which neither openssl 3\.5\.7-2 nor its loader"
 )
 CURL, PYTHON = "farm-test-curl", "farm-test-python"

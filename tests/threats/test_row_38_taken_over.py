@@ -163,7 +163,7 @@ def attempts_on_keys_and_metadata(farm: RunningFarm) -> dict[str, Callable[[], o
     for pid in (signer.pid, farm.process.pid, farm.worker_pid(1)):
         table |= {f"read {name} of {pid}": partial(read, Path(f"/proc/{pid}/{name}")) for name in ("mem", "environ")}
         table[f"signal {pid}"] = partial(os.kill, pid, 0)
-    signed = [public / "metadata", public / "summaries", *(path for path in public.glob("targets/**"))]
+    signed = [public / "metadata", public / "summaries", *(path for path in public.glob("targets/**") if path.is_dir())]
     assert len(signed) > 2  # a release has a directory of its own
     table |= {f"make a file in {directory}": partial(make, directory / "x") for directory in (public, *signed)}
     table |= {f"write {path}": partial(write, path) for path in (public / "metadata").iterdir()}

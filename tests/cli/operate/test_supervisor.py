@@ -51,7 +51,10 @@ def test_programs_start_in_order_and_all_stop(tmp_path: Path) -> None:
 def test_a_program_that_ends_is_started_again(tmp_path: Path) -> None:
     supervisor, stop = Supervisor(tmp_path / "log"), threading.Event()
     starts = tmp_path / "starts"
-    supervisor.start([python("short", f"open({str(starts)!r},'a').write('x'); print('why')")], lambda _name: None)
+    supervisor.start(
+        [python("short", f"open({str(starts)!r},'a').write('x'); print('why'); import time; time.sleep(0.3)")],
+        lambda _name: None,
+    )
     lines: list[str] = []
     watcher = threading.Thread(target=supervisor.watch, args=(stop, lines.append))
     watcher.start()
