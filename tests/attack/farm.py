@@ -152,6 +152,7 @@ class AttackedFarm:
     nursery: Nursery
     errors: list[Exception] = field(default_factory=list)
     _pids: list[int] = field(default_factory=list)
+    _changes: int = 0
 
     def __post_init__(self) -> None:
         self.database = Database(f"sqlite:///{self.folder / 'farm.db'}")
@@ -228,27 +229,44 @@ class AttackedFarm:
         return self.hands
 
     def rests(self) -> None:
-        """Run control and workers until nothing changes any more. An error in control ends its turn."""
+        """Run control and workers until nothing changes any more. An error in control ends its turn.
+
+        One channel after the other works off what it can: all would be asked again at each step of another otherwise.
+        """
         said: list[object] = []
         at_rest: dict[str, tuple[int, object]] = {}
         for _ in range(_ROUNDS):
-            written, failed = self._written(), len(self.errors)
-            worked = self._tries(self.hands.works) or 0
-            self._tries(self.delivery.deliver)
-            before, said = said, [self._advances(pipeline, at_rest) for pipeline in self.channels.pipelines()]
-            published = self._tries(self.advisories.advance)
-            is_idle = not published and written == self._written() and failed == len(self.errors)
-            if not worked and (is_idle or said == before):
+            changes, failed = self._changes, len(self.errors)
+            before, said = said, [self._settles(pipeline, at_rest) for pipeline in self.channels.pipelines()]
+            published = self._changing(self.advisories.advance)
+            if not published and changes == self._changes and failed == len(self.errors):
+                return
+            if said == before:
                 return
 
-    def _advances(self, pipeline: Pipeline, at_rest: dict[str, tuple[int, object]]) -> object:
-        """Do a pipeline's round, unless nothing was written since a round of it that wrote nothing."""
-        written, failed = self._written(), len(self.errors)
-        since, result = at_rest.get(pipeline.channel, (None, None))
-        if since != written:
-            result = self._tries(pipeline.advance)
-            if written == self._written() and failed == len(self.errors):
-                at_rest[pipeline.channel] = written, result
+    def _settles(self, pipeline: Pipeline, at_rest: dict[str, tuple[int, object]]) -> object:
+        """Do rounds of a pipeline, with the work that they ask for, until it and the workers rest; return its result."""
+        said: object = None
+        for _ in range(_ROUNDS):
+            changes, failed = self._changes, len(self.errors)
+            if worked := self._tries(self.hands.works) or 0:  # without work, they write only that they are there
+                self._changes += 1
+            self._changing(self.delivery.deliver)
+            since, result = at_rest.get(pipeline.channel, (None, None))
+            if since == self._changes:
+                return result
+            before, said = said, self._changing(pipeline.advance)
+            if changes == self._changes and failed == len(self.errors):
+                at_rest[pipeline.channel] = changes, said
+            if not worked and (changes == self._changes or said == before):
+                break
+        return said
+
+    def _changing(self, what: object) -> object:
+        """Do something that may write to the database, and count whether it has."""
+        written = self._written()
+        result = self._tries(what)
+        self._changes += written != self._written()
         return result
 
     def _written(self) -> int:
