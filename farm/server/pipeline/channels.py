@@ -57,6 +57,7 @@ class Channels:
         self._seen = self._stamp()
         self._taken: Stamp | None = None
         self._unread: tuple[Stamp, str] | None = None
+        self._logged: dict[str, str] = {}
         self._keep_up()
 
     def pipelines(self) -> list[Pipeline]:
@@ -66,7 +67,7 @@ class Channels:
 
     def advance(self) -> None:
         """Read what has changed, and advance each channel by one round."""
-        advance_all(self.pipelines())
+        advance_all(self.pipelines(), self._logged)
 
     def _stamp(self) -> Stamp:
         return (*self._files.stamp(), self._signed.stamp())
@@ -145,20 +146,26 @@ class Channels:
         return tuple(sorted(lacking & set(names)))
 
 
-def advance_all(pipelines: Iterable[Pipeline]) -> None:
-    """Advance all channels by one round. An error of one channel is logged, and the others go on."""
+def advance_all(pipelines: Iterable[Pipeline], logged: dict[str, str]) -> None:
+    """Advance all channels by one round. An error of one channel is logged, and the others go on.
+
+    Rounds come every second: `logged` has the last line about each channel, which is not repeated.
+    """
     for pipeline in pipelines:
+        level, trouble = logging.INFO, None
         try:
             result = pipeline.advance()
-        except FarmError as error:
-            _LOG.error(
-                "the round of channel %s failed: %s %s", pipeline.channel, error, error.remedy
-            )  # no traceback needed
-        except Exception:  # noqa: BLE001  # the other channels go on
-            _LOG.exception("the round of channel %s failed", pipeline.channel)
-        else:
-            if result.state in (RoundState.RELEASED, RoundState.REFUSED):
-                _LOG.info("%s: %s", result.channel, result.message)
+            line = f"{result.channel}: {result.message}"
+            if result.state not in (RoundState.RELEASED, RoundState.REFUSED):
+                logged.pop(pipeline.channel, None)  # what comes after it is news again
+                continue
+        except FarmError as error:  # no traceback needed
+            level, line = logging.ERROR, f"the round of channel {pipeline.channel} failed: {error} {error.remedy}"
+        except Exception as error:  # noqa: BLE001  # the other channels go on
+            level, line, trouble = logging.ERROR, f"the round of channel {pipeline.channel} failed: {error!r}", error
+        if logged.get(pipeline.channel) != line:
+            logged[pipeline.channel] = line
+            _LOG.log(level, "%s", line, exc_info=trouble)
 
 
 def _waiting(said: Policies) -> Policies:
