@@ -74,7 +74,7 @@ SUBJECTS = (
 
 _CHANNELS = tuple(
     f"tests/server/pipeline/{name}"
-    for name in ("test_rolled_back.py", "test_scenarios.py", "test_departures.py", "gates")
+    for name in ("gates", "test_rolled_back.py", "test_scenarios.py", "test_departures.py", "test_pipeline.py")
 )
 _PAGES = tuple(f"tests/web/test_{name}.py" for name in ("terminal_text", "rendering", "logs", "pages", "log_index"))
 TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -123,6 +123,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType({
     "leases-cba460fa": "the attempt's row is locked since it was read: nobody can have changed it",
     "proof-02d17595": "it is never sure of the quick answer, and so always looks at the whole scope",
     "leases-1db3d7ab": "it is `lease-at-its-end`, which has a name",
+    "rollback-16954a6d": "an order has one kind: that of the rollback is neither a retry nor a promotion",
     "rollback-07a757d2": "it fetches more orders than are needed: each is compared with its own rollback anyway",
 })  # fmt: skip
 """What the draw passes over, each with the reason: mostly that it makes no other program. The next takes its place."""

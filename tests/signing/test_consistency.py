@@ -106,6 +106,29 @@ def test_a_root_of_others_stops_signing(edge: Channel, tmp_path: Path) -> None:
     release(edge, "2.0")
 
 
+class _Exchanged(PinnedRepository):
+    """Its first root is exchanged for the one in `mine` as soon as it was read."""
+
+    mine: Path
+
+    def read_metadata(self, name: str) -> bytes:
+        content = super().read_metadata(name)
+        if name == "1.root.json":
+            shutil.copy(self.mine / "metadata" / name, self.root / "metadata" / name)
+        return content
+
+
+def test_a_root_of_others_that_is_exchanged_while_it_is_read_stops_signing(edge: Channel, tmp_path: Path) -> None:
+    """Otherwise what is in force would be read below their root, and the pinned one found in its place."""
+    foreign = tmp_path / "foreign"
+    found_repository(foreign, tmp_path / "keys-of-others", ["edge"], [edge.builder.worker.public_key], edge.now)
+    repository = _Exchanged(edge.public, edge.ledger)
+    repository.mine = save(edge, "mine")
+    put_back(edge, foreign, "metadata", "targets")
+    with pytest.raises(OtherRootError, match="root version 1 was exchanged while it was read"):
+        repository.head()
+
+
 def test_a_next_root_that_the_pinned_keys_have_not_signed_stops_signing(edge: Channel, tmp_path: Path) -> None:
     """Somebody replaces the previous root as well, so that the two form a chain."""
     release(edge, "2.0")

@@ -14,6 +14,9 @@ from securesystemslib.signer import CryptoSigner
 from farm.core.names.digest import Digest
 from farm.trust.attestation.release_summary import summary_path
 from farm.trust.ceremony.ceremony import CeremonyError, allow_more_builders, found_repository
+from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.key_files import load_key
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.delegation import DelegationError
 from farm.trust.metadata.repository import StaleReleaseError
@@ -83,6 +86,18 @@ def test_metadata_that_is_gone_is_told_with_what_to_do_about_it(published: Publi
     with pytest.raises(RepositoryStateError, match=r"cannot read the repository in .*timestamp.json") as caught:
         published.repository.head()
     assert caught.value.remedy == "Make keys with `farm keys init`."
+
+
+def test_a_channel_that_was_removed_is_told_with_what_to_do_about_it(published: Published) -> None:
+    """The snapshot goes on naming it."""
+    repository, now = published.repository, datetime.now(UTC)
+    draft = draft_targets(repository, TargetsEdit(remove_channels=("edge",)), now)
+    draft = draft.signed_by(load_key(published.keys / "offline" / "targets"))
+    publish_draft(repository, draft, read_signers(published.founded.online), now)
+    assert "edge.json" in repository.head().snapshot.meta
+    with pytest.raises(RepositoryStateError, match="the repository has no channel edge") as caught:
+        repository.current("edge")
+    assert "--add-channel edge" in caught.value.remedy
 
 
 def test_publishing_the_same_release_again_changes_nothing(published: Published) -> None:

@@ -1,5 +1,7 @@
 """Symbols that exist and do not match, what a file may open while it runs, and what is only a note."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.core.package.elf.details import DlopenNote
@@ -118,6 +120,18 @@ class TestClasses:
             "p 1.0-1: bin/p uses x of liba.so.1 as a function, and in a 1.0-1 it is a variable"
         ]
 
+    def test_a_thread_local_variable_of_another_name_changes_nothing(self):
+        imports = [ImportedSymbol("x", symbol_class="function")]
+        user = member("user", {"lib/libuser.so": elf(soname="libuser.so", needs=["liba.so.1"], imports=imports)})
+        # Where in doubt about a class all loaded libraries are looked at, and this second `x` is noted.
+        behind = member("b", {"lib/libb.so.1": elf(soname="libb.so.1", exports=["x"])})
+
+        def proof(*more):
+            library = elf(soname="liba.so.1", needs=["libb.so.1"], exports=[Symbol("x", "", "function"), *more])
+            return prove(the_set(user, member("a", {"lib/liba.so.1": library}), behind))
+
+        assert proof(Symbol("other", "", "tls", size=8)) == proof()
+
     def test_a_change_of_class_alone_is_seen(self):
         program = {"bin/p": elf(needs=["liba.so.1"], imports=[ImportedSymbol("x", symbol_class="function")])}
 
@@ -183,6 +197,13 @@ class TestNotes:
         third = elf(soname="libc.so.1", needs=["liba.so.1"], imports=["x"])
         files = {"bin/p": program, "lib/liba.so.1": library, "lib/libc.so.1": third}
         assert notes(member("p", files)) == []
+
+    def test_what_an_old_program_imports_and_exports_counts_as_its_copy(self):
+        plain = elf(needs=["liba.so.1", "libc.so.1"], exports=["x"], imports=["x"], old=True)
+        program = replace(plain, interpreter="/usr/lib/ld.so")
+        third = elf(soname="libc.so.1", needs=["liba.so.1"], imports=["x"])
+        files = {"bin/p": program, "lib/ld.so": elf(soname="ld.so"), "lib/libc.so.1": third}
+        assert notes(member("p", files), self.LIBRARIES[0]) == []
 
     def test_they_follow_the_revisions_of_others(self):
         program = member("p", {"bin/p": elf(needs=["liba.so.1", "libb.so.1"], imports=["x"])})

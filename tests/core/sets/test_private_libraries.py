@@ -55,6 +55,16 @@ def test_what_one_program_brings_along_another_does_not():
     assert message.startswith("middle 1.0-1: lib/libmid.so.1 needs libx.so.1")
 
 
+def test_a_library_that_gets_the_private_one_of_its_program_is_proven_with_that():
+    public = member("public", {"lib/libx.so.1": elf(soname="libx.so.1", exports=["x"])})
+    worse = member("keeper", {"lib/private/libx.so.1": elf(soname="libx.so.1")})
+    assert messages(KEEPER, public, middle(), program(rpath=PRIVATE)) == []
+    assert messages(worse, public, middle(), program()) == []
+    assert messages(worse, public, middle(), program(rpath=PRIVATE)) == [
+        "middle 1.0-1: lib/libmid.so.1 imports x (no version) from libx.so.1, which keeper 1.0-1 does not export"
+    ]
+
+
 def test_a_plugin_that_nothing_loads_finds_nothing():
     plugin = elf(needs=["libx.so.1"], imports=["x"])
     alone = member("plugin", {"lib/p/x.so": plugin}, plugins=[("lib/p/*.so", "program")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -25,6 +25,7 @@ from farm.signing.sign import sign_image
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
 from farm.trust.attestation.image_statement import check_image_statement, image_statement
+from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.keys.key_files import load_public_key, public_pem
 from farm.trust.keys.signers import Signers, read_signers
 from farm.trust.metadata.repository import Repository
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.image.records import ImageRecord
+    from farm.trust.attestation.check_results import CheckedImage
     from tests.client.distribution import SmallDistribution
 
 GREET = ImageName("edge", ("greet",))
@@ -179,6 +181,29 @@ def test_packages_of_another_distribution_are_not_vouched_for(tmp_path: Path) ->
     repository, signers = signing_with(neighbours.second)
     with pytest.raises(UnsignableImageError, match=f"packages of {FIRST}"):
         sign_image(repository, signers, ChecksHere(repository), AskedImage("edge", 1, ("web",), plain=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaddedChecks(ChecksHere):
+    """The checker's own code; spaces at the end of each bill of materials bring it to `size` bytes."""
+
+    size: int
+
+    def make_image(self, asked: AskedImage) -> CheckedImage:
+        made = super().make_image(asked)
+        return replace(made, sbom=made.sbom.ljust(self.size))
+
+
+def test_a_bill_of_materials_of_the_largest_size_is_signed_and_a_larger_one_is_not(
+    distribution: SmallDistribution,
+) -> None:
+    """Its spaces do not get into the envelope, which therefore is not too large."""
+    repository, signers = signing_with(distribution)
+    asked = AskedImage("edge", 1, ("greet",), plain=False)
+    largest, larger = (PaddedChecks(repository, size=LARGEST_ENVELOPE + more) for more in (0, 1))
+    assert sign_image(repository, signers, largest, asked)
+    with pytest.raises(UnsignableImageError, match=f"its bill of materials has {LARGEST_ENVELOPE + 1} bytes"):
+        sign_image(repository, signers, larger, asked)
 
 
 class SignedBy:
