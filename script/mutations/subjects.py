@@ -123,6 +123,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType({
     "leases-cba460fa": "the attempt's row is locked since it was read: nobody can have changed it",
     "proof-02d17595": "it is never sure of the quick answer, and so always looks at the whole scope",
     "leases-1db3d7ab": "it is `lease-at-its-end`, which has a name",
+    "rollback-2a253c4f": "an order that was read has a number",
     "rollback-16954a6d": "an order has one kind: that of the rollback is neither a retry nor a promotion",
     "rollback-07a757d2": "it fetches more orders than are needed: each is compared with its own rollback anyway",
 })  # fmt: skip
