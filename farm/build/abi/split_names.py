@@ -44,7 +44,7 @@ class SplitNames:
 
     def end(self) -> bool:
         """Write what is left; return whether the description was complete, readable, and not too long."""
-        # Newer versions of expat hold elements back until more follows, or until they are told that none does.
+        # Newer versions of expat hold elements back until more follows, or until this call says that none does.
         self._parse(b"", is_last=True)
         return self._whole
 
