@@ -153,6 +153,8 @@ class AttackedFarm:
     errors: list[Exception] = field(default_factory=list)
     _pids: list[int] = field(default_factory=list)
     _changes: int = 0
+    _served: int | None = None
+    """The number of changes after which workers and delivery had nothing left to do."""
 
     def __post_init__(self) -> None:
         self.database = Database(f"sqlite:///{self.folder / 'farm.db'}")
@@ -235,6 +237,7 @@ class AttackedFarm:
         """
         said: list[object] = []
         at_rest: dict[str, tuple[int, object]] = {}
+        self._served = None
         for _ in range(_ROUNDS):
             changes, failed = self._changes, len(self.errors)
             before, said = said, [self._settles(pipeline, at_rest) for pipeline in self.channels.pipelines()]
@@ -249,9 +252,7 @@ class AttackedFarm:
         said: object = None
         for _ in range(_ROUNDS):
             changes, failed = self._changes, len(self.errors)
-            if worked := self._tries(self.hands.works) or 0:  # without work, they write only that they are there
-                self._changes += 1
-            self._changing(self.delivery.deliver)
+            worked = self._serves()
             since, result = at_rest.get(pipeline.channel, (None, None))
             if since == self._changes:
                 return result
@@ -261,6 +262,18 @@ class AttackedFarm:
             if not worked and (changes == self._changes or said == before):
                 break
         return said
+
+    def _serves(self) -> bool:
+        """Let workers and the delivery of orders do what is asked of them; return whether there was any work."""
+        if self._served == self._changes:
+            return False
+        before = self._changes, len(self.errors)
+        worked = bool(self._tries(self.hands.works))  # without work, they write only that they are there
+        self._changes += worked
+        self._changing(self.delivery.deliver)
+        if before == (self._changes, len(self.errors)):
+            self._served = self._changes
+        return worked
 
     def _changing(self, what: object) -> object:
         """Do something that may write to the database, and count whether it has."""

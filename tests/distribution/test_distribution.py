@@ -111,15 +111,6 @@ def test_a_harmless_revision_is_released_without_a_rebuild_of_what_uses_it(
     assert "oniguruma 6.9.9-3" in ran.message
 
 
-def test_changing_one_flag_rebuilds_that_package_and_nothing_else(distribution: RunningFarm, tmp_path: Path) -> None:
-    before = {job["id"] for job in distribution.json("jobs", "--limit", "500")["jobs"] if job["kind"] == "build"}
-    flag = ("configure: [--disable-static]", "configure: [--disable-static, --enable-posix-api=no]")
-    distribution.submit(revised(tmp_path, "oniguruma", 4, flag)).done()
-    after = distribution.json("jobs", "--limit", "500")["jobs"]
-    new = [job["name"] for job in after if job["kind"] == "build" and job["id"] not in before]
-    assert new == ["oniguruma"]
-
-
 def test_submitting_everything_again_builds_nothing(distribution: RunningFarm) -> None:
     attempts = _attempts(distribution)
     distribution.submit(*(name for name in ALL if name != "oniguruma")).done()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.distribution.conftest import ALL, empty_host
+from tests.distribution.users_of_zlib import USERS, write_users
 from tests.farms.running import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ LARGE = frozenset(
         "coreutils",
         "curl",
         "grep",
+        "jq",
         "make",
         "ncurses",
+        "oniguruma",
         "openssl",
         "pcre2",
         "python",
@@ -37,7 +40,7 @@ LARGE = frozenset(
 )
 """Packages that take long to build, or need such packages: rebuilt only where FARM_TEST_EVERYTHING is set.
 
-The others cover each way in which recipes build, with libraries of their own and with those of others.
+The others cover each way in which recipes build; two programs of a few lines use a library of another package.
 `farm rebuild --check NAME` does the same for one package.
 """
 AGAIN = ALL if os.environ.get("FARM_TEST_EVERYTHING") else tuple(name for name in ALL if name not in LARGE)
@@ -50,16 +53,18 @@ def test_a_second_build_under_other_circumstances_gives_the_same_trees(
 ) -> None:
     folder = tmp_path_factory.mktemp("second")
     recipes = _without_tests(folder / "recipes")
+    programs = write_users(recipes / "packages")
+    distribution.submit(*programs).done()
     second = RunningFarm(folder / "farm", empty_host(folder), options=("--vary",), recipes=recipes)
     try:
         second.start()
         # The first farm built them in the order of names: here the last name comes first.
-        for names in (("xz", "zlib", "glibc", "gcc-libs"), AGAIN):
+        for names in (("xz", "zlib", "glibc", "gcc-libs"), (*AGAIN, *USERS)):
             second.submit(*(recipes / "packages" / name for name in names)).done()
         first_trees, second_trees = _trees(distribution), _trees(second)
     finally:
         second.stop()
-    assert second_trees.keys() >= set(AGAIN)
+    assert second_trees.keys() >= {*AGAIN, *USERS}
     different = {
         name for name, trees in second_trees.items() if not trees <= first_trees[name] and name not in EXCEPTIONS
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.distribution.conftest import empty_host
+from tests.distribution.users_of_zlib import USERS, write_user, write_users
 from tests.farms.running import RECIPES, RunningFarm, revised
 
 if TYPE_CHECKING:
@@ -18,34 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 
-PROGRAM = r"""
-#include <stdio.h>
-#include <zlib.h>
-
-int main(void) {
-    printf("%s, %lx\n", zError(Z_STREAM_ERROR), crc32_combine(1, 2, 3));
-    return 0;
-}
-"""
-RECIPE = """
-name: {name}
-version: "1.0"
-summary: Says what zlib calls an error of a stream
-license: MIT
-source:
-  file: program.c
-toolchain: c
-build-needs: [zlib]
-steps:
-  - run: |
-      mkdir -p "$DESTDIR/usr/bin"
-      cc $CFLAGS $LDFLAGS -o "$DESTDIR/usr/bin/{name}" /sources/program.c {link}
-tests:
-  - command: [{name}]
-    matches: "^stream error"
-"""
 RUNTIME = ("base-files", "gcc-libs", "glibc")
-USERS = {"says-statically": "-Wl,-Bstatic -lz -Wl,-Bdynamic", "says-dynamically": "-lz"}
 
 
 def small_tree(folder: Path) -> Path:
@@ -57,11 +31,7 @@ def small_tree(folder: Path) -> Path:
         path.write_text(
             re.sub(r"^(?:tests:\n(?:[ #].*\n|\n)*|test-needs:.*\n)", "", path.read_text(), flags=re.MULTILINE)
         )
-    for name, link in USERS.items():
-        place = tree / "packages" / name
-        place.mkdir()
-        (place / "recipe.yaml").write_text(RECIPE.format(name=name, link=link).lstrip())
-        (place / "program.c").write_text(PROGRAM.lstrip())
+    write_users(tree / "packages")
     return tree
 
 
@@ -113,6 +83,12 @@ def since(before: list[str], farm: RunningFarm, kind: str) -> list[str]:
     return sorted(now[: len(now) - len(before)])
 
 
+def versions(release: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    """Return the versions of packages of a release, in the order of names."""
+    found = [package for package in release["packages"] if package["name"] in names]
+    return sorted(f"{package['name']} {package['version']}-{package['revision']}" for package in found)
+
+
 def test_who_has_linked_statically_is_named_and_who_has_not_is_not(farm: RunningFarm) -> None:
     (copy,) = farm.json("copies", "zlib")["copies"]
     assert (copy["recipe"], copy["kind"]) == ("says-statically", "static")
@@ -133,16 +109,21 @@ def test_a_changed_inside_reaches_the_one_by_building_it_and_the_other_by_itself
 
 
 def test_a_dropped_function_is_caught_by_the_proof_before_it_is_tested(farm: RunningFarm, tmp_path: Path) -> None:
-    released, tested = farm.newest()["packages"], jobs(farm, "test")
+    released, tested = farm.newest(), jobs(farm, "test")
     hide = """sed -i 's/^uLong ZEXPORT crc32_combine(/__attribute__((visibility("hidden"))) &/' crc32.c"""
     refused = farm.submit(patched(tmp_path, 3, hide))
     assert refused.status == 1
     assert "bin/says-dynamically imports crc32_combine" in refused.message
     assert "zlib 1.3.1-3 does not export" in refused.message
     assert not {"zlib", "says-dynamically"} & set(since(tested, farm, "test"))
+    now = farm.newest()
     names = ("zlib", "zlib-tests", "says-dynamically")
-    kept = [package for package in farm.newest()["packages"] if package["name"] in names]
-    assert kept == [package for package in released if package["name"] in names]
+    assert versions(now, names) == versions(released, names)
+
+    # It comes in with the program that no longer calls it.
+    farm.submit(write_user(tmp_path, "says-dynamically", "1.1", ("crc32_combine(1, 2, 3)", "0UL"))).done()
+    assert farm.newest()["number"] == now["number"] + 1
+    assert versions(farm.newest(), names) == ["says-dynamically 1.1-1", "zlib 1.3.1-3", "zlib-tests 1.3.1-3"]
 
 
 def test_when_the_interface_rules_a_changed_inside_still_rebuilds_only_who_copied_it(
