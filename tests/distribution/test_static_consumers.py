@@ -108,7 +108,9 @@ def test_a_changed_inside_reaches_the_one_by_building_it_and_the_other_by_itself
     assert said(farm, subscriber) == dict.fromkeys(USERS, "stream error, mended")
 
 
-def test_a_dropped_function_is_caught_by_the_proof_before_it_is_tested(farm: RunningFarm, tmp_path: Path) -> None:
+def test_a_dropped_function_is_caught_before_it_is_tested_and_comes_in_with_the_program_that_no_longer_calls_it(
+    farm: RunningFarm, tmp_path: Path
+) -> None:
     released, tested = farm.newest(), jobs(farm, "test")
     hide = """sed -i 's/^uLong ZEXPORT crc32_combine(/__attribute__((visibility("hidden"))) &/' crc32.c"""
     refused = farm.submit(patched(tmp_path, 3, hide))
