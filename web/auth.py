@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
+from farm.api.signing import WINDOW, SignedWorkerRequest, UnsignedRequestError, read_signed
 from farm.errors import FarmError
 from farm.server.identities import access, identities
 from farm.server.jobs.leases import Holder
@@ -52,7 +52,7 @@ class WorkerCall:
     """A request that a worker has signed; `signed` is what the signature covers."""
 
     worker: Worker
-    signed: SignedRequest
+    signed: SignedWorkerRequest
 
     def check_body(self, body: Digest) -> None:
         """Raise `UnsignedRequestError` if the body is not the one that was signed."""
@@ -242,7 +242,7 @@ def _signed(request: Request, application: Application) -> WorkerCall:
     return WorkerCall(worker, signed)
 
 
-def _known_worker(application: Application, signed: SignedRequest, signature: str) -> Worker:
+def _known_worker(application: Application, signed: SignedWorkerRequest, signature: str) -> Worker:
     with application.reading() as unit:
         worker = identities.worker(unit.session, signed.worker)
     if worker is None:
@@ -253,7 +253,7 @@ def _known_worker(application: Application, signed: SignedRequest, signature: st
     return worker
 
 
-def _check_fresh(application: Application, signed: SignedRequest) -> None:
+def _check_fresh(application: Application, signed: SignedWorkerRequest) -> None:
     with application.writing() as unit:
         ahead = signed.time - unit.now.timestamp()
         if abs(ahead) > WINDOW.total_seconds():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import random
 import signal
 import sys
@@ -16,11 +15,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.extras import MissingExtraError
+
 try:
     from celery import signals
 except ModuleNotFoundError:
-    sys.stderr.write("error: workers.build needs farm[worker]\n help: pip install 'farm[worker]'\n")
-    sys.exit(os.EX_UNAVAILABLE)
+    missing = MissingExtraError("workers.build", "worker")
+    sys.stderr.write(f"error: {missing.message}\n help: {missing.remedy}\n")
+    sys.exit(missing.exit_status)
 
 from farm.api.wire import BUILD_WAKE, LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient

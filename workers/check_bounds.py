@@ -19,7 +19,7 @@ _GRACE = 5.0
 """Seconds for Python code to end the process, before a thread outside the interpreter ends it."""
 
 
-class Deadline:
+class CheckDeadline:
     """Ends the process when a check takes too long, and writes the stack of each thread to standard error.
 
     A Python thread does so, which can safely read the stacks of the others. If a loop in a library's C code never

@@ -34,7 +34,7 @@ from farm.trust.attestation.curator_order import LARGEST_CURATOR_ORDER
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.index.advisory_index import LARGEST_INDEX
 from farm.trust.index.release_index import Release
-from workers.check_bounds import Deadline, bound_memory
+from workers.check_bounds import CheckDeadline, bound_memory
 from workers.checker_client import LONGEST_CHECK
 from workers.image_process import ImageProcess
 from workers.unix_sockets import body, listen, private_folder, refusing_app
@@ -75,7 +75,7 @@ class Checks:
         repository: Repository,
         record: PublishedRecord,
         ledger: LedgerView,
-        deadline: Deadline,
+        deadline: CheckDeadline,
         images: ImageProcess,
     ) -> None:
         self._repository = repository
@@ -206,7 +206,7 @@ def main() -> None:
     ledger = ReadLedger(LedgerReader(arguments.ledger))
     repository = PinnedRepository(arguments.repository, ledger)
     images = ImageProcess(arguments.repository, arguments.ledger, arguments.image_seconds)
-    checks = Checks(repository, record, ledger, Deadline(arguments.seconds), images)
+    checks = Checks(repository, record, ledger, CheckDeadline(arguments.seconds), images)
     listening = listen(arguments.socket)
     checks.prepare()
     uvicorn.Server(uvicorn.Config(checker_app(checks), log_level="warning")).run(sockets=[listening])

@@ -42,7 +42,7 @@ class UnsignedRequestError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedWorkerRequest:
     """What a signature covers. `target` is path and query as sent; `time` whole seconds of Unix time."""
 
     worker: str
@@ -78,7 +78,7 @@ class SignedRequest:
             raise UnsignedRequestError(f"the signature is not of worker {self.worker!r}") from error
 
 
-def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[SignedRequest, str]:
+def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[SignedWorkerRequest, str]:
     """Return the signed request that the headers describe, and the signature. Raises `UnsignedRequestError`."""
     try:
         values = {
@@ -86,7 +86,7 @@ def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[S
         }
         if any(not value.isascii() or not value.isprintable() or len(value) > _LONGEST for value in values.values()):
             raise UnsignedRequestError("a header of the signature has invalid characters, or is too long")
-        request = SignedRequest(
+        request = SignedWorkerRequest(
             worker=values[WORKER_HEADER],
             method=method,
             target=target,

@@ -13,7 +13,7 @@ import httpx
 from farm.api import wire, worker_wire
 from farm.api.answers import read_model
 from farm.api.errors import FarmUnreachableError, raise_for
-from farm.api.signing import SignedRequest
+from farm.api.signing import SignedWorkerRequest
 from farm.core.names.digest import Digest
 from farm.core.plan.trouble import Trouble
 
@@ -175,7 +175,7 @@ class WorkerClient:
         body_digest: Digest | None = None,
     ) -> httpx.Request:
         request = self._client.build_request(method, target, content=content)
-        signed = SignedRequest(
+        signed = SignedWorkerRequest(
             worker=self._name,
             method=method,
             target=request.url.raw_path.decode("ascii"),

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BuildProgress:
     """The progress of a local build: `number` of `total` recipes. `seconds` is the time of a `built` recipe."""
 
     recipe: str
@@ -77,7 +77,7 @@ class Rebuilt:
 class Reports:
     """What is called with the progress, the log and notes of a local build."""
 
-    progress: Callable[[Progress], None] = lambda _: None
+    progress: Callable[[BuildProgress], None] = lambda _: None
     log: Callable[[LogRecord], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
 
@@ -155,7 +155,7 @@ class LocalBuilds:
         wanted = list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
         self.build(wanted, tests=True)
         for number, name in enumerate(wanted, 1):
-            self._reports.progress(Progress(name, "testing", number, len(wanted)))
+            self._reports.progress(BuildProgress(name, "testing", number, len(wanted)))
             recipe = self._tree.recipes[name]
             own = [package.descriptor for package in self._outcomes[name].packages]
             roots = [descriptor.name.short for descriptor in own if descriptor.name.short in (name, f"{name}-tests")]
@@ -195,13 +195,13 @@ class LocalBuilds:
         plan = order.plan.digest
         kept = self._state.outcome(plan)
         if kept is not None:
-            self._reports.progress(Progress(recipe.name, "kept", number, total))
+            self._reports.progress(BuildProgress(recipe.name, "kept", number, total))
             return kept
-        self._reports.progress(Progress(recipe.name, "building", number, total))
+        self._reports.progress(BuildProgress(recipe.name, "building", number, total))
         started = time.monotonic()
         outcome = self._build(order, self._workshop)
         self._state.record(plan, outcome)
-        self._reports.progress(Progress(recipe.name, "built", number, total, time.monotonic() - started))
+        self._reports.progress(BuildProgress(recipe.name, "built", number, total, time.monotonic() - started))
         return outcome
 
     def _build(self, order: BuildOrder, workshop: Workshop) -> BuildOutcome:

@@ -69,7 +69,10 @@ def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
 
 def _read(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise _unreadable(f"{path} is not a regular file", remedy="Replace it with the file itself.")
+        raise _unreadable(
+            f"{path} is not a regular file",
+            remedy="Replace it with the file itself. If this is no tree of recipes, name that with --recipes.",
+        )
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:

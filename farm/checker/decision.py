@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.checker.builds.builds import BuildContext, check_builds, read_evidence
 from farm.checker.builds.entries import check_entries
 from farm.checker.builds.known_builds import ReleaseContext
-from farm.checker.builds.outputs import Outputs, are_side_by_side, check_departures, check_together
+from farm.checker.builds.outputs import Outputs, are_side_by_side, check_removals, check_together
 from farm.checker.builds.ownership import ReleasedRecipes, SignedOwnership
 from farm.checker.builds.plans import Plans
 from farm.checker.builds.release_check import check_release
@@ -196,7 +196,7 @@ class Decision:
 
         check_together(outputs, is_apart)
         if not source:  # otherwise the gates check that it has left the source
-            check_departures(outputs, permitted.takes_out)
+            check_removals(outputs, permitted.takes_out)
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
         """Continue from the release that passed last, if it was signed; otherwise discard it."""

@@ -52,6 +52,19 @@ class VerbGroup(click.Group):
         """Return the verb whose name is most similar to this one, None if none is similar."""
         return next(iter(difflib.get_close_matches(name, self.list_commands(ctx), n=1)), None)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; if a module of an extra is missing, name the extra."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            from farm.extras import missing_extra
+
+            _farm, *words = ctx.command_path.split()
+            missing = missing_extra(" ".join([*words, ctx.invoked_subcommand or ""]).rstrip(), error)
+            if missing is None:
+                raise
+            raise missing from error
+
     def _write_section(
         self, ctx: click.Context, formatter: click.HelpFormatter, heading: str, names: list[str]
     ) -> None:
@@ -98,15 +111,3 @@ class Farm(VerbGroup):
         names = difflib.get_close_matches(name, [*self.list_commands(ctx), *FORMER], n=1)
         near = ELSEWHERE.get(name) or next(iter(names), None)
         return near and FORMER.get(near, near)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; if a module of an extra is missing, name the extra."""
-        try:
-            return super().invoke(ctx)
-        except ModuleNotFoundError as error:
-            from farm.cli.extras import missing_extra
-
-            missing = missing_extra(ctx.invoked_subcommand or "", error)
-            if missing is None:
-                raise
-            raise missing from error

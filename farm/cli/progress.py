@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from farm.build.local import Progress
+    from farm.build.local import BuildProgress
     from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0
@@ -76,7 +76,7 @@ def reading_progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def building() -> Iterator[Callable[[Progress], None]]:
+def building() -> Iterator[Callable[[BuildProgress], None]]:
     """Show the progress of local builds: a line that moves on a terminal, a line for each recipe elsewhere."""
     if not sys.stderr.isatty():
         yield lambda progress: say(_line(progress), err=True)
@@ -89,7 +89,7 @@ def building() -> Iterator[Callable[[Progress], None]]:
     ) as bars:
         tasks: list[TaskID] = []
 
-        def show(progress: Progress) -> None:
+        def show(progress: BuildProgress) -> None:
             while tasks:
                 bars.remove_task(tasks.pop())
             if progress.state in ("building", "testing"):
@@ -100,6 +100,6 @@ def building() -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: BuildProgress) -> str:
     took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
     return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}"

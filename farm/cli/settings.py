@@ -66,7 +66,7 @@ class Settings:
             state_place=Path(state_directory()),
             host_place=Path(host_directory()),
             recipes=Path(os.environ.get("FARM_RECIPES") or "recipes").absolute(),
-            url=os.environ.get("FARM_URL", "http://127.0.0.1:8460"),
+            url=_url(os.environ.get("FARM_URL", "http://127.0.0.1:8460")),
             token=os.environ.get("FARM_TOKEN", ""),
             docker=os.environ.get("DOCKER_HOST", ""),
             allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
@@ -78,6 +78,12 @@ class Settings:
             name=os.environ.get("FARM_NAME", ""),
             users=os.environ.get("FARM_USERS", ""),
         )
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise click.UsageError(f"FARM_URL: {text!r} is not an address. Write it as https://farm.example.org.")
+    return text
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LedgerPlace:
     """The position of a reader: after entry `number`, a line from `start` up to `end` with this digest."""
 
     number: int = 0
@@ -110,7 +110,7 @@ class LedgerReader:
         self.torn = False
         """Whether half a line follows after all `lines`: it is being written, or its writer was killed."""
         self._state = LedgerState()
-        self._place = Place()
+        self._place = LedgerPlace()
         self._kept = 0
 
     def state(self) -> LedgerState:
@@ -128,7 +128,7 @@ class LedgerReader:
         with self._opened() as file:
             self._check_kept(file)
             end = 0
-            for line, place in self._after(file, Place()):
+            for line, place in self._after(file, LedgerPlace()):
                 yield line
                 end = place.end
             self.torn = os.fstat(file.fileno()).st_size > end
@@ -156,7 +156,7 @@ class LedgerReader:
 
     def _begin(self, file: BinaryIO) -> None:
         """Start with the stored state, if that is of this file."""
-        form, place = self._check_kept(file) or ({}, Place())
+        form, place = self._check_kept(file) or ({}, LedgerPlace())
         if form.get("format") != STATE_FORMAT:
             return
         try:
@@ -165,14 +165,14 @@ class LedgerReader:
             return  # damaged: all is in the entries
         self._state, self._place, self._kept = state, place, place.number
 
-    def _check_kept(self, file: BinaryIO) -> tuple[Mapping[str, Any], Place] | None:
+    def _check_kept(self, file: BinaryIO) -> tuple[Mapping[str, Any], LedgerPlace] | None:
         """Return the stored state, of this format or another; None if there is none that can be read.
 
         Raises `DamagedLedgerError` if the ledger does not have, or no longer has, the entry that it is from.
         """
         try:
             form = json.loads(self.state_path.read_bytes())
-            place = Place(form["number"], form["start"], form["end"], Digest(form["digest"]))
+            place = LedgerPlace(form["number"], form["start"], form["end"], Digest(form["digest"]))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -188,7 +188,7 @@ class LedgerReader:
             raise DamagedLedgerError(self.path, where, "has changed")
         return form, place
 
-    def _after(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
+    def _after(self, file: BinaryIO, place: LedgerPlace) -> Iterator[tuple[Line, LedgerPlace]]:
         """Yield the whole lines after a position. Half a line is being written, or its writer was killed."""
         file.seek(place.end)
         while content := file.readline(_LARGEST_LINE):
@@ -205,7 +205,7 @@ class LedgerReader:
                 raise DamagedLedgerError(self.path, f"entry {number}", "does not follow the previous entry")
             if number == 1 and line.entry != Begun():
                 raise DamagedLedgerError(self.path, "the first entry", f"does not begin a ledger of format {FORMAT}")
-            place = Place(number, place.end, place.end + len(content), Digest.of(text))
+            place = LedgerPlace(number, place.end, place.end + len(content), Digest.of(text))
             yield line, place
 
 
@@ -242,7 +242,7 @@ class Ledger(LedgerReader):
                 text = Line(place.number + 1, now, place.digest, entry).to_json()
                 if len(text) >= _LARGEST_LINE:
                     raise LedgerError(f"an entry of {len(text)} bytes is longer than any may be")
-                place = Place(place.number + 1, place.end, place.end + len(text) + 1, Digest.of(text))
+                place = LedgerPlace(place.number + 1, place.end, place.end + len(text) + 1, Digest.of(text))
                 content += text + b"\n"
             self._write(file, content)
             for entry in new:

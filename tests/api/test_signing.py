@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.api.signing import SignedRequest, UnsignedRequestError, read_signed
+from farm.api.signing import SignedWorkerRequest, UnsignedRequestError, read_signed
 from farm.core.names.digest import Digest
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = KEY.public_key().public_bytes_raw().hex()
-REQUEST = SignedRequest(
+REQUEST = SignedWorkerRequest(
     worker="one",
     method="POST",
     target="/api/v1/worker/attempts/7/log?offset=12",
@@ -26,7 +26,7 @@ REQUEST = SignedRequest(
 OTHER = {"body": Digest.of(b"other"), "time": 1_800_000_001}
 
 
-def _signature(request: SignedRequest = REQUEST) -> str:
+def _signature(request: SignedWorkerRequest = REQUEST) -> str:
     return request.headers(KEY)["Farm-Signature"]
 
 
@@ -36,7 +36,7 @@ def test_what_was_signed_is_read_back_and_verifies() -> None:
     request.verify(signature, PUBLIC)
 
 
-@pytest.mark.parametrize("part", [field.name for field in fields(SignedRequest)])
+@pytest.mark.parametrize("part", [field.name for field in fields(SignedWorkerRequest)])
 def test_no_part_can_be_changed(part: str) -> None:
     changed = replace(REQUEST, **{part: OTHER.get(part, "other")})  # type: ignore[arg-type]
     with pytest.raises(UnsignedRequestError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.build.local import LocalBuilds, Progress, Reports
+from farm.build.local import BuildProgress, LocalBuilds, Reports
 from farm.build.recipe_directory import read_recipe_directory
 from farm.core.names.platform import Platform
 from farm.core.policy.tree import load_tree
@@ -79,5 +79,5 @@ class Local:
             reports=Reports(progress=self.note),
         )
 
-    def note(self, progress: Progress) -> None:
+    def note(self, progress: BuildProgress) -> None:
         self.seen.append((progress.recipe, progress.state))

@@ -12,8 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from farm.cli.extras import MODULES_OF, MissingExtraError, missing_extra
+from farm import __version__
 from farm.cli.rendering import say_error
+from farm.extras import MODULES_OF, MissingExtraError, missing_extra
 
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("farm", "web", "workers")
@@ -87,7 +88,9 @@ def test_a_missing_module_tells_what_to_install(
     assert (found.code, found.exit_status) == ("missing-extra", os.EX_UNAVAILABLE)
     say_error(found)
     message = capsys.readouterr().err
-    assert message == f"error: farm {verb} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
+    wheel = f"'./farm-{__version__}-py3-none-any.whl[{extra}]'"
+    help_text = f"Install the wheel of farm with it: pip install {wheel}, or pipx install --force {wheel}"
+    assert message == f"error: farm {verb} needs farm[{extra}]\n help: {help_text}\n"
 
 
 @pytest.mark.parametrize("name", ["farm.cli.gone", "tuf", None])

@@ -92,6 +92,10 @@ def test_a_network_that_is_none_is_refused(farm: Farm) -> None:
     farm.setting(FARM_ALLOWED_NETWORKS="10.0.0.0/8, here").run("build", "good").refused("not-a-network", status=2)
 
 
+def test_an_address_that_is_none_is_refused(farm: Farm) -> None:
+    farm.setting(FARM_URL="farm.example.org").run("jobs").refused("not-an-address", status=2)
+
+
 @pytest.mark.docker
 @pytest.mark.toolchain
 def test_what_a_build_prints_cannot_move_the_terminal(farm: Farm) -> None:

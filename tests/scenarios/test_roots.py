@@ -166,6 +166,8 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "upgrade-of-nothing": (1, "upgrade --root elsewhere"),
     "rollback-of-nothing": (1, "rollback --root elsewhere"),
     "list-of-nothing": (1, "list --root elsewhere"),
+    "rollback-in-another-directory": (1, "rollback --root others"),
+    "remove-in-another-directory": (1, "remove --root others say"),
     "no-earlier-generation": (1, "rollback --root root"),
     "no-such-generation": (1, "rollback --root root 7"),
     "remove-what-is-needed": (1, "remove --root root say"),
@@ -181,6 +183,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
 
 
 def test_what_cannot_be_done_is_said(subscriber: Subscriber) -> None:
+    (subscriber.farm.root / "others/usr").mkdir(parents=True)  # not of farm, and not empty
     for case, (status, words) in REFUSALS.items():
         subscriber.farm.run(*words.split()).refused(case, status=status)
     assert not (subscriber.farm.root / "elsewhere").exists()

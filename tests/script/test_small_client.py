@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm import __version__
 from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
 from tests.core.advisories.osv_documents import openvex, osv
@@ -101,6 +102,7 @@ def test_every_verb_explains_itself(base: Path) -> None:
 
 def test_a_subscriber_needs_no_extra(client: Client, distribution: SmallDistribution, tmp_path: Path) -> None:
     assert distribution.founded is not None
+    assert "this host follows no channel" in client("image", "build", "tool", "--tag", "x:1", status=1)
     client("subscribe", str(distribution.public), "edge", "--fingerprint", distribution.founded.fingerprint)
     client("subscriptions")
     client("search", "tool")
@@ -128,7 +130,9 @@ def test_a_subscriber_needs_no_extra(client: Client, distribution: SmallDistribu
     client("pack", "app", "--name", "mine.example.org/app", "--version", "1")
     client("override", "list")
     tree = {"FARM_RECIPES": str(ROOT / "recipes")}
-    assert "farm override needs farm[build]" in client("override", "add", "say=jq", "--why", "x", status=69, more=tree)
+    assert "farm override add needs farm[build]" in client(
+        "override", "add", "say=jq", "--why", "x", status=69, more=tree
+    )
     (tmp_path / "image.yaml").write_text("packages: [tool]\nfiles: ./app\nrun: [/bin/tool]\n")
     client("image", "build", "--file", "image.yaml", "--tag", "x:1", "--output", "oci", "--no-load")
     client("images")
@@ -170,10 +174,14 @@ def test_a_run_needs_no_extra(client: Client, tmp_path: Path) -> None:
         (("lint",), "build"),
         (("plan", "jq"), "build"),
         (("jobs",), "build"),
+        (("keys", "draft", "targets", "--repository", "here"), "build"),
         (("channel", "show", "edge"), "build"),
         (("channel", "hold", "edge", "jq", "--why", "x"), "build"),
     ],
 )
 def test_a_verb_whose_extra_is_missing_says_what_to_install(words: tuple[str, ...], extra: str, client: Client) -> None:
     output = client(*words, status=69, more={"FARM_RECIPES": str(ROOT / "recipes"), "FARM_URL": "http://127.0.0.1:9"})
-    assert output == f"error: farm {words[0]} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
+    verb = " ".join(words[: {"channel": 2, "keys": 3}.get(words[0], 1)])
+    first, remedy = output.splitlines()
+    assert first == f"error: farm {verb} needs farm[{extra}]"
+    assert f"pip install './farm-{__version__}-py3-none-any.whl[{extra}]'" in remedy

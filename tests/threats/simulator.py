@@ -306,11 +306,11 @@ def serving(
 
 
 def metadata_over_http(
-    simulator: Simulator, state: Path, url: str, pace: TransferLimits | None = None
+    simulator: Simulator, state: Path, url: str, limits: TransferLimits | None = None
 ) -> ChannelMetadata:
     """A client's metadata that reads over HTTP, with a pinned root."""
     root = (simulator.public / "metadata" / "1.root.json").read_bytes()
-    return ChannelMetadata(state, root, HttpReader(url, pace))
+    return ChannelMetadata(state, root, HttpReader(url, limits))
 
 
 def successor(release: Release, **changes: Any) -> Release:

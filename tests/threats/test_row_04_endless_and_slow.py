@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import http.server
     from pathlib import Path
 
-PACE = TransferLimits(grace_seconds=0.4, bytes_per_second=50_000, longest_seconds=30)
+LIMITS = TransferLimits(grace_seconds=0.4, bytes_per_second=50_000, longest_seconds=30)
 
 
 class Endless:
@@ -118,7 +118,7 @@ def test_an_endless_blob_is_cut_off_at_the_length_that_was_signed(simulator: Sim
 def test_metadata_that_drips_is_given_up(simulator: Simulator, tmp_path: Path, path: str) -> None:
     with serving(simulator.public, {path: drip}) as url:
         with pytest.raises(UntrustedMetadataError, match="too slow") as caught:
-            metadata_over_http(simulator, tmp_path / "state", url, PACE).newest("edge")
+            metadata_over_http(simulator, tmp_path / "state", url, LIMITS).newest("edge")
         assert caught.value.reason == "network"
 
 
@@ -126,8 +126,8 @@ def test_a_blob_that_drips_is_given_up_and_another_mirror_serves_it(simulator: S
     archive = simulator.distribution.entries["say"][0].archive
     store = BlobStore(tmp_path / "store")
     with serving(simulator.public, {archive.digest[9:]: drip}) as url, pytest.raises(DownloadError, match="too slow"):
-        Downloads(HttpReader(url, PACE), store).ensure(archive, "archive of say")
+        Downloads(HttpReader(url, LIMITS), store).ensure(archive, "archive of say")
     assert not store.has(archive.digest)
     with serving(simulator.public) as url:
-        Downloads(HttpReader(url, PACE), store).ensure(archive, "archive of say")
+        Downloads(HttpReader(url, LIMITS), store).ensure(archive, "archive of say")
     assert store.has(archive.digest)

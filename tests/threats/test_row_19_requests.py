@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farm.api.errors import RefusedRequestError
-from farm.api.signing import SignedRequest
+from farm.api.signing import SignedWorkerRequest
 from farm.core.names.digest import Digest
 from farm.server.identities import access, identities
 from farm.server.tables.states import Role
@@ -143,7 +143,7 @@ def test_a_token_of_a_person_opens_no_workers_door_and_the_other_way_round(busy:
 def headers_for(
     worker: HandMadeWorker, name: str, method: str, target: str, body: bytes, *, lease: str = ""
 ) -> dict[str, str]:
-    request = SignedRequest(
+    request = SignedWorkerRequest(
         worker=name,
         method=method,
         target=target,

@@ -194,7 +194,7 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
         ),
         ("init --repository p2 --keys k2 --builder other.pub --root-key other.pub --targets-key worker.pub", "of root"),
         ("sign nowhere.draft --key other", "cannot read nowhere.draft"),
-        ("sign other.pub --key other", "this is not a draft"),
+        ("sign other.pub --key other", "this is not a draft: it has no 'farm-draft'"),
         ("sign good.draft --key other.pub", "it is a public key"),
         ("sign good.draft --key other --yes", "is none of those that sign for root version 1 and root version 2"),
         ("publish good.draft --repository public --online keys/online", "lacks signatures"),

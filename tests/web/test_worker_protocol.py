@@ -14,7 +14,14 @@ from zstandard import ZstdCompressor
 
 from farm.api.errors import FarmUnreachableError, LeaseGoneError, LogOffsetRefusedError, RefusedRequestError
 from farm.api.log_lines import encode_record
-from farm.api.signing import BODY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, WORKER_HEADER, SignedRequest
+from farm.api.signing import (
+    BODY_HEADER,
+    NONCE_HEADER,
+    SIGNATURE_HEADER,
+    TIME_HEADER,
+    WORKER_HEADER,
+    SignedWorkerRequest,
+)
 from farm.api.worker_client import WorkerClient
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BuildOrder
@@ -249,7 +256,7 @@ def test_a_path_that_is_no_digest_reaches_no_file(farm: ServedFarm, worker: Hand
 def _signed(
     worker: HandMadeWorker, method: str, target: str, body: bytes, lease: HeldLease | None = None, **changes: object
 ) -> dict[str, str]:
-    request = SignedRequest(
+    request = SignedWorkerRequest(
         worker="one",
         method=method,
         target=target,

@@ -16,7 +16,7 @@ def run(program: str, *limits: str) -> subprocess.CompletedProcess[str]:
 
 def test_what_ends_in_time_ends_nothing() -> None:
     done = run(
-        "import time; from workers.check_bounds import Deadline; d = Deadline(0.3)\n"
+        "import time; from workers.check_bounds import CheckDeadline; d = CheckDeadline(0.3)\n"
         "for _ in range(4):\n"
         "    with d.running():\n"
         "        time.sleep(0.15)\n"
@@ -28,10 +28,10 @@ def test_what_ends_in_time_ends_nothing() -> None:
 def test_a_loop_in_a_library_that_lets_nobody_else_run_is_ended_and_named() -> None:
     """A regular expression holds the interpreter's lock, so no thread of Python's could stop it."""
     done = run(
-        "import re; from workers.check_bounds import Deadline\n"
+        "import re; from workers.check_bounds import CheckDeadline\n"
         "def hopeless():\n"
         "    re.match(r'(a|a)*$', 'a' * 60 + 'b')\n"
-        "with Deadline(0.3).running():\n"
+        "with CheckDeadline(0.3).running():\n"
         "    hopeless()"
     )
     assert done.returncode == 1
@@ -40,7 +40,7 @@ def test_a_loop_in_a_library_that_lets_nobody_else_run_is_ended_and_named() -> N
 
 def test_of_two_at_once_the_one_that_does_not_end_counts() -> None:
     done = run(
-        "import threading, time; from workers.check_bounds import Deadline; d = Deadline(0.4)\n"
+        "import threading, time; from workers.check_bounds import CheckDeadline; d = CheckDeadline(0.4)\n"
         "def slow():\n"
         "    with d.running(): time.sleep(60)\n"
         "threading.Thread(target=slow, daemon=True).start()\n"

@@ -87,4 +87,6 @@ def test_a_build_worker_without_its_extra_says_what_to_install() -> None:
     run = "import runpy, sys; sys.modules['celery'] = None; runpy.run_module('workers.build', run_name='__main__')"
     ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (os.EX_UNAVAILABLE, "")
-    assert ended.stderr == "error: workers.build needs farm[worker]\n help: pip install 'farm[worker]'\n"
+    assert ended.stderr.startswith(
+        "error: workers.build needs farm[worker]\n help: Install the wheel of farm with it: "
+    )

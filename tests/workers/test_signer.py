@@ -24,7 +24,7 @@ from tests.checker.channel import opened_channel
 from tests.checker.checked_signing import ChecksHere
 from tests.client.distribution import SmallDistribution
 from workers import signer
-from workers.check_bounds import Deadline
+from workers.check_bounds import CheckDeadline
 from workers.checker import Checks
 from workers.image_process import ImageProcess
 
@@ -69,7 +69,7 @@ def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, cap
     distribution.blobs.delete(distribution.released.previous)
     record = PublishedRecord(tmp_path / "another record")
     images = ImageProcess(distribution.public, tmp_path / "ledger", 60)
-    Checks(Repository(distribution.public), record, Ledger(tmp_path / "ledger"), Deadline(60), images).prepare()
+    Checks(Repository(distribution.public), record, Ledger(tmp_path / "ledger"), CheckDeadline(60), images).prepare()
     assert "the release before release 2 of edge cannot be read" in caplog.text
 
 

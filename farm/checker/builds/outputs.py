@@ -153,7 +153,7 @@ def _held(stays: PublishedRecord, channel: str, name: str) -> Digest | None:
     return stay.descriptor if stay is not None and stay.until is None else None
 
 
-def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> None:
+def check_removals(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> None:
     """Check that a package leaves only if the newer build of its recipe does not make it, or by an order.
 
     For a channel that takes new builds: no recipe ever leaves. Imported packages are not checked: they are present for

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
     _Check = Callable[[Any, ChangedPackage, GateInputs], str]
-    """The objection of a gate to a package; empty if there is none."""
+    """How a package violates a gate; empty if it does not."""
 
 COMING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.ADVISORIES: asks.no_advisory,
@@ -76,11 +76,11 @@ def check_gates(change: ReleaseChange, inputs: GateInputs) -> None:
             if check := table.get(gate.kind):
                 checks.append((partial(check, gate), packages, goes))
     channel, faults = change.release.channel, Faults()
-    for objection, packages, goes in checks:
+    for violation, packages, goes in checks:
         way, instead = ("leave", "in") if goes else ("enter", "out of")
         for package in packages:
             with faults.of(package.name):
-                if why := objection(package, inputs):
+                if why := violation(package, inputs):
                     raise RefusedReleaseError(
                         f"{describe(package.descriptor)} may not {way} {channel}: {why}",
                         remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it "

@@ -1,6 +1,6 @@
 """The gates of single packages as the checker asks them: from signed statements, and from the bytes that they name.
 
-Each function collects signed inputs and returns the objection of the policy's gate (`farm.core.policy.gates`).
+Each function collects signed inputs and returns the violation that the policy's gate finds (`farm.core.policy.gates`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.gates.advisories import AdvisoriesGate
     from farm.core.policy.gates.approvals import ApprovalsGate
-    from farm.core.policy.gates.gate import Objection
+    from farm.core.policy.gates.gate import GateViolation
     from farm.core.policy.gates.hardening import HardeningGate
     from farm.core.policy.gates.host import HostGate
     from farm.core.policy.gates.licenses import LicensesGate
@@ -98,8 +98,8 @@ def gone_from_source(package: ChangedPackage, inputs: GateInputs) -> str:
 def no_advisory(gate: AdvisoriesGate, package: ChangedPackage, inputs: GateInputs) -> str:
     """No published advisory of that severity affects it, unless a statement says that it is not affected."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
-    found = gate.objections(*inputs.advisories.about(package.name), [version])
-    return "; ".join(objection.reason for _, objection in found)
+    found = gate.violations(*inputs.advisories.about(package.name), [version])
+    return "; ".join(violation.reason for _, violation in found)
 
 
 def approved(gate: ApprovalsGate, package: ChangedPackage, inputs: GateInputs, *, removed: bool = False) -> str:
@@ -118,12 +118,12 @@ def approved(gate: ApprovalsGate, package: ChangedPackage, inputs: GateInputs, *
 
 def licensed(gate: LicensesGate, package: ChangedPackage, _asked: GateInputs) -> str:
     """Its license is allowed, or not denied."""
-    return _reason(gate.objection(package.descriptor.license))
+    return _reason(gate.violation(package.descriptor.license))
 
 
 def within_host(gate: HostGate, package: ChangedPackage, _asked: GateInputs) -> str:
     """It needs nothing of its host that is not offered."""
-    return _reason(gate.objection(package.descriptor.host))
+    return _reason(gate.violation(package.descriptor.host))
 
 
 def reproduced(gate: ReproducedGate, package: ChangedPackage, _asked: GateInputs) -> str:
@@ -139,7 +139,7 @@ def soaked(gate: SoakGate, package: ChangedPackage, inputs: GateInputs) -> str:
         return ""
     stay = inputs.stays.stay(source, package.name)
     since = stay.since if stay and stay.until is None and stay.descriptor == digest else None
-    return _reason(gate.objection(source, since, inputs.now))
+    return _reason(gate.violation(source, since, inputs.now))
 
 
 def gone_long_enough(gate: SoakGate, package: ChangedPackage, inputs: GateInputs) -> str:
@@ -147,7 +147,7 @@ def gone_long_enough(gate: SoakGate, package: ChangedPackage, inputs: GateInputs
     source, stay = inputs.policy.from_channel, inputs.stays.stay(inputs.policy.from_channel, package.name)
     if package.descriptor.digest in inputs.promoted or stay is None or stay.until is None:
         return ""
-    return _reason(gate.removal_objection(source, stay.until, inputs.now))
+    return _reason(gate.removal_violation(source, stay.until, inputs.now))
 
 
 def hardened(gate: HardeningGate, package: ChangedPackage, inputs: GateInputs) -> str:
@@ -163,12 +163,12 @@ def hardened(gate: HardeningGate, package: ChangedPackage, inputs: GateInputs) -
     debug = (inputs.described.facts(inputs.described.descriptor(digest)) for digest in together)
     waivers = inputs.plans.read(entry.tested_by, entry.name).waivers
     return _reason(
-        gate.objection(hardening_findings(_facts(entry, package, inputs), producers_by_build_id(debug), waivers))
+        gate.violation(hardening_findings(_facts(entry, package, inputs), producers_by_build_id(debug), waivers))
     )
 
 
-def _reason(objection: Objection | None) -> str:
-    return objection.reason if objection else ""
+def _reason(violation: GateViolation | None) -> str:
+    return violation.reason if violation else ""
 
 
 def _facts(entry: ReleaseEntry, package: ChangedPackage, inputs: GateInputs) -> PackageFacts:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--state", help="List only jobs in this state: waiting, ready, running, set-aside, failed …")
 @click.option("--name", help="List only jobs of this recipe.")
-@click.option("--limit", default=30, show_default=True, help="The most jobs to list.")
+@click.option("--limit", default=30, show_default=True, type=click.IntRange(1, 500), help="The most jobs to list.")
 @json_option
 def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None:
     """List the builds and tests of the farm at FARM_URL, newest first.

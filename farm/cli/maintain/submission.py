@@ -40,7 +40,9 @@ def submission() -> None:
 
 @submission.command("list")
 @click.option("--waiting", is_flag=True, help="List only submissions that wait for an owner.")
-@click.option("--limit", default=30, show_default=True, help="The most submissions to list.")
+@click.option(
+    "--limit", default=30, show_default=True, type=click.IntRange(1, 200), help="The most submissions to list."
+)
 @json_option
 def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
     """List the submissions to the farm at FARM_URL, newest first.

@@ -31,7 +31,7 @@ def lock(packages: tuple[str, ...], root: Path | None, channel: str) -> None:
     from farm.client.root.lock_file import lock_generation, lock_packages, write_lock
 
     if bool(packages) == bool(root):
-        raise click.UsageError("Name packages, or a directory with --root, not both.")
+        raise click.UsageError("Name either packages or a directory with --root.")
     if root:
         if channel:
             raise click.UsageError("A root has its channel: leave out --channel.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import tell_result, tell_table
 from farm.cli.recipes_option import recipes_option
@@ -33,7 +34,7 @@ def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return root(file(command))
 
 
-class _Overrides(click.Group):
+class _Overrides(VerbGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -153,7 +153,7 @@ class Auditor:
             held=subject.packages,
             exposed=tuple(exposure for exposure in ordered if exposure.finding.stands),
             harmless=tuple(exposure for exposure in ordered if not exposure.finding.stands),
-            not_covered=(*map(_unjudged, local), *subject.unknown),
+            not_covered=(*map(_shown_name, local), *subject.unknown),
             untraced=tuple(sorted(untraced)),
             unattributed=subject.unattributed,
             data=merged(data),
@@ -170,7 +170,7 @@ class Auditor:
             )
 
 
-def _unjudged(package: AuditedPackage) -> str:
+def _shown_name(package: AuditedPackage) -> str:
     override = f" (override: {package.override})" if package.override else ""
     return f"{package.name} {package.full_version}{override}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.client.findings.verification_signed import SignedIndex
 from farm.client.repository.catalogue import BrokenReleaseError
 from farm.client.root.generations import Root
-from farm.client.root.installed_set import NotInSetError
+from farm.client.root.installed_set import UnlistedPackageError
 from farm.core.plan.sbom import namespace_of
 from farm.errors import FarmError
 from farm.trust.index.release_sbom import license_in, release_sbom
@@ -46,7 +46,7 @@ def sbom_of_installed(host: Host, path: Path, name: str) -> bytes:
     record = Root(path).installed().set
     placed = record.package(name)
     if placed is None:
-        raise NotInSetError(name, str(path), record)
+        raise UnlistedPackageError(name, str(path), record)
     catalogue = SignedIndex(host, record).home(placed) if placed.channel else None
     if catalogue is None:
         raise NoSbomError(name)

@@ -18,7 +18,7 @@ from farm.client.repository.readers import InvalidAddressError, open_reader
 from farm.client.repository.sources import declared_sources, read_named, recipe_contents
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.client.root.file_owner import check_file
-from farm.client.root.installed_set import NotInSetError
+from farm.client.root.installed_set import UnlistedPackageError
 from farm.core.files.problems import RecipeError
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.printed_version import printed_version
@@ -99,10 +99,10 @@ class Tracing:
         )
 
     def of_set(self, record: SetRecord, name: str, where: str) -> Provenance:
-        """Trace a package of a root or an image, which `where` names. Raises `NotInSetError`, and as `of_release`."""
+        """Trace a package of a root or image, named by `where`. Raises `UnlistedPackageError`, and as `of_release`."""
         placed = record.package(name)
         if placed is None:
-            raise NotInSetError(name, where, record)
+            raise UnlistedPackageError(name, where, record)
         return self._of_placed(record, placed)
 
     def of_file(self, owned: OwnedFile) -> Provenance:

@@ -24,6 +24,7 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.graph import UnknownRecipeError
 from farm.core.subscriber.image_file import read_image_file, unknown_packages
+from farm.extras import is_installed
 from farm.oci.image_config import ImageConfig
 from farm.oci.image_reference import check_reference
 from farm.oci.layout import write_layout
@@ -161,7 +162,8 @@ def _source(
 ) -> _Source:
     names = _names(request, image_file)
     channel = request.channel or (image_file.channel if image_file else "")
-    if request.local or (not channel and not host.subscriptions.all()):
+    # Who cannot build here wants a channel: without a subscription, that is what is missing.
+    if request.local or (not channel and not host.subscriptions.all() and is_installed("build")):
         if not request.local:
             progress.note("no channel is subscribed: taking local builds of the recipes")
         return _Source(_built(host.blobs, names, image_file, build_locally))

@@ -153,9 +153,12 @@ class Overrides:
             if package in (override.package, override.full_name) and channel in ("", override.channel)
         ]
         if len(found) != 1:
-            there = ", ".join(f"{override.package} of {override.channel}" for override in own) or "nothing"
+            there = ", ".join(f"{override.package} of {override.channel}" for override in own)
             trouble = "there is no override of" if not found else "overrides of several channels stand in for"
-            raise OverrideError(f"{trouble} {package} for {scope}", remedy=f"Overridden there: {there}.")
+            raise OverrideError(
+                f"{trouble} {package} for {scope}",
+                remedy=f"Overridden there: {there}." if own else "Nothing is overridden there.",
+            )
         self._write(scope, [override for override in own if override != found[0]])
         return found[0]
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from farm.client.repository.mirrors import PACE as MIRROR_PACE
+from farm.client.repository.mirrors import LIMITS as MIRROR_LIMITS
 from farm.client.repository.mirrors import Mirror
 from farm.client.repository.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
@@ -76,7 +76,7 @@ class MirroredMetadata:
         for mirror in self._known.at(self._mirrors):
             try:
                 with self._deadline(left) as until:
-                    reader = Mirror(mirror.address, pace=replace(MIRROR_PACE, until=until)) if until else mirror
+                    reader = Mirror(mirror.address, limits=replace(MIRROR_LIMITS, until=until)) if until else mirror
                     found = question(self._asked(reader, mirror.address, until))
             except UntrustedMetadataError as error:
                 refusal, left = refusal or error, left - 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Warn = Callable[[str], None]
 
-PACE = TransferLimits(grace_seconds=8.0, bytes_per_second=20_000.0)
+LIMITS = TransferLimits(grace_seconds=8.0, bytes_per_second=20_000.0)
 """How slow a mirror may be: less than an owner, because there is another place to try."""
 
 
@@ -31,11 +31,11 @@ def ignore_warning(_words: str) -> None:
 class Mirror:
     """A mirror at one address, opened on first use. Safe to use from several threads."""
 
-    def __init__(self, address: str, warn: Warn = ignore_warning, pace: TransferLimits = PACE) -> None:
+    def __init__(self, address: str, warn: Warn = ignore_warning, limits: TransferLimits = LIMITS) -> None:
         self.address = address
         self.is_given_up = False
         self._warn = warn
-        self._pace = pace
+        self._limits = limits
         self._reader: BlobReader | None = None
         self._told: set[bool] = set()
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ class Mirror:
         with self._lock:
             if self._reader is None:
                 try:
-                    self._reader = open_reader(self.address, self._pace)
+                    self._reader = open_reader(self.address, self._limits)
                 except InvalidAddressError as error:
                     raise OSError(error.message) from error
         yield from self._reader.stream(path, offset)

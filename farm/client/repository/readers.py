@@ -69,13 +69,13 @@ class DirectoryReader:
 class HttpReader:
     """Reads the repository from any static HTTP server. One connection pool, safe to use from several threads."""
 
-    def __init__(self, address: str, pace: TransferLimits | None = None, guard: AddressGuard | None = None) -> None:
-        """`pace` is how slow the host may be, `guard` limits the addresses connected to; with it no proxy is used.
+    def __init__(self, address: str, limits: TransferLimits | None = None, guard: AddressGuard | None = None) -> None:
+        """How slow the host may be; `guard` restricts the addresses connected to, and with it no proxy is used.
 
         Raises `InvalidAddressError`.
         """
         self._base = _parsed(address)
-        self._pace = pace or TransferLimits()
+        self._limits = limits or TransferLimits()
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
             ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
@@ -96,7 +96,7 @@ class HttpReader:
         if offset:
             headers.append((b"range", b"bytes=%d-" % offset))
         timeout = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
-        transfer = self._now.transfer = self._pace.begin()
+        transfer = self._now.transfer = self._limits.begin()
         try:
             with self._http.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
                 if response.status in (403, 404):
@@ -139,10 +139,10 @@ class HttpReader:
         return transfer.remaining()
 
 
-def open_reader(address: str, pace: TransferLimits | None = None) -> BlobReader:
-    """Return the reader for an address whose host may be as slow as `pace` allows; raises `InvalidAddressError`."""
+def open_reader(address: str, limits: TransferLimits | None = None) -> BlobReader:
+    """Return the reader for an address whose host may be as slow as `limits` allow; raises `InvalidAddressError`."""
     if address.startswith(("http://", "https://")):
-        return HttpReader(address, pace)
+        return HttpReader(address, limits)
     path = Path(address)
     if path.is_dir():
         return DirectoryReader(path.absolute())

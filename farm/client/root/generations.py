@@ -96,13 +96,12 @@ class Root:
         First removes what a killed process has left behind. Without `make`, a root that does not exist is not made.
         Raises `RootError` for a directory that is not a root of farm, and for one that cannot be written to.
         """
+        if not make and not self._own.is_dir():
+            raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
         self.check()
         with contextlib.ExitStack() as held:
             with _writable(self.path):
-                if make:
-                    self._own.mkdir(parents=True, exist_ok=True)
-                elif not self._own.is_dir():
-                    raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
+                self._own.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context((self._own / "lock").open("w"))
                 take_lock(lock, fcntl.LOCK_EX, self.path, waiting)
                 self._clean()

@@ -119,6 +119,7 @@ def remove_packages(host: Host, request: RootRequest, progress: AnnouncingProgre
     Needs no release, and so no network. Raises `not-asked-for`, `RootError`.
     """
     root = Root(request.root)
+    root.installed()  # before a lock is made in a directory that is not a root
     with _locked(host, root, request, progress):
         before = root.installed()
         gone = {_asked_as(before, name, root) for name in request.packages}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
 
 
-class NotInSetError(FarmError):
+class UnlistedPackageError(FarmError):
     """A root or an image has no package of this name."""
 
     code = "not-in-set"

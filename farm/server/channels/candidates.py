@@ -22,7 +22,7 @@ from farm.server.tables.pipeline_states import (
     RunPurpose,
     RunState,
 )
-from farm.server.tables.reading import Record, TextForm, in_parts
+from farm.server.tables.reading import ColumnText, Record, in_parts
 from farm.server.tables.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -118,8 +118,8 @@ class Change(Record):
     state: ChangeState = ChangeState.WANTED
 
 
-_SUMMARY = TextForm(lambda text: str(json.loads(text)["summary"]), str)
-_UNBLOCKING = TextForm(lambda text: unblocking_of(json.loads(text)), str)
+_SUMMARY = ColumnText(lambda text: str(json.loads(text)["summary"]), str)
+_UNBLOCKING = ColumnText(lambda text: unblocking_of(json.loads(text)), str)
 
 
 @dataclass(frozen=True, slots=True)

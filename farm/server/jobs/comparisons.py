@@ -12,7 +12,7 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.plan.abi import AbiOrder, AbiOutcome
 from farm.server.tables.job_rows import ComparisonRow
-from farm.server.tables.reading import Record, TextForm, rows_with
+from farm.server.tables.reading import ColumnText, Record, rows_with
 from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-_ORDER = TextForm(lambda text: AbiOrder.from_dict(json.loads(text)), lambda order: _json(order.to_dict()))
-_OUTCOME = TextForm(
+_ORDER = ColumnText(lambda text: AbiOrder.from_dict(json.loads(text)), lambda order: _json(order.to_dict()))
+_OUTCOME = ColumnText(
     lambda text: AbiOutcome.from_dict(json.loads(text)) if text else None,
     lambda outcome: _json(outcome.to_dict()) if outcome else "",
 )

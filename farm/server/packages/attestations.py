@@ -19,7 +19,7 @@ from farm.core.package.difference import PackageDifference
 from farm.core.plan.job import BlobRef
 from farm.server.tables.identity_rows import WorkerRow
 from farm.server.tables.package_rows import AttestationRow, DifferenceRow
-from farm.server.tables.reading import Record, TextForm, rows_with
+from farm.server.tables.reading import ColumnText, Record, rows_with
 from farm.server.tables.release_rows import MembershipRow
 from farm.server.tables.writing import add_unless_stored
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-_DIFFERENCES = TextForm(
+_DIFFERENCES = ColumnText(
     read=lambda text: tuple(map(PackageDifference.from_dict, json.loads(text))),
     write=lambda packages: canonical_json([package.to_dict() for package in packages]).decode(),
 )

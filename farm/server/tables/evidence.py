@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
-from farm.server.tables.reading import TextForm
+from farm.server.tables.reading import ColumnText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,4 +138,4 @@ def unblocking_of(form: Mapping[str, Any]) -> TestEvidence:
     return TestEvidence(already_red=already_red, flaky=flaky)
 
 
-EVIDENCE = TextForm(evidence_of_text, evidence_to_text)
+EVIDENCE = ColumnText(evidence_of_text, evidence_to_text)

@@ -68,17 +68,17 @@ def rows_with(session: Session, query: Any, column: Any, values: Iterable[Any]) 
         yield from session.exec(query.where(col(column).in_(part)), execution_options=_FRESH)
 
 
-class TextForm(NamedTuple):
+class ColumnText(NamedTuple):
     """How a value is read from the text of a column, and written to it."""
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
 
 
-JSON_OBJECT = TextForm(
+JSON_OBJECT = ColumnText(
     read=lambda text: MappingProxyType(json.loads(text)), write=lambda value: json.dumps(dict(value), sort_keys=True)
 )
-JSON_LIST = TextForm(read=lambda text: tuple(json.loads(text)), write=lambda values: json.dumps(list(values)))
+JSON_LIST = ColumnText(read=lambda text: tuple(json.loads(text)), write=lambda values: json.dumps(list(values)))
 
 
 class Record:
@@ -100,10 +100,10 @@ class Record:
 
     __slots__ = ()
     _columns: ClassVar[dict[str, str]] = {}
-    _texts: ClassVar[dict[str, TextForm]] = {}
+    _texts: ClassVar[dict[str, ColumnText]] = {}
 
     def __init_subclass__(
-        cls, *, columns: dict[str, str] | None = None, texts: dict[str, TextForm] | None = None, **form: Any
+        cls, *, columns: dict[str, str] | None = None, texts: dict[str, ColumnText] | None = None, **form: Any
     ) -> None:
         super().__init_subclass__(**form)
         cls._columns = columns or cls._columns
@@ -171,7 +171,7 @@ def _members_of(cls: Any) -> tuple[_Member, ...]:
 _members: Callable[[Any], tuple[_Member, ...]] = cache(_members_of)
 
 
-def _text_reader(column: str, text: TextForm) -> _Reader:
+def _text_reader(column: str, text: ColumnText) -> _Reader:
     return lambda row: text.read(getattr(row, column))
 
 

@@ -86,19 +86,19 @@ class TransferLimits:
 class Transfer:
     """The transfer of one file."""
 
-    pace: TransferLimits
+    limits: TransferLimits
     clock: Callable[[], float]
     began: float
     received: int = field(default=0)
 
     def remaining(self) -> float:
         """Return how many seconds may pass until the next byte; raises `TooSlowError` when none are left."""
-        allowed = self.pace.grace_seconds + self.received / self.pace.bytes_per_second
+        allowed = self.limits.grace_seconds + self.received / self.limits.bytes_per_second
         spent = self.clock() - self.began
-        left = min(allowed, self.pace.longest_seconds) - spent
+        left = min(allowed, self.limits.longest_seconds) - spent
         if left <= 0:
             raise TooSlowError(
-                f"too slow: {self.received} bytes in {spent:.0f} s, where {self.pace.bytes_per_second:.0f} bytes a "
+                f"too slow: {self.received} bytes in {spent:.0f} s, where {self.limits.bytes_per_second:.0f} bytes a "
                 "second are the least"
             )
-        return min(left, self.pace.until()) if self.pace.until else left
+        return min(left, self.limits.until()) if self.limits.until else left

@@ -198,8 +198,9 @@ class Draft:
                 steps=read_texts(form.get("steps", {})),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RepositoryError, InvalidDigestError) as error:
+            why = f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
             raise DraftError(
-                f"this is not a draft: {error or type(error).__name__}",
+                f"this is not a draft: {why}",
                 remedy="Name a file that `farm keys draft` or `farm keys init` has written.",
             ) from error
         for metadata, kind in ((draft.metadata, (Root, Targets)), (draft.root, (Root,)), (draft.coming, (Root,))):

@@ -104,7 +104,7 @@ def load_public_key(path: Path) -> Key:
             return SSlibKey.from_crypto(load_pem_public_key(content))
         return key_from_dict(json.loads(content))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = str(error) or type(error).__name__
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
         raise KeyFileError(
             path, f"it is not a public key ({why})" if not isinstance(error, OSError) else why, "Name a .pub file."
         ) from error

@@ -13,7 +13,7 @@ from farm.client.audit.trace import Tracing
 from farm.client.override.overrides import BuiltHere, Override, Overrides, Scope
 from farm.client.root.file_owner import owner_of
 from farm.client.root.generations import Root
-from farm.client.root.installed_set import NotInSetError
+from farm.client.root.installed_set import UnlistedPackageError
 from farm.core.names.digest import Digest
 from farm.core.plan.job import SourceOrigin
 from farm.trust.attestation.provenance import ProvenanceError
@@ -249,7 +249,7 @@ def test_a_package_of_an_image_is_traced_from_its_record(host: Host, channel: Sm
     channel.publish()
     found = Tracing(host).of_set(image.record, "tool", "api:1")
     assert found.version == "1.0-1"
-    with pytest.raises(NotInSetError, match="api:1 holds no package tol") as caught:
+    with pytest.raises(UnlistedPackageError, match="api:1 holds no package tol") as caught:
         Tracing(host).of_set(image.record, "tol", "api:1")
     assert caught.value.remedy == "Did you mean tool?"
 

@@ -57,8 +57,8 @@ class Fetching:
     def __init__(self, folder: Path, owner: RangeServer, *mirrors: str) -> None:
         self.warnings: list[str] = []
         self.store = BlobStore(folder / "store")
-        pace = TransferLimits(grace_seconds=0.4, bytes_per_second=10_000_000)
-        opened = [Mirror(mirror, self.warnings.append, pace) for mirror in mirrors]
+        limits = TransferLimits(grace_seconds=0.4, bytes_per_second=10_000_000)
+        opened = [Mirror(mirror, self.warnings.append, limits) for mirror in mirrors]
         self.downloads = Downloads(open_reader(owner.address), self.store, opened)
 
     def fetch(self) -> None:

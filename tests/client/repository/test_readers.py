@@ -58,19 +58,19 @@ def trickle(content: bytes) -> Callable[[socket.socket, threading.Event], None]:
     return serve
 
 
-PACE = TransferLimits(grace_seconds=0.3, bytes_per_second=100_000, longest_seconds=60)
+LIMITS = TransferLimits(grace_seconds=0.3, bytes_per_second=100_000, longest_seconds=60)
 
 
 @pytest.mark.parametrize("content", [HEAD + b"x" * 1000, HEAD], ids=["body", "headers"])
 def test_a_trickle_is_cut_off_wherever_it_begins(content: bytes) -> None:
     with host(trickle(content)) as url, pytest.raises(TooSlowError, match=r"too slow: .* bytes a second are the least"):
-        list(HttpReader(url, PACE).stream("metadata/timestamp.json"))
+        list(HttpReader(url, LIMITS).stream("metadata/timestamp.json"))
 
 
 def test_a_host_that_is_slow_and_steady_is_cut_off_at_the_end_of_all_patience() -> None:
-    pace = TransferLimits(grace_seconds=60, bytes_per_second=1, longest_seconds=0.3)
+    limits = TransferLimits(grace_seconds=60, bytes_per_second=1, longest_seconds=0.3)
     with host(trickle(HEAD + b"x" * 1000)) as url, pytest.raises(TooSlowError):
-        list(HttpReader(url, pace).stream("blobs/x"))
+        list(HttpReader(url, limits).stream("blobs/x"))
 
 
 def test_what_comes_fast_enough_arrives_whole() -> None:
@@ -78,7 +78,7 @@ def test_what_comes_fast_enough_arrives_whole() -> None:
         connection.sendall(HEAD + b"x" * 100_000)
 
     with host(serve) as url:
-        assert b"".join(HttpReader(url, PACE).stream("blobs/x")) == b"x" * 100_000
+        assert b"".join(HttpReader(url, LIMITS).stream("blobs/x")) == b"x" * 100_000
 
 
 def test_a_file_that_is_not_there_is_told_apart_from_trouble() -> None:

@@ -16,7 +16,7 @@ from farm.api.curator_client import CuratorClient
 from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
 from farm.api.log_lines import check_lines, encode_record
-from farm.api.signing import SignedRequest, read_signed
+from farm.api.signing import SignedWorkerRequest, read_signed
 from farm.api.worker_client import WorkerClient
 from farm.container.log_record import LogRecord
 from farm.core.names.digest import Digest
@@ -307,7 +307,7 @@ def signed_as_then(method: str, target: str, headers: dict[str, str]) -> bool:
     return again == {name: value for name, value in headers.items() if name.startswith("farm-")}
 
 
-def _check_signature(method: str, target: str, headers: dict[str, str]) -> SignedRequest:
+def _check_signature(method: str, target: str, headers: dict[str, str]) -> SignedWorkerRequest:
     signed, signature = read_signed(method, target, httpx.Headers(headers))
     signed.verify(signature, str(CryptoSigner(_key()).public_key.keyval["public"]))
     return signed

@@ -54,7 +54,7 @@ def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, capl
     place.unlink()
     place.write_bytes(b"cut off")
     looking = watch(released, 4)
-    counts = [looking.look() for _ in range(12)]
+    counts = [looking.check() for _ in range(12)]
     assert max(counts) == 4
     assert sum(counts) > 4 * 4
     for digest in (*taken, cut_off):
@@ -69,12 +69,12 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     released: ReleasingFarm, caplog: pytest.LogCaptureFixture
 ) -> None:
     looking = watch(released, 1000)
-    looking.look()
-    looking.look()
+    looking.check()
+    looking.check()
     digest = held(released)[0].archive.digest
     public(released).delete(digest)
     released.application.blobs.delete(digest)
-    looking.look()
+    looking.check()
     assert any(digest in message and "from the farm's own" in message for message in caplog.messages)
 
 
@@ -88,8 +88,8 @@ def test_a_directory_in_the_place_of_a_blob_is_replaced(
         (public(released).path(digest) / "deep").mkdir(parents=True)
         (public(released).path(digest) / "deep" / "x").write_bytes(b"x")
     looking = watch(released, 1000)
-    looking.look()
-    looking.look()
+    looking.check()
+    looking.check()
     public(released).verify(second)
     public(released).delete(first)
     public(released).path(first).mkdir()
@@ -109,8 +109,8 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     shard.rename(shard.with_name("aside"))
     shard.symlink_to("nowhere")
     looking = watch(released, 1000)
-    looking.look()
-    looking.look()
+    looking.check()
+    looking.check()
     said = [record.getMessage() for record in caplog.records if digest in record.getMessage()]
     assert any("cannot be restored" in line and str(shard) in line for line in said)
     assert not any("from the farm's own" in line for line in said)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, cast
 from farm.core.advisories.matching import blocking
 from farm.core.advisories.severity import Severity
 from farm.core.policy.gate_kind import GateKind
-from farm.core.policy.gates.gate import Gate, Objection
+from farm.core.policy.gates.gate import Gate, GateViolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,20 +41,20 @@ class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
         fewer = _BLOCKED.index(self.block) < _BLOCKED.index(signed.block)
         return f"blocks {self.block} instead of {signed.block}" if fewer else ""
 
-    def objections(
+    def violations(
         self,
         advisories: Iterable[Advisory],
         statements: Sequence[Statement],
         packages: Iterable[tuple[str, Version, int]],
-    ) -> Iterator[tuple[str, Objection]]:
-        """Return the objections to packages (name, version, revision), by their names."""
+    ) -> Iterator[tuple[str, GateViolation]]:
+        """Return the violations by packages (name, version, revision), by their names."""
         found: dict[str, list[AdvisoryFinding]] = {}
         for finding in blocking(advisories, statements, packages, self.block):
             found.setdefault(finding.package, []).append(finding)
         for name, findings in found.items():
             reason = "; ".join(map(_sentence, findings))
             fixed = next((finding.fixed for finding in findings if finding.fixed), "")
-            yield name, Objection(reason, _remedy(name, fixed))
+            yield name, GateViolation(reason, _remedy(name, fixed))
 
 
 def _sentence(finding: AdvisoryFinding) -> str:

@@ -1,4 +1,4 @@
-"""The base of the gates in a channel's policy: key, settings, how they are read, and objections."""
+"""The base of the gates in a channel's policy: key, settings, how they are read, and violations."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from farm.core.files.document import Document
 
 
-class Objection(NamedTuple):
+class GateViolation(NamedTuple):
     """Why a gate does not let a package in or out: a clause without its full stop, and the remedy.
 
-    `until` is the time at which the objection ends by itself.
+    `until` is the time at which the violation ends by itself.
     """
 
     reason: str
@@ -30,7 +30,7 @@ class Objection(NamedTuple):
 class Gate(Form):
     """A gate that a channel's policy requires, with its settings: `class TestsGate(Gate, kind=GateKind.TESTS)`.
 
-    Gates of single packages have an `objection` method. The pipeline calls it with data of the database
+    Gates of single packages have a `violation` method. The pipeline calls it with data of the database
     (`farm.server.pipeline.gates`), the checker again with signed data (`farm.checker.gates`).
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.package.hardening import describe_lacking
 from farm.core.policy.gate_kind import GateKind
-from farm.core.policy.gates.gate import Gate, Objection
+from farm.core.policy.gates.gate import Gate, GateViolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class HardeningGate(Gate, kind=GateKind.HARDENING):
     """Every ELF file has each property that can be judged, unless the recipe waives it."""
 
-    def objection(self, findings: Iterable[HardeningFinding]) -> Objection | None:
-        """Return the objection to a package with these findings."""
+    def violation(self, findings: Iterable[HardeningFinding]) -> GateViolation | None:
+        """Return the violation by a package with these findings."""
         lacking = describe_lacking(findings)
         remedy = (
             "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening "
             "in the recipe."
         )
-        return Objection(lacking, remedy) if lacking else None
+        return GateViolation(lacking, remedy) if lacking else None

@@ -9,7 +9,7 @@ from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN
 from farm.core.names.version import Version
 from farm.core.policy.gate_kind import GateKind
-from farm.core.policy.gates.gate import Gate, Objection
+from farm.core.policy.gates.gate import Gate, GateViolation
 
 if TYPE_CHECKING:
     from farm.core.files.document import Node
@@ -42,8 +42,8 @@ class HostGate(Gate, kind=GateKind.HOST):
         more = {*self.features, *self.capabilities} - {*signed.features, *signed.capabilities}
         return f"{', '.join(sorted(more))} too" if more else ""
 
-    def objection(self, needs: HostNeeds) -> Objection | None:
-        """Return the objection to a package with these needs. Raises `InvalidVersionError`."""
+    def violation(self, needs: HostNeeds) -> GateViolation | None:
+        """Return the violation by a package with these needs. Raises `InvalidVersionError`."""
         lacking: list[str] = []
         if needs.kernel and (not self.kernel or Version(needs.kernel) > Version(self.kernel)):
             lacking.append(f"Linux {needs.kernel}")
@@ -52,4 +52,4 @@ class HostGate(Gate, kind=GateKind.HOST):
         if not lacking:
             return None
         remedy = "Leave it out of the channel, or let the gate host of the channel's policy offer that."
-        return Objection(f"it needs {', '.join(lacking)} of its host, more than the policy promises", remedy)
+        return GateViolation(f"it needs {', '.join(lacking)} of its host, more than the policy promises", remedy)

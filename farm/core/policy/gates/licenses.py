@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from farm.core.policy.gate_kind import GateKind
-from farm.core.policy.gates.gate import Gate, Objection
+from farm.core.policy.gates.gate import Gate, GateViolation
 from farm.core.recipe.license import refused_licenses, spdx_license
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class LicensesGate(Gate, kind=GateKind.LICENSES):
         fewer = set(signed.deny) - set(self.deny)
         return f"does not deny {', '.join(sorted(fewer))}" if fewer else ""
 
-    def objection(self, license_text: str) -> Objection | None:
-        """Return the objection to a package with this SPDX expression. Raises `InvalidValueError`."""
+    def violation(self, license_text: str) -> GateViolation | None:
+        """Return the violation by a package with this SPDX expression. Raises `InvalidValueError`."""
         refused = refused_licenses(license_text, allow=self.allow, deny=self.deny)
         if not refused:
             return None
         rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
         remedy = f"Leave it out of the channel, or let the channel's policy allow {' and '.join(refused)}."
-        return Objection(f"it is licensed {license_text}, and the policy {rule}", remedy)
+        return GateViolation(f"it is licensed {license_text}, and the policy {rule}", remedy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from farm.core.files.duration import Duration, duration_text, read_duration
 from farm.core.policy.gate_kind import GateKind
-from farm.core.policy.gates.gate import Gate, Objection
+from farm.core.policy.gates.gate import Gate, GateViolation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,23 +37,23 @@ class SoakGate(Gate, kind=GateKind.SOAK):
             return ""
         return f"{duration_text(self.duration)} instead of {duration_text(signed.duration)}"
 
-    def objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
-        """Return the objection to a package; `since` is when `source` came to hold it, None where it does not."""
+    def violation(self, source: str, since: datetime | None, now: datetime) -> GateViolation | None:
+        """Return the violation by a package; `since` is when `source` came to hold it, None where it does not."""
         if since is None:
             reason = f"the newest release of {source} does not have it"
-            return Objection(reason, f"Release it on {source} first.")
+            return GateViolation(reason, f"Release it on {source} first.")
         return self._waiting(f"it has been on {source}", "soaks", since, now)
 
-    def removal_objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
-        """Return the objection to a removal; `since` is when `source` dropped the package, None where it holds it."""
+    def removal_violation(self, source: str, since: datetime | None, now: datetime) -> GateViolation | None:
+        """Return the violation by a removal; `since` is when `source` dropped the package, None where it holds it."""
         if since is None:
             reason = f"the newest release of {source} still has it, so it is not removed"
-            return Objection(reason, f"Remove it from {source} first.")
+            return GateViolation(reason, f"Remove it from {source} first.")
         return self._waiting(f"{source} has been without it", "its removal soaks", since, now)
 
-    def _waiting(self, what: str, soaks: str, since: datetime, now: datetime) -> Objection | None:
+    def _waiting(self, what: str, soaks: str, since: datetime, now: datetime) -> GateViolation | None:
         end = since + self.duration
         if now >= end:
             return None
         reason = f"{what} since {since:%Y-%m-%d %H:%M} UTC, and {soaks} for {duration_text(self.duration)}"
-        return Objection(reason, f"Wait until {end:%Y-%m-%d %H:%M} UTC.", end)
+        return GateViolation(reason, f"Wait until {end:%Y-%m-%d %H:%M} UTC.", end)

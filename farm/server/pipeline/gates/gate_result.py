@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.core.policy.gate_kind import GateKind
-    from farm.core.policy.gates.gate import Objection
+    from farm.core.policy.gates.gate import GateViolation
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.atoms import Atom
     from farm.core.sets.proof.trial import TrialSet
@@ -39,9 +39,9 @@ class PackageGateResult:
     under_way: bool = False
 
     @classmethod
-    def of(cls, objection: Objection) -> Self:
-        """Return the result for an objection: `waiting` if time alone helps."""
-        return cls("waiting" if objection.until else "failed", *objection)
+    def of(cls, violation: GateViolation) -> Self:
+        """Return the result for a violation: `waiting` if time alone helps."""
+        return cls("waiting" if violation.until else "failed", *violation)
 
 
 class PackageGate(Protocol):
@@ -95,13 +95,13 @@ def held_back(
     channel: str,
     gates: Sequence[PackageGate],
     arrivals: Sequence[MovingPackage],
-    departures: Sequence[MovingPackage] = (),
+    removals: Sequence[MovingPackage] = (),
 ) -> dict[str, HeldBack]:
     """Return the packages that gates hold back, by name, each with the first such gate of the policy."""
     found: dict[str, HeldBack] = {}
     for gate in gates:
         coming = [package for package in arrivals if package.name not in found]
-        going = [package for package in departures if package.name not in found]
+        going = [package for package in removals if package.name not in found]
         results = dict(gate.check(unit, channel, coming)) if coming else {}
         if going and isinstance(gate, RemovalGate):
             results |= gate.check_removal(unit, channel, going)

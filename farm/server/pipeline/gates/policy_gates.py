@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.core.policy.channel import ChannelPolicy
-    from farm.core.policy.gates.gate import Gate, Objection
+    from farm.core.policy.gates.gate import Gate, GateViolation
     from farm.server.pipeline.gates.gate_result import MovingPackage, PackageGate
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-    _Objections: TypeAlias = Iterable[tuple[str, Objection | None]]
+    _Violations: TypeAlias = Iterable[tuple[str, GateViolation | None]]
 
 
 def package_gates(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> tuple[PackageGate, ...]:
@@ -74,7 +74,7 @@ class PropertyGate:
     """A gate that objects to a property of a package: its license, advisories, requirements, or build."""
 
     kind: GateKind
-    ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]
+    ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Violations]
 
     def check(
         self,
@@ -83,29 +83,29 @@ class PropertyGate:
         packages: Sequence[MovingPackage],
     ) -> Mapping[str, PackageGateResult]:
         """Return the results of those that the gate objects to."""
-        return {name: PackageGateResult.of(objection) for name, objection in self.ask(unit, packages) if objection}
+        return {name: PackageGateResult.of(violation) for name, violation in self.ask(unit, packages) if violation}
 
 
-def _of_licenses(gate: LicensesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+def _of_licenses(gate: LicensesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Violations:
     for package in packages:
         known = package if isinstance(package, Package) else unit.packages.member(package).descriptor
-        yield package.name, gate.objection(known.license)
+        yield package.name, gate.violation(known.license)
 
 
-def _of_host_needs(gate: HostGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
-    return ((package.name, gate.objection(unit.packages.member(package).descriptor.host)) for package in packages)
+def _of_host_needs(gate: HostGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Violations:
+    return ((package.name, gate.violation(unit.packages.member(package).descriptor.host)) for package in packages)
 
 
-def _of_hardening(gate: HardeningGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+def _of_hardening(gate: HardeningGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Violations:
     """Imported packages are left to their distribution: what their recipes waive is not known here."""
     own = [package for package in packages if not isinstance(package, ImportedPackageRecord)]
-    return ((package.name, gate.objection(hardening_of(unit, package))) for package in own)
+    return ((package.name, gate.violation(hardening_of(unit, package))) for package in own)
 
 
-def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Violations:
     advisories, statements = known_about(unit, (package.name for package in packages))
     versions = ((package.name, Version(package.version), package.revision) for package in packages)
-    return gate.objections(advisories, statements, versions)
+    return gate.violations(advisories, statements, versions)
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,11 @@ class Soak:
         """Return the results of packages that the channel has held for too short a time, or with an open report."""
         since = releases.first_released(unit.session, self.from_channel, [package.digest for package in packages])
         since |= imported.first_taken(unit.session, self.from_channel, (package.name for package in packages))
-        objections = (
-            (package.name, self.gate.objection(self.from_channel, since.get(package.digest), unit.now))
+        violations = (
+            (package.name, self.gate.violation(self.from_channel, since.get(package.digest), unit.now))
             for package in packages
         )
-        waiting = {name: PackageGateResult.of(objection) for name, objection in objections if objection}
+        waiting = {name: PackageGateResult.of(violation) for name, violation in violations if violation}
         return {**waiting, **OpenReports(self.from_channel).check(unit, channel, packages)}
 
     def check_removal(
@@ -79,7 +79,7 @@ class Soak:
         names = [package.name for package in packages]
         gone = releases.gone_since(unit.session, self.from_channel, names)
         gone |= imported.gone_since(unit.session, self.from_channel, names)
-        objections = (
-            (name, self.gate.removal_objection(self.from_channel, since, unit.now)) for name, since in gone.items()
+        violations = (
+            (name, self.gate.removal_violation(self.from_channel, since, unit.now)) for name, since in gone.items()
         )
-        return {name: PackageGateResult.of(objection) for name, objection in objections if objection}
+        return {name: PackageGateResult.of(violation) for name, violation in violations if violation}

@@ -45,7 +45,7 @@ class BlobWatch:
         self._at_once = at_once
         self._rest: Iterator[Digest] = iter(())
 
-    def look(self) -> int:
+    def check(self) -> int:
         """Check the next part; return the number of blobs checked, which is below a full part at the end of a round.
 
         Raises `RepositoryStateError`, and what reading the index of a release raises.

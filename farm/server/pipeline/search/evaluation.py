@@ -166,7 +166,7 @@ class Evaluation:
         """Prove the set, compare its interfaces, and run its tests. Raises `NotKnownYetError` meanwhile."""
         if problems := self._trial.problems_of(changes):
             return Answer(green=False, evidence=ProofEvidence(tuple(map(_found_problem, problems))))
-        interfaces = self._interfaces.look(changes) if self._interfaces else Findings()
+        interfaces = self._interfaces.compare(changes) if self._interfaces else Findings()
         if interfaces.waiting:
             raise NotKnownYetError(interfaces.summary, GateKind.ABI)
         if interfaces.changed:

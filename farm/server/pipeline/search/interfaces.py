@@ -113,7 +113,7 @@ class Interfaces:
         self._lacking: dict[LibraryPair, str] = {}
         self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
 
-    def look(self, changes: Mapping[str, Member | None]) -> Findings:
+    def compare(self, changes: Mapping[str, Member | None]) -> Findings:
         """Return the findings about the placed set that concern these changes.
 
         An interface that was already different in the base is not the fault of the changes, and left out.

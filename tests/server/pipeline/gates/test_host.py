@@ -26,9 +26,9 @@ GATE = HostGate("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))
     ],
 )
 def test_what_a_host_does_not_offer_is_named(needs: HostNeeds, lacking: str) -> None:
-    objection = GATE.objection(needs)
+    violation = GATE.violation(needs)
     expected = f"it needs {lacking} of its host, more than the policy promises" if lacking else ""
-    assert (objection.reason if objection else "") == expected
+    assert (violation.reason if violation else "") == expected
 
 
 def test_a_package_that_asks_more_than_the_channel_promises_stays_out(entrance: GatedChannel) -> None:
