@@ -70,7 +70,7 @@ class HttpReader:
     """Reads the repository from any static HTTP server. One connection pool, safe to use from several threads."""
 
     def __init__(self, address: str, limits: TransferLimits | None = None, guard: AddressGuard | None = None) -> None:
-        """How slow the host may be; `guard` restricts the addresses connected to, and with it no proxy is used.
+        """`limits` bound each transfer, and `guard` the addresses connected to; with a guard no proxy is used.
 
         Raises `InvalidAddressError`.
         """
