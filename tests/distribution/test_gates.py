@@ -52,12 +52,6 @@ def written(folder: Path, name: str, text: str) -> Path:
     return place
 
 
-def versions(farm: RunningFarm, channel: str = "edge") -> dict[str, str]:
-    return {
-        package["name"]: f"{package['version']}-{package['revision']}" for package in farm.newest(channel)["packages"]
-    }
-
-
 def builds(farm: RunningFarm) -> list[dict[str, Any]]:
     return [job for job in farm.json("jobs", "--limit", "500")["jobs"] if job["kind"] == "build"]
 
@@ -81,7 +75,7 @@ def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
     changed = ("left", "right", "other")
     second = [written(tmp_path / "2", name, SIDE.format(name=name, version="2")) for name in changed]
     assert distribution.submit(*second).status == 1  # one of them is held
-    now = versions(distribution)
+    now = distribution.versions()
     assert (now["left"], now["right"], now["other"]) == ("2-1", "1-1", "2-1")
     (excuse,) = [found for found in distribution.json("channel", "excuses", "edge") if found["package"] == "right"]
     assert excuse["partners"] == ["left 2-1"]
@@ -89,7 +83,7 @@ def test_of_two_updates_that_break_only_together_one_ships_with_all_the_others(
     assert "right 2-1 breaks only with left 2-1" in excuse["reason"]
     # A version that works with it clears the excuse automatically.
     distribution.submit(written(tmp_path / "3", "right", SIDE.format(name="right", version="3"))).done()
-    assert versions(distribution)["right"] == "3-1"
+    assert distribution.versions()["right"] == "3-1"
     assert not [found for found in distribution.json("channel", "excuses", "edge") if found["package"] == "right"]
 
 
@@ -119,7 +113,7 @@ def test_a_rolled_back_stable_is_what_a_subscriber_has_after_the_next_install(
     distribution.submit(written(tmp_path / "9", "other", SIDE.format(name="other", version="9"))).done()
     distribution.run("channel", "promote", "edge", "stable", "--why", "it is wanted now").done()
     second = until_released(distribution, "stable", first["number"] + 1)
-    assert versions(distribution, "stable")["other"] == "9-1"
+    assert distribution.versions("stable")["other"] == "9-1"
     distribution.run("install", "--root", str(root), "other", state=state).done()
     assert (root / "usr/share/other/version").read_text() == "9\n"
 

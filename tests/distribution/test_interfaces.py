@@ -82,10 +82,6 @@ def written(folder: Path, name: str, recipe: str, **files: str) -> Path:
     return place
 
 
-def versions(farm: RunningFarm) -> dict[str, str]:
-    return {package["name"]: f"{package['version']}-{package['revision']}" for package in farm.newest()["packages"]}
-
-
 def excuse_of(farm: RunningFarm, package: str) -> dict[str, object]:
     (found,) = [excuse for excuse in farm.json("channel", "excuses", "edge") if excuse["package"] == package]
     return dict(found)
@@ -94,12 +90,12 @@ def excuse_of(farm: RunningFarm, package: str) -> dict[str, object]:
 def test_a_struct_of_c_in_another_order_comes_in_only_with_what_was_compiled_for_it(
     distribution: RunningFarm, tmp_path: Path
 ) -> None:
-    before = versions(distribution)
+    before = distribution.versions()
     patch = ("  - file: search.c\n", f"  - file: search.c\n  - file: {REORDER.name}\n")
     library = revised(tmp_path, "oniguruma", 21, patch)
     (library / REORDER.name).write_bytes(REORDER.read_bytes())
     assert distribution.submit(library).status == 1
-    assert versions(distribution) == before
+    assert distribution.versions() == before
     excuse = excuse_of(distribution, "oniguruma")
     assert excuse["gate"] == "abi"
     reason = str(excuse["reason"])
@@ -108,7 +104,7 @@ def test_a_struct_of_c_in_another_order_comes_in_only_with_what_was_compiled_for
     assert "num_regs" in distribution.run("log", str(excuse["job"])).output
 
     distribution.submit(revised(tmp_path, "jq", 21)).done()
-    now = versions(distribution)
+    now = distribution.versions()
     assert (now["oniguruma"], now["jq"]) == ("6.9.9-21", "1.7.1-21")
 
 
@@ -129,5 +125,5 @@ def test_a_class_of_c_plus_plus_with_another_vtable_comes_in_only_with_what_was_
         excuse["reason"]
     )
     distribution.submit(written(tmp_path / "2", "draw", PROGRAM.format(version=2), **{"draw.cc": DRAW})).done()
-    now = versions(distribution)
+    now = distribution.versions()
     assert (now["shapes"], now["draw"]) == ("2-1", "2-1")

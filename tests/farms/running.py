@@ -123,6 +123,11 @@ class RunningFarm:
         release: dict[str, Any] = self.json("release", "show", channel, str(number))
         return release
 
+    def versions(self, channel: str = "edge") -> dict[str, str]:
+        """Return version and revision of each package of the newest release."""
+        packages = self.newest(channel)["packages"]
+        return {package["name"]: f"{package['version']}-{package['revision']}" for package in packages}
+
     def jobs_of(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("jobs", "--name", name, "--limit", "200")["jobs"]
         return found

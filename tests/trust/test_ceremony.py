@@ -201,6 +201,7 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
         ("publish good.draft --repository public --online nowhere", "it is not a directory"),
         ("show nowhere", "cannot read nowhere"),
         ("export keys/offline/root", "it is not a public key"),
+        ("export good.draft", "it is not a public key (it has no 'keyid')"),
         ("new other", "it exists already"),
         ("new another --uri nothing:1", "there is no kind of key 'nothing'"),
         ("new another --uri awskms:1", "is not known"),
