@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.build.local import LocalBuilds
+    from farm.build.local.builds import LocalBuilds
     from farm.build.toolchain.toolchain import Toolchain
     from farm.container.log_record import LogRecord
     from farm.core.policy.tree import RecipeTree
@@ -30,7 +30,8 @@ def local_builds(
 
     `instead` is the directory of one recipe, which replaces that of the same name in the tree.
     """
-    from farm.build.local import LocalBuilds, Reports
+    from farm.build.local.builds import LocalBuilds
+    from farm.build.local.reports import Reports
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.progress import building

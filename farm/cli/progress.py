@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from farm.build.local import BuildProgress
+    from farm.build.local.reports import BuildProgress
     from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.build.local import BuildProgress, LocalBuilds, Reports
+from farm.build.local.builds import LocalBuilds
+from farm.build.local.reports import BuildProgress, Reports
 from farm.build.recipe_directory import read_recipe_directory
 from farm.core.names.platform import Platform
 from farm.core.policy.tree import load_tree

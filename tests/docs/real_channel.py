@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.build.local import LocalBuilds
+from farm.build.local.builds import LocalBuilds
 from farm.build.local_state import LocalState
 from farm.build.recipe_directory import read_recipe_directory
 from farm.cli.settings import Settings

@@ -1,0 +1,63 @@
+"""The outcomes of the recipes of one tree that are known so far, and the sets of packages that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.facts import PackageFacts
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import build_closure, closure, from_toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.plan.graph import BuildGraph
+    from farm.core.plan.job import BuildOutcome, BuiltPackage
+    from farm.core.recipe.recipe import Recipe
+    from farm.store.blobs import BlobStore
+
+
+class Outcomes:
+    """Outcomes by recipe. `store` holds the facts and manifests of their packages."""
+
+    def __init__(self, graph: BuildGraph, store: BlobStore) -> None:
+        self._graph = graph
+        self._store = store
+        self._known: dict[str, BuildOutcome] = {}
+
+    def __contains__(self, recipe: str) -> bool:
+        return recipe in self._known
+
+    def __getitem__(self, recipe: str) -> BuildOutcome:
+        return self._known[recipe]
+
+    def add(self, recipe: str, outcome: BuildOutcome) -> None:
+        """Record the outcome of a recipe."""
+        self._known[recipe] = outcome
+
+    def dependencies_of(self, recipe: Recipe) -> tuple[BuiltPackage, ...]:
+        """Return the packages that a build of `recipe` needs: the closure of its build-needs, all of them known.
+
+        Raises `OpenSetError`.
+        """
+        packages = self._packages(self._graph.needed_for(self._graph.needs[recipe.name]))
+        members = [self._member(package) for package in packages.values()]
+        found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
+        return tuple(packages[member.name] for member in found)
+
+    def closure(self, roots: Iterable[str]) -> tuple[BuiltPackage, ...]:
+        """Return packages by their names, with all that they need to run. Raises `OpenSetError`."""
+        packages = self._packages(self._known)
+        whole = PackageSet.of(self._member(package) for package in packages.values())
+        return tuple(packages[member.name] for member in closure(whole, roots))
+
+    def _packages(self, recipes: Iterable[str]) -> dict[str, BuiltPackage]:
+        """Return the packages that these recipes made, by short name."""
+        made = (package for recipe in recipes for package in self._known[recipe].packages)
+        return {package.descriptor.name.short: package for package in made}
+
+    def _member(self, package: BuiltPackage) -> Member:
+        facts = PackageFacts.from_json(self._store.read(package.facts.digest))
+        return Member.of(package.descriptor, facts, Manifest.from_json(self._store.read(package.manifest.digest)))
