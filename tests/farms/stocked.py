@@ -14,6 +14,7 @@ from farm.api.log_lines import encode_record
 from farm.core.fileset.manifest import File, Link, Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
 from farm.core.package.facts import ElfFile, PackageFacts, PkgConfigModule
 from farm.core.plan.job import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.core.plan.outputs import describe_output
@@ -30,6 +31,7 @@ from farm.server.tables.states import JobKind, JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
 from tests.farms.small import SmallFarm, accept_provenance
+from web.pages.release_needs import providers_by_capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -224,6 +226,7 @@ class StockedFarm(SmallFarm):
                 previous=previous.digest if previous else None,
                 packages=len(members),
                 changes=changes,
+                needs=self._needs(members),
                 trace="t",
                 now=unit.now,
             )
@@ -232,6 +235,14 @@ class StockedFarm(SmallFarm):
             excuses.clear(session, channel, changes, by=f"{channel} release {number}", now=unit.now)
         self.clock.passes(5)
         return number
+
+    def _needs(self, members: Sequence[Package]) -> dict[str, set[str]]:
+        descriptors = [Descriptor.from_json(self.application.blobs.read(member.digest)) for member in members]
+        providers = providers_by_capability(descriptors)
+        return {
+            descriptor.name.short: {name for required in descriptor.requires for name in providers.get(required, ())}
+            for descriptor in descriptors
+        }
 
     def hold_back(self, candidate_id: int, *held: Excuse) -> None:
         """Give a candidate these excuses."""

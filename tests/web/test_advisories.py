@@ -145,6 +145,7 @@ def test_releases_that_hold_the_package_are_named_and_stay(farm: ServedFarm) -> 
             previous=None,
             packages=1,
             changes={"jq": Digest(package)},
+            needs={},
             trace="trace",
             now=unit.now,
         )

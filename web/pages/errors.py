@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from farm.errors import FarmError
+from web.pages.lost import LOST_BLOB
 from web.problems import retry_headers, status_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def _page(request: Request, error: Exception) -> Response:
 
 
 def _described(request: Request, error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, LOST_BLOB):
+        # Its remedy names a path of this host: that is for the operator.
+        _log.error("%s %s failed: %s %s", request.method, request.url.path, error.message, error.remedy)
+        return 500, f"The farm has lost what this page shows: the blob {error.digest}.", ""
     if isinstance(error, FarmError):
         return status_of(error), error.message, error.remedy
     if isinstance(error, RequestValidationError):

@@ -24,8 +24,11 @@ from farm.server.packages.code_copies import copies_of
 from farm.server.recipes import recipes
 from web.auth import ApplicationHere
 from web.pages.invitation import pulled_as
+from web.pages.job_lines import job_lines
+from web.pages.lost import Lost, unless_lost
 from web.pages.package_parts import advisories_about, by_kind, hardening_lines
-from web.pages.release_needs import NOTHING
+from web.pages.recipe_state import channel_places, recipe_state
+from web.pages.release_needs import NOTHING, needs_in_release
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
 
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
-    from web.pages.release_needs import ReleaseNeedsCache
+    from web.pages.package_parts import Group
+    from web.pages.rendering import Pages
 
 router = APIRouter()
 
@@ -84,13 +88,15 @@ def package_page(
     """Show the newest build of a package, or its build whose descriptor has the digest `build`."""
     with application.reading() as unit:
         package = _find(unit, name, build)
-        view = _view(unit, package, pages.needs)
+        if package is None:
+            return _unbuilt_page(request, pages, unit, name)
+        view = _view(unit, package)
     return pages.page(
         request,
         "package.html",
         package=package,
         view=view,
-        files=_files(application.blobs, package),
+        files=unless_lost(lambda: _files(application.blobs, package)),
         image=pulled_as(request, pages, view["memberships"][0].channel, package.name) if view["memberships"] else "",
     )
 
@@ -113,7 +119,17 @@ class Files:
     size: int
 
 
-def _find(unit: UnitOfWork, name: str, build: str) -> Package:
+def _unbuilt_page(request: Request, pages: Pages, unit: UnitOfWork, name: str) -> HTMLResponse:
+    """Show what is known of a package that a recipe makes, and that was never built."""
+    state = recipe_state(unit, name)
+    if state is None:
+        raise NotFoundError(f"No package {name[:100]} has been built here, and no recipe makes it.")
+    line = job_lines(unit.session, [state.job], now=unit.now)[0] if state.job else None
+    return pages.page(request, "recipe.html", name=name, recipe=state, line=line, places=channel_places(unit, name))
+
+
+def _find(unit: UnitOfWork, name: str, build: str) -> Package | None:
+    """Return the build of a package that a page shows; None if it was never built."""
     if build:
         try:
             package = packages.package(unit.session, Digest(build))
@@ -122,48 +138,50 @@ def _find(unit: UnitOfWork, name: str, build: str) -> Package:
         if package is None or package.name != name:
             raise NotFoundError(f"The package {name[:100]} has no such build.")
         return package
-    package = packages.current(unit.session, name)
-    if package is None:
-        builds = packages.builds_of(unit.session, name, limit=1)
-        if not builds:
-            raise NotFoundError(f"No package {name[:100]} has been built here.")
-        return builds[0]
-    return package
+    current = packages.current(unit.session, name)
+    return current or next(iter(packages.builds_of(unit.session, name, limit=1)), None)
 
 
-def _view(unit: UnitOfWork, package: Package, needs: ReleaseNeedsCache) -> dict[str, Any]:
-    """Return what the page shows of a package besides its row. `release` is the one that `needs` was computed from.
+def _view(unit: UnitOfWork, package: Package) -> dict[str, Any]:
+    """Return what the page shows of a package besides its row. `needs` are those in `release`.
 
     `copies` are the packages that hold code of this one, `advisories` those about it, `hardening` what its files lack;
-    `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name.
+    `opened` is what its own build opened of others, by kind, and `called` the commands that scripts name. What needs a
+    blob that is lost is `Lost`.
     """
     session = unit.session
-    descriptor = Descriptor.from_json(unit.blobs.read(package.digest))
+    descriptor = unless_lost(lambda: Descriptor.from_json(unit.blobs.read(package.digest)))
     plan = plan_of(unit, package.plan)
     release = _release_for_needs(unit, package)
     toolchain = unit.inputs.toolchain_of(plan.toolchain)
-    called = called_commands([unit.packages.member(package)])
     return {
         "descriptor": descriptor,
-        "provides": by_kind(descriptor.provides),
-        "requires": by_kind(descriptor.requires),
+        "provides": descriptor if isinstance(descriptor, Lost) else by_kind(descriptor.provides),
+        "requires": descriptor if isinstance(descriptor, Lost) else by_kind(descriptor.requires),
         "plan": plan,
         "attempt": attempts.attempt(session, package.attempt_id),
         "attestations": attestations.attestations_of(session, [package.digest]).get(package.digest, ()),
         "differences": attestations.differences_of(session, [package.plan]).get(package.plan, ()),
-        "sources": _sources(unit, package, plan),
+        "sources": unless_lost(lambda: _sources(unit, package, plan)),
         "toolchain": toolchain.name if toolchain else "",
         "builds": packages.builds_of(session, package.name, limit=20),
         "current": packages.current(session, package.name),
+        "recipe": recipe_state(unit, package.name),
+        "places": channel_places(unit, package.name),
         "memberships": releases.releases_with(session, package.digest),
         "release": release,
-        "needs": needs.of(unit, release) if release else NOTHING,
+        "needs": unless_lost(lambda: needs_in_release(unit, release, package.name)) if release else NOTHING,
         "copies": copies_of(unit, package.name),
         "advisories": advisories_about(unit, package),
-        "hardening": hardening_lines(unit, package),
+        "hardening": unless_lost(lambda: hardening_lines(unit, package)),
         "opened": kinds_of(session, package.digest),
-        "called": by_kind(f"command:{command.command}" for command in called),
+        "called": unless_lost(lambda: _called(unit, package)),
     }
+
+
+def _called(unit: UnitOfWork, package: Package) -> list[Group]:
+    called = called_commands([unit.packages.member(package)])
+    return by_kind(f"command:{command.command}" for command in called)
 
 
 def _release_for_needs(unit: UnitOfWork, package: Package) -> ReleaseRecord | None:

@@ -21,7 +21,7 @@ from farm.core.policy.gate_kind import gate_key
 from farm.trust.layout import blob_path
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
-from web.pages.release_needs import ReleaseNeedsCache
+from web.pages.lost import is_lost
 from web.pages.terminal_text import spelt_out
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ class Pages:
 
     environment: Environment
     logs: LogIndexes
-    needs: ReleaseNeedsCache
     repository: Path | None
     images: bool
 
@@ -98,13 +97,14 @@ class Pages:
             "commands": commands,
             "published": partial(published, repository),
         }
+        environment.tests["lost"] = is_lost
         environment.globals |= {
             "asset": Assets(static).address,
             "distribution": application.inputs.distribution,
             "farm_version": farm.__version__,
         }
         served = images and repository is not None
-        return cls(environment, LogIndexes(application.logs), ReleaseNeedsCache(), repository, served)
+        return cls(environment, LogIndexes(application.logs), repository, served)
 
     def page(self, request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """Return a page."""

@@ -237,6 +237,11 @@ def changes_of(session: Session, candidate_id: int) -> list[Change]:
     return sorted([*own, *imported], key=lambda change: change.name)
 
 
+def changes_package(session: Session, candidate_id: int, name: str) -> bool:
+    """Return whether a candidate adds, changes or removes this distribution's package of this name."""
+    return session.get(CandidateChangeRow, (candidate_id, name)) is not None
+
+
 def place_changes(
     session: Session,
     candidate_id: int,

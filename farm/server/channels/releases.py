@@ -11,10 +11,11 @@ from sqlmodel import and_, col, delete, func, or_, select, update
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.server.channels import differences
+from farm.server.channels.release_needs import forget_needs, record_needs
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.records import Package
-from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRow
+from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRow, in_release
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
@@ -129,11 +130,7 @@ def releases(session: Session, channel: str, *, before: int | None = None, limit
 
 def held_in(channel: str, number: int) -> ColumnElement[bool]:
     """Return the condition under which a membership belongs to a release."""
-    return and_(
-        col(MembershipRow.channel) == channel,
-        col(MembershipRow.since) <= number,
-        or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > number),
-    )
+    return in_release(MembershipRow, channel, number)
 
 
 def release_page(session: Session, channel: str, number: int, *, after: str = "", limit: int = 500) -> list[Package]:
@@ -285,10 +282,14 @@ def add_release(
     previous: Digest | None,
     packages: int,
     changes: Mapping[str, Digest | None],
+    needs: Mapping[str, Iterable[str]],
     trace: str,
     now: datetime,
 ) -> ReleaseRecord:
-    """Record a release that is about to be signed; `changes` are the packages it adds, or removes (None)."""
+    """Record a release that is about to be signed; `changes` are the packages it adds, or removes (None).
+
+    `needs` are the packages that its packages need directly, by name, of those for which this may have changed.
+    """
     row = ReleaseRow(
         channel=channel,
         number=number,
@@ -314,6 +315,8 @@ def add_release(
         if package is not None
     )
     add_rows(session, members)
+    removed = [name for name, package in changes.items() if package is None]
+    record_needs(session, channel, number, needs, removed=removed)
     return ReleaseRecord.of(row)
 
 
@@ -338,6 +341,7 @@ def drop_release(session: Session, record: ReleaseRecord) -> bool:
     session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) == record.number))
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
     session.exec(reopened.values(until=None))
+    forget_needs(session, record.channel, record.number)
     return True
 
 

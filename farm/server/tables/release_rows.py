@@ -6,9 +6,10 @@ A candidate stores what it changes, and a release what it added and removed: bot
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
-from sqlmodel import Field
+from sqlmodel import Field, and_, col, or_
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
@@ -20,6 +21,9 @@ from farm.server.tables.pipeline_states import (
     RunPurpose,
     RunState,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 
 class ChannelRow(Row, table=True):
@@ -148,3 +152,28 @@ class MembershipRow(Row, table=True):
     since: int = Field(primary_key=True)
     until: int | None = None
     package: str = Field(foreign_key="package.digest")
+
+
+class NeedRow(Row, table=True):
+    """In the releases of a channel from number `since` on, until `until`, the package `user` needs `provider`."""
+
+    __table_args__ = (
+        Index("ix_need_provider", "channel", "provider", "user"),
+        Index("ix_need_since", "channel", "since"),
+        Index("ix_need_until", "channel", "until"),
+    )
+
+    channel: str = Field(primary_key=True, foreign_key="channel.name")
+    user: str = Field(primary_key=True)
+    provider: str = Field(primary_key=True)
+    since: int = Field(primary_key=True)
+    until: int | None = None
+
+
+def in_release(rows: type[MembershipRow | NeedRow], channel: str, number: int) -> ColumnElement[bool]:
+    """Return the condition under which a row that is kept from `since` until `until` belongs to a release."""
+    return and_(
+        col(rows.channel) == channel,
+        col(rows.since) <= number,
+        or_(col(rows.until).is_(None), col(rows.until) > number),
+    )

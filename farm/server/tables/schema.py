@@ -31,7 +31,7 @@ METADATA = Row.metadata
 _MIGRATION_LOCK = 0x6D696772
 FIRST_SCHEMA = "1000"
 """The oldest revision that can be migrated. Previews, before the first release, had lower ones."""
-NEWEST_SCHEMA = "1000"
+NEWEST_SCHEMA = "1004"
 """The revision of this program."""
 
 

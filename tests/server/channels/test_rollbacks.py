@@ -57,6 +57,7 @@ def released(session: Session, number: int, changes: Differences, order: Order |
         previous=None,
         packages=0,
         changes={},
+        needs={},
         trace="t",
         now=NOW,
     )

@@ -368,7 +368,7 @@ def test_only_a_signed_release_can_be_gone_back_to(farm: StockedFarm) -> None:
     with farm.application.writing() as unit:
         releases.add_release(
             unit.session, channel="edge", number=2, candidate_id=None, digest=Digest.of(b"2"), previous=None,
-            set_digest=Digest.of(b"s"), packages=0, changes={"jq": None}, trace="", now=unit.now,
+            set_digest=Digest.of(b"s"), packages=0, changes={"jq": None}, needs={}, trace="", now=unit.now,
         )  # fmt: skip
     assert "edge release 2 is not signed yet" in refused(farm, ordering.rollback, "edge", 2, why="x")
 

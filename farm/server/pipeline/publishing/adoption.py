@@ -119,7 +119,8 @@ class Adoption:
             candidate = self._candidate(unit, release, own | self._imported(unit, release))
         candidates.change_reason(unit.session, candidate, reason)
         at, trace = released_time(release), f"taken-up-{self._channel}-{release.number}"
-        record = add_release(unit, release, candidate, changes, trace=trace, now=at)
+        needs = {entry.name: entry.needs for entry in moved.put}
+        record = add_release(unit, release, candidate, changes, needs, trace=trace, now=at)
         releases.mark_published(unit.session, record.id, now=at)
         by = f"release {release.number} of {self._channel}"
         excuses.clear(unit.session, self._channel, after, by=by, now=unit.now)

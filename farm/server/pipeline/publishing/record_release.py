@@ -87,7 +87,7 @@ def record_release(
     )
     public.bring(put, index, release)
     moved = {name: member.descriptor.digest if member else None for name, member in own.items()}
-    record = add_release(unit, release, candidate.id, moved, trace=candidate.trace, now=unit.now)
+    record = add_release(unit, release, candidate.id, moved, needs, trace=candidate.trace, now=unit.now)
     return RecordedRelease(candidate, record, release)
 
 
@@ -133,11 +133,12 @@ def add_release(
     release: Release,
     candidate_id: int,
     changes: Mapping[str, Digest | None],
+    needs: Mapping[str, tuple[str, ...]],
     *,
     trace: str,
     now: datetime,
 ) -> ReleaseRecord:
-    """Record a release of a candidate, which adds or removes (None) these packages."""
+    """Record a release of a candidate, which adds or removes (None) these packages, and changes these needs."""
     return releases.add_release(
         unit.session,
         channel=release.channel,
@@ -148,6 +149,7 @@ def add_release(
         previous=release.previous,
         packages=release.packages,
         changes=changes,
+        needs=needs,
         trace=trace,
         now=now,
     )

@@ -51,6 +51,7 @@ class GatedChannel:
                 previous=None,
                 packages=len(wanted),
                 changes=gone | fresh,
+                needs={},
                 trace="trace",
                 now=unit.now,
             )
