@@ -55,7 +55,14 @@ def channel_page(
     with application.reading() as unit:
         view = _view(unit, name, before=before, refused_before=refused_before)
     images = pulled_as(request, pages, name) if view["status"].newest else ""
-    return pages.page(request, "channel.html", **view, images=images, invitation=invitation(request, pages.repository))
+    return pages.page(
+        request,
+        "channel.html",
+        live_part="channel_live.html",
+        **view,
+        images=images,
+        invitation=invitation(request, pages.repository),
+    )
 
 
 def _view(unit: UnitOfWork, name: str, *, before: int | None, refused_before: int | None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def front(request: Request, application: ApplicationHere, pages: PagesHere) -> H
         return pages.page(
             request,
             "front.html",
+            live_part="front_live.html",
             channels=channels,
             packages=packages.count(session),
             at_work=job_lines(session, at_work, now=unit.now),

@@ -62,6 +62,7 @@ def job_list(
     return pages.page(
         request,
         "jobs.html",
+        live_part="jobs_live.html",
         lines=lines,
         counts=counts,
         waiting=waiting,

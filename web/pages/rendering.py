@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application
 
 
+_SEEN = "seen"
+_UNCACHED = {"Cache-Control": "no-cache"}
+
+
 class Assets:
     """The addresses of the files below a directory."""
 
@@ -92,6 +96,7 @@ class Pages:
             "size": human_size,
             "gate_key": gate_key,
             "short": short_digest,
+            "fingerprint": fingerprint,
             "lasted": lasted,
             "sentence": sentence,
             "commands": commands,
@@ -106,11 +111,33 @@ class Pages:
         served = images and repository is not None
         return cls(environment, LogIndexes(application.logs), repository, served)
 
-    def page(self, request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-        """Return a page."""
+    def page(
+        self, request: Request, template: str, status: int = 200, /, *, live_part: str = "", **values: Any
+    ) -> HTMLResponse:
+        """Return a page.
+
+        `live_part` is the template of its part that changes while the page is open. A browser that has the page asks
+        for it alone, and gets it if it differs from what the browser has `seen`; otherwise the answer is 204.
+        """
+        is_part = bool(live_part) and asks_for_live_part(request)
         section = request.url.path.split("/")[1]
-        html = self.environment.get_template(template).render(section=section, **values)
-        return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
+        seen = request.query_params[_SEEN] if is_part else ""
+        html = self.environment.get_template(live_part if is_part else template).render(
+            section=section, seen=seen, **values
+        )
+        if is_part and not html.strip():
+            return HTMLResponse("", status_code=204, headers=_UNCACHED)
+        return HTMLResponse(html, status_code=status, headers=_UNCACHED)
+
+
+def asks_for_live_part(request: Request) -> bool:
+    """Return whether a browser asks for the part of a page that changes while the page is open."""
+    return _SEEN in request.query_params
+
+
+def fingerprint(content: str) -> str:
+    """Return a short text that differs for different content."""
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def pages_of(request: Request) -> Pages:
