@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.server.packages import packages
-from tests.farms.stocked import SAMPLES, StockedFarm
+from tests.farms.small import recipe
+from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -73,3 +74,26 @@ def test_what_was_seen_is_any_text(browser: TestClient) -> None:
 def test_earlier_jobs_are_not_asked_for_again(stocked: StockedFarm, browser: TestClient) -> None:
     stocked.build_samples(SAMPLES[:2])
     assert "hx-get" not in browser.get("/jobs?before=2").text
+
+
+def test_the_state_of_a_job_is_sent_without_its_log(stocked: StockedFarm, browser: TestClient) -> None:
+    lease = stocked.begin(SAMPLES[1])
+    line = log_record("a line of the log")
+    stocked.application.logs.append(lease.attempt.id, 0, line * 5000, limit=10_000_000)
+    whole = browser.get("/jobs/1").text
+    assert "a line of the log" in whole
+    address = address_of(whole, "job")
+    assert browser.get(address).status_code == 204
+    stocked.fail(lease, "no")
+    changed = browser.get(address).text
+    assert "a line of the log" not in changed
+    assert len(changed) < len(whole) / 20
+    assert "hx-get" not in changed  # it has ended
+
+
+def test_a_page_from_before_the_first_attempt_is_loaded_again(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.submit(recipe("a"))
+    address = address_of(browser.get("/jobs/1").text, "job")
+    assert browser.get(address).status_code == 204
+    stocked.claim()
+    assert browser.get(address).headers["HX-Refresh"] == "true"

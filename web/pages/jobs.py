@@ -17,7 +17,7 @@ from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import ApplicationHere
 from web.pages.job_lines import job_lines, time_of
 from web.pages.log_view import log_view
-from web.pages.rendering import PagesHere
+from web.pages.rendering import PagesHere, asks_for_live_part, reload
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -90,14 +90,17 @@ def job_page(
         job = jobs.find_job(unit.session, job_id)
         view = _view(unit, job)
     chosen = _chosen(view["attempts"], attempt)
+    if chosen is not None and attempt is None and asks_for_live_part(request):
+        return reload()  # the page is from before the first attempt: it has no log
+    here = f"/jobs/{job_id}?attempt={chosen.number}" if chosen else f"/jobs/{job_id}"
     log = None
-    if chosen is not None:
-        log = log_view(
-            application.logs, pages.logs, chosen, address=f"/jobs/{job_id}?attempt={chosen.number}&", line=line
-        )
+    if chosen is not None and not asks_for_live_part(request):
+        log = log_view(application.logs, pages.logs, chosen, address=f"{here}&", line=line)
     return pages.page(
         request,
         "job.html",
+        live_part="job_live.html",
+        address="" if job.state in ENDED else here,
         job=job,
         view=view,
         log=log,

@@ -135,6 +135,11 @@ def asks_for_live_part(request: Request) -> bool:
     return _SEEN in request.query_params
 
 
+def reload() -> HTMLResponse:
+    """Return the answer that makes a browser load its page again."""
+    return HTMLResponse("", headers={**_UNCACHED, "HX-Refresh": "true"})
+
+
 def fingerprint(content: str) -> str:
     """Return a short text that differs for different content."""
     return hashlib.sha256(content.encode()).hexdigest()[:16]
