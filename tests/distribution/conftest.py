@@ -13,11 +13,14 @@ from farm.cli.local_builds import prepare_toolchains
 from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
 from farm.store.blobs import BlobStore
+from tests.chromium import chromium
 from tests.conftest import DISTRIBUTION
 from tests.farms.running import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["chromium"]
 
 _SECONDS = 3000
 """A quarter of an hour on two idle processors; other processes may use these too."""

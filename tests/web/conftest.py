@@ -1,4 +1,4 @@
-"""A running farm on SQLite."""
+"""A running farm, and a browser."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.chromium import chromium
 from tests.farms.served import ServedFarm, served_farm
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture
