@@ -17,6 +17,7 @@ from tuf.ngclient._internal import trusted_metadata_set
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PAGE = "<!doctype html>"
 DATA = Path(__file__).parent / "data"
 
 
@@ -26,6 +27,20 @@ def read(name: str) -> bytes:
 
 def read_json(name: str) -> Any:
     return json.loads(read(name))
+
+
+def still_says(present: Any, then: Any) -> bool:
+    """Whether an answer has everything that it had: objects may have more members, and pages another layout."""
+    if isinstance(then, dict):
+        return isinstance(present, dict) and all(
+            key in present and still_says(present[key], value) for key, value in then.items()
+        )
+    if isinstance(then, list):
+        alike = isinstance(present, list) and len(present) == len(then)
+        return alike and all(still_says(*pair) for pair in zip(present, then, strict=True))
+    if isinstance(then, str) and then.startswith(_PAGE):
+        return isinstance(present, str) and present.startswith(_PAGE)
+    return bool(present == then)
 
 
 def unpacked(name: str, folder: Path) -> Path:

@@ -30,6 +30,7 @@ from farm.server.tables.session import Database
 from farm.server.tables.states import AttemptState, JobKind, JobState, Role, SubmissionState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -138,19 +139,20 @@ def _value(table: sa.Table, column: sa.Column[Any], number: int) -> Any:
     return f"{table.name} {column.name} {number}"
 
 
-def rows(path: Path) -> dict[str, list[list[Any]]]:
-    """Return all rows of all tables, as the farm's types read them, in the order of their columns' names."""
+def rows(path: Path, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[list[Any]]]:
+    """Return all rows of these tables, as the farm's types read them, with these columns; or all, sorted by name."""
+    chosen = columns or {table.name: sorted(table.columns.keys()) for table in METADATA.sorted_tables}
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         found = {
-            table.name: sorted(
+            name: sorted(
                 (
-                    [_plain(getattr(row, name)) for name in sorted(table.columns.keys())]
-                    for row in connection.execute(table.select())
+                    [_plain(getattr(row, column)) for column in known]
+                    for row in connection.execute(METADATA.tables[name].select())
                 ),
                 key=repr,
             )
-            for table in METADATA.sorted_tables
+            for name, known in chosen.items()
         }
     engine.dispose()
     return found
