@@ -7,17 +7,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from farm.core.buildlog.families.hints import SAYS_ERROR
+from farm.core.buildlog.log_line import WORKERS_STREAM
+from farm.core.buildlog.terminal_text import plain
 from farm.core.names.utc import utc_text
 
 Severity = Literal["info", "warning", "error"]
 
-_SAYS_ERROR = re.compile(r"(?:^|[\s:])(?:fatal |internal )?error\b\s*(?:\[[^\]]*\])?:", re.IGNORECASE)
+JOINED = "output"
+"""The stream of a build's steps, whose standard output and standard error are one pipe."""
+
+_SAYS_WARNING = re.compile(r"(?:^|[\s:*\[(])warning\b\s*(?:\[[^\]]*\]|\])?:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A line: its time (Unix time, seconds), stream and step. The stream `farm` is the worker itself.
+    """A line: its time (Unix time, seconds), stream and step.
 
+    The stream of a build's steps is `output`: both of their streams, in the order of writing. That of a test is
+    `stdout` or `stderr`, and that of the worker itself `farm`. Older logs of builds have `stdout` and `stderr`.
     The text is as the build wrote it, with control characters: escape them before showing it.
     """
 
@@ -28,10 +36,11 @@ class LogRecord:
 
     @property
     def severity(self) -> Severity:
-        """`warning` for lines on stderr; `error` for lines on either stream that call themselves one."""
-        if self.stream != "farm" and _SAYS_ERROR.search(self.text):
+        """What the line calls itself: `error`, `warning` or neither; what a test writes to stderr is a warning."""
+        text = plain(self.text)
+        if self.stream != WORKERS_STREAM and SAYS_ERROR.search(text):
             return "error"
-        return "warning" if self.stream == "stderr" else "info"
+        return "warning" if self.stream == "stderr" or _SAYS_WARNING.search(text) else "info"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record with its fields in their fixed order."""

@@ -10,15 +10,15 @@ import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from farm.container.log_record import LogRecord
+from farm.container.log_record import JOINED, LogRecord
 from farm.container.sandbox_spec import Bind
+from farm.core.buildlog.log_line import WORKERS_STREAM
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from farm.container.sandbox_spec import Stream
     from farm.core.recipe.recipe import Step
 
 DRIVER_PLACE = "/run/farm"
@@ -53,7 +53,11 @@ def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir:
 
 
 class StepLog:
-    """Turns the driver's output into records, line by line; too long lines are cut, with a note."""
+    """Turns the output of steps into records, line by line; too long lines are cut, with a note.
+
+    `stream` is what the records name as theirs. What the driver itself reports, out of the logs of a failed configure,
+    gets the stream `farm` and the name of the step.
+    """
 
     def __init__(
         self,
@@ -61,63 +65,64 @@ class StepLog:
         *,
         nonce: str,
         sink: Callable[[LogRecord], None],
+        stream: str = JOINED,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._names = names
-        self._marker = re.compile(re.escape(_MARK + nonce.encode()) + rb" (?:begin ([0-9]{3,6})|forks refused)")
+        mark = re.escape(_MARK + nonce.encode())
+        self._marker = re.compile(mark + rb" (?:begin ([0-9]{3,6})|says (.*)|forks refused)")
         self._sink = sink
+        self._stream = stream
         self._clock = clock
-        self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
-        self._cut: dict[Stream, int] = {"stdout": 0, "stderr": 0}
-        self._steps: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self._partial = b""
+        self._cut = 0
+        self._number = 0
         self.forks_refused = False
         """Whether the kernel refused new processes to the failed step."""
 
     @property
     def step(self) -> str:
         """The name of the last step that began."""
-        number = max(self._steps.values())
-        return self._names[number] if number < len(self._names) else ""
+        return self._names[self._number] if self._number < len(self._names) else ""
 
-    def feed(self, stream: Stream, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> None:
         """Take a piece of output, of any size."""
         *lines, rest = piece.split(b"\n")
         for line in lines:
-            self._append(stream, line)
-            self._flush(stream)
-        self._append(stream, rest)
+            self._append(line)
+            self._flush()
+        self._append(rest)
 
     def close(self) -> None:
-        """Record unfinished lines."""
-        for stream, partial in self._partial.items():
-            if partial:
-                self._flush(stream)
+        """Record an unfinished line."""
+        if self._partial:
+            self._flush()
 
-    def _append(self, stream: Stream, piece: bytes) -> None:
-        room = LINE_BYTES - len(self._partial[stream])
-        self._partial[stream] += piece[:room]
-        self._cut[stream] += max(len(piece) - room, 0)
+    def _append(self, piece: bytes) -> None:
+        room = LINE_BYTES - len(self._partial)
+        self._partial += piece[:room]
+        self._cut += max(len(piece) - room, 0)
 
-    def _flush(self, stream: Stream) -> None:
-        line, cut = self._partial[stream], self._cut[stream]
-        self._partial[stream], self._cut[stream] = b"", 0
+    def _flush(self) -> None:
+        line, cut = self._partial, self._cut
+        self._partial, self._cut = b"", 0
         marker = self._marker.search(line)
-        if marker:
-            # A step that ended in the middle of a line: the marker follows its text.
-            if marker.start():
-                self._record(stream, line[: marker.start()], 0)
-            if marker[1]:
-                self._steps[stream] = int(marker[1])
-            else:
-                self.forks_refused = True
+        if not marker:
+            self._record(self._stream, line, cut)
+            return
+        # A step that ended in the middle of a line: the marker follows its text.
+        if marker.start():
+            self._record(self._stream, line[: marker.start()], 0)
+        if marker[1]:
+            self._number = int(marker[1])
+        elif marker[2] is not None:
+            self._record(WORKERS_STREAM, marker[2], cut)
         else:
-            self._record(stream, line, cut)
+            self.forks_refused = True
 
-    def _record(self, stream: Stream, line: bytes, cut: int) -> None:
+    def _record(self, stream: str, line: bytes, cut: int) -> None:
         text = line.decode("utf-8", "replace") + (f" [{cut} bytes cut]" if cut else "")
-        number = self._steps[stream]
-        step = self._names[number] if number < len(self._names) else ""
-        self._sink(LogRecord(self._clock(), stream, step, text))
+        self._sink(LogRecord(self._clock(), stream, self.step, text))
 
 
 def _separated(step: Step, values: Sequence[str]) -> bytes:

@@ -26,8 +26,8 @@ def run_steps(directory: Path, *steps: Step) -> tuple[int, list[LogRecord], Step
     done = subprocess.run(command, capture_output=True, check=False, env={"PATH": os.environ["PATH"], "TOP": "1"})
     records: list[LogRecord] = []
     log = StepLog([step.name for step in steps], nonce=NONCE, sink=records.append, clock=lambda: 0.0)
-    log.feed("stdout", done.stdout)
-    log.feed("stderr", done.stderr)
+    assert done.stderr == b""
+    log.feed(done.stdout)
     log.close()
     return done.returncode, records, log
 
@@ -36,11 +36,63 @@ def test_steps_run_in_turn_and_their_lines_carry_their_names(tmp_path: Path) -> 
     status, records, _ = run_steps(tmp_path, Step("one", "echo 1; echo e1 >&2"), Step("two", "echo 2; echo e2 >&2"))
     assert status == 0
     assert [(record.stream, record.step, record.text) for record in records] == [
-        ("stdout", "one", "1"),
-        ("stdout", "two", "2"),
-        ("stderr", "one", "e1"),
-        ("stderr", "two", "e2"),
+        ("output", "one", "1"),
+        ("output", "one", "e1"),
+        ("output", "two", "2"),
+        ("output", "two", "e2"),
     ]
+
+
+def test_both_streams_of_a_step_are_in_the_order_of_writing(tmp_path: Path) -> None:
+    script = "for i in {1..300}; do echo out $i; echo err $i >&2; done"
+    _, records, _ = run_steps(tmp_path, Step("one", script))
+    assert [record.text for record in records] == [f"{way} {i}" for i in range(1, 301) for way in ("out", "err")]
+
+
+CONFIG_LOG = """\
+configure:3456: checking whether the C compiler works
+configure:3478: gcc -no conftest.c  >&5
+gcc: error: unrecognized command-line option '-no'
+configure:3482: $? = 1
+configure: failed program was:
+| int main (void) { return 0; }
+configure:3529: error: C compiler cannot create executables
+## Cache variables. ##
+ac_cv_env_CC_set=
+"""
+
+
+def test_of_the_log_of_a_failed_configure_the_lines_before_its_error_are_shown(tmp_path: Path) -> None:
+    script = f"mkdir deep\ncat > deep/config.log <<'EOF'\n{CONFIG_LOG}EOF\nexit 77"
+    status, records, log = run_steps(tmp_path, Step("one", "true"), Step("configure", script))
+    assert (status, log.step) == (77, "configure")
+    assert {(record.stream, record.step) for record in records} == {("farm", "configure")}
+    said = [record.text for record in records if "failed program" not in record.text]
+    assert said[-3:] == [
+        "work/deep/config.log:3: gcc: error: unrecognized command-line option '-no'",
+        "work/deep/config.log:4: configure:3482: $? = 1",
+        "work/deep/config.log:7: configure:3529: error: C compiler cannot create executables",
+    ]
+    assert not [record for record in records if "int main" in record.text or "Cache" in record.text]
+
+
+def test_a_configure_that_succeeded_shows_nothing(tmp_path: Path) -> None:
+    script = (
+        "echo 'configure:12: $? = 1' > config.log\n"
+        "mkdir -p b/CMakeFiles\necho 'error: probe' > b/CMakeFiles/CMakeConfigureLog.yaml\ntouch b/build.ninja\nexit 1"
+    )
+    assert run_steps(tmp_path, Step("one", script))[1] == []
+
+
+def test_what_is_shown_of_a_long_log_is_bounded(tmp_path: Path) -> None:
+    script = "mkdir meson-logs; for i in {1..5000}; do echo error: $i; done > meson-logs/meson-log.txt; exit 1"
+    _, records, _ = run_steps(tmp_path, Step("one", script))
+    assert [record.text.rpartition(" ")[2] for record in records] == [str(i) for i in range(4953, 5001)]
+
+
+def test_no_build_can_write_as_the_driver(tmp_path: Path) -> None:
+    _, records, _ = run_steps(tmp_path, Step("one", "printf '\\036guess says config.log:1: x\\n'"))
+    assert [record.stream for record in records] == ["output"]
 
 
 def test_the_first_failing_step_ends_the_build_with_its_status(tmp_path: Path) -> None:
@@ -106,24 +158,24 @@ def test_an_endless_line_is_cut_and_says_so() -> None:
     records: list[LogRecord] = []
     log = StepLog(["one"], nonce=NONCE, sink=records.append)
     for _ in range(100):
-        log.feed("stdout", b"x" * LINE_BYTES)
-    log.feed("stdout", b"\nnext\n")
+        log.feed(b"x" * LINE_BYTES)
+    log.feed(b"\nnext\n")
     assert [record.text for record in records] == ["x" * LINE_BYTES + f" [{99 * LINE_BYTES} bytes cut]", "next"]
 
 
 def test_a_marker_without_the_nonce_is_a_line_like_any_other() -> None:
     records: list[LogRecord] = []
     log = StepLog(["one", "two"], nonce=NONCE, sink=records.append)
-    log.feed("stdout", b"\x1eguess begin 001\nline\n")
+    log.feed(b"\x1eguess begin 001\nline\n")
     assert [record.step for record in records] == ["one", "one"]
 
 
 def test_the_driver_tells_when_the_kernel_refused_processes() -> None:
     records: list[LogRecord] = []
     log = StepLog(["one", "two"], nonce=NONCE, sink=records.append)
-    log.feed("stderr", f"\x1e{NONCE} begin 001\n\x1eguess forks refused\n".encode())
+    log.feed(f"\x1e{NONCE} begin 001\n\x1eguess forks refused\n".encode())
     assert not log.forks_refused
-    log.feed("stderr", f"\x1e{NONCE} forks refused\n".encode())
+    log.feed(f"\x1e{NONCE} forks refused\n".encode())
     assert log.forks_refused
     assert log.step == "two"
     assert len(records) == 1
@@ -138,27 +190,32 @@ def test_lines_do_not_depend_on_how_the_output_was_cut(lines: list[str], data: s
     records: list[LogRecord] = []
     log = StepLog(["one"], nonce=NONCE, sink=records.append)
     for start, end in zip([0, *cuts], [*cuts, len(output)], strict=True):
-        log.feed("stdout", output[start:end])
+        log.feed(output[start:end])
     assert [record.text for record in records] == lines
 
 
 @pytest.mark.parametrize(
     ("stream", "text", "severity"),
     [
-        ("stdout", "checking for errors... none", "info"),
-        ("stderr", "configure: note", "warning"),
-        ("stdout", "jq.c:1:1: fatal error: no.h: No such file", "error"),
-        ("stderr", "make: *** [Makefile:3: all] Error 2", "warning"),
-        ("stderr", "configure: error: no acceptable C compiler", "error"),
+        ("output", "checking for errors... none", "info"),
+        ("output", "configure: note", "info"),
+        ("output", "jq.c:1:1: fatal error: no.h: No such file", "error"),
+        ("output", "jq.c:1:1: \x1b[1;31mfatal error: \x1b[mno.h: No such file", "error"),
+        ("output", "jq.c:1:1: warning: unused", "warning"),
+        ("output", "make: *** [Makefile:3: all] Error 2", "info"),
+        ("output", "configure: error: no acceptable C compiler", "error"),
+        ("stderr", "said by a test", "warning"),
+        ("stderr", "jq: error: said by a test", "error"),
+        ("stdout", "said by a test", "info"),
         ("farm", "error: said by the worker", "info"),
     ],
 )
-def test_the_severity_of_a_line_comes_from_its_stream_and_its_words(stream: str, text: str, severity: str) -> None:
+def test_the_severity_of_a_line_is_what_it_calls_itself(stream: str, text: str, severity: str) -> None:
     assert LogRecord(0.0, stream, "one", text).severity == severity
 
 
 def test_a_record_has_its_fields_in_one_order_and_reads_back() -> None:
-    record = LogRecord(1704067200.25, "stderr", "one", "text")
+    record = LogRecord(1704067200.25, "output", "one", "text")
     assert list(record.to_dict()) == ["time", "stream", "severity", "step", "text"]
     assert record.to_dict()["time"] == "2024-01-01T00:00:00.250000Z"
     assert LogRecord.from_dict(record.to_dict()) == record

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from farm.build.attempt.constant_environment import TRIAL_ENVIRONMENT
 from farm.build.attempt.errors import BuildCancelledError
-from farm.container.sandbox_spec import MB, SandboxLimits, SandboxSpec, Scratch
+from farm.container.sandbox_spec import MB, SandboxLimits, SandboxSpec, Scratch, Stream
 from farm.container.step_driver import StepLog
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.build.attempt.log_keeper import LogKeeper
     from farm.build.attempt.workshop import Workshop
     from farm.container.attempt_directory import AttemptDirectory
-    from farm.container.sandbox_spec import Bind, SandboxResult, Stream
+    from farm.container.sandbox_spec import Bind, SandboxResult
     from farm.core.recipe.recipe import Limits
 
 
@@ -54,16 +54,19 @@ class TrialSandbox:
             scratch=(Scratch("/tmp", self.limits.memory_mb * MB // 4, shared=True),),  # noqa: S108
             workdir="/tmp",  # noqa: S108
         )
-        lines = StepLog([name], nonce=self.attempt.name, sink=self.log)
+        # In two pipes, as what a test prints is compared; the order of lines of different streams is that of arrival.
+        nonce = self.attempt.name
+        lines = {stream: StepLog([name], nonce=nonce, sink=self.log, stream=stream) for stream in get_args(Stream)}
 
         def output(stream: Stream, piece: bytes) -> None:
             if stream == "stdout":
                 take(piece)
             if stream != "stdout" or not unlogged_mb:
-                lines.feed(stream, piece)
+                lines[stream].feed(piece)
 
         result = self.workshop.sandbox.run(spec, on_output=output, cancelled=lambda: self.log.full or self.cancelled())
-        lines.close()
+        for stream_lines in lines.values():
+            stream_lines.close()
         if result.ending == "cancelled" and not self.log.full:
             raise BuildCancelledError(name)
         return result

@@ -1,0 +1,112 @@
+"""`configure: error:`, and what the step driver shows of `config.log`: the output of the test that failed last."""
+
+from __future__ import annotations
+
+import re
+
+from farm.core.buildlog.candidate import Candidate, Sign, Strength
+from farm.core.buildlog.error_kind import ErrorKind
+from farm.core.buildlog.families.compilers import Compilers
+from farm.core.buildlog.families.linkers import Linkers
+from farm.core.buildlog.families.missing import Missing
+from farm.core.buildlog.log_line import LogLine
+from farm.core.buildlog.rule import LONGEST_TEXT
+
+_ERROR = re.compile(r"^(?:configure|config\.status): error: (?P<what>.*)")
+_WHERE = re.compile(r"^in [`'‘].*['’]:$")
+_OF_OTHERS = re.compile(r"configure failed for |^(?:autoreconf|autom4te): (?:error: )?\S+ failed with exit status")
+_TOOLS = re.compile(
+    r"^(?:(?:configure\.(?:ac|in)|aclocal\.m4|(?:\S+/)?Makefile\.am|\S+\.m4):\d+: (?:error|fatal error): "
+    r"|(?:aclocal|automake|autoconf|autoheader|libtoolize|autopoint|autom4te|m4)(?:-[\d.]+)?: error: )"
+)
+_MACRO = re.compile(r"configure: line \d+: syntax error near unexpected token [`'](?P<token>[^']*)'")
+_NAMED = (
+    (ErrorKind.MISSING_PACKAGE, re.compile(r"No package '(?P<subject>[^']+)' found|^Package '(?P<other>[^']+)'.* not found")),
+    (ErrorKind.MISSING_PROGRAM, re.compile(r"^no acceptable (?:C compiler|C\+\+ compiler) found")),
+    (ErrorKind.MISSING_HEADER, re.compile(r"(?:^|\s|<)(?P<subject>[\w/.+-]+\.h)>?\b.*(?:not found|missing|required|needed)")),
+)  # fmt: skip
+_DRIVER = re.compile(r"^\S*config\.log:\d+: (?P<said>.*)")
+_COMMAND = re.compile(r"^configure:\d+: (?!checking|result|error|\$\? = |found )")
+_STATUS = re.compile(r"^configure:\d+: \$\? = (?P<status>\d+)")
+_MOST_LINES = 12
+
+
+class Autoconf:
+    """Errors of configure scripts, and of the programs that make these."""
+
+    def __init__(self) -> None:
+        self._error: Candidate | None = None
+        self._lines = 0
+        self._output: list[str] = []
+        self._failed: list[str] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the text of an error goes on, or the driver may show more of it."""
+        return self._error is not None
+
+    def see(self, line: LogLine) -> Candidate | Sign | None:
+        """Take the next line."""
+        if line.driver:
+            self._look_into(line)
+            return None
+        if _OF_OTHERS.search(line.text):
+            return Sign.FAILED
+        if found := _ERROR.search(line.text):
+            return self._begin(line, found["what"])
+        if _TOOLS.search(line.text) or _MACRO.search(line.text):
+            return Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], ends=True)
+        if self._error is not None and self._lines < _MOST_LINES:
+            self._lines += 1
+            if not line.text.startswith(("checking ", "See ")):
+                self._name(line.text)
+        return None
+
+    def _begin(self, line: LogLine, what: str) -> Candidate | None:
+        if _WHERE.search(what):
+            return None
+        text = line.text.strip()[:LONGEST_TEXT]
+        self._error = Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, text, ends=True)
+        self._lines = 0
+        self._name(what)
+        return self._error
+
+    def _name(self, text: str) -> None:
+        error = self._error
+        if error is None or error.kind is not ErrorKind.CONFIGURE:
+            return
+        for kind, pattern in _NAMED:
+            if found := pattern.search(text):
+                error.kind, error.subject = kind, next(filter(None, found.groups()), "")
+                if text.strip() not in error.text:
+                    error.detail = text.strip()[:LONGEST_TEXT]
+                return
+
+    def _look_into(self, line: LogLine) -> None:
+        """Take a line of config.log: keep what the last failing command printed, and give that to the error."""
+        found = _DRIVER.search(line.text)
+        if found is None or self._error is None:
+            return
+        said = found["said"]
+        if _COMMAND.search(said):
+            self._output = []
+        elif status := _STATUS.search(said):
+            self._failed = self._output if status["status"] != "0" else []
+            self._output = []
+        elif _ERROR.search(re.sub(r"^configure:\d+: ", "configure: ", said)):
+            self._explain(line, self._error)
+        elif said.strip() and not said.startswith(("configure:", "|", "##")):
+            self._output.append(said.strip())
+
+    def _explain(self, line: LogLine, error: Candidate) -> None:
+        readers = (Missing(), Linkers(), Compilers())
+        for text in self._failed:
+            for reader in readers:
+                read = reader.see(LogLine(line.number, line.step, text))
+                if isinstance(read, Candidate):
+                    error.detail = text[:LONGEST_TEXT]
+                    if error.kind is ErrorKind.CONFIGURE and read.subject:
+                        error.kind, error.subject = read.kind, read.subject
+                    return
+        if self._failed and not error.detail:
+            error.detail = self._failed[0][:LONGEST_TEXT]

@@ -1,0 +1,47 @@
+"""Where in a package the thing lies that a build has missed: which paths to look for, and which to index."""
+
+from __future__ import annotations
+
+import re
+
+from farm.core.buildlog.error_kind import ErrorKind
+
+_INDEXED = re.compile(
+    r"include/.+|bin/[^/]+|sbin/[^/]+|lib/[^/]+\.(?:so|a)|lib/[^/]+\.so\.[0-9]+"
+    r"|(?:lib|share)/pkgconfig/[^/]+\.pc|(?:lib|share)/cmake/[^/]+/[^/]+[Cc]onfig\.cmake"
+)
+
+
+def is_indexed(path: str) -> bool:
+    """Return whether a build may ask for a file of a package, by its path in the package."""
+    return bool(_INDEXED.fullmatch(path))
+
+
+def paths_of(kind: ErrorKind, subject: str) -> tuple[str, ...]:
+    """Return the paths in a package of which one provides a missing thing; empty if no path tells."""
+    if not subject or ".." in subject or subject.startswith("/"):
+        return ()
+    if kind is ErrorKind.MISSING_HEADER:
+        return (f"include/{subject}",)
+    if kind is ErrorKind.MISSING_PROGRAM:
+        return tuple(f"{place}/{subject}" for place in ("bin", "sbin")) if "/" not in subject else ()
+    if kind is ErrorKind.MISSING_LIBRARY:
+        return (f"lib/{subject}",) if ".so" in subject else tuple(f"lib/lib{subject}.{end}" for end in ("so", "a"))
+    if kind is ErrorKind.MISSING_PACKAGE:
+        return _package(subject)
+    return ()
+
+
+def _package(name: str) -> tuple[str, ...]:
+    """Return where pkg-config and CMake look for a package."""
+    lower = name.lower()
+    modules = [
+        f"{place}/pkgconfig/{module}.pc" for place in ("lib", "share") for module in dict.fromkeys((name, lower))
+    ]
+    configs = [
+        f"{place}/cmake/{directory}/{file}"
+        for place in ("lib", "share")
+        for directory in dict.fromkeys((name, lower))
+        for file in (f"{name}Config.cmake", f"{lower}-config.cmake")
+    ]
+    return tuple(dict.fromkeys((*modules, *configs)))

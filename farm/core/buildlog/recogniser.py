@@ -1,0 +1,78 @@
+"""Finds the first error of a failed build in its log: one line after the other, in bounded memory.
+
+Only the step that failed counts, which is the last one: the steps before it succeeded, whatever they printed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from farm.core.buildlog.candidate import Candidate, Sign
+from farm.core.buildlog.registry import FAMILIES
+from farm.core.buildlog.step_errors import StepErrors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.buildlog.first_error import FirstError
+    from farm.core.buildlog.log_line import LogLine
+
+_LONGEST_LINE = 2000
+_PASSED = ("ok ", "PASS: ", "XFAIL: ", "SKIP: ")
+# An echoed command, and the progress of ninja and CMake: however many errors they name, they are none.
+_COMMAND = re.compile(
+    r"\s*(?:\+ |libtool: \w+: +|\[[\d/ ]+%?\] )?(?:\S*/)?[\w.+-]+ (?:\S*/libtool )?-{1,2}\w"
+    r"|\[[\d/ ]+%?\] |checking |-- (?!Configuring incomplete)|\S*configure: WARNING"
+)
+_INTERESTING = re.compile(
+    r"error|fail|fatal|undefined|not found|no such|cannot|can't|could ?n[o']t|multiple def|killed|denied|traceback"
+    r"|not ok|\bok\b|pass|unable|unknown|unrecogni|exhausted|no space|resol|network|unexpected|unsupported|invalid"
+    r"|\*\*\*|abort|fault|memory|fork|collect2|no rule|panic|bad |corrupt|not a |not in |malformed|syntax|exists"
+    r"|patching|checking|omitting|differ|meson build|a full log|installing|hunk|exception|directory|no module"
+    r"|not permitted|read-only|^===|recompile|relocation|hidden symbol|duplicate|terminated|instruction|locate|skip"
+    r"|no package|missing|bound|\.go:|file \"|^_{2,} ",
+    re.IGNORECASE,
+)
+
+
+class Recogniser:
+    """Takes the lines of a log in order. Ask for `first_error` when the build has failed."""
+
+    def __init__(self) -> None:
+        self._begin("")
+
+    def _begin(self, step: str) -> None:
+        self._step = step
+        self._families = [family() for family in FAMILIES]
+        self._errors = StepErrors()
+
+    def see(self, line: LogLine) -> None:
+        """Take the next line."""
+        if not line.step:
+            return  # the worker's own
+        if line.step != self._step:
+            self._begin(line.step)
+        self._errors.take(line, self._said(line))
+
+    def first_error(self) -> FirstError | None:
+        """Return the first error of the last step; None if that has printed nothing."""
+        return self._errors.choose()
+
+    def _said(self, line: LogLine) -> Candidate | Sign | None:
+        text = line.text
+        if text.startswith(_PASSED):
+            return Sign.PASSED
+        is_plain = len(text) > _LONGEST_LINE or bool(_COMMAND.match(text)) or not _INTERESTING.search(text)
+        for family in self._families:
+            if (not is_plain or family.is_open) and (said := family.see(line)):
+                return said
+        return None
+
+
+def first_error(lines: Iterable[LogLine]) -> FirstError | None:
+    """Return the first error of the log of a failed build."""
+    recogniser = Recogniser()
+    for line in lines:
+        recogniser.see(line)
+    return recogniser.first_error()

@@ -1,0 +1,40 @@
+"""What to do about the first error of a build: one sentence, or two where a package provides what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.buildlog.error_kind import ErrorKind
+
+if TYPE_CHECKING:
+    from farm.core.buildlog.first_error import FirstError
+
+_READ = "Fix the recipe or the source."
+_NO_PACKAGE = "No known package of the distribution has it: name its package in build-needs, or write a recipe for it."
+_REMEDIES = {
+    ErrorKind.NETWORK: "A build has no network. Name what it downloads as a source of the recipe.",
+    ErrorKind.MEMORY: "Find out what needs the memory, or raise limits.memory-mb in the recipe.",
+    ErrorKind.DISK: "Find out what it writes there, or raise limits.output-mb or limits.memory-mb in the recipe.",
+    ErrorKind.PROCESSES: "Find out what starts the processes, or raise limits.processes in the recipe.",
+    ErrorKind.PATCH: "Make the patch anew for this version of the source.",
+    ErrorKind.PERMISSION: "A build writes to its own directory, to /tmp and to DESTDIR. Install below DESTDIR.",
+    ErrorKind.TEST: "Fix what the test is about, or leave out the test, and say in the recipe why.",
+    ErrorKind.MISSING_FILE: "See whether an earlier step makes the file, and whether its name is right.",
+}
+_IN_PACKAGES = (
+    ErrorKind.MISSING_HEADER,
+    ErrorKind.MISSING_LIBRARY,
+    ErrorKind.MISSING_PACKAGE,
+    ErrorKind.MISSING_PROGRAM,
+)
+
+
+def remedy_of(error: FirstError | None) -> str:
+    """Return what to do about an error, as imperative sentences."""
+    if error is None or not error.sure:
+        return "No line of the log is an error for certain: read it from here on, then fix the recipe or the source."
+    if error.provider:
+        return f"The package {error.provider} provides {error.subject}: name it in build-needs."
+    if error.kind in _IN_PACKAGES and error.subject:
+        return _NO_PACKAGE
+    return _REMEDIES.get(error.kind, _READ)

@@ -1,0 +1,181 @@
+"""What was found in one step so far, in bounded memory, and which of it is the step's first error.
+
+A step ends with the first command that fails, so that its cause stands before its end. Programs such as make confirm
+that something has failed; tests that pass show that what they printed was no error.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from farm.core.buildlog.candidate import Candidate, Sign, Strength
+from farm.core.buildlog.error_kind import ErrorKind
+from farm.core.buildlog.first_error import AROUND, ContextLine, FirstError
+from farm.core.buildlog.rule import LONGEST_TEXT
+
+if TYPE_CHECKING:
+    from farm.core.buildlog.log_line import LogLine
+
+_KEPT = 8
+_CLUSTER = 20
+"""Complaints of commands that are no further apart than this many lines belong together."""
+_RIGHT_BEFORE = 4
+"""Lines between a complaint and the failure that it caused."""
+_NEAR = 12
+_FAR = 100
+"""Lines between an error and the failure that it caused, while other jobs run beside it."""
+_WENT_ON = 40
+"""Lines after the end of the outermost make that show that the step went on."""
+
+
+@dataclass(slots=True)
+class _Found:
+    candidate: Candidate
+    before: tuple[ContextLine, ...]
+    after: list[ContextLine] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self.candidate.line.number
+
+
+@dataclass(slots=True)
+class _Choice:
+    found: _Found
+    sure: bool
+
+
+class StepErrors:
+    """Takes the lines of one step and what families say of them. `choose` may be asked at any time."""
+
+    def __init__(self) -> None:
+        self._recent: deque[ContextLine] = deque(maxlen=AROUND)
+        self._open: list[_Found] = []
+        self._end = 0
+        self._last: _Found | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._certain: list[_Found] = []
+        self._behind: list[_Found] = []
+        self._last_certain = 0
+        self._messages: list[_Found] = []
+        self._last_message = 0
+        self._hint: _Found | None = None
+        self._failure: _Choice | None = None
+        self._failed_at = 0
+        self._whole_at = 0
+
+    def take(self, line: LogLine, said: Candidate | Sign | None) -> None:
+        """Take a line of the step, and what it is."""
+        if line.driver:
+            return
+        shown = ContextLine(line.number, line.text[:LONGEST_TEXT])
+        for found in self._open:
+            found.after.append(shown)
+        if self._open:
+            self._open = [found for found in self._open if len(found.after) < AROUND]
+        if self._whole_at and said not in (None, Sign.PASSED) and line.number > self._whole_at + _WENT_ON:
+            self._forget()
+        if line.text.strip():
+            self._end = line.number
+        if isinstance(said, Candidate):
+            self._found(said)
+        elif said is Sign.PASSED:
+            self._passed()
+        elif said is not None:
+            self._failed(said, line.number)
+        if line.text.strip() and not isinstance(said, Sign):
+            self._last = _Found(Candidate(line, ErrorKind.UNKNOWN, Strength.HINT, shown.text), tuple(self._recent))
+        self._recent.append(shown)
+
+    def _found(self, candidate: Candidate) -> None:
+        found = _Found(candidate, tuple(self._recent))
+        number = candidate.line.number
+        if candidate.strength is Strength.CERTAIN:
+            self._last_certain = number
+            if len(self._certain) < _KEPT:
+                self._certain.append(found)
+                self._open.append(found)
+        elif candidate.strength is Strength.MESSAGE:
+            if number > self._last_message + _CLUSTER:
+                self._messages = []
+            self._last_message = number
+            if len(self._messages) < _KEPT:
+                self._messages.append(found)
+                self._open.append(found)
+        else:
+            if self._hint is None or number > self._hint.number + _CLUSTER:
+                self._hint = found
+                self._open.append(found)
+            # rustc's error is known by the line below it.
+            if candidate.kind is ErrorKind.COMPILER and len(self._certain) < _KEPT:
+                self._certain.append(found)
+
+    def _passed(self) -> None:
+        if self._failure is None:
+            self._certain = [found for found in self._certain if found.candidate.kind is ErrorKind.TEST]
+            self._messages = []
+            self._hint = None
+
+    def _failed(self, sign: Sign, number: int) -> None:
+        if self._failure is None and sign is Sign.FAILED_AHEAD:
+            # Its output follows: what came before is of other commands.
+            self._behind, self._certain, self._messages = self._certain or self._behind, [], []
+            self._failed_at = number
+            return
+        if self._failure is None:
+            self._failure = self._confirmed(number)
+        self._failed_at = number
+        self._whole_at = number if sign is Sign.FAILED_AS_A_WHOLE else 0
+
+    def _known(self) -> list[_Found]:
+        return [found for found in self._certain if found.candidate.strength is Strength.CERTAIN]
+
+    def _confirmed(self, number: int) -> _Choice | None:
+        """Choose what caused a failure that is reported in a line: an error, or the complaint right before it."""
+        certain = self._known() or self._behind
+        complained = self._messages[0] if self._messages and number - self._last_message <= _NEAR else None
+        is_near = number - self._last_certain <= _FAR
+        if certain and (is_near or complained is None):
+            return _Choice(certain[0], sure=is_near)
+        if complained is not None:
+            return _Choice(complained, sure=number - self._last_message <= _RIGHT_BEFORE)
+        if self._hint is not None and number - self._hint.number <= _CLUSTER:
+            return _Choice(self._hint, sure=False)
+        return _Choice(self._last, sure=False) if self._last is not None else None
+
+    def choose(self) -> FirstError | None:
+        """Return the first error of the step, if it has failed; None if it printed nothing."""
+        choice = self._chosen()
+        if choice is None:
+            return None
+        found, candidate = choice.found, choice.found.candidate
+        return FirstError(
+            kind=candidate.kind,
+            sure=choice.sure,
+            line=candidate.line.number,
+            step=candidate.line.step,
+            text=candidate.text,
+            subject=candidate.subject,
+            detail=candidate.detail,
+            before=found.before,
+            after=tuple(found.after),
+        )
+
+    def _chosen(self) -> _Choice | None:
+        went_on = self._whole_at and self._end > self._whole_at + _WENT_ON
+        if self._failure is not None:
+            return replace(self._failure, sure=self._failure.sure and not went_on)
+        at_end = self._end - self._last_message
+        complained = self._messages[0] if self._messages else None
+        certain = self._known() or self._behind
+        if certain and (complained is None or at_end > _RIGHT_BEFORE or self._end - self._last_certain <= _FAR):
+            return _Choice(certain[0], sure=self._end - self._last_certain <= _FAR)
+        if complained is not None and at_end <= _NEAR:
+            return _Choice(complained, sure=at_end <= _RIGHT_BEFORE)
+        if self._hint is not None and self._end - self._hint.number <= 2 * _CLUSTER:
+            return _Choice(self._hint, sure=False)
+        return _Choice(self._last, sure=False) if self._last is not None else None
