@@ -2,7 +2,7 @@
 
 One rule for all verbs, whatever the origin of the text:
 
-- What a terminal would obey, or not show, is spelled out (`farm.cli.escaping`).
+- What a terminal would obey, or not show, is spelled out (`farm.core.names.escaping`).
 - A line of the command is one that was passed as such. A line break inside it came with a value: the text after it
   follows a bar, and in an error, whose texts may have several lines, is indented further than the labels. So no value
   can add what looks like a line of the command.
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from farm.cli.escaping import escape_control_chars, inert_lines
+from farm.core.names.escaping import escape_control_chars, inert_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

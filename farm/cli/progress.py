@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from farm.cli.escaping import escape_control_chars
 from farm.cli.output import console, moving_line, say
+from farm.core.names.escaping import escape_control_chars
 from farm.core.names.wording import human_size
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ def say_error(error: FarmError) -> None:
     said: list[Line] = [styled("error: ", fg="red", bold=True) + error.message]
     if error.place:
         said.append(styled("   at: ", dim=True) + str(error.place))
+    said += [f"{_INDENT}{line}" for line in error.excerpt]
     if error.remedy:
         said.append(styled(" help: ", fg="cyan") + error.remedy)
     for line in said:

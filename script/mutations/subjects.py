@@ -59,7 +59,12 @@ SUBJECTS = (
     Subject("conflicts", ("farm/core/sets/members/claim_index.py", "farm/core/fileset/forest.py")),
     Subject(
         "escaping",
-        ("farm/cli/escaping.py", "web/pages/log_view.py", "web/pages/rendering.py", "web/pages/terminal_text.py"),
+        (
+            "farm/core/names/escaping.py",
+            "web/pages/log_view.py",
+            "web/pages/rendering.py",
+            "farm/core/buildlog/terminal_text.py",
+        ),
     ),
     Subject(
         "policy",
@@ -76,9 +81,9 @@ _CHANNELS = tuple(
     f"tests/server/pipeline/{name}"
     for name in ("gates", "test_rolled_back.py", "test_scenarios.py", "test_departures.py", "test_pipeline.py")
 )
-_PAGES = tuple(f"tests/web/test_{name}.py" for name in ("terminal_text", "rendering", "logs", "pages", "log_index"))
+_PAGES = tuple(f"tests/web/test_{name}.py" for name in ("log_markup", "rendering", "logs", "pages", "log_index"))
 TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "farm/cli/escaping.py": ("tests/cli/test_output.py", "tests/cli/test_hostile_answers.py"),
+    "farm/core/names/escaping.py": ("tests/cli/test_output.py", "tests/cli/test_hostile_answers.py"),
     "farm/client/findings/policy.py": ("tests/client/findings/test_policy.py", "tests/client/audit/test_coverage.py"),
     "farm/core/sets/members/claim_index.py": ("tests/core/sets",),
     "farm/core/sets/proof/closure.py": ("tests/core/sets/test_closure.py", "tests/core/sets"),
@@ -114,7 +119,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/trust/metadata/repository_files.py": ("tests/trust/test_repository.py", "tests/trust"),
     "web/pages/log_view.py": _PAGES,
     "web/pages/rendering.py": _PAGES,
-    "web/pages/terminal_text.py": _PAGES,
+    "farm/core/buildlog/terminal_text.py": ("tests/core/buildlog/test_terminal_text.py", *_PAGES),
     "workers/signer.py": ("tests/workers/test_signer.py", "tests/workers"),
 })  # fmt: skip
 """The tests of each module's own subpackage, the likeliest first; without those that need an engine or a server."""

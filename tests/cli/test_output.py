@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import farm.cli
-from farm.cli.escaping import escape_control_chars
 from farm.cli.output import guarded, joined, moving_line, say, say_document, say_json, say_lines, styled
 from farm.cli.progress import downloads
 from farm.core.names.digest import Digest
+from farm.core.names.escaping import escape_control_chars
 from farm.core.plan.job import BlobRef
 
 if TYPE_CHECKING:

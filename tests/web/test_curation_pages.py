@@ -121,7 +121,7 @@ def test_commands_in_what_clears_it_are_code_and_nothing_else_is_markup(
 ) -> None:
     stocked.hold_back(2, excuse(remedy="say `farm <b> \x1b[1m` or <i>, not `"))
     html = page(browser, "/channels/edge")
-    assert "<dd>say <code>farm &lt;b&gt; ^[[1m</code> or &lt;i&gt;, not `.</dd>" in html
+    assert "<dd>say <code>farm &lt;b&gt; \\x1b[1m</code> or &lt;i&gt;, not `.</dd>" in html
 
 
 def test_packages_of_one_reason_share_a_card(stocked: StockedFarm, browser: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The index of a log finds the pages, lines and first error that reading the whole log would find."""
+"""The index of a log finds the pages and lines that reading the whole log would find."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from web.pages.log_index import PAGE_BYTES, PAGE_LINES, LogIndex, LogIndexes
 if TYPE_CHECKING:
     from pathlib import Path
 
-LINES = st.lists(
-    st.builds(log_record, st.text(max_size=5), severity=st.sampled_from(["info", "error"])), min_size=1, max_size=40
-)
+LINES = st.lists(st.builds(log_record, st.text(max_size=5)), min_size=1, max_size=40)
 
 
 @given(LINES, st.lists(st.integers(0, 40), max_size=4))
@@ -29,14 +27,7 @@ def test_in_pieces_or_at_once_is_the_same(lines: list[bytes], cuts: list[int]) -
     for start, end in pairwise(bounds):
         in_pieces.add(b"".join(lines[start:end]))
     assert in_pieces == at_once
-    errors = [number for number, line in enumerate(lines, 1) if b'"severity":"error"' in line]
-    assert (at_once.lines, at_once.first_error) == (len(lines), errors[0] if errors else 0)
-
-
-def test_what_a_build_prints_is_never_taken_for_its_severity() -> None:
-    index = LogIndex()
-    index.add(log_record('"severity":"error"') + log_record('\\","severity":"error"', step='"severity":"error"'))
-    assert (index.lines, index.first_error) == (2, 0)
+    assert at_once.lines == len(lines)
 
 
 def test_pages_are_bounded_in_lines_and_in_bytes(tmp_path: Path) -> None:
@@ -62,8 +53,8 @@ def test_a_log_that_grows_is_looked_at_from_where_it_ended(tmp_path: Path) -> No
     first = log_record("one")
     logs.append(7, 0, first, limit=1000)
     assert indexes.of(7).lines == 1
-    logs.append(7, len(first), log_record("two", severity="error"), limit=1000)
-    assert (indexes.of(7).lines, indexes.of(7).first_error) == (2, 2)
+    logs.append(7, len(first), log_record("two"), limit=1000)
+    assert indexes.of(7).lines == 2
 
 
 def test_a_line_is_known_by_where_it_begins_and_only_there(tmp_path: Path) -> None:

@@ -266,7 +266,9 @@ def test_the_first_error_of_a_failed_build_is_shown_and_linked(stocked: StockedF
     stocked.log(lease.attempt.id, log_record("make: *** [all] Error 2", stream="stderr"))
     stocked.fail(lease, "the step build ended with status 2")
     html = page(browser, "/jobs/1")
-    assert "First error, line 1501 : main.c:1: error: no <such> file" in text_of(html)
+    shown = text_of(html)
+    assert "First error In the step build , line 1501 of the log : 1496 line 1496" in shown
+    assert "1501 main.c:1: error: no <such> file 1502 make: *** [all] Error 2 Fix the recipe or the source." in shown
     assert 'href="#L1501"' in html
     assert '<li id="L1501" class="err error">' in html
     assert '<li id="L1000"' not in html

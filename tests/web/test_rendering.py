@@ -83,7 +83,7 @@ def test_only_what_is_published_leads_to_its_blob(tmp_path: Path) -> None:
         ("a ` alone", "a ` alone"),
         ("`a` and ` alone", "<code>a</code> and ` alone"),
         ("`<b>` & <i>", "<code>&lt;b&gt;</code> &amp; &lt;i&gt;"),
-        ("`\x1b[2J` \u202e", "<code>^[[2J</code> &lt;U+202E&gt;"),
+        ("`\x1b[2J` \u202e", "<code>\\x1b[2J</code> \\u202e"),
         ("", ""),
     ],
 )

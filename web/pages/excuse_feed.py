@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from farm.core.names.escaping import inert_lines
 from farm.core.names.utc import utc_text
 from farm.core.policy.gate_kind import GateKind, gate_key
 from farm.server.channels import candidates, excuses
@@ -19,7 +20,6 @@ from farm.server.channels.channel_checks import policy_of
 from farm.server.pipeline.candidates.status import excuses_of_channel
 from web.auth import ApplicationHere
 from web.pages.excuse_cards import sentence
-from web.pages.terminal_text import spelt_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-# Characters that XML 1.0 cannot hold and `spelt_out` leaves: the noncharacters at the end of the BMP.
+# Characters that XML 1.0 cannot hold and `inert_lines` leaves: the noncharacters at the end of the BMP.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -119,7 +119,7 @@ def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
 
 
 def _inert(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", spelt_out(text))
+    return _NOT_XML.sub("\ufffd", inert_lines(text))
 
 
 router = APIRouter()

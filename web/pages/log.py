@@ -12,13 +12,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from farm.api.wire import Number, Offset
+from farm.core.buildlog.log_line import text_line
+from farm.core.buildlog.terminal_text import plain
 from farm.core.names.digest import Digest
+from farm.core.names.escaping import escape_control_chars
 from farm.server.tables.records import Attempt
 from web.auth import ApplicationHere, SettingsHere
 from web.log_following import attempt_of, follow, one_stream, resumed
 from web.pages.log_view import log_rows
 from web.pages.rendering import PagesHere  # noqa: TC001  (FastAPI reads the annotations of a dependency)
-from web.pages.terminal_text import one_line
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -69,10 +71,11 @@ async def events(
 
 
 @router.get("/attempts/{attempt_id}/log.txt")
-def plain(application: ApplicationHere, attempt_id: Number) -> StreamingResponse:
-    """Send the present log as text, one line for each record, with control characters escaped."""
+def plain_log(application: ApplicationHere, attempt_id: Number) -> StreamingResponse:
+    """Send the present log as text, one line for each record: the step, and what a terminal would show of the line."""
     attempt = attempt_of(application, attempt_id)
-    return StreamingResponse(_lines(application, attempt.id), media_type="text/plain; charset=utf-8")
+    headers = {"Content-Disposition": f'inline; filename="job-{attempt.job_id}-attempt-{attempt.number}.log"'}
+    return StreamingResponse(_lines(application, attempt.id), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/attempts/{attempt_id}/attestation.json")
@@ -88,8 +91,7 @@ def _lines(application: Application, attempt_id: int) -> Iterator[str]:
     offset = 0
     while (page := application.logs.page(attempt_id, offset)).records:
         yield "".join(
-            f"{one_line(record['time'])} {one_line(record['stream'])} "
-            f"{one_line(record['step']) or '-'}: {one_line(record['text'])}\n"
+            f"{escape_control_chars(text_line(record['stream'], record['step'], plain(record['text'])))}\n"
             for record in page.records
         )
         offset = page.next_offset

@@ -1,4 +1,4 @@
-"""The start of each page of a log, and its first error: found by reading the bytes once, and cached.
+"""The start of each page of a log: found by reading the bytes once, and cached.
 
 A log only grows, so earlier results stay true; only the new end is read again. Lines are not parsed here.
 """
@@ -10,8 +10,6 @@ from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
-
-from farm.server.documents.log_store import ERROR_MARK
 
 if TYPE_CHECKING:
     from farm.server.documents.log_store import LogStore
@@ -31,12 +29,11 @@ class PageStart(NamedTuple):
 
 @dataclass
 class LogIndex:
-    """The index of one log so far. `lines` and `size` count whole lines; `first_error` is a line, or 0."""
+    """The index of one log so far. `lines` and `size` count whole lines."""
 
     starts: list[PageStart] = field(default_factory=lambda: [PageStart(1, 0)])
     lines: int = 0
     size: int = 0
-    first_error: int = 0
 
     def page_of(self, line: int) -> int:
         """Return the number of the page (from 0 on) that holds a line; beyond the end it is the last one."""
@@ -49,7 +46,7 @@ class LogIndex:
 
     def copy(self) -> LogIndex:
         """Return a copy that can be extended while others read this one."""
-        return LogIndex(list(self.starts), self.lines, self.size, self.first_error)
+        return LogIndex(list(self.starts), self.lines, self.size)
 
     def add(self, piece: bytes) -> None:
         """Add the next whole lines."""
@@ -59,8 +56,6 @@ class LogIndex:
             if self.lines + 1 - start.line >= PAGE_LINES or self.size + end - start.offset >= PAGE_BYTES:
                 self.starts.append(PageStart(self.lines + 1, self.size + end))
             self.lines += 1
-            if not self.first_error and piece.find(ERROR_MARK, end, newline) >= 0:
-                self.first_error = self.lines
             end = newline
         self.size += end
 

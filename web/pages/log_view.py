@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from farm.core.buildlog.remedy import remedy_of
+from farm.core.buildlog.terminal_text import shown
+from farm.core.names.escaping import escape_control_chars
 from farm.server.tables.states import LIVE_ATTEMPT, AttemptState
-from web.pages.terminal_text import shown, spelt_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.server.documents.log_store import LogStore
     from farm.server.tables.records import Attempt
     from web.pages.log_index import LogIndex, LogIndexes
@@ -39,7 +42,7 @@ def log_rows(records: Iterable[Mapping[str, Any]], *, first: int, page: str) -> 
         for record in group:
             rows.append(_row(record, number, page))
             number += 1
-        name = escape(spelt_out(step[:200]) or WORKER_STEP)
+        name = escape(escape_control_chars(step[:200]) or WORKER_STEP)
         kind = " worker" if not step else ""
         blocks.append(
             f'<details class="step{kind}" open data-step="{name}"><summary>{name}</summary>'
@@ -54,9 +57,10 @@ def _row(record: Mapping[str, Any], number: int, page: str) -> str:
     classes = " ".join(name for name in (mark, "error" if record["severity"] == "error" else "") if name)
     marked = f' class="{classes}"' if classes else ""
     label = f'<b class="stream">{mark}</b>' if mark else ""
+    moment = escape(escape_control_chars(str(record["time"])[:40]))
     return (
         f'<li id="L{number}"{marked}>'
-        f'<a href="{escape(page)}line={number}#L{number}" title="{escape(spelt_out(str(record["time"])[:40]))}">'
+        f'<a href="{escape(page)}line={number}#L{number}" title="{moment}">'
         f"{number}</a>{label}<span>{line_markup(str(record['text']))}</span></li>"
     )
 
@@ -74,12 +78,13 @@ def line_markup(text: str) -> Markup:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstError:
-    """The first line of a log that is marked as an error."""
+class ErrorView:
+    """The first error of a failed attempt, with the address of its line, and what to do about it."""
 
-    line: int
+    error: FirstError
     address: str
-    markup: Markup
+    remedy: str
+    rows: Markup
 
 
 def log_view(
@@ -94,14 +99,14 @@ def log_view(
     """
     index = indexes.of(attempt.id)
     live = attempt.state in LIVE_ATTEMPT
-    first_error = index.first_error if attempt.state is not AttemptState.SUCCEEDED else 0
+    found = attempt.first_error
     last_page = len(index.starts) - 1
     if line is not None:
         page = index.page_of(line)
     elif live or attempt.state in (AttemptState.LOST, AttemptState.RELEASED):
         page = last_page
     elif attempt.state is AttemptState.FAILED:
-        page = index.page_of(first_error) if first_error else last_page
+        page = index.page_of(found.line) if found else last_page
     else:
         page = 0
     start, end = index.extent(page)
@@ -122,14 +127,16 @@ def log_view(
         "end": place(last_page) if page < last_page - 1 else "",
         "follow": f"/attempts/{attempt.id}/log/follow?offset={end}" if live and page == last_page else "",
         "live": live,
-        "first_error": _first_error(logs, attempt, index, address, page) if first_error else None,
+        "first_error": _error_view(found, index, address, page) if found else None,
     }
 
 
-def _first_error(logs: LogStore, attempt: Attempt, index: LogIndex, address: str, shown: int) -> FirstError:
-    line = index.first_error
-    page = index.page_of(line)
-    start, end = index.extent(page)
-    record = logs.page(attempt.id, start.offset, most=end - start.offset).records[line - start.line]
-    anchor = f"#L{line}" if page == shown else f"{address}line={line}#L{line}"
-    return FirstError(line, anchor, line_markup(str(record["text"])[:300]))
+def _error_view(error: FirstError, index: LogIndex, address: str, shown_page: int) -> ErrorView:
+    anchor = (
+        f"#L{error.line}" if index.page_of(error.line) == shown_page else f"{address}line={error.line}#L{error.line}"
+    )
+    rows = []
+    for line in error.context:
+        marked = ' class="error"' if line.number == error.line else ""
+        rows.append(f"<li{marked}><b>{line.number}</b><span>{escape(escape_control_chars(line.text))}</span></li>")
+    return ErrorView(error, anchor, remedy_of(error), Markup("".join(rows)))  # noqa: S704  (texts are escaped)

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.staticfiles import StaticFiles
 
 import farm
+from farm.core.names.escaping import inert_lines
 from farm.core.names.utc import utc_text
 from farm.core.names.wording import human_size
 from farm.core.policy.gate_kind import gate_key
@@ -22,7 +23,6 @@ from farm.trust.layout import blob_path
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
 from web.pages.lost import is_lost
-from web.pages.terminal_text import spelt_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,7 +194,7 @@ def commands(text: str) -> Markup:
         *parts, last = parts
         parts[-1] += f"`{last}"
     marked = (
-        Markup("<code>{}</code>").format(spelt_out(part)) if number % 2 else escape(spelt_out(part))
+        Markup("<code>{}</code>").format(inert_lines(part)) if number % 2 else escape(inert_lines(part))
         for number, part in enumerate(parts)
     )
     return Markup().join(marked)
@@ -204,4 +204,4 @@ def _inert(value: Any) -> Any:
     """Escape control characters in every text that a template prints; markup is escaped where it is built."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return escape(spelt_out(value))
+    return escape(inert_lines(value))

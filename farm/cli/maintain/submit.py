@@ -20,12 +20,12 @@ from farm.cli.channel_lines import (
     waits_for_signer,
     waits_for_thaw,
 )
-from farm.cli.escaping import escape_control_chars
 from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
 from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.remote import connect
 from farm.cli.settings import Settings
+from farm.core.names.escaping import escape_control_chars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
