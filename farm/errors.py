@@ -32,13 +32,15 @@ class FarmError(Exception):
     `code` is a stable machine-readable name (kebab case): that of the class, where none is given. `remedy` is one
     imperative sentence or empty, `place` the position in a file where there is one. `exit_status` is what a command
     ends with. `by_package` has message and remedy for each package that the error is about. `lost_blobs` are the
-    digests of blobs that are missing or corrupt: another copy of them can be put back.
+    digests of blobs that are missing or corrupt: another copy of them can be put back. `excerpt` are lines of a log, to
+    be shown below the message.
     """
 
     code: str = "error"
     exit_status: int = 1
     by_package: Mapping[str, tuple[str, str]] = MappingProxyType({})
     lost_blobs: tuple[str, ...] = ()
+    excerpt: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, remedy: str = "", place: Place | None = None, code: str = "") -> None:
         super().__init__(message)

@@ -6,6 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.buildlog.log_line import LogLine, text_line
+from farm.core.buildlog.providers import paths_of
+from farm.core.buildlog.recogniser import first_error
+from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.job import BuildOutcome
 from farm.errors import FarmError
@@ -16,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from farm.core.buildlog.error_kind import ErrorKind
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.names.digest import Digest
+    from farm.core.plan.job import BuiltPackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +60,42 @@ class LocalState:
 
     def outcome(self, plan: Digest) -> BuildOutcome | None:
         """Return the outcome of a plan, if it was built here and all its blobs are still there."""
+        outcome = self._read(self._record(plan))
+        return outcome if outcome and all(map(self.store.has, _blobs(outcome))) else None
+
+    def _read(self, record: Path) -> BuildOutcome | None:
         try:
-            outcome = BuildOutcome.from_dict(json.loads(self._record(plan).read_bytes()))
+            return BuildOutcome.from_dict(json.loads(record.read_bytes()))
         except (FileNotFoundError, ValueError, FarmError):
             return None  # not built, or the record has an old format: it is built again
-        return outcome if all(self.store.has(digest) for digest in _blobs(outcome)) else None
 
     def record(self, plan: Digest, outcome: BuildOutcome) -> None:
         """Record the outcome of a plan, completely or not at all."""
         replace_file(self._record(plan), canonical_json(outcome.to_dict()) + b"\n")
+
+    def provider_of(self, kind: ErrorKind, subject: str) -> str:
+        """Return the short name of a package, built here, that provides what a build has missed; empty if none does."""
+        paths = set(paths_of(kind, subject))
+        names = set()
+        for record in (self.root / "builds").glob("*.json") if paths else ():
+            for package in self._packages(record):
+                manifest = Manifest.from_json(self.store.read(package.manifest.digest))
+                if any(entry.path in paths for entry in manifest.entries):
+                    names.add(package.descriptor.name.short)
+        return min(names, key=lambda name: (len(name), name), default="")
+
+    def _packages(self, record: Path) -> tuple[BuiltPackage, ...]:
+        outcome = self._read(record)
+        return outcome.packages if outcome and all(map(self.store.has, _blobs(outcome))) else ()
+
+    def first_error_of(self, log: Digest) -> FirstError | None:
+        """Return the first error in the log of a failed test; None if it printed nothing."""
+        with self.store.open(log) as records:
+            found = map(json.loads, records)
+            return first_error(
+                LogLine.of(number, record["stream"], record["step"], record["text"])
+                for number, record in enumerate(found, 1)
+            )
 
     def write_log(self, name: str, log: Digest) -> Path:
         """Write the log of an attempt as text for people, replacing an earlier one of that name; return its path."""
@@ -70,7 +104,7 @@ class LocalState:
         with path.open("w", encoding="utf-8") as file, self.store.open(log) as records:
             for line in records:
                 record = json.loads(line)
-                file.write(f"{record['step'] or 'farm'} | {record['text']}\n")
+                file.write(f"{text_line(record['stream'], record['step'], record['text'])}\n")
         return path
 
     def _record(self, plan: Digest) -> Path:

@@ -17,6 +17,7 @@ from farm.container.environment import OutputFullError, OutputVolume
 from farm.container.file_watch import OpenWatch
 from farm.container.sandbox_spec import BUILD_USER, MB, Bind, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog, write_driver
+from farm.core.buildlog.remedy import remedy_of
 from farm.core.package.elf.file import InvalidElfError
 from farm.core.package.layout import LayoutError
 from farm.core.package.pkgconfig import InvalidPkgConfigError
@@ -146,7 +147,9 @@ def _run_steps(
     )
     steps = StepLog([step.name for step in plan.steps], nonce=nonce, sink=keeper)
     with OpenWatch(watched_directories(copyable)) as watch:
-        result = workshop.sandbox.run(spec, on_output=steps.feed, cancelled=lambda: keeper.full or cancelled())
+        result = workshop.sandbox.run(
+            spec, on_output=lambda _, piece: steps.feed(piece), cancelled=lambda: keeper.full or cancelled()
+        )
         opened = watch.end()
     steps.close()
     return result, steps, consumptions(copyable, opened)
@@ -163,21 +166,27 @@ def _check_ending(
     limit = _LIMITS.get(ending)
     if limit is None and result.exit_code and steps.forks_refused:
         limit = "processes"
+    # Said with the step's name, so that its log is that of the step which failed, even of one that printed nothing.
     if limit:
+        keeper.say(f"it reached the limit {limit}", step=steps.step)
         raise BuildFailedError(
             f"{package}: the step {steps.step!r} reached the limit {limit} = {limits[limit.replace('-', '_')]}",
             remedy=f"Find out what it does there, or raise limits.{limit} in the recipe.",
-            lines=keeper.last_lines,
             code="limit-reached",
+            step=steps.step,
+            first_error=keeper.first_error,
         )
     # Before the exit status: a step that fails for lack of space gets this reason, and one that ignores it is caught.
     volume.check_not_full()
     if result.exit_code:
+        keeper.say(f"it ended with status {result.exit_code}", step=steps.step)
+        found = keeper.first_error
         raise BuildFailedError(
             f"{package}: the step {steps.step!r} failed with exit status {result.exit_code}",
-            remedy="Read the log from its first error on, then fix the recipe or the source.",
-            lines=keeper.last_lines,
+            remedy=remedy_of(found),
             code="step-failed",
+            step=steps.step,
+            first_error=found,
         )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.errors import FarmError, in_lines
+from farm.core.buildlog.excerpt import excerpt
+from farm.core.buildlog.remedy import remedy_of
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.names.digest import Digest
 
 
@@ -19,15 +21,27 @@ class InvalidOrderError(FarmError):
 
 
 class BuildFailedError(FarmError):
-    """A build ended without packages; the code says why. `log` is the blob of its whole log."""
+    """A build ended without packages; the code says why. `log` is the blob of its whole log.
+
+    `step` is the step that failed, and `first_error` the line that says why, where a step failed and printed something.
+    """
 
     code = "build-failed"
 
-    def __init__(self, message: str, *, remedy: str, code: str = "", lines: Sequence[str] = ()) -> None:
-        """`lines` are the last lines of the log."""
-        shown = f":{in_lines(lines, len(lines))}" if lines else ""
-        super().__init__(f"{message}{shown}", remedy=remedy, code=code)
+    def __init__(
+        self, message: str, *, remedy: str, code: str = "", step: str = "", first_error: FirstError | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy, code=code)
         self.log: Digest | None = None
+        self.step = step
+        self.first_error = first_error
+        self.excerpt = excerpt(first_error) if first_error else ()
+
+    def provided_by(self, package: str) -> None:
+        """Name the package that provides what was missing."""
+        if self.first_error is not None:
+            self.first_error = replace(self.first_error, provider=package)
+            self.remedy = remedy_of(self.first_error)
 
 
 class EmptyOutputError(FarmError):

@@ -1,19 +1,21 @@
-"""Keeps the log of an attempt: passes records on, writes them into a blob, and remembers the last lines."""
+"""Keeps the log of an attempt: passes records on, writes them into a blob, and looks for the first error."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import deque
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farm.container.log_record import LogRecord
 from farm.container.sandbox_spec import MB
+from farm.core.buildlog.log_line import WORKERS_STREAM, LogLine
+from farm.core.buildlog.recogniser import Recogniser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Limits
     from farm.store.blobs import BlobStore
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     LogSink: TypeAlias = Callable[[LogRecord], None]
 
 _RECORD_FACTOR = 4
-_LAST_LINES = 20
-_LAST_LINE_LENGTH = 300
 
 
 class LogKeeper(AbstractContextManager["LogKeeper"]):
@@ -36,7 +36,8 @@ class LogKeeper(AbstractContextManager["LogKeeper"]):
         self._writer = store.writer()
         self._sink = sink
         self._most_bytes = limits.log_mb * MB * _RECORD_FACTOR
-        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self._recogniser = Recogniser()
+        self._lines = 0
         self.full = False
 
     def __call__(self, record: LogRecord) -> None:
@@ -46,18 +47,18 @@ class LogKeeper(AbstractContextManager["LogKeeper"]):
             self.full = True
             return
         self._writer.write(line + b"\n")
-        if record.stream != "farm":
-            self._last.append(record.text[:_LAST_LINE_LENGTH])
+        self._lines += 1
+        self._recogniser.see(LogLine.of(self._lines, record.stream, record.step, record.text))
         self._sink(record)
 
-    def say(self, text: str) -> None:
-        """Add a line of the worker itself."""
-        self(LogRecord(time.time(), "farm", "", text))
+    def say(self, text: str, *, step: str = "") -> None:
+        """Add a line of the worker itself, about a step or the whole attempt."""
+        self(LogRecord(time.time(), WORKERS_STREAM, step, text))
 
     @property
-    def last_lines(self) -> tuple[str, ...]:
-        """The last lines of the build, each cut short."""
-        return tuple(self._last)
+    def first_error(self) -> FirstError | None:
+        """The first error of the step that failed, if one has failed; None if that has printed nothing."""
+        return self._recogniser.first_error()
 
     def commit(self) -> Digest:
         """Store the log and return its digest; nothing can be added afterwards."""

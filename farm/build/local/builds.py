@@ -21,8 +21,10 @@ from farm.container.attempt_directory import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.janitor import Janitor
 from farm.container.sandbox import Sandbox, connect
+from farm.core.buildlog.excerpt import excerpt
 from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
+from farm.errors import in_lines
 from farm.store.http.download import DownloadPolicy
 from farm.store.private_directory import check_own
 from farm.store.unpack import PackageCache
@@ -121,7 +123,11 @@ class LocalBuilds:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
                 if not outcome.passed:
                     log = self._state.write_log(f"{name}-test-{place}", outcome.log)
-                    outcome = replace(outcome, message=f"{outcome.message}; its log is {log}")
+                    message = f"{outcome.message}; its log is {log}"
+                    found = self._state.first_error_of(outcome.log)
+                    if found and found.sure:
+                        message += in_lines(excerpt(found), len(found.context) + 1)
+                    outcome = replace(outcome, message=message)
                 yield name, test.name, outcome
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:

@@ -12,6 +12,7 @@ from farm.build.attempt.build import build
 from farm.build.attempt.errors import BuildFailedError
 from farm.build.local.reports import BuildProgress
 from farm.container.attempt_directory import AttemptDirectory
+from farm.errors import Place
 
 if TYPE_CHECKING:
     from farm.build.attempt.workshop import Workshop
@@ -48,8 +49,12 @@ class Obtaining:
             try:
                 return build(order, workshop, attempt=attempt, log=self.reports.log)
             except BuildFailedError as error:
+                found = error.first_error
                 if error.log:
-                    error.remedy += f" The whole log is {self.state.write_log(order.plan.name.short, error.log)}."
+                    log = self.state.write_log(order.plan.name.short, error.log)
+                    error.place = Place(str(log), found.line if found else 0)
+                if found and (package := self.state.provider_of(found.kind, found.subject)):
+                    error.provided_by(package)
                 raise
 
     def attempt(self) -> AttemptDirectory:

@@ -77,7 +77,7 @@ def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose
             mark = styled("ok    ", fg="green") if outcome.passed else styled("FAILED", fg="red")
             say(mark + f" {recipe}: {name}")
             if not outcome.passed:
-                say(f"       {outcome.message}")
+                say(f"       {outcome.message}", indent="       ")
     say(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

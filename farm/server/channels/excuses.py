@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select, update
 
+from farm.core.buildlog.first_error import FirstError
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.releases import newest_release
 from farm.server.tables.curation_rows import ExcuseRow
-from farm.server.tables.evidence import EVIDENCE, Evidence
+from farm.server.tables.evidence import EVIDENCE, FIRST_ERROR, Evidence
 from farm.server.tables.reading import JSON_LIST, Record, in_parts
 from farm.server.tables.states import Role
 
@@ -40,13 +41,14 @@ class Excuse(
     keys={"digest": "descriptor"},
     outside={"under_way", "evidence"},
     columns={"job": "job_id"},
-    texts={"partners": JSON_LIST, "evidence": EVIDENCE},
+    texts={"partners": JSON_LIST, "evidence": EVIDENCE, "first_error": FIRST_ERROR},
 ):
     """Why a package (`digest` is None if it should have been removed) is held back, in words that a person can act on.
 
     `root` is the package that causes this, empty if it is the package itself. `partners` are packages that it fails
     only together with. `remedy` is what would clear it, `until` when time alone does. While it is `under_way`, a job of
-    the farm works on it, and nobody has to act. `evidence` is what the search found.
+    the farm works on it, and nobody has to act. `evidence` is what the search found. `first_error` is that of `job`,
+    and `line` the same in one line, or the last line of its log.
     """
 
     package: str
@@ -58,6 +60,7 @@ class Excuse(
     owner: str = ""
     job: int | None = None
     line: str = ""
+    first_error: FirstError | None = None
     partners: tuple[str, ...] = ()
     remedy: str = ""
     until: datetime | None = None

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.api.log_lines import LONGEST_TEXT, check_lines, encode_record
+from farm.core.buildlog.log_line import LogLine
+from farm.core.buildlog.recogniser import Recogniser
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.descriptors import opened
@@ -23,12 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-ERROR_MARK = b'"severity":"error"'
-"""Marks a log line that is an error. Quotes within a record's text are escaped, so this can only be the field."""
-
-WORKERS_STREAM = "farm"
-"""The stream of the worker's own lines."""
+    from farm.core.buildlog.first_error import FirstError
 
 _TAIL = 16 * 1024
 
@@ -144,20 +141,21 @@ class LogStore:
         whole = piece if begin == 0 else piece[piece.find(b"\n") + 1 :]
         return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
 
-    def telling_line(self, attempt_id: int) -> str:
-        """Return the line that best explains why an attempt failed: the first error, else the job's last line.
-
-        Without one, the worker's last line; empty for an empty log.
-        """
-        offset = 0
+    def first_error(self, attempt_id: int) -> FirstError | None:
+        """Return the first error of a failed attempt, by reading its whole log; None if the failed step was silent."""
+        recogniser, number, offset = Recogniser(), 0, 0
         while piece := self.lines(attempt_id, offset, most=1 << 20):
-            if (found := piece.find(ERROR_MARK)) >= 0:
-                begin = piece.rfind(b"\n", 0, found) + 1
-                return str(json.loads(piece[begin : piece.find(b"\n", found)])["text"])
+            for line in piece.splitlines():
+                number += 1
+                record = json.loads(line)
+                recogniser.see(LogLine.of(number, record["stream"], record["step"], record["text"]))
             offset += len(piece)
-        records = [record for record in self.tail(attempt_id, most=_TAIL) if str(record.get("text", "")).strip()]
-        own = [record for record in records if record.get("stream") != WORKERS_STREAM]
-        return str((own or records)[-1]["text"]) if records else ""
+        return recogniser.first_error()
+
+    def last_line(self, attempt_id: int) -> str:
+        """Return the last line of a log that says something, which may be the worker's; empty for an empty log."""
+        records = self.tail(attempt_id, most=_TAIL)
+        return next((text for record in reversed(records) if (text := str(record["text"]).strip())), "")
 
     def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
         """Return the bytes of whole lines, about `most` of them; empty at the end of the log."""

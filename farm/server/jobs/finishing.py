@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.abi import MOST_LINE
 from farm.core.plan.job import BlobRef
@@ -19,6 +20,8 @@ from farm.server.jobs.sboms import keep_sbom
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import number_of
 from farm.server.packages.code_consumers import add_consumed
+from farm.server.packages.provided_files import add_provided, provider_of
+from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.records import Package
 from farm.server.tables.states import AttemptState, JobKind, JobState
 from farm.server.transaction.text import truncate_text
@@ -95,6 +98,8 @@ def finish_build(
             package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
             packages.add_package(unit.session, package)
             add_consumed(unit.session, built.descriptor.digest, consumed)
+            manifest = Manifest.from_json(application.blobs.read(built.manifest.digest))
+            add_provided(unit.session, package.name, manifest)
         settle_all(unit, [job, *record_built(unit, job, plan.digest)])
         return jobs.find_job(unit.session, job.id)
 
@@ -136,11 +141,13 @@ def finish_test(application: Application, holder: Holder, outcome: TestOutcome) 
     """
     signed = _check_signed(application, holder, JobKind.TEST, outcome, order_of=test_order, check=check_test_result)
     log = application.logs.summary(holder.attempt_id)
+    first_error = None if outcome.passed else application.logs.first_error(holder.attempt_id)
     with application.writing() as unit:
         attempt = require_lease(unit, holder, lock=True)
         job = _job(unit, attempt, JobKind.TEST, lock=True)
         failure = {} if outcome.passed else _failure(TEST_FAILED, outcome.message)
-        _end(unit, attempt, job, log, failure, outcome=_json(outcome), **signed)
+        found = {} if outcome.passed else {"first_error": FIRST_ERROR.write(first_error)}
+        _end(unit, attempt, job, log, failure, outcome=_json(outcome), **signed, **found)
         return jobs.find_job(unit.session, job.id)
 
 
@@ -166,10 +173,14 @@ def finish_comparison(application: Application, holder: Holder, outcome: AbiOutc
 def fail(application: Application, holder: Holder, *, code: str, message: str) -> Job:
     """End an attempt and its job as failed; jobs that need the build are blocked. Raises `LeaseLostError`."""
     log = application.logs.summary(holder.attempt_id)
+    first_error = application.logs.first_error(holder.attempt_id)
     with application.planning() as unit:
         attempt = require_lease(unit, holder, lock=True)
         job = jobs.find_job(unit.session, attempt.job_id, lock=True)
-        _end(unit, attempt, job, log, _failure(code, message))
+        if first_error is not None:
+            provider = provider_of(unit.session, first_error.kind, first_error.subject)
+            first_error = replace(first_error, provider=provider)
+        _end(unit, attempt, job, log, _failure(code, message), first_error=FIRST_ERROR.write(first_error))
         settle_all(unit, [job])
         return jobs.find_job(unit.session, job.id)
 

@@ -32,6 +32,7 @@ class ExcuseRow(NumberedRow, table=True):
     owner: str = ""
     job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
     line: str = Field(default="", sa_type=Text)  # of the log, control characters escaped
+    first_error: str = Field(default="", sa_type=Text)  # JSON of `FirstError`, of the job
     partners: str = Field(default="[]", sa_type=Text)  # JSON: it fails only together with these packages
     evidence: str = Field(default="", sa_type=Text)  # JSON of `farm.server.tables.evidence`
     remedy: str = Field(default="", sa_type=Text)  # what would clear it

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from farm.core.buildlog.first_error import FirstError
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
@@ -139,3 +140,9 @@ def unblocking_of(form: Mapping[str, Any]) -> TestEvidence:
 
 
 EVIDENCE = ColumnText(evidence_of_text, evidence_to_text)
+
+FIRST_ERROR = ColumnText(
+    read=lambda text: FirstError.from_dict(json.loads(text)) if text else None,
+    write=lambda error: canonical_json(error.to_dict()).decode() if error else "",
+)
+"""The first error of a failed attempt, empty if none is known."""

@@ -133,6 +133,7 @@ class AttemptRow(NumberedRow, table=True):
     outcome: str = Field(default="", sa_type=Text)  # canonical JSON of what the worker reported
     attestation: str = ""  # digest of the verified signed statement of a test's or comparison's outcome
     tester: str = ""  # id of the key that signed it
+    first_error: str = Field(default="", sa_type=Text)  # JSON of `FirstError`, of one that failed
 
 
 class JobExclusionRow(Row, table=True):

@@ -73,3 +73,15 @@ class ConsumedRow(Row, table=True):
     library: str = Field(primary_key=True, index=True)  # short name
     kind: str = Field(primary_key=True)
     tree: str  # of the library's package at that time
+
+
+class ProvidedFileRow(Row, table=True):
+    """A file that builds look for: a header, library, program, or what pkg-config and CMake read. Rows are only added.
+
+    `package` is the short name of a package of which some build has the file, at `path` in the package.
+    """
+
+    __tablename__ = "provided_file"
+
+    path: str = Field(primary_key=True)
+    package: str = Field(primary_key=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from farm.core.buildlog.first_error import FirstError
 from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 from farm.core.plan.job import BlobRef
 from farm.core.plan.trouble import Trouble
+from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.reading import JSON_LIST, Record
 from farm.server.tables.states import AttemptState, JobKind, JobState, Role
 
@@ -81,11 +83,12 @@ class Job(Record, columns={"submission": "submission_id"}):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt(Record):
+class Attempt(Record, texts={"first_error": FIRST_ERROR}):
     """One attempt at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
 
     `trouble` is what ended it through no fault of the job. `attestation` is the digest of the signed statement of a
-    test's or comparison's result, and `tester` the id of the key that signed it, if any.
+    test's or comparison's result, and `tester` the id of the key that signed it, if any. `first_error` says why it
+    failed, if it did.
     """
 
     id: int
@@ -105,6 +108,7 @@ class Attempt(Record):
     outcome: str
     attestation: str = ""
     tester: str = ""
+    first_error: FirstError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

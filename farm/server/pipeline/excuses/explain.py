@@ -10,7 +10,7 @@ from farm.core.sets.findings.problem import listed
 from farm.core.sets.members.member import is_imported
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs import jobs
-from farm.server.pipeline.excuses.failed_builds import failed_build, telling_line
+from farm.server.pipeline.excuses.failed_builds import failed_build, failure_of
 from farm.server.pipeline.gates.gate_result import atoms_held_back
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
@@ -99,7 +99,7 @@ class Explainer:
             GateKind.TESTS,
             "; ".join(test.sentence for test in tests[:_SENTENCES]) + only_with,
             job=tests[0].job,
-            line=telling_line(self.unit, self.logs, tests[0].job),
+            **failure_of(self.unit, self.logs, tests[0].job),
             partners=partners,
             remedy=_remedy(name, fix if tested == name else f"{fix}, or the test of {tested}", tested),
             evidence=evidence,
@@ -145,7 +145,7 @@ class Explainer:
                 reason + only_with,
                 root=root,
                 job=job,
-                line=telling_line(self.unit, self.logs, job),
+                **failure_of(self.unit, self.logs, job),
                 partners=partners,
                 remedy=remedy,
                 evidence=evidence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from farm.core.names.printed_version import printed_version
 from farm.core.policy.gate_kind import GateKind
@@ -15,6 +15,7 @@ from farm.server.tables.states import JobState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.server.documents.log_store import LogStore
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -65,7 +66,7 @@ def unbuilt(unit: UnitOfWork, logs: LogStore) -> Iterator[Excuse]:
             root=root,
             owner=recipes.submitter(unit.session, revision.submission),
             job=culprit.id,
-            line=telling_line(unit, logs, culprit.id),
+            **failure_of(unit, logs, culprit.id),
             remedy=remedy,
         )
 
@@ -82,10 +83,26 @@ def failed_build(unit: UnitOfWork, job: Job, seen: set[str]) -> Job:
     return job
 
 
-def telling_line(unit: UnitOfWork, logs: LogStore, job: int | None) -> str:
-    """Return the line of a job's log that says most about its failure; empty if there is no job, or no log."""
+class Failure(TypedDict, total=False):
+    """What an excuse says of the log of a failed job."""
+
+    line: str
+    first_error: FirstError
+
+
+def failure_of(unit: UnitOfWork, logs: LogStore, job: int | None) -> Failure:
+    """Return the first error of a job's last attempt, and the line that says it; empty if there is no job, or no log.
+
+    Without an error, the line is the last one of the log.
+    """
     tried = attempts.attempts_of(unit.session, job) if job is not None else []
-    return logs.telling_line(tried[-1].id)[:_LONGEST_LINE] if tried else ""
+    if not tried:
+        return {}
+    found = tried[-1].first_error
+    if found is None:
+        last = logs.last_line(tried[-1].id)[:_LONGEST_LINE]
+        return {"line": last} if last else {}
+    return {"line": found.sentence[:_LONGEST_LINE], "first_error": found}
 
 
 def _why_unbuilt(culprit: Job, root: str) -> tuple[str, str]:
