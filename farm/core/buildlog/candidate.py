@@ -26,7 +26,8 @@ class Strength(IntEnum):
 class Candidate:
     """A line that may be the first error. The family that found it may still add to it from the lines that follow.
 
-    `detail` is a line from elsewhere that says why; `ends` is whether the program that says this always ends with it.
+    `detail` is a line from elsewhere that says why. `is_last`: the program that says this ended with it, so that of
+    several the last one counts, unless something confirms an earlier one.
     """
 
     line: LogLine
@@ -35,7 +36,7 @@ class Candidate:
     text: str
     subject: str = ""
     detail: str = ""
-    ends: bool = False
+    is_last: bool = False
 
 
 class Sign(IntEnum):

@@ -16,20 +16,16 @@ LONGEST_SUBJECT = 200
 
 
 class Rule(NamedTuple):
-    """A form of a line that is an error. The group `subject` of its pattern is what the error is about, if it has one.
-
-    `ends`: whether the program that says this always ends with it.
-    """
+    """A form of a line that is an error. The group `subject` of its pattern is what the error is about."""
 
     kind: ErrorKind
     pattern: re.Pattern[str]
     strength: Strength = Strength.CERTAIN
-    ends: bool = False
 
 
-def rule(kind: ErrorKind, pattern: str, strength: Strength = Strength.CERTAIN, *, ends: bool = False) -> Rule:
+def rule(kind: ErrorKind, pattern: str, strength: Strength = Strength.CERTAIN) -> Rule:
     """Return the rule of a pattern, which is searched for anywhere in a line."""
-    return Rule(kind, re.compile(pattern), strength, ends)
+    return Rule(kind, re.compile(pattern), strength)
 
 
 class RuleFamily:
@@ -53,4 +49,4 @@ class RuleFamily:
 def candidate(line: LogLine, one: Rule, found: re.Match[str]) -> Candidate:
     """Return the candidate that a rule found."""
     subject = (found.groupdict().get("subject") or "")[:LONGEST_SUBJECT]
-    return Candidate(line, one.kind, one.strength, line.text.strip()[:LONGEST_TEXT], subject, ends=one.ends)
+    return Candidate(line, one.kind, one.strength, line.text.strip()[:LONGEST_TEXT], subject)

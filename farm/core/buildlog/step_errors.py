@@ -172,6 +172,8 @@ class StepErrors:
         at_end = self._end - self._last_message
         complained = self._messages[0] if self._messages else None
         certain = self._known() or self._behind
+        if len(certain) > 1 and all(found.candidate.is_last for found in certain):
+            certain = certain[-1:]
         if certain and (complained is None or at_end > _RIGHT_BEFORE or self._end - self._last_certain <= _FAR):
             return _Choice(certain[0], sure=self._end - self._last_certain <= _FAR)
         if complained is not None and at_end <= _NEAR:

@@ -55,7 +55,7 @@ class Autoconf:
         if found := _ERROR.search(line.text):
             return self._begin(line, found["what"])
         if _TOOLS.search(line.text) or _MACRO.search(line.text):
-            return Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], ends=True)
+            return Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT])
         if self._error is not None and self._lines < _MOST_LINES:
             self._lines += 1
             if not line.text.startswith(("checking ", "See ")):
@@ -66,7 +66,7 @@ class Autoconf:
         if _WHERE.search(what):
             return None
         text = line.text.strip()[:LONGEST_TEXT]
-        self._error = Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, text, ends=True)
+        self._error = Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, text)
         self._lines = 0
         self._name(what)
         return self._error

@@ -42,9 +42,7 @@ class CMake:
     def see(self, line: LogLine) -> Candidate | Sign | None:
         """Take the next line."""
         if _BEGINS.search(line.text):
-            self._error = Candidate(
-                line, ErrorKind.CMAKE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], ends=True
-            )
+            self._error = Candidate(line, ErrorKind.CMAKE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT])
             self._lines = 0
             self._name()
             return self._error

@@ -26,11 +26,11 @@ class Makes(RuleFamily):
         ),
     )
     rules = (
-        rule(ErrorKind.MISSING_FILE, _MAKE + r"\*\*\* No rule to make target [`'‘](?P<subject>[^'’]+)['’], needed by", ends=True),
-        rule(ErrorKind.MAKE, _MAKE + r"\*\*\* No rule to make target [`'‘](?P<subject>[^'’]+)['’]", ends=True),
-        rule(ErrorKind.MISSING_FILE, _MAKE + r"\*\*\* (?P<subject>[^\s:]+): No such file or directory\.  Stop", ends=True),
-        rule(ErrorKind.MAKE, _MAKE + r"\*\*\* .*  Stop\.$", ends=True),
-        rule(ErrorKind.MAKE, r"^[^\s:]+:\d+: \*\*\* .*  Stop\.$", ends=True),
-        rule(ErrorKind.MISSING_FILE, r"^ninja: error: '(?P<subject>[^']+)', needed by .* missing and no known rule", ends=True),
-        rule(ErrorKind.MAKE, r"^(?:ninja|samu): (?:error|fatal): ", ends=True),
+        rule(ErrorKind.MISSING_FILE, _MAKE + r"\*\*\* No rule to make target [`'‘](?P<subject>[^'’]+)['’], needed by"),
+        rule(ErrorKind.MAKE, _MAKE + r"\*\*\* No rule to make target [`'‘](?P<subject>[^'’]+)['’]"),
+        rule(ErrorKind.MISSING_FILE, _MAKE + r"\*\*\* (?P<subject>[^\s:]+): No such file or directory\.  Stop"),
+        rule(ErrorKind.MAKE, _MAKE + r"\*\*\* .*  Stop\.$"),
+        rule(ErrorKind.MAKE, r"^[^\s:]+:\d+: \*\*\* .*  Stop\.$"),
+        rule(ErrorKind.MISSING_FILE, r"^ninja: error: '(?P<subject>[^']+)', needed by .* missing and no known rule"),
+        rule(ErrorKind.MAKE, r"^(?:ninja|samu): (?:error|fatal): "),
     )  # fmt: skip

@@ -48,4 +48,4 @@ class Meson:
             if match := pattern.search(found["what"]):
                 kind, subject = missing, match[1] or match[2]
                 break
-        return Candidate(line, kind, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], subject, ends=True)
+        return Candidate(line, kind, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], subject)

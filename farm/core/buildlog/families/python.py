@@ -60,7 +60,7 @@ class Python:
                 self._last = None
         if self._after_file and _SYNTAX.search(line.text):
             self._after_file = False
-            return Candidate(line, ErrorKind.PYTHON, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT])
+            return Candidate(line, ErrorKind.PYTHON, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT], is_last=True)
         if _FILE.search(line.text):
             self._after_file = True
         elif not line.text.startswith(" "):
@@ -88,7 +88,7 @@ class Python:
             last.line, last.kind, last.text, last.subject = line, kind, rest[:LONGEST_TEXT], subject
             self._chained = False
             return None
-        self._last = Candidate(line, kind, Strength.CERTAIN, rest[:LONGEST_TEXT], subject)
+        self._last = Candidate(line, kind, Strength.CERTAIN, rest[:LONGEST_TEXT], subject, is_last=True)
         self._chained = False
         return self._last
 

@@ -1,0 +1,40 @@
+"""The first errors of builds that were really broken, and none in those that succeeded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.core.buildlog.recogniser import first_error
+from tests.core.buildlog.logs import CORPUS, error_of, expected, lines_of, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROKEN = expected("broken")
+
+
+def test_each_log_of_the_corpus_is_expected_to_have_an_error() -> None:
+    assert sorted(BROKEN) == sorted(path.stem for path in (CORPUS / "broken").glob("*.log"))
+    assert len(BROKEN) >= 40
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_first_error_is_the_line_that_a_person_finds(name: str) -> None:
+    assert shown(error_of(CORPUS / "broken" / f"{name}.log")) == BROKEN[name]
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "successful").glob("*.log")), ids=lambda path: path.stem)
+def test_nothing_in_a_build_that_succeeded_is_taken_for_an_error_with_certainty(path: Path) -> None:
+    lines = lines_of(path)
+    steps = dict.fromkeys(line.step for line in lines if line.step)
+    assert steps
+    for step in steps:  # as if each had failed in the end
+        error = first_error(line for line in lines if line.step == step)
+        assert error is None or not error.sure, (step, error)
+    as_one = [replace(line, step="run") for line in lines if line.step]
+    error = first_error(as_one)
+    assert error is not None
+    assert not error.sure, error
