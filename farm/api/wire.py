@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from farm.core.buildlog.first_error import FirstError
+
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 JobKindText = Literal["build", "test", "comparison"]
 RoleText = Literal["build", "test"]
@@ -102,6 +104,7 @@ class AttemptWire(Wire):
     error_code: str
     error: str
     trouble: Annotated[str, Omitted] = ""
+    first_error: Annotated[FirstError | None, Omitted] = None
 
 
 class JobDetail(Wire):

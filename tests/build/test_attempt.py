@@ -68,8 +68,14 @@ class TestAGoodBuild:
         outcome = bench.carry_out(bench.order(bench.plan(f"echo out; echo err >&2; {INSTALL}")))
         records = [json.loads(line) for line in bench.workshop.store.read(outcome.log).splitlines()]
         said = {(record["stream"], record["severity"], record["step"], record["text"]) for record in records}
-        assert {("stdout", "info", "install", "out"), ("stderr", "warning", "install", "err")} <= said
+        assert {("output", "info", "install", "out"), ("output", "info", "install", "err")} <= said
         assert records == [record.to_dict() for record in bench.records]
+
+    def test_has_the_lines_of_both_streams_in_the_order_of_writing(self, bench: Bench) -> None:
+        bench.build(f"for i in {{1..300}}; do echo out $i; echo err $i >&2; done; {INSTALL}")
+        written = [f"{stream} {number}" for number in range(1, 301) for stream in ("out", "err")]
+        assert [place for place, line in enumerate(bench.lines) if line != written[place]] == []
+        assert len(bench.lines) == 600
 
     def test_finds_sources_by_name_and_starts_in_the_source_directory(self, bench: Bench) -> None:
         bench.build(f"cat /sources/a.txt; pwd; {INSTALL}", sources=(bench.source("a.txt", b"content\n"),))
@@ -125,15 +131,52 @@ class TestAGoodBuild:
 
 
 class TestABuildThatFails:
-    def test_names_the_step_its_status_and_its_last_words(self, bench: Bench) -> None:
+    def test_names_the_step_its_status_and_where_to_begin_reading(self, bench: Bench) -> None:
         steps = (Step("configure", "true"), Step("make", "echo the reason >&2; exit 3"), Step("install", INSTALL))
         with pytest.raises(BuildFailedError) as caught:
             bench.build("", steps=steps)
         assert caught.value.code == "step-failed"
-        assert caught.value.message == (
-            "dist.example.org/thing: the step 'make' failed with exit status 3:\n  the reason"
+        assert caught.value.message == "dist.example.org/thing: the step 'make' failed with exit status 3"
+        found = caught.value.first_error
+        assert found is not None
+        assert (found.step, found.text, found.sure) == ("make", "the reason", False)
+        assert log_of(bench, caught.value)[found.line - 1] == "the reason"
+
+    def test_in_silence_shows_nothing_of_the_steps_before_it(self, bench: Bench) -> None:
+        steps = (Step("configure", "echo 'x.c:1:1: error: no'"), Step("make", "exit 3"))
+        with pytest.raises(BuildFailedError) as caught:
+            bench.build("", steps=steps)
+        assert (caught.value.step, caught.value.first_error) == ("make", None)
+
+    def test_shows_the_first_error_with_the_lines_around_it(self, bench: Bench) -> None:
+        steps = (
+            Step("configure", "echo 'x.c:1:1: error: of a probe'"),
+            Step("make", "echo '#include <no-such.h>' > x.c; echo building; gcc -c x.c"),
         )
-        assert "the reason" in log_of(bench, caught.value)
+        with pytest.raises(BuildFailedError) as caught:
+            bench.build("", steps=steps)
+        found = caught.value.first_error
+        assert found is not None
+        assert (found.kind, found.subject, found.step, found.sure) == ("missing-header", "no-such.h", "make", True)
+        assert log_of(bench, caught.value)[found.line - 1] == found.text
+        assert caught.value.excerpt[0].endswith("| building")
+        assert "No known package" in caught.value.remedy
+
+    def test_of_a_failed_configure_shows_what_its_own_log_says(self, bench: Bench) -> None:
+        script = (
+            "printf '%s\\n' 'configure:12: gcc -no conftest.c' 'gcc: error: unrecognized option -no' "
+            "'configure:12: $? = 1' 'configure:14: error: C compiler cannot create executables' > config.log; "
+            "echo 'configure: error: C compiler cannot create executables'; exit 77"
+        )
+        with pytest.raises(BuildFailedError) as caught:
+            bench.build("", steps=(Step("configure", script),))
+        found = caught.value.first_error
+        assert found is not None
+        assert (found.text, found.detail) == (
+            "configure: error: C compiler cannot create executables",
+            "gcc: error: unrecognized option -no",
+        )
+        assert "src/config.log:2: gcc: error: unrecognized option -no" in log_of(bench, caught.value)
 
     def test_for_want_of_files_names_the_package(self, bench: Bench) -> None:
         with pytest.raises(BuildFailedError, match="nothing was installed for thing"):

@@ -103,7 +103,8 @@ def _failure_in_log(keeper: LogKeeper) -> Iterator[None]:
     try:
         yield
     except BuildFailedError as error:
-        keeper.say(f"{error.code}: {error.message.splitlines()[0]}")
+        # With the step's name, so that readers of the log know which step failed, even if that has printed nothing.
+        keeper.say(f"{error.code}: {error.message.splitlines()[0]}", step=error.step)
         error.log = keeper.commit()
         raise
 
@@ -166,21 +167,18 @@ def _check_ending(
     limit = _LIMITS.get(ending)
     if limit is None and result.exit_code and steps.forks_refused:
         limit = "processes"
-    # Said with the step's name, so that its log is that of the step which failed, even of one that printed nothing.
     if limit:
-        keeper.say(f"it reached the limit {limit}", step=steps.step)
         raise BuildFailedError(
             f"{package}: the step {steps.step!r} reached the limit {limit} = {limits[limit.replace('-', '_')]}",
             remedy=f"Find out what it does there, or raise limits.{limit} in the recipe.",
             code="limit-reached",
             step=steps.step,
-            first_error=keeper.first_error,
+            first_error=keeper.first_error(steps.step),
         )
     # Before the exit status: a step that fails for lack of space gets this reason, and one that ignores it is caught.
     volume.check_not_full()
     if result.exit_code:
-        keeper.say(f"it ended with status {result.exit_code}", step=steps.step)
-        found = keeper.first_error
+        found = keeper.first_error(steps.step)
         raise BuildFailedError(
             f"{package}: the step {steps.step!r} failed with exit status {result.exit_code}",
             remedy=remedy_of(found),

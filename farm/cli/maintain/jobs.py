@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, tell_table
+from farm.cli.output import say, say_json, say_lines, tell_table
 from farm.cli.remote import connect
+from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import JobWire
+    from farm.api.wire import AttemptWire, JobWire
 
 
 @click.command()
@@ -53,18 +54,30 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
 @click.command()
 @click.argument("job", type=int)
 @click.option("--follow", "-f", is_flag=True, help="Print lines as they arrive, until the job has ended.")
+@click.option("--error", "only_error", is_flag=True, help="Print only the first error, with the lines around it.")
 @json_option
-def log(job: int, follow: bool, as_json: bool) -> None:
-    """Print the log of the newest attempt at JOB.
+def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
+    """Print the log of the newest attempt at JOB, and then its first error if it has failed.
 
     \b
-    Example:
+    Examples:
       farm log 12 --follow
+      farm log 12 --error
     """
+    from farm.cli.first_error_lines import first_error_lines
 
     with connect() as farm:
-        for record in farm.follow(_newest_attempt(farm, job)) if follow else farm.log_records(job):
-            _say_record(record, as_json=as_json)
+        if not only_error:
+            for record in farm.follow(_newest_attempt(farm, job).id) if follow else farm.log_records(job):
+                _say_record(record, as_json=as_json)
+        attempts = farm.job(job).attempts
+        found = attempts[-1].first_error if attempts else None
+        if only_error and as_json:
+            say_json(found.to_dict() if found else None)
+        elif found and not as_json:
+            say_lines(first_error_lines(found, log_address(job, attempts[-1].number, found.line)), err=not only_error)
+        elif only_error and not as_json:
+            say("no error is known of this job", err=True)
 
 
 @click.command()
@@ -118,10 +131,15 @@ def _why(job: JobWire) -> str:
     return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 
 
-def _newest_attempt(farm: FarmClient, job: int) -> int:
+def log_address(job: int, attempt: int, line: int) -> str:
+    """Return the address of a line of a log on the farm at FARM_URL."""
+    return f"{Settings.from_environment().url.rstrip('/')}/jobs/{job}?attempt={attempt}&line={line}#L{line}"
+
+
+def _newest_attempt(farm: FarmClient, job: int) -> AttemptWire:
     from farm.errors import FarmError
 
     attempts = farm.job(job).attempts
     if not attempts:
         raise FarmError(f"no worker has begun job {job} yet", remedy="Wait for a worker, or look at `farm jobs`.")
-    return attempts[-1].id
+    return attempts[-1]

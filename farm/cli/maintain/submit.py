@@ -20,6 +20,8 @@ from farm.cli.channel_lines import (
     waits_for_signer,
     waits_for_thaw,
 )
+from farm.cli.first_error_lines import first_error_lines
+from farm.cli.maintain.jobs import log_address
 from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
 from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
@@ -138,7 +140,10 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
             time.sleep(_POLL_SECONDS)
     bad = [job for job in ended.values() if job.state != "succeeded"]
     for job in bad:
-        say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error}", err=True)
+        say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error.partition(chr(10))[0]}", err=True)
+        attempts = farm.job(job.id).attempts if job.state == "failed" else ()
+        if attempts and (found := attempts[-1].first_error):
+            say_lines(first_error_lines(found, log_address(job.id, attempts[-1].number, found.line)), err=True)
     return bool(bad)
 
 
@@ -188,8 +193,10 @@ def _say_outcome(channel: str, outcome: ChannelOutcome) -> int:
 
 
 def _say_reasons(excuses: Iterable[Mapping[str, Any]]) -> None:
-    for reason in dict.fromkeys(excuse["reason"] for excuse in excuses):
+    for reason, line in dict.fromkeys((excuse["reason"], excuse.get("line", "")) for excuse in excuses):
         say(f"  {reason}", err=True)
+        if line:
+            say(f"    {line}", err=True)
 
 
 _AT_WORK = ("leased", "running")

@@ -31,19 +31,19 @@ _INTERESTING = re.compile(
     r"|\*\*\*|abort|fault|memory|fork|collect2|no rule|panic|bad |corrupt|not a |not in |malformed|syntax|exists"
     r"|patching|checking|omitting|differ|meson build|a full log|installing|hunk|exception|directory|no module"
     r"|not permitted|read-only|^===|recompile|relocation|hidden symbol|duplicate|terminated|instruction|locate|skip"
-    r"|no package|missing|bound|\.go:|file \"|^_{2,} ",
+    r"|no package|missing|bound|stopped|\.go:|file \"|^_{2,} ",
     re.IGNORECASE,
 )
 
 
 class Recogniser:
-    """Takes the lines of a log in order. Ask for `first_error` when the build has failed."""
+    """Takes the lines of a log in order. Ask for `first_error` when the build has failed. `step` is the last step."""
 
     def __init__(self) -> None:
         self._begin("")
 
     def _begin(self, step: str) -> None:
-        self._step = step
+        self.step = step
         self._families = [family() for family in FAMILIES]
         self._errors = StepErrors()
 
@@ -51,7 +51,7 @@ class Recogniser:
         """Take the next line."""
         if not line.step:
             return  # the worker's own
-        if line.step != self._step:
+        if line.step != self.step:
             self._begin(line.step)
         self._errors.take(line, self._said(line))
 

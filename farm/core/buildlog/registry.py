@@ -33,8 +33,8 @@ FAMILIES: tuple[Callable[[], Family], ...] = (
     Makes,
     Missing,
     Linkers,
+    Files,
     Compilers,
     FailedTests,
-    Files,
     Hints,
 )

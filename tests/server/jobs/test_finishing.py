@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlmodel import select
 
+from farm.api.log_lines import encode_record
+from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.names.version import Version
@@ -19,6 +22,8 @@ from farm.server.jobs.finishing import finish_build, finish_comparison, finish_t
 from farm.server.jobs.leases import LeaseLostError
 from farm.server.jobs.reported_packages import RefusedOutcomeError
 from farm.server.jobs.requests import JobStateError, request_comparison, request_test, retry
+from farm.server.packages.provided_files import provider_of
+from farm.server.tables.package_rows import ProvidedFileRow
 from farm.server.tables.states import JobState
 from farm.trust.attestation.provenance import ProvenanceError
 from tests.farms.small import WORLD, SmallFarm, accept_provenance, recipe
@@ -157,6 +162,48 @@ def test_a_failure_is_kept_in_words_and_blocks_what_needs_it(farm: SmallFarm) ->
         "make: *** [all] Error 2",
     )
     assert farm.states() == {"a": JobState.BLOCKED, "b": JobState.BLOCKED, "c": JobState.FAILED}
+
+
+def log_of(*texts: str) -> bytes:
+    record = {"time": "t", "stream": "output", "severity": "info", "step": "make"}
+    return b"".join(encode_record(record | {"text": text}) for text in texts)
+
+
+def test_a_failure_is_kept_with_the_first_error_and_the_package_that_provides_what_is_missing(farm: SmallFarm) -> None:
+    farm.submit(recipe("zlib"))
+    farm.finish(farm.claim(), files={"include/zlib.h": "", "lib/pkgconfig/zlib.pc": "", "share/doc/zlib.h": ""})
+    farm.submit(recipe("a"))
+    lease = farm.claim()
+    log = log_of("cc a.c", "a.c:3:10: fatal error: zlib.h: No such file or directory", "make: *** [a.o] Error 1")
+    farm.application.logs.append(lease.attempt.id, 0, log, limit=10_000)
+    farm.fail(lease)
+    with farm.application.reading() as unit:
+        failed = attempts.attempt(unit.session, lease.attempt.id)
+        assert provider_of(unit.session, ErrorKind.MISSING_PACKAGE, "ZLIB") == "zlib"
+        assert provider_of(unit.session, ErrorKind.MISSING_HEADER, "zconf.h") == ""
+    assert failed is not None
+    assert failed.first_error is not None
+    assert (failed.first_error.line, failed.first_error.subject, failed.first_error.provider) == (2, "zlib.h", "zlib")
+
+
+def test_what_an_earlier_build_provides_is_indexed_once(farm: SmallFarm) -> None:
+    for flag in ("one", "two"):
+        farm.submit(recipe("zlib", flag=flag))
+        farm.finish(farm.claim(), content=flag, files={"include/zlib.h": flag, f"include/{flag}.h": ""})
+    with farm.application.reading() as unit:
+        rows = unit.session.exec(select(ProvidedFileRow.path).order_by(ProvidedFileRow.path)).all()
+    assert rows == ["include/one.h", "include/two.h", "include/zlib.h"]
+
+
+def test_a_success_has_no_first_error_whatever_its_log_says(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    lease = farm.claim()
+    farm.application.logs.append(lease.attempt.id, 0, log_of("a.c:1:1: error: no"), limit=10_000)
+    farm.finish(lease)
+    with farm.application.reading() as unit:
+        attempt = attempts.attempt(unit.session, lease.attempt.id)
+    assert attempt is not None
+    assert attempt.first_error is None
 
 
 def test_mending_the_recipe_unblocks_everything(farm: SmallFarm) -> None:

@@ -20,5 +20,5 @@ class Limits(RuleFamily):
         rule(ErrorKind.PROCESSES, r"\bv?fork: (?!retry)(?:.*: )?Resource temporarily unavailable|[Cc]annot fork\b"),
         rule(ErrorKind.PROCESSES, r"\bfork: retry: Resource temporarily unavailable", Strength.MESSAGE),
         rule(ErrorKind.CRASH, r"\b(?:Segmentation fault|Illegal instruction|Bus error)\b", Strength.MESSAGE),
-        rule(ErrorKind.CRASH, r"\bAborted(?: \(core dumped\))?(?:\s+\S.*)?$", Strength.MESSAGE),
+        rule(ErrorKind.CRASH, r"(?:^|:\s+\d+ )Aborted\b", Strength.MESSAGE),
     )
