@@ -34,5 +34,5 @@ class ErrorKind(StrEnum):
     ARCHIVE = "archive"
     PERMISSION = "permission"
     COMMAND = "command"
-    """A command of the step refused its arguments or its files."""
+    """A command of the step says that it has failed: it refused its arguments or its files, or whatever it says."""
     UNKNOWN = "unknown"

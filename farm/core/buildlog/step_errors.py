@@ -65,7 +65,7 @@ class StepErrors:
         self._last_message = 0
         self._hint: _Found | None = None
         self._failure: _Choice | None = None
-        self._failed_at = 0
+        self._is_ahead = False
         self._whole_at = 0
 
     def take(self, line: LogLine, said: Candidate | Sign | None) -> None:
@@ -121,14 +121,13 @@ class StepErrors:
             self._hint = None
 
     def _failed(self, sign: Sign, number: int) -> None:
-        if self._failure is None and sign is Sign.FAILED_AHEAD:
+        if self._failure is None and sign is Sign.FAILED_AHEAD and not (self._is_ahead and self._known()):
             # Its output follows: what came before is of other commands.
             self._behind, self._certain, self._messages = self._certain or self._behind, [], []
-            self._failed_at = number
+            self._is_ahead = True
             return
         if self._failure is None:
             self._failure = self._confirmed(number)
-        self._failed_at = number
         self._whole_at = number if sign is Sign.FAILED_AS_A_WHOLE else 0
 
     def _known(self) -> list[_Found]:

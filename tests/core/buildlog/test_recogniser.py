@@ -69,6 +69,7 @@ def test_what_only_looks_like_an_error_is_none(harmless: str) -> None:
         ("b.c:(.text+0x0): multiple definition of `main'; a.o:a.c: first defined here", ErrorKind.LINKER, "main"),
         ("bash: line 3: cmake: command not found", ErrorKind.MISSING_PROGRAM, "cmake"),
         ("/bin/sh: 1: perl: not found", ErrorKind.MISSING_PROGRAM, "perl"),
+        ("./configure: 1: eval: tcc: not found", ErrorKind.MISSING_PROGRAM, "tcc"),
         ("/usr/bin/env: \u2018python\u2019: No such file or directory", ErrorKind.MISSING_PROGRAM, "python"),
         ("Can't locate Foo/Bar.pm in @INC (you may need", ErrorKind.MISSING_MODULE, "Foo/Bar"),
         ("configure: error: zlib.h is required but was not found", ErrorKind.MISSING_HEADER, "zlib.h"),
@@ -140,6 +141,11 @@ def test_of_ninja_the_output_of_the_failed_command_counts() -> None:
     earlier = "x.c:1:1: error: printed by a command that succeeded"
     error = found(earlier, "[1/2] cc", "FAILED: a.o", "cc -c a.c", COMPILER, "ninja: build stopped: subcommand failed.")
     assert error.line == 5
+
+
+def test_of_two_failures_of_ninja_the_first_counts() -> None:
+    second = ["FAILED: b.o", "cc -c b.c", "b.c:9:1: error: too", "ninja: build stopped: subcommand failed."]
+    assert found("FAILED: a.o", "cc -c a.c", COMPILER, *second).line == 3
 
 
 def test_a_make_that_failed_and_was_forgiven_is_not_the_failure() -> None:
