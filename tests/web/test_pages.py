@@ -269,7 +269,7 @@ def test_the_first_error_of_a_failed_build_is_shown_and_linked(stocked: StockedF
     shown = text_of(html)
     assert "First error In the step build , line 1501 of the log : 1496 line 1496" in shown
     assert "1501 main.c:1: error: no <such> file 1502 make: *** [all] Error 2 Fix the recipe or the source." in shown
-    assert 'href="#L1501"' in html
+    assert 'href="/jobs/1?attempt=1&amp;line=1501#L1501"' in html
     assert '<li id="L1501" class="err error">' in html
     assert '<li id="L1000"' not in html
     first = page(browser, "/jobs/1?attempt=1&line=3")

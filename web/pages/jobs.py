@@ -16,7 +16,7 @@ from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import ApplicationHere
 from web.pages.job_lines import job_lines, time_of
-from web.pages.log_view import log_view
+from web.pages.log_view import error_view, log_view
 from web.pages.rendering import PagesHere, asks_for_live_part, reload
 from web.problems import NotFoundError
 
@@ -104,6 +104,7 @@ def job_page(
         job=job,
         view=view,
         log=log,
+        first_error=error_view(chosen.first_error, address=f"{here}&") if chosen and chosen.first_error else None,
         chosen=chosen,
         live=LIVE_ATTEMPT,
         ended=job.state in ENDED,

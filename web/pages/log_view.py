@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.core.buildlog.first_error import FirstError
     from farm.server.documents.log_store import LogStore
     from farm.server.tables.records import Attempt
-    from web.pages.log_index import LogIndex, LogIndexes
+    from web.pages.log_index import LogIndexes
 
 
 _STREAMS = {"stderr": "err", "farm": "farm"}
@@ -127,16 +127,14 @@ def log_view(
         "end": place(last_page) if page < last_page - 1 else "",
         "follow": f"/attempts/{attempt.id}/log/follow?offset={end}" if live and page == last_page else "",
         "live": live,
-        "first_error": _error_view(found, index, address, page) if found else None,
     }
 
 
-def _error_view(error: FirstError, index: LogIndex, address: str, shown_page: int) -> ErrorView:
-    anchor = (
-        f"#L{error.line}" if index.page_of(error.line) == shown_page else f"{address}line={error.line}#L{error.line}"
-    )
+def error_view(error: FirstError, *, address: str) -> ErrorView:
+    """Return the first error for its page, whose address is ready for `line=` to be added."""
     rows = []
     for line in error.context:
         marked = ' class="error"' if line.number == error.line else ""
         rows.append(f"<li{marked}><b>{line.number}</b><span>{escape(escape_control_chars(line.text))}</span></li>")
-    return ErrorView(error, anchor, remedy_of(error), Markup("".join(rows)))  # noqa: S704  (texts are escaped)
+    markup = Markup("".join(rows))  # noqa: S704  (texts are escaped)
+    return ErrorView(error, f"{address}line={error.line}#L{error.line}", remedy_of(error), markup)
