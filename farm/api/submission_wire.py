@@ -39,10 +39,27 @@ class UnsignedWire(Wire):
     owners: tuple[str, ...]
 
 
+class FindingWire(Wire):
+    """A warning about how a recipe is written: its place, the rule by code and name, and what to do.
+
+    `line` and `column` count from 1; 0 means the file as a whole. `check` is another program's name of it, or empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    name: str
+    check: str
+    severity: Literal["error", "warning"]
+    message: str
+    remedy: str
+
+
 class SubmissionWire(Wire):
     """An accepted submission; while it `waits_for` owners, one that is only stored.
 
-    `signed_by` is the person whose signature was stored with it.
+    `signed_by` is the person whose signature was stored with it. `warnings` are those of `farm lint`.
     """
 
     id: int
@@ -50,6 +67,7 @@ class SubmissionWire(Wire):
     accepted: tuple[AcceptedWire, ...]
     waits_for: Annotated[tuple[UnsignedWire, ...], Omitted] = ()
     signed_by: Annotated[str, Omitted] = ""
+    warnings: Annotated[tuple[FindingWire, ...], Omitted] = ()
 
 
 SubmissionStateText = Literal["taken", "waiting", "withdrawn"]

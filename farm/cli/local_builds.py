@@ -35,8 +35,8 @@ def local_builds(
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.progress import building
+    from farm.core.lint.lint import load_checked_tree
     from farm.core.names.platform import Platform
-    from farm.core.policy.tree import load_tree
     from farm.store.http.address_guard import AddressGuard
     from farm.store.http.download import DownloadPolicy
 
@@ -44,7 +44,7 @@ def local_builds(
     files = read_recipe_directory(recipes or settings.recipes)
     if instead:
         files = with_recipe(files, instead)
-    tree = load_tree(files)
+    tree = load_checked_tree(files)
     with building() as show:
         reports = Reports(
             progress=show,

@@ -21,9 +21,9 @@ recipes_option = click.option(
 def read_tree(recipes: Path | None) -> RecipeTree:
     """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `unreadable-recipes`."""
     from farm.build.recipe_directory import read_recipe_directory
-    from farm.core.policy.tree import load_tree
+    from farm.core.lint.lint import load_checked_tree
 
-    tree = load_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
+    tree = load_checked_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
     for warning in tree.warnings:
         say(f"warning: {warning}", err=True)
     return tree

@@ -39,9 +39,13 @@ BAD_RECIPES = {
 }
 
 
+# The recipes of these tests are not written as well as they should be.
+LINT = ("lint", "--select", "F", "--select", "N")
+
+
 @pytest.mark.parametrize("case", BAD_RECIPES)
 def test_a_bad_recipe_is_refused_with_its_place_and_a_remedy(tree: Farm, case: str) -> None:
-    said = tree.recipe("good").file("packages/x/recipe.yaml", BAD_RECIPES[case]).run("lint").refused(case)
+    said = tree.recipe("good").file("packages/x/recipe.yaml", BAD_RECIPES[case]).run(*LINT).refused(case)
 
     assert said.output == ""
     assert "packages/x/recipe.yaml:" in said.message
@@ -51,7 +55,7 @@ def test_a_bad_recipe_is_refused_with_its_place_and_a_remedy(tree: Farm, case: s
 def test_problems_of_all_files_are_told_at_once(tree: Farm) -> None:
     tree.file("packages/x/recipe.yaml", BAD_RECIPES["typo-in-key"])
     tree.file("packages/y/recipe.yaml", BAD_RECIPES["wrong-type"].replace("name: x", "name: y"))
-    tree.file("distribution.yaml", "domian: dist.example.org\n").run("lint").refused("three-bad-files")
+    tree.file("distribution.yaml", "domian: dist.example.org\n").run(*LINT).refused("three-bad-files")
 
 
 def test_a_recipe_of_ten_megabytes_is_not_read(tree: Farm) -> None:
@@ -71,17 +75,38 @@ def test_a_tree_that_is_not_there_is_named_with_the_way_to_name_another(tree: Fa
 
 def test_missing_dependencies_are_named_with_their_neighbours(tree: Farm) -> None:
     tree.recipe("readline").recipe("x", "build-needs: [readlin]").recipe("y", "requires: [zzz]")
-    tree.run("lint").refused("missing-dependency")
+    tree.run(*LINT).refused("missing-dependency")
+
+
+def test_what_is_wrong_between_recipes_is_told_together_with_what_is_wrong_in_them(tree: Farm) -> None:
+    tree.recipe("a", "build-needs: [b]").recipe("b", "build-needs: [a]").recipe("readline")
+    tree.recipe("broken", "build-neds: [a]").recipe("x", "build-needs: [broken, broken-dev, readlin]")
+    tree.recipe("y", "tests: [{run: x, needs: [bsah]}]\ntest-needs: [readlin]\nrequires: [a = 1-1, bb = 1]")
+    tree.run(*LINT).refused("problems-of-all-kinds")
+
+
+def test_a_recipe_that_is_written_badly_is_told_so_and_is_no_failure(tree: Farm) -> None:
+    tree.recipe("x", run="if true; then\n  echo\nelse")
+    tree.recipe("y", "lint: [{allow: T101, reason: Nothing can be tested}, {allow: S101, reason: No}]")
+    tree.run("lint", "--ignore", "P102").refused("badly-written")
+    tree.run("lint", "y").done()
+    assert tree.run("lint", "y", "--strict").status == 1
+    assert tree.run("lint", "x", "--select", "D").output.startswith("2 recipes")
+
+
+def test_a_recipe_that_is_not_there_is_not_linted(tree: Farm) -> None:
+    tree.recipe("readline")
+    tree.run("lint", "readlin").refused("lint-of-nothing")
 
 
 def test_a_cycle_is_named_from_end_to_end(tree: Farm) -> None:
     tree.recipe("a", "build-needs: [b]").recipe("b", "build-needs: [c]").recipe("c", "build-needs: [a]").recipe("d")
-    tree.run("lint").refused("cycle")
+    tree.run(*LINT).refused("cycle")
 
 
 def test_two_recipes_of_one_package_name_are_both_named(tree: Farm) -> None:
     tree.recipe("x", "outputs: {tests: [libexec/**]}").recipe("x-tests")
-    tree.run("lint").refused("two-of-one-name")
+    tree.run(*LINT).refused("two-of-one-name")
 
 
 def test_without_a_docker_engine_it_is_said_what_is_missing(tree: Farm) -> None:

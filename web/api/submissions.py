@@ -160,6 +160,7 @@ def _taken(taken: Submission) -> submission_wire.SubmissionWire:
         ),
         waits_for=_unsigned(taken.waits_for),
         signed_by=taken.signed_by,
+        warnings=tuple(submission_wire.FindingWire.model_validate(finding.to_dict()) for finding in taken.warnings),
     )
 
 

@@ -1,39 +1,137 @@
-"""`farm lint`: check a tree of recipes."""
+"""`farm lint`: check a tree of recipes, and how its recipes are written."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import tell_result
-from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.output import moving_line, say, say_lines, styled, tell_result
+from farm.cli.recipes_option import recipes_option
+from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
+
+    from farm.cli.output import Line
+    from farm.core.lint.finding import Finding
+    from farm.core.lint.lint import LintReport
+    from farm.core.policy.tree import RecipeTree
 
 
 @click.command()
+@click.argument("names", metavar="[NAME|PATH]...", nargs=-1)
 @recipes_option
+@click.option("--strict", is_flag=True, help="Exit with status 1 for warnings too.")
+@click.option("--select", multiple=True, metavar="CODE", help="Run only this rule, or family (S101, S); repeatable.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Leave out this rule, or family; repeatable.")
+@click.option("--explain", metavar="CODE", help="Explain a rule, with examples, and check nothing.")
 @json_option
-def lint(recipes: Path | None, as_json: bool) -> None:
-    """Check all recipes, steps, toolchains and channels of a tree, and their dependencies.
+def lint(
+    *,
+    names: tuple[str, ...],
+    recipes: Path | None,
+    strict: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    explain: str | None,
+    as_json: bool,
+) -> int:
+    """Check all recipes, steps, toolchains and channels of a tree, their dependencies, and how recipes are written.
+
+    With names of recipes or with paths, only what is found there is shown; a directory outside the tree is checked as
+    a recipe of it. Shell text is checked by bash and shellcheck, where they are installed. Exits with status 1 for
+    errors, and with 0 for warnings alone.
 
     \b
     Example:
-      farm lint --recipes recipes
+      farm lint jq
     """
-    from farm.core.plan.graph import BuildGraph
+    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.shell_check import ShellPrograms
+    from farm.core.lint.finding import Severity
+    from farm.core.lint.lint import lint_tree
+    from farm.core.lint.registry import rule_named
+    from farm.core.lint.selection import Selection
 
-    tree = read_tree(recipes)
-    order = list(BuildGraph.of(tree.recipes).order())
-    sheet = {
+    if explain:
+        say_lines(rule_named(explain).page().rstrip().split("\n"))
+        return 0
+    root = recipes or Settings.from_environment().recipes
+    files, shown = _chosen(read_recipe_directory(root), root, names)
+    with moving_line() as show:
+        report = lint_tree(files, selection=Selection.of(select, ignore), shell=ShellPrograms.installed(show))
+    findings = [finding for finding in report.findings if finding.problem.place.file.startswith(shown)]
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    _tell(report, findings, errors, as_json=as_json)
+    return int(errors > 0 or (strict and len(findings) > 0))
+
+
+def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the files to lint, and the beginnings of the paths to show. Raises `UnknownRecipeError`."""
+    from farm.build.recipe_directory import name_of_recipe, with_recipe
+    from farm.core.plan.graph import UnknownRecipeError
+    from farm.core.policy.tree import recipe_directories
+
+    known, shown = recipe_directories(files), []
+    for name in names:
+        path = Path(name)
+        if name in known:
+            shown.append(f"packages/{name}/")
+        elif not path.exists():
+            raise UnknownRecipeError(name, known)
+        elif path.resolve().is_relative_to(root.resolve()):
+            inside = path.resolve().relative_to(root.resolve()).as_posix()
+            shown.append("" if inside == "." else f"{inside}/" if path.is_dir() else inside)
+        else:
+            directory = path if path.is_dir() else path.parent
+            files = with_recipe(files, directory)
+            shown.append(f"packages/{name_of_recipe(directory)}/")
+    return files, tuple(shown) or ("",)
+
+
+def _tell(report: LintReport, findings: Sequence[Finding], errors: int, *, as_json: bool) -> None:
+    from farm.core.names.wording import counted
+
+    sheet = _sheet(report.tree)
+    order = [] if any(report.errors) else _build_order(report.tree)
+    if as_json:
+        listed = [finding.to_dict() for finding in findings]
+        tell_result([], sheet | {"build-order": order, "findings": listed}, as_json=True)
+        return
+    say_findings(findings)
+    counts = ", ".join(f"{len(names)} {kind}" for kind, names in sheet.items())
+    if findings:
+        warnings = len(findings) - errors
+        said = [counted(number, kind) for number, kind in ((errors, "error"), (warnings, "warning")) if number]
+        say(", ".join(said), err=True)
+    if not errors:
+        say_lines([f"{counts}: OK", *([f"build order: {' '.join(order)}"] if order else [])])
+
+
+def _sheet(tree: RecipeTree) -> dict[str, list[str]]:
+    return {
         "recipes": sorted(tree.recipes),
         "steps": sorted(tree.steps.definitions),
         "toolchains": sorted(tree.toolchains),
         "channels": sorted(tree.channels),
     }
-    counts = ", ".join(f"{len(names)} {kind}" for kind, names in sheet.items())
-    lines = [f"{counts}: OK", f"build order: {' '.join(order)}"]
-    tell_result(lines, sheet | {"build-order": order}, as_json=as_json)
+
+
+def _build_order(tree: RecipeTree) -> list[str]:
+    from farm.core.plan.graph import BuildGraph
+
+    return list(BuildGraph.of(tree.recipes).order())
+
+
+def say_findings(findings: Iterable[Finding]) -> None:
+    """Print findings on standard error, an empty line after each."""
+    from farm.core.lint.finding import Severity
+
+    for finding in findings:
+        place, problem = finding.problem.place, finding.problem
+        label: Line = styled(finding.label, fg="red" if finding.severity is Severity.ERROR else "yellow", bold=True)
+        first = styled(f"{place}: ") + label + f": {problem.message}"
+        say_lines([first, *problem.lines()[1:], ""], err=True)

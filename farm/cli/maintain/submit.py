@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.api.farm_client import FarmClient
-    from farm.api.submission_wire import AcceptedWire, SubmissionWire
+    from farm.api.submission_wire import AcceptedWire, FindingWire, SubmissionWire
     from farm.api.wire import JobWire
     from farm.cli.personal_key import OwnKey
+    from farm.core.lint.finding import Finding
 
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
@@ -85,6 +86,8 @@ def submit(
         if as_json:
             say_json(taken.model_dump(mode="json"))
             return 0
+        for warning in taken.warnings:
+            say(_finding(warning).in_a_line(), err=True)
         if own:
             say(_signed(own, taken), err=True)
         if taken.waits_for:
@@ -109,6 +112,16 @@ def _signed(own: OwnKey, taken: SubmissionWire) -> str:
     if taken.signed_by:
         return f"signed as {taken.signed_by}"
     return f"signed as {own.name} with {own.path}; the farm does not know this key: taken as unsigned"
+
+
+def _finding(warning: FindingWire) -> Finding:
+    from farm.core.files.problems import Problem
+    from farm.core.lint.finding import Finding, Severity
+    from farm.errors import Place
+
+    place = Place(warning.file, warning.line, warning.column)
+    problem = Problem(place, warning.message, warning.remedy)
+    return Finding(warning.code, warning.name, Severity(warning.severity), problem, warning.check)
 
 
 def _result(accepted: AcceptedWire) -> str:

@@ -71,16 +71,24 @@ class Document:
 
     def report_at(self, line: int, column: int, message: str, remedy: str = "", *, length: int = 1) -> None:
         """Record a problem at a line and column, both counted from 1."""
-        self._note(self._problem(line, column, message, remedy, length))
+        self._note(self.problem_at_place(line, column, message, remedy, length=length))
 
     def warn(self, node: Node, message: str, remedy: str) -> None:
         """Warn of a node that is accepted in this release and will not be in the next."""
         if self._warn:
-            self._warn(self._problem(node.line, node.column, message, remedy, node.length))
+            self._warn(self.problem_at(node, message, remedy))
 
-    def _problem(self, line: int, column: int, message: str, remedy: str, length: int) -> Problem:
-        excerpt = self._lines[line - 1].rstrip("\r") if line <= len(self._lines) else ""
-        return Problem(Place(self.file, line, column), message, remedy, excerpt, length)
+    def problem_at(self, node: Node, message: str, remedy: str = "") -> Problem:
+        """Return a problem at a node, without recording it."""
+        return self.problem_at_place(node.line, node.column, message, remedy, length=node.length)
+
+    def problem_at_place(self, line: int, column: int, message: str, remedy: str = "", *, length: int = 1) -> Problem:
+        """Return a problem at a line and column, both counted from 1, without recording it."""
+        return Problem(Place(self.file, line, column), message, remedy, self.line(line), length)
+
+    def line(self, number: int) -> str:
+        """Return a line of the text, counted from 1; empty behind its end."""
+        return self._lines[number - 1].rstrip("\r") if number <= len(self._lines) else ""
 
     def _note(self, problem: Problem) -> None:
         # A value that is checked twice has one problem.
@@ -131,6 +139,20 @@ def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, N
         return document, _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()
     except yaml.YAMLError as error:
         _refuse_syntax(error, document)
+
+
+def node_at(root: Node, *keys: str | int) -> Node:
+    """Return the value at the end of a way of keys and list positions, or the last one on it that is there."""
+    node = root
+    for key in keys:
+        if isinstance(key, int):
+            found = node.items[key] if key < len(node.items) else None
+        else:
+            found = next((value for name, value in node.pairs if name.text == key), None)
+        if found is None:
+            break
+        node = found
+    return node
 
 
 _SYNTAX_REMEDIES = {

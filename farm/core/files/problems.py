@@ -35,18 +35,18 @@ class Problem:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def lines(self) -> list[str]:
-        """Return place and message, the line with its underlined part, and the remedy."""
-        lines = [f"{self.place}: {self.message}"]
+    def lines(self, label: str = "") -> list[str]:
+        """Return place and message, the line with its underlined part, and the remedy; `label` precedes the message."""
+        lines = [f"{self.place}: {_labelled(label, self.message)}"]
         if self.excerpt and self.place.line:
             lines += self._pointer()
         if self.remedy:
             lines.append(f"  {self.remedy}")
         return lines
 
-    def in_a_line(self) -> str:
+    def in_a_line(self, label: str = "") -> str:
         """Return place, message and remedy, without the excerpt: for people who do not have the file at hand."""
-        return f"{self.place}: {self.message}" + (f". {self.remedy}" if self.remedy else "")
+        return f"{self.place}: {_labelled(label, self.message)}" + (f". {self.remedy}" if self.remedy else "")
 
     def _pointer(self) -> list[str]:
         # A window of the line, so that a line of a megabyte stays readable; unprintable characters are escaped.
@@ -59,6 +59,10 @@ class Problem:
         carets = "^" * max(1, min(self.length, len(shown) - start))
         margin = len(str(self.place.line))
         return [f"  {self.place.line} | {shown}", f"  {' ' * margin} | {' ' * start}{carets}"]
+
+
+def _labelled(label: str, message: str) -> str:
+    return f"{label}: {message}" if label else message
 
 
 class RecipeError(FarmError):

@@ -10,14 +10,14 @@ import heapq
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.names.reachable import reachable
-from farm.core.package.layout import UNASKED, package_name
+from farm.core.recipe.packages import made_packages
 from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.core.recipe.recipe import Recipe
 
@@ -108,22 +108,12 @@ class BuildGraph:
         Names with a slash belong to other distributions, whose packages are built elsewhere.
         """
         makes = _makers(recipes)
-        named: list[dict[str, tuple[str, ...]]] = [{}, {}, {}]
-        missing: set[tuple[str, str]] = set()
-        for name in sorted(recipes):
-            recipe = recipes[name]
-            tests = tuple(need for test in recipe.tests for need in test.needs)
-            for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
-                # Any package that has the command satisfies `command:sh`: files decide, not recipes.
-                here = {package for package in packages if "/" not in package and ":" not in package}
-                missing |= {(name, package) for package in here if package not in makes}
-                edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
+        builds, requires, test_needs, missing = _edges(recipes, makes)
         if missing:
             raise MissingDependencyError(
                 tuple(MissingDependency(recipe, need, did_you_mean(need, makes)) for recipe, need in sorted(missing))
             )
-        builds, requires, test_needs = named
-        needs = {name: tuple(sorted(reachable(builds[name], requires.__getitem__))) for name in builds}
+        needs = _waits_for(builds, requires)
         try:
             levels = _levels(needs)
         except DependencyCycleError as error:
@@ -179,12 +169,53 @@ class BuildGraph:
         return tuple(order)
 
 
+def cycles(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, ...]]:
+    """Yield cycles of recipes that wait for each other, as `DependencyCycleError` has them; no two share a recipe.
+
+    Names that no recipe makes are ignored.
+    """
+    makes = {package: name for name in sorted(recipes) for package in made_packages(recipes[name])}
+    builds, requires, _, _ = _edges(recipes, makes)
+    needs = _waits_for(builds, requires)
+    while True:
+        try:
+            _levels(needs)
+        except DependencyCycleError as error:
+            yield _spelt_out(error.cycle, builds, requires)
+            found = set(error.cycle)
+            needs = {name: tuple(set(others) - found) for name, others in needs.items() if name not in found}
+        else:
+            return
+
+
+_Edges: TypeAlias = "dict[str, tuple[str, ...]]"
+
+
+def _edges(
+    recipes: Mapping[str, Recipe], makes: Mapping[str, str]
+) -> tuple[_Edges, _Edges, _Edges, set[tuple[str, str]]]:
+    """Return which recipes each one names: to be built, at run time, for its tests; and names that nothing makes."""
+    named: tuple[_Edges, _Edges, _Edges] = ({}, {}, {})
+    missing: set[tuple[str, str]] = set()
+    for name in sorted(recipes):
+        recipe = recipes[name]
+        tests = tuple(need for test in recipe.tests for need in test.needs)
+        for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
+            # Any package that has the command satisfies `command:sh`: files decide, not recipes.
+            here = {package for package in packages if "/" not in package and ":" not in package}
+            missing |= {(name, package) for package in here if package not in makes}
+            edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
+    return *named, missing
+
+
+def _waits_for(builds: _Edges, requires: _Edges) -> _Edges:
+    return {name: tuple(sorted(reachable(builds[name], requires.__getitem__))) for name in builds}
+
+
 def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
     makes = {name: name for name in sorted(recipes)}
     for name in sorted(recipes):
-        declared = [output.name for output in recipes[name].outputs]
-        for output in sorted({*declared, *UNASKED}):
-            package = package_name(name, output)
+        for package in sorted(made_packages(recipes[name])):
             other = makes.setdefault(package, name)
             if other != name:
                 raise DuplicatePackageError(package, *sorted((name, other)))

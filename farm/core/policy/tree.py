@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from farm.core.files.document import node_at, parse
 from farm.core.files.problems import Problem, RecipeError, suggestion
-from farm.core.policy.channel_reading import read_channels
+from farm.core.policy.channel_reading import survey_channels
 from farm.core.policy.curators import CURATORS, read_curators
 from farm.core.policy.owners import OWNERS, Owners, read_owners
+from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.core.recipe.distributions import (
     DISTRIBUTIONS,
     Distribution,
@@ -20,6 +23,7 @@ from farm.core.recipe.distributions import (
     read_distributions,
 )
 from farm.core.recipe.load import load_recipe
+from farm.core.recipe.packages import made_packages
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
 from farm.errors import FarmError, Place
@@ -64,12 +68,33 @@ class RecipeTree:
         return lock
 
 
+@dataclass(frozen=True, slots=True)
+class TreeSurvey:
+    """A tree as far as it can be read, and the problems of its files.
+
+    `unread` are the directories of the recipes that could not be read. Without a readable `distribution.yaml`, the
+    tree's distribution has no name.
+    """
+
+    tree: RecipeTree
+    unread: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
     """Read a tree from content by path, relative to the tree's root with `/` between names.
 
     Reads `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`, `OWNERS`,
     `distributions.yaml` and `packages/<name>/`; other files are ignored. Raises one `RecipeError` for all files.
     """
+    survey = survey_tree(files)
+    if survey.problems:
+        raise RecipeError(survey.problems)
+    return survey.tree
+
+
+def survey_tree(files: Mapping[str, bytes]) -> TreeSurvey:
+    """Read what can be read of a tree: a problem in a file leaves out that file alone."""
     return _TreeReader(files).read()
 
 
@@ -80,17 +105,34 @@ def files_beside(files: Mapping[str, bytes], recipe: str) -> Mapping[str, bytes]
     return {name: content for name, content in beside if "/" not in name and name != "recipe.yaml"}
 
 
+def recipe_file(directory: str) -> str:
+    """Return the path of the recipe in `packages/<directory>`."""
+    return f"packages/{directory}/{RECIPE_FILE}"
+
+
+def recipe_directories(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Return the files of each directory that has a recipe, by name, by directory."""
+    found: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+    for path, content in files.items():
+        top, _, rest = path.partition("/")
+        directory, _, name = rest.partition("/")
+        if top == "packages" and name and "/" not in name:
+            found[directory][name] = content
+    return {directory: beside for directory, beside in found.items() if RECIPE_FILE in beside}
+
+
 class _TreeReader:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
 
-    def read(self) -> RecipeTree:
+    def read(self) -> TreeSurvey:
         distribution = self._file(DISTRIBUTION, read_distribution)
         if DISTRIBUTION not in self._files:
             self._note(DISTRIBUTION, "the tree of recipes has no distribution.yaml", "Write one with the key domain.")
-        steps = self._attempt(lambda: StepLibrary.from_files(self._below("steps", ".yaml"))) or StepLibrary({})
+        steps, problems = StepLibrary.survey(self._below("steps", ".yaml"))
+        self._problems += problems
         toolchains = self._all("toolchains", ".yaml", read_toolchain)
         locks = self._all("toolchains", ".lock", _read_lock)
         curators = self._file(CURATORS, read_curators, absent={})
@@ -98,29 +140,28 @@ class _TreeReader:
         owners = None if curators is None else self._file(OWNERS, lambda text, _: read_owners(text, curators))
         own = distribution.domain if distribution else ""
         others = self._file(DISTRIBUTIONS, partial(read_distributions, own=own), absent={})
-        # Without the steps, every recipe that names one would be reported as well.
-        recipes = self._recipes(steps, others) if steps.definitions else {}
+        recipes, unread = self._recipes(steps, others)
         self._check_recipes(recipes)
         # The tree of a farm that accepts submitted recipes has none itself.
-        made = self._made(recipes) if recipes else None
+        made = self._made(recipes) if recipes or unread else None
         if made is not None:
             self._check_runtime(made, toolchains)
         policies, warn = self._below("channels", ".yaml"), self._warnings.append
-        channels = self._attempt(lambda: read_channels(policies, curators=curators, packages=made, warn=warn))
-        if self._problems or distribution is None:
-            raise RecipeError(self._problems)
-        return RecipeTree(
-            distribution,
+        channels = survey_channels(policies, curators=curators, packages=made, warn=warn)
+        self._problems += chain.from_iterable(channels.problems.values())
+        tree = RecipeTree(
+            distribution or Distribution(""),
             steps,
             toolchains,
             locks,
-            channels or {},
+            channels.policies,
             recipes,
             curators or {},
             others or {},
             owners,
             tuple(self._warnings),
         )
+        return TreeSurvey(tree, unread, tuple(self._problems))
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
         try:
@@ -147,50 +188,65 @@ class _TreeReader:
         found = ((path, self._file(path, read)) for path in self._below(directory, suffix))
         return {path[len(directory) + 1 : -len(suffix)]: value for path, value in found if value is not None}
 
-    def _recipes(self, steps: StepLibrary, others: Mapping[str, OtherDistribution] | None) -> Mapping[str, Recipe]:
-        recipes = {}
+    def _recipes(
+        self, steps: StepLibrary, others: Mapping[str, OtherDistribution] | None
+    ) -> tuple[Mapping[str, Recipe], frozenset[str]]:
+        recipes: dict[str, Recipe] = {}
+        unread: set[str] = set()
         toolchains = [PurePosixPath(path).stem for path in self._below("toolchains", ".yaml")]
-        for path in sorted(self._files):
-            parts = path.split("/")
-            if len(parts) != 3 or parts[0] != "packages" or parts[2] != "recipe.yaml":
-                continue
+        for directory, beside in sorted(recipe_directories(self._files).items()):
+            text = beside.pop(RECIPE_FILE)
             read = partial(
                 load_recipe,
-                file=path,
+                file=recipe_file(directory),
                 steps=steps,
-                patches=files_beside(self._files, parts[1]),
+                patches=beside,
                 toolchains=toolchains,
                 distributions=others,
                 warn=self._warnings.append,
             )
-            recipe = self._attempt(partial(read, self._files[path]))
-            if recipe is not None:
-                recipes[parts[1]] = recipe
-        return recipes
+            recipe = self._attempt(partial(read, text))
+            if recipe is None:
+                unread.add(directory)
+            else:
+                recipes[directory] = recipe
+        return recipes, frozenset(unread)
 
     def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:
-        outputs: defaultdict[str, list[str]] = defaultdict(list)
+        """Record recipes in other directories than their own, and packages that two recipes make."""
+        makers: defaultdict[str, list[str]] = defaultdict(list)
         for directory, recipe in recipes.items():
-            path = f"packages/{directory}/recipe.yaml"
+            path = recipe_file(directory)
             if recipe.name != directory:
-                self._note(path, f"the recipe {recipe.name} lies in the directory {directory}", "Name both alike.")
-            for name in recipe.package_names:
-                outputs[name].append(path)
-        for name, paths in outputs.items():
-            if len(paths) > 1:
-                self._note(paths[1], f"the package {name} is made by {paths[0]} too", "Rename the output or recipe.")
+                message = f"the recipe {recipe.name} lies in the directory {directory}"
+                self._note_at(path, ("name",), message, "Name both alike.")
+            for package in made_packages(recipe):
+                makers[package].append(directory)
+        for package, directories in sorted(makers.items()):
+            for directory in directories[1:]:
+                output = package.removeprefix(f"{recipes[directory].name}-")
+                keys = ("name",) if package == recipes[directory].name else ("outputs", output)
+                message = f"the package {package} is made by {recipe_file(directories[0])} too"
+                self._note_at(recipe_file(directory), keys, message, "Rename the output or recipe.")
 
     def _check_runtime(self, made: set[str], toolchains: Mapping[str, ToolchainDefinition]) -> None:
         for name, toolchain in toolchains.items():
-            for package in toolchain.runtime:
+            for number, package in enumerate(toolchain.runtime):
                 if package not in made:
                     message = f"the runtime of {name} names {package}, which no recipe makes"
-                    self._note(f"toolchains/{name}.yaml", message, suggestion(package, made))
+                    path = f"toolchains/{name}.yaml"
+                    self._note_at(path, ("runtime", number), message, suggestion(package, made))
 
     def _made(self, recipes: Mapping[str, Recipe]) -> set[str]:
         # A recipe with problems of its own exists nevertheless.
         directories = {path.split("/")[1] for path in self._files if path.startswith("packages/")}
         return {name for recipe in recipes.values() for name in recipe.package_names} | directories
+
+    def _note_at(self, file: str, keys: tuple[str | int, ...], message: str, remedy: str) -> None:
+        """Record a problem with a value of a file that could be read, at the last of `keys` that it has."""
+        document, root = parse(self._files[file], file)
+        document.report(node_at(root, *keys), message, remedy)
+        self._problems += document.problems
 
     def _note(self, file: str, message: str, remedy: str) -> None:
         self._problems.append(Problem(Place(file), message, remedy))

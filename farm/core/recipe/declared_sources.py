@@ -46,6 +46,7 @@ KEYS = (
     "hardening",
     "tests",
     "test-needs",
+    "lint",
 )
 REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
+_GNU = re.compile(r"((?:A|L)?GPL)[-_ ]?[vV]?([1-9])(?:\.([0-9]))?", re.IGNORECASE)
+
+
 @cache
 def _spdx() -> Licensing:
     # A constant table; reading it takes as long as reading a dozen recipes.
@@ -30,6 +34,7 @@ def _spdx() -> Licensing:
 def spdx_expression(text: str) -> str:
     """Check an SPDX license expression in its canonical spelling; raises `InvalidValueError`."""
     licensing = _spdx()
+    _refuse_without_only_or_later(text, licensing)
     try:
         expression = licensing.parse(text)
     except ExpressionError as error:
@@ -44,6 +49,21 @@ def spdx_expression(text: str) -> str:
     if str(expression) != text:
         raise InvalidValueError(f"{quoted(text)} is not the canonical spelling", remedy=f"Write {expression}.")
     return text
+
+
+def _refuse_without_only_or_later(text: str, licensing: Licensing) -> None:
+    """Refuse a license of the GNU project that does not say whether later versions may be chosen: `GPL3`, `GPL-3.0`."""
+    for word in re.findall(r"[^\s()]+", text):
+        found = _GNU.fullmatch(word)
+        if found is None:
+            continue
+        identifier = f"{found[1].upper()}-{found[2]}.{found[3] or 0}"
+        choices = [f"{identifier}-{ending}" for ending in ("only", "or-later")]
+        if all(choice in licensing.known_symbols for choice in choices):
+            raise InvalidValueError(
+                f"{quoted(word)} does not say whether later versions of the license may be chosen",
+                remedy=f'Write {choices[0]}, or {choices[1]} where the source says "or any later version".',
+            )
 
 
 def spdx_license(text: str) -> str:

@@ -9,6 +9,7 @@ from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, 
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.version import Version
+from farm.core.recipe.allowances import read_allowances
 from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
 from farm.core.recipe.distributions import check_known
 from farm.core.recipe.license import spdx_expression
@@ -70,6 +71,7 @@ def load_recipe(
         environment=_environment(fields),
         flags=read_flags(fields, steps, templates),
         waivers=_waivers(fields),
+        allowances=read_allowances(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
         digest=recipe_digest(text, sources, patches),
     )

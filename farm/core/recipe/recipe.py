@@ -124,13 +124,21 @@ class Limits(Form, record="limits", keys={"memory_mb": "memory_mb", "output_mb":
     log_mb: int = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The code of a rule of `farm lint` (`S101`), or of a check of shellcheck (`SC2045`), and why it does not apply."""
+
+    code: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A maintainer's recipe, checked. `digest` covers recipe.yaml and the files beside it that it names.
 
     `flags` are those of compiler and linker, from the automatic steps; `environment` is the recipe's own. `waivers` are
     the hardening properties that its files lack, for the gate `hardening`. `requires` are names of packages, with `=`
-    and a version where only that version will do: `jq=1.7.1-1`.
+    and a version where only that version will do: `jq=1.7.1-1`. `allowances` are for `farm lint`; no plan has them.
     """
 
     name: str
@@ -158,6 +166,7 @@ class Recipe:
     flags: tuple[FlagVariable, ...] = ()
     source_epoch: int = DEFAULT_SOURCE_EPOCH
     waivers: tuple[HardeningWaiver, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
     digest: Digest
 
     @property

@@ -102,6 +102,8 @@ def _read_step(
 def _find(document: Document, node: Node, library: StepLibrary) -> StepDefinition | None:
     definition = library.find(node.text)
     if definition is None:
+        if node.text in library.unreadable:
+            return None
         known = (*library.nameable, _INLINE)
         document.report(node, f"there is no step {quoted(node.text)}", suggestion(node.text, known))
     elif definition.name != node.text:

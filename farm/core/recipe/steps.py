@@ -93,25 +93,37 @@ class StepDefinition:
 
 @dataclass(frozen=True, slots=True)
 class StepLibrary:
-    """The step definitions of a tree of recipes, by name."""
+    """The step definitions of a tree of recipes, by name.
+
+    `unreadable` are the names of those whose files have problems: a recipe that names one is not at fault.
+    """
 
     definitions: Mapping[str, StepDefinition]
+    unreadable: frozenset[str] = frozenset()
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> StepLibrary:
         """Read definitions from texts by file name; raises one `RecipeError` for all of them."""
+        library, problems = cls.survey(files)
+        if problems:
+            raise RecipeError(problems)
+        return library
+
+    @classmethod
+    def survey(cls, files: Mapping[str, bytes]) -> tuple[StepLibrary, tuple[Problem, ...]]:
+        """Return the definitions of the valid files, and the problems of the others."""
         problems: list[Problem] = []
         definitions = {}
+        unreadable = set()
         for file, text in sorted(files.items()):
             try:
                 definition = read_step(text, file)
             except RecipeError as error:
                 problems += error.problems
+                unreadable.add(_name_of(file))
             else:
                 definitions[definition.name] = definition
-        if problems:
-            raise RecipeError(problems)
-        return cls(definitions)
+        return cls(definitions, frozenset(unreadable)), tuple(problems)
 
     def find(self, name: str) -> StepDefinition | None:
         """Return the step that a recipe names, by its name or its former one; None for an unknown name."""
@@ -146,7 +158,7 @@ def read_step(text: bytes, file: str) -> StepDefinition:
     document = fields.document
     arguments = tuple(_read_argument(document, key, value) for key, value in fields.pairs("arguments"))
     name = fields.text("name")
-    stem = file.rpartition("/")[2].removesuffix(".yaml")
+    stem = _name_of(file)
     if name != stem:
         fields.report("name", f"the step {quoted(name)} lies in the file {stem}.yaml", "Name both alike.")
     automatic = fields.choice("automatic", "", _PLACES) if "automatic" in fields else ""
@@ -162,6 +174,10 @@ def read_step(text: bytes, file: str) -> StepDefinition:
     return document.finished(
         StepDefinition(name, summary, arguments, runs, cast("Automatic", automatic), flags, formerly)
     )
+
+
+def _name_of(file: str) -> str:
+    return file.rpartition("/")[2].removesuffix(".yaml")
 
 
 def _read_argument(document: Document, key: Node, value: Node) -> StepArgument:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, func, or_, select, update
 
 from farm.core.names.digest import Digest
-from farm.core.package.layout import UNASKED, package_name
+from farm.core.recipe.packages import made_packages
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.records import RecipeHead, RecipeRevision
@@ -58,7 +58,7 @@ def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: I
     session.flush()
     session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
     session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
-    packages = {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
+    packages = made_packages(recipe)
     session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
     add_rows(session, (RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs))))
 

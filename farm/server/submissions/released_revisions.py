@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.document import parse
 from farm.core.files.problems import RecipeError
 from farm.core.names.printed_version import printed_version
-from farm.core.package.layout import UNASKED, package_name
+from farm.core.recipe.packages import made_packages
 from farm.errors import FarmError
 from farm.server.channels.releases import highest_revision, released_builds
 from farm.server.jobs.planning import pinned, plan_of
@@ -31,7 +31,7 @@ def check_revisions(unit: UnitOfWork, submitted: Mapping[str, Recipe], texts: Ma
 
     `texts` are the recipes' files, by name, to point at the line that has to change. Raises `RecipeError`.
     """
-    makers = {package: name for name, recipe in submitted.items() for package in _packages(recipe)}
+    makers = {package: name for name, recipe in submitted.items() for package in made_packages(recipe)}
     problems: list[Problem] = []
     found: dict[str, list[ReleasedBuild]] = {}
     for build in released_builds(unit.session, makers):
@@ -41,14 +41,10 @@ def check_revisions(unit: UnitOfWork, submitted: Mapping[str, Recipe], texts: Ma
     for name, builds in sorted(found.items()):
         recipe = submitted[name]
         if not any(build.recipe == recipe.digest or _comes_to_the_same(unit, recipe, build) for build in builds):
-            highest = highest_revision(unit.session, _packages(recipe), str(recipe.version))
+            highest = highest_revision(unit.session, made_packages(recipe), str(recipe.version))
             problems.append(_problem(texts[name], recipe, builds[0], highest + 1))
     if problems:
         raise RecipeError(problems)
-
-
-def _packages(recipe: Recipe) -> set[str]:
-    return {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
 
 
 def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild) -> bool:

@@ -19,6 +19,7 @@ from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
+from farm.server.submissions.linting import lint_submitted
 from farm.server.submissions.owners import keep_signature, unsigned
 from farm.server.submissions.recipe_graph import graph_around, reach
 from farm.server.submissions.released_revisions import check_revisions
@@ -28,6 +29,7 @@ from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, Submiss
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farm.core.lint.finding import Finding
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
@@ -51,7 +53,8 @@ class Accepted:
 class Submission:
     """The result of a submission: its number, its trace, and the result for each recipe, in build order.
 
-    While it `waits_for` owners, `accepted` is empty. `signed_by` is the signer, if that signature counts.
+    While it `waits_for` owners, `accepted` is empty. `signed_by` is the signer, if that signature counts. `warnings`
+    are about how the recipes are written.
     """
 
     id: int
@@ -59,6 +62,7 @@ class Submission:
     accepted: tuple[Accepted, ...]
     waits_for: tuple[Unsigned, ...] = ()
     signed_by: str = ""
+    warnings: tuple[Finding, ...] = ()
 
 
 def submit(
@@ -78,6 +82,7 @@ def submit(
     changed then.
     """
     read = read_submitted(application, submitted)
+    warnings = lint_submitted(read, submitted)
     files = {name: application.recipes.keep(submitted[name]) for name in read}
     with application.planning() as unit:
         graph = graph_around(unit, read)
@@ -89,9 +94,9 @@ def submit(
         signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         if waits_for := unsigned(unit, number, wanted):
             submissions.set_state(unit.session, number, SubmissionState.WAITING)
-            return Submission(number, trace, (), waits_for, signed_by)
+            return Submission(number, trace, (), waits_for, signed_by, warnings)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=trace)
-        return Submission(number, trace, accepted, (), signed_by)
+        return Submission(number, trace, accepted, (), signed_by, warnings)
 
 
 def make_all_current(

@@ -245,5 +245,5 @@ def test_who_owns_what_is_shown(shells: People) -> None:
     assert shells.json("alice", "package", "owners", "a", "b") == {"owners": {"a": ["alice"], "b": []}}
     shells.write("OWNERS", "a* @curator\n")
     shells.run("alice", "lint", status=1)
-    assert "OWNERS:1:4: there is no group '@curator'" in shells.stderr
+    assert "OWNERS:1:4: error[F001 invalid-file]: there is no group '@curator'" in shells.stderr
     assert "Did you mean @curators?" in shells.stderr

@@ -12,7 +12,7 @@ from farm.core.plan.debian import DebianBinary
 from farm.core.plan.job import SourceOrigin
 from farm.core.plan.pin import source_origins
 from farm.core.recipe.flags import Flag, FlagVariable
-from farm.core.recipe.recipe import CarriedSource, Limits, Origin, Recipe, Source, Step, Test
+from farm.core.recipe.recipe import Allowance, CarriedSource, Limits, Origin, Recipe, Source, Step, Test
 from farm.core.recipe.toolchain import LockedDeb, ToolchainLock
 from tests.core.plan.values import DEBS, DEPENDENCIES, RECIPE, dependency, planned
 from tests.refusing import refuses
@@ -78,6 +78,7 @@ NOT_INPUTS = {
     "environment": [(("B", "2"), ("A", "1"))],
     "flags": [(FlagVariable("A", ()),), (FlagVariable("A", (Flag("-mx", "arm64"),)),)],
     "carried": [(CARRIED,)],
+    "allowances": [(Allowance("T101", "it is tested where it is used"),)],
     "waivers": [(HardeningWaiver("pie", "bin/jq", "it is a boot loader"),)],
     "digest": [Digest.of(b"a comment in the file")],
 }

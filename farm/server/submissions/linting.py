@@ -1,0 +1,34 @@
+"""The rules of `farm lint` for submitted recipes: errors refuse a submission, warnings come back with its answer.
+
+Shell text is not checked here: no program of this machine reads what strangers send.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import RecipeError
+from farm.core.lint.finding import Severity
+from farm.core.lint.lint import lint_recipe
+from farm.core.lint.written import WrittenRecipe
+from farm.core.policy.tree import recipe_file
+from farm.core.recipe.declared_sources import RECIPE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.lint.finding import Finding
+    from farm.core.recipe.recipe import Recipe
+
+
+def lint_submitted(read: Mapping[str, Recipe], submitted: Mapping[str, Mapping[str, bytes]]) -> tuple[Finding, ...]:
+    """Return the warnings about recipes, whose files are in `submitted`. Raises `RecipeError` for errors."""
+    found: list[Finding] = []
+    for name, recipe in sorted(read.items()):
+        files = submitted[name]
+        beside = {file: content for file, content in files.items() if file != RECIPE_FILE}
+        found += lint_recipe(WrittenRecipe.of(recipe, beside, text=files[RECIPE_FILE], file=recipe_file(name)))
+    errors = [finding.problem for finding in found if finding.severity is Severity.ERROR]
+    if errors:
+        raise RecipeError(errors)
+    return tuple(sorted(found, key=lambda finding: finding.problem.place))
