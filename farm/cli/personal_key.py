@@ -80,10 +80,11 @@ def name_to_be(settings: Settings, name: str | None = None) -> str:
     from getpass import getuser
 
     from farm.core.files import values
+    from farm.core.files.matching import InvalidValueError
 
     try:
         return values.word(name or own_name(settings) or getuser())
-    except values.InvalidValueError as error:
+    except InvalidValueError as error:
         raise click.UsageError(f"{error.message}. Give another with --name. {error.remedy}") from error
 
 

@@ -39,7 +39,7 @@ def _read_since(text: str, now: datetime) -> datetime:
 
 def _read_time(text: str, now: datetime, direction: int) -> datetime:
     from farm.core.files.duration import duration
-    from farm.core.files.values import InvalidValueError
+    from farm.core.files.matching import InvalidValueError
 
     with suppress(InvalidValueError):
         return now + direction * duration(text)

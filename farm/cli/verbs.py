@@ -65,6 +65,7 @@ VERBS = (
     Verb("plan", "maintain.build:plan", MAINTAIN),
     Verb("rebuild", "maintain.build:rebuild", MAINTAIN),
     Verb("retry", "maintain.jobs:retry", MAINTAIN),
+    Verb("schema", "maintain.schema:schema", MAINTAIN),
     Verb("submission", "maintain.submission:submission", MAINTAIN),
     Verb("submit", "maintain.submit:submit", MAINTAIN),
     Verb("test", "maintain.build:test", MAINTAIN),

@@ -18,6 +18,7 @@ from farm.cli.options import json_option, keys_option, names_option
 from farm.cli.output import say, say_lines, tell_result
 from farm.cli.personal_key import ask_secret, confirm_signing
 from farm.core.files import values
+from farm.core.files.matching import InvalidValueError
 from farm.core.names.digest import Digest
 from farm.store.durable_file import replace_file
 from farm.trust.ceremony.pinned_root import LastSignedRoot
@@ -49,7 +50,7 @@ def _read_operators(
     for name, key in operators:
         try:
             values.word(name)
-        except values.InvalidValueError as error:
+        except InvalidValueError as error:
             raise click.UsageError(f"--operator: {error.message} {error.remedy}") from error
         if not re.fullmatch(r"[0-9a-f]{64}", key):
             raise click.UsageError(

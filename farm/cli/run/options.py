@@ -58,7 +58,7 @@ def read_port(text: str) -> str:
     """Return a host port with a container port, in Docker's form: `127.0.0.1:8080:80/tcp`."""
     from ipaddress import ip_address
 
-    from farm.core.files.values import InvalidValueError
+    from farm.core.files.matching import InvalidValueError
     from farm.core.subscriber.image_values import port
 
     form = _FORM.fullmatch(text)

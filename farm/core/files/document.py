@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar
 
 import yaml
 
@@ -16,9 +16,10 @@ from farm.core.files.problems import Problem, RecipeError, quoted
 from farm.errors import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     Warn: TypeAlias = Callable[[Problem], None]
+    Observe: TypeAlias = Callable[["Node", Mapping[str, Any]], None]
 
 _Value = TypeVar("_Value")
 
@@ -54,11 +55,15 @@ class Node:
 
 
 class Document:
-    """A file's text and the problems found in it so far. `warn` is called for what is deprecated."""
+    """A file's text and the problems found in it so far.
 
-    def __init__(self, text: bytes, file: str, warn: Warn | None = None) -> None:
+    `warn` is called for what is deprecated, `observe` for what readers expect of each node: see `expects`.
+    """
+
+    def __init__(self, text: bytes, file: str, warn: Warn | None = None, observe: Observe | None = None) -> None:
         self.file = file
         self._warn = warn
+        self._observe = observe
         self.problems: list[Problem] = []
         self._lines: list[str] = text[:MAXIMUM_BYTES].decode("utf-8", "replace").split("\n")
 
@@ -77,6 +82,15 @@ class Document:
         """Warn of a node that is accepted in this release and will not be in the next."""
         if self._warn:
             self._warn(self.problem_at(node, message, remedy))
+
+    def expects(self, node: Node, **form: Any) -> None:
+        """Tell an observer what a reader expects of a node; `farm.core.schema` makes JSON Schemas of it.
+
+        `kinds` are those that are accepted, `known` the keys of a mapping, `required` those that must be there, `free`
+        is whether any key may be. All else is a keyword of JSON Schema.
+        """
+        if self._observe:
+            self._observe(node, form)
 
     def problem_at(self, node: Node, message: str, remedy: str = "") -> Problem:
         """Return a problem at a node, without recording it."""
@@ -127,13 +141,13 @@ class Document:
         raise RecipeError(self.problems)
 
 
-def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, Node]:
+def parse(text: bytes, file: str, warn: Warn | None = None, observe: Observe | None = None) -> tuple[Document, Node]:
     """Read a YAML text whose root is a mapping.
 
     Raises `RecipeError` when the text cannot be read at all; a duplicate key is recorded in the document, so that the
     caller's own problems are reported with it.
     """
-    document = Document(text, file, warn)
+    document = Document(text, file, warn, observe)
     decoded = document.decoded(text, "Split it.")
     try:
         return document, _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from farm.core.files.fields import ARTICLES, AS_WRITTEN, read_parsed
+from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError
 from farm.core.names.form import TextForm
 
 if TYPE_CHECKING:

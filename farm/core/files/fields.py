@@ -5,16 +5,17 @@ Nothing that was read may be used before `Document.finish` has passed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farm.core.files.document import Node, parse
+from farm.core.files.matching import Matching
 from farm.core.files.problems import nearest, quoted, suggestion
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from farm.core.files.document import Document, Kind, Warn
+    from farm.core.files.document import Document, Kind, Observe, Warn
 
 _Value = TypeVar("_Value")
 
@@ -36,6 +37,7 @@ ARTICLES: Mapping[Kind, str] = {
 
 def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
     """Check a node's kind and record a problem for any other."""
+    document.expects(node, kinds=kinds)
     if node.kind in kinds:
         return True
     wanted = " or ".join(ARTICLES[kind] for kind in kinds)
@@ -66,6 +68,14 @@ def read_items(document: Document, node: Node, name: str) -> tuple[Node, ...]:
     return node.items if expect(document, node, name, "list") else ()
 
 
+def read_pairs(document: Document, node: Node, name: str) -> tuple[tuple[Node, Node], ...]:
+    """Return the pairs of a mapping whose keys are not known beforehand."""
+    if not expect(document, node, name, "mapping"):
+        return ()
+    document.expects(node, free=True)
+    return node.pairs
+
+
 def read_texts(document: Document, node: Node, name: str) -> tuple[str, ...]:
     """Return a list of texts."""
     return tuple(read_text(document, item, f"each item of {name}") for item in read_items(document, node, name))
@@ -82,6 +92,7 @@ class Fields:
         self._by_key: dict[str, Node] = {}
         if not expect(document, node, name, "mapping"):
             return
+        document.expects(node, known=tuple(known), required=tuple(required))
         absent = set(known) - {key.text for key, _ in node.pairs}
         missing = [key for key in required if key in absent]
         for key, value in node.pairs:
@@ -106,9 +117,10 @@ class Fields:
         known: Collection[str],
         required: Sequence[str] = (),
         warn: Warn | None = None,
+        observe: Observe | None = None,
     ) -> Fields:
         """Read a file whose root is a mapping; raises `RecipeError` when the text cannot be read at all."""
-        return cls(*parse(text, file, warn), name, known=known, required=required)
+        return cls(*parse(text, file, warn, observe), name, known=known, required=required)
 
     def part(self, key: str, *, known: Collection[str], required: Sequence[str] = ()) -> Fields:
         """Return the fields of the mapping at a key, none of which are there when the key is absent."""
@@ -123,6 +135,11 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return key in self._by_key
 
+    def expects(self, key: str, **form: Any) -> None:
+        """Tell an observer of the document what is expected of the value at a key."""
+        if key in self._by_key:
+            self.document.expects(self._by_key[key], **form)
+
     def report(self, key: str, message: str, remedy: str = "") -> None:
         """Record a problem with the value at a key."""
         self.document.report(self._by_key.get(key, self.node), message, remedy)
@@ -135,6 +152,7 @@ class Fields:
     def line(self, key: str, *, longest: int = 200) -> str:
         """Return one line of printable text at a key."""
         text = self.text(key)
+        self.expects(key, maxLength=longest)
         if len(text) > longest:
             self.report(key, f"{key} has {len(text)} characters, and {longest} is the most")
         elif not text.isprintable():
@@ -149,6 +167,7 @@ class Fields:
     def unique(self, key: str, check: Callable[[str], str], kinds: tuple[Kind, ...] = ("text",)) -> tuple[str, ...]:
         """Return the list of texts at a key, each as `check` returns it, and each once."""
         found: list[str] = []
+        self.expects(key, uniqueItems=True)
         for node in self.items(key):
             text = read_parsed(self.document, node, f"each item of {key}", check, kinds)
             if text in found:
@@ -165,15 +184,14 @@ class Fields:
     def pairs(self, key: str) -> tuple[tuple[Node, Node], ...]:
         """Return the pairs of the mapping at a key; empty when it is absent."""
         node = self._by_key.get(key)
-        if node is None or not expect(self.document, node, key, "mapping"):
-            return ()
-        return node.pairs
+        return () if node is None else read_pairs(self.document, node, key)
 
     def integer(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
         """Return the whole number at a key, within bounds."""
         node = self._by_key.get(key)
         if node is None or not expect(self.document, node, key, "integer"):
             return default
+        self.expects(key, minimum=least, maximum=most)
         # Digits are counted first: converting a megabyte of them to a number takes long.
         number = int(node.text) if len(node.text) < 20 else most + 1
         if least <= number <= most:
@@ -191,6 +209,7 @@ class Fields:
     def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
         """Return a text that is one of several."""
         text, words = self.text(key, default), tuple(allowed)
+        self.expects(key, enum=words)
         if text in words:
             return text
         self.report(key, f"{key} cannot be {quoted(text)}", suggestion(text, words))
@@ -208,6 +227,8 @@ def read_parsed(
     """Return the result of `read` for a text; its `FarmError` becomes a problem at the node."""
     if not expect(document, node, name, *kinds):
         return None
+    if isinstance(read, Matching):
+        document.expects(node, pattern=f"^(?:{read.form})$")
     try:
         return read(node.text)
     except FarmError as error:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from farm.core.files.matching import InvalidValueError, Matching
 from farm.core.files.problems import nearest, quoted
 from farm.core.names.declared import CAPABILITIES
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.root_places import LINKED
 from farm.core.names.version import Version
-from farm.errors import FarmError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
 _REVISION = re.compile(r"[1-9][0-9]{0,5}")
@@ -43,52 +39,34 @@ _RESERVED = frozenset(
 )
 
 
-class InvalidValueError(FarmError):
-    """A text in a file does not have the form that its key requires."""
-
-    code = "invalid-value"
-
-
-def matching(form: str, complaint: str, remedy: str) -> Callable[[str], str]:
-    """Return a check that a whole text matches a regular expression; `complaint` is the message where it does not."""
-    pattern = re.compile(form)
-
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise InvalidValueError(f"{quoted(text)} {complaint}", remedy=remedy)
-        return text
-
-    return check
-
-
 _NAME = "Use at most 63 of a-z 0-9 + . and -."
 
-word = matching(r"[a-z0-9][a-z0-9+.-]{0,62}", "is not a name", _NAME)
+word = Matching(r"[a-z0-9][a-z0-9+.-]{0,62}", "is not a name", _NAME)
 """The name of a toolchain, channel or output."""
 
-file_name = matching(
+file_name = Matching(
     r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}",
     "cannot be the name of a file here",
     "Use at most 128 of A-Z a-z 0-9 . _ + ~ and -.",
 )
 """The name of a file in `/sources`: one component, safe in a shell and in a path."""
 
-debian_source = matching(
+debian_source = Matching(
     r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?", "is not a Debian package", "Write it as name or name=version."
 )
 """A Debian source package: `name` or `name=version`."""
 
-pypi_release = matching(
+pypi_release = Matching(
     r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*",
     "is not a release on PyPI",
     "Write it as name==version.",
 )
 """A release on PyPI: `name==version`."""
 
-kernel_feature = matching(r"CONFIG_[A-Z0-9_]{1,64}", "is not a kernel option", "Write it as CONFIG_NAME.")
+kernel_feature = Matching(r"CONFIG_[A-Z0-9_]{1,64}", "is not a kernel option", "Write it as CONFIG_NAME.")
 """The name of a kernel configuration option."""
 
-device = matching(
+device = Matching(
     r"/dev(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,4}", "is not the path of a device", "Write it as /dev/kvm."
 )
 """The path of a device."""

@@ -7,8 +7,8 @@ from farm.core.lint.registry import FAMILIES, RULES
 _HEAD = """\
 # Rules of farm lint
 
-`farm lint` reports [errors and warnings](maintain.md#lint). Each has a rule, with a code: a letter for its family, and a
-number. `farm lint --explain CODE` prints the section of a rule, `--select` and `--ignore` take codes and families.
+`farm lint` reports [errors and warnings](maintain.md#lint). Each has a rule, with a code: a letter for its family, and
+a number. `farm lint --explain CODE` prints the section of a rule, `--select` and `--ignore` take codes and families.
 (`UPDATE_GOLDEN=1 pytest tests/docs/test_lint_page.py` writes this page, from `farm/core/lint/rules`.)
 
 ## Allow what a rule reports

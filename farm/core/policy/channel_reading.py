@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from farm.core.files import values
 from farm.core.files.duration import read_duration
 from farm.core.files.fields import Fields
+from farm.core.files.matching import Matching
 from farm.core.files.problems import RecipeError, quoted, suggestion
 from farm.core.names.channel_name import ROLES, faults_of_channel_names
 from farm.core.policy.channel import ChannelPolicy, Rebuild, Transition
@@ -19,14 +20,14 @@ from farm.core.policy.gates.set_gates import TestsGate
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from farm.core.files.document import Node, Warn
+    from farm.core.files.document import Node, Observe, Warn
     from farm.core.files.problems import Problem
     from farm.core.policy.gates.gate import Gate
 
 KEYS = ("from", "gates", "rebuild", "role", "cadence", "transitions")
 TRANSITION_KEYS = ("name", "packages")
 
-_role = values.matching(
+_role = Matching(
     r"[a-z](?:-?[a-z0-9]){0,62}",
     "cannot be the name of a role",
     "Use a-z, 0-9 and single hyphens between them, and begin with a letter.",
@@ -113,8 +114,14 @@ def channel_of(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".yaml")
 
 
-def _read(text: bytes, file: str, name: str, warn: Warn | None) -> _Draft:
-    fields = Fields.of_file(text, file, "a channel", known=KEYS, required=("gates",), warn=warn)
+def read_channel(text: bytes, file: str, *, observe: Observe | None = None) -> ChannelPolicy:
+    """Read one file by itself, without the other channels. Raises `RecipeError`."""
+    draft = _read(text, file, channel_of(file), None, observe)
+    return draft.fields.document.finished(draft.policy)
+
+
+def _read(text: bytes, file: str, name: str, warn: Warn | None, observe: Observe | None = None) -> _Draft:
+    fields = Fields.of_file(text, file, "a channel", known=KEYS, required=("gates",), warn=warn, observe=observe)
     document = fields.document
     gates = tuple((gate, node) for node in fields.items("gates") if (gate := read_gate(document, node)))
     policy = ChannelPolicy(

@@ -7,28 +7,31 @@ from typing import TYPE_CHECKING
 
 from farm.core.files import values
 from farm.core.files.document import parse
-from farm.core.files.fields import AS_WRITTEN, expect, read_parsed
-from farm.core.files.values import InvalidValueError
+from farm.core.files.fields import AS_WRITTEN, read_pairs, read_parsed
+from farm.core.files.matching import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from farm.core.files.document import Observe
 
 CURATORS = "curators.yaml"
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def read_curators(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
+def read_curators(text: bytes, file: str, *, observe: Observe | None = None) -> Mapping[str, Mapping[str, str]]:
     """Read `curators.yaml`: public keys (64 hexadecimal digits) by name, by group. Raises `RecipeError`."""
-    document, root = parse(text, file)
+    document, root = parse(text, file, observe=observe)
     groups: dict[str, dict[str, str]] = {}
     holders: dict[str, str] = {}
-    for group, people in root.pairs:
+    for group, people in read_pairs(document, root, CURATORS):
         name = read_parsed(document, group, "the name of a group", values.word)
-        if not expect(document, people, f"the group {group.text}", "mapping") or name is None:
+        listed = read_pairs(document, people, f"the group {group.text}")
+        if people.kind != "mapping" or name is None:
             continue
         members = groups.setdefault(name, {})
-        for person, key in people.pairs:
+        for person, key in listed:
             who = read_parsed(document, person, "a person's name", values.word)
             hexadecimal = read_parsed(document, key, f"the key of {person.text}", _public_key, AS_WRITTEN)
             if who is None or hexadecimal is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from farm.core.files import values
 from farm.core.files.fields import Fields
+from farm.core.files.matching import Matching
 from farm.core.recipe.recipe import Allowance
 
 KEYS = ("allow", "reason")
 
-_code = values.matching(r"[A-Z]{1,2}[0-9]{3,4}", "is not the code of a rule", "Write it as S101, or as SC2045.")
+_code = Matching(r"[A-Z]{1,2}[0-9]{3,4}", "is not the code of a rule", "Write it as S101, or as SC2045.")
 
 
 def read_allowances(fields: Fields) -> tuple[Allowance, ...]:

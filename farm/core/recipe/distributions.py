@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.core.files import values
 from farm.core.files.document import parse
-from farm.core.files.fields import Fields, read_parsed
+from farm.core.files.fields import Fields, read_pairs, read_parsed
+from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
@@ -17,9 +17,10 @@ from farm.core.names.package_name import InvalidPackageNameError, PackageName
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from farm.core.files.document import Document, Node
+    from farm.core.files.document import Document, Node, Observe
 
 DISTRIBUTIONS = "distributions.yaml"
+OWN_KEYS = ("domain", "summary")
 KEYS = ("address", "channel", "root")
 
 
@@ -31,9 +32,9 @@ class Distribution:
     summary: str = ""
 
 
-def read_distribution(text: bytes, file: str) -> Distribution:
+def read_distribution(text: bytes, file: str, *, observe: Observe | None = None) -> Distribution:
     """Read `distribution.yaml`; raises `RecipeError`."""
-    fields = Fields.of_file(text, file, "a distribution", known=("domain", "summary"), required=("domain",))
+    fields = Fields.of_file(text, file, "a distribution", known=OWN_KEYS, required=("domain",), observe=observe)
     domain = fields.parsed("domain", _domain) or ""
     return fields.document.finished(Distribution(domain, fields.line("summary")))
 
@@ -60,11 +61,13 @@ def check_known(need: str, known: Collection[str]) -> None:
         )
 
 
-def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str, OtherDistribution]:
+def read_distributions(
+    text: bytes, file: str, *, own: str = "", observe: Observe | None = None
+) -> Mapping[str, OtherDistribution]:
     """Read `distributions.yaml`, by name. `own` is the tree's own distribution. Raises `RecipeError`."""
-    document, root = parse(text, file)
+    document, root = parse(text, file, observe=observe)
     found: dict[str, OtherDistribution] = {}
-    for key, value in root.pairs:
+    for key, value in read_pairs(document, root, "distributions.yaml"):
         name = read_parsed(document, key, "the name of a distribution", _domain)
         if name is not None and name == own:
             document.report(key, f"{own} is the distribution of this very tree", "Remove it: own packages need no pin.")

@@ -15,8 +15,8 @@ from license_expression import (  # type: ignore[import-untyped]
     get_spdx_licensing,
 )
 
+from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Collection

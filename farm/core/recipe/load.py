@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
+from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.version import Version
@@ -22,7 +23,7 @@ from farm.core.recipe.template import read_templates
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from farm.core.files.document import Warn
+    from farm.core.files.document import Observe, Warn
     from farm.core.recipe.steps import StepLibrary
 
 
@@ -35,15 +36,16 @@ def load_recipe(
     toolchains: Collection[str] | None = None,
     distributions: Collection[str] | None = None,
     warn: Warn | None = None,
+    observe: Observe | None = None,
 ) -> Recipe:
     """Read one recipe.
 
     Errors name `file`; `patches` are the files beside the recipe by name (patches and other local sources). Its
     toolchain must be one of `toolchains`, and the distributions that it requires packages from must be in
-    `distributions`, where these are given. `warn` is called for deprecated keys. Raises `RecipeError` with all
-    problems.
+    `distributions`, where these are given. `warn` is called for deprecated keys, `observe` as `Document` says. Raises
+    `RecipeError` with all problems.
     """
-    fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED, warn=warn)
+    fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED, warn=warn, observe=observe)
     templates = read_templates(fields)
     sources, carried = read_sources(fields, templates, patches)
     recipe = Recipe(
@@ -89,6 +91,8 @@ def _summary(fields: Fields) -> str:
 
 def _toolchain(fields: Fields, known: Collection[str] | None) -> str:
     name = fields.parsed("toolchain", values.word) or ""
+    if known is not None:
+        fields.expects("toolchain", enum=tuple(sorted(known)))
     if name and known is not None and name not in known:
         fields.report("toolchain", f"there is no toolchain {quoted(name)}", suggestion(name, known))
     return name
@@ -111,7 +115,7 @@ def _requires(fields: Fields, distributions: Collection[str] | None) -> tuple[st
             check_known(name, distributions)
         if name in seen:
             # Two versions of one package are never in one set.
-            raise values.InvalidValueError(f"requires names {name} twice", remedy="Keep one of them.")
+            raise InvalidValueError(f"requires names {name} twice", remedy="Keep one of them.")
         seen.add(name)
         return need
 

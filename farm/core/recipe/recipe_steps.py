@@ -87,6 +87,7 @@ def _read_step(
         return ()
     key, value = calls[0]
     extras = Fields(document, node, "a step", known=(*_EXTRAS, key.text))
+    document.expects(node, required=(key.text,))
     environment = _environment(document, extras, templates)
     if key.text == _INLINE:
         script = _inline(document, value)
@@ -101,6 +102,7 @@ def _read_step(
 
 def _find(document: Document, node: Node, library: StepLibrary) -> StepDefinition | None:
     definition = library.find(node.text)
+    document.expects(node, enum=library.nameable)
     if definition is None:
         if node.text in library.unreadable:
             return None

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed
+from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.digest import Digest
 from farm.core.recipe.recipe import CarriedSource, Origin, OriginKind, Source
@@ -82,7 +83,7 @@ class _Reader:
         file = unquote(urlsplit(address).path.rpartition("/")[2])
         try:
             return values.file_name(file) if address else ""
-        except values.InvalidValueError as error:
+        except InvalidValueError as error:
             fields.report("url", error.message, "Name the file with the key file.")
             return ""
 
@@ -116,6 +117,7 @@ class _Reader:
     def _origin(self, node: Node) -> Origin | None:
         if not expect(self.document, node, "an origin", "mapping"):
             return None
+        self.document.expects(node, known=tuple(_ORIGINS), minProperties=1, maxProperties=1)
         if len(node.pairs) != 1:
             self.document.report(node, "an origin has one key", "Write it as debian: name, one item each.")
             return None

@@ -19,7 +19,7 @@ from farm.core.recipe.recipe import Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.core.files.document import Document, Node
+    from farm.core.files.document import Document, Node, Observe
 
 ArgumentType: TypeAlias = Literal["string", "boolean", "integer", "strings"]
 Automatic: TypeAlias = Literal["", "first", "last"]
@@ -146,7 +146,7 @@ class StepLibrary:
         return tuple(flags for place in _PLACES for definition in self.automatic(place) for flags in definition.flags)
 
 
-def read_step(text: bytes, file: str) -> StepDefinition:
+def read_step(text: bytes, file: str, *, observe: Observe | None = None) -> StepDefinition:
     """Read one definition; raises `RecipeError`. The step's name is that of its file."""
     fields = Fields.of_file(
         text,
@@ -154,6 +154,7 @@ def read_step(text: bytes, file: str) -> StepDefinition:
         "a step definition",
         known=("name", "summary", "arguments", "run", "automatic", "flags", "formerly"),
         required=("name", "summary", "run"),
+        observe=observe,
     )
     document = fields.document
     arguments = tuple(_read_argument(document, key, value) for key, value in fields.pairs("arguments"))

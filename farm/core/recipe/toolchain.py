@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from farm.core.files import values
 from farm.core.files.fields import Fields
 from farm.core.files.problems import quoted
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError, Place
+
+if TYPE_CHECKING:
+    from farm.core.files.document import Observe
 
 
 class InvalidLockError(FarmError):
@@ -107,10 +111,10 @@ def _read_line(line: str, place: Place) -> LockedDeb:
         raise InvalidLockError(f"{name}: {error}", place) from error
 
 
-def read_toolchain(text: bytes, file: str) -> ToolchainDefinition:
+def read_toolchain(text: bytes, file: str, *, observe: Observe | None = None) -> ToolchainDefinition:
     """Read a toolchain's definition; its name is that of its file. Raises `RecipeError`."""
     known = ("suite", "packages", "excludes", "removes", "runtime")
-    fields = Fields.of_file(text, file, "a toolchain", known=known, required=("suite", "packages"))
+    fields = Fields.of_file(text, file, "a toolchain", known=known, required=("suite", "packages"), observe=observe)
     return fields.document.finished(
         ToolchainDefinition(
             name=values.word(file.rpartition("/")[2].removesuffix(".yaml")),

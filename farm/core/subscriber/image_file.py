@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
-from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed, read_text
+from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_pairs, read_parsed, read_text
+from farm.core.files.matching import InvalidValueError, Matching
 from farm.core.files.problems import Problem, RecipeError, quoted
-from farm.core.files.values import InvalidValueError, matching
 from farm.core.subscriber.image_values import (
     environment_name,
     image_path,
@@ -24,7 +24,7 @@ from farm.errors import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from farm.core.files.document import Document, Node
+    from farm.core.files.document import Document, Node, Observe
 
 KEYS = (
     "packages", "files", "run", "command", "entrypoint", "env", "user", "workdir", "labels", "ports", "volumes",
@@ -32,7 +32,7 @@ KEYS = (
 )  # fmt: skip
 _SCALARS = (*AS_WRITTEN, "boolean")
 
-_channel = matching(
+_channel = Matching(
     r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*|[a-z0-9][a-z0-9+.-]*",
     "is not a channel",
     "Write it as dist.example.org/stable, as `farm subscribe` shows it.",
@@ -107,9 +107,9 @@ class ImageFile:
         return tuple(sorted(package.name for package in self.packages))
 
 
-def read_image_file(text: bytes, file: str) -> ImageFile:
+def read_image_file(text: bytes, file: str, *, observe: Observe | None = None) -> ImageFile:
     """Read an image file; raises `RecipeError` with all its problems."""
-    fields = Fields.of_file(text, file, "an image", known=KEYS, required=("packages",))
+    fields = Fields.of_file(text, file, "an image", known=KEYS, required=("packages",), observe=observe)
     document = fields.document
     asked = _Asked(text, file)
     packages = _packages(fields, asked)
@@ -194,7 +194,7 @@ def _files(fields: Fields) -> tuple[OwnDirectory, ...]:
             return ()
         return (OwnDirectory(source, name),) if source else ()
     found: dict[str, str] = {}
-    for key, place in node.pairs:
+    for key, place in read_pairs(fields.document, node, "files"):
         source = _source(fields.document, key)
         path = read_parsed(fields.document, place, f"the place of {key.text}", image_path)
         if source and path is not None:

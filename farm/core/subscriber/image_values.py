@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from farm.core.files.matching import InvalidValueError, Matching
 from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError, matching
 from farm.core.names.root_places import MERGED, TAKEN, merged
 
 RESERVED_LABELS = "farm."
@@ -18,7 +18,7 @@ _OF_THE_ROOT = frozenset({"", "etc", "run", "usr", "var", "var/tmp", *(f"usr/{na
 _LONGEST = 32 * 1024
 _MOST_PORT = 65535
 
-environment_name = matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "cannot name a variable", "Use A-Z, a-z, 0-9 and _.")
+environment_name = Matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "cannot name a variable", "Use A-Z, a-z, 0-9 and _.")
 """The name of an environment variable in a container."""
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta  # noqa: TC003  (a value's type hints can be read)
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from farm.core.files import values
 from farm.core.files.duration import duration
 from farm.core.files.fields import Fields
+from farm.core.files.matching import Matching
+
+if TYPE_CHECKING:
+    from farm.core.files.document import Observe
 
 KEYS = ("channels", "maximum-severity", "reviewed-within", "overrides", "minimum-attestations", "capabilities")
 Severity = Literal["none", "low", "medium", "high", "critical"]
 Overriding = Literal["allowed", "forbidden"]
 MOST_BUILDERS = 16
 
-_channel = values.matching(
+_channel = Matching(
     r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*",
     "is not a channel of a distribution",
     "Write it as dist.example.org/stable.",
@@ -45,9 +49,9 @@ class Policy:
         return self == Policy()
 
 
-def read_policy(text: bytes, file: str) -> Policy:
+def read_policy(text: bytes, file: str, *, observe: Observe | None = None) -> Policy:
     """Read a policy; raises `RecipeError` with all its problems."""
-    fields = Fields.of_file(text, file, "a policy", known=KEYS)
+    fields = Fields.of_file(text, file, "a policy", known=KEYS, observe=observe)
     severity = fields.choice("maximum-severity", "critical", get_args(Severity))
     overrides = fields.choice("overrides", "allowed", get_args(Overriding))
     policy = Policy(

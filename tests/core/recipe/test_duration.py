@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.core.files.duration import LONGEST, duration, duration_text
-from farm.core.files.values import InvalidValueError
+from farm.core.files.matching import InvalidValueError
 
 
 @given(st.integers(1, int(LONGEST.total_seconds())))

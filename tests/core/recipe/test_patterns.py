@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from farm.core.files.values import InvalidValueError, pattern
+from farm.core.files.matching import InvalidValueError
+from farm.core.files.values import pattern
 
 
 @pytest.mark.parametrize("text", ["a{1,99999999999}", "(" * 1000 + ")" * 1000, "("], ids=["number", "nested", "open"])
