@@ -70,14 +70,16 @@ class FarmClient:
     def submit(
         self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None
     ) -> submission_wire.SubmissionWire:
-        """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them."""
+        """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
+
+        Warnings about how they are written come with the answer, from a farm that has them.
+        """
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        return self._post(
-            "/api/v1/submissions", submission_wire.SubmissionWire, {"recipes": encoded} | signed(envelope)
-        )
+        body = {"recipes": encoded} | signed(envelope)
+        return self._post("/api/v1/submissions?warnings=true", submission_wire.SubmissionWire, body)
 
     def signed_order(self, digest: str) -> dict[str, Any]:
         """Return a signed order, and whether the signer has it."""

@@ -108,6 +108,7 @@ LOCAL = {
     "plan": ["plan {text}"],
     "policy check": ["policy check {root} --policy policy.yaml", "policy check img:1 --policy {file}"],
     "provenance": ["provenance parse", "provenance --root {root} say", "provenance {root}/usr/share/{evil}"],
+    "schema": ["schema {text}", "schema recipe --recipes {text}", "schema --write {text}"],
     "rebuild": ["rebuild --check {text}"],
     "remove": ["remove --root {root} {text}"],
     "rollback": ["rollback --root {root}", "rollback --root {text}"],

@@ -65,6 +65,42 @@ def test_where_recipes_have_no_owners_a_client_of_before_reads_every_answer(
     assert browser.get("/api/v1/submissions/2").status_code == 404
 
 
+def test_warnings_about_how_recipes_are_written_come_to_who_asks_for_them(
+    small: SmallFarm, browser: TestClient
+) -> None:
+    headers = token(small, Role.MAINTAINER)
+    taken = browser.post("/api/v1/submissions?warnings=true", json=body(A, B), headers=headers).json()
+    assert [(found["file"], found["code"]) for found in taken["warnings"]] == [
+        (f"packages/{name}/recipe.yaml", code) for name in "ab" for code in ("T101", "D101", "L101")
+    ]
+    assert taken["warnings"][1] == {
+        "file": "packages/a/recipe.yaml",
+        "line": 4,
+        "column": 10,
+        "code": "D101",
+        "name": "summary-article",
+        "check": "",
+        "severity": "warning",
+        "message": "summary begins with the article 'The'",
+        "remedy": "Leave the article out.",
+    }
+
+
+def test_what_lint_calls_an_error_is_refused(small: SmallFarm, browser: TestClient) -> None:
+    headers = token(small, Role.MAINTAINER)
+    more = (
+        f"source: {{url: https://example.org/a-1.0.tar.gz, sha256: {'0' * 64}}}\nlint: [{{allow: X999, reason: x}}]\n"
+    )
+    refused = browser.post("/api/v1/submissions", json=body(recipe("a", more=more)), headers=headers)
+    assert refused.status_code == 422
+    assert "recipe.yaml:10:57: sha256 is still zeros" in refused.text
+    assert "recipe.yaml:11:16: there is no rule X999" in refused.text
+    assert browser.get("/api/v1/submissions").json()["submissions"] == []
+    allowed = recipe("a", more="lint:\n  - {allow: T101, reason: It is tested elsewhere}\n")
+    taken = browser.post("/api/v1/submissions?warnings=true", json=body(allowed), headers=headers).json()
+    assert [found["code"] for found in taken["warnings"]] == ["D101", "L101"]
+
+
 def test_one_that_waits_says_whom_it_waits_for(small: SmallFarm, browser: TestClient) -> None:
     own(small)
     headers = token(small, Role.MAINTAINER)

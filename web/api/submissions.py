@@ -26,6 +26,7 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from farm.core.lint.finding import Finding
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submission import Submission
     from farm.server.submissions.waiting_submissions import SubmissionView
@@ -35,9 +36,17 @@ router = APIRouter(prefix="/api/v1", tags=["submissions"])
 
 @router.post("/submissions", status_code=201)
 def create(
-    request: Request, application: ApplicationHere, token: Maintainer, body: submission_wire.SubmissionRequest
+    request: Request,
+    application: ApplicationHere,
+    token: Maintainer,
+    body: submission_wire.SubmissionRequest,
+    *,
+    warnings: bool = False,
 ) -> submission_wire.SubmissionWire:
-    """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners."""
+    """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners.
+
+    `warnings` asks for those about how the recipes are written, which clients of before do not know.
+    """
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     taken = submit(
         application,
@@ -50,7 +59,7 @@ def create(
     details += ["waits for owners"] if taken.waits_for else []
     subject, detail = f"submission {taken.id}", "; ".join(details)
     note(request, application, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
-    return _taken(taken)
+    return _taken(taken, taken.warnings if warnings else ())
 
 
 @router.get("/submissions")
@@ -145,7 +154,7 @@ def withdraw(
     return submission_wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
 
 
-def _taken(taken: Submission) -> submission_wire.SubmissionWire:
+def _taken(taken: Submission, warnings: tuple[Finding, ...] = ()) -> submission_wire.SubmissionWire:
     return submission_wire.SubmissionWire(
         id=taken.id,
         trace=taken.trace,
@@ -160,7 +169,7 @@ def _taken(taken: Submission) -> submission_wire.SubmissionWire:
         ),
         waits_for=_unsigned(taken.waits_for),
         signed_by=taken.signed_by,
-        warnings=tuple(submission_wire.FindingWire.model_validate(finding.to_dict()) for finding in taken.warnings),
+        warnings=tuple(submission_wire.FindingWire.model_validate(finding.to_dict()) for finding in warnings),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.files.problems import quoted
+from farm.core.lint.written import package_of
 from farm.core.plan.graph import cycles
 from farm.core.recipe.packages import made_packages
 from farm.errors import did_you_mean
@@ -12,7 +13,6 @@ from farm.errors import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from farm.core.files.document import Node
     from farm.core.files.problems import Problem
     from farm.core.lint.written import WrittenRecipe
 
@@ -28,7 +28,7 @@ def unknown_needs(recipes: Mapping[str, WrittenRecipe], unread: Collection[str])
     for written in recipes.values():
         for _, items in written.lists_of_needs():
             for item in items:
-                need = _package(item)
+                need = package_of(item)
                 if "/" in need or need in made or need.startswith(outputs_of_unread):
                     continue
                 remedy = did_you_mean(need, made, "Correct the name, or write a recipe for it.")
@@ -41,13 +41,9 @@ def dependency_cycles(recipes: Mapping[str, WrittenRecipe]) -> Iterator[Problem]
     for cycle in cycles({name: written.recipe for name, written in recipes.items()}):
         written = recipes[cycle[0]]
         needs = written.at("build-needs")
-        item = next((item for item in needs.items if makes.get(_package(item)) == cycle[1]), needs)
+        item = next((item for item in needs.items if makes.get(package_of(item)) == cycle[1]), needs)
         yield written.document.problem_at(
             item,
             f"these recipes need each other to be built: {' → '.join(cycle)}",
             "Take one of the needs out; a smaller build of one of them under another name often breaks a cycle.",
         )
-
-
-def _package(item: Node) -> str:
-    return item.text.partition("=")[0].strip()

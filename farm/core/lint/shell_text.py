@@ -50,7 +50,10 @@ class ShellText:
         """Return a complaint as a finding, at its place in the file."""
         rule = SHELLCHECK if complaint.check else SYNTAX
         line, column = self._place(complaint)
-        problem = self.document.problem_at_place(line, column, complaint.message, length=1)
+        remedy = (
+            f"shellcheck's manual explains {complaint.check}." if complaint.check else "Close what is open before it."
+        )
+        problem = self.document.problem_at_place(line, column, complaint.message, remedy)
         return Finding(rule.code, rule.name, complaint.severity, problem, complaint.check)
 
     def _place(self, complaint: ShellComplaint) -> tuple[int, int]:

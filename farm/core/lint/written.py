@@ -56,3 +56,8 @@ class WrittenRecipe:
                 yield key, self.at(key).items
         for test in self.at("tests").items if self.has("tests") else ():
             yield "needs", next((value.items for key, value in test.pairs if key.text == "needs"), ())
+
+
+def package_of(item: Node) -> str:
+    """Return the package that an item of a list of needs names: `jq` of `jq = 1.7.1-1`."""
+    return item.text.partition("=")[0].strip()

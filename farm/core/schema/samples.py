@@ -110,7 +110,7 @@ run:
 automatic: first
 # variables of flags that all steps see; of an automatic step only
 flags:
-  CFLAGS: [-O2, {amd64: -mx, arm64: -my}]
+  CFLAGS: [-O2, {amd64: -mx, arm64: -my, riscv64: -mz}]
 # the former name of the step
 formerly: old
 """,
@@ -150,7 +150,7 @@ POLICY = (
 channels: [dist.example.org/stable]
 # the worst severity of an advisory that is accepted
 maximum-severity: high
-# the longest time since a signed review of each package for vulnerabilities
+# the longest time, such as 30d, since a signed review of each package for vulnerabilities
 reviewed-within: 30d
 # allowed or forbidden
 overrides: forbidden

@@ -64,7 +64,7 @@ def test_a_person_makes_a_key_once_and_gets_the_line_for_curators(shells: People
 
 def test_an_owners_submission_goes_through_and_says_that_it_was_signed(shells: People) -> None:
     assert shells.run("alice", "submit", shells.recipe(A)).splitlines()[0] == "a: job 1"
-    assert shells.stderr == "signed as alice\n"
+    assert shells.stderr.splitlines()[-1] == "signed as alice"
     assert shells.json("alice", "submit", shells.recipe(A))["signed_by"] == "alice"
 
 
@@ -219,7 +219,8 @@ def test_who_has_no_key_submits_as_ever_and_leaves_no_state(shells: People) -> N
     assert shells.run("bob", "submit", shells.recipe(B)).splitlines()[0] == "b: job 1"
     (shells.place / "bob" / "keys" / "me").rename(shells.place / "elsewhere")
     assert shells.run("bob", "submit", shells.recipe(B)).splitlines()[0] == "b: job 1"
-    assert shells.stderr == ""
+    # Only of how it is written.
+    assert all(line.startswith("packages/b/recipe.yaml:") for line in shells.stderr.splitlines())
     shells.run("ann", "submission", "list")
     assert not (shells.place / "ann").exists()
     shells.run("ann", "submission", "accept", "1", status=2)

@@ -17,11 +17,9 @@ _ARTICLES = ("a", "an", "the")
 
 
 def _article(written: WrittenRecipe) -> Iterator[Remark]:
-    first, _, rest = written.recipe.summary.partition(" ")
+    first, _, _ = written.recipe.summary.partition(" ")
     if first.lower() in _ARTICLES:
-        yield Remark(
-            written.at("summary"), f"summary begins with the article {first!r}", f"Begin with {rest.partition(' ')[0]}."
-        )
+        yield Remark(written.at("summary"), f"summary begins with the article {first!r}", "Leave the article out.")
 
 
 def _own_name(written: WrittenRecipe) -> Iterator[Remark]:

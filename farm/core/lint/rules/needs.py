@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.lint.finding import Severity
 from farm.core.lint.rule import Remark, Rule
+from farm.core.lint.written import package_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 def _unsorted(written: WrittenRecipe) -> Iterator[Remark]:
     for key, items in written.lists_of_needs():
         for before, item in pairwise(items):
-            if item.text < before.text:
-                yield Remark(item, f"{item.text} stands after {before.text} in {key}", "Sort the list by name.")
+            if package_of(item) < package_of(before):
+                message = f"{package_of(item)} stands after {package_of(before)} in {key}"
+                yield Remark(item, message, "Sort the list by name.")
                 break
 
 
 def _of_the_toolchain(written: WrittenRecipe) -> Iterator[Remark]:
     for key, items in written.lists_of_needs():
         for item in items if key == "requires" else ():
-            if item.text in written.runtime:
-                message = f"the toolchain {written.recipe.toolchain} adds {item.text} to what every package requires"
+            if package_of(item) in written.runtime:
+                name = package_of(item)
+                message = f"the toolchain {written.recipe.toolchain} adds {name} to what every package requires"
                 yield Remark(item, message, "Remove it.")
 
 

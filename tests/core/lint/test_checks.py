@@ -1,0 +1,124 @@
+"""What single rules report, and what they leave alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from farm.core.files.problems import RecipeError
+from farm.core.lint.lint import lint_tree, load_checked_tree
+from tests.core.lint.examples import named, tree
+
+
+def codes(keys: str, **recipes: str) -> list[str]:
+    return [finding.code for finding in lint_tree(tree(keys, **recipes)).findings]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "command: [hello, --version]",
+        "command: [hello, --help]",
+        "run: hello --version",
+        "run: hello --version | grep 1.0",
+        "run: hello -h >/dev/null 2>&1",
+        'run: "hello --version\\nhello --help"',
+    ],
+)
+def test_a_question_for_the_version_is_no_test(test: str) -> None:
+    assert codes(f"tests:\n  - {test}\n") == ["T102"]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "command: [hello]",
+        "command: [hello, --version, x]",
+        "run: hello --version; hello x",
+        "run: hello --version && hello x",
+        'run: "hello --version\\nhello x"',
+        "run: hello x | grep --version",
+        "run: echo x | hello --version",
+        "run: hello $(cat --version)",
+    ],
+)
+def test_what_does_something_is_a_test(test: str) -> None:
+    assert codes(f"tests:\n  - {test}\n") == []
+
+
+def test_needs_are_reported_item_by_item_in_every_list() -> None:
+    keys = (
+        "build-needs: [bahs, zilb-doc, zlib]\nrequires: [bash = 1, zlib-debug]\n"
+        "test-needs: [glibcc]\ntests:\n  - {run: x, needs: [bsah]}\n"
+    )
+    found = lint_tree(tree(keys)).findings
+    assert [(finding.code, finding.problem.message.rpartition(" ")[2]) for finding in found] == [
+        ("N001", f"'{need}'") for need in ("bsah", "bahs", "zilb-doc", "glibcc")
+    ]
+    for finding in found:
+        place, need = finding.problem.place, finding.problem.message.rpartition("'")[0].rpartition("'")[2]
+        assert finding.problem.excerpt[place.column - 1 :].startswith(need)
+        assert finding.problem.length == len(need)
+    assert found[0].problem.remedy == "Did you mean bash?"
+
+
+def test_needs_are_sorted_by_package() -> None:
+    assert codes("requires: [zlib = 1, zlib-debug]\n") == []
+    assert codes("requires: [zlib-debug, zlib = 1]\n") == ["N101"]
+    assert codes("requires: [glibc = 2]\n") == ["N102"]
+
+
+def test_a_recipe_with_errors_of_its_own_can_be_needed() -> None:
+    broken = "name: broken\nsumary: x\n"
+    found = codes("build-needs: [broken, broken-dev]\n", broken=broken)
+    assert set(found) == {"F001"}
+    with pytest.raises(RecipeError) as caught:
+        load_checked_tree(tree("build-needs: [brokn, zlib]\n", broken=broken))
+    assert {problem.place.file for problem in caught.value.problems} == {
+        "packages/broken/recipe.yaml",
+        "packages/hello/recipe.yaml",
+    }
+    assert "Did you mean broken?" in str(caught.value)
+
+
+def test_cycles_without_a_common_recipe_are_all_reported() -> None:
+    recipes = {
+        "a": named("a", "build-needs: [b]\n"),
+        "b": named("b", "build-needs: [a]\n"),
+        "x": named("x", "build-needs: [y]\n"),
+        # Needed at run time by what y is built with.
+        "y": named("y", "build-needs: [z]\n"),
+        "z": named("z", "requires: [x]\n"),
+    }
+    found = [f.problem for f in lint_tree(tree(**recipes)).findings if f.code == "N002"]
+    assert [problem.message.partition(": ")[2] for problem in found] == ["a → b → a", "x → y → z → x"]
+    assert [(problem.place.file, problem.excerpt) for problem in found] == [
+        ("packages/a/recipe.yaml", "build-needs: [b]"),
+        ("packages/x/recipe.yaml", "build-needs: [y]"),
+    ]
+
+
+def test_a_step_with_errors_is_not_reported_again_where_it_is_named() -> None:
+    files = tree() | {"steps/license.yaml": b"name: license\nsumary: x\n"}
+    found = lint_tree(files).findings
+    assert {(finding.code, finding.problem.place.file) for finding in found} >= {("F001", "steps/license.yaml")}
+    assert not [f for f in found if f.code == "F001" and f.problem.place.file.startswith("packages/")]
+
+
+def test_a_version_in_the_url_is_found_only_as_a_whole() -> None:
+    digest = "fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1"
+
+    def of(url: str, more: str = "") -> list[str]:
+        return codes(f"home: https://example.org\nsource:\n  url: {url}\n  sha256: {digest}\n{more}")
+
+    assert of("https://example.org/1.0.5/x-{{ version }}.tar.gz") == []
+    assert of("https://example.org/v1.0/x-{{ version }}.tar.gz") == ["S104"]
+    assert of("https://example.org/x-{{ version | replace('.', '_') }}.tar.gz") == []
+    assert of("https://example.org/x-10.tar.gz", "  file: x-{{ version }}.tar.gz\n") == []
+    assert of("https://example.org/x-10.tar.gz") == ["S103"]
+
+
+@pytest.mark.parametrize("license_name", ["GPL3", "GPL-3.0", "gplv3", "MIT AND GPL-3.0"])
+def test_a_gnu_license_without_only_or_later_is_asked_for_it(license_name: str) -> None:
+    (finding,) = lint_tree(tree(f"license: {license_name}\n")).findings
+    assert "GPL-3.0-only" in finding.problem.remedy
+    assert "GPL-3.0-or-later" in finding.problem.remedy
