@@ -35,7 +35,7 @@ def local_builds(
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.progress import building
-    from farm.core.lint.lint import load_checked_tree
+    from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
     from farm.store.http.address_guard import AddressGuard
     from farm.store.http.download import DownloadPolicy

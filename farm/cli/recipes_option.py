@@ -21,7 +21,7 @@ recipes_option = click.option(
 def read_tree(recipes: Path | None) -> RecipeTree:
     """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `unreadable-recipes`."""
     from farm.build.recipe_directory import read_recipe_directory
-    from farm.core.lint.lint import load_checked_tree
+    from farm.core.lint.checked_tree import load_checked_tree
 
     tree = load_checked_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
     for warning in tree.warnings:

@@ -11,6 +11,7 @@ from farm.cli.options import json_option
 from farm.cli.output import moving_line, say, say_lines, styled, tell_result
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
+from farm.core.names.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +42,7 @@ def lint(
 ) -> int:
     """Check all recipes, steps, toolchains and channels of a tree, their dependencies, and how recipes are written.
 
-    With names of recipes or with paths, only what is found there is shown; a directory outside the tree is checked as
+    With names of recipes or with paths, only these are checked; a directory outside the tree is checked as
     a recipe of it. Shell text is checked by bash and shellcheck, where they are installed. Exits with status 1 for
     errors, and with 0 for warnings alone.
 
@@ -51,7 +52,6 @@ def lint(
     """
     from farm.build.recipe_directory import read_recipe_directory
     from farm.build.shell_check import ShellPrograms
-    from farm.core.lint.finding import Severity
     from farm.core.lint.lint import lint_tree
     from farm.core.lint.registry import rule_named
     from farm.core.lint.selection import Selection
@@ -60,17 +60,16 @@ def lint(
         say_lines(rule_named(explain).page().rstrip().split("\n"))
         return 0
     root = recipes or Settings.from_environment().recipes
-    files, shown = _chosen(read_recipe_directory(root), root, names)
+    files, within = _chosen(read_recipe_directory(root), root, names)
+    selection = Selection.of(select, ignore)
     with moving_line() as show:
-        report = lint_tree(files, selection=Selection.of(select, ignore), shell=ShellPrograms.installed(show))
-    findings = [finding for finding in report.findings if finding.problem.place.file.startswith(shown)]
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    _tell(report, findings, errors, as_json=as_json)
-    return int(errors > 0 or (strict and len(findings) > 0))
+        report = lint_tree(files, within=within, selection=selection, shell=ShellPrograms.installed(show))
+    _tell(report, names, as_json=as_json)
+    return int(bool(report.errors or (strict and report.warnings)))
 
 
 def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the files to lint, and the beginnings of the paths to show. Raises `UnknownRecipeError`."""
+    """Return the files of the tree, and the beginnings of the paths to lint. Raises `UnknownRecipeError`."""
     from farm.build.recipe_directory import name_of_recipe, with_recipe
     from farm.core.plan.graph import UnknownRecipeError
     from farm.core.policy.tree import recipe_directories
@@ -92,23 +91,21 @@ def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[
     return files, tuple(shown) or ("",)
 
 
-def _tell(report: LintReport, findings: Sequence[Finding], errors: int, *, as_json: bool) -> None:
-    from farm.core.names.wording import counted
-
+def _tell(report: LintReport, names: tuple[str, ...], *, as_json: bool) -> None:
     sheet = _sheet(report.tree)
-    order = [] if any(report.errors) else _build_order(report.tree)
     if as_json:
-        listed = [finding.to_dict() for finding in findings]
-        tell_result([], sheet | {"build-order": order, "findings": listed}, as_json=True)
+        listed = [finding.to_dict() for finding in report.findings]
+        tell_result([], sheet | {"build-order": report.order, "findings": listed}, as_json=True)
         return
-    say_findings(findings)
-    counts = ", ".join(f"{len(names)} {kind}" for kind, names in sheet.items())
-    if findings:
-        warnings = len(findings) - errors
-        said = [counted(number, kind) for number, kind in ((errors, "error"), (warnings, "warning")) if number]
-        say(", ".join(said), err=True)
-    if not errors:
-        say_lines([f"{counts}: OK", *([f"build order: {' '.join(order)}"] if order else [])])
+    _say_findings(report.findings)
+    kinds = ((len(report.errors), "error"), (len(report.warnings), "warning"))
+    if report.findings:
+        say(", ".join(counted(number, kind) for number, kind in kinds if number), err=True)
+    if not report.errors:
+        counts = ", ".join(f"{len(found)} {kind}" for kind, found in sheet.items())
+        say(f"{' '.join(names) or counts}: OK")
+        if report.order and not names:
+            say(f"build order: {' '.join(report.order)}")
 
 
 def _sheet(tree: RecipeTree) -> dict[str, list[str]]:
@@ -120,13 +117,7 @@ def _sheet(tree: RecipeTree) -> dict[str, list[str]]:
     }
 
 
-def _build_order(tree: RecipeTree) -> list[str]:
-    from farm.core.plan.graph import BuildGraph
-
-    return list(BuildGraph.of(tree.recipes).order())
-
-
-def say_findings(findings: Iterable[Finding]) -> None:
+def _say_findings(findings: Iterable[Finding]) -> None:
     """Print findings on standard error, an empty line after each."""
     from farm.core.lint.finding import Severity
 

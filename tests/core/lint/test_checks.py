@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from farm.core.files.problems import RecipeError
-from farm.core.lint.lint import lint_tree, load_checked_tree
+from farm.core.lint.checked_tree import load_checked_tree
+from farm.core.lint.lint import lint_tree
 from tests.core.lint.examples import named, tree
 
 

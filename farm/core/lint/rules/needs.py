@@ -43,27 +43,30 @@ def _repeated(written: WrittenRecipe) -> Iterator[Remark]:
                 yield Remark(item, "every test has the recipe's own package", "Remove it.")
 
 
+UNKNOWN_NEED = Rule(
+    "N001",
+    "unknown-need",
+    Severity.ERROR,
+    "`build-needs`, `requires`, `test-needs` and the `needs` of tests name packages that a recipe of the tree "
+    "makes. A recipe with errors of its own counts.",
+    "build-needs: [zilb]\n",
+    "build-needs: [zlib]\n",
+    allowable=False,
+)
+CYCLE = Rule(
+    "N002",
+    "dependency-cycle",
+    Severity.ERROR,
+    "Recipes that need each other to be built can never be built: each waits for the others. A smaller build of "
+    "one of them under another name often breaks the cycle.",
+    "build-needs: [greeter]  # which has build-needs: [hello]\n",
+    "build-needs: [zlib]\n",
+    allowable=False,
+)
+
 RULES = (
-    Rule(
-        "N001",
-        "unknown-need",
-        Severity.ERROR,
-        "`build-needs`, `requires`, `test-needs` and the `needs` of tests name packages that a recipe of the tree "
-        "makes. A recipe with errors of its own counts.",
-        "build-needs: [zilb]\n",
-        "build-needs: [zlib]\n",
-        allowable=False,
-    ),
-    Rule(
-        "N002",
-        "dependency-cycle",
-        Severity.ERROR,
-        "Recipes that need each other to be built can never be built: each waits for the others. A smaller build of "
-        "one of them under another name often breaks the cycle.",
-        "build-needs: [greeter]  # which has build-needs: [hello]\n",
-        "build-needs: [zlib]\n",
-        allowable=False,
-    ),
+    UNKNOWN_NEED,
+    CYCLE,
     Rule(
         "N101",
         "unsorted-needs",

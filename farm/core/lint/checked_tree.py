@@ -1,0 +1,72 @@
+"""A tree with the problems of its files, and those between its recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import RecipeError
+from farm.core.lint.dependencies import dependency_cycles, unknown_needs
+from farm.core.lint.written import WrittenRecipe
+from farm.core.policy.tree import recipe_directories, recipe_file, survey_tree
+from farm.core.recipe.declared_sources import RECIPE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.files.problems import Problem
+    from farm.core.policy.tree import RecipeTree, TreeSurvey
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTree:
+    """A tree as far as it can be read, its recipes as they are written, by directory, and all problems.
+
+    `invalid` are those of the files, `unknown` and `cycles` those between the recipes that can be read.
+    """
+
+    tree: RecipeTree
+    recipes: Mapping[str, WrittenRecipe]
+    invalid: tuple[Problem, ...]
+    unknown: tuple[Problem, ...]
+    cycles: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems."""
+        return (*self.invalid, *self.unknown, *self.cycles)
+
+
+def check_tree(files: Mapping[str, bytes]) -> CheckedTree:
+    """Read what can be read of a tree, from content by path, and check the needs between its recipes."""
+    survey = survey_tree(files)
+    written = _written(survey, files)
+    unknown, cycles = unknown_needs(written, survey.unread), dependency_cycles(written)
+    return CheckedTree(survey.tree, written, survey.problems, tuple(unknown), tuple(cycles))
+
+
+def load_checked_tree(files: Mapping[str, bytes]) -> RecipeTree:
+    """Read a tree as `load_tree` does, and check the needs between its recipes.
+
+    Raises one `RecipeError` for all files.
+    """
+    checked = check_tree(files)
+    if checked.problems:
+        raise RecipeError(checked.problems)
+    return checked.tree
+
+
+def _written(survey: TreeSurvey, files: Mapping[str, bytes]) -> dict[str, WrittenRecipe]:
+    found = {}
+    directories = recipe_directories(files)
+    for directory, recipe in survey.tree.recipes.items():
+        beside = directories[directory]
+        toolchain = survey.tree.toolchains.get(recipe.toolchain)
+        found[directory] = WrittenRecipe.of(
+            recipe,
+            {name: content for name, content in beside.items() if name != RECIPE_FILE},
+            text=beside[RECIPE_FILE],
+            file=recipe_file(directory),
+            runtime=toolchain.runtime if toolchain else (),
+        )
+    return found
