@@ -68,18 +68,18 @@ class FarmClient:
         self._client.close()
 
     def submit(
-        self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None
+        self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None, warnings: bool = False
     ) -> submission_wire.SubmissionWire:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
 
-        Warnings about how they are written come with the answer, from a farm that has them.
+        `warnings` asks for those about how they are written; a farm of before has none.
         """
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        body = {"recipes": encoded} | signed(envelope)
-        return self._post("/api/v1/submissions?warnings=true", submission_wire.SubmissionWire, body)
+        path = "/api/v1/submissions" + ("?warnings=true" if warnings else "")
+        return self._post(path, submission_wire.SubmissionWire, {"recipes": encoded} | signed(envelope))
 
     def signed_order(self, digest: str) -> dict[str, Any]:
         """Return a signed order, and whether the signer has it."""

@@ -20,7 +20,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Nothing of the caller's environment: BASH_ENV names a file that bash would run.
+# Nothing of the caller's environment: POSIXLY_CORRECT and others change what bash can read.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 _BASH_LINE = re.compile(r"^[^\n]*?: line ([0-9]+): (.*)$", re.MULTILINE)
 _LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING}

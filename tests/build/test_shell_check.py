@@ -27,6 +27,11 @@ def test_text_that_bash_cannot_read_is_reported_at_its_line() -> None:
     assert BASH.codes == {"P101"}
 
 
+def test_the_callers_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSIXLY_CORRECT", "1")
+    assert BASH(["a-b() { echo; }"]) == [[]]
+
+
 def test_nothing_of_the_text_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # BASH_ENV names a file that bash runs before a script.
     (tmp_path / "env").write_text(f"touch {tmp_path}/ran\n")

@@ -24,12 +24,13 @@ def test_a_verb_takes_all_that_it_took(verb: str) -> None:
             assert now["required"] <= option["required"], name
             if isinstance(option["type"], list):
                 assert set(option["type"]) <= set(now["type"]), name
-    assert [argument["nargs"] for argument in found["arguments"]] == [
-        argument["nargs"] for argument in known["arguments"]
-    ]
+    count = len(known["arguments"])
+    kept_arguments, new = found["arguments"][:count], found["arguments"][count:]
+    assert [argument["nargs"] for argument in kept_arguments] == [argument["nargs"] for argument in known["arguments"]]
     assert all(
-        now["required"] <= then["required"] for now, then in zip(found["arguments"], known["arguments"], strict=True)
+        now["required"] <= then["required"] for now, then in zip(kept_arguments, known["arguments"], strict=True)
     )
+    assert not any(argument["required"] for argument in new)
 
 
 def test_no_verb_of_then_is_left_out() -> None:

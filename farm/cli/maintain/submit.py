@@ -82,7 +82,7 @@ def submit(
     own = find_own_key(settings, key, name)
     envelope = sign_digests(digests_of(recipes), distribution_of(settings, directories), own) if own else None
     with connect() as farm:
-        taken = farm.submit(recipes, envelope=envelope)
+        taken = farm.submit(recipes, envelope=envelope, warnings=True)
         if as_json:
             say_json(taken.model_dump(mode="json"))
             return 0

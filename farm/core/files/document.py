@@ -86,8 +86,8 @@ class Document:
     def expects(self, node: Node, **form: Any) -> None:
         """Tell an observer what a reader expects of a node; `farm.core.schema` makes JSON Schemas of it.
 
-        `kinds` are those that are accepted, `known` the keys of a mapping, `required` those that must be there, `free`
-        is whether any key may be. All else is a keyword of JSON Schema.
+        `kinds` are those that are accepted, `known` the keys of a mapping, `required` those that must be there. All
+        else is a keyword of JSON Schema.
         """
         if self._observe:
             self._observe(node, form)

@@ -70,10 +70,7 @@ def read_items(document: Document, node: Node, name: str) -> tuple[Node, ...]:
 
 def read_pairs(document: Document, node: Node, name: str) -> tuple[tuple[Node, Node], ...]:
     """Return the pairs of a mapping whose keys are not known beforehand."""
-    if not expect(document, node, name, "mapping"):
-        return ()
-    document.expects(node, free=True)
-    return node.pairs
+    return node.pairs if expect(document, node, name, "mapping") else ()
 
 
 def read_texts(document: Document, node: Node, name: str) -> tuple[str, ...]:

@@ -183,7 +183,8 @@ def cycles(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, ...]]:
         except DependencyCycleError as error:
             yield _spelt_out(error.cycle, builds, requires)
             found = set(error.cycle)
-            needs = {name: tuple(set(others) - found) for name, others in needs.items() if name not in found}
+            # What is not among the keys waits for nothing.
+            needs = {name: others for name, others in needs.items() if name not in found}
         else:
             return
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JsonSchema: TypeAlias = "dict[str, Any]"
 
 _TYPES = {"text": "string", "integer": "integer", "number": "number", "boolean": "boolean", "nothing": "null"}
-_OWN = ("kinds", "known", "required", "free")
+_OWN = ("kinds", "known", "required")
 
 
 class Observation:

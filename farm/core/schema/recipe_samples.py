@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm.core.recipe.steps import StepArgument, StepLibrary
 
 BESIDE = {"words.txt": b""}
-TOOLCHAIN = "c"
+_TOOLCHAIN = "toolchain: c\n"
 _DIGEST = "fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1"
 
 _WHOLE = f"""\
@@ -54,8 +56,7 @@ source:
 # the value of SOURCE_DATE_EPOCH in the build, in seconds
 source-epoch: 1704067200
 # the toolchain of the build
-toolchain: {TOOLCHAIN}
-# build dependencies
+{_TOOLCHAIN}# build dependencies
 build-needs: [zlib]
 # packages needed at run time beyond those found in the files
 requires: [bash]
@@ -136,10 +137,11 @@ source:
 _OF_THE_TOOLCHAIN = "source: {from-toolchain: libc6}\n"
 
 
-def recipe_samples(library: StepLibrary) -> tuple[str, ...]:
-    """Return texts that show every form of a recipe, with these steps."""
-    whole = _WHOLE.replace("steps: []\n", _RUN + "".join(_step(library, name) for name in library.nameable))
-    head, _, rest = _WHOLE.replace("steps: []\n", _RUN).partition("source:\n")
+def recipe_samples(library: StepLibrary, toolchains: Collection[str] = ()) -> tuple[str, ...]:
+    """Return texts that show every form of a recipe, with these steps, and with one of these toolchains."""
+    sample = _WHOLE.replace(_TOOLCHAIN, f"toolchain: {min(toolchains)}\n") if toolchains else _WHOLE
+    whole = sample.replace("steps: []\n", _RUN + "".join(_step(library, name) for name in library.nameable))
+    head, _, rest = sample.replace("steps: []\n", _RUN).partition("source:\n")
     rest = rest[rest.index("# the value of SOURCE_DATE_EPOCH") :]
     return whole, *(head + source + rest for source in (_ONE_SOURCE, _OF_THE_TOOLCHAIN))
 

@@ -14,7 +14,7 @@ from farm.core.recipe.toolchain import read_toolchain
 from farm.core.schema import samples
 from farm.core.schema.names import RECIPE, file_name
 from farm.core.schema.observation import JsonSchema, Observation, merged
-from farm.core.schema.recipe_samples import BESIDE, TOOLCHAIN, recipe_samples
+from farm.core.schema.recipe_samples import BESIDE, recipe_samples
 from farm.core.subscriber.image_file import read_image_file
 from farm.core.subscriber.policy_file import read_policy
 
@@ -57,10 +57,8 @@ def schema_of(kind: str) -> JsonSchema:
 
 def recipe_schema(steps: StepLibrary, toolchains: Collection[str]) -> JsonSchema:
     """Return the schema of the recipes of a tree with these steps and toolchains."""
-    read = partial(load_recipe, steps=steps, patches=BESIDE, toolchains={TOOLCHAIN, *toolchains})
-    schema = _schema(RECIPE, FileKind("Recipe of farm", read, recipe_samples(steps)))
-    schema["properties"]["toolchain"]["enum"] = sorted(toolchains)
-    return schema
+    read = partial(load_recipe, steps=steps, patches=BESIDE, toolchains=toolchains or None)
+    return _schema(RECIPE, FileKind("Recipe of farm", read, recipe_samples(steps, toolchains)))
 
 
 def _schema(kind: str, file: FileKind) -> JsonSchema:

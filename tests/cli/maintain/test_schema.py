@@ -23,12 +23,14 @@ def test_the_schema_of_recipes_knows_the_steps_of_the_tree(tmp_path: Path, capsy
     assert run("recipe", "--recipes", str(RECIPES)) == 0
     schema = json.loads(capsys.readouterr().out)
     assert schema["properties"]["toolchain"]["enum"] == ["abi", "c", "full"]
+    assert schema["properties"]["version"]["type"] == ["number", "string"]
     assert "autotools" in schema["properties"]["steps"]["items"]["anyOf"][1]["enum"]
     (tmp_path / "steps").mkdir()
     (tmp_path / "steps" / "mine.yaml").write_text("name: mine\nsummary: Mine\nrun: [{shell: make}]\n")
     assert run("recipe", "--recipes", str(tmp_path)) == 0
     schema = json.loads(capsys.readouterr().out)
     assert [form.get("enum") for form in schema["properties"]["steps"]["items"]["anyOf"]][1] == ["mine"]
+    assert "enum" not in schema["properties"]["toolchain"]  # the tree has none yet
 
 
 def test_all_schemas_are_written_under_stable_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

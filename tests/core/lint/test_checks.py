@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from farm.core.files.problems import RecipeError
 from farm.core.lint.checked_tree import load_checked_tree
+from farm.core.lint.finding import Severity
 from farm.core.lint.lint import lint_tree
+from farm.core.lint.shell_text import ShellComplaint
 from tests.core.lint.examples import named, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def codes(keys: str, **recipes: str) -> list[str]:
@@ -123,3 +130,36 @@ def test_a_gnu_license_without_only_or_later_is_asked_for_it(license_name: str) 
     (finding,) = lint_tree(tree(f"license: {license_name}\n")).findings
     assert "GPL-3.0-only" in finding.problem.remedy
     assert "GPL-3.0-or-later" in finding.problem.remedy
+
+
+class Complaining:
+    """A checker that has one complaint about every text, and keeps the texts."""
+
+    codes = frozenset({"P102"})
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, texts: Sequence[str]) -> list[list[ShellComplaint]]:
+        self.texts += texts
+        return [[ShellComplaint(1, 1, "no", Severity.WARNING, "SC2045")] for _ in texts]
+
+
+def test_one_check_of_shellcheck_is_allowed_by_its_own_code() -> None:
+    def found(*codes: str) -> list[tuple[str, str]]:
+        items = "".join(f"  - {{allow: {code}, reason: x}}\n" for code in codes)
+        files = tree(f"lint:\n{items}" if items else "")
+        report = lint_tree(files, within=("packages/hello/",), shell=Complaining())
+        return [(finding.code, finding.check) for finding in report.findings]
+
+    assert found() == [("P102", "SC2045")]
+    assert found("SC2045") == found("P102") == []
+    assert found("SC2046") == [("P102", "SC2045"), ("A101", "")]
+
+
+def test_only_the_shell_text_of_what_is_named_is_checked() -> None:
+    shell = Complaining()
+    lint_tree(tree(greeter=named("greeter")), within=("packages/greeter/",), shell=shell)
+    assert shell.texts == ["make install"]
+    lint_tree(tree(), shell=shell)
+    assert len(shell.texts) > 10
