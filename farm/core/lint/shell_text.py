@@ -51,7 +51,9 @@ class ShellText:
         rule = SHELLCHECK if complaint.check else SYNTAX
         line, column = self._place(complaint)
         remedy = (
-            f"shellcheck's manual explains {complaint.check}." if complaint.check else "Close what is open before it."
+            f"shellcheck's manual explains {complaint.check}."
+            if complaint.check
+            else "Correct it, or close what is open before it."
         )
         problem = self.document.problem_at_place(line, column, complaint.message, remedy)
         return Finding(rule.code, rule.name, complaint.severity, problem, complaint.check)
