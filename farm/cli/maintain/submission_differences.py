@@ -6,9 +6,9 @@ there could make a change look like none.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from farm.core.comparison.lines import is_text, unified_lines
 from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def differences(submitted: Recipes, tree: Path, known: Recipes) -> Iterator[str]
         yield from _files(own[name], files)
     for name, files in sorted(submitted.items()):
         for file in _changed(own[name], files):
-            yield from _diff(f"{name}/{file}", own[name].get(file), files.get(file))
+            yield from unified_lines(f"{name}/{file}", own[name].get(file), files.get(file))
 
 
 def _own(tree: Path, name: str) -> Files:
@@ -57,7 +57,7 @@ def _files(own: Files, files: Files) -> Iterator[str]:
     changed = _changed(own, files)
     for file in changed:
         before, after = own.get(file), files.get(file)
-        binary = ", binary" if any(content is not None and not _is_text(content) for content in (before, after)) else ""
+        binary = ", binary" if any(content is not None and not is_text(content) for content in (before, after)) else ""
         yield f"  {file}: {_digest(before)} -> {_digest(after)}{binary}"
     if not changed:
         yield "  identical"
@@ -65,19 +65,3 @@ def _files(own: Files, files: Files) -> Iterator[str]:
 
 def _digest(content: bytes | None) -> str:
     return "none" if content is None else Digest.of(content)
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _diff(file: str, before: bytes | None, after: bytes | None) -> Iterator[str]:
-    # Lines end with \n only, and are compared as bytes: texts that look alike may differ.
-    old, new = ([] if content is None else content.split(b"\n") for content in (before, after))
-    names = f"a/{file}".encode(), f"b/{file}".encode()
-    for line in difflib.diff_bytes(difflib.unified_diff, old, new, *names, lineterm=b""):
-        yield line.decode(errors="backslashreplace")

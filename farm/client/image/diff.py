@@ -9,19 +9,20 @@ from farm.client.image.making import users_labels
 from farm.client.repository.download import DownloadError
 from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.repository.subscriptions import SubscriptionError
-from farm.core.fileset.manifest import Directory, Manifest
+from farm.core.comparison.files import file_changes
+from farm.core.comparison.symbols import symbol_changes
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.names.version import Version
 from farm.core.sets.members.set_record import PackageChange, changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from farm.client.image.known_image import KnownImage
     from farm.client.image.package_set import ImagePart
     from farm.client.repository.host import Host
-    from farm.core.fileset.manifest import Entry
+    from farm.core.fileset.manifest import Manifest
     from farm.core.package.facts import PackageFacts
 
 _OWN = ""
@@ -138,38 +139,17 @@ def _left(
 
 
 def _files(package: str, old: Manifest | None, new: Manifest | None) -> list[FileChange]:
-    before: Mapping[str, Entry] = old.by_path if old else {}
-    after: Mapping[str, Entry] = new.by_path if new else {}
-    found = []
-    for path in sorted(before.keys() | after.keys()):
-        was, now = before.get(path), after.get(path)
-        if was == now or isinstance(now or was, Directory):
-            continue
-        change = "added" if was is None else "removed" if now is None else "changed"
-        found.append(FileChange(package, path, change))
-    return found
+    return [
+        FileChange(package, change.path, change.kind) for change in file_changes(old, new) if not change.is_directory
+    ]
 
 
 def _symbols(package: str, old: PackageFacts | None, new: PackageFacts | None) -> list[SymbolChange]:
-    before, after = _exports(old), _exports(new)
-    found = []
-    for soname in sorted(before.keys() | after.keys()):
-        was, now = before.get(soname, frozenset()), after.get(soname, frozenset())
-        if was != now:
-            found.append(SymbolChange(package, soname, tuple(sorted(now - was)), tuple(sorted(was - now))))
-    return found
-
-
-def _exports(facts: PackageFacts | None) -> dict[str, frozenset[str]]:
-    return {
-        file.facts.soname: frozenset(
-            f"{name}@{group.version}" if group.version else name
-            for group in file.facts.exported
-            for name in group.names
-        )
-        for file in (facts.elf if facts else ())
-        if file.facts.soname
-    }
+    return [
+        SymbolChange(package, change.soname, change.added, change.removed)
+        for change in symbol_changes(old, new)
+        if change.added or change.removed
+    ]
 
 
 def _settings(old: KnownImage, new: KnownImage) -> tuple[str, ...]:

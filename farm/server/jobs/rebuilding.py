@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
-from farm.core.package.difference import difference_of
 from farm.server.jobs import jobs
 from farm.server.packages import attestations, packages
 from farm.server.packages.attestations import Attestation, Difference
 from farm.server.tables.states import JobKind
 
 if TYPE_CHECKING:
+    from farm.core.comparison.rebuild import PackageDifference
     from farm.core.names.digest import Digest
-    from farm.core.package.difference import PackageDifference
     from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage
     from farm.server.tables.records import Attempt, Job, Package
     from farm.server.transaction.unit_of_work import UnitOfWork

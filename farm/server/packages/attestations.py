@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from farm.core.comparison.rebuild import PackageDifference
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
-from farm.core.package.difference import PackageDifference
 from farm.core.plan.job import BlobRef
 from farm.server.tables.identity_rows import WorkerRow
 from farm.server.tables.package_rows import AttestationRow, DifferenceRow

@@ -18,12 +18,12 @@ from farm.container.log_record import LogRecord
 from farm.container.sandbox_spec import Bind
 from farm.core.advisories.openvex import read_openvex
 from farm.core.advisories.reviews import Review
+from farm.core.comparison.rebuild import FileDifference, PackageDifference
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.fileset.manifest import Import as TreeImport
 from farm.core.names.declared import HostNeeds, SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
-from farm.core.package.difference import FileDifference, PackageDifference
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, UndescribedSymbols
 from farm.core.plan.consumption import Consumption, OpenedFiles

@@ -19,11 +19,11 @@ from farm.client.run.late_binding import RunOptions
 from farm.container.log_record import LogRecord
 from farm.core.advisories.openvex import read_published, write_openvex
 from farm.core.advisories.osv import read_osv
+from farm.core.comparison.rebuild import PackageDifference
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.package_name import PackageName
 from farm.core.package.descriptor import Descriptor
-from farm.core.package.difference import PackageDifference
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.abi import AbiOrder, AbiOutcome
 from farm.core.plan.consumption import Consumption

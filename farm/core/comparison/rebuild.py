@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from farm.core.fileset.manifest import Directory
+from farm.core.comparison.files import file_changes
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farm.core.comparison.files import Kind
     from farm.core.fileset.manifest import Manifest
     from farm.core.package.descriptor import Descriptor
 
@@ -20,6 +21,7 @@ Change: TypeAlias = Literal["changed", "missing", "added"]
 MOST_FILES = 100
 """The most paths that are listed for one package; further ones are only counted."""
 
+_CHANGES: Mapping[Kind, Change] = {"changed": "changed", "removed": "missing", "added": "added"}
 _IN_WORDS: Mapping[Change, str] = {
     "changed": "{} differs",
     "missing": "{} is missing",
@@ -91,14 +93,8 @@ def difference_of(
 
 
 def _file_differences(first: Manifest, second: Manifest) -> list[FileDifference]:
-    before, after = first.by_path, second.by_path
-    found = []
-    for path in before.keys() | after.keys():
-        old, new = before.get(path), after.get(path)
-        if old != new:
-            change: Change = "missing" if new is None else "added" if old is None else "changed"
-            found.append((isinstance(new or old, Directory), path, change))
-    return [FileDifference(path, change) for _, path, change in sorted(found)]
+    changes = sorted(file_changes(first, second, every_directory=True), key=lambda change: change.is_directory)
+    return [FileDifference(change.path, _CHANGES[change.kind]) for change in changes]
 
 
 def _own_members(descriptor: Descriptor, *, alike: bool) -> dict[str, Any]:

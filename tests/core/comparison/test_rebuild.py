@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.core.comparison.rebuild import MOST_FILES, PackageDifference, difference_of
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.package.describe import describe
-from farm.core.package.difference import MOST_FILES, PackageDifference, difference_of
 from farm.core.package.facts import PackageFacts
 
 if TYPE_CHECKING:
