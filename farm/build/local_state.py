@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from farm.core.buildlog.providers import paths_of
 from farm.core.buildlog.recogniser import first_error
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
 from farm.core.plan.job import BuildOutcome
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
     from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.buildlog.first_error import FirstError
-    from farm.core.names.digest import Digest
     from farm.core.plan.job import BuiltPackage
 
 
@@ -70,8 +72,28 @@ class LocalState:
             return None  # not built, or the record has an old format: it is built again
 
     def record(self, plan: Digest, outcome: BuildOutcome) -> None:
-        """Record the outcome of a plan, completely or not at all."""
+        """Record the outcome of a plan, completely or not at all, as the newest of its packages."""
         replace_file(self._record(plan), canonical_json(outcome.to_dict()) + b"\n")
+        self.mark_newest(plan, outcome)
+
+    def mark_newest(self, plan: Digest, outcome: BuildOutcome) -> None:
+        """Note that a recorded outcome is the newest of its packages: it was built, or used again, just now."""
+        now = time.time_ns()
+        for package in outcome.packages:
+            mark = self._builds_of(package.descriptor.name.short) / plan.hex
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+            os.utime(mark, ns=(now, now))
+
+    def builds_of(self, package: str) -> Iterator[BuildOutcome]:
+        """Yield the recorded builds of a package by its short name, newest first, as far as their blobs are there."""
+        try:
+            marks = sorted(self._builds_of(package).iterdir(), key=lambda mark: -mark.stat().st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for mark in marks:
+            if outcome := self.outcome(Digest.from_hex(mark.name)):
+                yield outcome
 
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
         """Return the short name of a package, built here, that provides what a build has missed; empty if none does."""
@@ -106,6 +128,9 @@ class LocalState:
                 record = json.loads(line)
                 file.write(f"{text_line(record['stream'], record['step'], record['text'])}\n")
         return path
+
+    def _builds_of(self, package: str) -> Path:
+        return self.root / "builds" / "of" / package
 
     def _record(self, plan: Digest) -> Path:
         return self.root / "builds" / f"{plan.hex}.json"

@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("audit", "inspect.audit:audit", SUBSCRIBE),
     Verb("completion", "subscribe.completion:completion", SUBSCRIBE),
+    Verb("diff", "inspect.diff:diff", SUBSCRIBE),
     Verb("gc", "subscribe.gc:gc", SUBSCRIBE),
     Verb("info", "subscribe.packages:info", SUBSCRIBE),
     Verb("install", "subscribe.install:install", SUBSCRIBE),

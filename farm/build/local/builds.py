@@ -22,6 +22,8 @@ from farm.container.empty_image import EmptyImage
 from farm.container.janitor import Janitor
 from farm.container.sandbox import Sandbox, connect
 from farm.core.buildlog.excerpt import excerpt
+from farm.core.comparison.rebuild import difference_of
+from farm.core.fileset.manifest import Manifest
 from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
 from farm.errors import in_lines
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 
     from farm.build.local_state import LocalState
     from farm.container.sandbox_spec import Variation
+    from farm.core.comparison.rebuild import PackageDifference
     from farm.core.names.digest import Digest
     from farm.core.names.platform import Platform
+    from farm.core.package.descriptor import Descriptor
     from farm.core.plan.job import BuiltPackage, TestOutcome
     from farm.core.plan.plan import Plan
     from farm.core.policy.tree import RecipeTree
@@ -45,11 +49,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A package and the tree digests of its two builds."""
+    """A package, the tree digest of its second build, and how that differs from the first; None if it does not."""
 
     package: str
-    first: Digest
-    second: Digest
+    second: Digest | None
+    difference: PackageDifference | None
 
 
 class LocalBuilds:
@@ -131,16 +135,23 @@ class LocalBuilds:
                 yield name, test.name, outcome
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
-        """Build a recipe a second time under other circumstances, and compare the trees; nothing is recorded."""
-        first = self.build([name])
-        outcome = self._obtaining.build(
-            self._ordering.order(self.recipe(name)), replace(self._workshop, variation=variation)
-        )
-        second = {str(package.descriptor.name): package.descriptor.tree for package in outcome.packages}
-        return tuple(
-            Rebuilt(name, tree, second[name])
-            for name, tree in ((str(package.descriptor.name), package.descriptor.tree) for package in first)
-        )
+        """Build a recipe a second time under other circumstances, and compare the packages; nothing is recorded."""
+        first = {str(package.descriptor.name): package for package in self.build([name])}
+        order = self._ordering.order(self.recipe(name))
+        outcome = self._obtaining.build(order, replace(self._workshop, variation=variation))
+        second = {str(package.descriptor.name): package for package in outcome.packages}
+        return tuple(self._rebuilt(name, first.get(name), second.get(name)) for name in sorted(first | second))
+
+    def _rebuilt(self, name: str, first: BuiltPackage | None, second: BuiltPackage | None) -> Rebuilt:
+        found = None
+        if not (first and second and first.descriptor == second.descriptor):  # or 40,000 files are not read
+            found = difference_of(name, self._described(first), self._described(second))
+        return Rebuilt(name, second.descriptor.tree if second else None, found)
+
+    def _described(self, package: BuiltPackage | None) -> tuple[Descriptor, Manifest] | None:
+        if package is None:
+            return None
+        return package.descriptor, Manifest.from_json(self._state.store.read(package.manifest.digest))
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe that makes a package. Raises `UnknownRecipeError`."""

@@ -34,6 +34,7 @@ class Obtaining:
         recipe, plan = order.plan.name.short, order.plan.digest
         kept = self.state.outcome(plan)
         if kept is not None:
+            self.state.mark_newest(plan, kept)
             self.reports.progress(BuildProgress(recipe, "kept", number, total))
             return kept
         self.reports.progress(BuildProgress(recipe, "building", number, total))

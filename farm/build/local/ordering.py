@@ -9,6 +9,7 @@ from farm.core.plan.job import BuildOrder
 from farm.core.plan.pin import pin, source_origins
 from farm.core.plan.plan import PlannedDependency
 from farm.core.policy.tree import files_beside
+from farm.core.recipe.declared_sources import RECIPE_FILE, contents_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +36,9 @@ class Ordering:
     def order(self, recipe: Recipe) -> BuildOrder:
         """Return the order to build a recipe; the outcomes of all that it needs are known.
 
-        Stores the files beside the recipe, and makes its toolchain. Raises what pinning and toolchains raise.
+        Stores the recipe and the files beside it, and makes its toolchain. Raises what pinning and toolchains raise.
         """
-        for content in files_beside(self.files, recipe.name).values():
-            self.store.put_bytes(content)
+        self._store_recipe(recipe)
         toolchain = self.toolchains.ensure(recipe.toolchain)
         dependencies = self.outcomes.dependencies_of(recipe)
         plan = pin(
@@ -60,3 +60,10 @@ class Ordering:
         archives = tuple(package.as_dependency() for package in dependencies)
         origins = source_origins(recipe, toolchain.debs, toolchain.lock)
         return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
+
+    def _store_recipe(self, recipe: Recipe) -> None:
+        """Store the recipe and the files beside it: sources of the build, and what a later build is compared with."""
+        text, beside = self.files[f"packages/{recipe.name}/{RECIPE_FILE}"], files_beside(self.files, recipe.name)
+        contents = contents_of(text, recipe.sources, beside)
+        for content in (contents.to_json(), text, *beside.values()):
+            self.store.put_bytes(content)

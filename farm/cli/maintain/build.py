@@ -8,7 +8,7 @@ import click
 
 from farm.cli.local_builds import local_builds
 from farm.cli.options import json_option
-from farm.cli.output import say, say_document, styled, table, tell_result
+from farm.cli.output import say, say_document, say_lines, styled, table, tell_result
 from farm.cli.recipes_option import recipes_option
 from farm.core.names.wording import counted, human_size
 
@@ -103,8 +103,8 @@ def rebuild(
 ) -> int:
     """Build recipes NAMES a second time in a different environment, and compare the results.
 
-    The second build has another host name, other processors and another date, and goes in the opposite order. Exits
-    with status 1 when a package differs.
+    The second build has another host name, other processors and another date, and goes in the opposite order. Lists the
+    files that differ. Exits with status 1 when a package differs.
 
     \b
     Example:
@@ -117,10 +117,12 @@ def rebuild(
     with local_builds(recipes, verbose=verbose) as (builds, every):
         for name in reversed(_chosen(names, every, everything)):
             for rebuilt in builds.rebuild(name, variation):
-                is_same = rebuilt.first == rebuilt.second
+                is_same = rebuilt.difference is None
                 same += is_same
                 different += not is_same
-                say(f"{'same' if is_same else 'DIFFERENT':<9}  {rebuilt.package}  {rebuilt.second}")
+                say(f"{'same' if is_same else 'DIFFERENT':<9}  {rebuilt.package}  {rebuilt.second or 'missing'}")
+                if rebuilt.difference:
+                    say_lines(f"  {line}" for line in rebuilt.difference.lines())
     say(f"{counted(same, 'package')} equal, {different} different")
     return 1 if different else 0
 

@@ -25,6 +25,10 @@ class KnownNames:
         """Return the distribution that a name referred to, empty where there is none."""
         return self._read().get(name, "")
 
+    def all(self) -> tuple[str, ...]:
+        """Return all these names."""
+        return tuple(self._read())
+
     def remember(self, owners: dict[str, str]) -> None:
         """Record which distribution each of these names refers to."""
         known = self._read()

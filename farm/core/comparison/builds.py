@@ -177,8 +177,8 @@ def _recipe_changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> 
     return tuple(RecipeFileChange(name, before.get(name), after.get(name)) for name in changed)
 
 
-_OF_FILES = frozenset(("diff-id", "facts", "plan", "tree"))
-"""The members of a descriptor that follow from the files and the plan, which are compared themselves."""
+_COMPARED = frozenset(("diff-id", "facts", "name", "plan", "revision", "tree", "version"))
+"""The members of a descriptor that name the build, or follow from its files and its plan."""
 
 
 def _member_changes(before: Descriptor, after: Descriptor) -> tuple[MemberChange, ...]:
@@ -196,7 +196,7 @@ def _members(descriptor: Descriptor) -> dict[str, frozenset[str]]:
     host = form.pop("host")
     form |= {f"host {key}": value for key, value in host.items()}
     form["license"] = form.pop("licence")
-    return {key: _texts(value) for key, value in form.items() if key not in _OF_FILES}
+    return {key: _texts(value) for key, value in form.items() if key not in _COMPARED}
 
 
 def _texts(value: Any) -> frozenset[str]:

@@ -10,7 +10,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from farm.core.comparison.files import Kind
     from farm.core.fileset.manifest import Manifest
@@ -69,6 +69,14 @@ class PackageDifference(Form, record="difference of a package"):
         more = self.count - 1
         others = f", and {more} more file{'s' if more > 1 else ''}" if more else ""
         return f"{self.files[0].summary} in {self.name}{others}"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the difference in words, a line for each file."""
+        if not self.files:
+            yield self.summary
+        yield from (file.summary for file in self.files)
+        if self.count > len(self.files):
+            yield f"and {self.count - len(self.files):,} more"
 
 
 def difference_of(

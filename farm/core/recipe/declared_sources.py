@@ -76,6 +76,11 @@ def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
 
 def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
     """Return the digest of a recipe: of its text, and of the files beside it that it names."""
+    return contents_of(text, sources, beside).digest
+
+
+def contents_of(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> RecipeContents:
+    """Return the contents of a recipe: its text, and the files beside it that it names."""
     local = [source.file for source in sources if not source.url and not source.debian_package]
     named = {file: Digest.of(beside[file]) for file in local if file in beside}
-    return RecipeContents(Digest.of(text), named).digest
+    return RecipeContents(Digest.of(text), named)

@@ -15,7 +15,7 @@ from farm.core.plan.debian import DebianBinary
 from farm.core.plan.plan import Plan
 from farm.errors import FarmError
 from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope, unverified_statement
-from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, resource
+from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, read_time, resource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -262,6 +262,29 @@ def build_number_of(content: bytes) -> int:
         return _number(statement["predicate"]["buildDefinition"]["internalParameters"])
     except (LookupError, TypeError, AttributeError, InvalidEnvelopeError) as error:
         raise ProvenanceError("a build", f"its number cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """What a statement says of a build: the digest of its recipe, and how many seconds it took, None if it does not."""
+
+    recipe: Digest
+    seconds: float | None
+
+
+def claimed_run(content: bytes) -> ClaimedRun:
+    """Return the recipe and the duration in a statement that was verified, or made here. Raises `ProvenanceError`."""
+    try:
+        predicate = unverified_statement(content)["predicate"]
+        recipe = digest_of(predicate["buildDefinition"]["externalParameters"]["recipe"])
+        metadata = predicate["runDetails"]["metadata"]
+        started, finished = (read_time(metadata[key]) for key in ("startedOn", "finishedOn"))
+        seconds = (finished - started).total_seconds()
+    except ValueError:  # times in another form
+        return ClaimedRun(recipe, None)
+    except (LookupError, TypeError, AttributeError, FarmError) as error:
+        raise ProvenanceError("a build", f"its recipe and times cannot be read: {error}") from error
+    return ClaimedRun(recipe, seconds)
 
 
 def printed_identity(descriptor: Descriptor, build: int) -> PrintedIdentity:

@@ -1,0 +1,141 @@
+"""The two sides that `farm diff` compares, found by what the user wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from farm.core.comparison.reference import Reference
+from farm.core.names.printed_version import printed_version
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from farm.build.local_state import LocalState
+    from farm.cli.settings import Settings
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.core.comparison.builds import ComparedBuild
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A build, and what returns the directory of its files, which may have to be fetched and unpacked."""
+
+    build: ComparedBuild
+    files: Callable[[], Path]
+
+
+class Sides:
+    """Finds builds and releases for one command; each channel is opened once. `channel` is that of the option."""
+
+    def __init__(self, settings: Settings, channel: str) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._catalogues: dict[str, Catalogue] = {}
+
+    def release(self, reference: Reference) -> Catalogue:
+        """Return the release of a reference; without a number, the newest. Raises what opening a channel raises."""
+        return self._release(reference, [])
+
+    def side(self, reference: Reference, other: Reference) -> Side:
+        """Return the build of a reference; `other` names the package of a digest that only a channel knows.
+
+        Raises `no-such-build`, and what opening a channel raises.
+        """
+        if reference.descriptor:
+            return self._by_digest(reference, other)
+        if reference.is_local:
+            return next(self._local(reference.name), None) or self._nothing_here(reference.name)
+        if reference.version:
+            return self._by_version(reference)
+        return self._released(self._release(reference, [reference.name]), reference.name)
+
+    def in_channel(self, name: str) -> Side:
+        """Return the build of a package in the newest release of the default channel. Raises as `side`."""
+        return self._released(self._release(Reference(name), [name]), name)
+
+    @cached_property
+    def host(self) -> Host:
+        """The subscriber's host."""
+        from farm.cli.subscriber import open_host
+
+        return open_host(self._settings)
+
+    def _release(self, reference: Reference, names: list[str]) -> Catalogue:
+        channel = reference.channel or self._channel
+        if channel not in self._catalogues:
+            self._catalogues[channel] = self.host.catalogue_of(names, channel)
+        catalogue = self._catalogues[channel]
+        if reference.number in (None, catalogue.release.number):
+            return catalogue
+        from farm.client.audit.compared_builds import release_numbered
+
+        return release_numbered(catalogue, reference.number)
+
+    def _released(self, catalogue: Catalogue, name: str) -> Side:
+        from farm.client.audit.compared_builds import released_build, released_files
+
+        return Side(released_build(catalogue, name), lambda: released_files(self.host, catalogue, name))
+
+    def _by_version(self, reference: Reference) -> Side:
+        """Return the newest released build of a version; without a subscription, the newest of this machine."""
+        from farm.client.repository.earlier_releases import catalogue_with
+
+        if not self.host.subscriptions.all():
+            for side in self._local(reference.name):
+                descriptor = side.build.descriptor
+                full = printed_version(descriptor.version, descriptor.revision)
+                if reference.version in (str(descriptor.version), full, side.build.identity.version):
+                    return side
+            return self._nothing_here(f"{reference.name} {reference.version}")
+        newest = self._release(replace(reference, version=""), [reference.name])
+        known_as = newest.known_as(reference.name)
+        return self._released(catalogue_with(self.host, newest, known_as, reference.version), known_as)
+
+    def _by_digest(self, reference: Reference, other: Reference) -> Side:
+        from farm.client.audit.compared_builds import release_with_descriptor
+
+        digest, name = reference.descriptor, other.name
+        assert digest is not None  # noqa: S101  (the caller has looked)
+        if self.host.blobs.has(digest):
+            from farm.core.package.descriptor import Descriptor
+
+            name = Descriptor.from_json(self.host.blobs.read(digest)).name.short
+            for side in self._local(name):
+                if side.build.descriptor.digest == digest:
+                    return side
+        if not name:
+            raise FarmError(
+                f"this machine does not have the descriptor {digest}",
+                remedy="Name the package of the other side (jq@edge): then its channel is searched for this build.",
+                code="no-such-build",
+            )
+        newest = self._release(Reference(name, other.channel), [name])
+        known_as = newest.known_as(name)
+        return self._released(release_with_descriptor(newest, known_as, digest), known_as)
+
+    def _local(self, name: str) -> Iterator[Side]:
+        from farm.build.compared_builds import builds_here, files_here
+
+        state, short = self._local_state, name.rpartition("/")[2]
+        for build in builds_here(state, short):
+            if name in (short, str(build.descriptor.name)):
+                yield Side(build, partial(files_here, state, build))
+
+    @cached_property
+    def _local_state(self) -> LocalState:
+        from farm.build.local_state import LocalState
+
+        return LocalState(self._settings.state, self._settings.host)
+
+    def _nothing_here(self, what: str) -> Side:
+        name = what.partition(" ")[0]
+        raise FarmError(
+            f"no build of {what} is on this machine",
+            remedy=f"`farm build {name}` makes one; {name}@CHANNEL is the build of a subscribed channel.",
+            code="no-such-build",
+        )
