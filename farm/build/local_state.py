@@ -130,7 +130,7 @@ class LocalState:
         return path
 
     def _builds_of(self, package: str) -> Path:
-        return self.root / "builds" / "of" / package
+        return self.root / "builds-of" / package
 
     def _record(self, plan: Digest) -> Path:
         return self.root / "builds" / f"{plan.hex}.json"

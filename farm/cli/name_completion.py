@@ -27,7 +27,7 @@ def _names(context: click.Context) -> Iterator[str]:
 
     settings = Settings.from_environment()
     recipes = context.params.get("recipes") or settings.recipes
-    for folder in (Path(recipes) / "packages", settings.state_place / "builds" / "of"):
+    for folder in (Path(recipes) / "packages", settings.state_place / "builds-of"):
         if folder.is_dir():
             yield from (place.name for place in folder.iterdir() if place.is_dir())
     yield from KnownNames(settings.state_place).all()

@@ -28,6 +28,7 @@ VERBS = (
     Verb("completion", "subscribe.completion:completion", SUBSCRIBE),
     Verb("diff", "inspect.diff:diff", SUBSCRIBE),
     Verb("gc", "subscribe.gc:gc", SUBSCRIBE),
+    Verb("graph", "inspect.graph:graph", SUBSCRIBE),
     Verb("info", "subscribe.packages:info", SUBSCRIBE),
     Verb("install", "subscribe.install:install", SUBSCRIBE),
     Verb("list", "subscribe.list_root:list_root", SUBSCRIBE),
@@ -121,6 +122,6 @@ ELSEWHERE = {
     "shell": "run",
     "show": "info",
     "status": "channel show",
-    "tree": "why",
+    "tree": "graph",
 }
 """Other programs' names for a verb, where similar letters do not lead to it."""

@@ -80,11 +80,21 @@ def input_in_words(change: InputChange) -> str:
     name = "" if change.kind.value == change.name else f" {change.name}"
     if change.kind is InputKind.STEP:
         return f"step{name}{_only_one(change)}"
+    if change.kind is InputKind.FLAG and change.before and change.after:
+        return f"flag{name} {_words(change.before.text.split(), change.after.text.split())}"
     return f"{change.kind.value}{name} {_values(change.before, change.after)}"
 
 
 def _only_one(change: InputChange) -> str:
     return " added" if change.before is None else " removed" if change.after is None else ""
+
+
+def _words(before: list[str], after: list[str]) -> str:
+    """Return the words of flags that differ; of the same words in another order, all."""
+    gone, new = ([word for word in words if word not in others] for words, others in ((before, after), (after, before)))
+    if not gone and not new:
+        gone, new = before, after
+    return f"{' '.join(gone) or 'nothing'} → {' '.join(new) or 'nothing'}"
 
 
 def _values(before: InputValue | None, after: InputValue | None) -> str:
