@@ -131,6 +131,10 @@ class FarmClient:
         """Return a job with its attempts."""
         return self._get(f"/api/v1/jobs/{job_id}", wire.JobDetail)
 
+    def job_cause(self, job_id: int) -> wire.JobCauseWire:
+        """Return why a job exists, and which inputs differ from the build before it."""
+        return self._get(f"/api/v1/jobs/{job_id}/cause", wire.JobCauseWire)
+
     def copies(self, package: str) -> wire.CopiesWire:
         """Return the recipes whose packages hold code of a package."""
         return self._get(f"/api/v1/packages/{quote(package, safe='')}/copies", wire.CopiesWire)

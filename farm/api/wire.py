@@ -87,6 +87,36 @@ class JobWire(Wire):
     same_as: Annotated[str, Omitted] = ""
 
 
+class InputValueWire(Wire):
+    """The value of an input of a build: a text, a digest, or both."""
+
+    text: str = ""
+    digest: Digest | None = None
+
+
+class InputChangeWire(Wire):
+    """An input of a build that differs from an earlier one, as `farm.core.comparison.inputs` names it."""
+
+    kind: str
+    name: str
+    before: InputValueWire | None
+    after: InputValueWire | None
+
+
+class JobCauseWire(Wire):
+    """Why a job exists: `kind` is submission, dependency, retry, reproduction or gate.
+
+    `because` is the build of a dependency that led to it, by the `policy` of rebuilds. `inputs` are those that differ
+    from the build `earlier`; None where that is not known.
+    """
+
+    kind: str
+    because: JobWire | None
+    policy: str
+    earlier: JobWire | None
+    inputs: tuple[InputChangeWire, ...] | None
+
+
 class AttemptWire(Wire):
     """One attempt at a job."""
 

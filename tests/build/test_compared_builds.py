@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.compared_builds import builds_here, files_here
+from farm.build.local.forecast import Forecast, forecast
 from farm.container.sandbox_spec import Variation
 from farm.core.comparison.builds import compare_builds
+from farm.core.names.platform import Platform
+from farm.core.policy.tree import load_tree
 from tests.build.local_builds import GREET
 
 if TYPE_CHECKING:
@@ -80,3 +83,33 @@ def test_a_repetition_names_the_files_that_differ(local: Local) -> None:
     assert difference is not None
     assert list(difference.lines()) == ["share/greet/host differs"]
     assert found["dist.example.org/greet-debug"].difference is None
+
+
+def forecast_of(local: Local, name: str) -> Forecast:
+    return forecast(load_tree(local.files), local.files, local.state, Platform("linux", "amd64"), name)
+
+
+def test_a_forecast_names_what_would_be_built_and_why(local: Local) -> None:
+    assert (forecast_of(local, "hello").inputs, forecast_of(local, "hello").first) == (None, ("greet",))
+    local.builds().build(["hello"])
+    assert forecast_of(local, "hello") == Forecast("hello", is_built=True, inputs=())
+    before = local.files["packages/greet/greet.c"]
+    local.files["packages/greet/greet.c"] = WAVE
+    greet, hello = (forecast_of(local, name) for name in ("greet", "hello"))
+    assert [(change.kind, change.name) for change in greet.inputs or ()] == [("source", "greet.c")]
+    assert (hello.is_built, hello.inputs, hello.first) == (False, (), ("greet",))
+    local.builds().build(["greet"])
+    (change,) = forecast_of(local, "hello").inputs or ()
+    assert (change.kind, change.name) == ("dependency", "dist.example.org/greet")
+    local.files["packages/greet/greet.c"] = before
+    assert forecast_of(local, "hello").is_built
+
+
+def test_what_a_forecast_names_is_what_a_build_does(local: Local) -> None:
+    local.builds().build(["hello"])
+    local.files["packages/hello/hello.c"] += b"/* said more clearly */\n"
+    expected = forecast_of(local, "hello")
+    local.builds().build(["hello"])
+    newest, before = builds_here(local.state, "hello")
+    assert compare_builds(before, newest).inputs == expected.inputs
+    assert local.seen == [("greet", "kept"), ("hello", "building"), ("hello", "built")]

@@ -11,6 +11,7 @@ from farm.api import wire
 from farm.api.wire import JobWire
 from farm.core.names.printed_version import FIRST_BUILD
 from farm.server.jobs import attempts, job_lookups, jobs
+from farm.server.jobs.cause import cause_of
 from farm.server.jobs.requests import cancel, retry
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import numbers_of
@@ -63,6 +64,13 @@ def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
         attempts=tuple(map(wire.AttemptWire.model_validate, tries)),
         packages=tuple(package.digest for package in built),
     )
+
+
+@router.get("/jobs/{job_id}/cause")
+def cause(application: ApplicationHere, job_id: wire.Number) -> wire.JobCauseWire:
+    """Return why a job exists, and which inputs of its plan differ from the build before it."""
+    with application.reading() as unit:
+        return wire.JobCauseWire.model_validate(cause_of(unit, jobs.find_job(unit.session, job_id)))
 
 
 @router.post("/jobs/{job_id}/cancel")

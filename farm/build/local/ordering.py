@@ -12,11 +12,13 @@ from farm.core.policy.tree import files_beside
 from farm.core.recipe.declared_sources import RECIPE_FILE, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from farm.build.local.outcomes import Outcomes
     from farm.build.local.toolchains import TreeToolchains
     from farm.core.names.platform import Platform
+    from farm.core.plan.job import BuiltPackage
+    from farm.core.plan.plan import Plan
     from farm.core.policy.tree import RecipeTree
     from farm.core.recipe.recipe import Recipe
     from farm.store.blobs import BlobStore
@@ -41,7 +43,18 @@ class Ordering:
         self._store_recipe(recipe)
         toolchain = self.toolchains.ensure(recipe.toolchain)
         dependencies = self.outcomes.dependencies_of(recipe)
-        plan = pin(
+        plan = self._pinned(recipe, dependencies)
+        archives = tuple(package.as_dependency() for package in dependencies)
+        origins = source_origins(recipe, toolchain.debs, toolchain.lock)
+        return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """Return the plan of a recipe, as `order` makes it; nothing is stored."""
+        return self._pinned(recipe, self.outcomes.dependencies_of(recipe))
+
+    def _pinned(self, recipe: Recipe, dependencies: Iterable[BuiltPackage]) -> Plan:
+        toolchain = self.toolchains.ensure(recipe.toolchain)
+        return pin(
             recipe,
             distribution=self.tree.distribution.domain,
             platform=self.platform,
@@ -57,9 +70,6 @@ class Ordering:
                 for package in dependencies
             ],
         )
-        archives = tuple(package.as_dependency() for package in dependencies)
-        origins = source_origins(recipe, toolchain.debs, toolchain.lock)
-        return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
 
     def _store_recipe(self, recipe: Recipe) -> None:
         """Store the recipe and the files beside it: sources of the build, and what a later build is compared with."""

@@ -33,6 +33,10 @@ class Outcomes:
     def __getitem__(self, recipe: str) -> BuildOutcome:
         return self._known[recipe]
 
+    def has_all(self, needs: Iterable[str]) -> bool:
+        """Return whether the outcomes of these recipes are known, and those of all that they need."""
+        return all(recipe in self._known for recipe in self._graph.needed_for(needs))
+
     def add(self, recipe: str, outcome: BuildOutcome) -> None:
         """Record the outcome of a recipe."""
         self._known[recipe] = outcome

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
-from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
+from farm.build.toolchain.toolchain import ensure_toolchain_within_suite, made_toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,6 +35,11 @@ class TreeToolchains:
                 self._tree.toolchains[name], self._tree.lock_of(name), self._store, self._cache, say=self._say
             )
         return self._made[name]
+
+    def is_made(self, name: str) -> bool:
+        """Return whether this host has a toolchain, so that `ensure` only looks it up."""
+        made = made_toolchain(self._tree.toolchains[name], self._tree.lock_of(name), self._store, self._cache)
+        return made is not None
 
     def of_tree(self, tree: Digest) -> Toolchain:
         """Return one of those that were made, by its tree digest."""

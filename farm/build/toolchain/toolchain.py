@@ -123,6 +123,13 @@ def ensure_toolchain_within_suite(
     return ensure_toolchain(definition, renewed, store, cache_dir)
 
 
+def made_toolchain(
+    definition: ToolchainDefinition, lock: ToolchainLock, store: BlobStore, cache_dir: Path
+) -> Toolchain | None:
+    """Return the toolchain of the lock in force if this host has it; None if it would have to be made."""
+    return _Record(cache_dir, definition, lock_in_force(lock, cache_dir)).read(store)
+
+
 def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStore, cache_dir: Path) -> Toolchain:
     """Return the toolchain `tree` from its archive in the store, on a host without apt and Debian.
 

@@ -129,7 +129,7 @@ def _newest(page: dict[str, Any], channel: str) -> int:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[Line]:
-    from farm.cli.curate.excuses import excuse_blocks
+    from farm.cli.excuse_lines import excuse_blocks
 
     base = f"release {found['base']}" if found["base"] else "nothing"
     yield f"candidate {found['id']} of {found['source']}, against {base}: {found['state']}"

@@ -41,7 +41,7 @@ def show(name: str | None, as_json: bool) -> None:
 
 def _lines(status: dict[str, Any]) -> Iterator[Line]:
     from farm.cli.curate.candidate import gate_lines
-    from farm.cli.curate.excuses import excuse_blocks
+    from farm.cli.excuse_lines import excuse_blocks
 
     newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
     released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"

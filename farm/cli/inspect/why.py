@@ -1,4 +1,4 @@
-"""`farm why`: why a package is in a root or an image, and which packages need a library, a symbol or a command."""
+"""`farm why`: why a package is rebuilt, held back, and needed; and which packages need a library or a command."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.inspect.why_needed import chain_line
+from farm.cli.name_completion import package_names
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import table, tell_result
+from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -21,31 +24,49 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("what")
+@click.argument("what", shell_complete=package_names)
 @click.option("--reverse", is_flag=True, help="List every package that needs WHAT, and by which of its files.")
 @click.option("--root", type=click.Path(path_type=Path), help="Look in a directory that farm has installed into.")
 @click.option("--image", default="", help="Look in an image, named as for `farm image inspect`.")
 @channel_option
+@recipes_option
 @json_option
-def why(what: str, reverse: bool, root: Path | None, image: str, channel: str, as_json: bool) -> None:
-    """Show why WHAT is in a root or an image: the chain of dependencies from each requested package.
+def why(
+    what: str, reverse: bool, root: Path | None, image: str, channel: str, recipes: Path | None, as_json: bool
+) -> None:
+    """Show why the package WHAT is rebuilt, why it is held back from a channel, and why it is needed.
 
-    WHAT is a package (openssl), a library (libssl.so.3), a symbol of one (libssl.so.3:SSL_new) or a command (bash).
+    Rebuilt: which inputs differ between the recipe here and its newest build on this machine, or else the build of the
+    channel; and what caused its newest job at the farm. Held back: the excuses of the channels of the farm at FARM_URL.
+    Needed: by what, in the roots of this machine.
+
+    With --root or --image, shows only why it is needed there: the chain of dependencies from each requested package.
     With --reverse, lists every package that needs it: of a root, of an image, or without either of the newest release
-    of a channel.
+    of a channel. Then WHAT may be a library (libssl.so.3), a symbol of one (libssl.so.3:SSL_new) or a command (bash)
+    too.
 
     \b
     Examples:
+      farm why jq
       farm why openssl --root /srv/tools
       farm why --reverse libssl.so.3:SSL_new
       farm why --reverse openssl --image api:1
     """
     from farm.client.audit.dependents import understand, who_needs
+    from farm.client.audit.need_chains import chains_to
 
     if sum((bool(root), bool(image), bool(channel))) > 1:
         raise click.UsageError("Name one of --root, --image and --channel.")
     if not (reverse or root or image):
-        raise click.UsageError("Name a --root or an --image; or use --reverse, which also searches a channel.")
+        from farm.cli.inspect.why_sections import Question, sections_about
+
+        found_sections = sections_about(Question(what, channel, recipes, Settings.from_environment()))
+        lines = (line for section in found_sections for line in section.lines)
+        forms = {section.name: section.form for section in found_sections}
+        tell_result(lines, {"asked": what} | forms, as_json=as_json)
+        return
+    if recipes:
+        raise click.UsageError("--recipes says where WHAT is built from: leave out --root, --image and --reverse.")
     asked = _set(root, image, channel)
     wanted = understand(what, asked.packages, asked.where)
     found = who_needs(wanted, asked.packages, asked.facts)
@@ -54,7 +75,7 @@ def why(what: str, reverse: bool, root: Path | None, image: str, channel: str, a
         form["dependents"] = [dependent.to_dict() for dependent in found]
         tell_result(_dependents(wanted, asked, found), form, as_json=as_json)
     else:
-        chains = list(_chains(wanted, asked, found))
+        chains = chains_to(wanted, asked, found)
         tell_result(_lines(wanted, asked, chains), form | {"chains": chains}, as_json=as_json)
 
 
@@ -71,23 +92,11 @@ def _set(root: Path | None, image: str, channel: str) -> NeedSet:
     return root_needs(host, root.absolute()) if root else channel_needs(host.catalogue(channel))
 
 
-def _chains(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[list[str]]:
-    """Yield the names from a requested package to one that provides what is wanted."""
-    names = {name for word in asked.asked for name in (word, word.rpartition("/")[2])}
-    for provider in wanted.providers:
-        if provider in names:
-            yield [provider]
-    for dependent in found:
-        if dependent.name in names:
-            yield [*(dependent.path or (dependent.name,)), *wanted.providers[:1]]
-
-
 def _lines(wanted: Query, asked: NeedSet, chains: Sequence[Sequence[str]]) -> Iterator[Line]:
     yield f"{asked.where}: {_provided(wanted, asked)}"
     if not chains:
         yield "  no requested package needs it"
-    for chain in chains:
-        yield f"  {chain[0]} was requested" + (f": {' → '.join(chain)}" if len(chain) > 1 else "")
+    yield from map(chain_line, chains)
 
 
 def _dependents(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:

@@ -24,7 +24,7 @@ def is_rebuilt(unit: UnitOfWork, before: Digest, after: Digest) -> bool:
     """Return whether the policy rebuilds a recipe's dependents if its packages are from another plan."""
     if before == after or files_of(unit, before) == files_of(unit, after):
         return False
-    policy = _policy(unit)
+    policy = policy_in_force(unit)
     return policy == "always" or (
         policy == "interface-changed" and _interface_of(unit, before) != _interface_of(unit, after)
     )
@@ -55,7 +55,7 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
     return dependent in holders_of_old_code(unit, names)
 
 
-def _policy(unit: UnitOfWork) -> str:
+def policy_in_force(unit: UnitOfWork) -> str:
     """Return the policy of rebuilds of the channel, as it is in force now."""
     kept = json.loads(releases.policy_text(unit.session, unit.lease_policy.channel) or "{}")
     return str(kept.get("rebuild", unit.lease_policy.rebuild))

@@ -1,0 +1,101 @@
+"""What `farm build` would build now, and why: nothing is built, and no toolchain is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.build.local.ordering import Ordering
+from farm.build.local.outcomes import Outcomes
+from farm.build.local.toolchains import TreeToolchains
+from farm.core.comparison.inputs import InputChange, InputKind, InputValue, input_changes
+from farm.core.names.form import Form
+from farm.core.plan.graph import BuildGraph
+from farm.core.plan.pin import pin
+from farm.trust.attestation.provenance import plan_by_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.build.local_state import LocalState
+    from farm.core.names.platform import Platform
+    from farm.core.plan.job import BuildOutcome
+    from farm.core.plan.plan import Plan
+    from farm.core.policy.tree import RecipeTree
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast(Form, record="forecast of a build"):
+    """What would happen to a recipe.
+
+    `is_built`: its plan is built already. `inputs` are those that differ from its newest build; None where it was never
+    built here, or where that cannot be known before the recipes `first` are built, or the `toolchain` is made. With
+    `first`, further inputs may turn out to differ.
+    """
+
+    recipe: str
+    is_built: bool
+    inputs: tuple[InputChange, ...] | None
+    first: tuple[str, ...] = ()
+    toolchain: str = ""
+
+
+def forecast(
+    tree: RecipeTree, files: Mapping[str, bytes], state: LocalState, platform: Platform, name: str
+) -> Forecast:
+    """Return what a build of the package `name` would do. Raises `UnknownRecipeError`, `OpenSetError`.
+
+    What it needs is taken from its newest builds here, in the order of building.
+    """
+    graph = BuildGraph.of(tree.recipes)
+    toolchains = TreeToolchains(tree, state.store, state.toolchains, lambda _: None)
+    outcomes = Outcomes(graph, state.store)
+    ordering = Ordering(tree, files, platform, toolchains, outcomes, state.store)
+    wanted, first = graph.recipe_of(name), list[str]()
+    for needed in graph.needed_for(graph.needs[wanted]):
+        recipe = tree.recipes[needed]
+        can_plan = toolchains.is_made(recipe.toolchain) and outcomes.has_all(graph.needs[needed])
+        plan = ordering.plan(recipe) if can_plan else None
+        kept = state.outcome(plan.digest) if plan else None
+        if kept is None:
+            first.append(needed)
+        if outcome := kept or next(state.builds_of(needed), None):
+            outcomes.add(needed, outcome)
+    toolchain = tree.recipes[wanted].toolchain
+    if not toolchains.is_made(toolchain):
+        return Forecast(wanted, is_built=False, inputs=None, first=tuple(first), toolchain=toolchain)
+    newest = next(state.builds_of(wanted), None)
+    if newest is None or not outcomes.has_all(graph.needs[wanted]):
+        return Forecast(wanted, is_built=False, inputs=None, first=tuple(first))
+    plan = ordering.plan(tree.recipes[wanted])
+    is_built = state.outcome(plan.digest) is not None and not first
+    return Forecast(wanted, is_built, () if is_built else input_changes(_plan(state, newest), plan), tuple(first))
+
+
+def changes_since(tree: RecipeTree, name: str, plan: Plan) -> tuple[InputChange, ...]:
+    """Return how the present recipe of a package differs from a plan that was carried out elsewhere.
+
+    Toolchain and dependencies are those of the plan: what this tree would build them to is not known here. A build-need
+    that the plan does not have is an input without a value before. Raises `UnknownRecipeError`, `FarmError`.
+    """
+    recipe = tree.recipes[BuildGraph.of(tree.recipes).recipe_of(name)]
+    known = {dependency.name.short for dependency in plan.dependencies}
+    here = tuple(need for need in recipe.build_needs if need.rpartition("/")[2] in known)
+    dependencies = [replace(dependency, direct=dependency.name.short in here) for dependency in plan.dependencies]
+    now = pin(
+        replace(recipe, build_needs=here),
+        distribution=tree.distribution.domain,
+        platform=plan.platform,
+        toolchain=plan.toolchain,
+        toolchain_debs={deb.name: deb.digest for deb in tree.lock_of(recipe.toolchain).debs},
+        dependencies=dependencies,
+    )
+    new = [need for need in recipe.build_needs if need not in here]
+    return (
+        *input_changes(plan, now),
+        *(InputChange(InputKind.DEPENDENCY, need, None, InputValue("a new build-need")) for need in new),
+    )
+
+
+def _plan(state: LocalState, outcome: BuildOutcome) -> Plan:
+    return plan_by_digest(state.store.read(outcome.provenance), outcome.packages[0].descriptor.plan)
