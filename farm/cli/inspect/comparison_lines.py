@@ -82,6 +82,13 @@ def input_in_words(change: InputChange) -> str:
         return f"step{name}{_only_one(change)}"
     if change.kind is InputKind.FLAG and change.before and change.after:
         return f"flag{name} {_words(change.before.text.split(), change.after.text.split())}"
+    if (
+        change.kind is InputKind.DEPENDENCY
+        and change.before
+        and change.after
+        and change.before.text == change.after.text
+    ):
+        name += f" {change.before.text}, another build:"
     return f"{change.kind.value}{name} {_values(change.before, change.after)}"
 
 
@@ -106,7 +113,7 @@ def _values(before: InputValue | None, after: InputValue | None) -> str:
         return f"{before.text or 'empty'} → {after.text or 'empty'}"
     digests = f"{(before.digest or '')[:_SHORT]} → {(after.digest or '')[:_SHORT]}"
     if before.text == after.text:
-        return f"{before.text} {digests}".strip()
+        return digests
     return f"{before.text} → {after.text} ({digests})"
 
 

@@ -89,10 +89,15 @@ def _inputs(plan: Plan) -> dict[InputKind, _Values]:
         InputKind.VERSION: {"version": InputValue(f"{plan.version}-{plan.revision}")},
         InputKind.SOURCE: {source.file: _source(source) for source in plan.sources},
         InputKind.TOOLCHAIN: {"toolchain": InputValue(digest=plan.toolchain)},
-        InputKind.FLAG: {name: InputValue(value) for name, value in plan.environment},
+        InputKind.FLAG: {name: InputValue(_unversioned(plan, value)) for name, value in plan.environment},
         InputKind.DEPENDENCY: {str(dependency.name): _dependency(dependency) for dependency in plan.dependencies},
         InputKind.SETTING: {key: InputValue(_text(value)) for key, value in settings.items() if value},
     }
+
+
+def _unversioned(plan: Plan, flags: str) -> str:
+    """Return flags with a constant in place of name and version, where these are a path: they are an input already."""
+    return flags.replace(f"/{plan.name.short}-{plan.version}", "/NAME-VERSION")
 
 
 def _source(source: PlannedSource) -> InputValue:
