@@ -13,11 +13,13 @@ import pytest
 
 from farm.build.compared_builds import builds_here, files_here
 from farm.build.local.forecast import Forecast, forecast
+from farm.build.recipe_directory import read_recipe_directory
 from farm.container.sandbox_spec import Variation
 from farm.core.comparison.builds import compare_builds
 from farm.core.names.platform import Platform
+from farm.core.plan.abi import AbiVerdict
 from farm.core.policy.tree import load_tree
-from tests.build.local_builds import GREET
+from tests.build.local_builds import GREET, RECIPES
 
 if TYPE_CHECKING:
     from tests.build.local_builds import Local
@@ -111,3 +113,31 @@ def test_what_a_forecast_names_is_what_a_build_does(local: Local) -> None:
     newest, before = builds_here(local.state, "hello")
     assert compare_builds(before, newest).inputs == expected.inputs
     assert local.seen == [("greet", "kept"), ("hello", "building"), ("hello", "built")]
+
+
+def test_types_and_parameters_are_compared_by_debug_data(local: Local, tmp_path: Path) -> None:
+    local.files |= {
+        path: text for path, text in read_recipe_directory(RECIPES).items() if path.startswith("toolchains/abi.")
+    }
+    declared = b"const char *greet(%b number) { return number ? 0 : (const char *)&greet; }\n"
+    local.files["packages/greet/greet.c"] = declared % b"int"
+    first = local.builds().build(["greet"])[0].descriptor
+    local.files["packages/greet/greet.c"] = declared % b"double"
+    second = local.builds().build(["greet"])[0].descriptor
+    assert not compare_builds(*list(builds_here(local.state, "greet"))[::-1]).symbols
+    (found,) = local.builds().compare_libraries("greet", first.plan, second.plan)
+    assert (found.soname, found.verdict) == ("libgreet.so.1", AbiVerdict.CHANGED)
+    assert "type name changed from 'int' to 'double'" in " ".join(found.report)
+    (found,) = local.builds().compare_libraries("greet", first.plan, first.plan)
+    assert found.verdict is AbiVerdict.COMPATIBLE
+    tree = tmp_path / "recipes"
+    for path, text in local.files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(text)
+    command = [Path(sys.executable).with_name("farm"), "diff", first.digest, "greet", "--abi", "--recipes", tree]
+    places = {"FARM_STATE": str(local.state.root), "FARM_HOST": str(local.state.host), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **places}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "interface of libgreet.so.1: changed\n" in ended.stdout

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.package_test import run_test
 from farm.build.attempt.workshop import Workshop
+from farm.build.local.interfaces import compare_libraries
 from farm.build.local.obtaining import Obtaining
 from farm.build.local.ordering import Ordering
 from farm.build.local.outcomes import Outcomes
@@ -35,6 +36,7 @@ from farm.trust.keys.key_files import load_or_create_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from farm.build.local.interfaces import ComparedInterface
     from farm.build.local_state import LocalState
     from farm.container.sandbox_spec import Variation
     from farm.core.comparison.rebuild import PackageDifference
@@ -152,6 +154,13 @@ class LocalBuilds:
         if package is None:
             return None
         return package.descriptor, Manifest.from_json(self._state.store.read(package.manifest.digest))
+
+    def compare_libraries(self, name: str, before: Digest, after: Digest) -> Iterator[ComparedInterface]:
+        """Compare the interfaces of a package's libraries in the builds of two plans, by their debug data.
+
+        Raises as `farm.build.local.interfaces.compare_libraries`.
+        """
+        return compare_libraries(name, (before, after), self._obtaining, self._toolchains)
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe that makes a package. Raises `UnknownRecipeError`."""

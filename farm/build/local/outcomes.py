@@ -63,5 +63,10 @@ class Outcomes:
         return {package.descriptor.name.short: package for package in made}
 
     def _member(self, package: BuiltPackage) -> Member:
-        facts = PackageFacts.from_json(self._store.read(package.facts.digest))
-        return Member.of(package.descriptor, facts, Manifest.from_json(self._store.read(package.manifest.digest)))
+        return member_of(self._store, package)
+
+
+def member_of(store: BlobStore, package: BuiltPackage) -> Member:
+    """Return a built package as a member of a set."""
+    facts = PackageFacts.from_json(store.read(package.facts.digest))
+    return Member.of(package.descriptor, facts, Manifest.from_json(store.read(package.manifest.digest)))

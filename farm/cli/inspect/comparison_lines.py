@@ -14,6 +14,7 @@ from farm.core.names.wording import counted, human_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from farm.build.local.interfaces import ComparedInterface
     from farm.cli.output import Line
     from farm.core.comparison.builds import BuildComparison, MemberChange
     from farm.core.comparison.files import FileChange
@@ -28,8 +29,11 @@ _SHORT = 19
 """The characters of a digest that people compare: `sha256:` and twelve more."""
 
 
-def build_lines(found: BuildComparison, most: int) -> Iterator[Line]:
-    """Yield what differs between two builds; of files and symbols the first `most` each, or all for 0."""
+def build_lines(found: BuildComparison, interfaces: Iterable[ComparedInterface], most: int) -> Iterator[Line]:
+    """Yield what differs between two builds; of files and symbols the first `most` each, or all for 0.
+
+    `interfaces` are the verdicts on libraries, where they were asked for.
+    """
     yield styled(f"{found.before} → {found.after}", bold=True)
     if found.is_empty:
         yield f"no differences: both are {found.before.descriptor}"
@@ -42,6 +46,10 @@ def build_lines(found: BuildComparison, most: int) -> Iterator[Line]:
     yield from _files(found, most)
     for library in found.symbols:
         yield from _symbols(library, most)
+    for interface in interfaces:
+        reason = f", {interface.reason}" if interface.reason else ""
+        yield f"interface of {interface.soname}: {interface.verdict}{reason}"
+        yield from (f"  {line}" for line in interface.report)
     yield from map(_member, found.members)
     if not (found.inputs or found.recipe or found.files or found.symbols or found.members):
         yield "only what is recorded of the files differs, not the files"

@@ -10,13 +10,16 @@ import click
 from farm.cli.name_completion import package_names
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import say, say_json, say_lines
+from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
 from farm.core.comparison.reference import Reference
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+    from farm.build.local.interfaces import ComparedInterface
     from farm.cli.inspect.compared_sides import Side, Sides
 
 DIFFERENT = 1
@@ -36,9 +39,20 @@ TROUBLE = 2
     type=click.IntRange(0),
     help="The most files and symbols to list; 0: all.",
 )
+@click.option("--abi", is_flag=True, help="Compare types and parameters of libraries too; both builds must be local.")
+@recipes_option
 @channel_option
 @json_option
-def diff(first: str, second: str | None, content: str, limit: int, channel: str, as_json: bool) -> int:
+def diff(
+    first: str,
+    second: str | None,
+    content: str,
+    limit: int,
+    abi: bool,
+    recipes: Path | None,
+    channel: str,
+    as_json: bool,
+) -> int:
     """Show the differences between two builds of a package, or between two releases.
 
     \b
@@ -52,8 +66,12 @@ def diff(first: str, second: str | None, content: str, limit: int, channel: str,
 
     Without B, compares the channel's build of jq (A) with the newest of this machine, or release A with the newest of
     its channel. Shows recipe and inputs, files, exported symbols, and needs; of releases the packages, and why each was
-    built anew. Like diff(1), exits with status 0 when there is no difference, 1 when there is one, and 2 when something
-    is wrong.
+    built anew.
+
+    With --abi, libabigail compares the debug data of libraries too, in a container, with the toolchain `abi` of the
+    tree of recipes; that needs root and a Docker Engine.
+
+    Like diff(1), exits with status 0 when there is no difference, 1 when there is one, and 2 when something is wrong.
 
     \b
     Examples:
@@ -70,8 +88,8 @@ def diff(first: str, second: str | None, content: str, limit: int, channel: str,
         if before.is_release != after.is_release:
             raise click.UsageError(f"{first} and {second} are a package and a release: compare two of a kind.")
         if before.is_release:
-            if content:
-                raise click.UsageError("--content is the path of a file in a package: name two builds, not releases.")
+            if content or abi:
+                raise click.UsageError("--content and --abi are about a package: name two builds, not releases.")
             return _compare_releases(sides, before, after, as_json=as_json)
         other = sides.side(after, before)
         is_alone = second is None and before.is_local
@@ -80,7 +98,8 @@ def diff(first: str, second: str | None, content: str, limit: int, channel: str,
             from farm.cli.inspect.compared_content import compare_content
 
             return compare_content(one, other, content, as_json=as_json) and DIFFERENT
-        return _compare_builds(one, other, limit, as_json=as_json)
+        interfaces = _interfaces(one, other, recipes) if abi else ()
+        return _compare_builds(one, other, interfaces, limit, as_json=as_json)
 
 
 @contextmanager
@@ -92,7 +111,9 @@ def _trouble() -> Iterator[None]:
         error.exit_status = TROUBLE
         raise
     except OSError as error:
-        raise FarmError(f"{error.filename or 'a file'}: {error.strerror or error}", code="unreadable") from error
+        unreadable = FarmError(f"{error.filename or 'a file'}: {error.strerror or error}", code="unreadable")
+        unreadable.exit_status = TROUBLE
+        raise unreadable from error
 
 
 def _references(first: str, second: str | None) -> tuple[Reference, Reference]:
@@ -106,15 +127,29 @@ def _references(first: str, second: str | None) -> tuple[Reference, Reference]:
     return before, Reference(before.name)
 
 
-def _compare_builds(one: Side, other: Side, limit: int, *, as_json: bool) -> int:
+def _interfaces(one: Side, other: Side, recipes: Path | None) -> tuple[ComparedInterface, ...]:
+    """Return the verdicts on the libraries of two builds of this machine."""
+    from farm.build.compared_builds import WHERE
+    from farm.cli.local_builds import local_builds
+
+    before, after = (side.build.descriptor for side in (one, other))
+    if not one.build.where == other.build.where == WHERE or before.name != after.name:
+        raise click.UsageError("--abi compares two builds of one package that are on this machine.")
+    with local_builds(recipes) as (builds, _every):
+        return tuple(builds.compare_libraries(before.name.short, before.plan, after.plan))
+
+
+def _compare_builds(
+    one: Side, other: Side, interfaces: Sequence[ComparedInterface], limit: int, *, as_json: bool
+) -> int:
     from farm.cli.inspect.comparison_lines import build_lines
     from farm.core.comparison.builds import compare_builds
 
     found = compare_builds(one.build, other.build)
     if as_json:
-        say_json(found.to_dict())
+        say_json(found.to_dict() | {"interfaces": [interface.to_dict() for interface in interfaces]})
     else:
-        say_lines(build_lines(found, limit))
+        say_lines(build_lines(found, interfaces, limit))
     return 0 if found.is_empty else DIFFERENT
 
 
