@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BuildOutcome, BuiltPackage
     from farm.store.blobs import BlobStore
 
-WHERE = "built here"
-
 
 def builds_here(state: LocalState, name: str) -> Iterator[ComparedBuild]:
     """Yield the builds of a package by its short name, newest first. Raises what reading blobs raises."""
@@ -54,7 +52,7 @@ def _compared(store: BlobStore, outcome: BuildOutcome, package: BuiltPackage) ->
     provenance = store.read(outcome.provenance)  # a statement of this machine: nobody else has to believe it
     run = claimed_run(provenance)
     return ComparedBuild(
-        where=WHERE,
+        where="built here",
         descriptor=package.descriptor,
         manifest=Manifest.from_json(store.read(package.manifest.digest)),
         facts=PackageFacts.from_json(store.read(package.facts.digest)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +110,15 @@ def test_why_names_the_roots_that_need_a_package(tree: Farm, followed: SmallDist
     assert needed == {"root": f"{tree.root}/root", "chains": [["greet", "say"]]}
     only = json.loads(tree.run("why", "say", "--root", "root", "--json").done().output)
     assert (only["where"], only["chains"]) == (f"{tree.root}/root", [["greet", "say"]])
+
+
+def test_the_client_without_extras_says_what_it_lacks_and_answers_the_rest(tree: Farm) -> None:
+    hidden = "import sys; sys.modules['httpx'] = None; from farm.cli.main import main; main(['why', 'greet'])"
+    ended = subprocess.run(
+        [sys.executable, "-c", hidden], env=tree.environment, cwd=tree.root, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[1:] == [
+        "at-farm: not known, as farm why needs farm[build]",
+        "held: not known, as farm why needs farm[build]",
+        "needed: in no root of this machine; --image looks in an image, --reverse in a channel",
+    ]

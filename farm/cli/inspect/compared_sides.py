@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from farm.core.comparison.reference import Reference
+from farm.core.names.package_name import PackageName
 from farm.core.names.printed_version import printed_version
 from farm.errors import FarmError
 
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A build, and what returns the directory of its files, which may have to be fetched and unpacked."""
+    """A build, and what returns the directory of its files, which may have to be fetched and unpacked.
+
+    `is_local`: it was built on this machine, and its outcome is recorded here.
+    """
 
     build: ComparedBuild
     files: Callable[[], Path]
+    is_local: bool = False
 
 
 class Sides:
@@ -44,8 +49,10 @@ class Sides:
     def side(self, reference: Reference, other: Reference) -> Side:
         """Return the build of a reference; `other` names the package of a digest that only a channel knows.
 
-        Raises `no-such-build`, and what opening a channel raises.
+        Raises `no-such-build`, `InvalidPackageNameError`, and what opening a channel raises.
         """
+        if reference.name:
+            PackageName.parse(reference.name, within="any.example")  # paths are made of it
         if reference.descriptor:
             return self._by_digest(reference, other)
         if reference.is_local:
@@ -124,7 +131,7 @@ class Sides:
         state, short = self._local_state, name.rpartition("/")[2]
         for build in builds_here(state, short):
             if name in (short, str(build.descriptor.name)):
-                yield Side(build, partial(files_here, state, build))
+                yield Side(build, partial(files_here, state, build), is_local=True)
 
     @cached_property
     def _local_state(self) -> LocalState:

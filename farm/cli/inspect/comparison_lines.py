@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.core.comparison.builds import BuildComparison, MemberChange
     from farm.core.comparison.files import FileChange
     from farm.core.comparison.inputs import InputChange, InputValue
-    from farm.core.comparison.releases import PackageChange
+    from farm.core.comparison.releases import ReleaseChange
     from farm.core.comparison.symbols import SymbolChange
     from farm.core.fileset.manifest import Entry
 
@@ -57,7 +57,7 @@ def build_lines(found: BuildComparison, interfaces: Iterable[ComparedInterface],
         yield f"duration: {found.seconds[0]:.0f} s → {found.seconds[1]:.0f} s"
 
 
-def release_lines(changes: Iterable[PackageChange]) -> Iterator[Line]:
+def release_lines(changes: Iterable[ReleaseChange]) -> Iterator[Line]:
     """Yield a line for each package that differs, as they come."""
     for change in changes:
         if change.before is None or change.after is None:
@@ -74,7 +74,7 @@ def marked(line: str) -> Line:
     return styled(line, fg=colour) if colour else line
 
 
-def _reason(change: PackageChange) -> str:
+def _reason(change: ReleaseChange) -> str:
     if change.kind != "rebuilt":
         kinds = {"version": "another version", "recipe": "another recipe", "imported": "another build is imported"}
         return kinds[change.kind]

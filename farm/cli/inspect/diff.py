@@ -129,11 +129,10 @@ def _references(first: str, second: str | None) -> tuple[Reference, Reference]:
 
 def _interfaces(one: Side, other: Side, recipes: Path | None) -> tuple[ComparedInterface, ...]:
     """Return the verdicts on the libraries of two builds of this machine."""
-    from farm.build.compared_builds import WHERE
     from farm.cli.local_builds import local_builds
 
     before, after = (side.build.descriptor for side in (one, other))
-    if not one.build.where == other.build.where == WHERE or before.name != after.name:
+    if not (one.is_local and other.is_local) or before.name != after.name:
         raise click.UsageError("--abi compares two builds of one package that are on this machine.")
     with local_builds(recipes) as (builds, _every):
         return tuple(builds.compare_libraries(before.name.short, before.plan, after.plan))

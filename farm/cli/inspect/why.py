@@ -60,9 +60,9 @@ def why(
     if not (reverse or root or image):
         from farm.cli.inspect.why_sections import Question, sections_about
 
-        found_sections = sections_about(Question(what, channel, recipes, Settings.from_environment()))
-        lines = (line for section in found_sections for line in section.lines)
-        forms = {section.name: section.form for section in found_sections}
+        sections = sections_about(Question(what, channel, recipes, Settings.from_environment()))
+        lines = (line for section in sections.values() for line in section.lines)
+        forms = {name: section.form for name, section in sections.items()}
         tell_result(lines, {"asked": what} | forms, as_json=as_json)
         return
     if recipes:

@@ -30,7 +30,7 @@ def caused_at_farm(question: Question) -> Section | None:
     except FarmUnreachableError:
         return None  # the next section says where to ask
     form = {"job": found[0].model_dump(mode="json"), "cause": cause.model_dump(mode="json")}
-    return Section("at-farm", form, list(_cause(found[0], cause)))
+    return Section(form, list(_cause(found[0], cause)))
 
 
 def held_back(question: Question) -> Section:
@@ -45,11 +45,11 @@ def held_back(question: Question) -> Section:
             found = [excuse for excuse in every if _is_about(excuse, question.short)]
     except FarmUnreachableError as error:
         line = f"held back: not known, as no farm answers at {question.settings.url}; name the farm in FARM_URL"
-        return Section("held", {"why-not": error.message}, [line])
+        return Section({"why-not": error.message}, [line])
     where = ", ".join(channels) or "any channel"
     if not found:
-        return Section("held", [], [f"held back: no, from {where} of the farm"])
-    return Section("held", found, ["held back:", *excuse_blocks(found, indent="  ")])
+        return Section([], [f"held back: no, from {where} of the farm"])
+    return Section(found, ["held back:", *excuse_blocks(found, indent="  ")])
 
 
 def _is_about(excuse: dict[str, Any], name: str) -> bool:

@@ -41,11 +41,11 @@ def rebuilt_here(question: Question) -> Section | None:
         BuildGraph.of(tree.recipes).recipe_of(question.short)
     except UnknownRecipeError:
         return None
-    state = LocalState(settings.state_place, settings.host_place)
+    state = LocalState(settings.state, settings.host)
     if next(state.builds_of(question.short), None) is None:
         return _since_channel(question, tree)
     found = forecast(tree, files, state, Platform("linux", "amd64"), question.short)
-    return Section("rebuilt", {"against": "built here", **found.to_dict()}, list(_lines(question.short, found)))
+    return Section({"against": "built here", **found.to_dict()}, list(_lines(question.short, found)))
 
 
 def _lines(name: str, found: Forecast) -> Iterator[str]:
@@ -76,16 +76,16 @@ def _since_channel(question: Question, tree: RecipeTree) -> Section:
         package, plan = catalogue.checked(question.name)
     except (SubscriptionError, ChoiceError) as error:
         missing = {"against": None, "why-not": error.message}
-        return Section("rebuilt", missing, [f"rebuilt: it was never built here, and {error.message}"])
+        return Section(missing, [f"rebuilt: it was never built here, and {error.message}"])
     against = str(catalogue.release)
     inputs = changes_since(tree, question.short, plan)
     form: dict[str, Any] = {"against": against, "inputs": [change.to_dict() for change in inputs]}
     if not inputs:
         line = f"rebuilt: the recipe here asks for the build of {against}, if toolchain and dependencies are the same"
-        return Section("rebuilt", form, [line])
+        return Section(form, [line])
     version = f"{package.descriptor.version}-{package.descriptor.revision}"
     heading = f"rebuilt: yes, {_count(inputs)} since {version} in {against}"
-    return Section("rebuilt", form, [heading, *_each(inputs)])
+    return Section(form, [heading, *_each(inputs)])
 
 
 def _count(inputs: Sequence[InputChange]) -> str:

@@ -6,7 +6,7 @@ So the client without extras answers what it can, and says which extra the rest 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.extras import missing_extra
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from farm.cli.output import Line
     from farm.cli.settings import Settings
 
-SECTIONS = ("why_rebuilt:rebuilt_here", "why_at_farm:caused_at_farm", "why_at_farm:held_back", "why_needed:needed")
-"""The functions of the sections, in modules beside this one."""
+SECTIONS = {
+    "rebuilt": "why_rebuilt:rebuilt_here",
+    "at-farm": "why_at_farm:caused_at_farm",
+    "held": "why_at_farm:held_back",
+    "needed": "why_needed:needed",
+}
+"""Member in JSON → the function of the section, in a module beside this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +44,26 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One answer: the name of its member in JSON, the values there, and the lines for people."""
+    """One answer: JSON values for programs, and lines for people."""
 
-    name: str
     form: Any
-    lines: Sequence[Line] = field(default_factory=list)
+    lines: Sequence[Line]
 
 
-def sections_about(question: Question) -> list[Section]:
-    """Return the sections that have something to say."""
-    return [section for target in SECTIONS if (section := _section(target, question))]
+def sections_about(question: Question) -> dict[str, Section]:
+    """Return the sections that have something to say, by their members in JSON."""
+    found = ((name, _section(name, target, question)) for name, target in SECTIONS.items())
+    return {name: section for name, section in found if section}
 
 
-def _section(target: str, question: Question) -> Section | None:
-    module, _, name = target.partition(":")
+def _section(name: str, target: str, question: Question) -> Section | None:
+    module, _, function_name = target.partition(":")
     try:
-        function: Callable[[Question], Section | None] = getattr(
-            importlib.import_module(f"farm.cli.inspect.{module}"), name
-        )
+        loaded = importlib.import_module(f"farm.cli.inspect.{module}")
+        function: Callable[[Question], Section | None] = getattr(loaded, function_name)
         return function(question)
     except ModuleNotFoundError as error:
         missing = missing_extra("why", error)
         if missing is None:
             raise
-        return Section(name.replace("_", "-"), {"missing-extra": missing.extra}, [f"not known: {missing.message}"])
+        return Section({"missing-extra": missing.extra}, [f"{name}: not known, as {missing.message}"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.repository.download import PARALLEL, DownloadError
 from farm.core.comparison.inputs import input_changes
-from farm.core.comparison.releases import PackageChange, ReleasedPackage, package_changes
+from farm.core.comparison.releases import ReleaseChange, ReleasedPackage, package_changes
 from farm.core.package.descriptor import Descriptor
 from farm.trust.attestation.provenance import plan_by_digest
 from farm.trust.index.imports import imported_packages
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 
-def compare_releases(before: Catalogue, after: Catalogue) -> Iterator[PackageChange]:
+def compare_releases(before: Catalogue, after: Catalogue) -> Iterator[ReleaseChange]:
     """Yield the packages that differ, by name. Raises `DownloadError`, `InvalidReleaseError`, `ProvenanceError`.
 
     Of a package that was rebuilt from the same recipe, the plans of both builds say which of its inputs changed. No
@@ -37,7 +37,7 @@ def compare_releases(before: Catalogue, after: Catalogue) -> Iterator[PackageCha
         {name: _released(entry) for name, entry in new.items()} | _imports(after),
     )
 
-    def explained(change: PackageChange) -> PackageChange:
+    def explained(change: ReleaseChange) -> ReleaseChange:
         if change.kind != "rebuilt":
             return change
         return replace(change, inputs=_inputs(before, old[change.name], after, new[change.name]))

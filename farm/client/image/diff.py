@@ -30,7 +30,7 @@ _OWN = ""
 
 
 @dataclass(frozen=True, slots=True)
-class FileChange(Form, record="file change"):
+class ImageFileChange(Form, record="file change"):
     """A path that differs, in a package, or at the root where it is the user's own (an empty `package`)."""
 
     package: str
@@ -39,7 +39,7 @@ class FileChange(Form, record="file change"):
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolChange(Form, record="symbol change"):
+class ImageSymbolChange(Form, record="symbol change"):
     """The symbols that a library exports only in the new or the old image, as `name` or `name@VERSION`, sorted."""
 
     package: str
@@ -75,9 +75,9 @@ class ImageDiff:
     """
 
     packages: tuple[PackageChange, ...]
-    files: tuple[FileChange, ...]
+    files: tuple[ImageFileChange, ...]
     layers: tuple[LayerChange, ...]
-    symbols: tuple[SymbolChange, ...]
+    symbols: tuple[ImageSymbolChange, ...]
     settings: tuple[str, ...]
     advisories: tuple[AdvisoryChange, ...] | None
 
@@ -112,8 +112,8 @@ def compare(host: Host, old: Side, new: Side) -> ImageDiff:
     """Compare two images. Uses the channels' signed advisories, where they can be read."""
     before = {str(part.descriptor.name): part for part in old.parts}
     after = {str(part.descriptor.name): part for part in new.parts}
-    files: list[FileChange] = []
-    symbols: list[SymbolChange] = []
+    files: list[ImageFileChange] = []
+    symbols: list[ImageSymbolChange] = []
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was and now and was.descriptor.digest == now.descriptor.digest:
@@ -138,15 +138,17 @@ def _left(
     return (LayerChange(diff_id, holds, change) for diff_id, holds in these if diff_id not in there)
 
 
-def _files(package: str, old: Manifest | None, new: Manifest | None) -> list[FileChange]:
+def _files(package: str, old: Manifest | None, new: Manifest | None) -> list[ImageFileChange]:
     return [
-        FileChange(package, change.path, change.kind) for change in file_changes(old, new) if not change.is_directory
+        ImageFileChange(package, change.path, change.kind)
+        for change in file_changes(old, new)
+        if not change.is_directory
     ]
 
 
-def _symbols(package: str, old: PackageFacts | None, new: PackageFacts | None) -> list[SymbolChange]:
+def _symbols(package: str, old: PackageFacts | None, new: PackageFacts | None) -> list[ImageSymbolChange]:
     return [
-        SymbolChange(package, change.soname, change.added, change.removed)
+        ImageSymbolChange(package, change.soname, change.added, change.removed)
         for change in symbol_changes(old, new)
         if change.added or change.removed
     ]

@@ -32,7 +32,7 @@ class ReleasedPackage(Form, record="package of a release"):
 
 
 @dataclass(frozen=True, slots=True)
-class PackageChange(Form, record="package that differs between releases"):
+class ReleaseChange(Form, record="package that differs between releases"):
     """A package that differs: None where a release does not have it.
 
     `inputs` are the inputs of its build that changed, for one that was `rebuilt` from the same recipe; None where
@@ -56,7 +56,7 @@ class PackageChange(Form, record="package that differs between releases"):
         return "recipe" if self.before.recipe != self.after.recipe else "rebuilt"
 
     @property
-    def mirrored(self) -> PackageChange:
+    def mirrored(self) -> ReleaseChange:
         """The same change in the other direction."""
         inputs = None if self.inputs is None else tuple(change.mirrored for change in self.inputs)
         return replace(self, before=self.after, after=self.before, inputs=inputs)
@@ -64,7 +64,7 @@ class PackageChange(Form, record="package that differs between releases"):
 
 def package_changes(
     before: Mapping[str, ReleasedPackage], after: Mapping[str, ReleasedPackage]
-) -> Iterator[PackageChange]:
+) -> Iterator[ReleaseChange]:
     """Yield the packages of which the releases have another build, by name; without the inputs of their builds.
 
     Packages that both have in the same way may be left out of both.
@@ -72,4 +72,4 @@ def package_changes(
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if not (was and now and was.descriptor == now.descriptor):
-            yield PackageChange(name, was, now)
+            yield ReleaseChange(name, was, now)

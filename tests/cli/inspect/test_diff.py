@@ -158,6 +158,7 @@ def test_a_limit_bounds_what_is_listed(farm: Farm) -> None:
         (("parse@edge@1", "parse@edge", "--content", "lib/prase.a"), "Did you mean lib/parse.a or"),
         (("parse=7", "parse@edge"), "There are 1.1-1, 1.0-1."),
         (("parse@edge@1", "parse@edge", "--abi"), "that are on this machine"),
+        (("../..", "parse@edge"), "is not a package name"),
         (("parse@edge", "@"), "'@' names neither a build nor a release"),
         ((f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"), "Name the package of the other side"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.core.comparison.releases import PackageChange, ReleasedPackage, package_changes
+from farm.core.comparison.releases import ReleaseChange, ReleasedPackage, package_changes
 from farm.core.names.digest import Digest
 
 DIGESTS = st.sampled_from([Digest.of(b"1"), Digest.of(b"2")])
@@ -46,4 +46,4 @@ def test_the_other_direction_is_the_mirror_image(
 def test_a_change_is_named_for_what_explains_it(
     before: ReleasedPackage | None, after: ReleasedPackage | None, kind: str
 ) -> None:
-    assert PackageChange("a", before, after).kind == kind
+    assert ReleaseChange("a", before, after).kind == kind
