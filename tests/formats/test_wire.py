@@ -46,7 +46,7 @@ def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
     application, database = wire.open_farm(tmp_path)
     found = json.loads(json.dumps(wire.openapi(application)))
     database.close()
-    assert found["paths"].keys() == API["paths"].keys()
+    assert found["paths"].keys() >= API["paths"].keys()  # it may grow
     for path, known in API["paths"].items():
         assert found["paths"][path].keys() == known.keys()
         for method, described in known.items():
@@ -59,7 +59,7 @@ def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
             )
             assert now["responses"].keys() == described["responses"].keys(), (method, path)
     schemas, before = (_shapes(api) for api in (found, API))
-    assert schemas.keys() == before.keys()
+    assert schemas.keys() >= before.keys()
     for body, shape in before.items():
         assert _without_new_members(schemas[body], shape) == shape, body
 

@@ -53,9 +53,11 @@ def libraries(exported: Mapping[str, Mapping[str, int]]) -> PackageFacts:
         elf=tuple(
             ElfFile(
                 f"lib/{soname}",
-                ElfFacts(soname, exported=(ExportGroup("V1", tuple(symbols), OBJECT, sizes=tuple(symbols.values())),)),
+                ElfFacts(
+                    soname, exported=(ExportGroup("V1", tuple(symbols), OBJECT, sizes=tuple(symbols.values())),)
+                ).canonical(),
             )
-            for soname, symbols in exported.items()
+            for soname, symbols in sorted(exported.items())
         )
     )
 
@@ -146,6 +148,12 @@ def test_every_kind_of_input_is_named() -> None:
         (InputKind.DEPENDENCY, "dist.example.org/oniguruma"),
         (InputKind.SETTING, "licence"),
     ]
+
+
+def test_only_the_steps_between_equal_ones_are_named() -> None:
+    first, last = RECIPE.steps
+    found = input_changes(planned(), planned(replace(RECIPE, steps=(first, Step("patch", "x"), last))))
+    assert [(change.kind, change.name, change.before) for change in found] == [(InputKind.STEP, "2 patch", None)]
 
 
 def test_the_order_of_sources_is_an_input() -> None:

@@ -11,6 +11,7 @@ from farm.server.jobs import jobs
 from farm.server.jobs.cause import CauseKind, cause_of
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.requests import retry
+from farm.server.submissions.submission import submit
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.farms.small import SmallFarm, recipe
 
@@ -57,6 +58,18 @@ def test_a_dependency_that_was_built_anew_is_named_with_the_policy(always: Small
     assert [(change.kind, change.name) for change in found.inputs or ()] == [
         (InputKind.DEPENDENCY, "dist.example.org/b")
     ]
+
+
+def test_of_two_dependencies_the_one_that_led_to_the_job_is_named(always: SmallFarm) -> None:
+    always.submit(recipe("a", needs=("b", "c")), recipe("c"))
+    always.build_all()
+    for name in ("b", "c"):
+        submit(always.application, {name: recipe(name, flag="x")}, submitted_by="token:me", trace=f"trace of {name}")
+    assert always.build_all() == ["b", "c", "a"]
+    found = cause(always, "a")
+    assert found.because is not None
+    assert found.because.name == "b"
+    assert len(found.inputs or ()) == 2
 
 
 def test_another_try_and_another_worker_are_causes_too(always: SmallFarm) -> None:
