@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from farm.cli.excuse_lines import excuse_blocks
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def caused_at_farm(question: Question) -> Section | None:
     """Return what caused the newest build of the recipe at the farm; None where there is none, or no farm."""
-    from farm.api.errors import FarmUnreachableError
+    from farm.api.errors import FarmUnreachableError, RefusedRequestError
 
     try:
         with connect() as farm:
@@ -29,6 +30,10 @@ def caused_at_farm(question: Question) -> Section | None:
             cause = farm.job_cause(found[0].id)
     except FarmUnreachableError:
         return None  # the next section says where to ask
+    except RefusedRequestError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None  # a farm of before, which does not know
     form = {"job": found[0].model_dump(mode="json"), "cause": cause.model_dump(mode="json")}
     return Section(form, list(_cause(found[0], cause)))
 
