@@ -129,6 +129,12 @@ def _is_link_to(item: os.DirEntry[str], target: str | None) -> bool:
     return target is not None and item.is_symlink() and os.readlink(item.path) == target  # noqa: PTH115  (exactly)
 
 
+def refuse_others(directory: Path) -> None:
+    """Raise `PermissionError` unless only root may enter a directory, in which files of a build are."""
+    if directory.stat().st_mode & 0o077:
+        raise PermissionError(f"{directory} must have mode 0700: other users could reach what a build writes")
+
+
 _INODE_BYTES = 4096
 _FEWEST_INODES = 16_384
 
@@ -158,8 +164,7 @@ class OutputVolume:
 
         It has an inode for each 4 KiB, and at least 16,384. Raises `MountError`.
         """
-        if path.parent.stat().st_mode & 0o077:
-            raise PermissionError(f"{path.parent} must have mode 0700: other users could reach what a build writes")
+        refuse_others(path.parent)
         size = limit_mb * 1024 * 1024
         mount_tmpfs(path, size=size, inodes=max(size // _INODE_BYTES, _FEWEST_INODES), owner=owner)
         return cls(path, limit_mb)

@@ -17,6 +17,7 @@ from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.types import LogConfig, Mount, Ulimit
 
 from farm.container.attached_output import AttachedOutput
+from farm.container.conversation import AttachedStreams
 from farm.container.sandbox_spec import SandboxResult
 from farm.container.sandbox_view import (
     FAKETIME_PLACE,
@@ -32,6 +33,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from farm.container.conversation import Conversation
     from farm.container.sandbox_spec import Ending, SandboxSpec, Stream
 
 LABEL_WORKER = "farm"
@@ -121,10 +123,40 @@ class Sandbox:
             ending = "memory"
         return SandboxResult(exit_code, ending, seconds, log)
 
+    def converse(
+        self, spec: SandboxSpec, conversation: Conversation, *, is_over: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Run a command that a person talks to, without a limit of time or output; return its exit status.
+
+        It ends with the command, or when `is_over`, which is called twice a second, returns true. Raises
+        `SandboxUnavailableError`, `SandboxLostError`.
+        """
+        with self._container(spec, interactive=True) as container:
+            with _engine("attach to the container"):
+                # By default, Docker would keep Ctrl-P from the shell.
+                streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1, "logs": 0, "detachKeys": "ctrl-^,ctrl-_"}
+                attached = AttachedStreams(self._client.attach_socket(container, streams))
+            try:
+                with _engine("start the container"):
+                    self._client.start(container)
+
+                def resize(rows: int, columns: int) -> None:
+                    with suppress(docker.errors.APIError), _engine("resize the terminal"):
+                        self._client.resize(container, rows, columns)  # it may just have ended
+
+                conversation.hold(attached, resize, is_over)
+            finally:
+                attached.close()
+            if not attached.ended:
+                with suppress(docker.errors.APIError), _engine("kill the container"):
+                    self._client.kill(container)
+            return self._end(container, spec.attempt.name)[0]
+
     @contextmanager
-    def _container(self, spec: SandboxSpec) -> Iterator[str]:
+    def _container(self, spec: SandboxSpec, *, interactive: bool = False) -> Iterator[str]:
+        settings = self._settings(spec) | ({"stdin_open": True, "tty": spec.terminal} if interactive else {})
         with _engine("create a container"):
-            container: str = self._client.create_container(**self._settings(spec))["Id"]
+            container: str = self._client.create_container(**settings)["Id"]
         try:
             yield container
         finally:

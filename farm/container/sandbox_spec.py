@@ -76,7 +76,7 @@ class SandboxSpec:
     """One command to run, starting in `workdir`.
 
     `attempt` is the directory of its attempt. The janitor recognizes the container by its `labels`, even when the
-    worker is gone.
+    worker is gone. A `terminal` is only for `Sandbox.converse`.
     """
 
     command: tuple[str, ...]
@@ -89,6 +89,7 @@ class SandboxSpec:
     workdir: str = "/"
     user: int = BUILD_USER
     variation: Variation = field(default_factory=Variation)
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

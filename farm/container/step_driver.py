@@ -28,14 +28,18 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MARK = b"\x1e"
 
 
-def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir: str) -> tuple[tuple[str, ...], Bind]:
+def write_driver(
+    directory: Path, steps: Sequence[Step], *, nonce: str, workdir: str, first: int = 0, end: int | None = None
+) -> tuple[tuple[str, ...], Bind]:
     """Write the driver and its steps, which start in `workdir`, into an empty directory; return command and bind.
 
-    `nonce` is a random text that marks the driver's own lines. A build that looks for it can find it, and gains no more
-    than to assign lines of its log to another of its steps. Raises the error `unusable-step`.
+    Only the steps from number `first` on, and before number `end`, are written; they keep their numbers. `nonce` is a
+    random text that marks the driver's own lines. A build that looks for it can find it, and gains no more than to
+    assign lines of its log to another of its steps. Raises the error `unusable-step`.
     """
-    (directory / "driver.bash").write_text(resources.files("farm.container").joinpath("driver.bash").read_text())
-    for number, step in enumerate(steps):
+    _write_script(directory, "driver.bash")
+    (directory / "steps").mkdir()
+    for number, step in list(enumerate(steps))[first:end]:
         place = directory / "steps" / f"{number:03}"
         place.mkdir(parents=True)
         (place / "script").write_text(step.script)
@@ -46,10 +50,39 @@ def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir:
                     f"the step {step.name} sets {name!r}, which is not a variable name", code="unusable-step"
                 )
         (place / "environment").write_bytes(_separated(step, [f"{name}={value}" for name, value in step.environment]))
-    for path in (directory, *directory.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    _make_readable(directory)
     command = ("/usr/bin/bash", f"{DRIVER_PLACE}/driver.bash", nonce, f"{DRIVER_PLACE}/steps", workdir)
     return command, Bind(directory, DRIVER_PLACE)
+
+
+def write_entry(
+    directory: Path, steps: Sequence[Step], number: int, *, workdir: str, greeting: str, prompt: str
+) -> tuple[tuple[str, ...], Bind]:
+    """Write what enters the step `number` by hand into an empty directory; return command and bind.
+
+    Arguments that are appended to the command are run in the step's directory, with its variables; without any, it
+    is a shell that prints `greeting` first. Raises the error `unusable-step`.
+    """
+    _, bind = write_driver(directory, steps, nonce="", workdir=workdir)
+    for name in ("enter.bash", "rerun.bash", "shell.bash"):
+        _write_script(directory, name)
+    for name, text in (("directory", workdir), ("greeting", greeting), ("prompt", prompt)):
+        (directory / name).write_text(text)
+    again = directory / "again"
+    again.mkdir()
+    (again / f"{number:03}").symlink_to(f"../steps/{number:03}")
+    _make_readable(directory)
+    return ("/usr/bin/bash", f"{DRIVER_PLACE}/enter.bash", f"{DRIVER_PLACE}/steps/{number:03}", workdir), bind
+
+
+def _write_script(directory: Path, name: str) -> None:
+    (directory / name).write_text(resources.files("farm.container").joinpath(name).read_text())
+
+
+def _make_readable(directory: Path) -> None:
+    for path in (directory, *directory.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 class StepLog:
@@ -67,7 +100,9 @@ class StepLog:
         sink: Callable[[LogRecord], None],
         stream: str = JOINED,
         clock: Callable[[], float] = time.time,
+        first: int = 0,
     ) -> None:
+        """`first` is the number of the step that the driver begins with."""
         self._names = names
         mark = re.escape(_MARK + nonce.encode())
         self._marker = re.compile(mark + rb" (?:begin ([0-9]{3,6})|says (.*)|forks refused)")
@@ -76,14 +111,15 @@ class StepLog:
         self._clock = clock
         self._partial = b""
         self._cut = 0
-        self._number = 0
+        self.number = first
+        """The number of the last step that began, from 0."""
         self.forks_refused = False
         """Whether the kernel refused new processes to the failed step."""
 
     @property
     def step(self) -> str:
         """The name of the last step that began."""
-        return self._names[self._number] if self._number < len(self._names) else ""
+        return self._names[self.number] if self.number < len(self._names) else ""
 
     def feed(self, piece: bytes) -> None:
         """Take a piece of output, of any size."""
@@ -114,7 +150,7 @@ class StepLog:
         if marker.start():
             self._record(self._stream, line[: marker.start()], 0)
         if marker[1]:
-            self._number = int(marker[1])
+            self.number = int(marker[1])
         elif marker[2] is not None:
             self._record(WORKERS_STREAM, marker[2], cut)
         else:

@@ -35,6 +35,8 @@ class BuildFailedError(FarmError):
         self.log: Digest | None = None
         self.step = step
         self.first_error = first_error
+        self.step_number: int | None = None
+        """The number of that step; that of all steps where what they installed is at fault."""
         self.excerpt = excerpt(first_error) if first_error else ()
 
     def provided_by(self, package: str) -> None:
