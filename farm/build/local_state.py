@@ -56,6 +56,11 @@ class LocalState:
         return self.host / "attempts"
 
     @property
+    def kept(self) -> Path:
+        """The directory of kept builds."""
+        return self.root / "kept"
+
+    @property
     def key(self) -> Path:
         """The key that signs the provenance of local builds."""
         return self.root / "keys" / "worker.pem"

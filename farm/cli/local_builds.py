@@ -59,6 +59,7 @@ def local_builds(
             docker=settings.docker,
             policy=DownloadPolicy(guard=AddressGuard.of(settings.allowed_networks)),
             reports=reports,
+            kept_bytes=settings.kept_bytes,
         )
         yield builds, tuple(tree.recipes)
 

@@ -11,6 +11,7 @@ import click
 
 from farm.cli.places import host_directory, state_directory
 
+_KEPT_GB = 10
 SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
 
 
@@ -25,7 +26,8 @@ class Settings:
     server for subscribing; empty for that of this machine. `policy` is the file of the policy. `web_bounds` (as
     `streams=500`, separated by commas) are limits for callers of the farm that is started here, where they differ from
     the defaults. `key` is the private key of this person, and `name` the name; by default those of `farm keys me`.
-    `users` is the prefix of the accounts that programs of a farm run as; empty for user IDs of its own.
+    `users` is the prefix of the accounts that programs of a farm run as; empty for user IDs of its own. `kept_bytes` is
+    what kept builds may take on the disk, in all (`FARM_KEPT_GB`, in units of 10⁹ bytes).
     """
 
     state_place: Path
@@ -42,6 +44,7 @@ class Settings:
     key: Path | None = None
     name: str = ""
     users: str = ""
+    kept_bytes: int = _KEPT_GB * 10**9
 
     @property
     def state(self) -> Path:
@@ -77,6 +80,7 @@ class Settings:
             key=Path(os.environ["FARM_KEY"]).absolute() if os.environ.get("FARM_KEY") else None,
             name=os.environ.get("FARM_NAME", ""),
             users=os.environ.get("FARM_USERS", ""),
+            kept_bytes=_gigabytes("FARM_KEPT_GB", _KEPT_GB),
         )
 
 
@@ -84,6 +88,17 @@ def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise click.UsageError(f"FARM_URL: {text!r} is not an address. Write it as https://farm.example.org.")
     return text
+
+
+def _gigabytes(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = -1
+    if not 0 <= gigabytes < 10**6:
+        raise click.UsageError(f"{variable}: {text!r} is not a size in gigabytes. Write a number, as {default}.")
+    return int(gigabytes * 10**9)
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 USERS = "users.json"
 """A file in a state directory: the users of the farm in it, and the files that belong to them. `farm up` writes it."""
 _CACHES = ("packages", "blobs")
-_NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "public/targets", "registry")
-"""Parts of a state directory that are verified when read, or only for people; and the cache, which is checked apart."""
+_NOT_BELIEVED = ("blobs", "host", "kept", "links", "log", "logs", "public/blobs", "public/targets", "registry")
+"""Parts of a state directory that are verified when read, or only for people; what only this user may enter (`kept`,
+with the files of builds in it); and the cache, which is checked apart."""
 
 
 NOT_OWN = "not-own-directory"

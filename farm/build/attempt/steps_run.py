@@ -149,7 +149,7 @@ class StepsRun:
                 step=steps.step,
                 first_error=keeper.first_error(steps.step),
             )
-        # Before the exit status: a step that fails for lack of space gets this reason, and one that ignores it is caught.
+        # Before the exit status: this is the reason of a step that fails for lack of space, or that ignores it.
         self.workspace.out.check_not_full()
         if result.exit_code:
             found = keeper.first_error(steps.step)

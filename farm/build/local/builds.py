@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from farm.build.attempt.package_test import run_test
 from farm.build.attempt.workshop import Workshop
 from farm.build.local.interfaces import compare_libraries
+from farm.build.kept.kept_builds import KeptBuilds
 from farm.build.local.obtaining import Obtaining
 from farm.build.local.ordering import Ordering
 from farm.build.local.outcomes import Outcomes
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.names.platform import Platform
     from farm.core.package.descriptor import Descriptor
-    from farm.core.plan.job import BuiltPackage, TestOutcome
+    from farm.core.plan.job import BuildOrder, BuiltPackage, TestOutcome
     from farm.core.plan.plan import Plan
     from farm.core.policy.tree import RecipeTree
     from farm.core.recipe.recipe import Recipe
@@ -71,8 +72,9 @@ class LocalBuilds:
         docker: str = "",
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
+        kept_bytes: int = 10**10,
     ) -> None:
-        """Connect to Docker, and clean up after killed attempts.
+        """Connect to Docker, and clean up after killed attempts. `kept_bytes` is what kept builds may take in all.
 
         Raises `SandboxUnavailableError`, and `FarmError` (`not-own-directory`) where other users could change the
         packages that builds use.
@@ -86,7 +88,8 @@ class LocalBuilds:
         self._workshop = _workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
         self._outcomes = Outcomes(self._graph, state.store)
         self._ordering = Ordering(tree, files, platform, self._toolchains, self._outcomes, state.store)
-        self._obtaining = Obtaining(self._workshop, state, self._reports)
+        self.kept = KeptBuilds.open(state.kept, kept_bytes)
+        self.obtaining = Obtaining(self._workshop, state, self._reports, self.kept)
 
     def build(self, names: Iterable[str], *, tests: bool = False, runtime: bool = False) -> tuple[BuiltPackage, ...]:
         """Build the packages `names` and all that they need; return all packages of their recipes.
@@ -102,7 +105,7 @@ class LocalBuilds:
         for number, name in enumerate(needed, 1):
             if name not in self._outcomes:
                 order = self._ordering.order(self._tree.recipes[name])
-                self._outcomes.add(name, self._obtaining.obtain(order, number, len(needed)))
+                self._outcomes.add(name, self.obtaining.obtain(order, number, len(needed)))
         return tuple(package for name in wanted for package in self._outcomes[name].packages)
 
     def closure(self, names: Sequence[str]) -> tuple[BuiltPackage, ...]:
@@ -125,7 +128,7 @@ class LocalBuilds:
             for place, test in enumerate(recipe.tests, 1):
                 packages = tuple(package.as_dependency() for package in self._outcomes.closure([*roots, *test.needs]))
                 order = TestOrder(test, own[0].digest, packages, recipe.limits)
-                with self._obtaining.attempt() as attempt:
+                with self.obtaining.attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
                 if not outcome.passed:
                     log = self._state.write_log(f"{name}-test-{place}", outcome.log)
@@ -140,7 +143,7 @@ class LocalBuilds:
         """Build a recipe a second time under other circumstances, and compare the packages; nothing is recorded."""
         first = {str(package.descriptor.name): package for package in self.build([name])}
         order = self._ordering.order(self.recipe(name))
-        outcome = self._obtaining.build(order, replace(self._workshop, variation=variation))
+        outcome = self.obtaining.build(order, replace(self._workshop, variation=variation))
         second = {str(package.descriptor.name): package for package in outcome.packages}
         return tuple(self._rebuilt(name, first.get(name), second.get(name)) for name in sorted(first | second))
 
@@ -160,7 +163,7 @@ class LocalBuilds:
 
         Raises as `farm.build.local.interfaces.compare_libraries`.
         """
-        return compare_libraries(name, (before, after), self._obtaining, self._toolchains)
+        return compare_libraries(name, (before, after), self.obtaining, self._toolchains)
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe that makes a package. Raises `UnknownRecipeError`."""
@@ -168,9 +171,13 @@ class LocalBuilds:
 
     def plan(self, name: str) -> Plan:
         """Build what a recipe needs, and return its plan."""
+        return self.order(name).plan
+
+    def order(self, name: str) -> BuildOrder:
+        """Build what a recipe needs, and return the order to build it."""
         recipe = self.recipe(name)
         self.build(self._graph.needs[recipe.name])
-        return self._ordering.order(recipe).plan
+        return self._ordering.order(recipe)
 
 
 def _workshop(

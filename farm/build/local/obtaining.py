@@ -5,29 +5,41 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.build import build
 from farm.build.attempt.errors import BuildFailedError
+from farm.build.attempt.workshop import time_now
+from farm.build.attempt.workspace import Workspace
+from farm.build.kept.record import KeptBuild
 from farm.build.local.reports import BuildProgress
+from farm.build.toolchain.toolchain import restore_toolchain
 from farm.container.attempt_directory import AttemptDirectory
-from farm.errors import Place
+from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from farm.build.attempt.workshop import Workshop
+    from farm.build.kept.kept_builds import KeptBuilds, KeptTree
+    from farm.build.kept.record import Stop
     from farm.build.local.reports import Reports
     from farm.build.local_state import LocalState
+    from farm.build.toolchain.toolchain import Toolchain
+    from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOrder, BuildOutcome
 
 
 @dataclass(frozen=True)
 class Obtaining:
-    """Obtains outcomes on this machine, and records them in `state`."""
+    """Obtains outcomes on this machine, and records them in `state`. Builds that fail are in `kept` afterwards."""
 
     workshop: Workshop
     state: LocalState
     reports: Reports
+    kept: KeptBuilds
 
     def obtain(self, order: BuildOrder, number: int, total: int) -> BuildOutcome:
         """Return the outcome of an order, built unless it is kept; it is `number` of `total`. Raises as `build`."""
@@ -39,24 +51,94 @@ class Obtaining:
             return kept
         self.reports.progress(BuildProgress(recipe, "building", number, total))
         started = time.monotonic()
-        outcome = self.build(order, self.workshop)
+        outcome = self._build_or_keep(order)
         self.state.record(plan, outcome)
         self.reports.progress(BuildProgress(recipe, "built", number, total, time.monotonic() - started))
         return outcome
 
     def build(self, order: BuildOrder, workshop: Workshop) -> BuildOutcome:
-        """Build, and record nothing. Raises what `farm.build.attempt.build.build` raises, with the path of the log."""
+        """Build, and record and keep nothing.
+
+        Raises what `farm.build.attempt.build.build` raises, with the path of the log.
+        """
+        with self.attempt() as attempt, self.failure_explained(order):
+            return build(order, workshop, attempt=attempt, log=self.reports.log)
+
+    def _build_or_keep(self, order: BuildOrder) -> BuildOutcome:
         with self.attempt() as attempt:
-            try:
-                return build(order, workshop, attempt=attempt, log=self.reports.log)
-            except BuildFailedError as error:
-                found = error.first_error
-                if error.log:
-                    log = self.state.write_log(order.plan.name.short, error.log)
-                    error.place = Place(str(log), found.line if found else 0)
-                if found and (package := self.state.provider_of(found.kind, found.subject)):
-                    error.provided_by(package)
-                raise
+            workspace = Workspace.of_attempt(attempt, order.limits)
+            with self.failure_kept(order, workspace), self.failure_explained(order):
+                return build(order, self.workshop, attempt=attempt, log=self.reports.log, workspace=workspace)
+
+    @contextmanager
+    def failure_explained(self, order: BuildOrder) -> Iterator[None]:
+        """Write the log of a failed build for people, and name in the error its line and who provides what is missing."""
+        try:
+            yield
+        except BuildFailedError as error:
+            found = error.first_error
+            if error.log:
+                log = self.state.write_log(order.plan.name.short, error.log)
+                error.place = Place(str(log), found.line if found else 0)
+            if found and (package := self.state.provider_of(found.kind, found.subject)):
+                error.provided_by(package)
+            raise
+
+    @contextmanager
+    def failure_kept(self, order: BuildOrder, workspace: Workspace) -> Iterator[None]:
+        """Keep a build whose steps have failed in a workspace, and name the way into it in the error."""
+        try:
+            yield
+        except BuildFailedError as error:
+            if error.step_number is not None:
+                error.remedy += self._kept_as(order, workspace, error, error.step_number)
+            raise
+
+    def _kept_as(self, order: BuildOrder, workspace: Workspace, error: BuildFailedError, step: int) -> str:
+        try:
+            self.keep(order, workspace, stop="failed", step=step, message=error.message, log=error.log)
+        except FarmError as trouble:
+            return f" ({trouble.message})"
+        return f" `farm shell {order.plan.name.short}` opens the build where it failed."
+
+    def keep(
+        self,
+        order: BuildOrder,
+        workspace: Workspace,
+        *,
+        stop: Stop,
+        step: int,
+        message: str = "",
+        log: Digest | None = None,
+        farm_job: int = 0,
+    ) -> KeptTree:
+        """Keep a build that stopped at the step with the number `step`. Raises the error `cannot-keep`."""
+        if workspace.on_host is None:
+            raise ValueError("the workspace is inside a container")
+        toolchain = self.workshop.toolchains(order.plan.toolchain)
+        build = KeptBuild(
+            order=order,
+            toolchain=toolchain.name,
+            toolchain_archive=toolchain.archive,
+            stop=stop,
+            step=step,
+            message=message,
+            jobs=self.workshop.jobs,
+            kept=time_now(),
+            log=log,
+            farm_job=farm_job,
+        )
+        return self.kept.add(build, workspace.on_host)
+
+    def workshop_of(self, build: KeptBuild) -> Workshop:
+        """Return the workshop in which a kept build goes on as it began."""
+
+        def toolchain(tree: Digest) -> Toolchain:
+            return restore_toolchain(
+                build.toolchain, tree, build.toolchain_archive, self.state.store, self.state.toolchains
+            )
+
+        return replace(self.workshop, toolchains=toolchain, jobs=build.jobs)
 
     def attempt(self) -> AttemptDirectory:
         """Return a new directory for one attempt on this machine."""

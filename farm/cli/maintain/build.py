@@ -15,6 +15,9 @@ from farm.core.names.wording import counted, human_size
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.build.local.builds import LocalBuilds
+    from farm.core.plan.job import BuiltPackage
+
 
 names_argument = click.argument("names", nargs=-1)
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the output of builds as it arrives.")
@@ -24,20 +27,27 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the o
 @names_argument
 @recipes_option
 @click.option("--all", "everything", is_flag=True, help="Build every recipe of the tree.")
+@click.option("--resume", default="", metavar="NAME", help="Go on with the kept build of NAME, from where it stopped.")
 @verbose_option
 @json_option
-def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool, as_json: bool) -> None:
+def build(
+    names: tuple[str, ...], recipes: Path | None, everything: bool, resume: str, verbose: bool, as_json: bool
+) -> None:
     """Build the packages NAMES, and the packages that they need, in hermetic containers.
 
-    A package that was built from the same plan before is not built again. Needs root and a Docker Engine.
+    A package that was built from the same plan before is not built again. A build that fails is kept, for `farm shell`
+    and --resume. What a resumed build makes is for a look only: it is not recorded, and never published. Needs root and
+    a Docker Engine.
 
     \b
-    Example:
+    Examples:
       farm build jq
+      farm build --resume jq
     """
-
+    if resume and (names or everything):
+        raise click.UsageError("--resume goes on with one kept build: name nothing else.")
     with local_builds(recipes, verbose=verbose) as (builds, every):
-        packages = builds.build(_chosen(names, every, everything))
+        packages = _resumed(builds, resume) if resume else builds.build(_chosen(names, every, everything))
     rows = [
         (
             package.descriptor.name.short,
@@ -49,9 +59,22 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
     ]
     tell_result(
         table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")),
-        [package.to_dict() for package in packages],
+        [package.to_dict() | ({"publishable": False} if resume else {}) for package in packages],
         as_json=as_json,
     )
+
+
+def _resumed(builds: LocalBuilds, name: str) -> tuple[BuiltPackage, ...]:
+    from farm.build.local.resume import resume_build
+
+    resumed = resume_build(builds, name)
+    recipe = resumed.tree.build.recipe
+    say(
+        f"{resumed.tree.name} is complete. It was resumed, so that it is not publishable and was not recorded: "
+        f"build it cleanly with `farm build {recipe}`, after `farm patch {recipe}` if you have edited its sources.",
+        err=True,
+    )
+    return resumed.packages
 
 
 @click.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.fileset.rules import parents, relative_target
@@ -17,7 +17,7 @@ from farm.core.package.path_glob import matches
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from farm.core.fileset.manifest import Entry
     from farm.core.names.declared import Output
@@ -44,6 +44,28 @@ class Misplacement(NamedTuple):
     path: str
     why: str
     remedy: str
+
+
+RuleKind = Literal["license", "debug", "pattern", "documentation", "rest", "link", "dropped", "merged", "misplaced"]
+
+
+class Rule(NamedTuple):
+    """Why a file is in an output, or in none (`dropped`, `merged`, `misplaced`).
+
+    `detail` is the pattern of the recipe, the target that a link goes with, or why it is misplaced.
+    """
+
+    kind: RuleKind
+    detail: str = ""
+
+
+class Placement(NamedTuple):
+    """A file that a build installed: its place in a root, its size, the output that has it (None: none), and why."""
+
+    place: str
+    size: int
+    output: str | None
+    rule: Rule
 
 
 class LayoutError(FarmError):
@@ -78,20 +100,64 @@ def package_name(recipe: str, output: str) -> str:
 
 
 def output_of(path: str, outputs: Sequence[Output]) -> str:
-    """Return the name of the output that takes a package path: the first declared one that matches, then `doc`.
+    """Return the name of the output that takes a package path (see `rule_of`)."""
+    return rule_of(path, outputs)[0]
+
+
+def rule_of(path: str, outputs: Sequence[Output]) -> tuple[str, Rule]:
+    """Return the name of the output that takes a package path, and why: the first declared one, then `doc`.
 
     License texts always stay with the main one. What was split off for debuggers is `debug`, before all others: no
     pattern of a recipe means it.
     """
     if path.startswith("share/licenses/"):
-        return MAIN
+        return MAIN, Rule("license")
     if path.startswith("lib/debug/"):
-        return DEBUG
+        return DEBUG, Rule("debug")
     for output in outputs:
-        if any(matches(pattern, path) for pattern in output.paths):
-            return output.name
+        for pattern in output.paths:
+            if matches(pattern, path):
+                return output.name, Rule("pattern", pattern)
     is_declared = any(output.name == "doc" for output in outputs)
-    return "doc" if not is_declared and path.startswith(tuple(f"{top}/" for top in DOCUMENTATION)) else MAIN
+    if not is_declared and path.startswith(tuple(f"{top}/" for top in DOCUMENTATION)):
+        return "doc", Rule("documentation")
+    return MAIN, Rule("rest")
+
+
+def explain_installed(installed: Manifest, outputs: Sequence[Output] = ()) -> tuple[Placement, ...]:
+    """Return where each file of a tree under DESTDIR goes, and why, by path; as `lay_out`, but it refuses nothing."""
+    found: list[Placement] = []
+    placed: dict[str, tuple[str, Entry]] = {}
+    for entry in installed.entries:
+        if isinstance(entry, Directory):
+            continue
+        moved, size = _move(entry), entry.size if isinstance(entry, File) else 0
+        if isinstance(moved, Misplacement):
+            found.append(Placement(f"/{entry.path}", size, None, Rule("misplaced", moved.why)))
+        elif moved is None:
+            found.append(Placement(f"/{entry.path}", size, None, Rule("merged")))
+        elif _DROPPED.fullmatch(moved.path):
+            found.append(Placement(f"/{entry.path}", size, None, Rule("dropped")))
+        else:
+            placed[moved.path] = (entry.path, moved)
+    found += [_placement(path, f"/{source}", placed, outputs) for path, (source, _) in placed.items()]
+    return tuple(sorted(found))
+
+
+def explain_packages(packages: Iterable[Manifest], outputs: Sequence[Output] = ()) -> tuple[Placement, ...]:
+    """Return the files of all packages of one build by their places in a root, and why each is where it is."""
+    entries = [entry for manifest in packages for entry in manifest.entries if not isinstance(entry, Directory)]
+    placed: dict[str, tuple[str, Entry]] = {entry.path: (entry.path, entry) for entry in entries}
+    tops = {path: "/" if path.startswith("etc/") else "/usr/" for path in placed}
+    return tuple(sorted(_placement(path, f"{top}{path}", placed, outputs) for path, top in tops.items()))
+
+
+def _placement(path: str, place: str, placed: Mapping[str, tuple[str, Entry]], outputs: Sequence[Output]) -> Placement:
+    entry, end = placed[path][1], _end_of_links(path, placed)
+    output, rule = rule_of(end, outputs)
+    return Placement(
+        place, entry.size if isinstance(entry, File) else 0, output, rule if end == path else Rule("link", end)
+    )
 
 
 def lay_out(installed: Manifest, outputs: Sequence[Output] = ()) -> dict[str, Layout]:

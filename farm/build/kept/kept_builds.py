@@ -1,0 +1,257 @@
+"""The directory of kept builds: each complete or not there at all, within a budget, and never removed while in use.
+
+jq@2/record.json    what was built, and where it stopped (`KeptBuild`)
+jq@2/sources.json   the digest of each file below /build/src when it was kept
+jq@2/workspace/     build, tmp and out, with owners and times: programs such as make compare them
+.new-…              one that is being copied; .old-…: one that is being removed
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+import subprocess
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.build.attempt.workspace import DIRECTORIES
+from farm.build.kept.record import KeptBuild
+from farm.build.kept.source_edits import source_digests
+from farm.container.attempt_directory import take_over
+from farm.container.disk_allowance import disk_usage
+from farm.core.names.canonical_json import canonical_json
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file
+from farm.store.locks import no_progress, take_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NAME = re.compile(r"([a-z0-9][a-z0-9+._-]*)@([0-9]{1,9})")
+_NEW, _OLD = ".new-", ".old-"
+_RECORD, _SOURCES = "record.json", "sources.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTree:
+    """A kept build in its directory."""
+
+    path: Path
+    build: KeptBuild
+
+    @property
+    def name(self) -> str:
+        """The name of the kept build: its recipe and a number, as `jq@2`."""
+        return self.path.name
+
+    @property
+    def workspace(self) -> Path:
+        """The directory of its workspace."""
+        return self.path / "workspace"
+
+    @property
+    def source_directory(self) -> Path:
+        """The directory that is /build/src in the build; missing, or anything else, where the build made it so."""
+        return self.workspace / "build" / "src"
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The digests of the files below /build/src when it was kept, by path."""
+        found: dict[str, str] = json.loads((self.path / _SOURCES).read_bytes())
+        return found
+
+    def with_sources(self, sources: Mapping[str, str]) -> None:
+        """Replace the digests of its sources, atomically."""
+        replace_file(self.path / _SOURCES, canonical_json(dict(sources)), mode=0o600)
+
+    def recorded(self, build: KeptBuild) -> KeptTree:
+        """Replace its record, atomically."""
+        replace_file(self.path / _RECORD, canonical_json(build.to_dict()) + b"\n", mode=0o600)
+        return replace(self, build=build)
+
+    @contextmanager
+    def used(self, *, alone: bool = False) -> Iterator[None]:
+        """Keep it from being removed meanwhile, and with `alone` from being used by others.
+
+        Raises the errors `kept-build-in-use`, and `no-kept-build` where it has just been removed.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise FarmError(f"the kept build {self.name} was removed", code="no-kept-build") from error
+        try:
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FarmError(
+                    f"the kept build {self.name} is in use by another command",
+                    remedy="Leave its shells, or wait until it has been resumed.",
+                    code="kept-build-in-use",
+                ) from error
+            yield
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBuilds:
+    """The kept builds of one state, below `root`, which only its owner may enter; `budget` is in bytes, in all."""
+
+    root: Path
+    budget: int
+
+    @classmethod
+    def open(cls, root: Path, budget: int) -> KeptBuilds:
+        """Make the directory if it is missing, and remove what killed processes have left in it."""
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(0o700)
+        kept = cls(root, budget)
+        for path in root.iterdir():
+            if path.name.startswith((_NEW, _OLD)):
+                _remove_unused(path)
+        return kept
+
+    def all(self) -> tuple[KeptTree, ...]:
+        """Return all kept builds, the newest first."""
+        found = []
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            if _NAME.fullmatch(path.name):
+                with suppress(FileNotFoundError, ValueError, FarmError):  # it is being removed, or of another version
+                    found.append(KeptTree(path, KeptBuild.from_dict(json.loads((path / _RECORD).read_bytes()))))
+        return tuple(sorted(found, key=lambda tree: (tree.build.kept, _number(tree.path)), reverse=True))
+
+    def find(self, name: str) -> KeptTree | None:
+        """Return a kept build by its name, or the newest one of a recipe."""
+        return next((tree for tree in self.all() if name in (tree.name, tree.build.recipe)), None)
+
+    def add(self, build: KeptBuild, workspace: Path) -> KeptTree:
+        """Keep a copy of a workspace in which nothing runs, and make room for it.
+
+        Raises the error `cannot-keep`; then nothing of it remains.
+        """
+        new = _Unfinished(self.root)
+        try:
+            copy = new.path / "workspace"
+            copy.mkdir(mode=0o700)
+            for name in DIRECTORIES:
+                _copy(workspace / name, copy / name)
+            tree = KeptTree(new.path, build)
+            tree.with_sources(source_digests(tree.source_directory))
+            tree = tree.recorded(replace(build, size=disk_usage(new.path)))
+            tree = replace(tree, path=self._named(new.path, build.recipe))
+        except (OSError, subprocess.CalledProcessError) as error:
+            _remove(new.path)
+            reason = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
+            raise FarmError(
+                f"the build cannot be kept in {self.root}: {reason}", remedy="Make room there.", code="cannot-keep"
+            ) from error
+        finally:
+            new.release()
+        self.make_room(tree)
+        return tree
+
+    def make_room(self, latest: KeptTree) -> tuple[str, ...]:
+        """Remove what `latest` takes the place of, then the oldest until all are within the budget.
+
+        Of each recipe stay the newest, and the newest that somebody has opened. Removes neither `latest` nor what is in
+        use; returns the names of what it removed.
+        """
+        removed, stays, left = [], set[tuple[str, bool]](), []
+        for tree in self.all():
+            kinds = {(tree.build.recipe, False), *([(tree.build.recipe, True)] if tree.build.opened else [])}
+            if kinds <= stays and tree.path != latest.path and self.remove(tree):
+                removed.append(tree.name)
+            else:
+                stays |= kinds
+                left.append(tree)
+        total = sum(tree.build.size for tree in left)
+        for tree in reversed(left):
+            if total > self.budget and tree.path != latest.path and self.remove(tree):
+                total -= tree.build.size
+                removed.append(tree.name)
+        return tuple(removed)
+
+    def remove(self, tree: KeptTree) -> bool:
+        """Remove a kept build; false if it is in use. It is gone at once, and its files soon."""
+        lock = take_over(tree.path)
+        if lock is None:
+            return False
+        try:
+            old = tree.path.with_name(f"{_OLD}{tree.name}-{os.urandom(4).hex()}")
+            with suppress(FileNotFoundError):  # another process was faster
+                tree.path.rename(old)
+                _remove(old)
+        finally:
+            os.close(lock)
+        return True
+
+    def _named(self, unfinished: Path, recipe: str) -> Path:
+        """Give a finished directory the next number of its recipe. Only a number that is taken is tried again."""
+        numbers = [_number(path) for path in self.root.glob(f"{recipe}@*") if _NAME.fullmatch(path.name)]
+        number = max(numbers, default=0)
+        while True:
+            number += 1
+            path = self.root / f"{recipe}@{number}"
+            try:
+                unfinished.rename(path)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            else:
+                return path
+
+
+class _Unfinished:
+    """A new directory, locked for as long as its maker lives."""
+
+    def __init__(self, root: Path) -> None:
+        # A directory that is not locked yet must not be taken for one of a killed process.
+        lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            take_lock(lock, fcntl.LOCK_SH, root, no_progress)
+            self.path = Path(tempfile.mkdtemp(prefix=_NEW, dir=root))
+            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        finally:
+            os.close(lock)
+
+    def release(self) -> None:
+        os.close(self._lock)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.rpartition("@")[2])
+
+
+def _copy(source: Path, target: Path) -> None:
+    # Hard links, holes, owners and times to the nanosecond; a link is copied as a link.
+    command = ["cp", "--archive", "--one-file-system", "--", str(source), str(target)]
+    subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
+
+
+def _remove_unused(path: Path) -> None:
+    root = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = take_over(path)
+        if lock is not None:
+            try:
+                _remove(path)
+            finally:
+                os.close(lock)
+    except BlockingIOError:
+        pass  # one is being made right now
+    finally:
+        os.close(root)
+
+
+def _remove(path: Path) -> None:
+    # It copes with paths of any length, which a build can make.
+    command = ["rm", "--recursive", "--force", "--one-file-system", "--", str(path)]
+    subprocess.run(command, check=False, capture_output=True)

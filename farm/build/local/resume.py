@@ -1,0 +1,70 @@
+"""`farm build --resume NAME`: goes on with a kept build. What comes of it is no outcome of the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.build.kept.changes import changes_before
+from farm.build.kept.resuming import resume
+from farm.build.local.reports import BuildProgress
+from farm.build.local.shell import lost_inputs
+from farm.errors import FarmError
+from farm.store.errors import MissingBlobError
+
+if TYPE_CHECKING:
+    from farm.build.kept.kept_builds import KeptTree
+    from farm.build.local.builds import LocalBuilds
+    from farm.core.plan.job import BuildOrder, BuiltPackage
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A kept build that was resumed to its end, and packages of it: not attested, not recorded, not to be published."""
+
+    tree: KeptTree
+    packages: tuple[BuiltPackage, ...]
+
+
+def resume_build(builds: LocalBuilds, name: str) -> Resumed:
+    """Go on with a kept build, by its name or the recipe's, from the step at which it stopped.
+
+    The steps from there on, and what concerns its packages alone, are those of the recipe as it is now. Raises the
+    errors `no-kept-build`, and `kept-build-outdated` where something else has changed, and as `LocalBuilds.build`.
+    """
+    tree = builds.kept.find(name)
+    if tree is None:
+        raise FarmError(
+            f"no build of {name} is kept",
+            remedy=f"`farm build {name}` keeps one that fails; `farm kept` lists them.",
+            code="no-kept-build",
+        )
+    obtaining = builds.obtaining
+    with tree.used(alone=True), obtaining.attempt() as attempt:
+        order = tree.build.order if tree.build.farm_job else _order_now(builds, tree)
+        obtaining.reports.progress(BuildProgress(tree.build.recipe, "building", 1, 1))
+        try:
+            with obtaining.failure_explained(order):
+                packages = resume(
+                    tree,
+                    obtaining.workshop_of(tree.build),
+                    order=order,
+                    attempt=attempt,
+                    log=obtaining.reports.log,
+                )
+        except MissingBlobError as error:
+            raise lost_inputs(tree, error) from error
+    return Resumed(tree, packages)
+
+
+def _order_now(builds: LocalBuilds, tree: KeptTree) -> BuildOrder:
+    recipe = tree.build.recipe
+    order = builds.order(recipe)
+    changes = changes_before(tree.build.order.plan, order.plan, tree.build.step)
+    if changes:
+        raise FarmError(
+            f"{tree.name} cannot go on, because something that it began with has changed: {', '.join(changes)}",
+            remedy=f"Build it anew: `farm build {recipe}`.",
+            code="kept-build-outdated",
+        )
+    return order

@@ -1,0 +1,88 @@
+"""`farm shell NAME`: gets a build to a step, and enters it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.build.attempt.workspace import Workspace
+from farm.build.kept.entering import enter
+from farm.build.kept.resuming import run_until, steps_that_unpack
+from farm.build.local.reports import BuildProgress
+from farm.errors import FarmError
+from farm.store.errors import MissingBlobError
+
+if TYPE_CHECKING:
+    from farm.build.kept.entering import Entry
+    from farm.build.kept.kept_builds import KeptTree
+    from farm.build.local.builds import LocalBuilds
+    from farm.build.local.obtaining import Obtaining
+    from farm.core.plan.job import BuildOrder
+    from farm.core.plan.plan import Plan
+
+
+def reach_step(builds: LocalBuilds, name: str, *, before: str = "") -> KeptTree:
+    """Return the kept build of that name, or of that recipe; with `before`, one that stopped before that step.
+
+    Without one, what the recipe needs is built, and its own steps before that one are run; by default, those that
+    unpack its sources. Raises as `LocalBuilds.build`, and the error `no-such-step`.
+    """
+    kept = builds.kept.find(name) or builds.kept.find(builds.recipe(name).name)
+    if kept and not before:
+        return kept
+    order = kept.build.order if kept and kept.name == name else builds.order(kept.build.recipe if kept else name)
+    step = number_of_step(order.plan, before) if before else steps_that_unpack(order.plan)
+    for tree in builds.kept.all():
+        stopped = tree.build
+        is_there = (stopped.order.plan.digest, stopped.stop, stopped.step) == (order.plan.digest, "before", step)
+        if is_there and not stopped.opened:
+            return tree
+    return stop_before(builds.obtaining, order, step)
+
+
+def stop_before(obtaining: Obtaining, order: BuildOrder, step: int) -> KeptTree:
+    """Run the steps of an order before number `step`, and keep the build there. Raises as `LocalBuilds.build`."""
+    recipe = order.plan.name.short
+    obtaining.reports.progress(BuildProgress(recipe, "building", 1, 1))
+    with obtaining.attempt() as attempt:
+        workspace = Workspace.of_attempt(attempt, order.limits)
+        with obtaining.failure_kept(order, workspace), obtaining.failure_explained(order):
+            log = run_until(
+                order,
+                step,
+                obtaining.workshop,
+                attempt=attempt,
+                workspace=workspace,
+                log=obtaining.reports.log,
+            )
+        return obtaining.keep(order, workspace, stop="before", step=step, log=log)
+
+
+def enter_step(obtaining: Obtaining, tree: KeptTree, entry: Entry) -> int:
+    """Enter the step at which a kept build stopped; return the exit status. Raises as `enter`."""
+    with tree.used(), obtaining.attempt() as attempt:
+        try:
+            return enter(tree, entry, obtaining.workshop_of(tree.build), attempt=attempt)
+        except MissingBlobError as error:
+            raise lost_inputs(tree, error) from error
+
+
+def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:
+    """Return the error of a kept build that needs what is no longer on this machine."""
+    return FarmError(
+        f"the kept build {tree.name} needs a file that is no longer on this machine: {error.message}",
+        remedy=f"Build it anew: `farm build {tree.build.recipe}`.",
+        code="kept-build-incomplete",
+    )
+
+
+def number_of_step(plan: Plan, step: str) -> int:
+    """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`."""
+    names = [each.name for each in plan.steps]
+    if step in names:
+        return names.index(step)
+    if step.isdecimal() and 1 <= int(step) <= len(names):
+        return int(step) - 1
+    listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))
+    raise FarmError(
+        f"{plan.name.short} has no step {step!r}", remedy=f"Name one of these: {listed}.", code="no-such-step"
+    )
