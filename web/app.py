@@ -20,6 +20,7 @@ from web.api import (
     jobs,
     logs,
     operators,
+    orders,
     packages,
     readiness,
     submissions,
@@ -72,8 +73,16 @@ def create_app(
     app.state.streams = EventStreams(app.state.settings)
     app.state.readiness = readiness.Readiness()
     problems.install(app)
-    routers = [submissions.router, channels.router, jobs.router, logs.router, packages.router, operators.router]
-    routers += [curation.router, advisories.router, trail.router, work.router, blobs.router, readiness.router]
+    routers = [submissions.router, channels.router, jobs.router, logs.router, orders.router, packages.router]
+    routers += [
+        operators.router,
+        curation.router,
+        advisories.router,
+        trail.router,
+        work.router,
+        blobs.router,
+        readiness.router,
+    ]
     for router in routers:
         app.include_router(router)
     if repository is not None:

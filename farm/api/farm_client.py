@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from farm.api import answers, submission_wire, wire
+from farm.api import answers, order_wire, submission_wire, wire
+from farm.api.blob_download import receive_blob
 from farm.api.errors import (
     FarmUnreachableError,
     InvalidAnswerError,
@@ -23,6 +24,9 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
+
+    from farm.core.names.digest import Digest
+    from farm.store.blobs import BlobStore
 
 _Model = TypeVar("_Model", bound=wire.Wire)
 _TOKEN = re.compile(r"[!-~]*")
@@ -134,6 +138,21 @@ class FarmClient:
     def job_cause(self, job_id: int) -> wire.JobCauseWire:
         """Return why a job exists, and which inputs differ from the build before it."""
         return self._get(f"/api/v1/jobs/{job_id}/cause", wire.JobCauseWire)
+
+    def job_order(self, job_id: int) -> order_wire.JobOrderWire:
+        """Return what a build job is built from."""
+        return self._get(f"/api/v1/jobs/{job_id}/order", order_wire.JobOrderWire)
+
+    def fetch_job_blob(self, job_id: int, digest: Digest, store: BlobStore, *, size: int | None = None) -> None:
+        """Fetch a blob that the order of a build job names into a store, verified. Raises `BlobMismatchError`.
+
+        `size` is the most bytes that it may have; without it, there is no limit.
+        """
+        with self._reaching(), self._client.stream("GET", f"/api/v1/jobs/{job_id}/blobs/{digest}") as response:
+            if not response.is_success:
+                response.read()
+            raise_for(response)
+            receive_blob(response, digest, store, size=size)
 
     def copies(self, package: str) -> wire.CopiesWire:
         """Return the recipes whose packages hold code of a package."""

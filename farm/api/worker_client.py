@@ -12,6 +12,7 @@ import httpx
 
 from farm.api import wire, worker_wire
 from farm.api.answers import read_model
+from farm.api.blob_download import receive_blob
 from farm.api.errors import FarmUnreachableError, raise_for
 from farm.api.signing import SignedWorkerRequest
 from farm.core.names.digest import Digest
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 KINDS: tuple[wire.JobKindText, ...] = ("build", "test", "comparison")
 """The kinds of jobs that this program can do."""
-_PIECE = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0, read=60.0, pool=None)
 
 
@@ -113,12 +113,7 @@ class WorkerClient:
                 if not response.is_success:
                     response.read()
                 self._check(response)
-                with store.writer() as writer:
-                    for piece in response.iter_bytes(_PIECE):
-                        writer.write(piece)
-                        if size is not None and writer.size > size:
-                            break  # commit refuses an incomplete blob
-                    writer.commit(digest)
+                receive_blob(response, digest, store, size=size)
             finally:
                 response.close()
 

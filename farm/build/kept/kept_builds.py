@@ -177,6 +177,17 @@ class KeptBuilds:
                 removed.append(tree.name)
         return tuple(removed)
 
+    def forget(self, recipe: str) -> None:
+        """Remove the kept builds of a recipe that nobody has opened: it has been built since."""
+        for tree in self.all():
+            if tree.build.recipe == recipe and not tree.build.opened:
+                self.remove(tree)
+
+    def measured(self, tree: KeptTree) -> None:
+        """Record what a tree takes on the disk now that it was used, and make room for it."""
+        build = KeptBuild.from_dict(json.loads((tree.path / _RECORD).read_bytes()))
+        self.make_room(tree.recorded(replace(build, size=disk_usage(tree.path))))
+
     def remove(self, tree: KeptTree) -> bool:
         """Remove a kept build; false if it is in use. It is gone at once, and its files soon."""
         lock = take_over(tree.path)

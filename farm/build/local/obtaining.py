@@ -34,12 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Obtaining:
-    """Obtains outcomes on this machine, and records them in `state`. Builds that fail are in `kept` afterwards."""
+    """Obtains outcomes on this machine, and records them in `state`. Builds that fail are in `kept` afterwards.
+
+    `farm_job` is the number of the farm's job that is built here, or 0.
+    """
 
     workshop: Workshop
     state: LocalState
     reports: Reports
     kept: KeptBuilds
+    farm_job: int = 0
 
     def obtain(self, order: BuildOrder, number: int, total: int) -> BuildOutcome:
         """Return the outcome of an order, built unless it is kept; it is `number` of `total`. Raises as `build`."""
@@ -53,6 +57,7 @@ class Obtaining:
         started = time.monotonic()
         outcome = self._build_or_keep(order)
         self.state.record(plan, outcome)
+        self.kept.forget(recipe)
         self.reports.progress(BuildProgress(recipe, "built", number, total, time.monotonic() - started))
         return outcome
 
@@ -91,15 +96,20 @@ class Obtaining:
             yield
         except BuildFailedError as error:
             if error.step_number is not None:
-                error.remedy += self._kept_as(order, workspace, error, error.step_number)
+                try:
+                    self.keep(
+                        order,
+                        workspace,
+                        stop="failed",
+                        step=error.step_number,
+                        message=error.message,
+                        log=error.log,
+                    )
+                except FarmError as trouble:
+                    error.remedy += f" ({trouble.message})"
+                else:
+                    error.remedy += f" `farm shell {order.plan.name.short}` opens the build where it failed."
             raise
-
-    def _kept_as(self, order: BuildOrder, workspace: Workspace, error: BuildFailedError, step: int) -> str:
-        try:
-            self.keep(order, workspace, stop="failed", step=step, message=error.message, log=error.log)
-        except FarmError as trouble:
-            return f" ({trouble.message})"
-        return f" `farm shell {order.plan.name.short}` opens the build where it failed."
 
     def keep(
         self,
@@ -110,7 +120,6 @@ class Obtaining:
         step: int,
         message: str = "",
         log: Digest | None = None,
-        farm_job: int = 0,
     ) -> KeptTree:
         """Keep a build that stopped at the step with the number `step`. Raises the error `cannot-keep`."""
         if workspace.on_host is None:
@@ -126,7 +135,7 @@ class Obtaining:
             jobs=self.workshop.jobs,
             kept=time_now(),
             log=log,
-            farm_job=farm_job,
+            farm_job=self.farm_job,
         )
         return self.kept.add(build, workspace.on_host)
 

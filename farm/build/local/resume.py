@@ -54,6 +54,8 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
                 )
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
+        finally:
+            obtaining.kept.measured(tree)
     return Resumed(tree, packages)
 
 

@@ -64,6 +64,8 @@ def enter_step(obtaining: Obtaining, tree: KeptTree, entry: Entry) -> int:
             return enter(tree, entry, obtaining.workshop_of(tree.build), attempt=attempt)
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
+        finally:
+            obtaining.kept.measured(tree)
 
 
 def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:

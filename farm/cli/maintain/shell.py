@@ -13,6 +13,7 @@ from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.output import say
 from farm.cli.recipes_option import recipes_option
+from farm.cli.remote import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from farm.build.kept.entering import Entry
     from farm.build.kept.kept_builds import KeptTree
     from farm.build.kept.record import KeptBuild
+    from farm.build.local.builds import LocalBuilds
 
 _SHOWN_LINES = 12
 
@@ -33,8 +35,9 @@ _SHOWN_LINES = 12
 def shell(name: str, command: tuple[str, ...], before: str, recipes: Path | None, verbose: bool) -> int:
     """Enter the failed step of the kept build of NAME, in the sandbox and with the variables of the step.
 
-    NAME is a recipe, or a kept build (see `farm kept`). Without one, the build is run until its sources are unpacked;
-    with --before, until that step. `rerun` runs the step again, `show-step` prints it. What you change in /build, /tmp
+    NAME is a recipe, a kept build (see `farm kept`), or the number of a job of the farm, whose build is repeated here
+    with the farm's inputs (FARM_URL, FARM_TOKEN). Without a kept build, a recipe is built until its sources are
+    unpacked; with --before, until that step. `rerun` runs the step again, `show-step` prints it. What you change in /build, /tmp
     and /out is kept. With a COMMAND, runs it instead of a shell, and exits with its status.
 
     \b
@@ -42,13 +45,42 @@ def shell(name: str, command: tuple[str, ...], before: str, recipes: Path | None
       farm shell jq
       farm shell jq --before make
       farm shell jq -- rerun
+      farm shell 12
     """
     from farm.build.local.shell import enter_step, reach_step
 
     with local_builds(recipes, verbose=verbose) as (builds, _every):
-        tree = reach_step(builds, name, before=before)
+        if name.isdecimal():
+            tree = _reach_failure(builds, int(name), before)
+        else:
+            tree = reach_step(builds, name, before=before)
     # Not within: the progress would be in the way of the shell.
     return enter_step(builds.obtaining, tree, _entry(tree, command))
+
+
+def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
+    from farm.build.local.farm_job import FarmBuild, reach_failure
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef, BuildOrder
+
+    kept = next(
+        (tree for tree in builds.kept.all() if tree.build.farm_job == job and tree.build.stop != "before"), None
+    )
+    if kept and not before:
+        return kept
+    with connect() as farm:
+        answer = farm.job_order(job)
+        archive, store = answer.toolchain.archive, builds.obtaining.state.store
+        order = BuildOrder.from_dict(answer.order)
+        farm_build = FarmBuild(
+            job,
+            order,
+            answer.toolchain.name,
+            Digest(answer.toolchain.manifest.digest),
+            BlobRef(Digest(archive.digest), archive.size),
+            lambda digest: farm.fetch_job_blob(job, digest, store),
+        )
+        return reach_failure(builds.obtaining, farm_build, before=before)
 
 
 def _entry(tree: KeptTree, command: tuple[str, ...]) -> Entry:
