@@ -41,6 +41,8 @@ httpx._transports.default.create_ssl_context = functools.cache(create_ssl_contex
 _HERE = Path(__file__).parent
 _LONG = (
     "attack",
+    "build/kept/test_kept_builds.py",
+    "build/kept/test_source_edits.py",
     "checker",
     "cli/curate/test_advisory.py",
     "cli/curate/test_asking_to_sign.py",

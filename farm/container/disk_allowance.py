@@ -26,8 +26,8 @@ class DiskAllowance:
         free = self._free_now()
         if free < _RESERVE and free < self._free:
             return True
-        if self._used + self._free - free > self._most:
-            # Others use the disk too.
+        if max(self._used, self._used + self._free - free) > self._most:
+            # Others use the disk too, and what was too much may be gone.
             self._used, self._free = disk_usage(self._place), free
         return self._used > self._most
 

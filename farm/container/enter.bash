@@ -11,7 +11,7 @@ mapfile -d '' -t environment <"$1/environment"
 for assignment in "${environment[@]}"; do
     export "$assignment"
 done
-unset assignment environment OLDPWD
+unset assignment environment
 shift 2
 if [ $# -eq 0 ]; then
     exec /usr/bin/bash --rcfile /run/farm/shell.bash -i

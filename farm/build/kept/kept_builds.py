@@ -159,16 +159,16 @@ class KeptBuilds:
     def make_room(self, latest: KeptTree) -> tuple[str, ...]:
         """Remove what `latest` takes the place of, then the oldest until all are within the budget.
 
-        Of each recipe stay the newest, and the newest that somebody has opened. Removes neither `latest` nor what is in
-        use; returns the names of what it removed.
+        Of each recipe stay the newest, and all that somebody has edited. Removes neither `latest` nor what is in use;
+        returns the names of what it removed.
         """
-        removed, stays, left = [], set[tuple[str, bool]](), []
+        removed, newest, left = [], set[str](), []
         for tree in self.all():
-            kinds = {(tree.build.recipe, False), *([(tree.build.recipe, True)] if tree.build.opened else [])}
-            if kinds <= stays and tree.path != latest.path and self.remove(tree):
+            is_old = tree.build.recipe in newest and not tree.build.edited and tree.path != latest.path
+            if is_old and self.remove(tree):
                 removed.append(tree.name)
             else:
-                stays |= kinds
+                newest.add(tree.build.recipe)
                 left.append(tree)
         total = sum(tree.build.size for tree in left)
         for tree in reversed(left):
@@ -178,15 +178,16 @@ class KeptBuilds:
         return tuple(removed)
 
     def forget(self, recipe: str) -> None:
-        """Remove the kept builds of a recipe that nobody has opened: it has been built since."""
+        """Remove the kept builds of a recipe that nobody has edited: it has been built since."""
         for tree in self.all():
-            if tree.build.recipe == recipe and not tree.build.opened:
+            if tree.build.recipe == recipe and not tree.build.edited:
                 self.remove(tree)
 
-    def measured(self, tree: KeptTree) -> None:
-        """Record what a tree takes on the disk now that it was used, and make room for it."""
+    def used(self, tree: KeptTree) -> None:
+        """Record what a tree is after it was used: what it takes on the disk, whether it was edited. Makes room."""
         build = KeptBuild.from_dict(json.loads((tree.path / _RECORD).read_bytes()))
-        self.make_room(tree.recorded(replace(build, size=disk_usage(tree.path))))
+        edited = source_digests(tree.source_directory) != tree.sources
+        self.make_room(tree.recorded(replace(build, size=disk_usage(tree.path), edited=edited)))
 
     def remove(self, tree: KeptTree) -> bool:
         """Remove a kept build; false if it is in use. It is gone at once, and its files soon."""

@@ -42,7 +42,8 @@ class FarmBuild:
 def reach_failure(obtaining: Obtaining, farm_build: FarmBuild, *, before: str = "") -> KeptTree:
     """Build as the farm did, unless that was done before; return the build as it is kept where it failed.
 
-    With `before`, it stops before that step. No outcome is recorded. Raises the errors `not-reproduced` where it does not fail here, and `no-such-step`.
+    With `before`, it stops before that step. No outcome is recorded. Raises the errors `not-reproduced` where it does
+    not fail here, and `no-such-step`.
     """
     job, order = farm_build.job, farm_build.order
     here = replace(obtaining, workshop=_workshop(obtaining, farm_build), farm_job=job)

@@ -55,7 +55,7 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
         finally:
-            obtaining.kept.measured(tree)
+            obtaining.kept.used(tree)
     return Resumed(tree, packages)
 
 

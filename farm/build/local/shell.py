@@ -65,7 +65,7 @@ def enter_step(obtaining: Obtaining, tree: KeptTree, entry: Entry) -> int:
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
         finally:
-            obtaining.kept.measured(tree)
+            obtaining.kept.used(tree)
 
 
 def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:

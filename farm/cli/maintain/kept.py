@@ -84,7 +84,7 @@ def _form(tree: KeptTree) -> dict[str, Any]:
         "step-name": build.step_name,
         "message": build.message,
         "kept": build.kept,
-        "opened": build.opened,
+        "edited": build.edited,
         "bytes": build.size,
         "path": str(tree.workspace),
         "job": build.farm_job or None,

@@ -37,8 +37,8 @@ def shell(name: str, command: tuple[str, ...], before: str, recipes: Path | None
 
     NAME is a recipe, a kept build (see `farm kept`), or the number of a job of the farm, whose build is repeated here
     with the farm's inputs (FARM_URL, FARM_TOKEN). Without a kept build, a recipe is built until its sources are
-    unpacked; with --before, until that step. `rerun` runs the step again, `show-step` prints it. What you change in /build, /tmp
-    and /out is kept. With a COMMAND, runs it instead of a shell, and exits with its status.
+    unpacked; with --before, until that step. `rerun` runs the step again, `show-step` prints it. What you change in
+    /build, /tmp and /out is kept. With a COMMAND, runs it instead of a shell, and exits with its status.
 
     \b
     Examples:
@@ -63,14 +63,10 @@ def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef, BuildOrder
 
-    kept = next(
-        (tree for tree in builds.kept.all() if tree.build.farm_job == job and tree.build.stop != "before"), None
-    )
-    if kept and not before:
-        return kept
     with connect() as farm:
         answer = farm.job_order(job)
-        archive, store = answer.toolchain.archive, builds.obtaining.state.store
+        archive, workshop = answer.toolchain.archive, builds.obtaining.workshop
+        most = workshop.fetcher.policy.max_bytes
         order = BuildOrder.from_dict(answer.order)
         farm_build = FarmBuild(
             job,
@@ -78,7 +74,7 @@ def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
             answer.toolchain.name,
             Digest(answer.toolchain.manifest.digest),
             BlobRef(Digest(archive.digest), archive.size),
-            lambda digest: farm.fetch_job_blob(job, digest, store),
+            lambda digest: farm.fetch_job_blob(job, digest, workshop.store, size=most),
         )
         return reach_failure(builds.obtaining, farm_build, before=before)
 

@@ -6,10 +6,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from farm.core.fileset.manifest import File, Link, Manifest
+from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.names.declared import Output
 from farm.core.names.digest import Digest
-from farm.core.package.layout import LayoutError, lay_out, package_name
+from farm.core.package.layout import (
+    LayoutError,
+    Rule,
+    explain_installed,
+    explain_packages,
+    lay_out,
+    package_name,
+)
 from tests.core.package.trees import tree
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -175,3 +182,59 @@ def test_what_is_laid_out_is_a_sound_package_whatever_was_installed(found: dict[
         return
     for layout in layouts.values():
         assert layout.manifest.absolute_links is False
+
+
+EXPLAINED = (
+    "usr/bin/a", "bin/b", "etc/c", "usr/share/man/man1/d.1", "usr/share/licenses/e/LICENSE", "usr/lib/f.la",
+    "usr/lib/debug/.build-id/aa/g.debug", "usr/share/info/dir", "lib/h.so", "usr/include/i.h",
+)  # fmt: skip
+
+
+class TestTheExplanation:
+    def test_says_of_every_file_where_it_goes_and_why(self) -> None:
+        installed = tree(
+            {
+                "usr/bin/tool": b"#!",
+                "usr/include/tool.h": b"int x;",
+                "usr/lib/libtool.la": b"",
+                "usr/lib/debug/.build-id/ab/c.debug": b"",
+                "usr/share/doc/tool/README": b"read",
+                "usr/share/licenses/tool/LICENSE": b"free",
+                "etc/tool.conf": b"",
+                "opt/x": b"",
+            }
+        )
+        found = explain_installed(installed.manifest, (Output("dev", ("include/**",)),))
+        assert {file.place: (file.output, file.rule) for file in found} == {
+            "/etc/tool.conf": ("", Rule("rest")),
+            "/opt/x": (None, Rule("misplaced", "/opt is not a standard directory of a package")),
+            "/usr/bin/tool": ("", Rule("rest")),
+            "/usr/include/tool.h": ("dev", Rule("pattern", "include/**")),
+            "/usr/lib/debug/.build-id/ab/c.debug": ("debug", Rule("debug")),
+            "/usr/lib/libtool.la": (None, Rule("dropped")),
+            "/usr/share/doc/tool/README": ("doc", Rule("documentation")),
+            "/usr/share/licenses/tool/LICENSE": ("", Rule("license")),
+        }
+        assert [file.size for file in found if file.place == "/usr/include/tool.h"] == [6]
+
+    def test_says_that_a_link_goes_with_its_target_and_which_is_superfluous(self) -> None:
+        entries = [
+            *tree({"usr/lib/libx.so.1": b"", "usr/bin/x": b""}).manifest.entries,
+            Directory("bin"),
+            Link("bin/x", "/usr/bin/x"),
+            Link("usr/lib/libx.so", "libx.so.1"),
+        ]
+        found = explain_installed(Manifest.of(entries, absolute_links=True), (Output("dev", ("lib/libx.so.1",)),))
+        rules = {file.place: (file.output, file.rule) for file in found}
+        assert rules["/usr/lib/libx.so"] == ("dev", Rule("link", "lib/libx.so.1"))
+        assert rules["/bin/x"] == (None, Rule("merged"))
+
+    @given(st.sets(st.sampled_from(EXPLAINED), min_size=1))
+    def test_agrees_with_what_is_laid_out_also_when_it_is_read_back_from_the_packages(self, paths: set[str]) -> None:
+        installed = tree(dict.fromkeys(paths, b"x")).manifest
+        layouts = lay_out(installed, PLAIN)
+        laid_out = {f"/{source}": name for name, layout in layouts.items() for source, _ in layout.files}
+        found = explain_installed(installed, PLAIN)
+        assert {file.place: file.output for file in found if file.output is not None} == laid_out
+        again = explain_packages([layout.manifest for layout in layouts.values()], PLAIN)
+        assert sorted(file.rule for file in again) == sorted(file.rule for file in found if file.output is not None)

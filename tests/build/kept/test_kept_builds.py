@@ -1,0 +1,192 @@
+"""The directory of kept builds: complete or not there, within its budget, and nothing removed that is in use."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.build.kept.kept_builds import KeptBuilds, _Unfinished
+from farm.build.kept.record import KeptBuild
+from farm.container.disk_allowance import disk_usage
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef, BuildOrder
+from farm.core.recipe.recipe import Limits
+from tests.core.plan.values import bare_plan
+from tests.refusing import refuses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KB = 1024
+
+
+def build(name: str = "thing", *, kept: str = "2026-12-01T12:00:00Z") -> KeptBuild:
+    order = BuildOrder(bare_plan(name), Digest.of(b"recipe"), (), Limits(), ())
+    archive = BlobRef(Digest.of(b"toolchain"), 1)
+    return KeptBuild(order, "c", archive, "failed", 0, "it failed", 2, kept)
+
+
+def workspace(place: Path, size: int = 10) -> Path:
+    for name in ("build/src", "tmp", "out"):
+        (place / name).mkdir(parents=True)
+    (place / "build/src/main.c").write_bytes(b"x" * size)
+    return place
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> KeptBuilds:
+    return KeptBuilds.open(tmp_path / "kept", 1 << 30)
+
+
+def names(kept: KeptBuilds) -> list[str]:
+    return [tree.name for tree in kept.all()]
+
+
+def test_a_workspace_is_kept_with_owners_times_links_and_holes(kept: KeptBuilds, tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace")
+    source = made / "build/src/main.c"
+    os.link(source, made / "build/again.c")
+    (made / "build/elsewhere").symlink_to("/etc/passwd")
+    with (made / "build/holes").open("wb") as file:
+        file.truncate(1 << 30)
+    os.chown(source, 1000, 1000)
+    os.utime(source, ns=(1, 1_700_000_000_123_456_789))
+    copy = kept.add(build(), made).workspace
+    status = (copy / "build/src/main.c").stat()
+    assert (status.st_uid, status.st_mtime_ns, status.st_nlink) == (1000, 1_700_000_000_123_456_789, 2)
+    assert (copy / "build/elsewhere").readlink().as_posix() == "/etc/passwd"
+    assert (copy / "build/holes").stat().st_size == 1 << 30
+    assert disk_usage(copy) < 1 << 20
+
+
+def test_it_is_found_by_its_name_and_the_newest_by_its_recipe(kept: KeptBuilds, tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace")
+    first = kept.add(build(), made)
+    first.recorded(replace(first.build, edited=True))
+    kept.add(build(kept="2026-12-01T13:00:00Z"), made)
+    assert names(kept) == ["thing@2", "thing@1"]
+    found = [kept.find(name) for name in ("thing", "thing@1", "thing@3", "other")]
+    assert [tree.name if tree else None for tree in found] == ["thing@2", "thing@1", None, None]
+
+
+def test_of_a_recipe_stay_the_newest_and_those_that_were_edited(kept: KeptBuilds, tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace")
+    for hour in range(10, 14):
+        tree = kept.add(build(kept=f"2026-12-01T{hour}:00:00Z"), made)
+        if hour in (10, 11):
+            (tree.source_directory / "main.c").write_bytes(b"edited")
+            kept.used(tree)
+    kept.add(build("other"), made)
+    assert sorted(names(kept)) == ["other@1", "thing@1", "thing@2", "thing@4"]
+    kept.forget("thing")
+    assert sorted(names(kept)) == ["other@1", "thing@1", "thing@2"]
+
+
+def test_the_oldest_leave_when_all_are_over_the_budget_and_never_the_one_just_made(tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace", size=100 * KB)
+    size = KeptBuilds.open(tmp_path / "measured", 0).add(build(), made).build.size
+    assert size >= 100 * KB
+    kept = KeptBuilds.open(tmp_path / "kept", 2 * size + size // 2)
+    for hour, name in enumerate("abc", 10):
+        kept.add(build(name, kept=f"2026-12-01T{hour}:00:00Z"), made)
+    assert names(kept) == ["c@1", "b@1"]
+    assert names(KeptBuilds.open(tmp_path / "measured", 0)) == ["thing@1"]
+
+
+def test_what_is_in_use_is_not_removed_and_not_resumed(kept: KeptBuilds, tmp_path: Path) -> None:
+    tree = kept.add(build(), workspace(tmp_path / "workspace"))
+    with tree.used():
+        assert not kept.remove(tree)
+        with tree.used():
+            pass  # a second shell, or a patch
+        with refuses("kept-build-in-use"), tree.used(alone=True):
+            pass
+    with tree.used(alone=True), refuses("kept-build-in-use"), tree.used():
+        pass
+    assert kept.remove(tree)
+    with refuses("no-kept-build"), tree.used():
+        pass
+
+
+def test_removal_copes_with_any_owner_any_mode_and_paths_of_any_length(kept: KeptBuilds, tmp_path: Path) -> None:
+    tree = kept.add(build(), workspace(tmp_path / "workspace"))
+    place = tree.workspace / "build"
+    (place / "closed").mkdir(mode=0o000)
+    os.chown(place / "closed", 1000, 1000)
+    descriptor = os.open(place, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d" * 20, dir_fd=descriptor)
+        below = os.open("d" * 20, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+    assert kept.remove(tree)
+    assert list(kept.root.iterdir()) == []
+
+
+def test_a_killed_process_leaves_nothing_that_counts_and_the_next_one_removes_it(tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace", size=200 << 20)
+    script = (
+        "import sys, pathlib; from tests.build.kept.test_kept_builds import *\n"
+        "KeptBuilds.open(pathlib.Path(sys.argv[1]), 1 << 30).add(build(), pathlib.Path(sys.argv[2]))"
+    )
+    root = tmp_path / "kept"
+    process = subprocess.Popen([sys.executable, "-c", script, root, made])
+    while not list(root.glob(".new-*/workspace/build/src/main.c")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (unfinished,) = root.iterdir()
+    assert unfinished.name.startswith(".new-")
+    _until(lambda: KeptBuilds.open(root, 1 << 30).all() == () and not list(root.iterdir()))
+
+
+def test_one_that_is_being_made_is_left_alone(kept: KeptBuilds, tmp_path: Path) -> None:
+    unfinished = _Unfinished(kept.root)
+    KeptBuilds.open(kept.root, 0)
+    assert unfinished.path.is_dir()
+    unfinished.release()
+    KeptBuilds.open(kept.root, 0)
+    assert not unfinished.path.exists()
+
+
+def test_what_cannot_be_copied_is_an_error_and_leaves_nothing(kept: KeptBuilds, tmp_path: Path) -> None:
+    with refuses("cannot-keep", "No such file"):
+        kept.add(build(), tmp_path / "nothing")
+    assert list(kept.root.iterdir()) == []
+
+
+def test_nobody_else_may_enter_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir(mode=0o755)
+    kept = KeptBuilds.open(tmp_path / "kept", 0)
+    assert kept.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_record_of_another_version_is_passed_over(kept: KeptBuilds, tmp_path: Path) -> None:
+    tree = kept.add(build(), workspace(tmp_path / "workspace"))
+    (tree.path / "record.json").write_text('{"format": 2}')
+    assert kept.all() == ()
+    again = kept.add(build(), tmp_path / "workspace")
+    assert again.name == "thing@2"
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_record_survives_being_written_and_read(kept: KeptBuilds, tmp_path: Path) -> None:
+    tree = kept.add(build(), workspace(tmp_path / "workspace"))
+    changed = tree.recorded(replace(tree.build, opened=True, step=1, stop="before"))
+    assert kept.find("thing") == changed

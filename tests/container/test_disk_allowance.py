@@ -1,0 +1,40 @@
+"""A limit for a directory of the disk, measured with real files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farm.container.disk_allowance import DiskAllowance, disk_usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MB = 1 << 20
+
+
+def test_it_notices_what_is_added_and_not_what_others_add(tmp_path: Path) -> None:
+    place = tmp_path / "mine"
+    place.mkdir()
+    (place / "begun").write_bytes(b"x" * 100_000)
+    allowance = DiskAllowance(place, MB)
+    assert not allowance.is_exceeded()
+    (tmp_path / "others").write_bytes(b"x" * 8 * MB)
+    assert not allowance.is_exceeded()
+    (place / "more").write_bytes(b"x" * 2 * MB)
+    assert allowance.is_exceeded()
+    (place / "more").unlink()
+    assert not allowance.is_exceeded()
+
+
+def test_holes_and_further_links_take_nothing_and_links_are_not_followed(tmp_path: Path) -> None:
+    place = tmp_path / "mine"
+    place.mkdir()
+    with (place / "holes").open("wb") as file:
+        file.truncate(64 * MB)
+    (place / "content").write_bytes(b"x" * MB)
+    for number in range(8):
+        os.link(place / "content", place / f"link-{number}")
+    (tmp_path / "large").write_bytes(b"x" * 8 * MB)
+    (place / "elsewhere").symlink_to(tmp_path / "large")
+    assert MB <= disk_usage(place) < 2 * MB
