@@ -80,7 +80,7 @@ class Settings:
             key=Path(os.environ["FARM_KEY"]).absolute() if os.environ.get("FARM_KEY") else None,
             name=os.environ.get("FARM_NAME", ""),
             users=os.environ.get("FARM_USERS", ""),
-            kept_bytes=_gigabytes("FARM_KEPT_GB", _KEPT_GB),
+            kept_bytes=_kept_bytes(os.environ.get("FARM_KEPT_GB", "")),
         )
 
 
@@ -90,14 +90,13 @@ def _url(text: str) -> str:
     return text
 
 
-def _gigabytes(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
+def _kept_bytes(text: str) -> int:
     try:
-        gigabytes = float(text)
+        gigabytes = float(text or _KEPT_GB)
     except ValueError:
         gigabytes = -1
     if not 0 <= gigabytes < 10**6:
-        raise click.UsageError(f"{variable}: {text!r} is not a size in gigabytes. Write a number, as {default}.")
+        raise click.UsageError(f"FARM_KEPT_GB: {text!r} is not a size in gigabytes. Write a number, as {_KEPT_GB}.")
     return int(gigabytes * 10**9)
 
 

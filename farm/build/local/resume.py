@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.build.attempt.errors import BuildFailedError
 from farm.build.kept.changes import changes_before
 from farm.build.kept.resuming import resume
 from farm.build.local.reports import BuildProgress
@@ -52,6 +53,9 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
                     attempt=attempt,
                     log=obtaining.reports.log,
                 )
+        except BuildFailedError as error:
+            error.remedy += f" `farm shell {tree.name}` opens the build where it failed."
+            raise
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
         finally:
