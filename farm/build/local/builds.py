@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.package_test import run_test
 from farm.build.attempt.workshop import Workshop
-from farm.build.local.interfaces import compare_libraries
 from farm.build.kept.kept_builds import KeptBuilds
+from farm.build.local.interfaces import compare_libraries
 from farm.build.local.obtaining import Obtaining
 from farm.build.local.ordering import Ordering
 from farm.build.local.outcomes import Outcomes

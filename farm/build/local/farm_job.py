@@ -60,7 +60,9 @@ def reach_failure(obtaining: Obtaining, farm_build: FarmBuild, *, before: str = 
         except BuildFailedError as error:
             if error.step_number is None:
                 raise
-            return here.keep(order, workspace, stop="failed", step=error.step_number, message=error.message, log=error.log)
+            return here.keep(
+                order, workspace, stop="failed", step=error.step_number, message=error.message, log=error.log
+            )
     raise FarmError(
         f"the build of job {job} does not fail here: it is not the same on every machine, or its worker was at fault",
         remedy=f"Read its log: `farm log {job}`; try it again: `farm retry {job}`.",

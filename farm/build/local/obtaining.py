@@ -77,7 +77,7 @@ class Obtaining:
 
     @contextmanager
     def failure_explained(self, order: BuildOrder) -> Iterator[None]:
-        """Write the log of a failed build for people, and name in the error its line and who provides what is missing."""
+        """Write the log of a failed build, and name in the error its line and who provides what is missing."""
         try:
             yield
         except BuildFailedError as error:
