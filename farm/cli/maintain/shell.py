@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.core.names.escaping import escape_control_chars
 from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.output import say
 from farm.cli.recipes_option import recipes_option
 from farm.cli.remote import connect
+from farm.core.names.escaping import escape_control_chars
 
 if TYPE_CHECKING:
     from pathlib import Path
