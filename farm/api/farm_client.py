@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
 
@@ -135,6 +136,9 @@ class FarmClient:
         """Return a job with its attempts."""
         return self._get(f"/api/v1/jobs/{job_id}", wire.JobDetail)
 
+    def first_error(self, attempt_id: int) -> FirstError | None:
+        """Return the first error of a failed attempt; None if none is known."""
+        return self._get(f"/api/v1/attempts/{attempt_id}/first-error", wire.FirstErrorWire).first_error
     def job_cause(self, job_id: int) -> wire.JobCauseWire:
         """Return why a job exists, and which inputs differ from the build before it."""
         return self._get(f"/api/v1/jobs/{job_id}/cause", wire.JobCauseWire)

@@ -134,7 +134,12 @@ class AttemptWire(Wire):
     error_code: str
     error: str
     trouble: Annotated[str, Omitted] = ""
-    first_error: Annotated[FirstError | None, Omitted] = None
+
+
+class FirstErrorWire(Wire):
+    """The first error of an attempt; None if it has not failed, or its failed step has printed nothing."""
+
+    first_error: FirstError | None
 
 
 class JobDetail(Wire):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,13 +76,33 @@ def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> No
 
 def test_a_failing_build_leaves_what_was_built_before_it(local: Local) -> None:
     local.files["packages/hello/hello.c"] = b"int main(void) { return undeclared; }\n"
-    with pytest.raises(BuildFailedError, match="undeclared") as caught:
+    with pytest.raises(BuildFailedError) as caught:
         local.builds().build(["hello"])
+    assert caught.value.first_error is not None
+    assert "undeclared" in caught.value.first_error.text
     assert caught.value.log is not None
     assert local.state.store.has(caught.value.log)
     local.files["packages/hello/hello.c"] = recipe_files()["packages/hello/hello.c"]
     local.builds().build(["hello"])
     assert local.seen == [("greet", "kept"), ("hello", "building"), ("hello", "built")]
+
+
+def test_a_missing_header_names_the_package_that_has_it_and_the_line_of_the_log(local: Local) -> None:
+    header = '      install -D /dev/null "$DESTDIR/usr/include/greet/greet.h"\n'
+    local.files["packages/greet/recipe.yaml"] += header.encode()
+    local.builds().build(["greet"])
+    local.files["packages/hello/recipe.yaml"] = recipe_files()["packages/hello/recipe.yaml"].replace(
+        b"build-needs: [greet]\n", b""
+    )
+    local.files["packages/hello/hello.c"] = b"#include <greet/greet.h>\nint main(void) { return 0; }\n"
+    with pytest.raises(BuildFailedError) as caught:
+        local.builds().build(["hello"])
+    error = caught.value
+    assert error.remedy == "The package greet provides greet/greet.h: name it in build-needs."
+    assert error.first_error is not None
+    assert error.place is not None
+    log = Path(error.place.file).read_text().splitlines()
+    assert log[error.place.line - 1] == f"run 1 | {error.first_error.text}"
 
 
 def test_a_record_whose_blobs_are_gone_or_that_is_damaged_is_built_again(local: Local) -> None:

@@ -38,6 +38,12 @@ def attempt_log(application: ApplicationHere, attempt_id: wire.Number, offset: w
     return _page(application, attempt_of(application, attempt_id), offset)
 
 
+@router.get("/attempts/{attempt_id}/first-error")
+def first_error(application: ApplicationHere, attempt_id: wire.Number) -> wire.FirstErrorWire:
+    """Return the first error in the log of a failed attempt, with the lines around it."""
+    return wire.FirstErrorWire(first_error=attempt_of(application, attempt_id).first_error)
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """The place where a follower starts in the log of an attempt."""

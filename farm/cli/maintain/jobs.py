@@ -71,7 +71,7 @@ def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
             for record in farm.follow(_newest_attempt(farm, job).id) if follow else farm.log_records(job):
                 _say_record(record, as_json=as_json)
         attempts = farm.job(job).attempts
-        found = attempts[-1].first_error if attempts else None
+        found = farm.first_error(attempts[-1].id) if attempts else None
         if only_error and as_json:
             say_json(found.to_dict() if found else None)
         elif found and not as_json:

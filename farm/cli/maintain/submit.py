@@ -155,7 +155,7 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     for job in bad:
         say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error.partition(chr(10))[0]}", err=True)
         attempts = farm.job(job.id).attempts if job.state == "failed" else ()
-        if attempts and (found := attempts[-1].first_error):
+        if attempts and (found := farm.first_error(attempts[-1].id)):
             say_lines(first_error_lines(found, log_address(job.id, attempts[-1].number, found.line)), err=True)
     return bool(bad)
 

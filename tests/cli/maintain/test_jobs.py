@@ -1,4 +1,4 @@
-"""`farm retry`, from the command line to the rows of a farm that serves HTTP."""
+"""`farm retry` and `farm log`, from the command line to the rows of a farm that serves HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from farm.server.tables.job_rows import JobRow
 from farm.server.tables.states import JobState, Role
 from tests.cli.curate.test_curating import Shell
 from tests.farms.served import serving
-from tests.farms.stocked import SAMPLES, StockedFarm
+from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from tests.server.jobs.test_rebuilds import rebuild
 from web.app import create_app
 
@@ -98,3 +98,26 @@ def test_what_the_farm_had_trouble_with_is_listed_with_when_and_why_and_taken_up
     # A job without trouble has no such keys, so older programs can read it.
     (shown,) = shell.json("jobs", "--name", SAMPLES[2].name)["jobs"]
     assert not {"trouble", "not_before"} & shown.keys()
+
+
+def test_of_a_failed_job_the_first_error_is_shown_with_the_lines_around_it(shell: Shell) -> None:
+    lease = shell.stocked.begin(SAMPLES[2])
+    texts = [
+        "cc -c a.c",
+        "a.c:3:10: fatal error: \x1b[31mzlib-none.h\x1b[m: No such file or directory",
+        "make: *** [a.o] Error 1",
+    ]
+    shell.stocked.log(lease.attempt.id, *map(log_record, texts))
+    shell.stocked.fail(lease, "the step build failed")
+    said = shell.run("log", str(lease.job.id), "--error")
+    assert said.splitlines()[0] == "first error: step build, line 2"
+    assert f"/jobs/{lease.job.id}?attempt=1&line=2#L2" in said
+    assert "    > 2 | a.c:3:10: fatal error: zlib-none.h: No such file or directory" in said.splitlines()
+    assert "\x1b" not in said
+    found = shell.json("log", str(lease.job.id), "--error")
+    assert (found["kind"], found["subject"], found["sure"]) == ("missing-header", "zlib-none.h", True)
+    assert "cc -c a.c" in shell.run("log", str(lease.job.id))
+
+
+def test_a_job_that_has_succeeded_has_no_first_error(shell: Shell) -> None:
+    assert shell.json("log", "1", "--error") is None
