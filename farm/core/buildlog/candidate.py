@@ -27,7 +27,7 @@ class Candidate:
     """A line that may be the first error. The family that found it may still add to it from the lines that follow.
 
     `detail` is a line from elsewhere that says why. `is_last`: the program that says this ended with it, so that of
-    several the last one counts, unless something confirms an earlier one.
+    several the last one counts, unless something confirms an earlier one. `may_become_certain`: the next line tells.
     """
 
     line: LogLine
@@ -37,6 +37,7 @@ class Candidate:
     subject: str = ""
     detail: str = ""
     is_last: bool = False
+    may_become_certain: bool = False
 
 
 class Sign(IntEnum):

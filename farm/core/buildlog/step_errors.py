@@ -96,6 +96,7 @@ class StepErrors:
         number = candidate.line.number
         if candidate.strength is Strength.CERTAIN:
             self._last_certain = number
+            self._certain = self._known()
             if len(self._certain) < _KEPT:
                 self._certain.append(found)
                 self._open.append(found)
@@ -106,13 +107,11 @@ class StepErrors:
             if len(self._messages) < _KEPT:
                 self._messages.append(found)
                 self._open.append(found)
-        else:
-            if self._hint is None or number > self._hint.number + _CLUSTER:
-                self._hint = found
-                self._open.append(found)
-            # rustc's error is known by the line below it.
-            if candidate.kind is ErrorKind.COMPILER and len(self._certain) < _KEPT:
-                self._certain.append(found)
+        elif self._hint is None or number > self._hint.number + _CLUSTER:
+            self._hint = found
+            self._open.append(found)
+        if candidate.may_become_certain:
+            self._certain = [*self._known(), found][:_KEPT]
 
     def _passed(self) -> None:
         if self._failure is None:
@@ -136,8 +135,9 @@ class StepErrors:
     def _confirmed(self, number: int) -> _Choice | None:
         """Choose what caused a failure that is reported in a line: an error, or the complaint right before it."""
         certain = self._known() or self._behind
+        last_certain = max([self._last_certain, *(found.number for found in certain)])
         complained = self._messages[0] if self._messages and number - self._last_message <= _NEAR else None
-        is_near = number - self._last_certain <= _FAR
+        is_near = number - last_certain <= _FAR
         if certain and (is_near or complained is None):
             return _Choice(certain[0], sure=is_near)
         if complained is not None:
@@ -171,10 +171,11 @@ class StepErrors:
         at_end = self._end - self._last_message
         complained = self._messages[0] if self._messages else None
         certain = self._known() or self._behind
+        is_near = self._end - max([self._last_certain, *(found.number for found in certain)]) <= _FAR
         if len(certain) > 1 and all(found.candidate.is_last for found in certain):
             certain = certain[-1:]
-        if certain and (complained is None or at_end > _RIGHT_BEFORE or self._end - self._last_certain <= _FAR):
-            return _Choice(certain[0], sure=self._end - self._last_certain <= _FAR)
+        if certain and (complained is None or at_end > _RIGHT_BEFORE or is_near):
+            return _Choice(certain[0], sure=is_near)
         if complained is not None and at_end <= _NEAR:
             return _Choice(complained, sure=at_end <= _RIGHT_BEFORE)
         if self._hint is not None and self._end - self._hint.number <= 2 * _CLUSTER:

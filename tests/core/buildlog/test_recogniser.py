@@ -148,6 +148,19 @@ def test_of_two_failures_of_ninja_the_first_counts() -> None:
     assert found("FAILED: a.o", "cc -c a.c", COMPILER, *second).line == 3
 
 
+def test_an_error_of_rustc_is_known_by_the_place_below_it() -> None:
+    noise = [f"error: {number}" for number in range(30)]
+    before = [f"line {number}" for number in range(200)]
+    error = found(*noise, *before, "error: expected `;`", " --> src/main.rs:3:5", "error: could not compile `x`")
+    assert (error.kind, error.line, error.sure) == (ErrorKind.COMPILER, 231, True)
+    assert error.text == "error: expected `;` (src/main.rs:3:5)"
+
+
+def test_a_program_that_ends_with_a_line_that_begins_with_error_has_said_why() -> None:
+    error = found("stage 1", "stage 2", "error: no luck")
+    assert (error.kind, error.line, error.sure) == (ErrorKind.COMMAND, 3, True)
+
+
 def test_a_make_that_failed_and_was_forgiven_is_not_the_failure() -> None:
     later = [f"line {number}" for number in range(60)]
     error = found(COMPILER, MAKE, *later, "cp: cannot stat 'x': No such file or directory")

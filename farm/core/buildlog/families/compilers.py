@@ -51,12 +51,15 @@ class Compilers(RuleFamily):
         if self._rust is not None:
             rust, self._rust = self._rust, None
             if _RUST_PLACE.search(line.text):
-                rust.strength = Strength.CERTAIN
+                rust.kind, rust.strength = ErrorKind.COMPILER, Strength.CERTAIN
                 rust.text = f"{rust.text} ({line.text.strip().removeprefix('--> ')})"
         if found := super().see(line):
             return found
         if not _RUST.search(line.text):
             return None
-        strength = Strength.CERTAIN if line.text.startswith("error[") else Strength.HINT
-        self._rust = Candidate(line, ErrorKind.COMPILER, strength, line.text)
+        if line.text.startswith("error["):
+            self._rust = Candidate(line, ErrorKind.COMPILER, Strength.CERTAIN, line.text)
+        else:
+            # Any program may begin a line so.
+            self._rust = Candidate(line, ErrorKind.COMMAND, Strength.MESSAGE, line.text, may_become_certain=True)
         return self._rust
