@@ -139,6 +139,7 @@ class FarmClient:
     def first_error(self, attempt_id: int) -> FirstError | None:
         """Return the first error of a failed attempt; None if none is known."""
         return self._get(f"/api/v1/attempts/{attempt_id}/first-error", wire.FirstErrorWire).first_error
+
     def job_cause(self, job_id: int) -> wire.JobCauseWire:
         """Return why a job exists, and which inputs differ from the build before it."""
         return self._get(f"/api/v1/jobs/{job_id}/cause", wire.JobCauseWire)
