@@ -98,7 +98,8 @@ def test_a_missing_header_names_the_package_that_has_it_and_the_line_of_the_log(
     with pytest.raises(BuildFailedError) as caught:
         local.builds().build(["hello"])
     error = caught.value
-    assert error.remedy == "The package greet provides greet/greet.h: name it in build-needs."
+    assert error.remedy.startswith("The package greet provides greet/greet.h: name it in build-needs.")
+    assert "farm shell hello" in error.remedy
     assert error.first_error is not None
     assert error.place is not None
     log = Path(error.place.file).read_text().splitlines()
