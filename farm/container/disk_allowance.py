@@ -10,16 +10,21 @@ if TYPE_CHECKING:
 
 _RESERVE = 256 << 20
 """The bytes that stay free on the disk for others."""
+_SLACK = 16 << 20
+"""The bytes that may be added in any case: who removes files needs some room."""
 _BLOCK = 512  # the unit of st_blocks
 
 
 class DiskAllowance:
-    """What a directory may take, `most` bytes on the disk. It is measured again only when that much may be in it."""
+    """What a directory may take, `most` bytes on the disk, or what is in it already and a little more.
+
+    It is measured again only when that much may be in it.
+    """
 
     def __init__(self, place: Path, most: int) -> None:
         self._place = place
-        self._most = most
         self._used, self._free = disk_usage(place), self._free_now()
+        self._most = max(most, self._used + _SLACK)
 
     def is_exceeded(self) -> bool:
         """Return whether the directory takes more, or the disk is nearly full."""

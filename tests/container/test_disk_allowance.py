@@ -17,14 +17,22 @@ def test_it_notices_what_is_added_and_not_what_others_add(tmp_path: Path) -> Non
     place = tmp_path / "mine"
     place.mkdir()
     (place / "begun").write_bytes(b"x" * 100_000)
-    allowance = DiskAllowance(place, MB)
+    allowance = DiskAllowance(place, 20 * MB)
     assert not allowance.is_exceeded()
-    (tmp_path / "others").write_bytes(b"x" * 8 * MB)
+    (tmp_path / "others").write_bytes(b"x" * 40 * MB)
     assert not allowance.is_exceeded()
-    (place / "more").write_bytes(b"x" * 2 * MB)
+    (place / "more").write_bytes(b"x" * 21 * MB)
     assert allowance.is_exceeded()
     (place / "more").unlink()
     assert not allowance.is_exceeded()
+
+
+def test_what_is_there_already_is_allowed_so_that_it_can_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "begun").write_bytes(b"x" * 40 * MB)
+    allowance = DiskAllowance(tmp_path, MB)
+    assert not allowance.is_exceeded()
+    (tmp_path / "more").write_bytes(b"x" * 17 * MB)
+    assert allowance.is_exceeded()
 
 
 def test_holes_and_further_links_take_nothing_and_links_are_not_followed(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.scenario
 _EXPECTED = (
     "farm/py.typed",
     "farm/container/driver.bash",
+    "farm/container/enter.bash",
+    "farm/container/rerun.bash",
+    "farm/container/shell.bash",
     "farm/server/tables/migrations/versions/1000_first_schema.py",
     "web/static/farm.css",
     "web/templates/base.html",

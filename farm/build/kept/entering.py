@@ -69,7 +69,7 @@ def enter(tree: KeptTree, entry: Entry, workshop: Workshop, *, attempt: AttemptD
     if workspace.is_overfull():
         raise FarmError(
             f"{tree.name} takes more on the disk than limits.memory-mb and limits.output-mb of its recipe allow",
-            remedy="Remove what you do not need from its /build, /tmp and /out, or raise the limits.",
+            remedy=f"Remove what you do not need: `farm shell {tree.name} -- rm FILE`.",
             code="kept-build-full",
         )
     return status

@@ -79,7 +79,7 @@ def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:
 
 def number_of_step(plan: Plan, step: str) -> int:
     """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`."""
-    names = [each.name for each in plan.steps]
+    names = [planned.name for planned in plan.steps]
     if step in names:
         return names.index(step)
     if step.isdecimal() and 1 <= int(step) <= len(names):

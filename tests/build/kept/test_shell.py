@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.build.kept.conftest import COMMAND, MEND
+from farm.core.names.digest import Digest
+from farm.store.blobs import BlobStore
+from tests.build.kept.conftest import COMMAND, MEND, SOURCES, new_maintainer
 
 if TYPE_CHECKING:
     from tests.build.kept.conftest import Maintainer
@@ -188,9 +191,22 @@ def test_more_than_the_limits_allow_ends_the_shell_with_the_reason(
     ended = farm("shell", "calc", "--", "sh", "-c", fill)
     assert ended.status == 1
     assert "limits.memory-mb" in ended.message
-    farm("shell", "calc", "--", "true")
     (kept,) = json.loads(farm("kept", "--json").output)
     assert kept["bytes"] > 64 << 20
+    farm("shell", "calc", "--", "sh", "-c", "rm f*").done()
+
+
+def test_what_a_kept_build_needs_and_the_machine_has_lost_is_named_with_the_way(tmp_path: Path) -> None:
+    farm = new_maintainer(tmp_path, {**SOURCES, "unlike.others": os.urandom(16)})
+    farm("build", "calc")
+    digest = hashlib.sha256((farm.recipe.parent / "calc-1.0.tar.gz").read_bytes()).hexdigest()
+    BlobStore(farm.host / "blobs").delete(Digest(f"sha256:{digest}"))
+    ended = farm("shell", "calc", "--", "true")
+    assert ended.status == 1
+    assert "no longer on this machine" in ended.message
+    assert "`farm build calc`" in ended.message
+    farm("build", "calc")
+    assert farm("shell", "calc", "--", "true").status == 0
 
 
 class Terminal:
