@@ -58,12 +58,30 @@ class ErrorWire(Wire):
     detail: dict[str, Any] = Field(default_factory=dict)
 
 
+class JobRequestWire(Wire):
+    """A person has cancelled job `job`, or retried it as job `made` (the same number if it was taken up again)."""
+
+    job: int
+    act: Literal["cancel", "retry"]
+    by: str
+    why: str
+    at: datetime
+    made: int | None = None
+
+
+class JobDecisionRequest(Wire):
+    """Cancel or retry a job, with the reason."""
+
+    why: Annotated[str, StringConstraints(max_length=2000)] = ""
+
+
 class JobWire(Wire):
     """A job. `subject` is the digest of its plan or test, once there is one.
 
     A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
     the last attempt met through no fault of the job; it is retried at `not_before`. `version` is that of a build with a
-    number to be shown, `same_as` that of the earlier build with the same files: this one was dropped.
+    number to be shown, `same_as` that of the earlier build with the same files: this one was dropped. `requests` are
+    those of people about it, or by which it was made, oldest first.
     """
 
     id: int
@@ -85,6 +103,7 @@ class JobWire(Wire):
     trace: str
     version: Annotated[str, Omitted] = ""
     same_as: Annotated[str, Omitted] = ""
+    requests: Annotated[tuple[JobRequestWire, ...], Omitted] = ()
 
 
 class InputValueWire(Wire):

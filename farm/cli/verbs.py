@@ -59,6 +59,7 @@ VERBS = (
     Verb("image update", "image.update:update"),
     Verb("images", "inspect.images:images", IMAGES),
     Verb("build", "maintain.build:build", MAINTAIN),
+    Verb("cancel", "maintain.jobs:cancel", MAINTAIN),
     Verb("files", "maintain.files:files", MAINTAIN),
     Verb("jobs", "maintain.jobs:jobs", MAINTAIN),
     Verb("kept", "maintain.kept:kept", MAINTAIN),

@@ -121,9 +121,9 @@ def test_packages_come_in_pages_and_one_by_one(farm: ServedFarm) -> None:
 def test_a_job_is_cancelled_and_tried_again(farm: ServedFarm) -> None:
     with farm.client() as client:
         job = client.submit({"a": recipe("a")}).accepted[0].job
-        assert client.cancel(job.id).state == "cancelled"
+        assert client.cancel(job.id, why="no").state == "cancelled"
         with pytest.raises(RefusedRequestError) as caught:
-            client.cancel(job.id)
+            client.cancel(job.id, why="no")
         assert caught.value.status == 409
         again = client.retry(job.id)
         assert (again.state, again.id == job.id) == ("ready", False)

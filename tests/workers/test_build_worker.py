@@ -182,7 +182,7 @@ def test_a_cancelled_jobs_container_is_stopped(host: Host) -> None:
     job = host.submit(a=script("a", "echo begun\nsleep 600"))["a"]
     eventually(lambda: host.says(job, "begun"), what="the build has begun")
     with host.farm.client() as client:
-        client.cancel(job)
+        client.cancel(job, why="it takes too long")
     eventually(lambda: not host.containers(), what="the container is stopped")
     again = host.submit(b=script("b"))["b"]
     assert host.ended(again).job.state == "succeeded"

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Request
 from farm.api import wire
 from farm.api.wire import JobWire
 from farm.core.names.printed_version import FIRST_BUILD
-from farm.server.jobs import attempts, job_lookups, jobs
+from farm.server.jobs import attempts, job_lookups, job_requests, jobs
 from farm.server.jobs.cause import cause_of
-from farm.server.jobs.requests import cancel, retry
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import numbers_of
-from farm.server.tables.states import JobKind, JobState
-from web.auth import ApplicationHere, Maintainer, note
+from farm.server.submissions.job_decisions import cancel_job, retry_job
+from farm.server.tables.states import JobKind, JobState, Role
+from web.auth import ApplicationHere, MaintainerOrCurator, actor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,32 +74,51 @@ def cause(application: ApplicationHere, job_id: wire.Number) -> wire.JobCauseWir
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
-    """Cancel a job; the worker that runs it stops within one heartbeat."""
+def cancel(
+    request: Request,
+    application: ApplicationHere,
+    token: MaintainerOrCurator,
+    job_id: wire.Number,
+    body: wire.JobDecisionRequest,
+) -> wire.JobWire:
+    """Cancel a job, with the reason in `why`; the worker that runs it stops within one heartbeat."""
     with application.planning() as unit:
-        job = cancel(unit, job_id, by=token.name)
-    note(request, application, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
-    return wire.JobWire.model_validate(job)
+        decides = token.role.allows(Role.CURATOR)
+        job = cancel_job(unit, actor_of(request, token), job_id, why=body.why, decides=decides)
+        (form,) = job_forms(unit.session, [job])
+    return form
 
 
 @router.post("/jobs/{job_id}/retry", status_code=201)
-def retry_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
-    """Make a new job for one that failed or was cancelled."""
+def retry(
+    request: Request,
+    application: ApplicationHere,
+    token: MaintainerOrCurator,
+    job_id: wire.Number,
+    body: wire.JobDecisionRequest | None = None,
+) -> wire.JobWire:
+    """Make a new job for one that failed or was cancelled, or take up one that was set aside; `why` is the reason."""
     with application.planning() as unit:
-        job = retry(unit, job_id, trace=uuid.uuid4().hex)
-    note(request, application, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
-    return wire.JobWire.model_validate(job)
+        why, decides, trace = body.why if body else "", token.role.allows(Role.CURATOR), uuid.uuid4().hex
+        job = retry_job(unit, actor_of(request, token), job_id, why=why, trace=trace, decides=decides)
+        (form,) = job_forms(unit.session, [job])
+    return form
 
 
 def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[JobWire, ...]:
-    """Return jobs with the versions of builds that are no first builds, and the builds they were dropped for."""
+    """Return jobs with people's requests, versions of builds that are no first builds, and why they were dropped."""
+    requests = job_requests.of_jobs(session, (job.id for job in jobs))
     subjects = {job.subject for job in jobs if job.subject}
     numbers, dropped = numbers_of(session, subjects), packages.dropped_for(session, subjects)
     again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
     versions = job_lookups.versions(session, again)
     return tuple(
         JobWire.model_validate(job).model_copy(
-            update={"version": versions.get(job.id, ""), "same_as": _same_as(job, dropped)}
+            update={
+                "version": versions.get(job.id, ""),
+                "same_as": _same_as(job, dropped),
+                "requests": tuple(map(wire.JobRequestWire.model_validate, requests.get(job.id, ()))),
+            }
         )
         for job in jobs
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.server.jobs import attempts, comparisons, job_lookups, jobs
+from farm.server.jobs import attempts, comparisons, job_lookups, job_requests, jobs
 from farm.server.jobs.planning import plan_of, subject_of
 from farm.server.packages import attestations, packages
 from farm.server.submissions import submissions
@@ -132,6 +132,7 @@ def _view(unit: UnitOfWork, job: Job) -> dict[str, Any]:
     return {
         "line": job_lines(session, [job], now=unit.now)[0],
         "attempts": tries,
+        "requests": job_requests.of_jobs(session, [job.id]).get(job.id, ()),
         "plan": plan,
         "test": test,
         "subject": subject,

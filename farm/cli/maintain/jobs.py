@@ -1,4 +1,4 @@
-"""`farm jobs`, `farm log` and `farm retry`: the builds and tests of a farm, their logs, and retries."""
+"""`farm jobs`, `farm log`, `farm cancel` and `farm retry`: the builds and tests of a farm, and decisions about them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, tell_table
-from farm.cli.remote import connect
+from farm.cli.remote import connect, number_type, reason_option, why_option
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import AttemptWire, JobWire
+    from farm.api.wire import AttemptWire, JobRequestWire, JobWire
+
+UNFINISHED = ("waiting", "blocked", "ready", "leased", "running", "set-aside")
+"""The states of jobs that can be cancelled."""
+RETRIED = ("failed", "cancelled", "set-aside")
+"""The states of jobs that can be tried again."""
 
 
 @click.command()
@@ -34,7 +41,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
     rows = [
         (
             str(job.id),
-            "rebuild" if job.rebuild else job.kind,
+            _kind(job),
             job.name,
             job.state,
             f"{job.changed_at:%Y-%m-%d %H:%M:%S}",
@@ -67,6 +74,8 @@ def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
     from farm.cli.first_error_lines import first_error_lines
 
     with connect() as farm:
+        if not (only_error or as_json):
+            say_lines(map(request_line, farm.job(job).job.requests), err=True)
         if not only_error:
             for record in farm.follow(_newest_attempt(farm, job).id) if follow else farm.log_records(job):
                 _say_record(record, as_json=as_json)
@@ -80,11 +89,38 @@ def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
             say("no error is known of this job", err=True)
 
 
+_numbers_argument = click.argument("numbers", metavar="JOB...", nargs=-1, type=number_type)
+_submission_option = click.option(
+    "--submission", type=number_type, help="Also all jobs of this submission for which it makes sense."
+)
+
+
 @click.command()
-@click.argument("numbers", metavar="JOB...", nargs=-1, required=True, type=int)
+@_numbers_argument
+@_submission_option
+@why_option
 @json_option
-def retry(numbers: tuple[int, ...], as_json: bool) -> int:
-    """Try jobs again that failed, were cancelled or were set aside.
+def cancel(numbers: tuple[int, ...], submission: int | None, why: str, as_json: bool) -> int:
+    """Cancel jobs that have not ended: your own, or as a curator anybody's.
+
+    The worker of a running job stops within seconds. Jobs that need what it builds are blocked until it is retried.
+    Exits with status 1 when one of the jobs cannot be cancelled; the others are.
+
+    \b
+    Examples:
+      farm cancel 12 --why "the wrong branch"
+      farm cancel --submission 4 --why "a better one follows"
+    """
+    return _decide(_cancel, numbers, submission, why, as_json=as_json, states=UNFINISHED)
+
+
+@click.command()
+@_numbers_argument
+@_submission_option
+@reason_option
+@json_option
+def retry(numbers: tuple[int, ...], submission: int | None, why: str, as_json: bool) -> int:
+    """Try jobs again that failed, were cancelled or were set aside: your own, or as a curator anybody's.
 
     A failed job is repeated as a new job; a rebuild goes to a worker that has not built it yet. Exits with status 1
     when one of the jobs cannot be tried again; the others are.
@@ -92,27 +128,63 @@ def retry(numbers: tuple[int, ...], as_json: bool) -> int:
     \b
     Examples:
       farm retry 12
-      farm retry 12 15 --json
+      farm retry 12 15 --why "the mirror was down" --json
     """
+    return _decide(_retry, numbers, submission, why, as_json=as_json, states=RETRIED)
+
+
+def _cancel(farm: FarmClient, number: int, why: str) -> tuple[JobWire, dict[str, Any], str]:
+    job = farm.cancel(number, why=why)
+    return job, {}, f"job {number} is cancelled: {_kind(job)} of {job.name}"
+
+
+def _retry(farm: FarmClient, number: int, why: str) -> tuple[JobWire, dict[str, Any], str]:
+    job = farm.retry(number, why=why)
+    return job, {"retries": number}, f"job {number} is tried again: {_kind(job)} of {job.name} as job {job.id}"
+
+
+def _decide(
+    act: Callable[[FarmClient, int, str], tuple[JobWire, dict[str, Any], str]],
+    numbers: tuple[int, ...],
+    submission: int | None,
+    why: str,
+    *,
+    as_json: bool,
+    states: Collection[str],
+) -> int:
+    """Cancel or retry each job, and print the result; those of a submission only in these states."""
     from farm.api.errors import RefusedRequestError
     from farm.cli.rendering import say_error
 
-    made, refused = [], 0
+    if not (numbers or submission):
+        raise click.UsageError("Name jobs, or a submission with --submission.")
+    done, refused = [], 0
     with connect() as farm:
-        for number in numbers:
+        for number in dict.fromkeys([*numbers, *(_of_submission(farm, submission, states) if submission else ())]):
             try:
-                job = farm.retry(number)
+                job, more, line = act(farm, number, why)
             except RefusedRequestError as error:
                 refused += 1
                 say_error(error)
                 continue
-            made.append(job.model_dump(mode="json") | {"retries": number})
+            done.append(job.model_dump(mode="json") | more)
             if not as_json:
-                kind = "rebuild" if job.rebuild else job.kind
-                say(f"job {number} is tried again: {kind} of {job.name} as job {job.id}")
+                say(line)
     if as_json:
-        say_json({"jobs": made})
+        say_json({"jobs": done})
+    elif not (done or refused):
+        say(f"submission {submission} has no such job", err=True)
     return int(refused > 0)
+
+
+def _of_submission(farm: FarmClient, submission: int, states: Collection[str]) -> list[int]:
+    """Return the newest job of each recipe of a submission, where it is in one of these states."""
+    newest = {(job.kind, job.rebuild, job.name): job for job in farm.submission(submission).jobs}
+    return [job.id for job in newest.values() if job.state in states]
+
+
+def _kind(job: JobWire) -> str:
+    return "rebuild" if job.rebuild else job.kind
 
 
 def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
@@ -122,11 +194,21 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
         say(f"{record['step']:<12} {record['text']}")
 
 
+def request_line(request: JobRequestWire) -> str:
+    """Return who has cancelled or retried a job, when and why, in a line."""
+    what = f"job {request.job} cancelled" if request.act == "cancel" else f"job {request.job} retried"
+    made = f" as job {request.made}" if request.made not in (None, request.job) else ""
+    who = request.by.removeprefix("token:")
+    return f"{what}{made} by {who} at {request.at:%Y-%m-%d %H:%M} UTC: {request.why or 'no reason given'}"
+
+
 def _why(job: JobWire) -> str:
-    """Return in a line what went wrong with a job and when it is retried; otherwise its build, if not the first."""
+    """Return in a line what went wrong with a job and when it is retried, or why it was retried; else its build."""
     if job.same_as:
         return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]
+    if not why and job.requests:
+        why = request_line(job.requests[-1])
     why = why or job.version
     return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 

@@ -11,6 +11,7 @@ from farm.server.jobs.dependents import newest_build, settle_all
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.troubles import taken
 from farm.server.tables.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
+from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
     from farm.core.plan.job import TestOrder
@@ -48,15 +49,15 @@ def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) 
     )
 
 
-def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
-    """Cancel a job that has not ended; its worker learns of it at the next heartbeat.
+def cancel(unit: UnitOfWork, job_id: int, *, by: str, why: str = "") -> Job:
+    """Cancel a job that has not ended; its worker learns of it at the next heartbeat, and its dependents are blocked.
 
     Needs a planning transaction. Raises `FarmError` (`unknown-job`), `JobStateError`.
     """
     job = jobs.find_job(unit.session, job_id, lock=True)
     if job.state in ENDED:
-        raise JobStateError(f"job {job_id} is {job.state} already")
-    error = {"error_code": "cancelled", "error": f"cancelled by {by}"}
+        raise JobStateError(f"job {job_id} is {job.state} already", remedy=_instead_of_cancelling(job))
+    error = {"error_code": "cancelled", "error": truncate_text(f"cancelled by {by}" + (f": {why}" if why else ""))}
     live = attempts.live_attempt(unit.session, job_id) if job.state in LEASED else None
     if live is not None:
         attempts.end(unit.session, live, AttemptState.CANCELLED, now=unit.now, **error)
@@ -76,13 +77,33 @@ def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
         return _take_up_again(unit, job)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobStateError(
-            f"job {job_id} is {job.state}; only jobs that failed, were cancelled or set aside can be tried again"
+            f"job {job_id} is {job.state}; only jobs that failed, were cancelled or set aside can be tried again",
+            remedy=_instead_of_retrying(unit, job),
         )
     if job.kind in (JobKind.TEST, JobKind.COMPARISON):
         return _retry_by_subject(unit, job, trace)
     if job.rebuild:
         return _retry_rebuild(unit, job, trace)
     return _retry_build(unit, job, trace)
+
+
+def _instead_of_cancelling(job: Job) -> str:
+    if job.state is not JobState.SUCCEEDED:
+        return f"Try it again with: farm retry {job.id}"
+    built = job.kind is JobKind.BUILD and not job.rebuild
+    return f"To keep its packages back, let a curator hold them: farm channel hold CHANNEL {job.name}" if built else ""
+
+
+def _instead_of_retrying(unit: UnitOfWork, job: Job) -> str:
+    if job.state is JobState.SUCCEEDED:
+        return "Nothing is left to do: submit the recipe with a higher revision to have it built again."
+    if job.state is JobState.BLOCKED:
+        broken = [newest_build(unit, name) for name in jobs.needs_of(unit.session, job.id)]
+        ended = [str(build.id) for build in broken if build and build.state in (JobState.FAILED, JobState.CANCELLED)]
+        if ended:
+            return f"Try again what blocks it: farm retry {' '.join(ended)}"
+        return "Fix what blocks it: see its page."
+    return f"Wait for it: farm log {job.id} --follow, or farm watch. To begin anew, cancel it first."
 
 
 def _take_up_again(unit: UnitOfWork, job: Job) -> Job:

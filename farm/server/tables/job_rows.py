@@ -66,6 +66,7 @@ class JobRow(NumberedRow, table=True):
         Index("ix_job_state", "state", "id"),
         Index("ix_job_name", "name", "id"),
         Index("ix_job_subject", "subject", "state"),
+        Index("ix_job_submission", "submission_id", "state"),
         Index("ix_job_answered", "id", sqlite_where=text("answered_by IS NOT NULL"),
               postgresql_where=text("answered_by IS NOT NULL")),
         Index("ix_job_trouble", "state", "changed_at", sqlite_where=text("trouble != ''"),

@@ -14,6 +14,7 @@ from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADA
     identity_rows,
     import_rows,
     job_rows,
+    notification_rows,
     package_rows,
     recipe_rows,
     release_rows,

@@ -87,6 +87,47 @@ def may_become(before: JobState, after: JobState) -> bool:
     return after in _NEXT[before]
 
 
+class JobAct(StrEnum):
+    """What a person can request about a job."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+
+
+class Matter(StrEnum):
+    """What people are told the state of."""
+
+    BUILD = "build"  # of a recipe
+    SUBMISSION = "submission"
+    PACKAGE = "package"  # in a channel
+
+
+class SubmissionProgress(StrEnum):
+    """The progress of a submission as its submitter sees it."""
+
+    WAITING = "waiting"  # for owners of its recipes
+    ACCEPTED = "accepted"  # its jobs are under way
+    FAILED = "failed"  # no job is under way, and one did not succeed
+    DONE = "done"
+    SUPERSEDED = "superseded"  # later submissions replaced all of its recipes that were not built
+    WITHDRAWN = "withdrawn"
+
+
+class PackageState(StrEnum):
+    """The state of a package in a channel, as its submitter sees it."""
+
+    HELD_BACK = "held-back"  # and a person has to act
+    CLEARED = "cleared"  # no longer, and not released yet
+    RELEASED = "released"
+
+
+class BuildState(StrEnum):
+    """Whether the last build of a recipe that ended was a success."""
+
+    FAILED = "failed"
+    SUCCEEDED = "succeeded"
+
+
 class Role(StrEnum):
     """What the holder of a token may do: submit; decide about channels; run the farm (which includes the others)."""
 

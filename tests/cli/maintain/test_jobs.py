@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from sqlmodel import update
 
 from farm.core.plan.trouble import Trouble
 from farm.server.identities import access
-from farm.server.jobs.leases import release
+from farm.server.jobs.leases import LeaseLostError, heartbeat, release
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.states import JobState, Role
 from tests.cli.curate.test_curating import Shell
+from tests.farms.people import own
 from tests.farms.served import serving
+from tests.farms.small import recipe
 from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from tests.server.jobs.test_rebuilds import rebuild
 from web.app import create_app
@@ -35,7 +39,7 @@ def shell(
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.build_samples(SAMPLES[:2])
     with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+        token, _ = access.issue_token(unit, name="me", role=Role.MAINTAINER, lasts=timedelta(days=1))
     with serving(create_app(stocked.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
@@ -121,3 +125,96 @@ def test_of_a_failed_job_the_first_error_is_shown_with_the_lines_around_it(shell
 
 def test_a_job_that_has_succeeded_has_no_first_error(shell: Shell) -> None:
     assert shell.json("log", "1", "--error") is None
+
+
+def test_a_job_is_cancelled_with_a_reason_its_dependents_are_blocked_and_a_retry_unblocks_them(shell: Shell) -> None:
+    small = shell.stocked
+    needs = small.submit(recipe("low"), recipe("high", needs=("low",)))
+    low, high = (accepted.job.id for accepted in needs.accepted)
+    lease = small.claim()
+    said = shell.run("cancel", str(low), "--why", "the wrong branch\x1b[2J")
+    assert said == f"job {low} is cancelled: build of low\n"
+    with pytest.raises(LeaseLostError, match="cancelled"), small.application.writing() as unit:
+        heartbeat(unit, small.holder(lease))
+    assert (small.job(low).state, small.job(high).state) == (JobState.CANCELLED, JobState.BLOCKED)
+    listed = shell.run("jobs", "--name", "low")
+    assert "cancelled by token:me: the wrong branch" in listed
+    assert "\x1b" not in listed
+    message = shell.run("retry", str(high), status=1)
+    assert f"farm retry {low}" in message, "what blocks it is named"
+    shell.run("retry", str(low), "--why", "it is the right one")
+    again = high + 1
+    assert (small.job(again).state, small.job(high).state) == (JobState.READY, JobState.WAITING)
+    assert f"job {low} retried as job {again} by me" in shell.run("jobs", "--name", "low")
+    (made, old) = shell.json("jobs", "--name", "low")["jobs"]
+    assert [(request["act"], request["by"], request["why"]) for request in old["requests"]] == [
+        ("cancel", "token:me", "the wrong branch\x1b[2J"),
+        ("retry", "token:me", "it is the right one"),
+    ]
+    assert [request["made"] for request in made["requests"]] == [again]
+    page = httpx.get(f"{os.environ['FARM_URL']}/jobs/{low}").text
+    assert "the wrong branch^[[2J" in page
+    assert "it is the right one" in page
+
+
+def test_a_log_begins_with_who_has_cancelled_the_job(shell: Shell) -> None:
+    job = shell.stocked.submit(recipe("low")).accepted[0].job.id
+    shell.stocked.claim()
+    shell.run("cancel", str(job), "--why", "no longer needed")
+    assert shell.run("log", str(job)) == "", "the log itself is unchanged"
+    assert re.search(rf"^job {job} cancelled by me at .* UTC: no longer needed$", shell.stderr, re.MULTILINE)
+
+
+def test_where_cancelling_makes_no_sense_the_way_out_is_named(shell: Shell) -> None:
+    lease = shell.stocked.begin(SAMPLES[2])
+    shell.stocked.fail(lease, "no")
+    message = shell.run("cancel", "1", "999", str(lease.job.id), "--why", "no", status=1)
+    assert "job 1 is succeeded already" in message
+    assert "farm channel hold CHANNEL glibc" in message
+    assert "there is no job 999" in message
+    assert f"farm retry {lease.job.id}" in message
+    waiting = shell.stocked.submit(recipe("low")).accepted[0].job.id
+    assert f"farm log {waiting} --follow" in shell.run("retry", str(waiting), status=1)
+    assert "no reason is given" in shell.run("cancel", str(waiting), "--why", " ", status=1)
+    shell.run("cancel", str(waiting), status=2)
+    shell.run("cancel", "--why", "no", status=2)
+    assert shell.stocked.job(waiting).state is JobState.READY
+
+
+def test_all_of_a_submission_are_cancelled_and_tried_again(shell: Shell) -> None:
+    small = shell.stocked
+    taken = small.submit(recipe("low"), recipe("high", needs=("low",)), recipe("built"))
+    small.claim("one", hint=next(accepted.job.id for accepted in taken.accepted if accepted.revision.name == "built"))
+    cancelled = shell.json("cancel", "--submission", str(taken.id), "--why", "no")["jobs"]
+    assert {job["name"] for job in cancelled} == {"built", "high", "low"}
+    assert {job["state"] for job in cancelled} == {"cancelled"}
+    assert "has no such job" in shell.run("cancel", "--submission", str(taken.id), "--why", "no")
+    again = shell.json("retry", "--submission", str(taken.id))["jobs"]
+    assert {job["name"] for job in again} == {"built", "high", "low"}
+    assert small.states()["low"] is JobState.READY
+
+
+def test_only_who_submitted_or_owns_it_and_curators_decide_about_a_job(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = shell.stocked
+    job = small.submit(recipe("low")).accepted[0].job.id
+
+    def with_token(name: str, role: Role) -> None:
+        with small.application.writing() as unit:
+            token, _ = access.issue_token(unit, name=name, role=role, lasts=timedelta(days=1))
+        monkeypatch.setenv("FARM_TOKEN", token)
+
+    with_token("eve", Role.MAINTAINER)
+    message = shell.run("cancel", str(job), "--why", "no", status=1)
+    assert f"job {job} (low) is not yours to decide about" in message
+    assert "Ask me, or a curator" in message
+    assert small.job(job).state is JobState.READY
+    with_token("cora", Role.CURATOR)
+    shell.run("cancel", str(job), "--why", "no")
+    with_token("eve", Role.MAINTAINER)
+    assert "not yours" in shell.run("retry", str(job), status=1)
+    own(small, "* @curators\nlow bob\n")
+    with_token("bob", Role.MAINTAINER)
+    shell.run("retry", str(job), "--why", "it is mine")
+    assert small.states()["low"] is JobState.READY

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1002"
-down_revision = "1000"
+down_revision = "1001"
 
 
 def upgrade() -> None:
