@@ -92,11 +92,12 @@ def submit(
             say(_signed(own, taken), err=True)
         if taken.waits_for:
             say_lines(waiting_lines(taken))
+            say(f"submission {taken.id}: {_page(settings, taken)}", err=True)
             return _WAITS if wait or channel else 0
         for accepted in taken.accepted:
             say(f"{accepted.name}: {_result(accepted)}")
+        say(f"submission {taken.id}: {_page(settings, taken)}", err=wait or bool(channel))
         if not (wait or channel):
-            say(f"submission {taken.id}: {settings.url}/jobs")
             return 0
         failed = _follow_builds(farm, [accepted.job.id for accepted in taken.accepted])
         if failed:
@@ -106,6 +107,10 @@ def submit(
             if channel
             else 0
         )
+
+
+def _page(settings: Settings, taken: SubmissionWire) -> str:
+    return f"{settings.url.rstrip('/')}/submissions/{taken.id}"
 
 
 def _signed(own: OwnKey, taken: SubmissionWire) -> str:
@@ -187,28 +192,35 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
 def _say_outcome(channel: str, outcome: ChannelOutcome) -> int:
     """Print what the channel decided about the submitted packages, and return the exit status."""
     release = "empty" if outcome.release is None else f"release {outcome.release}"
-    if outcome.nothing_released:
+    if outcome.nothing_released and outcome.candidate_refused:
         number = "" if outcome.candidate is None else f" (candidate {outcome.candidate})"
         say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
-        _say_reasons(outcome.refusal)
+        _say_excuses(outcome.refusal)
         say(f"{channel} is unchanged: {release}", err=True)
+    elif outcome.nothing_released:
+        say(f"{channel}: {release} is without {', '.join(sorted(outcome.missing))}")
     else:
         without = f", without {', '.join(sorted(outcome.missing))}" if outcome.missing else ""
         holds = f"{release} holds {', '.join(sorted(outcome.submitted))}"
         say(f"{channel}: {holds if outcome.candidate_refused else f'{release} is published{without}'}")
-        if outcome.held_back:
-            say(styled(f"held back from {channel}:", fg="yellow"), err=True)
-            _say_reasons(outcome.held_back)
+    if outcome.held_back and not (outcome.nothing_released and outcome.candidate_refused):
+        say(styled(f"held back from {channel}:", fg="yellow"), err=True)
+        _say_excuses(outcome.held_back)
+    if outcome.others:
+        packages = "1 package" if outcome.others == 1 else f"{outcome.others} packages"
+        say(f"also held back from {channel}: {packages} of other submissions", err=True)
     if outcome.failed_tests:
         say(styled(f"the new tests fail on the packages of {channel}:", fg="yellow"), err=True)
-        _say_reasons(outcome.failed_tests)
+        _say_excuses(outcome.failed_tests)
     return int(outcome.is_failure)
 
 
-def _say_reasons(excuses: Iterable[Mapping[str, Any]]) -> None:
-    for reason, line in dict.fromkeys((excuse["reason"], excuse.get("line", "")) for excuse in excuses):
-        say(f"  {reason}", err=True)
-        if line:
+def _say_excuses(excuses: Iterable[Mapping[str, Any]]) -> None:
+    """Print why each package is held back, and the line of the log that says what failed."""
+    said = ((excuse["package"], excuse["reason"], excuse.get("line", "")) for excuse in excuses)
+    for package, reason, line in dict.fromkeys(said):
+        say(f"  {package}: {reason}" if package else f"  {reason}", err=True)
+        if line and line not in reason:
             say(f"    {line}", err=True)
 
 

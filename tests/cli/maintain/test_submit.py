@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from farm.cli.channel_lines import waits_for_signer, waits_for_thaw
@@ -90,7 +91,7 @@ class Submitting:
 
     def __init__(self, releasing: ReleasingFarm, place: Path, shown: pytest.CaptureFixture[str]) -> None:
         self.releasing = releasing
-        self._place = place
+        self.place = place
         self._shown = shown
 
     def submit(self, *recipes: dict[str, bytes], failing: tuple[str, ...] = ()) -> tuple[int, str, list[str]]:
@@ -101,7 +102,7 @@ class Submitting:
         places = []
         for files in recipes:
             name = re.search(rb"name: ([a-z]+)", files["recipe.yaml"])[1].decode()  # type: ignore[index]
-            place = self._place / "packages" / name
+            place = self.place / "packages" / name
             place.mkdir(parents=True, exist_ok=True)
             (place / "recipe.yaml").write_bytes(files["recipe.yaml"])
             places.append(str(place))
@@ -111,8 +112,10 @@ class Submitting:
         with pytest.raises(SystemExit) as ended:
             main(["submit", *places, "--release", "edge"])
         shown = self._shown.readouterr()
-        # Without the progress board of builds, and the warnings about how recipes are written.
-        messages = [line for line in shown.err.splitlines() if not line.startswith(("[", "packages/"))]
+        # Without the progress board of builds, the page's address, and the warnings about how recipes are written.
+        messages = [
+            line for line in shown.err.splitlines() if not line.startswith(("[", "submission ", "packages/"))
+        ]
         return int(ended.value.code or 0), shown.out.splitlines()[-1], messages
 
 
@@ -134,7 +137,9 @@ def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(sub
     status, out, messages = submitting.submit(with_tests("a", "strict"), failing=("strict",))
     assert (status, out) == (1, "edge: release 1 is published")
     assert messages[0] == "the new tests fail on the packages of edge:"
-    assert messages[1].startswith("  it is in release 1 of edge, and its newest tests fail: test 'strict' of a failed")
+    assert messages[1].startswith(
+        "  a: it is in release 1 of edge, and its newest tests fail: test 'strict' of a failed"
+    )
     assert submitting.submit(recipe("b"))[:2] == (0, "edge: release 1 is published")
 
 
@@ -143,6 +148,36 @@ def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(submitt
     assert (status, out) == (1, "edge: release 1 is published, without a")
     assert messages[0] == "held back from edge:"
     assert "strict" in messages[1]
+
+
+def test_held_back_lines_are_those_of_the_submission_with_the_line_of_the_error(submitting: Submitting) -> None:
+    submitting.submit(recipe("a"))
+    farm = submitting.releasing
+    farm.submit(with_tests("b", "broken"))
+    farm.settle(failing=("broken", "strict"))
+    status, out, messages = submitting.submit(with_tests("c", "strict"), failing=("broken", "strict"))
+    assert (status, out) == (1, "c: unchanged, job 6")
+    text = "\n".join(messages)
+    assert "  c: " in text
+    assert "broken" not in text, "the reason of another submission's package"
+    assert "is published" not in out + text
+    assert "also held back from edge: 1 package of other submissions" in messages
+
+
+def test_a_release_with_nothing_of_the_submission_is_not_said_to_be_published(submitting: Submitting) -> None:
+    submitting.releasing.submit(recipe("z"))
+    status, out, messages = submitting.submit(with_tests("a", "strict"), failing=("strict",))
+    assert (status, out) == (1, "edge: release 1 is without a")
+    assert messages[0] == "held back from edge:"
+    assert messages[1].startswith("  a: ")
+
+
+def test_the_page_of_the_submission_is_named(submitting: Submitting, capsys: pytest.CaptureFixture[str]) -> None:
+    submitting.submit(recipe("a"))
+    with pytest.raises(SystemExit):
+        main(["submit", str(submitting.place / "packages" / "a")])
+    address = capsys.readouterr().out.splitlines()[-1].partition(": ")[2]
+    assert "<h1>Submission 3 " in httpx.get(address).raise_for_status().text
 
 
 def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Submitting) -> None:
@@ -157,8 +192,7 @@ def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Su
 
     status, out, messages = submitting.submit(with_tests("a", "fair"), failing=failing)
     assert (status, out) == (0, "edge: release 1 holds a")
-    assert messages[0] == "held back from edge:"
-    assert "broken" in messages[1]
+    assert messages == ["also held back from edge: 1 package of other submissions"]
 
     status, out, messages = submitting.submit(with_tests("a", "strict"), failing=failing)
     assert (status, out) == (1, "edge: release 1 holds a")
