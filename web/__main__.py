@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             repository=settings.repository,
             images=settings.images,
             image_signer=settings.image_signer,
+            address=settings.address,
         ),
         http=bounded_protocol(bounds),
         ws="none",

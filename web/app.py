@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 import farm
 from farm.api.wire import ErrorWire
+from farm.server.application import DEFAULT_ADDRESS
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.pipeline.repository.signer_client import ImageSignerClient
 from web import problems
@@ -25,6 +26,8 @@ from web.api import (
     readiness,
     submissions,
     trail,
+    watch,
+    webhooks,
     work,
 )
 from web.bodies import BodyBounds
@@ -34,6 +37,7 @@ from web.refusals import Refusals
 from web.registry.protocol import RegistryApplication
 from web.routes import Routes
 from web.settings import WebSettings
+from web.watching import Watchers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +54,12 @@ def create_app(
     repository: Path | None = None,
     images: bool = True,
     image_signer: Path | None = None,
+    address: str = DEFAULT_ADDRESS,
 ) -> FastAPI:
     """Return the application that serves one farm.
 
     It serves the directory `repository` below `/repository` and, with `images`, images below `/v2`; the signer signs
-    statements about these over the socket `image_signer`.
+    statements about these over the socket `image_signer`. Links that leave it begin with `address`.
     """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is for tools.
     app = FastAPI(
@@ -71,6 +76,8 @@ def create_app(
     app.state.check_provenance = check_provenance
     app.state.refusals = Refusals()
     app.state.streams = EventStreams(app.state.settings)
+    app.state.watchers = Watchers(application, app.state.settings)
+    app.state.address = address.rstrip("/")
     app.state.readiness = readiness.Readiness()
     problems.install(app)
     routers = [submissions.router, channels.router, jobs.router, logs.router, orders.router, packages.router]
@@ -82,6 +89,8 @@ def create_app(
         work.router,
         blobs.router,
         readiness.router,
+        watch.router,
+        webhooks.router,
     ]
     for router in routers:
         app.include_router(router)

@@ -43,6 +43,13 @@ def settings_of(request: Request) -> WebSettings:
     return settings
 
 
+def address_of(request: Request) -> str:
+    """Return the public address of the farm, without a slash at its end: not what the request says it is."""
+    address: str = request.app.state.address
+    return address
+
+
+AddressHere = Annotated[str, Depends(address_of)]
 ApplicationHere = Annotated[Application, Depends(application_of)]
 SettingsHere = Annotated[WebSettings, Depends(settings_of)]
 

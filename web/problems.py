@@ -34,6 +34,8 @@ _STATUS = {
     "body-too-slow": 408,
     "already": 409,
     "job-state": 409,
+    "too-many-webhooks": 409,
+    "webhook-disabled": 409,
     "lease-lost": 409,
     "log-offset": 409,
     "stale-advisory": 409,

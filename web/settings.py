@@ -25,6 +25,8 @@ class WebSettings:
       is whole; all of that together has `spool_bytes`. A body waits `turn_seconds` at most until it is handled.
     - Event streams: at most `streams` in all and `streams_each` to one address; `follow_seconds` is how often a
       followed log is read.
+    - Watchers: `watchers` requests may wait for changes at once, others are answered at once; `watch_seconds` is how
+      often it is looked whether anything has changed, for all of them together.
     """
 
     connections: int = 512
@@ -45,6 +47,8 @@ class WebSettings:
     streams: int = 200
     streams_each: int = 40
     follow_seconds: float = 0.25
+    watchers: int = 1000
+    watch_seconds: float = 0.5
 
     @classmethod
     def with_bounds(cls, bounds: Mapping[str, float]) -> WebSettings:

@@ -25,6 +25,7 @@ from farm.client.repository.readers import HttpReader
 from farm.errors import FarmError, Place, plain_text
 from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
+from farm.server.events.deliveries import deliver_due
 from farm.server.federation.following import DistributionFollower
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
@@ -32,6 +33,7 @@ from farm.server.pipeline.publishing.lost_blobs import BlobWatch
 from farm.server.pipeline.repository.order_delivery import OrderDelivery
 from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.store.http.address_guard import AddressGuard
+from farm.store.http.post import PostPolicy
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 
 if TYPE_CHECKING:
@@ -62,8 +64,17 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
         PeriodicTask("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(application, send)),
         PeriodicTask("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(application)),
         PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
+        PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.tell_after_quiet(application)),
         PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),
     )
+
+
+def notification_tasks(application: Application, settings: FarmSettings) -> tuple[PeriodicTask, ...]:
+    """Return the task that sends messages to webhooks, whose addresses people choose: private ones are refused."""
+    policy = PostPolicy(AddressGuard(settings.allowed_networks))
+    address = settings.address.rstrip("/")
+    deliver = BackgroundTask(lambda: deliver_due(application, policy, address))
+    return (PeriodicTask("farm.control.notify", 1.0, deliver),)
 
 
 def release_tasks(
@@ -192,6 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         application = open_application(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
         following = following_of(application, settings)
         publishing = (
+            *notification_tasks(application, settings),
             *release_tasks(application, settings, following),
             *following_tasks(following),
         )

@@ -147,11 +147,11 @@ def moving_line() -> Iterator[Callable[[str], None]]:
             show("")
 
 
-def console() -> Console:
-    """Return the console for moving lines on standard error. Callers escape control characters first."""
+def console(*, err: bool = True) -> Console:
+    """Return the console for moving lines, on standard error or output. Callers escape control characters first."""
     from rich.console import Console
 
-    stream = sys.stderr
+    stream = sys.stderr if err else sys.stdout
     return Console(file=stream.beneath if isinstance(stream, _Guarded) else stream, markup=False, highlight=False)
 
 

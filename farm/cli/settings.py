@@ -26,6 +26,7 @@ class Settings:
     server for subscribing; empty for that of this machine. `policy` is the file of the policy. `web_bounds` (as
     `streams=500`, separated by commas) are limits for callers of the farm that is started here, where they differ from
     the defaults. `key` is the private key of this person, and `name` the name; by default those of `farm keys me`.
+    `public_url` is the address at which others reach the farm that is started here, empty for that on the loopback.
     `users` is the prefix of the accounts that programs of a farm run as; empty for user IDs of its own. `kept_bytes` is
     what kept builds may take on the disk, in all (`FARM_KEPT_GB`, in units of 10⁹ bytes).
     """
@@ -45,6 +46,7 @@ class Settings:
     name: str = ""
     users: str = ""
     kept_bytes: int = _KEPT_GB * 10**9
+    public_url: str = ""
 
     @property
     def state(self) -> Path:
@@ -81,12 +83,13 @@ class Settings:
             name=os.environ.get("FARM_NAME", ""),
             users=os.environ.get("FARM_USERS", ""),
             kept_bytes=_kept_bytes(os.environ.get("FARM_KEPT_GB", "")),
+            public_url=_url(os.environ.get("FARM_PUBLIC_URL", ""), "FARM_PUBLIC_URL", or_none=True),
         )
 
 
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise click.UsageError(f"FARM_URL: {text!r} is not an address. Write it as https://farm.example.org.")
+def _url(text: str, variable: str = "FARM_URL", *, or_none: bool = False) -> str:
+    if not text.startswith(("http://", "https://")) and not (or_none and not text):
+        raise click.UsageError(f"{variable}: {text!r} is not an address. Write it as https://farm.example.org.")
     return text
 
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Seconds = Annotated[float, Field(gt=0)]
 
 
+DEFAULT_ADDRESS = "http://127.0.0.1:8460"
+
+
 class InvalidSettingsError(FarmError):
     """A settings file cannot be read, or has another form."""
 
@@ -50,7 +53,8 @@ class FarmSettings(BaseModel):
     says what is rebuilt. `images` says whether published packages can also be pulled as images. `repository` is the
     directory that is published (none: nothing is), `signer` the signer's Unix socket, `image_signer` the one on which
     web asks for images. `foreign` is where the metadata of other distributions is kept (default: next to `logs`),
-    `follow_seconds` how often they are checked, and `allowed_networks` the private networks that they may be in. `web`
+    `follow_seconds` how often they are checked, and `allowed_networks` the private networks that they and webhooks may
+    be in. `address` is that at which people reach the farm, for links in feeds and messages. `web`
     overrides bounds of the web process, by their names in `web.settings`.
     """
 
@@ -58,6 +62,7 @@ class FarmSettings(BaseModel):
 
     database: str
     broker: str = ""
+    address: str = DEFAULT_ADDRESS
     blobs: Path
     logs: Path
     recipes: Path

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.core.plan.trouble import Trouble
+from farm.server.events import events, recording
 from farm.server.identities import identities
 from farm.server.jobs import attempts, job_queue, jobs
 from farm.server.jobs.troubles import after_trouble
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
+_KEEP_EVENTS = timedelta(days=90)
 _KEEP_STRANGERS = timedelta(days=30)
 """How long refused requests of unknown clients are stored. Those of known clients are stored for good."""
 
@@ -71,11 +73,21 @@ def notify_again(application: Application) -> int:
 
 
 def forget(application: Application) -> None:
-    """Delete rows that are no longer needed: expired nonces, sent messages, refused requests of unknown clients."""
+    """Delete rows that are no longer needed: expired nonces, sent messages, old events, refusals of unknown clients."""
     with application.writing() as unit:
         identities.forget_nonces(unit.session, before=unit.now)
         outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)
         identities.delete_unknown_clients(unit.session, before=unit.now - _KEEP_STRANGERS)
+        events.forget(unit.session, before=unit.now - _KEEP_EVENTS)
+
+
+def tell_after_quiet(application: Application) -> int:
+    """Tell people how things stand that have changed too often to be told each time; return how many there were."""
+    with application.reading() as unit:
+        if not recording.any_quiet(unit.session, now=unit.now):
+            return 0
+    with application.writing() as unit:
+        return recording.tell_after_quiet(unit.session, now=unit.now)
 
 
 def _take_back(unit: UnitOfWork, attempt: Attempt) -> bool:

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse
 from starlette.datastructures import MutableHeaders
 
-from web.pages import channels, errors, excuse_feed, front, jobs, log, packages, releases, submissions
+from web.pages import channels, errors, event_feed, excuse_feed, front, jobs, log, packages, releases, submissions
 from web.pages.rendering import Pages, StaticAssets
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ __all__ = ["install_pages", "router"]
 STATIC = Path(__file__).parent.parent / "static"
 
 router = APIRouter(include_in_schema=False)
-for _part in (front, packages, jobs, log, channels, excuse_feed, releases, submissions):
+for _part in (front, event_feed, packages, jobs, log, channels, excuse_feed, releases, submissions):
     for _route in _part.router.routes:
         # HEAD is answered for pages, as link checkers ask. The server then sends no body; but a followed log has no
         # end.

@@ -29,11 +29,17 @@ class FarmHome:
     docker: str = ""
     allowed_networks: tuple[str, ...] = ()
     web_bounds: tuple[tuple[str, float], ...] = ()
+    public_url: str = ""
 
     @property
     def url(self) -> str:
         """The address of the web pages and the API."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """The address at which people reach the farm, for links that leave it."""
+        return self.public_url.rstrip("/") or self.url
 
     @property
     def database(self) -> str:

@@ -107,6 +107,7 @@ def _write_settings(
         "recipes": str(recipes.absolute()),
         "toolchains": [_share(home, toolchain) for toolchain in toolchains],
         "repository": str(home.public),
+        "address": home.address,
     }
     web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
     control = {

@@ -16,6 +16,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.releases import newest_release
+from farm.server.events.recording import touch_package
 from farm.server.tables.curation_rows import ExcuseRow
 from farm.server.tables.evidence import EVIDENCE, FIRST_ERROR, Evidence
 from farm.server.tables.reading import JSON_LIST, Record, in_parts
@@ -128,7 +129,7 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
 
 
 def replace_released_excuses(
-    session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
+    session: Session, channel: str, candidate_id: int, excuses: Collection[Excuse], *, now: datetime
 ) -> None:
     """Make these the excuses about packages that a channel has released; others about them are cleared."""
     standing = [row for row in _standing(session, channel) if row.gate is GateKind.RELEASED_TESTS]
@@ -137,15 +138,17 @@ def replace_released_excuses(
 
 def _replace(
     session: Session,
-    standing: Iterable[ExcuseRow],
+    standing: Collection[ExcuseRow],
     of: tuple[str, int],
-    excuses: Iterable[Excuse],
+    excuses: Collection[Excuse],
     *,
     by: str,
     now: datetime,
 ) -> None:
     """Replace excuses by these; `of` are the channel and the candidate, `by` is what clears the others."""
     channel, candidate_id = of
+    for package in {row.package for row in standing} | {excuse.package for excuse in excuses}:
+        touch_package(session, channel, package, now=now)
     left = {(row.package, row.digest, row.gate): row for row in standing}
     for excuse in excuses:
         row = left.pop((excuse.package, excuse.digest or "", excuse.gate), None)
@@ -167,7 +170,10 @@ def _replace(
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
     """Clear the excuses of these packages on a channel."""
     standing = (col(ExcuseRow.channel) == channel, col(ExcuseRow.cleared_at).is_(None))
-    for some in in_parts(packages):
+    cleared_packages = list(packages)
+    for package in cleared_packages:
+        touch_package(session, channel, package, now=now)
+    for some in in_parts(cleared_packages):
         cleared = update(ExcuseRow).where(*standing, col(ExcuseRow.package).in_(some))
         session.exec(cleared.values(cleared_at=now, cleared_by=by))
 

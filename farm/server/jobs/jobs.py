@@ -15,6 +15,7 @@ from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
 from farm.errors import FarmError
+from farm.server.events.recording import touch_job
 from farm.server.tables.job_rows import JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
@@ -66,6 +67,7 @@ def add_job(
     )
     job = Job.added(session, row)
     set_needs(session, job.id, needs)
+    touch_job(session, job.id, now=now)
     return job
 
 
@@ -104,6 +106,8 @@ def move(session: Session, job: Job, after: JobState, *, now: datetime, **values
         values["notified_at"] = now
     unmoved = update(JobRow).where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
     moved = changes_rows(session, unmoved.values(state=after, changed_at=now, **values))
+    if moved:
+        touch_job(session, job.id, now=now)
     if moved and after is JobState.READY:
         notify(session, job.id, now=now)
     return moved

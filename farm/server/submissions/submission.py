@@ -93,7 +93,7 @@ def submit(
         wanted = {recipe.name: recipe.digest for recipe in kept}
         signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         if waits_for := unsigned(unit, number, wanted):
-            submissions.set_state(unit.session, number, SubmissionState.WAITING)
+            submissions.set_state(unit.session, number, SubmissionState.WAITING, now=unit.now)
             return Submission(number, trace, (), waits_for, signed_by, warnings)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=trace)
         return Submission(number, trace, accepted, (), signed_by, warnings)

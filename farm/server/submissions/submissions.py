@@ -11,6 +11,7 @@ from sqlmodel import col, func, select
 
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
+from farm.server.events.recording import touch_submission
 from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.recipe_rows import RecipeSignatureRow, SubmissionRow, SubmittedRecipeRow
 from farm.server.tables.states import SubmissionState
@@ -60,6 +61,7 @@ def add_submission(session: Session, *, submitted_by: str, trace: str, now: date
     row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
     add_rows(session, [row])
     assert row.id is not None  # noqa: S101  (an autoincrement key)
+    touch_submission(session, row.id, now=now)
     return row.id
 
 
@@ -91,9 +93,10 @@ def count_waiting(session: Session) -> int:
     return session.exec(query).one()
 
 
-def set_state(session: Session, number: int, state: SubmissionState) -> None:
+def set_state(session: Session, number: int, state: SubmissionState, *, now: datetime) -> None:
     """Change the state of a submission."""
     session.get_one(SubmissionRow, number).state = state
+    touch_submission(session, number, now=now)
 
 
 def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[SubmittedRecipe]]:

@@ -101,7 +101,7 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         check_revisions(
             unit, read, {recipe.name: application.recipes.files(recipe.files)[RECIPE_FILE] for recipe in kept}
         )
-        submissions.set_state(unit.session, number, SubmissionState.TAKEN)
+        submissions.set_state(unit.session, number, SubmissionState.TAKEN, now=unit.now)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
 
@@ -146,7 +146,7 @@ def withdraw(
         packages = to_withdraw(envelopes_of(unit, number))
         act = Act.WITHDRAW_SUBMISSION
         take_signed(unit, RequestedOrder(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
-    submissions.set_state(unit.session, number, SubmissionState.WITHDRAWN)
+    submissions.set_state(unit.session, number, SubmissionState.WITHDRAWN, now=unit.now)
     detail = "; ".join(filter(None, [f"signed by {person}" if person else "", reason_of(why) if why else ""]))
     audit(unit, actor, "withdraw-submission", f"submission {number}", detail)
     return record

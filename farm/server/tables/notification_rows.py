@@ -68,7 +68,7 @@ class TrackedStateRow(Row, table=True):
     __table_args__ = (
         CheckConstraint("matter IN ('build', 'submission', 'package')", "matter"),
         Index("ix_tracked_state_submitter", "submitter", "matter", "state"),
-        Index("ix_tracked_state_number", "submitter", "number"),
+        Index("ix_tracked_state_change", "submitter", "number"),
         Index("ix_tracked_state_quiet", "quiet_until", sqlite_where=text("quiet_until IS NOT NULL"),
               postgresql_where=text("quiet_until IS NOT NULL")),
     )  # fmt: skip
@@ -78,7 +78,7 @@ class TrackedStateRow(Row, table=True):
     submitter: str
     state: str
     since: datetime = Field(sa_type=UtcDateTime)
-    number: int = 0  # of the change that led to the state
+    number: int = Field(default=0, index=True)  # of the change that led to the state
     told: str = ""  # the state that people were told last; empty if they were told nothing
     events: int = 0  # how many were told since `counted_at`
     counted_at: datetime = Field(sa_type=UtcDateTime)
@@ -116,7 +116,7 @@ class DeliveryRow(NumberedRow, table=True):
 
     webhook_id: int = Field(foreign_key="webhook.id")
     message: str = Field(unique=True)  # its id for the receiver, the same each time it is sent
-    body: str = Field(sa_type=Text)  # JSON
+    event_id: int | None = Field(default=None, foreign_key="event.id", index=True)  # None: a test
     created_at: datetime = Field(sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     attempts: int = 0

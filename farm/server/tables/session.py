@@ -7,17 +7,26 @@ reads first and then writes.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlmodel import Session
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _BUSY_SECONDS = 30
 _PLANNING_LOCK = 0x6661726D  # "farm": any constant, as long as all processes use the same
+_CHANGES_LOCK = 0x6661726E
+_AT_END = "farm at end"
+
+
+class Finisher(Protocol):
+    """Ends a writing transaction: called with its session, before the commit."""
+
+    def __call__(self, session: Session) -> None:
+        """Write what is still to be written."""
 
 
 class Database:
@@ -41,6 +50,8 @@ class Database:
         """A transaction that is committed at the end of the block, or rolled back when it raises."""
         with Session(self._writing) as session, session.begin():
             yield session
+            for finish in session.info.pop(_AT_END, {}).values():
+                finish(session)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -51,6 +62,23 @@ class Database:
     def close(self) -> None:
         """Close all pooled connections."""
         self._reading.dispose()
+
+
+def at_end(session: Session, key: str, make: Callable[[], Finisher]) -> Finisher:
+    """Return the function that is called at the end of a writing transaction under this key, before it is committed.
+
+    `make` makes it when there is none yet. It may lock what all transactions need, since nothing comes after it.
+    """
+    finishers: dict[str, Finisher] = session.info.setdefault(_AT_END, {})
+    if key not in finishers:
+        finishers[key] = make()
+    return finishers[key]
+
+
+def lock_changes(session: Session) -> None:
+    """Let one transaction at a time number its changes, until it ends: numbers are in the order of commits."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHANGES_LOCK})
 
 
 def lock_planning(session: Session) -> None:

@@ -27,13 +27,13 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class ForbiddenAddressError(FarmError):
-    """The address of a source must not be reached by a worker; nothing was sent to it."""
+    """An address that a stranger has named must not be reached; nothing was sent to it."""
 
     code = "forbidden-address"
 
     def __init__(self, address: str, why: str) -> None:
         super().__init__(
-            f"the source address {address} is refused: {why}",
+            f"the address {address} is refused: {why}",
             remedy="Use a public http or https URL; an operator can list private networks in FARM_ALLOWED_NETWORKS.",
         )
         self.address = address

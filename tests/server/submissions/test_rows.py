@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,4 +21,4 @@ def test_a_submission_is_in_no_state_that_there_is_not(database: Database) -> No
         row = "INSERT INTO submission (submitted_by, submitted_at, trace) VALUES ('token:me', :at, 't')"
         session.connection().execute(text(row), {"at": "2026-11-24 12:00:00.000000"})
     with pytest.raises(StatementError), database.write() as session:
-        submissions.set_state(session, 1, "lost")  # type: ignore[arg-type]
+        submissions.set_state(session, 1, "lost", now=datetime.now(UTC))  # type: ignore[arg-type]

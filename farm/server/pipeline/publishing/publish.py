@@ -14,6 +14,7 @@ from farm.core.sets.findings.problem import listed
 from farm.server.channels import candidates, excuses, releases, rollbacks
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import orders
+from farm.server.events.recording import touch_release
 from farm.server.pipeline.excuses.decisions import end_candidate, refuse
 from farm.server.pipeline.gates.standing_gates import asked_again_at
 from farm.server.pipeline.publishing.lost_blobs import restore
@@ -95,6 +96,7 @@ class Publication:
         message = f"release {record.number} of {record.channel} is published"
         with self.application.planning() as unit:
             releases.mark_published(unit.session, record.id, now=unit.now)
+            touch_release(unit.session, record.channel, record.number, now=unit.now)
             order = orders.order_of(unit.session, candidate.id)
             if order is not None and order.kind is OrderKind.ROLLBACK:
                 rollbacks.leave_out(unit.session, order.id, self.not_released(unit, record))

@@ -76,7 +76,7 @@ def upgrade() -> None:
         _text("submitter"),
         _text("state"),
         _time("since"),
-        _number("number"),
+        sa.Column("number", sa.Integer(), nullable=False, index=True),
         _text("told"),
         _number("events"),
         _time("counted_at"),
@@ -84,7 +84,7 @@ def upgrade() -> None:
         *_about(),
         sa.CheckConstraint("matter IN ('build', 'submission', 'package')", "matter"),
         sa.Index("ix_tracked_state_submitter", "submitter", "matter", "state"),
-        sa.Index("ix_tracked_state_number", "submitter", "number"),
+        sa.Index("ix_tracked_state_change", "submitter", "number"),
         sa.Index("ix_tracked_state_quiet", "quiet_until", sqlite_where=quiet, postgresql_where=quiet),
     )
     _make_webhooks()
@@ -112,7 +112,7 @@ def _make_webhooks() -> None:
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("webhook_id", sa.Integer(), sa.ForeignKey("webhook.id"), nullable=False),
         sa.Column("message", sa.String(), nullable=False, unique=True),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Integer(), sa.ForeignKey("event.id"), index=True),
         _time("created_at"),
         _time("due_at"),
         _number("attempts"),

@@ -1,0 +1,171 @@
+"""Records at the end of a transaction what it has changed for people: numbers, states, events, and what is to be sent.
+
+A decision notes the jobs, submissions and packages that it touches; their states are read once, when all is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from sqlmodel import col, select
+
+from farm.server.events import changes, deliveries
+from farm.server.events.observing import Observation, observe_jobs, observe_packages, observe_submissions
+from farm.server.events.telling import Told, tell
+from farm.server.tables.job_rows import JobRow
+from farm.server.tables.notification_rows import EventRow, JobChangeRow, TrackedStateRow
+from farm.server.tables.reading import rows_with
+from farm.server.tables.recipe_rows import SubmissionRow
+from farm.server.tables.session import at_end
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.api.notification_wire import EventKind
+    from farm.server.tables.states import Matter
+
+_MOST_AT_ONCE = 100
+
+
+@dataclass(slots=True)
+class _Touched:
+    """What a transaction has touched; writes at its end what that changes."""
+
+    now: datetime
+    jobs: set[int] = field(default_factory=set)
+    submissions: set[int] = field(default_factory=set)
+    packages: set[tuple[str, str]] = field(default_factory=set)
+    releases: set[tuple[str, int]] = field(default_factory=set)
+
+    def __call__(self, session: Session) -> None:
+        """Write it."""
+        submitters = _submitters(session, self.jobs)
+        touched = {submission for submission, _ in submitters.values()}
+        seen = [
+            *observe_jobs(session, submitters),
+            *observe_submissions(session, touched | self.submissions),
+            *observe_packages(session, self.packages, self.releases),
+        ]
+        if not (submitters or seen):
+            return
+        number = changes.take_numbers(session, 1 + len(seen))
+        _number_jobs(session, submitters, number)
+        _record(session, seen, number, now=self.now)
+
+
+def touch_job(session: Session, job: int, *, now: datetime) -> None:
+    """Note that a job was made, or has another state."""
+    _touched(session, now).jobs.add(job)
+
+
+def touch_submission(session: Session, submission: int, *, now: datetime) -> None:
+    """Note that a submission was made, or has another state."""
+    _touched(session, now).submissions.add(submission)
+
+
+def touch_package(session: Session, channel: str, package: str, *, now: datetime) -> None:
+    """Note that a package is held back from a channel, or no longer."""
+    _touched(session, now).packages.add((channel, package))
+
+
+def touch_release(session: Session, channel: str, number: int, *, now: datetime) -> None:
+    """Note that a release was published."""
+    _touched(session, now).releases.add((channel, number))
+
+
+def tell_after_quiet(session: Session, *, now: datetime) -> int:
+    """Tell how things stand where they changed too often to be told each time; return how many rows were looked at."""
+    quiet = col(TrackedStateRow.quiet_until)
+    query = select(TrackedStateRow).where(quiet.is_not(None), quiet <= now).order_by(quiet).limit(_MOST_AT_ONCE)
+    rows = list(session.exec(query))
+    if rows:
+        number = changes.take_numbers(session, len(rows))
+        events = [_tell(session, row, number + place, now=now) for place, row in enumerate(rows)]
+        deliveries.queue(session, [event for event in events if event is not None], now=now)
+    return len(rows)
+
+
+def any_quiet(session: Session, *, now: datetime) -> bool:
+    """Return whether there is something for `tell_after_quiet`."""
+    quiet = col(TrackedStateRow.quiet_until)
+    query = select(TrackedStateRow.name).where(quiet.is_not(None), quiet <= now)
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _touched(session: Session, now: datetime) -> _Touched:
+    return cast("_Touched", at_end(session, __name__, lambda: _Touched(now)))
+
+
+def _submitters(session: Session, jobs: set[int]) -> dict[int, tuple[int, str]]:
+    """Return the submission of each of these jobs that has one, and its submitter."""
+    query = select(JobRow.id, SubmissionRow.id, SubmissionRow.submitted_by).join(
+        SubmissionRow, col(SubmissionRow.id) == col(JobRow.submission_id)
+    )
+    rows = rows_with(session, query, JobRow.id, jobs)
+    return {job: (submission, submitter) for job, submission, submitter in rows if job and submission}
+
+
+def _number_jobs(session: Session, submitters: Mapping[int, tuple[int, str]], number: int) -> None:
+    known = {row.job_id: row for row in rows_with(session, select(JobChangeRow), JobChangeRow.job_id, submitters)}
+    for job, (_, submitter) in submitters.items():
+        row = known.get(job) or JobChangeRow(job_id=job, submitter=submitter, number=number)
+        row.number = number
+        session.add(row)
+
+
+def _record(session: Session, seen: list[Observation], number: int, *, now: datetime) -> None:
+    known = _known(session, seen)
+    events = []
+    for place, observation in enumerate(seen, start=1):
+        row = known.get((observation.matter, observation.name))
+        if row is None:
+            if not observation.is_news:
+                continue
+            row = TrackedStateRow(**observation.columns(), since=now, counted_at=now, number=number)
+            session.add(row)
+        elif not observation.changes(row.state):
+            continue
+        else:
+            row.sqlmodel_update({**observation.columns(), "number": number})
+            row.since = now
+        event = _tell(session, row, number + place, now=now, anew=observation.anew)
+        events += [event] if event is not None else []
+    deliveries.queue(session, events, now=now)
+
+
+def _known(session: Session, seen: list[Observation]) -> dict[tuple[Matter, str], TrackedStateRow]:
+    found: dict[tuple[Matter, str], TrackedStateRow] = {}
+    for matter in {observation.matter for observation in seen}:
+        names = [observation.name for observation in seen if observation.matter is matter]
+        query = select(TrackedStateRow).where(TrackedStateRow.matter == matter)
+        found |= {(matter, row.name): row for row in rows_with(session, query, TrackedStateRow.name, names)}
+    return found
+
+
+def _tell(session: Session, row: TrackedStateRow, number: int, *, now: datetime, anew: bool = False) -> EventRow | None:
+    """Add the event that a state makes, if it is told; the row then has what was told."""
+    before = Told(row.counted_at, row.told, row.events, row.quiet_until)
+    kind, told = tell(row.matter, row.state, before, now=now, anew=anew)
+    row.told, row.events, row.counted_at, row.quiet_until = told.state, told.events, told.counted_at, told.quiet_until
+    return _event(session, row, number, kind, now) if kind is not None else None
+
+
+def _event(session: Session, row: TrackedStateRow, number: int, kind: EventKind, now: datetime) -> EventRow:
+    event = EventRow(
+        id=number,
+        at=now,
+        kind=kind,
+        submitter=row.submitter,
+        package=row.package,
+        channel=row.channel,
+        release=row.release,
+        submission_id=row.submission_id,
+        job_id=row.job_id,
+        detail=row.detail,
+    )
+    session.add(event)
+    return event
