@@ -19,6 +19,7 @@ class Watchers:
     """The requests that wait for changes. Belongs to one event loop.
 
     While anybody waits, the newest number is read every `watch_seconds`; only those whose jobs have changed are woken.
+    `pulses` counts these reads.
     """
 
     def __init__(self, application: Application, settings: WebSettings) -> None:
@@ -28,6 +29,11 @@ class Watchers:
         self._waiting: dict[str, asyncio.Event] = {}
         self._count: Counter[str] = Counter()
         self._pulse: asyncio.Task[None] | None = None
+        self.pulses = 0
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return self._count.total()
 
     async def wait(self, submitter: str, since: int, seconds: float) -> None:
         """Return once the submitter has a change after `since`, after so many seconds, or at once if too many wait."""
@@ -55,7 +61,7 @@ class Watchers:
         while self._waiting or self._count:
             await asyncio.sleep(self._seconds)
             newest, submitters = await run_in_threadpool(self._changed_since, seen)
-            seen = newest
+            seen, self.pulses = newest, self.pulses + 1
             for submitter in submitters & self._waiting.keys():
                 self._waiting.pop(submitter).set()
 

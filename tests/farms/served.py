@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(app: object, settings: WebSettings | None = None) -> Iterator[str]:
-    """Serve an application on a free port of the loopback; yields its URL."""
+def serving(app: object, settings: WebSettings | None = None, *, port: int = 0) -> Iterator[str]:
+    """Serve an application on a free port of the loopback, or on this one; yields its URL."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=bounded_protocol(settings or WebSettings()),
         host="127.0.0.1",
-        port=0,
+        port=port,
         log_level="warning",
         timeout_graceful_shutdown=1,
     )

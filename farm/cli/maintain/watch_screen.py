@@ -72,7 +72,7 @@ def _package_row(line: Seen, now: datetime) -> tuple[Text, ...]:
 
 
 def _table(headings: tuple[str, ...], rows: Sequence[tuple[Text, ...]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for heading in headings:
         # Only the reason gives way on a narrow terminal.
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=None if heading else 1)
