@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.server.tables.schema import METADATA
-from tests.attack import columns_of_channels, columns_of_curation, columns_of_packages, columns_of_work
+from tests.attack import (
+    columns_of_channels,
+    columns_of_curation,
+    columns_of_notifications,
+    columns_of_packages,
+    columns_of_work,
+)
 from tests.attack.attacks import goes_on
 from tests.attack.editing import Edit, Feeds, carry_out, put_back, rows_of
 from tests.attack.oracle import names_in
@@ -22,6 +28,7 @@ TABLES = {
     **columns_of_packages.COLUMNS,
     **columns_of_channels.COLUMNS,
     **columns_of_curation.COLUMNS,
+    **columns_of_notifications.COLUMNS,
 }
 EDITS = {
     edit: f"{table}.{column}: {edit.what}"

@@ -210,7 +210,8 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
     )
     link = entry.find(f"{ATOM}link")
     assert link is not None
-    assert link.get("href") == "http://testserver/channels/edge#excuse-1"
+    assert link.get("href") == "http://127.0.0.1:8460/channels/edge#excuse-1"
+    assert 'id="excuse-1"' in page(browser, "/channels/edge")
     stocked.clock.passes(60)
     stocked.hold_back(2)
     after = feed(browser)
@@ -218,14 +219,18 @@ def test_the_feed_has_an_entry_for_each_excuse_that_stays_when_it_is_cleared(
     assert cleared.findtext(f"{ATOM}title") == "cleared: jq 1.7.1-2 is no longer held back from edge by tests"
     assert "Cleared by candidate 2." in (cleared.findtext(f"{ATOM}content") or "")
     assert cleared.findtext(f"{ATOM}id") == entry.findtext(f"{ATOM}id")
+    link = cleared.find(f"{ATOM}link")
+    assert link is not None
+    assert link.get("href") == "http://127.0.0.1:8460/channels/edge", "the page does not show what was cleared"
     assert cleared.findtext(f"{ATOM}updated", "") > entry.findtext(f"{ATOM}updated", "~")
     assert after.findtext(f"{ATOM}updated", "") > before.findtext(f"{ATOM}updated", "~")
 
 
 def feed(browser: TestClient) -> ET.Element:
     """Fetch the feed and check what RFC 4287 requires of every feed."""
-    answer = browser.get("/channels/edge/excuses.atom")
+    answer = browser.get("/channels/edge/excuses.atom", headers={"Host": "evil.example"})
     assert answer.status_code == 200
+    assert "evil.example" not in answer.text, "who asks does not choose where the links lead"
     assert answer.headers["content-type"] == "application/atom+xml"
     root = ET.fromstring(answer.content)  # noqa: S314  (our own answer)
     assert root.tag == f"{ATOM}feed"
@@ -237,7 +242,7 @@ def feed(browser: TestClient) -> ET.Element:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", node.findtext(f"{ATOM}updated", ""))
     assert root.findtext(f"{ATOM}author/{ATOM}name")
     rels = {link.get("rel"): link.get("href") for link in root.findall(f"{ATOM}link")}
-    assert rels["self"] == "http://testserver/channels/edge/excuses.atom"
+    assert rels["self"] == "http://127.0.0.1:8460/channels/edge/excuses.atom"
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     assert len(set(ids)) == len(ids)
     return root
