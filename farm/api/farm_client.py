@@ -163,13 +163,13 @@ class FarmClient:
         """Return the recipes whose packages hold code of a package."""
         return self._get(f"/api/v1/packages/{quote(package, safe='')}/copies", wire.CopiesWire)
 
-    def cancel(self, job_id: int, *, why: str) -> wire.JobWire:
+    def cancel(self, job_id: int, *, why: str = "") -> wire.JobWire:
         """Cancel a job."""
-        return self._post(f"/api/v1/jobs/{job_id}/cancel", wire.JobWire, {"why": why})
+        return self._post(f"/api/v1/jobs/{job_id}/cancel", wire.JobWire, {"why": why} if why else {})
 
     def retry(self, job_id: int, *, why: str = "") -> wire.JobWire:
         """Make a new job for one that failed."""
-        return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {"why": why})
+        return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {"why": why} if why else {})
 
     def watch(
         self, *, since: int | None = None, wait: int = 0, submission: int | None = None

@@ -79,12 +79,12 @@ def cancel(
     application: ApplicationHere,
     token: MaintainerOrCurator,
     job_id: wire.Number,
-    body: wire.JobDecisionRequest,
+    body: wire.JobDecisionRequest | None = None,
 ) -> wire.JobWire:
     """Cancel a job, with the reason in `why`; the worker that runs it stops within one heartbeat."""
     with application.planning() as unit:
-        decides = token.role.allows(Role.CURATOR)
-        job = cancel_job(unit, actor_of(request, token), job_id, why=body.why, decides=decides)
+        why, decides = body.why if body else "", token.role.allows(Role.CURATOR)
+        job = cancel_job(unit, actor_of(request, token), job_id, why=why, decides=decides)
         (form,) = job_forms(unit.session, [job])
     return form
 

@@ -111,6 +111,8 @@ def cancel(numbers: tuple[int, ...], submission: int | None, why: str, as_json: 
       farm cancel 12 --why "the wrong branch"
       farm cancel --submission 4 --why "a better one follows"
     """
+    if not why.strip():
+        raise click.UsageError("Give a reason with --why: others will read it.")
     return _decide(_cancel, numbers, submission, why, as_json=as_json, states=UNFINISHED)
 
 

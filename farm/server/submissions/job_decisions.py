@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from farm.errors import FarmError
-from farm.server.channels.channel_checks import LONGEST_REASON, reason_of
+from farm.server.channels.channel_checks import LONGEST_REASON
 from farm.server.identities.access import audit
 from farm.server.jobs import job_requests, jobs, requests
 from farm.server.jobs.job_requests import JobRequest
@@ -28,9 +28,9 @@ _PERSON = "token:"
 def cancel_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, decides: bool) -> Job:
     """Cancel a job that has not ended; `decides` says whether the actor may decide about everybody's jobs.
 
-    Needs a planning transaction. Raises `FarmError` (`unknown-job`, `forbidden`), `CurationError`, `JobStateError`.
+    Needs a planning transaction. Raises `FarmError` (`unknown-job`, `forbidden`), `JobStateError`.
     """
-    reason = reason_of(why)
+    reason = _reason(why)
     _check_may_decide(unit, actor, jobs.find_job(unit.session, job_id), decides=decides)
     job = requests.cancel(unit, job_id, by=actor.name, why=reason)
     _keep(unit, actor, JobAct.CANCEL, job_id, why=reason)
@@ -44,8 +44,13 @@ def retry_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, trace: s
     """
     _check_may_decide(unit, actor, jobs.find_job(unit.session, job_id), decides=decides)
     job = requests.retry(unit, job_id, trace=trace)
-    _keep(unit, actor, JobAct.RETRY, job_id, why=truncate_text(why.strip(), longest=LONGEST_REASON), made=job.id)
+    _keep(unit, actor, JobAct.RETRY, job_id, why=_reason(why), made=job.id)
     return job
+
+
+def _reason(why: str) -> str:
+    """Return a reason as it is stored; empty from programs that give none."""
+    return truncate_text(why.strip(), longest=LONGEST_REASON)
 
 
 def _keep(unit: UnitOfWork, actor: Actor, act: JobAct, job_id: int, *, why: str, made: int | None = None) -> None:

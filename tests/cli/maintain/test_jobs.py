@@ -175,7 +175,7 @@ def test_where_cancelling_makes_no_sense_the_way_out_is_named(shell: Shell) -> N
     assert f"farm retry {lease.job.id}" in message
     waiting = shell.stocked.submit(recipe("low")).accepted[0].job.id
     assert f"farm log {waiting} --follow" in shell.run("retry", str(waiting), status=1)
-    assert "no reason is given" in shell.run("cancel", str(waiting), "--why", " ", status=1)
+    assert "Give a reason" in shell.run("cancel", str(waiting), "--why", " ", status=2)
     shell.run("cancel", str(waiting), status=2)
     shell.run("cancel", "--why", "no", status=2)
     assert shell.stocked.job(waiting).state is JobState.READY

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import termios
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -148,9 +149,15 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         self.resize(30, 100)
         environment = {**os.environ, "TERM": "xterm-256color"}
-        self.process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
-        )  # fmt: skip
+        # Tests in the background ignore Ctrl-C, and what they start would too.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            self.process = subprocess.Popen(
+                [COMMAND, *arguments],
+                stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            signal.signal(signal.SIGINT, before)
         os.close(theirs)
         self.arrived = b""
 
@@ -166,19 +173,30 @@ class Terminal:
                 self.arrived += os.read(self.ours, 65536)
         self.arrived = self.arrived.partition(text)[2]
 
-    def ends(self) -> int:
-        while select.select([self.ours], [], [], 5)[0]:
+    def ends(self, *, seconds: float = 60) -> int:
+        """Read until the command has ended, and return its status."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and select.select([self.ours], [], [], 5)[0]:
             try:
                 self.arrived += os.read(self.ours, 65536)
             except OSError:
                 break
         return self.process.wait(30)
 
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+
 
 def test_a_terminal_has_one_screen_that_follows_and_ends_cleanly(shell: Shell) -> None:
     small = shell.stocked
     small.submit(recipe("low"), recipe("high", needs=("low",)))
-    terminal = Terminal("watch")
+    with closing(Terminal("watch")) as terminal:
+        _follows(terminal, small)
+
+
+def _follows(terminal: Terminal, small: StockedFarm) -> None:
     terminal.shows(b"accepted  0 of 2 done")
     lease = small.claim()
     terminal.shows(b"leased")
@@ -199,8 +217,8 @@ def test_colours_are_for_terminals_that_want_them(shell: Shell, monkeypatch: pyt
     coloured = re.compile(rb"\x1b\[[0-9;]*3[0-9]m")
     for no_colour, expected in (("1", False), ("", True)):
         monkeypatch.setenv("NO_COLOR", no_colour)
-        terminal = Terminal("watch", "--once")
-        assert terminal.ends() == 0
+        with closing(Terminal("watch", "--once")) as terminal:
+            assert terminal.ends() == 0
         assert bool(coloured.search(terminal.arrived)) is expected
 
 
