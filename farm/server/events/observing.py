@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 _UNDER_WAY = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
+_WITHOUT_JOBS = {
+    SubmissionState.WAITING: SubmissionProgress.WAITING,
+    SubmissionState.WITHDRAWN: SubmissionProgress.WITHDRAWN,
+}
 _SUPERSEDED = "superseded"
 """The error code of a job that a later submission has replaced."""
 _LONGEST_LINE = 500
@@ -121,9 +125,8 @@ def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[Ob
 
 def _progress(session: Session, number: int, state: SubmissionState) -> tuple[SubmissionProgress, int | None, str]:
     """Return the progress of a submission, the job that made it fail, and in a line why."""
-    if state is not SubmissionState.TAKEN:
-        waits = state is SubmissionState.WAITING
-        return (SubmissionProgress.WAITING if waits else SubmissionProgress.WITHDRAWN), None, ""
+    if state in _WITHOUT_JOBS:
+        return _WITHOUT_JOBS[state], None, ""
     mine = select(JobRow.id).where(JobRow.submission_id == number)
     if session.exec(mine.where(col(JobRow.state).in_(_UNDER_WAY)).limit(1)).first() is not None:
         return SubmissionProgress.ACCEPTED, None, ""

@@ -17,7 +17,7 @@ from farm.server.tables.job_rows import JobRow
 from farm.server.tables.notification_rows import EventRow, JobChangeRow, TrackedStateRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
-from farm.server.tables.session import at_end
+from farm.server.tables.session import at_end, lock_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,19 +42,27 @@ class _Touched:
     releases: set[tuple[str, int]] = field(default_factory=set)
 
     def __call__(self, session: Session) -> None:
-        """Write it."""
+        """Write it. What else has changed meanwhile is seen, as one transaction at a time comes here."""
         submitters = _submitters(session, self.jobs)
-        touched = {submission for submission, _ in submitters.values()}
+        touched = {submission for submission, _ in submitters.values()} | self.submissions
+        if not (touched or self.packages or self.releases):
+            return
+        lock_changes(session)
         seen = [
             *observe_jobs(session, submitters),
-            *observe_submissions(session, touched | self.submissions),
+            *observe_submissions(session, touched),
             *observe_packages(session, self.packages, self.releases),
         ]
-        if not (submitters or seen):
+        changed = _changed(session, seen)
+        if not (submitters or changed):
             return
-        number = changes.take_numbers(session, 1 + len(seen))
+        number = changes.take_numbers(session, 1 + len(changed))
         _number_jobs(session, submitters, number)
-        _record(session, seen, number, now=self.now)
+        events = [
+            _record(session, row, observation, (number, number + place), now=self.now)
+            for place, (observation, row) in enumerate(changed, start=1)
+        ]
+        deliveries.queue(session, [event for event in events if event is not None], now=self.now)
 
 
 def touch_job(session: Session, job: int, *, now: datetime) -> None:
@@ -117,24 +125,33 @@ def _number_jobs(session: Session, submitters: Mapping[int, tuple[int, str]], nu
         session.add(row)
 
 
-def _record(session: Session, seen: list[Observation], number: int, *, now: datetime) -> None:
+def _changed(session: Session, seen: list[Observation]) -> list[tuple[Observation, TrackedStateRow | None]]:
+    """Return what is another state than the one that is known, with its row if there is one."""
     known = _known(session, seen)
-    events = []
-    for place, observation in enumerate(seen, start=1):
-        row = known.get((observation.matter, observation.name))
-        if row is None:
-            if not observation.is_news:
-                continue
-            row = TrackedStateRow(**observation.columns(), since=now, counted_at=now, number=number)
-            session.add(row)
-        elif not observation.changes(row.state):
-            continue
-        else:
-            row.sqlmodel_update({**observation.columns(), "number": number})
-            row.since = now
-        event = _tell(session, row, number + place, now=now, anew=observation.anew)
-        events += [event] if event is not None else []
-    deliveries.queue(session, events, now=now)
+    pairs = ((observation, known.get((observation.matter, observation.name))) for observation in seen)
+    return [
+        (observation, row)
+        for observation, row in pairs
+        if (observation.is_news if row is None else observation.changes(row.state))
+    ]
+
+
+def _record(
+    session: Session,
+    row: TrackedStateRow | None,
+    observation: Observation,
+    numbers: tuple[int, int],
+    *,
+    now: datetime,
+) -> EventRow | None:
+    """Write a state, and the event that it makes; `numbers` are those of the change and of the event."""
+    change, event = numbers
+    if row is None:
+        row = TrackedStateRow(**observation.columns(), since=now, counted_at=now, number=change)
+        session.add(row)
+    else:
+        row.sqlmodel_update({**observation.columns(), "number": change, "since": now})
+    return _tell(session, row, event, now=now, anew=observation.anew)
 
 
 def _known(session: Session, seen: list[Observation]) -> dict[tuple[Matter, str], TrackedStateRow]:

@@ -55,7 +55,7 @@ class EventRow(Row, table=True):
     channel: str = ""
     release: int | None = None
     submission_id: int | None = Field(default=None, foreign_key="submission.id")
-    job_id: int | None = Field(default=None, foreign_key="job.id")
+    job_id: int | None = None  # no foreign key: who has locked that row may wait for the number of a change
     detail: str = Field(default="", sa_type=Text)  # a line: an error, a reason, names
 
 
@@ -87,7 +87,7 @@ class TrackedStateRow(Row, table=True):
     channel: str = ""
     release: int | None = None
     submission_id: int | None = Field(default=None, foreign_key="submission.id")
-    job_id: int | None = Field(default=None, foreign_key="job.id")
+    job_id: int | None = None  # no foreign key: who has locked that row may wait for the number of a change
     detail: str = Field(default="", sa_type=Text)
 
 

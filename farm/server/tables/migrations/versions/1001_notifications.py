@@ -32,7 +32,7 @@ def _about() -> tuple[sa.Column[Any], ...]:
         _text("channel"),
         sa.Column("release", sa.Integer()),
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id")),
-        sa.Column("job_id", sa.Integer(), sa.ForeignKey("job.id")),
+        sa.Column("job_id", sa.Integer()),
         sa.Column("detail", sa.Text(), nullable=False),
     )
 
