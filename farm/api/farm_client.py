@@ -22,7 +22,7 @@ from farm.api.log_lines import FIELDS
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from farm.core.buildlog.first_error import FirstError
@@ -172,11 +172,19 @@ class FarmClient:
         return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {"why": why} if why else {})
 
     def watch(
-        self, *, since: int | None = None, wait: int = 0, submission: int | None = None
+        self,
+        *,
+        since: int | None = None,
+        wait: int = 0,
+        submission: int | None = None,
+        at_work: Sequence[int] = (),
     ) -> notification_wire.WatchWire:
-        """Return what is one's own and unfinished; with `since`, what has changed, up to `wait` seconds later."""
-        wire_type = notification_wire.WatchWire
-        return self._get("/api/v1/watch", wire_type, since=since, wait=wait or None, submission=submission)
+        """Return what is one's own and unfinished; with `since`, what has changed, up to `wait` seconds later.
+
+        The jobs `at_work` are returned in any case.
+        """
+        asked = {"since": since, "wait": wait or None, "submission": submission, "at_work": list(at_work) or None}
+        return self._get("/api/v1/watch", notification_wire.WatchWire, **asked)
 
     def webhooks(self) -> tuple[notification_wire.WebhookWire, ...]:
         """Return one's own webhooks, oldest first."""

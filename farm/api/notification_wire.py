@@ -31,6 +31,10 @@ MOST_WATCHED_JOBS = 500
 """The most jobs that one answer to a watcher lists."""
 
 
+MOST_AT_WORK = 50
+"""The most jobs whose steps one answer has."""
+
+
 class WatchedJobWire(Wire):
     """A job of one's own. `worker` has it, and is at `step`, if both are known."""
 

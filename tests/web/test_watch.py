@@ -59,7 +59,12 @@ def test_what_is_mine_is_shown_with_worker_and_step_and_then_only_changes(farm: 
         farm.application.logs.append(lease.attempt, 0, record, limit=1 << 20)
         (line,) = client.watch(since=whole.number).jobs
         assert (line.job.name, line.worker, line.step) == ("low", "one", "make")
-        assert client.watch(since=client.watch().number).jobs == ()
+        now = client.watch().number
+        assert client.watch(since=now).jobs == ()
+        again = record.replace(b"make", b"make install")
+        farm.application.logs.append(lease.attempt, len(record), again, limit=1 << 20)
+        (line,) = client.watch(since=now, at_work=[line.job.id]).jobs
+        assert line.step == "make install", "a step is no change, and is shown nevertheless"
     other = FarmClient(farm.url, farm.token(Role.CURATOR))
     assert other.watch().submissions == ()
     assert [state.submission for state in other.watch(submission=taken.id).submissions] == [taken.id]

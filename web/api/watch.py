@@ -10,20 +10,21 @@ from starlette.concurrency import run_in_threadpool
 from farm.api import notification_wire, wire
 from farm.errors import FarmError
 from farm.server.events import changes
-from farm.server.jobs import attempts
+from farm.server.jobs import attempts, jobs
 from farm.server.submissions import submissions
 from farm.server.tables.states import LEASED, Matter
 from web.api.jobs import job_forms
 from web.auth import ApplicationHere, MaintainerOrCurator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.server.events.changes import TrackedState
     from farm.server.transaction.unit_of_work import Application
     from web.watching import Watchers
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
-_MOST_STEPS = 50
 _TAIL = 16 << 10
 """Bytes at the end of a log in which its step is looked for."""
 
@@ -37,17 +38,19 @@ async def watch(
     since: Annotated[int | None, Query(ge=0, le=wire.LARGEST_NUMBER)] = None,
     wait: Annotated[int, Query(ge=0, le=notification_wire.MOST_WAIT)] = 0,
     submission: wire.Number | None = None,
+    at_work: Annotated[list[wire.Number] | None, Query(max_length=notification_wire.MOST_AT_WORK)] = None,
 ) -> notification_wire.WatchWire:
     """Return one's own unfinished submissions with their jobs, and packages that are held back.
 
     With `since`, a number of an earlier answer, only what has changed after it; up to `wait` seconds pass until
-    something has. `submission` is one submission, also of another person.
+    something has. `submission` is one submission, also of another person. Jobs `at_work` are returned in any case, for
+    the steps that they are at.
     """
     submitter = await run_in_threadpool(_submitter, application, f"token:{token.name}", submission)
     if since is not None and wait:
         watchers: Watchers = request.app.state.watchers
         await watchers.wait(submitter, since, wait)
-    return await run_in_threadpool(_answer, application, submitter, since, submission)
+    return await run_in_threadpool(_answer, application, submitter, since, submission, at_work or ())
 
 
 def _submitter(application: Application, caller: str, submission: int | None) -> str:
@@ -61,13 +64,16 @@ def _submitter(application: Application, caller: str, submission: int | None) ->
 
 
 def _answer(
-    application: Application, submitter: str, since: int | None, submission: int | None
+    application: Application, submitter: str, since: int | None, submission: int | None, at_work: Sequence[int]
 ) -> notification_wire.WatchWire:
     with application.reading() as unit:
         found = changes.followed(unit.session, submitter, now=unit.now, since=since, submission=submission)
-        forms = job_forms(unit.session, found.jobs)
-        at_work = [job.id for job in found.jobs if job.state in LEASED][:_MOST_STEPS]
-        newest = {job: tries[-1] for job, tries in attempts.attempts_of_jobs(unit.session, at_work).items()}
+        known = {job.id for job in found.jobs}
+        others = [number for number in dict.fromkeys(at_work) if number not in known]
+        listed = [*found.jobs, *(jobs.list_jobs(unit.session, numbers=others) if others else ())]
+        forms = job_forms(unit.session, listed)
+        leased = [job.id for job in listed if job.state in LEASED][: notification_wire.MOST_AT_WORK]
+        newest = {job: tries[-1] for job, tries in attempts.attempts_of_jobs(unit.session, leased).items()}
     steps = {job: _step(application, attempt.id) for job, attempt in newest.items()}
     return notification_wire.WatchWire(
         number=found.number,

@@ -62,13 +62,15 @@ def watch(*, once: bool, submission: int | None, exit_when_done: bool, as_json: 
 def _answers(farm: FarmClient, watched: Watched, submission: int | None) -> Iterator[WatchWire]:
     """Yield what is unfinished, and then each change. A farm that is away is asked again, with growing pauses."""
     from farm.api.errors import FarmUnreachableError
+    from farm.api.notification_wire import MOST_AT_WORK
 
     pause = _LEAST_SECONDS
     while True:
         began = time.monotonic()
-        wait = 0 if watched.number is None else _WAIT_AT_WORK if watched.is_at_work else _WAIT
+        at_work = watched.at_work[:MOST_AT_WORK]
+        wait = 0 if watched.number is None else _WAIT_AT_WORK if at_work else _WAIT
         try:
-            answer = farm.watch(since=watched.number, wait=wait, submission=submission)
+            answer = farm.watch(since=watched.number, wait=wait, submission=submission, at_work=at_work)
         except FarmUnreachableError as error:
             if watched.number is None:
                 raise

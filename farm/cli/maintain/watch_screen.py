@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from farm.cli.maintain.watched import Seen, Watched
 
+_FINISHED = ("done", "withdrawn", "superseded")
+_STILL_SHOWN = timedelta(minutes=10)
 _COLOURS = {
     "failed": "red",
     "cancelled": "red",
@@ -36,6 +39,8 @@ def screen(watched: Watched, now: datetime) -> Group:
     """Return the tables; jobs that have succeeded are only counted."""
     parts: list[RenderableType] = []
     for submission in watched.submissions():
+        if submission.state in _FINISHED and now - submission.since > _STILL_SHOWN:
+            continue
         jobs = watched.jobs(submission.key)
         parts.append(_heading(submission, jobs))
         if left := [job for job in jobs if job.state != "succeeded"]:

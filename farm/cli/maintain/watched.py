@@ -84,9 +84,9 @@ class Watched:
         return [line for line in self.seen.values() if line.what == "package"]
 
     @property
-    def is_at_work(self) -> bool:
-        """Whether a worker has one of the jobs."""
-        return any(line.worker for line in self.seen.values())
+    def at_work(self) -> list[int]:
+        """The jobs that workers have."""
+        return [int(line.key) for line in self.seen.values() if line.worker]
 
     @property
     def is_done(self) -> bool:
