@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, not_, select
 
 from farm.server.tables.curation_rows import ExcuseRow
-from farm.server.tables.job_rows import JobRow
+from farm.server.tables.evidence import FIRST_ERROR
+from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
@@ -83,9 +84,15 @@ class Observation:
         }
 
 
-def error_line(error: str) -> str:
-    """Return the line that says why a job failed: the one place where notifications get it from."""
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
+def _why(session: Session, job: JobRow) -> str:
+    """Return in a line why a job failed: the first error of its newest attempt's log, else what ended the job."""
+    newest = select(AttemptRow.first_error).where(AttemptRow.job_id == job.id).order_by(col(AttemptRow.number).desc())
+    found = FIRST_ERROR.read(session.exec(newest.limit(1)).first() or "") if job.state == JobState.FAILED else None
+    return _line(found.sentence if found and found.sure else job.error)
+
+
+def _line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return truncate_text(lines[0], longest=_LONGEST_LINE) if lines else ""
 
 
@@ -103,7 +110,7 @@ def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) ->
             package=row.name,
             submission=submission,
             job=row.id,
-            detail=error_line(row.error),
+            detail=_why(session, row),
         )
 
 
@@ -134,7 +141,7 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
     last = select(JobRow).where(col(JobRow.id).in_(newest), JobRow.state != JobState.SUCCEEDED)
     left = [row for row in session.exec(last.order_by(col(JobRow.id))) if row.error_code != _SUPERSEDED]
     if left:
-        job, why = _why_failed(left)
+        job, why = _why_failed(session, left)
         return SubmissionProgress.FAILED, job, why
     replaced = session.exec(mine.where(JobRow.error_code == _SUPERSEDED).limit(1)).first() is not None
     built = session.exec(mine.where(JobRow.state == JobState.SUCCEEDED).limit(1)).first() is not None
@@ -142,13 +149,13 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
     return (SubmissionProgress.DONE if done else SubmissionProgress.SUPERSEDED), None, ""
 
 
-def _why_failed(left: Sequence[JobRow]) -> tuple[int | None, str]:
+def _why_failed(session: Session, left: Sequence[JobRow]) -> tuple[int | None, str]:
     """Return the first job that did not succeed, and in a line why, with the names of the others."""
     first = next((row for row in left if row.state != JobState.BLOCKED), left[0])
     others = sorted({row.name for row in left} - {first.name})
     named = f"; also {', '.join(others[:_MOST_NAMED])}" if others else ""
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-    return first.id, truncate_text(f"{first.name}: {error_line(first.error)}{named}{more}", longest=_LONGEST_LINE)
+    return first.id, truncate_text(f"{first.name}: {_why(session, first)}{named}{more}", longest=_LONGEST_LINE)
 
 
 def observe_packages(
@@ -185,7 +192,7 @@ def _held_or_cleared(session: Session, channel: str, names: set[str]) -> Iterato
             package=name,
             channel=channel,
             job=excuse.job_id if excuse else None,
-            detail=error_line(excuse.reason + (f": {excuse.line}" if excuse.line else "")) if excuse else "",
+            detail=_line(excuse.reason + (f": {excuse.line}" if excuse.line else "")) if excuse else "",
         )
 
 

@@ -113,9 +113,7 @@ class Submitting:
             main(["submit", *places, "--release", "edge"])
         shown = self._shown.readouterr()
         # Without the progress board of builds, the page's address, and the warnings about how recipes are written.
-        messages = [
-            line for line in shown.err.splitlines() if not line.startswith(("[", "submission ", "packages/"))
-        ]
+        messages = [line for line in shown.err.splitlines() if not line.startswith(("[", "submission ", "packages/"))]
         return int(ended.value.code or 0), shown.out.splitlines()[-1], messages
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,17 @@ def test_a_submission_is_accepted_fails_with_the_line_of_the_error_and_is_done_o
     retry(farm, lease.job.id)
     farm.build_all()
     assert sorted(kinds(farm)[3:]) == [EventKind.JOB_RECOVERED, EventKind.SUBMISSION_DONE]
+
+
+def test_the_line_is_the_first_error_of_the_log_where_one_is_known_for_certain(farm: SmallFarm) -> None:
+    farm.submit(recipe("low"))
+    lease = farm.claim()
+    lines = ("cc low.c", "low.c:1:5: error: expected ';' before 'x'", "make: *** [Makefile:2: all] Error 1")
+    record = {"time": "2026-11-24T12:00:00Z", "stream": "stderr", "severity": "warning", "step": "run"}
+    written = b"".join(json.dumps({**record, "text": line}, separators=(",", ":")).encode() + b"\n" for line in lines)
+    farm.application.logs.append(lease.attempt.id, 0, written, limit=1 << 20)
+    farm.fail(lease, "the step run ended with status 2")
+    assert {detail for _, _, detail in told(farm)[1:]} == {lines[1], f"low: {lines[1]}"}
 
 
 def test_who_waits_for_an_owner_and_withdraws_is_told_so(farm: SmallFarm) -> None:
