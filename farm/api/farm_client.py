@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -16,6 +17,7 @@ from farm.api.blob_download import receive_blob
 from farm.api.errors import (
     FarmUnreachableError,
     InvalidAnswerError,
+    RefusedRequestError,
     raise_for,
 )
 from farm.api.log_lines import FIELDS
@@ -162,6 +164,22 @@ class FarmClient:
     def copies(self, package: str) -> wire.CopiesWire:
         """Return the recipes whose packages hold code of a package."""
         return self._get(f"/api/v1/packages/{quote(package, safe='')}/copies", wire.CopiesWire)
+
+    def job_requests(self, numbers: Sequence[int]) -> dict[int, list[wire.JobRequestWire]]:
+        """Return who has cancelled or retried these jobs, and by whom they were made, oldest first."""
+        found: dict[int, list[wire.JobRequestWire]] = {number: [] for number in numbers}
+        if not numbers:
+            return found
+        try:
+            page = self._get("/api/v1/job-requests", wire.JobRequestPage, number=list(numbers))
+        except RefusedRequestError as error:
+            if error.status == HTTPStatus.NOT_FOUND:  # a farm of before
+                return found
+            raise
+        for request in page.requests:
+            for number in found.keys() & {request.job, request.made}:
+                found[number].append(request)
+        return found
 
     def cancel(self, job_id: int, *, why: str = "") -> wire.JobWire:
         """Cancel a job."""

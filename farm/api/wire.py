@@ -69,6 +69,12 @@ class JobRequestWire(Wire):
     made: int | None = None
 
 
+class JobRequestPage(Wire):
+    """The requests of people about jobs, and those by which they were made, oldest first."""
+
+    requests: tuple[JobRequestWire, ...]
+
+
 class JobDecisionRequest(Wire):
     """Cancel or retry a job, with the reason."""
 
@@ -80,8 +86,7 @@ class JobWire(Wire):
 
     A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
     the last attempt met through no fault of the job; it is retried at `not_before`. `version` is that of a build with a
-    number to be shown, `same_as` that of the earlier build with the same files: this one was dropped. `requests` are
-    those of people about it, or by which it was made, oldest first.
+    number to be shown, `same_as` that of the earlier build with the same files: this one was dropped.
     """
 
     id: int
@@ -103,7 +108,6 @@ class JobWire(Wire):
     trace: str
     version: Annotated[str, Omitted] = ""
     same_as: Annotated[str, Omitted] = ""
-    requests: Annotated[tuple[JobRequestWire, ...], Omitted] = ()
 
 
 class InputValueWire(Wire):

@@ -73,6 +73,17 @@ def cause(application: ApplicationHere, job_id: wire.Number) -> wire.JobCauseWir
         return wire.JobCauseWire.model_validate(cause_of(unit, jobs.find_job(unit.session, job_id)))
 
 
+@router.get("/job-requests")
+def requested(
+    application: ApplicationHere, number: Annotated[list[wire.Number], Query(min_length=1, max_length=wire.MOST_JOBS)]
+) -> wire.JobRequestPage:
+    """Return who has cancelled or retried the jobs of these numbers, when and why; also by whom they were made."""
+    with application.reading() as unit:
+        found = job_requests.of_jobs(unit.session, number)
+    kept = {(request.at, request.job, request.act): request for some in found.values() for request in some}
+    return wire.JobRequestPage(requests=tuple(wire.JobRequestWire.model_validate(kept[key]) for key in sorted(kept)))
+
+
 @router.post("/jobs/{job_id}/cancel")
 def cancel(
     request: Request,
@@ -106,19 +117,14 @@ def retry(
 
 
 def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[JobWire, ...]:
-    """Return jobs with people's requests, versions of builds that are no first builds, and why they were dropped."""
-    requests = job_requests.of_jobs(session, (job.id for job in jobs))
+    """Return jobs with the versions of builds that are no first builds, and the builds they were dropped for."""
     subjects = {job.subject for job in jobs if job.subject}
     numbers, dropped = numbers_of(session, subjects), packages.dropped_for(session, subjects)
     again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
     versions = job_lookups.versions(session, again)
     return tuple(
         JobWire.model_validate(job).model_copy(
-            update={
-                "version": versions.get(job.id, ""),
-                "same_as": _same_as(job, dropped),
-                "requests": tuple(map(wire.JobRequestWire.model_validate, requests.get(job.id, ()))),
-            }
+            update={"version": versions.get(job.id, ""), "same_as": _same_as(job, dropped)}
         )
         for job in jobs
     )

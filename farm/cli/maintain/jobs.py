@@ -12,10 +12,10 @@ from farm.cli.remote import connect, number_type, reason_option, why_option
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import AttemptWire, JobRequestWire, JobWire
+    from farm.api.wire import AttemptWire, JobPage, JobRequestWire, JobWire
 
 UNFINISHED = ("waiting", "blocked", "ready", "leased", "running", "set-aside")
 """The states of jobs that can be cancelled."""
@@ -38,6 +38,7 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
 
     with connect() as farm:
         page = farm.jobs(state=state, name=name, limit=limit)
+        requests = farm.job_requests([job.id for job in page.jobs])
     rows = [
         (
             str(job.id),
@@ -45,14 +46,14 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
             job.name,
             job.state,
             f"{job.changed_at:%Y-%m-%d %H:%M:%S}",
-            _why(job),
+            _why(job, requests[job.id]),
         )
         for job in page.jobs
     ]
     tell_table(
         rows,
         ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", ""),
-        page.model_dump(mode="json"),
+        _form(page, requests),
         nothing="no jobs",
         as_json=as_json,
     )
@@ -75,7 +76,7 @@ def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
 
     with connect() as farm:
         if not (only_error or as_json):
-            say_lines(map(request_line, farm.job(job).job.requests), err=True)
+            say_lines(map(request_line, farm.job_requests([job])[job]), err=True)
         if not only_error:
             for record in farm.follow(_newest_attempt(farm, job).id) if follow else farm.log_records(job):
                 _say_record(record, as_json=as_json)
@@ -204,13 +205,22 @@ def request_line(request: JobRequestWire) -> str:
     return f"{what}{made} by {who} at {request.at:%Y-%m-%d %H:%M} UTC: {request.why or 'no reason given'}"
 
 
-def _why(job: JobWire) -> str:
+def _form(page: JobPage, requests: Mapping[int, Sequence[JobRequestWire]]) -> dict[str, Any]:
+    """Return jobs as JSON values, each with the requests of people about it if there are any."""
+    form = page.model_dump(mode="json")
+    for job in form["jobs"]:
+        if about := requests[job["id"]]:
+            job["requests"] = [request.model_dump(mode="json") for request in about]
+    return form
+
+
+def _why(job: JobWire, requests: Sequence[JobRequestWire]) -> str:
     """Return in a line what went wrong with a job and when it is retried, or why it was retried; else its build."""
     if job.same_as:
         return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]
-    if not why and job.requests:
-        why = request_line(job.requests[-1])
+    if not why and requests:
+        why = request_line(requests[-1])
     why = why or job.version
     return f"again at {job.not_before:%H:%M:%S}: {why}" if job.not_before else why
 

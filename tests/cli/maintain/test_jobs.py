@@ -153,7 +153,7 @@ def test_a_job_is_cancelled_with_a_reason_its_dependents_are_blocked_and_a_retry
     ]
     assert [request["made"] for request in made["requests"]] == [again]
     page = httpx.get(f"{os.environ['FARM_URL']}/jobs/{low}").text
-    assert "the wrong branch^[[2J" in page
+    assert r"the wrong branch\x1b[2J" in page
     assert "it is the right one" in page
 
 
