@@ -106,7 +106,7 @@ _LONG = (
     "server/jobs/test_state_machine.py",
     "server/jobs/test_troubles.py",
     "server/packages/test_build_numbers.py",
-    "server/packages/test_code_copies.py",
+    "server/jobs/test_code_copies.py",
     "server/pipeline/gates/test_advisories.py",
     "server/pipeline/gates/test_approvals.py",
     "server/pipeline/gates/test_reproduced.py",

@@ -32,6 +32,7 @@ from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublica
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
 from farm.server.pipeline.repository.order_delivery import OrderDelivery
 from farm.server.pipeline.repository.signer_client import SignerClient
+from farm.server.submissions.previewing import expire_previews
 from farm.store.http.address_guard import AddressGuard
 from farm.store.http.post import PostPolicy
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
@@ -66,6 +67,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
         PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
         PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.tell_after_quiet(application)),
         PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),
+        PeriodicTask("farm.control.previews", 60.0, lambda: expire_previews(application)),
     )
 
 

@@ -22,7 +22,7 @@ from farm.server.documents.log_store import LogStore
 from farm.server.submissions.owners import apply_owners, ownership
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
-from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, ToolchainRef
+from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, PreviewPolicy, ToolchainRef
 from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.metadata.repository import Repository
@@ -82,6 +82,10 @@ class FarmSettings(BaseModel):
     first_pause_seconds: Seconds = 5
     longest_pause_seconds: Seconds = 900
     ring_again_seconds: Seconds = 30
+    preview_days: Seconds = 7
+    previews_per_submitter: Annotated[int, Field(ge=0)] = 5
+    preview_jobs_at_once: Annotated[int, Field(ge=1)] = 4
+    preview_minutes_a_day: Annotated[int, Field(ge=1)] = 600
     web: dict[str, Annotated[float, Field(gt=0)]] = {}
 
     @classmethod
@@ -130,10 +134,20 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     # The checker reads the steps by their digest when it computes plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
     application = Application.open(database, blobs, LogStore(settings.logs), inputs, lease_policy)
+    application = replace(application, preview_policy=_preview_policy(settings))
     with application.writing() as unit:
         if ownership(unit.session) is None and (policies := _first_owners(settings, recipe_files)):
             apply_owners(unit, policies)
     return application
+
+
+def _preview_policy(settings: FarmSettings) -> PreviewPolicy:
+    return PreviewPolicy(
+        lasts=timedelta(days=settings.preview_days),
+        most_open=settings.previews_per_submitter,
+        most_jobs=settings.preview_jobs_at_once,
+        minutes_a_day=settings.preview_minutes_a_day,
+    )
 
 
 def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from farm.api import wire
+from farm.server.jobs.code_copies import copies_of
 from farm.server.packages import packages
-from farm.server.packages.code_copies import copies_of
 from web.auth import ApplicationHere
 from web.problems import NotFoundError
 

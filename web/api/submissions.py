@@ -140,7 +140,7 @@ def withdraw(
     body: submission_wire.SubmissionWithdrawalRequest,
 ) -> submission_wire.SubmissionProgress:
     """Withdraw a waiting submission."""
-    with application.writing() as unit:
+    with application.planning() as unit:
         waiting_submissions.withdraw(
             unit,
             actor_of(request, token),

@@ -17,10 +17,10 @@ from farm.core.package.descriptor import Descriptor
 from farm.core.sets.proof.proof import called_commands
 from farm.server.channels import releases
 from farm.server.jobs import attempts
+from farm.server.jobs.code_copies import copies_of
 from farm.server.jobs.planning import plan_of
 from farm.server.packages import attestations, packages
 from farm.server.packages.code_consumers import kinds_of
-from farm.server.packages.code_copies import copies_of
 from farm.server.recipes import recipes
 from web.auth import ApplicationHere
 from web.pages.invitation import pulled_as

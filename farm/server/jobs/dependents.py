@@ -1,6 +1,7 @@
 """The effects on other jobs when a recipe was submitted, or a build succeeded or failed.
 
-`settle_all` may run at any time on any job: it depends on the current state only, never on past events.
+`settle_all` may run at any time on any job: it depends on the current state only, never on past events. The jobs of a
+preview are settled alike, by what the preview sees (`Scope`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from farm.core.names.digest import Digest
 from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
 from farm.server.jobs import jobs
+from farm.server.jobs.code_copies import holders_of_old_code, holds_old_code
 from farm.server.jobs.planning import plan_for, recipe_of, revision_of
 from farm.server.jobs.rebuild_policy import files_of, is_rebuilt
-from farm.server.packages import packages, plans
+from farm.server.packages import plans
 from farm.server.packages.build_numbers import give_number
-from farm.server.packages.code_copies import holders_of_old_code, holds_old_code
+from farm.server.previews import builds, heads, previews
+from farm.server.previews.scope import Scope
 from farm.server.recipes import recipes
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.reading import rows_with
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.core.plan.plan import Plan
+    from farm.server.tables.records import RecipeHead
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
@@ -53,43 +57,62 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     """Record that a build job has succeeded, and return the rebuilds that the channel's policy asks for."""
+    scope = Scope(unit, job.preview)
     revision = revision_of(unit, job).id
-    before = recipes.head(unit.session, job.name)
-    kept = packages.kept_plan(unit.session, plan)
-    recipes.mark_built(unit.session, job.name, revision_id=revision, plan=kept, newest_plan=plan, now=unit.now)
+    before = scope.head(job.name)
+    kept = scope.kept_plan(plan)
+    scope.mark_built(job.name, revision_id=revision, plan=kept, newest_plan=plan)
     if before is None or before.current != revision or before.newest_plan == plan:
         return []
     # A library that it has copied code from may have been rebuilt meanwhile.
-    names = {job.name} if holds_old_code(unit, job.name) else set()
-    if before.built_plan is not None:
-        names |= _to_rebuild(unit, job, before.built_plan, kept)
+    names = {job.name} if holds_old_code(scope, job.name) else set()
+    if (built := _built_before(scope, before)) is not None:
+        names |= _to_rebuild(scope, job, built, kept)
     again = []
     for name in sorted(names):
-        build = newest_build(unit, name)
-        if build is not None and build.state in ENDED:  # an open build is made against the new packages anyway
-            again.append(_repeat(unit, build, because=job))
+        build = newest_build(scope, name)
+        # An open build is made against the new packages anyway; in a preview, only one of its own.
+        if build is not None and (build.state in ENDED or build.preview != job.preview):
+            again.append(_repeat(scope, build, because=job))
     return again
 
 
-def newest_build(unit: UnitOfWork, recipe: str) -> Job | None:
-    """Return the newest build of the current revision of a recipe."""
-    head = recipes.head(unit.session, recipe)
-    return jobs.latest_of_revision(unit.session, head.current) if head else None
+def newest_build(scope: Scope, recipe: str) -> Job | None:
+    """Return the newest build of the current revision of a recipe; in a preview the farm's, if it has no own."""
+    head = scope.head(recipe)
+    if head is None:
+        return None
+    own = jobs.latest_of_revision(scope.unit.session, head.current, preview=scope.preview)
+    return own or jobs.latest_of_revision(scope.unit.session, head.current)
+
+
+def _built_before(scope: Scope, before: RecipeHead) -> Digest | None:
+    """Return the plan of the packages that a recipe had before; a preview's submitted recipe had those of the farm."""
+    if before.built_plan is None and scope.preview:
+        farms = recipes.head(scope.unit.session, before.name)
+        return farms.built_plan if farms else None
+    return before.built_plan
 
 
 def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
-    """Return the jobs whose state may depend on this one: those that need its recipe, and twins with its plan."""
-    found = jobs.waiting_for(unit.session, job.name, _UNSETTLED)
+    """Return the jobs whose state may depend on this one: those that need its recipe, and twins with its plan.
+
+    Those of any preview may depend on the farm's jobs, and on those of an accepted preview the farm's own may.
+    """
+    seen_by_all = not job.preview or previews.is_accepted(unit.session, job.preview)
+    preview = None if seen_by_all else job.preview
+    found = jobs.waiting_for(unit.session, job.name, _UNSETTLED, preview=preview)
     if job.subject is not None and job.state in ENDED:
-        found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,))
+        found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,), preview=preview)
     return [follower for follower in found if follower.id != job.id]
 
 
 def _settle(unit: UnitOfWork, job: Job) -> bool:
     """Move one waiting or blocked job to the state that it belongs in; return whether anything changed."""
+    scope = Scope(unit, job.preview)
     needs = jobs.needs_of(unit.session, job.id)
-    unbuilt = [name for name, head in recipes.heads(unit.session, needs).items() if not head.is_built]
-    broken = [name for name in unbuilt if _is_broken(unit, name)]
+    unbuilt = [name for name, head in scope.heads(needs).items() if not head.is_built]
+    broken = [name for name in unbuilt if _is_broken(scope, name)]
     if broken:
         if job.state is JobState.BLOCKED:
             return False
@@ -101,26 +124,30 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
     return not unbuilt and plan_build(unit, job, needs)
 
 
-def _is_broken(unit: UnitOfWork, name: str) -> bool:
+def _is_broken(scope: Scope, name: str) -> bool:
     """Return whether the current revision of a recipe cannot be built without a person's help."""
-    latest = newest_build(unit, name)
+    latest = newest_build(scope, name)
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
 def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
     """Plan a build whose `needs`, recipes, are built; return whether its state changed. Needs a planning transaction.
 
-    Then the job is ready to be claimed, or done already, or it waits for a job with the same plan.
+    Then the job is ready to be claimed, or done already, or it waits for a job with the same plan. The farm takes the
+    builds of accepted previews as they are.
     """
+    scope = Scope(unit, job.preview)
     try:
-        plan = plan_for(unit, recipe_of(unit, job), needs)
+        plan = plan_for(scope, recipe_of(unit, job), needs)
     except FarmError as error:
         return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
     plans.keep_plan(unit.session, plan)
     jobs.set_subject(unit.session, job.id, plan.digest)
-    if packages.packages_of_plan(unit.session, plan.digest):
+    if not job.preview and not scope.packages_of_plan(plan.digest):
+        jobs.take_over(unit.session, builds.take_over(unit, plan.digest))
+    if scope.packages_of_plan(plan.digest):
         return _answer(unit, job, plan)
-    if jobs.has_active(unit.session, plan.digest):
+    if jobs.has_active(unit.session, plan.digest, preview=job.preview):
         return False
     try:
         give_number(unit.session, plan, output_names(plan))
@@ -131,7 +158,11 @@ def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
 
 def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
     """End a job whose plan was carried out before, by the earlier result."""
-    earlier = jobs.with_subject(unit.session, plan.digest, (JobState.SUCCEEDED,))
+    earlier = [
+        done
+        for done in jobs.with_subject(unit.session, plan.digest, (JobState.SUCCEEDED,), preview=None)
+        if done.preview in {0, job.preview}
+    ]
     answered_by = earlier[0].id if earlier else None
     moved = jobs.move(unit.session, job, JobState.SUCCEEDED, now=unit.now, answered_by=answered_by)
     if moved:
@@ -139,29 +170,34 @@ def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
     return moved
 
 
-def _to_rebuild(unit: UnitOfWork, job: Job, before: Digest, after: Digest) -> set[str]:
+def _to_rebuild(scope: Scope, job: Job, before: Digest, after: Digest) -> set[str]:
     """Return the recipes that the policy rebuilds because this recipe's packages have changed."""
-    changed = files_of(unit, before) ^ files_of(unit, after)
+    changed = files_of(scope, before) ^ files_of(scope, after)
     if not changed:
         return set()
+    session = scope.unit.session
     # Under every policy: replacing a library does not replace its copies.
-    names = holders_of_old_code(unit, {name for name, _ in changed})
-    if is_rebuilt(unit, before, after):
-        return names.union(recipes.recipes_that_need(unit.session, job.name))
+    names = holders_of_old_code(scope, {name for name, _ in changed})
+    if is_rebuilt(scope, before, after):
+        return names.union(recipes.recipes_that_need(session, job.name))
     # A build that failed after an earlier change may succeed with this one, whatever it changes.
-    return names.union(build.dependent for build in open_builds(unit.session, [job.name]))
+    return names.union(build.dependent for build in open_builds(session, [job.name]))
 
 
-def _repeat(unit: UnitOfWork, build: Job, *, because: Job) -> Job:
+def _repeat(scope: Scope, build: Job, *, because: Job) -> Job:
+    session, preview = scope.unit.session, scope.preview
+    if preview and (head := recipes.head(session, build.name)):
+        heads.add_rebuilt(session, preview, head)
     return jobs.add_job(
-        unit.session,
+        session,
         kind=JobKind.BUILD,
         name=build.name,
         revision_id=build.revision_id,
         submission=because.submission,
-        needs=jobs.needs_of(unit.session, build.id),
+        needs=jobs.needs_of(session, build.id),
         trace=because.trace,
-        now=unit.now,
+        now=scope.unit.now,
+        preview=preview,
     )
 
 
@@ -186,6 +222,7 @@ def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
             col(JobRow.revision_id) == col(RecipeRow.current_id),
             col(JobRow.kind) == JobKind.BUILD,
             not_(col(JobRow.rebuild)),
+            JobRow.preview == 0,
         )
         .correlate(RecipeRow)
         .scalar_subquery()

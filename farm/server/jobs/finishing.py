@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.abi import MOST_LINE
 from farm.core.plan.job import BlobRef
@@ -17,10 +16,9 @@ from farm.server.jobs.provenance_checks import check_abi_result, check_test_resu
 from farm.server.jobs.rebuilding import NOT_REPRODUCED, compare, record
 from farm.server.jobs.reported_packages import RefusedOutcomeError, check_packages, check_uploaded, kept_instead
 from farm.server.jobs.sboms import keep_sbom
-from farm.server.packages import packages
 from farm.server.packages.build_numbers import number_of
-from farm.server.packages.code_consumers import add_consumed
-from farm.server.packages.provided_files import add_provided, provider_of
+from farm.server.packages.provided_files import provider_of
+from farm.server.previews.scope import Scope
 from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.records import Package
 from farm.server.tables.states import AttemptState, JobKind, JobState
@@ -92,14 +90,12 @@ def finish_build(
         attempt = require_lease(unit, holder, lock=True)
         job = _job(unit, attempt, JobKind.BUILD, lock=True)
         _end(unit, attempt, job, log, {}, outcome=_json(outcome))
-        kept = kept_instead(unit, job, reported)
+        scope = Scope(unit, job.preview)
+        kept = kept_instead(scope, job, reported)
         for built, sbom in zip(outcome.packages, sboms, strict=True):
             package = package_of(built, revision, attempt, provenance, at=unit.now)
             package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
-            packages.add_package(unit.session, package)
-            add_consumed(unit.session, built.descriptor.digest, consumed)
-            manifest = Manifest.from_json(application.blobs.read(built.manifest.digest))
-            add_provided(unit.session, package.name, manifest)
+            scope.add_package(package, consumed)
         settle_all(unit, [job, *record_built(unit, job, plan.digest)])
         return jobs.find_job(unit.session, job.id)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import aliased
-from sqlmodel import and_, col, exists, not_, or_, select, update
+from sqlmodel import and_, col, exists, func, not_, or_, select, update
 
 from farm.server.jobs import jobs
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobRow
+from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.records import Job
-from farm.server.tables.states import AttemptState, JobState
+from farm.server.tables.states import LEASED, AttemptState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,32 +24,36 @@ if TYPE_CHECKING:
 
 
 def next_ready(
-    session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime
+    session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime, most_jobs: int
 ) -> Job | None:
     """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, skipping locked ones.
 
     A rebuild is not for a worker that has built its plan before. A job that met trouble is paused, longer for the
-    worker that it met the trouble with. The hinted job is preferred if it can be given.
+    worker that it met the trouble with. The hinted job is preferred if it can be given. A submitter's previews have at
+    most `most_jobs` at once.
     """
-    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
+    ready = select(JobRow).where(
+        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now, most_jobs)
+    )
     ready = ready.with_for_update(skip_locked=True)
     hinted = Job.first(session, ready.where(JobRow.id == hint)) if hint is not None else None
     return hinted or Job.first(session, ready.order_by(col(JobRow.priority), col(JobRow.id)))
 
 
-def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
+def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime, most_jobs: int) -> bool:
     """Return whether there is a job that this worker can claim."""
     query = select(JobRow.id).where(
-        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now)
+        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now, most_jobs)
     )
     # In the order of the claim, so that the query stops at the first build and reads no rebuilds before it.
     return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
 
 
-def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
+def _is_open_to(worker: str, now: datetime, most_jobs: int) -> ColumnElement[bool]:
     """Return the condition that this worker may have a job now.
 
-    The job is not paused, does not exclude the worker, and is no rebuild of the worker's own build.
+    The job is not paused, does not exclude the worker, and is no rebuild of the worker's own build. The submitter of
+    its preview, if it is for one, has fewer jobs at work than `most_jobs`.
     """
     earlier = aliased(JobRow)
     done = exists().where(
@@ -63,7 +68,22 @@ def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
     )
     here = or_(col(JobRow.elsewhere_until).is_(None), col(JobRow.elsewhere_until) <= now, not_(met))
     excluded = exists().where(col(JobExclusionRow.job_id) == col(JobRow.id), col(JobExclusionRow.worker) == worker)
-    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded))
+    own = or_(JobRow.preview == 0, _at_work_for_submitter() < most_jobs)
+    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded), own)
+
+
+def _at_work_for_submitter() -> ColumnElement[int]:
+    """Return the number of jobs that workers have for previews of the same submitter as a job's preview."""
+    busy, theirs, mine = aliased(JobRow), aliased(SubmissionRow), aliased(SubmissionRow)
+    return (
+        select(func.count(col(busy.id)))
+        .select_from(busy)
+        .join(theirs, col(theirs.id) == col(busy.preview))
+        .join(mine, col(mine.id) == col(JobRow.preview))
+        .where(col(busy.state).in_(LEASED), col(theirs.submitted_by) == col(mine.submitted_by))
+        .correlate(JobRow)
+        .scalar_subquery()
+    )
 
 
 def overdue_notifications(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:

@@ -16,11 +16,12 @@ from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
 from farm.errors import FarmError
 from farm.server.events.recording import touch_job
-from farm.server.tables.job_rows import JobExclusionRow, JobNeedRow, JobRow, OutboxRow
+from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
+from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.records import Job
-from farm.server.tables.states import ACTIVE, ENDED, PENDING, JobKind, JobState, may_become
+from farm.server.tables.states import ACTIVE, ENDED, PENDING, JobKind, JobState, SubmissionState, may_become
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 REBUILD_PRIORITY = 1
 """Rebuilds come after first builds."""
+PREVIEW_PRIORITY = 2
+"""Previews come after all that was accepted."""
 
 
 def add_job(
@@ -47,8 +50,9 @@ def add_job(
     subject: Digest | None = None,
     needs: Iterable[str] = (),
     rebuild: bool = False,
+    preview: int = 0,
 ) -> Job:
-    """Add a job in state `waiting`; a build waits for the recipes in `needs`.
+    """Add a job in state `waiting`; a build waits for the recipes in `needs`, as a `preview` sees them.
 
     A `rebuild` carries out the plan `subject` again, to see whether it gives the same packages.
     """
@@ -59,8 +63,9 @@ def add_job(
         submission_id=submission,
         subject=subject,
         state=JobState.WAITING,
+        preview=preview,
         rebuild=rebuild,
-        priority=REBUILD_PRIORITY if rebuild else 0,
+        priority=PREVIEW_PRIORITY if preview else REBUILD_PRIORITY if rebuild else 0,
         created_at=now,
         changed_at=now,
         trace=trace,
@@ -123,15 +128,18 @@ def set_subject(session: Session, job_id: int, subject: Digest) -> None:
     session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(subject=subject))
 
 
-def waiting_for(session: Session, recipe: str, states: Sequence[JobState]) -> list[Job]:
-    """Return the jobs in one of `states` that need this recipe to be built, oldest first."""
+def waiting_for(session: Session, recipe: str, states: Sequence[JobState], *, preview: int | None = 0) -> list[Job]:
+    """Return the jobs in one of `states` that need this recipe to be built, oldest first.
+
+    Those of a preview, or the farm's own (0), or all of them (None).
+    """
     query = (
         select(JobRow)
         .join(JobNeedRow, col(JobNeedRow.job_id) == col(JobRow.id))
         .where(JobNeedRow.recipe == recipe, col(JobRow.state).in_(states))
         .order_by(col(JobRow.id))
     )
-    return Job.all(session, query)
+    return Job.all(session, _of_preview(query, preview))
 
 
 def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
@@ -158,19 +166,28 @@ def exclude(session: Session, job_id: int, workers: Iterable[str]) -> None:
     add_rows(session, (JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers)))
 
 
-def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
-    """Return the jobs in one of `states` with this plan or test, oldest first, rebuilds left out."""
+def with_subject(
+    session: Session, subject: Digest, states: Sequence[JobState], *, preview: int | None = 0
+) -> list[Job]:
+    """Return the jobs in one of `states` with this plan or test, oldest first, rebuilds left out.
+
+    Those of a preview, or the farm's own (0), or all of them (None).
+    """
     query = (
         select(JobRow)
         .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
         .order_by(col(JobRow.id))
     )
-    return Job.all(session, query)
+    return Job.all(session, _of_preview(query, preview))
 
 
-def of_subjects(session: Session, subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
-    """Return the jobs with each of these plans or tests, oldest first, rebuilds left out."""
-    return _by_subject(session, select(JobRow).where(not_(col(JobRow.rebuild))), subjects)
+def of_subjects(session: Session, subjects: Iterable[Digest], *, preview: int = 0) -> dict[Digest, list[Job]]:
+    """Return the farm's jobs with each of these plans or tests, oldest first, rebuilds left out; with a preview's own.
+
+    A preview uses what the farm has tested.
+    """
+    query = select(JobRow).where(not_(col(JobRow.rebuild)), col(JobRow.preview).in_({0, preview}))
+    return _by_subject(session, query, subjects)
 
 
 def rebuilds_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, list[Job]]:
@@ -183,11 +200,16 @@ def _by_subject(session: Session, query: SelectOfScalar[JobRow], subjects: Itera
     return grouped((Digest(row.subject or ""), Job.of(row)) for row in rows)
 
 
-def latest_of_revision(session: Session, revision_id: int) -> Job | None:
-    """Return the newest build job of a recipe revision, rebuilds left out."""
+def latest_of_revision(session: Session, revision_id: int, *, preview: int = 0) -> Job | None:
+    """Return the newest build job of a recipe revision, rebuilds left out: of the farm, or of a preview."""
     query = (
         select(JobRow)
-        .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD, not_(col(JobRow.rebuild)))
+        .where(
+            JobRow.revision_id == revision_id,
+            JobRow.kind == JobKind.BUILD,
+            JobRow.preview == preview,
+            not_(col(JobRow.rebuild)),
+        )
         .order_by(col(JobRow.id).desc())
         .limit(1)
     )
@@ -195,10 +217,29 @@ def latest_of_revision(session: Session, revision_id: int) -> Job | None:
 
 
 def pending_of_recipe(session: Session, name: str) -> list[Job]:
-    """Return the build jobs of a recipe that no worker has yet, rebuilds left out."""
+    """Return the farm's build jobs of a recipe that no worker has yet, rebuilds left out."""
     query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
-    query = query.where(not_(col(JobRow.rebuild)))
+    query = query.where(not_(col(JobRow.rebuild)), JobRow.preview == 0)
     return Job.all(session, query)
+
+
+def of_preview(session: Session, preview: int, states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs of a preview in one of `states`, oldest first."""
+    query = select(JobRow).where(JobRow.preview == preview, col(JobRow.state).in_(states)).order_by(col(JobRow.id))
+    return Job.all(session, query)
+
+
+def take_over(session: Session, attempts: Iterable[int]) -> None:
+    """Make the jobs of these attempts, which were a preview's, the farm's own."""
+    done = select(AttemptRow.job_id).where(col(AttemptRow.id).in_(sorted(attempts)))
+    session.exec(update(JobRow).where(col(JobRow.id).in_(done)).values(preview=0))
+
+
+def take_over_tests(session: Session, preview: int) -> None:
+    """Make the tests and comparisons of a preview that have ended the farm's own: their orders are the same."""
+    kinds = (JobKind.TEST, JobKind.COMPARISON)
+    ended = col(JobRow.kind).in_(kinds), col(JobRow.state).in_((JobState.SUCCEEDED, JobState.FAILED))
+    session.exec(update(JobRow).where(col(JobRow.preview) == preview, *ended).values(preview=0))
 
 
 def newest_job(session: Session) -> int:
@@ -208,18 +249,21 @@ def newest_job(session: Session) -> int:
 
 def newest_answered(session: Session) -> int:
     """Return the highest number of a build job answered by an earlier job with the same plan; 0 for none."""
-    return session.exec(select(func.max(col(JobRow.id))).where(col(JobRow.answered_by).is_not(None))).one() or 0
+    answered = col(JobRow.answered_by).is_not(None), JobRow.preview == 0
+    return session.exec(select(func.max(col(JobRow.id))).where(*answered)).one() or 0
 
 
 def answered_since(session: Session, number: int) -> list[Job]:
     """Return the build jobs after this one that earlier jobs answered: other recipes with the same plans."""
-    query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None))
+    query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None), JobRow.preview == 0)
     return Job.all(session, query.order_by(col(JobRow.id)))
 
 
 def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
     """Return the newest build job that was answered with one of these plans; its recipe is another revision."""
-    query = select(JobRow).where(col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None))
+    query = select(JobRow).where(
+        col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None), JobRow.preview == 0
+    )
     return Job.first(session, query.order_by(col(JobRow.id).desc()))
 
 
@@ -233,11 +277,13 @@ def last_trouble(session: Session) -> datetime | None:
 def any_in_state(
     session: Session, kind: JobKind, states: Sequence[JobState], *, rested: datetime | None = None
 ) -> bool:
-    """Return whether there is a job of this kind in one of `states`, rebuilds left out.
+    """Return whether the farm has a job of this kind in one of `states`, rebuilds and previews left out.
 
     With `rested`, only jobs that may be tried by then count.
     """
-    query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
+    query = select(JobRow.id).where(
+        JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)), JobRow.preview == 0
+    )
     if rested is not None:
         query = query.where(or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= rested))
     return session.exec(query.limit(1)).first() is not None
@@ -291,7 +337,18 @@ def ready_by_first_builder(session: Session) -> dict[str, int]:
     return dict(session.exec(query).all())
 
 
-def has_active(session: Session, subject: Digest) -> bool:
-    """Return whether a job with this plan or test is ready or running."""
-    query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
+def has_active(session: Session, subject: Digest, *, preview: int = 0) -> bool:
+    """Return whether a job with this plan or test is ready or running that the farm, or a preview, can use.
+
+    The farm uses the jobs of accepted previews, and a preview those of the farm.
+    """
+    accepted = select(SubmissionRow.id).where(
+        col(SubmissionRow.id) == col(JobRow.preview), SubmissionRow.state == SubmissionState.TAKEN
+    )
+    usable = or_(col(JobRow.preview).in_({0, preview}), accepted.exists())
+    query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE), usable).limit(1)
     return session.exec(query).first() is not None
+
+
+def _of_preview(query: SelectOfScalar[JobRow], preview: int | None) -> SelectOfScalar[JobRow]:
+    return query if preview is None else query.where(JobRow.preview == preview)

@@ -70,7 +70,14 @@ def claim(
     kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
     while kinds and _any_ready(application, kinds, worker):
         with application.writing() as unit:
-            job = job_queue.next_ready(unit.session, kinds, worker=worker.name, hint=hint, now=unit.now)
+            job = job_queue.next_ready(
+                unit.session,
+                kinds,
+                worker=worker.name,
+                hint=hint,
+                now=unit.now,
+                most_jobs=unit.preview_policy.most_jobs,
+            )
             if job is None:
                 return None
             lease = _grant(unit, job, worker)
@@ -130,7 +137,9 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
 def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
     # Idle workers ask often: a read-only query keeps them out of the queue of writers.
     with application.reading() as unit:
-        return job_queue.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
+        return job_queue.is_any_ready(
+            unit.session, kinds, worker=worker.name, now=unit.now, most_jobs=unit.preview_policy.most_jobs
+        )
 
 
 def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:

@@ -9,9 +9,9 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
 from farm.core.package.layout import DEBUG, package_name
 from farm.server.channels import releases
+from farm.server.jobs.code_copies import holders_of_old_code
 from farm.server.jobs.planning import plan_of
-from farm.server.packages import packages
-from farm.server.packages.code_copies import holders_of_old_code
+from farm.server.previews.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def is_rebuilt(unit: UnitOfWork, before: Digest, after: Digest) -> bool:
+def is_rebuilt(scope: Scope, before: Digest, after: Digest) -> bool:
     """Return whether the policy rebuilds a recipe's dependents if its packages are from another plan."""
-    if before == after or files_of(unit, before) == files_of(unit, after):
+    if before == after or files_of(scope, before) == files_of(scope, after):
         return False
-    policy = policy_in_force(unit)
+    policy = policy_in_force(scope.unit)
     return policy == "always" or (
-        policy == "interface-changed" and _interface_of(unit, before) != _interface_of(unit, after)
+        policy == "interface-changed" and _interface_of(scope, before) != _interface_of(scope, after)
     )
 
 
-def files_of(unit: UnitOfWork, plan: Digest) -> set[tuple[str, Digest]]:
+def files_of(scope: Scope, plan: Digest) -> set[tuple[str, Digest]]:
     """Return the packages of a plan, names and trees, without debug data, which no build uses."""
-    debug = package_name(plan_of(unit, plan).name.short, DEBUG)
-    found = packages.packages_of_plan(unit.session, plan)
+    debug = package_name(plan_of(scope.unit, plan).name.short, DEBUG)
+    found = scope.packages_of_plan(plan)
     return {(package.name, package.tree) for package in found if package.name != debug}
 
 
@@ -47,12 +47,13 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
         for dependency in plan_of(unit, built_by).dependencies
         if dependency.name.short in names
     }
-    known = packages.packages_of_tree(unit.session, used.values())
+    scope = Scope(unit)
+    known = scope.packages_of_tree(used.values())
     before = {known[what].plan for what in used.items() if what in known}
-    if any(is_rebuilt(unit, digest, arriving) for digest in before):
+    if any(is_rebuilt(scope, digest, arriving) for digest in before):
         return True
     # Under every policy: replacing a library does not replace its copies.
-    return dependent in holders_of_old_code(unit, names)
+    return dependent in holders_of_old_code(scope, names)
 
 
 def policy_in_force(unit: UnitOfWork) -> str:
@@ -61,12 +62,12 @@ def policy_in_force(unit: UnitOfWork) -> str:
     return str(kept.get("rebuild", unit.lease_policy.rebuild))
 
 
-def _interface_of(unit: UnitOfWork, plan: Digest) -> Digest:
+def _interface_of(scope: Scope, plan: Digest) -> Digest:
     """Return a digest of what other builds can see of a plan's packages: headers, sonames, pkg-config, symbols.
 
     Static libraries are not part of it: `code_copies` finds the packages that have copied from them.
     """
-    return Digest.of_json([_visible(unit, package) for package in packages.packages_of_plan(unit.session, plan)])
+    return Digest.of_json([_visible(scope.unit, package) for package in scope.packages_of_plan(plan)])
 
 
 def _visible(unit: UnitOfWork, package: Package) -> dict[str, object]:

@@ -16,8 +16,6 @@ from farm.core.package.facts import PackageFacts
 from farm.core.package.sensitive_files import check_declared, sensitive_files_of
 from farm.core.plan.outputs import describe_output, differing_fields, output_names
 from farm.errors import FarmError
-from farm.server.packages import packages
-from farm.server.recipes import recipes
 from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOutcome, BuiltPackage
     from farm.core.plan.plan import Plan
+    from farm.server.previews.scope import Scope
     from farm.server.tables.records import Job, Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -77,18 +76,18 @@ def check_uploaded(
         raise RefusedOutcomeError(f"the {what} {digest} has {actual} bytes, the outcome says {size}")
 
 
-def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
+def kept_instead(scope: Scope, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
     """Return the current package that is kept in place of each built one; empty if the new ones are kept.
 
     All or none: the build must be of the revision that is current and built, with the same files in each package.
     """
-    head = recipes.head(unit.session, job.name)
+    head = scope.head(job.name)
     if head is None or head.built_plan is None or not head.is_built or head.current != job.revision_id:
         return {}
-    current = {package.name: package for package in packages.packages_of_plan(unit.session, head.built_plan)}
+    current = {package.name: package for package in scope.packages_of_plan(head.built_plan)}
     if sorted(current) != sorted(descriptor.name.short for descriptor in built):
         return {}
-    if not all(_is_the_same(unit, current[descriptor.name.short], descriptor) for descriptor in built):
+    if not all(_is_the_same(scope.unit, current[descriptor.name.short], descriptor) for descriptor in built):
         return {}
     return {descriptor.digest: current[descriptor.name.short].digest for descriptor in built}
 

@@ -10,6 +10,7 @@ from farm.server.jobs import attempts, comparisons, jobs, work_orders
 from farm.server.jobs.dependents import newest_build, settle_all
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.troubles import taken
+from farm.server.previews.scope import Scope
 from farm.server.tables.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.server.transaction.text import truncate_text
 
@@ -26,14 +27,16 @@ class JobStateError(FarmError):
     code = "job-state"
 
 
-def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str) -> Job:
-    """Add a job, ready at once, that runs a test of a recipe.
+def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str, preview: int = 0) -> Job:
+    """Add a job, ready at once, that runs a test of a recipe; for a preview, if its number is given.
 
     The same test of the same package among the same packages has the same subject.
     """
     body, subject = canonical_json(order.to_dict()), order.digest
     work_orders.keep_test(unit.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
-    return jobs.add_ready_job(unit.session, kind=JobKind.TEST, name=recipe, subject=subject, trace=trace, now=unit.now)
+    return jobs.add_ready_job(
+        unit.session, kind=JobKind.TEST, name=recipe, subject=subject, trace=trace, now=unit.now, preview=preview
+    )
 
 
 def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
@@ -109,7 +112,7 @@ def _instead_of_retrying(unit: UnitOfWork, job: Job) -> str:
 def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
     """Retry a job that was set aside; a build is planned again."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
-    if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject):
+    if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject, preview=job.preview):
         raise JobStateError(f"another job for the same work as job {job.id} is ready or running")
     after = JobState.WAITING if planned else JobState.READY
     jobs.move(unit.session, job, after, now=unit.now, **taken(lost=0, troubles=0))
@@ -118,10 +121,16 @@ def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
 
 
 def _retry_by_subject(unit: UnitOfWork, job: Job, trace: str) -> Job:
-    if job.subject is None or jobs.with_subject(unit.session, job.subject, ACTIVE):
+    if job.subject is None or jobs.with_subject(unit.session, job.subject, ACTIVE, preview=job.preview):
         raise JobStateError(f"another job for the same {job.kind} as job {job.id} is ready or running")
     return jobs.add_ready_job(
-        unit.session, kind=job.kind, name=job.name, subject=job.subject, trace=trace, now=unit.now
+        unit.session,
+        kind=job.kind,
+        name=job.name,
+        subject=job.subject,
+        trace=trace,
+        now=unit.now,
+        preview=job.preview,
     )
 
 
@@ -146,11 +155,12 @@ def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
         needs=jobs.needs_of(unit.session, job.id),
         trace=trace,
         now=unit.now,
+        preview=job.preview,
     )
     settle_all(unit, [new])
     return jobs.find_job(unit.session, new.id)
 
 
 def _is_newest(unit: UnitOfWork, job: Job) -> bool:
-    latest = newest_build(unit, job.name)
+    latest = newest_build(Scope(unit, job.preview), job.name)
     return latest is not None and latest.id == job.id

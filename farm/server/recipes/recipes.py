@@ -48,6 +48,14 @@ def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission:
     return RecipeRevision.added(session, row)
 
 
+def set_submission(session: Session, revision_id: int, submission: int) -> RecipeRevision:
+    """Record that a revision became current by another submission than the first that had it, and return it."""
+    row = session.get_one(RecipeRevisionRow, revision_id)
+    row.submission_id = submission
+    session.flush()
+    return RecipeRevision.of(row)
+
+
 def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
     """Make this revision the current one of its recipe, with its outputs and the recipes it needs."""
     head = session.get(RecipeRow, recipe.name)

@@ -115,9 +115,7 @@ def make_all_current(
     unchanged: set[str] = set()
     for name in order:
         recipe = read[name]
-        revisions[name] = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
-            unit.session, recipe, files=files[name], submission=number
-        )
+        revisions[name] = _revision(unit, recipe, files[name], number)
         job = _job_for(unit, graph, recipe, revisions[name], submission=number, trace=trace)
         if job is None:
             unchanged.add(name)
@@ -166,6 +164,17 @@ def _check_inputs(application: Application, recipe: Recipe) -> None:
     source_origins(recipe, toolchain.debs)
     for need in recipe.requires:
         check_known(need, application.inputs.distributions)
+
+
+def _revision(unit: UnitOfWork, recipe: Recipe, files: Digest, number: int) -> RecipeRevision:
+    """Return the revision of a recipe: new, or known, perhaps by a preview that was never accepted."""
+    known = recipes.find_revision(unit.session, recipe.digest)
+    if known is None:
+        return recipes.add_revision(unit.session, recipe, files=files, submission=number)
+    first = submissions.submission(unit.session, known.submission)
+    if first is not None and first.state is not SubmissionState.TAKEN:
+        return recipes.set_submission(unit.session, known.id, number)
+    return known
 
 
 def _job_for(

@@ -56,9 +56,16 @@ class RecipeSignature(Record):
 Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 
-def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
-    """Record a submission, as accepted, and return its number."""
-    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
+def add_submission(
+    session: Session,
+    *,
+    submitted_by: str,
+    trace: str,
+    now: datetime,
+    state: SubmissionState = SubmissionState.TAKEN,
+) -> int:
+    """Record a submission, as accepted if nothing else is said, and return its number."""
+    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace, state=state)
     add_rows(session, [row])
     assert row.id is not None  # noqa: S101  (an autoincrement key)
     touch_submission(session, row.id, now=now)

@@ -1,6 +1,7 @@
-"""Submissions that wait for owners of their recipes: shown, accepted by an owner's signature, or withdrawn.
+"""Submissions that wait for owners of their recipes, and previews: shown, accepted, or withdrawn.
 
-A waiting submission is only rows and blobs: it makes no recipe current, and has no job.
+A waiting submission is only rows and blobs: it makes no recipe current, and has no job. A preview has jobs of its own.
+Both are accepted in the same way, by the signatures of owners where recipes have owners.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
 from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
 from farm.server.identities.access import audit
+from farm.server.previews import heads, previews
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, keep_signature, lacking, owners_as_known, ownership, unsigned
+from farm.server.submissions.previewing import close_accepted, end_preview
 from farm.server.submissions.recipe_graph import graph_around
 from farm.server.submissions.released_revisions import check_revisions
 from farm.server.submissions.submission import Submission, make_all_current, read_submitted
@@ -25,11 +28,14 @@ from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
 from farm.trust.attestation.submission_statement import read_submission, to_withdraw
 
+_OPEN = (SubmissionState.WAITING, SubmissionState.PREVIEW)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
     from farm.server.identities.access import Actor
+    from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submissions import SubmissionRecord, SubmittedRecipe
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
@@ -37,12 +43,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionView:
-    """A submission and its recipes, the signers of each recipe, and what it waits for."""
+    """A submission and its recipes, the signers of each recipe, and what it waits for.
+
+    `preview` is set if it asked for one, and `stale` are the recipes that have changed in the farm since then.
+    """
 
     record: SubmissionRecord
     recipes: tuple[SubmittedRecipe, ...]
     signed_by: Mapping[str, tuple[str, ...]]
     waits_for: tuple[Unsigned, ...] = ()
+    preview: Preview | None = None
+    stale: tuple[str, ...] = ()
 
 
 def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
@@ -59,6 +70,7 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
     owners = owners_as_known(unit)
     found = submissions.submitted(unit.session, (submission.id for submission in records))
     given = submissions.signatures_with(unit.session, found)
+    asked = previews.previews(unit.session, found)
     views = []
     for record in records:
         wanted = _digests(found[record.id])
@@ -66,24 +78,30 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
             name: tuple(sorted(signature.person for signature in given.get(record.id, {}).get(digest, ())))
             for name, digest in wanted.items()
         }
-        waiting = record.state is SubmissionState.WAITING
-        waits_for = lacking(unit, owners, record.id, wanted) if waiting and owners is not None else ()
-        views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for))
+        waits_for = lacking(unit, owners, record.id, wanted) if record.state in _OPEN and owners is not None else ()
+        stale = heads.changed_since(unit.session, record.id) if record.state is SubmissionState.PREVIEW else ()
+        preview = asked.get(record.id)
+        views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for, preview, stale))
     return views
 
 
-def accept(application: Application, actor: Actor, number: int, envelope: bytes) -> Submission:
-    """Take an owner's signature on recipes of a waiting submission; with the last missing one, accept the submission.
+def accept(application: Application, actor: Actor, number: int, envelope: bytes | None = None) -> Submission:
+    """Take an owner's signature on recipes of a submission; with the last missing one, accept the submission.
 
-    Everything is then checked again against the current state. Raises `FarmError` (`not-found`), `AlreadyError`,
-    `FarmError` (`not-an-owner`), and what `submit` raises; nothing has changed then.
+    A preview is accepted likewise, and its builds are taken as they are: those whose plans are still the same. Where
+    recipes have no owners, it needs no signature. Everything is checked again against the current state.
+    Raises `FarmError` (`not-found`), `AlreadyError`, `FarmError` (`not-an-owner`, `stale-preview`), and what `submit`
+    raises; nothing has changed then.
     """
     with application.planning() as unit:
         record = _waiting(unit, number)
+        is_preview = record.state is SubmissionState.PREVIEW
+        if is_preview:
+            _check_fresh(unit, number)
         kept = submissions.submitted(unit.session, [number])[number]
         wanted = _digests(kept)
         lacked = {missing.recipe for missing in unsigned(unit, number, wanted)}
-        person = keep_signature(unit, envelope, number, wanted)
+        person = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         waits_for = unsigned(unit, number, wanted)
         if lacked and lacked == {missing.recipe for missing in waits_for}:
             who = f"{person} owns no recipe" if person else "no known person has newly signed a recipe"
@@ -102,6 +120,8 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
             unit, read, {recipe.name: application.recipes.files(recipe.files)[RECIPE_FILE] for recipe in kept}
         )
         submissions.set_state(unit.session, number, SubmissionState.TAKEN, now=unit.now)
+        if is_preview:
+            close_accepted(unit, number)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
 
@@ -126,11 +146,12 @@ def withdraw(
     order: bytes | None = None,
     why: str = "",
 ) -> SubmissionRecord:
-    """Withdraw a waiting submission: its submitter, a curator (`curates`), or an owner of one of its recipes may.
+    """Withdraw a submission that waits, or a preview. Needs a planning transaction.
 
-    An owner signs the withdrawal in `envelope`. With a signed `order`, by a person who may give one, the signer ignores
-    all signatures on the submission; for this, a submission may be withdrawn here again.
-    Raises `FarmError` (`not-found`), `AlreadyError`, `FarmError` (`not-an-owner`), and as `take_signed`.
+    Its submitter, a curator (`curates`), or an owner of one of its recipes may. An owner signs the withdrawal in
+    `envelope`. With a signed `order`, by a person who may give one, the signer ignores all signatures on the
+    submission; for this, a submission may be withdrawn here again. Raises `FarmError` (`not-found`), `AlreadyError`,
+    `FarmError` (`not-an-owner`), and as `take_signed`.
     """
     if order is not None and not may_order(unit, order):
         order = None
@@ -146,6 +167,8 @@ def withdraw(
         packages = to_withdraw(envelopes_of(unit, number))
         act = Act.WITHDRAW_SUBMISSION
         take_signed(unit, RequestedOrder(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
+    if record.state is SubmissionState.PREVIEW:
+        end_preview(unit, number, SubmissionState.WITHDRAWN, by=actor.name)
     submissions.set_state(unit.session, number, SubmissionState.WITHDRAWN, now=unit.now)
     detail = "; ".join(filter(None, [f"signed by {person}" if person else "", reason_of(why) if why else ""]))
     audit(unit, actor, "withdraw-submission", f"submission {number}", detail)
@@ -166,11 +189,23 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     return said.submitter
 
 
+def _check_fresh(unit: UnitOfWork, number: int) -> None:
+    """Refuse a preview whose submitted recipes have changed in the farm since: accepting it would undo that."""
+    stale = heads.submitted_names(unit.session, number).intersection(heads.changed_since(unit.session, number))
+    if stale:
+        raise FarmError(
+            f"{', '.join(sorted(stale))[:500]} {'has' if len(stale) == 1 else 'have'} changed in the farm since "
+            f"submission {number} was made",
+            remedy=f"Make the change on the present recipe, then `farm submit --preview --replace {number}`.",
+            code="stale-preview",
+        )
+
+
 def _waiting(unit: UnitOfWork, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
     record = submissions.submission(unit.session, number)
     if record is None:
         raise FarmError(f"there is no submission {number}", remedy="See `farm submission list`.", code="not-found")
-    if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
+    if record.state not in _OPEN and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
         raise AlreadyError(f"submission {number} is not waiting: it is {record.state}")
     return record
 

@@ -60,9 +60,10 @@ class JobRow(NumberedRow, table=True):
         CheckConstraint(_among("kind", JobKind), "kind"),
         # The claim walks this index and nothing else. (Partial ones serve no bound parameter in SQLite.)
         Index("ix_job_claim", "state", "priority", "id"),
-        # Two jobs with the same subject are never active at once.
-        Index("uq_job_active_subject", "subject", unique=True, sqlite_where=text(_among("state", ACTIVE)),
+        # Two jobs with the same subject are never active at once: within the farm's own, and within each preview.
+        Index("uq_job_active_subject", "subject", "preview", unique=True, sqlite_where=text(_among("state", ACTIVE)),
               postgresql_where=text(_among("state", ACTIVE))),
+        Index("ix_job_preview", "preview", "state"),
         Index("ix_job_state", "state", "id"),
         Index("ix_job_name", "name", "id"),
         Index("ix_job_subject", "subject", "state"),
@@ -79,6 +80,7 @@ class JobRow(NumberedRow, table=True):
     submission_id: int | None = Field(default=None, foreign_key="submission.id", index=True)
     subject: str | None = None  # digest of the plan (once it is pinned) or of the test
     state: str
+    preview: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # the submission whose preview it is for
     rebuild: bool = False  # of a plan that is built already, to see whether it gives the same packages
     priority: int = 0  # the lower number goes first
     lost: int = 0  # attempts that ended in trouble of one worker, since a person last requested it

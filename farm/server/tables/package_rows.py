@@ -11,10 +11,8 @@ from farm.core.names.printed_version import FIRST_BUILD
 from farm.server.tables.columns import Row, UtcDateTime
 
 
-class PackageRow(Row, table=True):
-    """A package by the digest of its descriptor."""
-
-    __table_args__ = (Index("ix_package_name", "name", "digest"),)
+class PackageColumns(Row):
+    """What is recorded of a package, by the digest of its descriptor."""
 
     digest: str = Field(primary_key=True)
     descriptor_size: int
@@ -41,6 +39,12 @@ class PackageRow(Row, table=True):
     built_at: datetime = Field(sa_type=UtcDateTime, index=True)
     build: int = FIRST_BUILD  # as its provenance states it
     same_as: str = Field(default="", index=True)  # the earlier package with the same files, for which it was dropped
+
+
+class PackageRow(PackageColumns, table=True):
+    """A package of the farm: any channel may be offered it."""
+
+    __table_args__ = (Index("ix_package_name", "name", "digest"),)
 
 
 class AttestationRow(Row, table=True):

@@ -15,7 +15,7 @@ class SubmissionRow(NumberedRow, table=True):
     """One submission of one or more recipes."""
 
     __table_args__ = (
-        CheckConstraint("state IN ('taken', 'waiting', 'withdrawn')", "state"),
+        CheckConstraint("state IN ('taken', 'waiting', 'preview', 'withdrawn', 'expired')", "state"),
         Index("ix_submission_state", "state", "id"),
     )
 

@@ -55,6 +55,8 @@ class RecipeHead(Record, columns={"current": "current_id", "built": "built_id"})
 class Job(Record, columns={"submission": "submission_id"}):
     """A plan to build or a test to run. `subject` is the plan's or the test's digest, once it is known.
 
+    `preview` is the number of the submission whose preview it is for; 0 for the farm's own.
+
     A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
     the last attempt met that is no fault of the job, until a worker takes it again; no worker gets it before
     `not_before`. `troubles` counts such attempts, `lost` those with trouble of one worker.
@@ -67,6 +69,7 @@ class Job(Record, columns={"submission": "submission_id"}):
     submission: int | None
     subject: Digest | None
     state: JobState
+    preview: int
     rebuild: bool
     priority: int
     lost: int

@@ -16,6 +16,7 @@ from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADA
     job_rows,
     notification_rows,
     package_rows,
+    preview_rows,
     recipe_rows,
     release_rows,
 )

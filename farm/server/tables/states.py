@@ -40,11 +40,13 @@ class AttemptState(StrEnum):
 
 
 class SubmissionState(StrEnum):
-    """The state of a submission. A waiting one has changed nothing yet; the other two are final."""
+    """The state of a submission. Waiting ones and previews have changed nothing yet; the others are final."""
 
     TAKEN = "taken"
     WAITING = "waiting"  # for owners of its recipes
+    PREVIEW = "preview"  # built and tested for itself, until somebody accepts it
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"  # a preview whose time is over
 
 
 PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY, JobState.SET_ASIDE)

@@ -54,6 +54,19 @@ class PlanningInputs:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewPolicy:
+    """How long a preview lasts, and what one submitter may have: open previews, jobs at work, and minutes of builds.
+
+    The minutes are those that workers have spent in a day on builds for previews that were made in it.
+    """
+
+    lasts: timedelta = timedelta(days=7)
+    most_open: int = 5
+    most_jobs: int = 4
+    minutes_a_day: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class LeasePolicy:
     """How long leases last, and what happens when they are lost.
 

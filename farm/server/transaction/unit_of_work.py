@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from farm.server.documents.archive_cache import ArchiveCache
 from farm.server.documents.package_cache import MemberReader
 from farm.server.documents.recipe_storage import RecipeStorage
 from farm.server.tables.session import lock_planning
+from farm.server.transaction.planning_inputs import PreviewPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ class UnitOfWork:
     packages: MemberReader
     inputs: PlanningInputs
     lease_policy: LeasePolicy
+    preview_policy: PreviewPolicy
     now: datetime
 
 
@@ -54,6 +56,7 @@ class Application:
     logs: LogStore
     lease_policy: LeasePolicy
     clock: Callable[[], datetime] = utc_now
+    preview_policy: PreviewPolicy = field(default_factory=PreviewPolicy)
 
     @classmethod
     def open(
@@ -85,5 +88,12 @@ class Application:
     def _unit(self, session: Session) -> UnitOfWork:
         # The clock is read when the transaction has begun: a lease that expired while it waited has expired.
         return UnitOfWork(
-            session, self.blobs, self.recipes, self.packages, self.inputs, self.lease_policy, self.clock()
+            session,
+            self.blobs,
+            self.recipes,
+            self.packages,
+            self.inputs,
+            self.lease_policy,
+            self.preview_policy,
+            self.clock(),
         )

@@ -70,8 +70,8 @@ def _fill(database: Database, *, queued: int, own_rebuilds: int) -> None:
 
 
 def _claim(session: Session, worker: str) -> None:
-    assert job_queue.is_any_ready(session, KINDS, worker=worker, now=NOW)
-    assert job_queue.next_ready(session, KINDS, worker=worker, hint=None, now=NOW)
+    assert job_queue.is_any_ready(session, KINDS, worker=worker, now=NOW, most_jobs=4)
+    assert job_queue.next_ready(session, KINDS, worker=worker, hint=None, now=NOW, most_jobs=4)
 
 
 def _steps(database: Database, question: Callable[[Session], None]) -> int:

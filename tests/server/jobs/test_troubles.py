@@ -34,7 +34,7 @@ def _meets(farm: SmallFarm, trouble: Trouble, worker: str = "one") -> None:
 
 def _is_open(farm: SmallFarm, worker: str) -> bool:
     with farm.application.reading() as unit:
-        return job_queue.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now)
+        return job_queue.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now, most_jobs=4)
 
 
 @pytest.mark.parametrize("trouble", [kind for kind in Trouble if kind])

@@ -120,8 +120,14 @@ def _plan_of(database: Database, query: Callable[[Session], object]) -> str:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (lambda session: job_queue.next_ready(session, tuple(JobKind), worker="w", hint=7, now=NOW), "ix_job_claim"),
-        (lambda session: job_queue.is_any_ready(session, tuple(JobKind), worker="w", now=NOW), "ix_job_claim"),
+        (
+            lambda session: job_queue.next_ready(session, tuple(JobKind), worker="w", hint=7, now=NOW, most_jobs=4),
+            "ix_job_claim",
+        ),
+        (
+            lambda session: job_queue.is_any_ready(session, tuple(JobKind), worker="w", now=NOW, most_jobs=4),
+            "ix_job_claim",
+        ),
         (lambda session: jobs.rebuilds_of(session, [Digest.of(b"")]), "ix_job_subject"),
         (lambda session: jobs.waiting_for(session, "zlib", [JobState.WAITING]), "SEARCH job_need"),
         (lambda session: attempts.expired(session, before=NOW, limit=10), "ix_attempt_expiry"),

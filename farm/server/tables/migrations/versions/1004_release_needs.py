@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1004"
-down_revision = "1002"
+down_revision = "1003"
 
 
 def upgrade() -> None:

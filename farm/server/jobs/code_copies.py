@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.copyable import is_header, is_static_code
-from farm.server.packages import packages
 from farm.server.packages.code_consumers import copied_from, copied_into
+from farm.server.previews.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,52 +23,59 @@ if TYPE_CHECKING:
 
 def copies_of(unit: UnitOfWork, library: str) -> list[Copied]:
     """Return the current packages that hold code of a package, or may hold it because their build was not traced."""
-    return [copied for copied in copied_from(unit.session, [library]) if _counts(unit, copied)]
+    return [copied for copied in copied_from(unit.session, [library]) if _counts(Scope(unit), copied)]
 
 
-def holders_of_old_code(unit: UnitOfWork, libraries: Iterable[str]) -> set[str]:
-    """Return the recipes whose current packages hold code that these packages (short names) no longer have."""
-    return _outdated(unit, copied_from(unit.session, libraries))
+def holders_of_old_code(scope: Scope, libraries: Iterable[str]) -> set[str]:
+    """Return the recipes whose current packages in the farm hold code that these packages no longer have.
+
+    `libraries` are short names; what they have is that of the scope.
+    """
+    return _outdated(scope, copied_from(scope.unit.session, libraries))
 
 
-def holds_old_code(unit: UnitOfWork, recipe: str) -> bool:
-    """Return whether a recipe was built against a package that was replaced during the build."""
-    return bool(_outdated(unit, copied_into(unit.session, recipe)))
+def holds_old_code(scope: Scope, recipe: str) -> bool:
+    """Return whether a recipe was built against a package that was replaced during the build.
+
+    In a preview nothing is: its packages are built once, and the farm's that are replaced meanwhile make it stale.
+    """
+    return not scope.preview and bool(_outdated(scope, copied_into(scope.unit.session, recipe)))
 
 
-def _outdated(unit: UnitOfWork, copies: Iterable[Copied]) -> set[str]:
+def _outdated(scope: Scope, copies: Iterable[Copied]) -> set[str]:
     changed: dict[tuple[str, Digest, str], bool] = {}
     found = set()
     for copied in copies:
         what = (copied.library, copied.tree, copied.kind)
         if what not in changed:
-            changed[what] = _has_changed(unit, copied)
+            changed[what] = _has_changed(scope, copied)
         if changed[what]:
             found.add(copied.recipe)
     return found
 
 
-def _has_changed(unit: UnitOfWork, copied: Copied) -> bool:
-    current = packages.current(unit.session, copied.library)
+def _has_changed(scope: Scope, copied: Copied) -> bool:
+    unit = scope.unit
+    current = scope.current(copied.library)
     if current is not None and current.tree == copied.tree:
         return False
-    if not _counts(unit, copied):
+    if not _counts(scope, copied):
         return False
     now = _code(unit, current.tree, copied.kind) if current is not None else {}
     return now != _code(unit, copied.tree, copied.kind)
 
 
-def _counts(unit: UnitOfWork, copied: Copied) -> bool:
-    return copied.kind != "headers" or not _is_shared(unit, copied)
+def _counts(scope: Scope, copied: Copied) -> bool:
+    return copied.kind != "headers" or not _is_shared(scope, copied)
 
 
-def _is_shared(unit: UnitOfWork, copied: Copied) -> bool:
+def _is_shared(scope: Scope, copied: Copied) -> bool:
     """Return whether the code's origin has a shared library, in that package or in another of the same build."""
-    package = packages.packages_of_tree(unit.session, [copied.tree]).get((copied.library, copied.tree))
+    package = scope.packages_of_tree([copied.tree]).get((copied.library, copied.tree))
     if package is None:
         return False
-    built_together = packages.packages_of_plan(unit.session, package.plan)
-    return any(elf.facts.soname for built in built_together for elf in unit.packages.member(built).facts.elf)
+    built_together = scope.packages_of_plan(package.plan)
+    return any(elf.facts.soname for built in built_together for elf in scope.unit.packages.member(built).facts.elf)
 
 
 def _code(unit: UnitOfWork, tree: Digest, kind: str) -> dict[str, Digest]:

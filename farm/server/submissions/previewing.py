@@ -1,0 +1,215 @@
+"""Previews of submissions: asked for within a quota, ended, and removed.
+
+A preview makes no recipe current. Its builds are seen by nothing else until `waiting_submissions.accept` accepts it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.errors import FarmError
+from farm.server.identities.access import Actor, audit
+from farm.server.jobs import jobs, requests
+from farm.server.jobs.dependents import settle_all
+from farm.server.jobs.planning import replan
+from farm.server.previews import builds, heads, previews
+from farm.server.recipes import recipes
+from farm.server.submissions import submissions
+from farm.server.submissions.recipe_graph import graph_around, reach
+from farm.server.submissions.released_revisions import check_revisions
+from farm.server.submissions.submission import Accepted, Submission, read_submitted
+from farm.server.submissions.submissions import SubmittedRecipe
+from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, SubmissionState
+from farm.server.transaction.text import truncate_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.graph import BuildGraph
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.previews.previews import Preview
+    from farm.server.submissions.submission import SubmittedRecipes
+    from farm.server.tables.records import Job, RecipeRevision
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
+
+_DAY = timedelta(days=1)
+_LONGEST_ORIGIN = 200
+
+
+def submit_preview(
+    application: Application,
+    submitted: SubmittedRecipes,
+    *,
+    submitted_by: str,
+    trace: str,
+    origin: str = "",
+    replaces: int | None = None,
+) -> Submission:
+    """Build recipes, each as the files of its directory by name, apart from the farm's own, all together or none.
+
+    `origin` is where the submitter read them. An open preview of the same submitter that it `replaces` is withdrawn.
+    Raises as `submit`, and `FarmError` (`preview-quota`, `nothing-to-preview`, `not-your-preview`); nothing has changed
+    then.
+    """
+    read = read_submitted(application, submitted)
+    files = {name: application.recipes.keep(submitted[name]) for name in read}
+    with application.planning() as unit:
+        if replaces is not None:
+            _withdraw_replaced(unit, replaces, submitted_by)
+        _check_quota(unit, submitted_by)
+        graph = graph_around(unit, read)
+        check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
+        state = SubmissionState.PREVIEW
+        number = submissions.add_submission(
+            unit.session, submitted_by=submitted_by, trace=trace, now=unit.now, state=state
+        )
+        kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
+        submissions.add_submitted(unit.session, number, kept)
+        previews.add_preview(
+            unit.session,
+            number,
+            channel=unit.lease_policy.channel,
+            origin=truncate_text(origin, longest=_LONGEST_ORIGIN),
+            expires_at=unit.now + unit.preview_policy.lasts,
+        )
+        return Submission(number, trace, _build_all(unit, graph, read, files, number=number, trace=trace))
+
+
+def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: str) -> None:
+    """Withdraw a preview or let it expire, and cancel its jobs. Needs a planning transaction."""
+    submissions.set_state(unit.session, number, state)
+    for job in jobs.of_preview(unit.session, number, [state for state in JobState if state not in ENDED]):
+        if jobs.find_job(unit.session, job.id).state not in ENDED:  # one may have ended another
+            requests.cancel(unit, job.id, by=by)
+
+
+def close_accepted(unit: UnitOfWork, number: int) -> None:
+    """End what no worker has begun of a preview that was accepted: the farm's own jobs do it, or find it done."""
+    for job in jobs.of_preview(unit.session, number, PENDING):
+        reason = {"error_code": "superseded", "error": f"superseded by the acceptance of submission {number}"}
+        jobs.move(unit.session, job, JobState.CANCELLED, now=unit.now, **reason)
+    jobs.take_over_tests(unit.session, number)
+
+
+def expire_previews(application: Application) -> int:
+    """End the previews whose time is over, and remove the builds of all that have ended; return how many ended."""
+    with application.reading() as unit:
+        late = [preview for preview in previews.open_previews(unit.session) if preview.expires_at <= unit.now]
+        over = previews.to_remove(unit.session, before=unit.now)
+    for preview in late:
+        with application.planning() as unit:
+            record = submissions.submission(unit.session, preview.number)
+            if record is not None and record.state is SubmissionState.PREVIEW:
+                end_preview(unit, preview.number, SubmissionState.EXPIRED, by="the farm: its preview has expired")
+                audit(unit, Actor("control"), "expire-preview", f"submission {preview.number}")
+                over.append(preview)
+    for preview in over:
+        remove_builds(application, preview)
+    return len(late)
+
+
+def remove_builds(application: Application, preview: Preview) -> None:
+    """Remove the packages of a preview that has ended: their records, and those of their blobs that nothing else uses.
+
+    May be interrupted at any time, and is then done again.
+    """
+    with application.planning() as unit:
+        if jobs.of_preview(unit.session, preview.number, [state for state in JobState if state not in ENDED]):
+            return  # of an accepted one, a worker still builds
+        unused = builds.blobs_of_preview_alone(unit.session, preview.number)
+        # First the blobs: what is lost between the two is named by records that nothing reads any more.
+        for digest in unused:
+            unit.blobs.delete(digest)
+        builds.remove(unit.session, preview.number)
+        heads.remove(unit.session, preview.number)
+        previews.set_removed(unit.session, preview.number, now=unit.now)
+
+
+def _withdraw_replaced(unit: UnitOfWork, number: int, submitted_by: str) -> None:
+    record = submissions.submission(unit.session, number)
+    if record is None or record.state is not SubmissionState.PREVIEW or record.submitted_by != submitted_by:
+        raise FarmError(
+            f"submission {number} is no open preview of yours",
+            remedy="Name an open one, see `farm submission list --state preview`, or leave out --replace.",
+            code="not-your-preview",
+        )
+    end_preview(unit, number, SubmissionState.WITHDRAWN, by=f"{submitted_by}: replaced by a newer preview")
+    audit(unit, Actor(submitted_by), "withdraw-submission", f"submission {number}", "replaced by a newer preview")
+
+
+def _check_quota(unit: UnitOfWork, submitted_by: str) -> None:
+    policy = unit.preview_policy
+    has = previews.count_open(unit.session, submitted_by)
+    if has >= policy.most_open:
+        raise FarmError(
+            f"{submitted_by} has {has} open previews, and the farm allows {policy.most_open}",
+            remedy="Withdraw one with `farm submission withdraw NUMBER`, or replace it with `--replace NUMBER`.",
+            code="preview-quota",
+        )
+    since = unit.now - _DAY
+    spent = int(previews.build_seconds(unit.session, submitted_by, since=since, now=unit.now) // 60)
+    if spent >= policy.minutes_a_day:
+        raise FarmError(
+            f"builds for previews of {submitted_by} have taken {spent} minutes in the last day, and the farm allows "
+            f"{policy.minutes_a_day}",
+            remedy="Wait, or build with `farm build` on your own machine.",
+            code="preview-quota",
+        )
+
+
+def _build_all(
+    unit: UnitOfWork,
+    graph: BuildGraph,
+    read: Mapping[str, Recipe],
+    files: Mapping[str, Digest],
+    *,
+    number: int,
+    trace: str,
+) -> tuple[Accepted, ...]:
+    """Add the jobs of a preview for those recipes that differ from the farm's own."""
+    order = [name for name in graph.order() if name in read]
+    found: list[tuple[RecipeRevision, int, bool]] = []
+    touched: list[Job] = []
+    for name in order:
+        recipe = read[name]
+        revision = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
+            unit.session, recipe, files=files[name], submission=number
+        )
+        head = recipes.head(unit.session, name)
+        if head is not None and head.current == revision.id and (same := _unchanged(unit, recipe, revision.id)):
+            found.append((revision, same.id, True))
+            continue
+        base = head.current if head else None
+        heads.add_submitted(unit.session, number, name, revision_id=revision.id, base_id=base)
+        job = jobs.add_job(
+            unit.session,
+            kind=JobKind.BUILD,
+            name=name,
+            revision_id=revision.id,
+            submission=number,
+            needs=reach(graph, name),
+            trace=trace,
+            now=unit.now,
+            preview=number,
+        )
+        found.append((revision, job.id, False))
+        touched.append(job)
+    if not touched:
+        raise FarmError(
+            "the farm has exactly these recipes already: there is nothing to preview",
+            remedy="Change a recipe, or see its jobs with `farm jobs`.",
+            code="nothing-to-preview",
+        )
+    settle_all(unit, touched)
+    return tuple(Accepted(revision, jobs.find_job(unit.session, job), unchanged) for revision, job, unchanged in found)
+
+
+def _unchanged(unit: UnitOfWork, recipe: Recipe, revision_id: int) -> Job | None:
+    """Return the farm's own job of a current revision, unless another toolchain or step would build it anew."""
+    latest = jobs.latest_of_revision(unit.session, revision_id)
+    if latest is None or (latest.state is JobState.SUCCEEDED and replan(unit, recipe, latest)):
+        return None
+    return latest
