@@ -39,8 +39,11 @@ def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str,
     )
 
 
-def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
-    """Add a job, ready at once, that compares the interfaces of two builds of a library; same order, same subject."""
+def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str, preview: int = 0) -> Job:
+    """Add a job, ready at once, that compares the interfaces of two builds of a library; same order, same subject.
+
+    It is for a preview, if its number is given.
+    """
     comparisons.keep(unit.session, comparison)
     return jobs.add_ready_job(
         unit.session,
@@ -49,6 +52,7 @@ def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) 
         subject=comparison.order.digest,
         trace=trace,
         now=unit.now,
+        preview=preview,
     )
 
 

@@ -66,8 +66,14 @@ class Channels:
         return [pipeline for _, pipeline in self._pipelines.values()]
 
     def advance(self) -> None:
-        """Read what has changed, and advance each channel by one round."""
-        advance_all(self.pipelines(), self._logged)
+        """Read what has changed, advance each channel by one round, and renew the verdicts on previews."""
+        pipelines = self.pipelines()
+        advance_all(pipelines, self._logged)
+        for pipeline in pipelines:
+            try:
+                pipeline.examine_previews()
+            except Exception:  # noqa: BLE001  # the other channels go on
+                _LOG.exception("the previews for channel %s cannot be examined", pipeline.channel)
 
     def _stamp(self) -> Stamp:
         return (*self._files.stamp(), self._signed.stamp())

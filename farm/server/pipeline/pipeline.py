@@ -23,6 +23,7 @@ from farm.server.pipeline.excuses.decisions import (
     refuse,
 )
 from farm.server.pipeline.excuses.failed_builds import unbuilt
+from farm.server.pipeline.preview_round import PreviewRound
 from farm.server.pipeline.publishing.adoption import Adoption
 from farm.server.pipeline.publishing.publish import Publication
 from farm.server.pipeline.publishing.record_release import RecordedRelease, record_release
@@ -60,6 +61,7 @@ class Pipeline:
         unseen: Unseen = lambda _unit: (),
     ) -> None:
         self._tools = tools = ChannelTools(application, policy, repository, gates, unseen)
+        self._previews = PreviewRound(tools)
         self._adoption = Adoption(application, policy.name, tools.public)
         self._publication = Publication(
             application, policy.name, tools.public, signer, tools.collector.not_released, self._loading
@@ -91,6 +93,10 @@ class Pipeline:
                 if isinstance(decided, RoundResult):
                     return decided
             return self._publication.publish(decided)
+
+    def examine_previews(self) -> None:
+        """Renew the verdicts on the previews that aim at this channel."""
+        self._previews.advance()
 
     def _decide(self, this: Round, examined: Examination) -> RecordedRelease | RoundResult:
         """Record the release of what passes. A `RoundResult` if nothing passes, or if the channel is frozen."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.candidates.collect import Unseen
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.search.evaluation import Scope
+    from farm.server.pipeline.search.set_evaluation import Scope
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 

@@ -54,6 +54,14 @@ def by_digest(session: Session, preview: int, digests: Iterable[Digest]) -> dict
     return {Digest(row.digest): Package.of(row) for row in rows}
 
 
+def plans_of(session: Session, preview: int, package: Digest) -> list[Digest]:
+    """Return the plans of a preview that led to the files of a package, and were dropped for it; the newest first."""
+    query = select(PreviewPackageRow.plan).where(
+        PreviewPackageRow.preview == preview, PreviewPackageRow.same_as == package
+    )
+    return [Digest(plan) for plan in session.exec(query.order_by(col(PreviewPackageRow.built_at).desc()))]
+
+
 def packages_of_preview(session: Session, preview: int) -> list[Package]:
     """Return all packages of a preview."""
     return Package.all(session, select(PreviewPackageRow).where(PreviewPackageRow.preview == preview))

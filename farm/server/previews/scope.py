@@ -83,6 +83,11 @@ class Scope:
         own = builds.packages_of_tree(self.unit.session, self.preview, asked) if self.preview else {}
         return own | packages.packages_of_tree(self.unit.session, asked)
 
+    def plans_of(self, package: Digest) -> list[Digest]:
+        """Return the later plans that led to the files of a package, and were dropped for it; the newest first."""
+        own = builds.plans_of(self.unit.session, self.preview, package) if self.preview else []
+        return own + packages.plans_of(self.unit.session, package)
+
     def current_packages(self, names: Iterable[str]) -> list[Package]:
         """Return the packages of the newest successful build of each of these recipes, by name."""
         asked = set(names)

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from farm.server.pipeline.candidates.collect import Proposal
     from farm.server.pipeline.gates.gate_result import CandidateContext, PackageGate
     from farm.server.pipeline.members.members import MemberCache
+    from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _IN_THE_NEXT = PackageGateResult(
     "waiting", "it passed its gates while this candidate was tested", "It will be in the next candidate."
 )
+_DECIDED_LATER = (GateKind.REPRODUCED, GateKind.SOAK, GateKind.APPROVALS)
 _SKIPPED_BY_PROMOTIONS = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
@@ -58,6 +60,17 @@ class PackageGates:
     def is_rolled_back(self, unit: UnitOfWork, proposal: Proposal) -> bool:
         """Return whether a rollback keeps any of these packages unchanged."""
         return bool(self._ask(unit, [RolledBack()], proposal.changes.values()))
+
+    def before_release(
+        self, unit: UnitOfWork, coming: Sequence[Package]
+    ) -> tuple[dict[str, HeldBack], tuple[GateKind, ...]]:
+        """Return which of these packages the gates would hold back whenever they came, by name.
+
+        Also returns the gates left out: they depend on time, on people, or on builds that a candidate requests.
+        """
+        asked = [Older(frozenset()), *(gate for gate in self._gates if gate.kind not in _DECIDED_LATER)]
+        later = tuple(gate.kind for gate in self._gates if gate.kind in _DECIDED_LATER)
+        return held_back(unit, self._channel, asked, coming), later
 
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
         """Ask the gates again; None if a gate now holds back a package that it had let pass."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from farm.core.sets.proof.abi import BuildRoot
 from farm.core.sets.proof.interfaces import is_given
 from farm.server.jobs.planning import plan_of
-from farm.server.packages import packages
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
@@ -18,15 +17,16 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.abi import LinkedFiles
     from farm.server.pipeline.members.members import MemberCache
+    from farm.server.previews.scope import Scope
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class BuildRoots:
     """The packages of plans, each plan read once; for one transaction."""
 
-    def __init__(self, unit: UnitOfWork, cache: MemberCache, files: LinkedFiles) -> None:
-        self._unit = unit
+    def __init__(self, scope: Scope, cache: MemberCache, files: LinkedFiles) -> None:
+        self._scope = scope
+        self._unit = unit = scope.unit
         self._cache = cache
         self._files = files
         self._plan = functools.cache(partial(plan_of, unit))
@@ -41,7 +41,7 @@ class BuildRoots:
         """
         digest = member.descriptor.plan
         if digest not in self._roots:
-            later = packages.plans_of(self._unit.session, member.descriptor.digest)
+            later = self._scope.plans_of(member.descriptor.digest)
             newest, *others = map(self._root, (*later, digest))
             self._roots[digest] = replace(newest, others=tuple(others))
         return self._roots[digest]
@@ -51,10 +51,10 @@ class BuildRoots:
         wanted = [(dependency.name.short, dependency.tree) for dependency in plan.dependencies]
         # Many packages are built with the same dependencies.
         if unknown := {tree for _, tree in wanted} - self._asked:
-            self._built |= packages.packages_of_tree(self._unit.session, unknown)
+            self._built |= self._scope.packages_of_tree(unknown)
             self._asked |= unknown
         there = [self._built[key] for key in wanted if key in self._built]
-        own = packages.packages_of_plan(self._unit.session, digest)
+        own = self._scope.packages_of_plan(digest)
         members = tuple(self._cache.member(package) for package in (*there, *own))
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 

@@ -31,10 +31,10 @@ from farm.core.sets.proof.interfaces import (
 from farm.server.jobs import comparisons, jobs
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.requests import request_comparison
-from farm.server.packages import packages
 from farm.server.pipeline.search.build_roots import BuildRoots
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
 from farm.server.pipeline.search.testers import agree, attestations_of
+from farm.server.previews.scope import Scope
 from farm.server.tables.evidence import ChangedInterface, InterfaceCount
 from farm.server.tables.states import JobState
 
@@ -96,19 +96,28 @@ class _Unjudged:
 class Interfaces:
     """Checks the interfaces of sets, within one transaction that may request comparisons. `trial` holds the set.
 
-    Only the `results` that count are used, and only once as many testers agree as the channel requires.
+    Only the `results` that count are used, and only once as many testers agree as the channel requires. Comparisons are
+    requested for a `preview`, if its number is given.
     """
 
     def __init__(
-        self, unit: UnitOfWork, trial: TrialSet, cache: MemberCache, results: JobResults, *, trace: str
+        self,
+        unit: UnitOfWork,
+        trial: TrialSet,
+        cache: MemberCache,
+        results: JobResults,
+        *,
+        trace: str,
+        preview: int = 0,
     ) -> None:
         self._unit = unit
+        self._scope = Scope(unit, preview)
         self._results = results
         self._trial = trial
         self._cache = cache
         self._trace = trace
         self._files = LinkedFiles()
-        self._roots = BuildRoots(unit, cache, self._files)
+        self._roots = BuildRoots(self._scope, cache, self._files)
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
         self._lacking: dict[LibraryPair, str] = {}
         self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
@@ -231,7 +240,9 @@ class Interfaces:
                 else:
                     self._answers[pair] = order
         known = comparisons.comparisons(self._unit.session, [order.digest for order in wanted.values()])
-        tried = jobs.of_subjects(self._unit.session, [order.digest for order in wanted.values()])
+        tried = jobs.of_subjects(
+            self._unit.session, [order.digest for order in wanted.values()], preview=self._scope.preview
+        )
         self._results.look_up(job for some in tried.values() for job in some)
         for pair, order in wanted.items():
             self._answers[pair] = self._answered(pair, order, known.get(order.digest), tried.get(order.digest, []))
@@ -254,7 +265,7 @@ class Interfaces:
             if same and agree(same, testers.needed):
                 self._attested[pair] = attestations_of(same, testers.needed)
                 return replace(comparison, outcome=same[0].outcome, job=same[0].job.id)
-        request = partial(request_comparison, self._unit, comparison, trace=self._trace)
+        request = partial(request_comparison, self._unit, comparison, trace=self._trace, preview=self._scope.preview)
         _, trouble = self._results.ask(tried, results, {result.tester for result in results}, request)
         return trouble
 
@@ -272,10 +283,10 @@ class Interfaces:
 
     def _side(self, file: LibraryFile) -> ComparedSide | str:
         """Return where a library, its debug data and its headers are: in packages of the same build."""
-        package = packages.packages_of_tree(self._unit.session, [file.tree]).get((file.package, file.tree))
+        package = self._scope.packages_of_tree([file.tree]).get((file.package, file.tree))
         if package is None:
             raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
-        build = list(map(self._cache.member, packages.packages_of_plan(self._unit.session, package.plan)))
+        build = list(map(self._cache.member, self._scope.packages_of_plan(package.plan)))
         return compared_side(file.path, self._cache.member(package), build, self._has_headers)
 
     def _has_headers(self, member: Member) -> bool:

@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class JobVerdicts:
-    """Requests test jobs and reads their results, inside one writing transaction, for one candidate.
+    """Requests test jobs and reads their results, inside one writing transaction, for one candidate or one `preview`.
 
     Only the `results` that count are used, and only once as many testers agree as the channel requires. Failures from
     before `since` do not count: a curator has asked for another attempt. `asked` counts the jobs that are new to this
@@ -66,9 +66,10 @@ class JobVerdicts:
     """
 
     unit: UnitOfWork
-    candidate_id: int
+    candidate_id: int | None
     results: JobResults
     since: datetime | None = None
+    preview: int = 0
     asked: int = field(default=0, init=False)
     _jobs: dict[Digest, list[Job]] = field(default_factory=dict, init=False)
     _noted: set[int] | None = field(default=None, init=False)
@@ -76,7 +77,7 @@ class JobVerdicts:
     def look_up(self, orders: Iterable[TestOrder | Unrunnable]) -> None:
         """Read the records of tests that will be asked about, all at once: one by one is slow for many."""
         digests = {order.digest for order in orders if isinstance(order, TestOrder)} - self._jobs.keys()
-        found = jobs.of_subjects(self.unit.session, digests)
+        found = jobs.of_subjects(self.unit.session, digests, preview=self.preview)
         self._jobs |= {digest: found.get(digest, []) for digest in digests}
         self.results.look_up(job for known in found.values() for job in known)
 
@@ -103,8 +104,8 @@ class JobVerdicts:
         # A tester that has reported enough failures adds nothing; another one is asked.
         often = Counter(result.tester for result in counted)
         answered = {result.tester for result in passed} | {tester for tester in often if often[tester] >= wanted}
-        trace = f"candidate-{self.candidate_id}"
-        request = partial(request_test, self.unit, order, recipe=test.recipe, trace=trace)
+        trace = f"candidate-{self.candidate_id}" if self.candidate_id is not None else preview_trace(self.preview)
+        request = partial(request_test, self.unit, order, recipe=test.recipe, trace=trace, preview=self.preview)
         job, trouble = self.results.ask(known, results, answered, request)
         if job and job.state not in ENDED:
             self._note(job.id)
@@ -144,11 +145,18 @@ class JobVerdicts:
         )
 
     def _note(self, job_id: int) -> None:
+        if self.candidate_id is None:
+            return
         if self._noted is None:
             self._noted = set(candidates.test_jobs(self.unit.session, self.candidate_id))
         if job_id not in self._noted:
             self._noted.add(job_id)
             self.asked += candidates.note_test(self.unit.session, self.candidate_id, job_id)
+
+
+def preview_trace(preview: int) -> str:
+    """Return the trace of the tests of a preview."""
+    return f"preview-{preview}"
 
 
 def _trouble_of(job: Job) -> str:

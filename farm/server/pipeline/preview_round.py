@@ -1,0 +1,171 @@
+"""The verdicts on previews: what would happen if they were accepted now and released to the channel that they aim at.
+
+Nothing is decided: the channel's candidates, excuses and releases are left alone. The builds are those of the previews,
+and their tests are jobs of the previews.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.names.wording import counted
+from farm.core.policy.gate_kind import GateKind, gate_key
+from farm.server.jobs import jobs
+from farm.server.packages import packages
+from farm.server.pipeline.round import Round
+from farm.server.pipeline.search.ordered_tests import NotKnownYetError
+from farm.server.pipeline.search.set_evaluation import SetEvaluation
+from farm.server.pipeline.search.verdicts import JobVerdicts, preview_trace
+from farm.server.previews import heads, previews
+from farm.server.previews.scope import Scope
+from farm.server.previews.verdict import Finding, PreviewChange, Verdict, VerdictState
+from farm.server.recipes import recipes
+from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
+from farm.server.tables.states import JobKind, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from farm.server.pipeline.round import ChannelTools
+    from farm.server.previews.previews import Preview
+    from farm.server.tables.evidence import Evidence
+    from farm.server.tables.records import Job, Package
+
+_STOPPED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.SET_ASIDE)
+
+
+class PreviewRound:
+    """Renews the verdicts on the open previews that aim at one channel. For one thread in the whole farm."""
+
+    def __init__(self, tools: ChannelTools) -> None:
+        self._tools = tools
+        self._seen: dict[int, object] = {}
+
+    def advance(self) -> None:
+        """Renew the verdict on each preview of which something has changed since the last time."""
+        with self._tools.application.reading() as unit:
+            asked = [preview for preview in previews.open_previews(unit.session) if self._is_mine(preview)]
+        self._seen = {preview.number: self._seen.get(preview.number) for preview in asked}
+        if asked:
+            self._tools.load()
+        for preview in asked:
+            self._renew(preview)
+
+    def _is_mine(self, preview: Preview) -> bool:
+        return preview.channel == self._tools.channel
+
+    def _renew(self, preview: Preview) -> None:
+        with self._tools.application.planning() as unit:
+            this = Round.begin(self._tools, unit)
+            found = jobs.of_preview(unit.session, preview.number, list(JobState))
+            stale = heads.changed_since(unit.session, preview.number)
+            seen = (this.base_number, self._tools.marks, stale, [(job.id, job.state) for job in found])
+            if self._seen[preview.number] == seen and preview.verdict and preview.verdict.decided:
+                return
+            verdict = _verdict(this, preview.number, found, stale)
+            self._seen[preview.number] = seen
+            if verdict != preview.verdict:
+                previews.set_verdict(unit.session, preview.number, verdict)
+
+
+def _verdict(this: Round, number: int, found: list[Job], stale: tuple[str, ...]) -> Verdict:
+    base = this.base_number
+    newest = {job.name: job for job in found if job.kind is JobKind.BUILD}
+    stopped = [job for job in newest.values() if job.state in _STOPPED]
+    ended = [job for job in newest.values() if job.state is JobState.SUCCEEDED]
+    if len(ended) + len(stopped) < len(newest):
+        summary = f"{len(ended)} of {counted(len(newest), 'build')} done"
+        return Verdict(VerdictState.BUILDING, base, summary, stale=stale)
+    if stopped:
+        failed = tuple(
+            Finding(GateKind.BUILD, job.name, passed=False, message=job.error or str(job.state), job=job.id)
+            for job in stopped
+        )
+        names = ", ".join(finding.package for finding in failed)
+        return Verdict(VerdictState.FAILS, base, f"{names} could not be built", failed, stale=stale)
+    return _judged(this, number, stale)
+
+
+def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Verdict:
+    """Return the verdict on what is built, or how far its tests are."""
+    unit, tools = this.unit, this.tools
+    trial = tools.state.trial(unit, this.base_number)
+    base = {name: member.descriptor.digest for name, member in trial.base.items()}
+    moving = _changes(Scope(unit, number), base)
+    members = {name: tools.members.member(package) if package else None for name, package in moving.items()}
+    changes = tuple(
+        PreviewChange(
+            name,
+            tools.members.package(unit, base[name]).printed_version if name in base else "",
+            package.printed_version if package else "",
+            package.digest if package else None,
+        )
+        for name, package in sorted(moving.items())
+    )
+    held, later = tools.gates.before_release(unit, [package for package in moving.values() if package])
+    gates = [
+        Finding(gate_key(back.gate), name, passed=False, message=back.result.reason, job=back.result.job)
+        for name, back in sorted(held.items())
+    ]
+    evaluation = SetEvaluation(
+        unit,
+        trial=trial,
+        cache=tools.members,
+        changes=members,
+        test_needs=tools.state.test_needs,
+        results=this.results,
+        scope=tools.scope,
+        compares=tools.compares,
+        trace=preview_trace(number),
+        preview=number,
+    )
+    unknown = tuple(gate_key(gate) for gate in later)
+    try:
+        answer = evaluation.evaluate(members, JobVerdicts(unit, None, this.results, preview=number))
+    except NotKnownYetError as waiting:
+        return Verdict(
+            VerdictState.TESTING, this.base_number, waiting.summary, tuple(gates), changes, stale=stale, unknown=unknown
+        )
+    finally:
+        trial.place({})
+    findings = (*_findings(answer.evidence), *gates)
+    tests = answer.evidence.count if isinstance(answer.evidence, TestEvidence) else 0
+    passes = answer.green and not gates
+    bad = [finding for finding in findings if not finding.passed]
+    summary = (
+        f"{counted(len(changes), 'package')} would change, {counted(tests, 'test')} passed"
+        if passes
+        else f"{counted(len(bad), 'problem')} would hold it back"
+    )
+    state = VerdictState.PASSES if passes else VerdictState.FAILS
+    return Verdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
+
+
+def _changes(scope: Scope, base: Mapping[str, str]) -> dict[str, Package | None]:
+    """Return what a preview changes in the packages of `base` (descriptors by name); None for one that it removes."""
+    session = scope.unit.session
+    moving: dict[str, Package | None] = {}
+    for name, head in heads.heads(session, scope.preview).items():
+        built = scope.packages_of_plan(head.built_plan) if head.built_plan else []
+        farms = recipes.head(session, name)
+        before = packages.packages_of_plan(session, farms.built_plan) if farms and farms.built_plan else []
+        moving |= dict.fromkeys((package.name for package in before if package.name in base), None)
+        moving |= {package.name: package for package in built}
+    return {
+        name: package for name, package in moving.items() if (package.digest if package else None) != base.get(name)
+    }
+
+
+def _findings(evidence: Evidence | None) -> Iterator[Finding]:
+    """Yield what the proof, the comparison of interfaces, and the tests have found."""
+    match evidence:
+        case ProofEvidence():
+            for problem in evidence.problems:
+                yield Finding(GateKind.PROOF, ", ".join(problem.packages), passed=False, message=problem.message)
+        case InterfaceEvidence():
+            for changed in evidence.changed:
+                yield Finding(GateKind.ABI, changed.package, passed=False, message=changed.message, job=changed.job)
+        case TestEvidence():
+            for tests, passed in ((evidence.regressions, False), (evidence.already_red, True), (evidence.flaky, True)):
+                for test in tests:
+                    yield Finding(GateKind.TESTS, test.package, passed, test.sentence, test.job)

@@ -1,0 +1,178 @@
+"""What a preview's verdict says, and that nothing of it reaches a channel before it is accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.gates.licenses import LicensesGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
+from farm.core.policy.gates.soak import SoakGate
+from farm.server.channels import candidates
+from farm.server.identities.access import Actor
+from farm.server.pipeline.gates.policy_gates import package_gates
+from farm.server.previews import builds, previews
+from farm.server.previews.verdict import Verdict, VerdictState
+from farm.server.submissions.previewing import submit_preview
+from farm.server.submissions.waiting_submissions import accept
+from farm.server.transaction.planning_inputs import LeasePolicy
+from tests.core.sets.values import elf
+from tests.farms.people import name_of
+from tests.farms.releasing import ReleasingFarm
+from tests.farms.small import recipe
+from tests.server.pipeline.test_newest_tests import with_tests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.core.names.digest import Digest
+    from farm.server.tables.session import Database
+
+ME = Actor("token:me")
+LIB, APP = with_tests("lib", "lib-works"), with_tests("app", "app-works", needs=("lib",))
+CHANGED = with_tests("lib", "lib-works", flag="x", revision=2)
+
+
+@pytest.fixture
+def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
+    farm = ReleasingFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
+    farm.submit(LIB, APP)
+    farm.settle()
+    farm.test_runs.clear()
+    return farm
+
+
+def preview(farm: ReleasingFarm, *recipes: dict[str, bytes]) -> int:
+    named = {name_of(files): files for files in recipes}
+    return submit_preview(farm.application, named, submitted_by="token:me", trace="trace").id
+
+
+def verdict(farm: ReleasingFarm, number: int, **how: object) -> Verdict:
+    """Build and test until the preview is judged."""
+    for _ in range(20):
+        farm.build_all_but_tests()
+        farm.pipeline.advance()
+        farm.pipeline.examine_previews()
+        farm.run_tests(**how)  # type: ignore[arg-type]
+        if (found := stated(farm, number)) and found.decided:
+            return found
+    raise AssertionError("the preview is never judged")
+
+
+def stated(farm: ReleasingFarm, number: int) -> Verdict | None:
+    with farm.application.reading() as unit:
+        found = previews.preview(unit.session, number)
+    assert found is not None
+    return found.verdict
+
+
+def digests(farm: ReleasingFarm, number: int) -> dict[str, Digest]:
+    with farm.application.reading() as unit:
+        return {package.name: package.digest for package in builds.packages_of_preview(unit.session, number)}
+
+
+def newest_candidate(farm: ReleasingFarm) -> int:
+    with farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
+    assert latest is not None
+    return latest.id
+
+
+def test_a_preview_that_passes_is_released_with_the_same_packages_and_tests(releasing: ReleasingFarm) -> None:
+    before, candidate = releasing.released(), newest_candidate(releasing)
+    number = preview(releasing, CHANGED)
+    found = verdict(releasing, number)
+    assert (found.state, found.base, found.tests, found.findings) == (VerdictState.PASSES, 1, 2, ())
+    assert [(change.package, change.before, change.after) for change in found.changes] == [
+        ("app", "1.0-1", "1.0-1+b2"),
+        ("lib", "1.0-1", "1.0-2"),
+    ]
+    assert sorted(releasing.test_runs) == ["app-works", "lib-works"]
+    assert (releasing.released(), newest_candidate(releasing)) == (before, candidate)
+
+    built = digests(releasing, number)
+    releasing.test_runs.clear()
+    accept(releasing.application, ME, number)
+    assert releasing.build_all_but_tests() == []
+    releasing.settle()
+    assert releasing.releases() == 2
+    assert releasing.released() == built
+    assert releasing.test_runs == [], "what was tested in the preview is tested again"
+
+
+def test_a_dependent_that_breaks_is_named_and_its_test_too(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    found = verdict(releasing, number, failing=("app-works",))
+    assert found.state is VerdictState.FAILS
+    (finding,) = found.findings
+    assert (finding.gate, finding.package, finding.passed) == ("tests", "app", False)
+    assert "test 'app-works' of app failed in job" in finding.message
+    assert (releasing.releases(), releasing.excuses()) == (1, {})
+
+
+def test_a_build_that_fails_is_the_verdict(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    releasing.fail(releasing.claim(), "no such file")
+    found = verdict(releasing, number)
+    assert found.state is VerdictState.FAILS
+    assert [(finding.gate, finding.package, finding.message) for finding in found.findings] == [
+        ("build", "lib", "no such file")
+    ]
+
+
+def test_while_it_is_built_and_tested_the_verdict_says_how_far(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    releasing.pipeline.examine_previews()
+    found = stated(releasing, number)
+    assert found is not None
+    assert (found.state, found.summary) == (VerdictState.BUILDING, "0 of 1 build done")
+    releasing.build_all_but_tests()
+    releasing.pipeline.examine_previews()
+    found = stated(releasing, number)
+    assert found is not None
+    assert (found.state, found.summary) == (VerdictState.TESTING, "0 of 2 tests done")
+
+
+def test_what_the_proof_would_refuse_is_said(releasing: ReleasingFarm) -> None:
+    releasing.shape("lib", "2.0", {"lib/libgone.so.1": elf(soname="libgone.so.1")}, requires=("soname:libmissing.so",))
+    number = preview(releasing, with_tests("lib", "lib-works", version="2.0"))
+    found = verdict(releasing, number)
+    assert found.state is VerdictState.FAILS
+    assert {finding.gate for finding in found.findings} == {"proof"}
+    assert any("libmissing.so" in finding.message for finding in found.findings)
+
+
+def test_the_gates_of_single_packages_are_asked_and_those_of_time_and_people_left_open(
+    database: Database, tmp_path: Path
+) -> None:
+    channel = ChannelPolicy("edge", (ProofGate(), TestsGate(), LicensesGate(("Apache-2.0",)), SoakGate(3600)))
+    farm = ReleasingFarm.open(database, tmp_path, channel=channel, gates=package_gates(channel, {}))
+    number = preview(farm, recipe("a"))
+    found = verdict(farm, number)
+    assert found.state is VerdictState.FAILS
+    assert [(finding.gate, finding.package) for finding in found.findings] == [("licenses", "a")]
+    assert found.unknown == ("soak",)
+
+
+def test_another_release_has_the_verdict_renewed(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    verdict(releasing, number)
+    releasing.submit(recipe("new"))
+    releasing.settle()
+    releasing.pipeline.examine_previews()
+    found = stated(releasing, number)
+    assert found is not None
+    assert (found.base, found.state) == (2, VerdictState.PASSES)
+
+
+def test_an_open_preview_delays_no_channel(releasing: ReleasingFarm) -> None:
+    preview(releasing, CHANGED)
+    releasing.claim()
+    assert releasing.status().settled
+    releasing.submit(recipe("new"))
+    releasing.finish(releasing.claim("two"))
+    while releasing.advance() != "released":
+        pass
+    assert releasing.versions() == {"app": "1.0", "lib": "1.0", "new": "1.0"}
