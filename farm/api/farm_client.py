@@ -75,18 +75,30 @@ class FarmClient:
         self._client.close()
 
     def submit(
-        self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None, warnings: bool = False
+        self,
+        recipes: Mapping[str, Mapping[str, bytes]],
+        *,
+        envelope: bytes | None = None,
+        warnings: bool = False,
+        preview: submission_wire.PreviewRequest | None = None,
     ) -> submission_wire.SubmissionWire:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
 
-        `warnings` asks for those about how they are written; a farm of before has none.
+        `warnings` asks for those about how they are written; a farm of before has none. With `preview`, they are only
+        built and tested for themselves.
         """
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
         path = "/api/v1/submissions" + ("?warnings=true" if warnings else "")
-        return self._post(path, submission_wire.SubmissionWire, {"recipes": encoded} | signed(envelope))
+        body = submission_wire.SubmissionRequest(recipes=encoded, preview=preview).model_dump(mode="json")
+        return self._post(path, submission_wire.SubmissionWire, body | signed(envelope))
+
+    def recipe_files(self, name: str) -> dict[str, bytes]:
+        """Return the files of a recipe as the farm has it now, by name."""
+        found = self._get(f"/api/v1/recipes/{segment(name)}/files", submission_wire.RecipeFilesWire)
+        return {file: base64.b64decode(text) for file, text in found.files.items()}
 
     def signed_order(self, digest: str) -> dict[str, Any]:
         """Return a signed order, and whether the signer has it."""
@@ -102,8 +114,8 @@ class FarmClient:
         """Return a submission with its files."""
         return self._get(f"/api/v1/submissions/{number}/recipes", submission_wire.SubmissionContents)
 
-    def accept(self, number: int, envelope: bytes) -> submission_wire.SubmissionWire:
-        """Send an owner's signature on recipes of a submission that waits."""
+    def accept(self, number: int, envelope: bytes | None) -> submission_wire.SubmissionWire:
+        """Accept a submission, with an owner's signature on its recipes; a preview may need none."""
         return self._post(f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, signed(envelope))
 
     def withdraw_submission(

@@ -7,20 +7,79 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from farm.api.wire import Digest, JobWire, Omitted, Wire
+from farm.api.wire import Digest, JobWire, Number, Omitted, Wire
 
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
 
 
+class PreviewRequest(Wire):
+    """Ask for a preview: the recipes are built and tested for themselves, and change nothing until they are accepted.
+
+    `origin` is where they were read (a commit, a patch), for people. `replaces` is an open preview to be withdrawn.
+    """
+
+    origin: Annotated[str, StringConstraints(max_length=200)] = ""
+    replaces: Number | None = None
+
+
 class SubmissionRequest(Wire):
     """Recipes by name, each the files of its directory by name, base64.
 
-    `envelope` is a DSSE envelope (JSON) in which the submitter signs them.
+    `envelope` is a DSSE envelope (JSON) in which the submitter signs them; a `preview` needs none.
     """
 
     recipes: dict[RecipeName, dict[FileName, str]] = Field(min_length=1, max_length=1000)
     envelope: Annotated[dict[str, Any] | None, Omitted] = None
+    preview: Annotated[PreviewRequest | None, Omitted] = None
+
+
+class GateFindingWire(Wire):
+    """One result of a gate about a preview: of one `package`, or of the whole set if that is empty."""
+
+    gate: str
+    package: str
+    passed: bool
+    message: str
+    job: int | None = None
+
+
+class PreviewChangeWire(Wire):
+    """A package that a preview changes: its printed versions, empty for none, and its descriptor's digest."""
+
+    package: str
+    before: str
+    after: str
+    digest: Digest | None = None
+
+
+class VerdictWire(Wire):
+    """What would happen if a preview were released now onto release `base` of its channel (0: it has none).
+
+    `stale` are the recipes that have changed in the farm since; `unknown` the gates that only a release can decide.
+    """
+
+    state: Literal["building", "testing", "passes", "fails"]
+    base: int
+    summary: str
+    findings: tuple[GateFindingWire, ...] = ()
+    changes: tuple[PreviewChangeWire, ...] = ()
+    tests: int = 0
+    stale: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class PreviewWire(Wire):
+    """The preview of a submission: the channel that it aims at, its end, and its verdict once there is one.
+
+    `release` is the digest of its signed release, by which it can be run.
+    """
+
+    channel: str
+    origin: str = ""
+    expires_at: datetime
+    verdict: VerdictWire | None = None
+    release: Annotated[Digest | None, Omitted] = None
 
 
 class AcceptedWire(Wire):
@@ -68,9 +127,10 @@ class SubmissionWire(Wire):
     waits_for: Annotated[tuple[UnsignedWire, ...], Omitted] = ()
     signed_by: Annotated[str, Omitted] = ""
     warnings: Annotated[tuple[FindingWire, ...], Omitted] = ()
+    preview: Annotated[PreviewWire | None, Omitted] = None
 
 
-SubmissionStateText = Literal["taken", "waiting", "withdrawn"]
+SubmissionStateText = Literal["taken", "waiting", "preview", "withdrawn", "expired"]
 """The states by which submissions can be listed."""
 
 
@@ -83,6 +143,7 @@ class SubmissionProgress(Wire):
     id: int
     jobs: tuple[JobWire, ...]
     state: Annotated[str, Omitted] = ""
+    preview: Annotated[PreviewWire | None, Omitted] = None
     signed: Annotated[dict[str, Any], Omitted] = Field(default_factory=dict)
 
 
@@ -103,6 +164,7 @@ class SubmissionRecordWire(Wire):
     submitted_at: datetime
     recipes: tuple[SubmittedRecipeWire, ...]
     waits_for: tuple[UnsignedWire, ...]
+    preview: Annotated[PreviewWire | None, Omitted] = None
 
 
 class SubmissionPage(Wire):
@@ -131,10 +193,18 @@ class SubmissionContents(Wire):
     signatures: Annotated[tuple[dict[str, Any], ...], Omitted] = ()
 
 
-class AcceptRequest(Wire):
-    """An owner signs recipes of a submission that waits, in a DSSE envelope (JSON)."""
+class RecipeFilesWire(Wire):
+    """The files of the current revision of a recipe, base64, by name."""
 
-    envelope: dict[str, Any]
+    name: str
+    recipe: Digest
+    files: dict[str, str]
+
+
+class AcceptRequest(Wire):
+    """An owner signs recipes of a submission in a DSSE envelope (JSON). A preview without owners needs none."""
+
+    envelope: Annotated[dict[str, Any] | None, Omitted] = None
 
 
 class SubmissionWithdrawalRequest(Wire):

@@ -13,8 +13,10 @@ from fastapi import APIRouter, Query, Request
 from farm.api import submission_wire, wire
 from farm.errors import FarmError
 from farm.server.jobs import jobs
+from farm.server.previews import previews
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions, waiting_submissions
+from farm.server.submissions.previewing import submit_preview
 from farm.server.submissions.submission import submit
 from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.tables.states import Role, SubmissionState
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.lint.finding import Finding
+    from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submission import Submission
     from farm.server.submissions.waiting_submissions import SubmissionView
+    from farm.server.tables.records import Token
+    from farm.server.transaction.unit_of_work import Application
 
 router = APIRouter(prefix="/api/v1", tags=["submissions"])
 
@@ -45,9 +50,12 @@ def create(
 ) -> submission_wire.SubmissionWire:
     """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners.
 
-    `warnings` asks for those about how the recipes are written, which clients of before do not know.
+    `warnings` asks for those about how the recipes are written, which clients of before do not know. With `preview`
+    they are built and tested for themselves, and change nothing until they are accepted.
     """
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
+    if body.preview is not None:
+        return _preview(request, application, token, recipes, body.preview)
     taken = submit(
         application,
         recipes,
@@ -85,12 +93,32 @@ def progress(application: ApplicationHere, number: wire.Number) -> submission_wi
         found = jobs.list_jobs(unit.session, submission=number, limit=2000)
         forms = job_forms(unit.session, found)
         record = submissions.submission(unit.session, number)
+        preview = previews.preview(unit.session, number)
     if record is None or (record.state is SubmissionState.TAKEN and not found):
         raise NotFoundError(f"there is no submission {number} that made jobs")
-    made = tuple(reversed(forms))
-    if record.state is SubmissionState.TAKEN:
-        return submission_wire.SubmissionProgress(id=number, jobs=made)
-    return submission_wire.SubmissionProgress(id=number, jobs=made, state=record.state.value)
+    return submission_wire.SubmissionProgress(
+        id=number,
+        jobs=tuple(reversed(forms)),
+        state="" if record.state is SubmissionState.TAKEN else record.state.value,
+        preview=_preview_form(preview),
+    )
+
+
+@router.get("/recipes/{name}/files")
+def recipe_files(
+    application: ApplicationHere,
+    token: MaintainerOrCurator,  # noqa: ARG001
+    name: submission_wire.RecipeName,
+) -> submission_wire.RecipeFilesWire:
+    """Return the files of a recipe as the farm has it now, for a patch to be applied to them."""
+    with application.reading() as unit:
+        head = recipes.head(unit.session, name)
+        if head is None:
+            raise NotFoundError(f"there is no recipe {name}")
+        current = recipes.revision(unit.session, head.current)
+    return submission_wire.RecipeFilesWire(
+        name=name, recipe=current.digest, files=_encoded(application.recipes.files(current.files))
+    )
 
 
 @router.get("/submissions/{number}/recipes")
@@ -126,9 +154,11 @@ def accept(
     number: wire.Number,
     body: submission_wire.AcceptRequest,
 ) -> submission_wire.SubmissionWire:
-    """Accept an owner's signature on a waiting submission; the last missing signature accepts it."""
-    envelope = json.dumps(body.envelope).encode()
-    return _taken(waiting_submissions.accept(application, actor, number, envelope))
+    """Accept an owner's signature on a submission; the last missing one accepts it.
+
+    A preview is accepted likewise: the farm takes its builds as they are. Without owners it needs no signature.
+    """
+    return _taken(waiting_submissions.accept(application, actor, number, _envelope(body.envelope)))
 
 
 @router.post("/submissions/{number}/withdraw")
@@ -139,7 +169,7 @@ def withdraw(
     number: wire.Number,
     body: submission_wire.SubmissionWithdrawalRequest,
 ) -> submission_wire.SubmissionProgress:
-    """Withdraw a waiting submission."""
+    """Withdraw a submission that waits, or a preview."""
     with application.planning() as unit:
         waiting_submissions.withdraw(
             unit,
@@ -186,7 +216,39 @@ def _record(view: SubmissionView) -> submission_wire.SubmissionRecordWire:
             for recipe in view.recipes
         ),
         waits_for=_unsigned(view.waits_for),
+        preview=_preview_form(view.preview, view.stale),
     )
+
+
+def _preview(
+    request: Request,
+    application: Application,
+    token: Token,
+    recipes: Mapping[str, Mapping[str, bytes]],
+    asked: submission_wire.PreviewRequest,
+) -> submission_wire.SubmissionWire:
+    actor = f"token:{token.name}"
+    made = submit_preview(
+        application,
+        recipes,
+        submitted_by=actor,
+        trace=uuid.uuid4().hex,
+        origin=asked.origin,
+        replaces=asked.replaces,
+    )
+    note(request, application, actor=actor, subject=f"submission {made.id}", trace=made.trace, detail="a preview")
+    with application.reading() as unit:
+        preview = previews.preview(unit.session, made.id)
+    return _taken(made).model_copy(update={"preview": _preview_form(preview)})
+
+
+def _preview_form(preview: Preview | None, stale: tuple[str, ...] = ()) -> submission_wire.PreviewWire | None:
+    if preview is None:
+        return None
+    form = submission_wire.PreviewWire.model_validate(preview)
+    if stale and form.verdict is not None:  # newer than the verdict
+        return form.model_copy(update={"verdict": form.verdict.model_copy(update={"stale": stale})})
+    return form
 
 
 def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[submission_wire.UnsignedWire, ...]:

@@ -1,4 +1,4 @@
-"""`farm submission`: show submissions, accept them as an owner, or withdraw them."""
+"""`farm submission`: show submissions and previews, accept them, or withdraw them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.groups import VerbGroup
+from farm.cli.maintain.preview import verdict_lines
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_result, tell_table
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from farm.api.submission_wire import SubmissionContents, SubmissionRecordWire
+    from farm.api.farm_client import FarmClient
+    from farm.api.submission_wire import SubmissionContents, SubmissionRecordWire, SubmissionWire
     from farm.cli.output import Line
     from farm.core.names.digest import Digest
 
 
+_STATES = ("taken", "waiting", "preview", "withdrawn", "expired")
+
+
 @click.group(cls=VerbGroup)
 def submission() -> None:
-    """Show submissions, and as an owner of their recipes accept or withdraw them.
+    """Show submissions and previews, accept them as an owner of their recipes, or withdraw them.
 
     \b
     Examples:
@@ -40,19 +45,20 @@ def submission() -> None:
 
 @submission.command("list")
 @click.option("--waiting", is_flag=True, help="List only submissions that wait for an owner.")
+@click.option("--state", type=click.Choice(_STATES), help="List only submissions in this state.")
 @click.option(
     "--limit", default=30, show_default=True, type=click.IntRange(1, 200), help="The most submissions to list."
 )
 @json_option
-def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
+def list_submissions(waiting: bool, state: str | None, limit: int, as_json: bool) -> None:
     """List the submissions to the farm at FARM_URL, newest first.
 
     \b
     Example:
-      farm submission list --waiting
+      farm submission list --state preview
     """
     with connect() as farm:
-        page = farm.submissions(state="waiting" if waiting else None, limit=limit)
+        page = farm.submissions(state="waiting" if waiting else state, limit=limit)
     rows = [
         (
             str(record.id),
@@ -61,10 +67,11 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
             record.submitted_by,
             ", ".join(recipe.name for recipe in record.recipes),
             "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in record.waits_for),
+            record.preview.verdict.state if record.preview and record.preview.verdict else "",
         )
         for record in page.submissions
     ]
-    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR")
+    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR", "VERDICT")
     tell_table(rows, headings, page.model_dump(mode="json"), nothing="no submissions", as_json=as_json)
 
 
@@ -72,7 +79,7 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
 @click.argument("number", type=number_type)
 @json_option
 def show(number: int, as_json: bool) -> None:
-    """Show submission NUMBER, its signatures, and its differences from your own tree.
+    """Show submission NUMBER, its signatures, its verdict as a preview, and its differences from your own tree.
 
     Your own tree is FARM_RECIPES. A recipe that it does not have is shown in full.
 
@@ -87,6 +94,9 @@ def show(number: int, as_json: bool) -> None:
         say_json(found.model_dump(mode="json"))
     else:
         say_lines(_sheet(found.submission))
+        if found.submission.preview:
+            say_lines(verdict_lines(number, found.submission.preview))
+            say(f"page: {settings.url}/submissions/{number}")
         say_lines(_differences(found, settings))
 
 
@@ -96,10 +106,11 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
-    """Sign submission NUMBER as an owner, after showing its differences from your own tree.
+    """Accept submission NUMBER, signing it as an owner, after showing its differences from your own tree.
 
-    Your own tree is FARM_RECIPES. The signature covers the digests of the files that are shown, computed here, of the
-    whole submission: it is accepted as a whole, with the last signature that is missing.
+    A preview is accepted in the same way, and its builds are taken as they are; where its recipes have no owners, your
+    token is enough. Your own tree is FARM_RECIPES. The signature covers the digests of the files that are shown,
+    computed here, of the whole submission: it is accepted as a whole, with the last signature that is missing.
 
     \b
     Example:
@@ -107,10 +118,17 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     """
     settings = Settings.from_environment()
     own = find_own_key(settings, key, name)
-    if own is None:
-        raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name one with --key.")
     with connect() as farm:
         found = farm.submission_contents(number)
+        if found.submission.preview:
+            say_lines(verdict_lines(number, found.submission.preview), err=True)
+        if found.submission.state == "preview" and not found.submission.waits_for:
+            _accept_unowned(farm, found, settings, yes=yes, as_json=as_json)
+            return
+        if own is None:
+            raise click.UsageError(
+                "There is no key to sign with: make one with `farm keys me`, or name one with --key."
+            )
         say_lines(_sheet(found.submission), err=True)
         digests = _checked(found, settings)
         mine = [unsigned.recipe for unsigned in found.submission.waits_for if own.name in unsigned.owners]
@@ -127,12 +145,41 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
             question = f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?"
             confirm_signing(question, f"submission {number}")
         taken = farm.accept(number, sign_digests(digests, found.distribution, own))
-    jobs = [
-        f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"
-        for accepted in taken.accepted
-    ]
-    lines = [f"{own.name} has signed {', '.join(mine)}", *(waiting_lines(taken) if taken.waits_for else jobs)]
+    after = waiting_lines(taken) if taken.waits_for else _accepted_lines(found, taken)
+    lines = [f"{own.name} has signed {', '.join(mine)}", *after]
     tell_result(lines, taken.model_dump(mode="json"), as_json=as_json)
+
+
+def _accept_unowned(
+    farm: FarmClient, found: SubmissionContents, settings: Settings, *, yes: bool, as_json: bool
+) -> None:
+    """Accept a preview whose recipes need no signature."""
+    number = found.submission.id
+    _checked(found, settings)
+    say_lines(_differences(found, settings), err=True)
+    if not yes:
+        confirm_signing(f"Accept the preview of {', '.join(sorted(found.recipes))}?", f"submission {number}")
+    taken = farm.accept(number, None)
+    tell_result(_accepted_lines(found, taken), taken.model_dump(mode="json"), as_json=as_json)
+
+
+def _accepted_lines(found: SubmissionContents, taken: SubmissionWire) -> list[str]:
+    """Return what became of each recipe; of a preview, whether its build was taken."""
+    was_preview = found.submission.preview is not None
+    lines = []
+    for accepted in taken.accepted:
+        job = accepted.job
+        if accepted.unchanged:
+            lines.append(f"{accepted.name}: unchanged, job {job.id}")
+        elif was_preview and job.answered_by is not None:
+            lines.append(f"{accepted.name}: job {job.id}, with the build of the preview (job {job.answered_by})")
+        elif was_preview and job.state == "ready":
+            lines.append(
+                f"{accepted.name}: job {job.id}, built anew: the preview did not build it with what is there now"
+            )
+        else:
+            lines.append(f"{accepted.name}: job {job.id}")
+    return lines
 
 
 @submission.command("withdraw")
@@ -141,7 +188,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
 @click.option("--why", default="", help="The reason, for the audit trail.")
 @json_option
 def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> int:
-    """Withdraw submission NUMBER, which waits for an owner.
+    """Withdraw submission NUMBER, which waits for an owner or is a preview.
 
     Its submitter and curators need only a token; an owner of one of its recipes signs with their own key. The signer
     accepts signatures on it until a person who may give orders has withdrawn them with their key.

@@ -22,10 +22,11 @@ from farm.cli.channel_lines import (
 )
 from farm.cli.first_error_lines import first_error_lines
 from farm.cli.maintain.jobs import log_address
+from farm.cli.maintain.preview import follow_preview, preview_lines, read_previewed
 from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
 from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
-from farm.cli.remote import connect
+from farm.cli.remote import connect, number_type
 from farm.cli.settings import Settings
 from farm.core.names.escaping import escape_control_chars
 
@@ -46,11 +47,19 @@ _WAITS = 3
 
 
 @click.command()
-@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--wait", is_flag=True, help="Wait until all builds have ended.")
+@click.argument("directories", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--wait", is_flag=True, help="Wait until all builds have ended; with --preview, for its verdict.")
 @click.option(
     "--release", "channel", metavar="CHANNEL", help="Wait until CHANNEL has released or refused the packages."
 )
+@click.option("--preview", is_flag=True, help="Only build and test them, with their dependents: nothing is released.")
+@click.option("--ref", metavar="COMMIT", help="With --preview: the directories as git has them at COMMIT.")
+@click.option(
+    "--patch",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --preview: the farm's own recipes with this patch, in place of directories.",
+)
+@click.option("--replace", metavar="NUMBER", type=number_type, help="With --preview: withdraw your preview NUMBER.")
 @own_key_options
 @click.option("--json", "as_json", is_flag=True, help="Print the accepted submission as JSON, and do not wait.")
 def submit(
@@ -58,6 +67,10 @@ def submit(
     directories: tuple[Path, ...],
     wait: bool,
     channel: str | None,
+    preview: bool,
+    ref: str | None,
+    patch: Path | None,
+    replace: int | None,
     key: Path | None,
     name: str | None,
     as_json: bool,
@@ -67,17 +80,29 @@ def submit(
     The farm is at FARM_URL; FARM_TOKEN has the token. The recipes are signed with your own key if you have one (`farm
     keys me`). Where recipes have owners, those that no owner has signed wait for one.
 
-    Exits with status 1 when a build fails, when the channel refuses or holds back a submitted package, when their new
-    tests fail on the released packages, when the channel is frozen, or when its file has errors. With --wait or
-    --release, exits with status 3 when the submission waits for an owner.
+    With --preview they are built and tested for themselves, with everything that depends on them, and change nothing
+    until somebody accepts them with `farm submission accept`; then the same builds are taken.
+
+    Exits with status 1 when a build fails, when the verdict on a preview is against it, when the channel refuses or
+    holds back a submitted package, when their new tests fail on the released packages, when the channel is frozen, or
+    when its file has errors. With --wait or --release, exits with status 3 when the submission waits for an owner.
 
     \b
-    Example:
+    Examples:
       farm submit recipes/packages/jq recipes/packages/oniguruma --release edge
+      farm submit --preview --ref my-branch recipes/packages/jq --wait
     """
+    settings = Settings.from_environment()
+    _check_options(directories, preview=preview, others={"--ref": ref, "--patch": patch, "--replace": replace})
+    if preview:
+        if channel or key:
+            raise click.UsageError("A preview is neither released nor signed: leave out --release and --key.")
+        return _submit_preview(
+            settings, directories, ref=ref, patch=patch, replaces=replace, wait=wait, as_json=as_json
+        )
+
     from farm.build.recipe_directory import read_recipe_directory
 
-    settings = Settings.from_environment()
     recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
     own = find_own_key(settings, key, name)
     envelope = sign_digests(digests_of(recipes), distribution_of(settings, directories), own) if own else None
@@ -111,6 +136,40 @@ def submit(
 
 def _page(settings: Settings, taken: SubmissionWire) -> str:
     return f"{settings.url.rstrip('/')}/submissions/{taken.id}"
+
+
+def _check_options(directories: tuple[Path, ...], *, preview: bool, others: Mapping[str, object]) -> None:
+    given = [name for name, value in others.items() if value is not None]
+    if given and not preview:
+        raise click.UsageError(f"{', '.join(given)} is for --preview.")
+    if "--patch" in given and (directories or "--ref" in given):
+        raise click.UsageError("A patch is applied to the farm's own recipes: leave out DIRECTORIES and --ref.")
+    if not directories and "--patch" not in given:
+        raise click.UsageError("Missing argument 'DIRECTORIES...'.")
+    if "--ref" not in given and (missing := next((path for path in directories if not path.is_dir()), None)):
+        raise click.BadParameter(f"Directory '{missing}' does not exist.", param_hint="'[DIRECTORIES]...'")
+
+
+def _submit_preview(
+    settings: Settings,
+    directories: tuple[Path, ...],
+    *,
+    ref: str | None,
+    patch: Path | None,
+    replaces: int | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    from farm.api.submission_wire import PreviewRequest
+
+    with connect() as farm:
+        recipes, origin = read_previewed(farm, directories, patch=patch, ref=ref)
+        made = farm.submit(recipes, preview=PreviewRequest(origin=origin[:200], replaces=replaces))
+        if as_json:
+            say_json(made.model_dump(mode="json"))
+            return 0
+        say_lines(preview_lines(made, settings.url))
+        return follow_preview(farm, made.id) if wait else 0
 
 
 def _signed(own: OwnKey, taken: SubmissionWire) -> str:

@@ -1,4 +1,4 @@
-"""Records a finished package of the farm with all that is looked up about it: copied code, and the files it provides."""
+"""Records a finished package of the farm, with what is looked up about it: copied code, and the files it provides."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+"""Applies a patch to recipes, in memory but for a temporary directory: the result is what would be submitted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.build.recipe_directory import read_recipe_directory
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_CHANGED = re.compile(
+    rb"^(?:---|\+\+\+) (?:[ab]/)?((?:[^\t\r\n]*/)?packages/([a-z0-9][a-z0-9+.-]{0,62})/[^\t\r\n]+)", re.M
+)
+_OTHER = re.compile(rb"^(?:---|\+\+\+) (?!/dev/null)(?!(?:[ab]/)?(?:[^\t\r\n]*/)?packages/[^/]+/)([^\t\r\n]+)", re.M)
+
+
+def patched_recipes(patch: bytes, current: Callable[[str], Mapping[str, bytes]]) -> dict[str, dict[str, bytes]]:
+    """Return the recipes that a patch of a tree of recipes changes, each with all its files, by name.
+
+    `current` returns the present files of a recipe, none for a new one. Raises the error `invalid-patch`.
+    """
+    if other := _OTHER.search(patch):
+        raise _invalid(f"it changes {other[1].decode(errors='replace')[:200]}, which is of no recipe")
+    found = {match[2].decode(): match[1].decode(errors="replace") for match in _CHANGED.finditer(patch)}
+    if not found:
+        raise _invalid("it changes no file of a recipe (packages/NAME/FILE)")
+    with tempfile.TemporaryDirectory(prefix="farm-patch-") as folder:
+        tree = Path(folder)
+        for name in found:
+            for file, content in current(name).items():
+                place = tree / "packages" / name / file
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+        (strip,) = {path.split("/").index("packages") for path in found.values()} or {0}
+        _apply(tree, patch, strip + 1)
+        changed = {name: tree / "packages" / name for name in sorted(found)}
+        gone = [name for name, place in changed.items() if not place.is_dir()]
+        if gone:
+            raise _invalid(
+                f"it removes the recipe {', '.join(gone)}, which only a person with the farm's database can do"
+            )
+        return {name: read_recipe_directory(place) for name, place in changed.items()}
+
+
+def _apply(tree: Path, patch: bytes, strip: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # The temporary directory may lie in somebody's repository, whose settings do not matter here.
+    environment |= {"GIT_CEILING_DIRECTORIES": str(tree.parent), "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1"}
+    try:
+        done = subprocess.run(
+            ["git", "apply", f"-p{strip}", "--whitespace=nowarn", "-"],
+            cwd=tree,
+            env=environment,
+            input=patch,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise FarmError("there is no git on this machine", remedy="Install git.", code="git") from error
+    if done.returncode != 0:
+        raise _invalid(done.stderr.decode(errors="replace").strip().removeprefix("error: "))
+
+
+def _invalid(why: str) -> FarmError:
+    return FarmError(
+        f"the patch does not apply to the farm's recipes: {why[:1000]}",
+        remedy="Make it with `git diff` in a tree of recipes that is up to date with the farm's.",
+        code="invalid-patch",
+    )

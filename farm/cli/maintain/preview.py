@@ -1,0 +1,107 @@
+"""The parts of `farm submit --preview`: where its recipes come from, and following it to its verdict."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from farm.cli.output import say, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.api.farm_client import FarmClient
+    from farm.api.submission_wire import PreviewWire, SubmissionWire, VerdictWire
+
+_POLL_SECONDS = 0.5
+
+
+def read_previewed(
+    farm: FarmClient, directories: Sequence[Path], *, patch: Path | None, ref: str | None
+) -> tuple[dict[str, dict[str, bytes]], str]:
+    """Return the recipes of a preview by name, and where they are from.
+
+    They are in `directories`, as these are now or at a commit (`ref`), or are the farm's own with a `patch`.
+    """
+    from farm.build.recipe_directory import read_recipe_directory
+
+    if patch is not None:
+        from farm.build.recipe_patch import patched_recipes
+
+        return patched_recipes(patch.read_bytes(), lambda name: _current(farm, name)), f"patch {patch.name}"
+    if ref is not None:
+        from farm.build.recipe_revision import commit_of, read_recipe_at
+
+        commit = commit_of(directories[0], ref)
+        recipes = {directory.resolve().name: read_recipe_at(directory, commit) for directory in directories}
+        return recipes, f"commit {commit}" + (f" ({ref})" if not commit.startswith(ref) else "")
+    return {directory.resolve().name: read_recipe_directory(directory) for directory in directories}, ""
+
+
+def preview_lines(made: SubmissionWire, url: str) -> Iterator[str]:
+    """Yield what a submitter needs to know of a new preview."""
+    for accepted in made.accepted:
+        yield f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"
+    until = f" until {made.preview.expires_at:%Y-%m-%d %H:%M} UTC" if made.preview else ""
+    yield f"submission {made.id} is a preview{until}: {url}/submissions/{made.id}"
+
+
+def verdict_lines(number: int, preview: PreviewWire) -> Iterator[str]:
+    """Yield what is known of a preview, for people."""
+    yield f"aims at {preview.channel}, ends {preview.expires_at:%Y-%m-%d %H:%M} UTC" + (
+        f", from {preview.origin}" if preview.origin else ""
+    )
+    verdict = preview.verdict
+    if verdict is None:
+        yield "no verdict yet"
+        return
+    yield f"on release {verdict.base or 'none'} of {preview.channel}: {verdict.state}, {verdict.summary}"
+    for change in verdict.changes:
+        yield f"  {change.package}: {change.before or 'new'} → {change.after or 'removed'}"
+    for finding in verdict.findings:
+        about = f" ({finding.package})" if finding.package else ""
+        yield f"  {'noted' if finding.passed else 'refused'} by {finding.gate}{about}: {finding.message}"
+    if verdict.unknown:
+        yield f"  decided only on release: {', '.join(verdict.unknown)}"
+    if verdict.stale:
+        yield (
+            f"  {', '.join(verdict.stale)} changed in the farm since: make it anew with "
+            f"`farm submit --preview --replace {number}`"
+        )
+
+
+def follow_preview(farm: FarmClient, number: int) -> int:
+    """Show how far a preview is until its verdict is known; return 1 unless it passes."""
+    shown = ""
+    while True:
+        progress = farm.submission(number)
+        if progress.state != "preview":
+            say(f"submission {number} is {progress.state or 'taken'}", err=True)
+            return 1
+        verdict = progress.preview.verdict if progress.preview else None
+        if verdict and verdict.state in ("passes", "fails") and progress.preview:
+            _say_verdict(number, progress.preview, verdict)
+            return int(verdict.state != "passes")
+        now = f"{verdict.state}: {verdict.summary}" if verdict else "building"
+        if now != shown:
+            shown = now
+            say(now, err=True)
+        time.sleep(_POLL_SECONDS)
+
+
+def _say_verdict(number: int, preview: PreviewWire, verdict: VerdictWire) -> None:
+    say(styled(verdict.state, fg="green" if verdict.state == "passes" else "red") + f": {verdict.summary}")
+    for line in list(verdict_lines(number, preview))[2:]:
+        say(line)
+
+
+def _current(farm: FarmClient, name: str) -> Mapping[str, bytes]:
+    from farm.api.errors import RefusedRequestError
+
+    try:
+        return farm.recipe_files(name)
+    except RefusedRequestError as error:
+        if error.code == "not-found":
+            return {}
+        raise

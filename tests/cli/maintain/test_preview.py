@@ -1,0 +1,165 @@
+"""Previews from the command line to the rows of a farm that serves HTTP: asked for, shown, accepted, withdrawn."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from farm.api.farm_client import FarmClient
+from farm.cli.maintain.preview import follow_preview
+from farm.server.previews import previews
+from farm.server.previews.verdict import Finding, PreviewChange, Verdict, VerdictState
+from farm.server.submissions import submissions
+from farm.server.submissions.owners import Ownership, set_ownership
+from tests.cli.curate.signing_people import People, people
+from tests.farms.small import recipe
+from tests.web.page_reading import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.server.tables.session import Database
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+A, CHANGED = recipe("a"), recipe("a", flag="x")
+
+
+@pytest.fixture
+def shells(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[People]:
+    with people(database, tmp_path, monkeypatch, capsys) as made:
+        made.run("alice", "submit", made.recipe(A))
+        made.farm.build_all()
+        yield made
+
+
+def judged(shells: People, number: int, state: VerdictState, *findings: Finding) -> None:
+    """Give a preview this verdict, as the pipeline would."""
+    changes = (PreviewChange("a", "1.0-1", "1.0-1+b2", None),)
+    with shells.farm.application.writing() as unit:
+        previews.set_verdict(unit.session, number, Verdict(state, 1, "in a line", findings, changes, unknown=("soak",)))
+
+
+def sent(shells: People, number: int) -> dict[str, bytes]:
+    """The files of a submission's one recipe, as the farm has stored them."""
+    with shells.farm.application.reading() as unit:
+        (kept,) = submissions.submitted(unit.session, [number])[number]
+        return dict(unit.recipes.files(kept.files))
+
+
+def test_a_preview_is_asked_for_listed_shown_and_accepted(shells: People) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    printed = shells.run("mallory", "submission", "list", "--state", "preview")
+    assert printed.splitlines()[1].split()[:2] == ["2", "preview"]
+    assert shells.farm.build_all() == ["a"]
+    judged(shells, 2, VerdictState.FAILS, Finding("tests", "b", passed=False, message="\x1b[31mit broke"))
+    shown = shells.run("bob", "submission", "show", "2")
+    assert "on release 1 of edge: fails, in a line" in shown
+    assert "a: 1.0-1 → 1.0-1+b2" in shown
+    assert "refused by tests (b):" in shown
+    assert "\x1b" not in shown
+    assert "decided only on release: soak" in shown
+    assert f"page: {shells.url}/submissions/2" in shown
+    shells.run("mallory", "submission", "accept", "2", "--yes", status=1)
+    accepted = shells.run("alice", "submission", "accept", "2", "--yes")
+    assert "a: job 3, with the build of the preview (job 2)" in accepted
+    assert shells.farm.build_all() == []
+
+
+def test_what_is_printed_at_once_names_the_page(shells: People) -> None:
+    lines = shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED)).splitlines()
+    assert lines[0] == "a: job 2"
+    assert lines[1].startswith("submission 2 is a preview until ")
+    assert lines[1].endswith(f"{shells.url}/submissions/2")
+    made = shells.json("alice", "submit", "--preview", shells.recipe(recipe("new")))
+    assert (made["id"], made["preview"]["channel"], made["accepted"][0]["job"]["state"]) == (3, "edge", "ready")
+
+
+def test_without_owners_a_token_accepts(shells: People) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    shells.farm.build_all()
+    with shells.farm.application.writing() as unit:
+        set_ownership(unit.session, Ownership())
+    assert "with the build of the preview" in shells.run("bob", "submission", "accept", "2", "--yes")
+
+
+def test_following_a_preview_ends_with_its_verdict(shells: People) -> None:
+    shells.run("alice", "submit", "--preview", shells.recipe(CHANGED))
+    judged(shells, 2, VerdictState.PASSES)
+    with FarmClient(shells.url) as farm:
+        assert follow_preview(farm, 2) == 0
+        judged(shells, 2, VerdictState.FAILS, Finding("proof", "a", passed=False, message="no such symbol"))
+        assert follow_preview(farm, 2) == 1
+        assert "refused by proof (a): no such symbol" in shells.shown.readouterr().out
+        shells.run("alice", "submission", "withdraw", "2")
+        assert follow_preview(farm, 2) == 1
+
+
+def test_a_commit_is_previewed_and_named(shells: People) -> None:
+    directory = shells.recipe(CHANGED)
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run(["git", *who, *command], cwd=shells.tree, check=True, capture_output=True)
+    shells.recipe(recipe("a", flag="not committed"))
+    made = shells.json("alice", "submit", "--preview", "--ref", "HEAD", directory)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=shells.tree, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert made["preview"]["origin"] == f"commit {commit} (HEAD)"
+    assert sent(shells, made["id"]) == CHANGED
+
+
+def test_a_patch_is_applied_to_the_farms_recipes(shells: People) -> None:
+    patch = shells.place / "change.patch"
+    patch.write_bytes(
+        b"--- a/packages/a/recipe.yaml\n+++ b/packages/a/recipe.yaml\n@@ -8,2 +8,2 @@\n steps:\n"
+        b"-  - run: make install FLAG=\n+  - run: make install FLAG=x\n"
+    )
+    made = shells.json("alice", "submit", "--preview", "--patch", str(patch))
+    assert made["preview"]["origin"] == "patch change.patch"
+    assert sent(shells, made["id"]) == CHANGED
+
+
+def test_a_preview_replaces_ones_own(shells: People) -> None:
+    shells.run("alice", "submit", "--preview", shells.recipe(CHANGED))
+    shells.run("alice", "submit", "--preview", "--replace", "2", shells.recipe(recipe("a", flag="y")))
+    assert [line.split()[:2] for line in shells.run("alice", "submission", "list").splitlines()[1:3]] == [
+        ["3", "preview"],
+        ["2", "withdrawn"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--ref", "HEAD", "x"], "--ref is for --preview"),
+        (["--preview", "--patch", "PATCH", "x"], "leave out DIRECTORIES"),
+        (["--preview", "--release", "edge", "TREE"], "neither released nor signed"),
+        (["--preview"], "Missing argument"),
+        (["--preview", "nowhere"], "does not exist"),
+    ],
+)
+def test_options_that_contradict_are_refused(shells: People, options: list[str], said: str) -> None:
+    patch = shells.place / "x.patch"
+    patch.write_bytes(b"")
+    named = {"PATCH": str(patch), "TREE": str(shells.tree)}
+    shells.run("alice", "submit", *[named.get(option, option) for option in options], status=2)
+    assert said in shells.stderr
+
+
+def test_the_page_shows_the_verdict_and_the_state(shells: People) -> None:
+    shells.run("alice", "submit", "--preview", shells.recipe(CHANGED))
+    judged(shells, 2, VerdictState.FAILS, Finding("tests", "b", passed=False, message="<b>it broke</b>", job=1))
+    page = httpx.get(f"{shells.url}/submissions/2")
+    assert page.status_code == 200
+    assert "<b>it broke" not in page.text
+    shown = text_of(page.text)
+    assert "If it were released" in shown
+    assert "farm submission accept 2" in shown
+    shells.run("alice", "submission", "withdraw", "2")
+    assert "farm submission accept 2" not in text_of(httpx.get(f"{shells.url}/submissions/2").text)
