@@ -112,6 +112,11 @@ class Checks:
                 self._decision = self._new_decision()
                 raise
 
+    def preview(self, content: bytes, base: str) -> Form:
+        """Check a preview. Raises the errors of `Decision.check_preview`, `FailedCheckError`."""
+        release = Release.from_json(content)
+        return self._bounded(lambda: self._decision.check_preview(release, base))
+
     def order(self, envelope: bytes) -> Form:
         """Check a curator's order. Raises as `checked_order`, `FailedCheckError`."""
         return self._bounded(lambda: checked_order(self._repository, envelope, datetime.now(UTC)))
@@ -151,14 +156,19 @@ class Checks:
 def checker_app(checks: Checks) -> FastAPI:
     """Return the checker's HTTP application.
 
-    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`, `POST
-    /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and the reason.
+    `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /previews?base=CHANNEL` likewise, `POST
+    /orders`, `POST /advisories`, `POST /reviews` and `POST /images`: each answers with a value of `check_results`, or
+    with status 409 and the reason.
     """
     app = refusing_app("farm checker", _LOG)
 
     @app.post("/releases")
     async def release(request: Request, evidence: str) -> Response:
         return await _answer(checks.release, await body(request, _LARGEST_RELEASE), evidence)
+
+    @app.post("/previews")
+    async def preview(request: Request, base: str) -> Response:
+        return await _answer(checks.preview, await body(request, _LARGEST_RELEASE), base)
 
     @app.post("/orders")
     async def order(request: Request) -> Response:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from farm.errors import FarmError
 from farm.trust.attestation.check_results import (
     CheckedImage,
     CheckedLists,
     CheckedOrder,
+    CheckedPreview,
     InvalidCheckAnswerError,
     VerifiedRelease,
 )
@@ -62,6 +64,10 @@ class CheckerClient:
     def check_reviews(self, content: bytes) -> CheckedLists:
         """Return what is to be signed for a record of reviews. Raises as `check`."""
         return CheckedLists.from_json(self._ask("/reviews", content))
+
+    def check_preview(self, release: Release, base: str) -> CheckedPreview:
+        """Return that a preview may be signed. Raises as `check`."""
+        return CheckedPreview.from_json(self._ask(f"/previews?base={quote(base, safe='')}", release.to_json()))
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
         """Return the digest and the bill of materials of an image. Raises as `check`."""

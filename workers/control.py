@@ -30,7 +30,9 @@ from farm.server.federation.following import DistributionFollower
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
+from farm.server.pipeline.publishing.preview_publication import withdraw_published
 from farm.server.pipeline.repository.order_delivery import OrderDelivery
+from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.server.submissions.previewing import expire_previews
 from farm.store.http.address_guard import AddressGuard
@@ -67,7 +69,6 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
         PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
         PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.tell_after_quiet(application)),
         PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),
-        PeriodicTask("farm.control.previews", 60.0, lambda: expire_previews(application)),
     )
 
 
@@ -101,12 +102,17 @@ def release_tasks(
         finally:
             turn.release()
 
+    def end_previews() -> None:
+        public = PublicStore(repository, application.blobs)
+        expire_previews(application, partial(withdraw_published, signer, public))
+
     watch = BlobWatch(application, repository)
     return (
         # The signer answers nothing else while a release is being checked.
         PeriodicTask("farm.control.orders", 1.0, BackgroundTask(delivery.deliver)),
         PeriodicTask("farm.control.advance", 1.0, advance),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.check)),
+        PeriodicTask("farm.control.previews", 30.0, BackgroundTask(end_previews)),
     )
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.signing.consistency import PinnedRepository
 from farm.signing.ledger import Ledger
+from farm.signing.previews import remove_expired_previews, remove_preview, sign_preview
 from farm.signing.reports import LARGEST_REPORT, take_report
 from farm.signing.sign import publish_advisories, publish_reviews, renew_timestamp, sign_image, sign_release, take_order
 from farm.trust.attestation.curator_order import LARGEST_CURATOR_ORDER
@@ -57,8 +59,9 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
     """Return the signer's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, where the digest is that of a blob in the
-    repository; `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST
-    /advisories` with a list of them, `POST /reviews` with a list of reviews; `GET /health`.
+    repository; `POST /previews?base=CHANNEL&until=TIME` likewise, and `POST /previews/NUMBER/remove`; `POST /orders`
+    with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories` with a list of
+    them, `POST /reviews` with a list of reviews; `GET /health`.
     """
     app = refusing_app("farm signer", _LOG, NoCheckerError, StalePolicyError)
 
@@ -67,6 +70,20 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
         release = Release.from_json(await body(request, _LARGEST_RELEASE))
         new = sign_release(repository, signers, checker, release, Digest(evidence), ledger=ledger)
         return {"release": release.digest, "number": release.number, "new": new}
+
+    @app.post("/previews")
+    async def preview(request: Request, base: str, until: datetime) -> dict[str, object]:
+        release = Release.from_json(await body(request, _LARGEST_RELEASE))
+        now = datetime.now(UTC)
+        if until.tzinfo is None:
+            raise FarmError("the end of a preview names no time zone", code="not-a-preview")
+        new = sign_preview(repository, signers, checker, release, base=base, until=until, now=now)
+        return {"release": release.digest, "new": new}
+
+    @app.post("/previews/{number}/remove")
+    async def removed_preview(number: int) -> dict[str, object]:
+        remove_preview(repository, number)
+        return {"removed": number}
 
     @app.post("/orders")
     async def order(request: Request) -> dict[str, object]:
@@ -114,6 +131,7 @@ def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: t
         period = RETRY_PERIOD
         try:
             renew_timestamp(repository, signers)
+            remove_expired_previews(repository, datetime.now(UTC))
             period = TIMESTAMP_PERIOD
         except (FarmError, OSError) as error:
             _LOG.error("the timestamp could not be signed: %s", error)  # no traceback needed

@@ -36,7 +36,7 @@ from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.errors import FarmError
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.check_results import MOST_PROVENANCES, Checked, VerifiedRelease
+from farm.trust.attestation.check_results import MOST_PROVENANCES, Checked, CheckedPreview, VerifiedRelease
 from farm.trust.attestation.release_summary import evidence_of
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.layout import BLOBS
@@ -123,6 +123,21 @@ class Decision:
         self._proven[release.channel] = release
         self._checked[release.channel] = CheckedRelease(release.digest, self._clock(), found)
         return _verified(change, builders, evidence, checked, permitted)
+
+    def check_preview(self, release: Release, base: str) -> CheckedPreview:
+        """Check a preview: all that it changes in the newest release of the channel `base` is by allowed builders.
+
+        Gates are not asked, nor owners: nobody gets it who does not ask for it. Raises as `check`.
+        """
+        newest = self._repository.current(base).release
+        builders = self._repository.builders()
+        if release.imports != (newest.imports if newest else ()):
+            raise RefusedReleaseError(f"{release.channel} changes what {base} imports")
+        if newest is not None and release.distribution != newest.distribution:
+            raise RefusedReleaseError(f"{release.channel} is of {release.distribution}, and {base} is not")
+        self._catch_up(builders, policy_in_force(self._repository))
+        check_release(ReleaseChange.of(release, newest, self._blobs), self._blobs, builders, self._record)
+        return CheckedPreview(asked=release.digest, base=newest.digest if newest else None)
 
     def _check_policy(
         self,

@@ -14,6 +14,8 @@ KEYS = "keys"
 """Public keys as PEM, for tools that read no metadata."""
 SUMMARIES = "summaries"
 """The signer's summary of each release that it has verified: `<digest of the release>.json`."""
+PREVIEWS = "previews"
+"""The statements about open previews, signed by the preview key: `<number>.json`."""
 IMPORTS = "imports"
 """In a mirror: a repository for each distribution that its channels import packages from."""
 BUILDERS_TARGET = "builders.json"
@@ -25,6 +27,11 @@ ADVISORY_LIST = "osv.json"
 """The name of the target below `advisories/` that lists them all."""
 REVIEW_LIST = "reviews.json"
 """The name of the target next to it with the reviewed packages, and when the list was signed."""
+
+
+def preview_path(number: int) -> str:
+    """Return the path of the statement about a preview, from the root of the repository."""
+    return f"{PREVIEWS}/{number}.json"
 
 
 def release_target(channel: str) -> str:

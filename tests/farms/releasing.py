@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.core.names.digest import Digest
-from farm.core.plan.job import TestOrder, TestOutcome
+from farm.core.names.preview_name import preview_number
+from farm.core.plan.job import BlobRef, TestOrder, TestOutcome
 from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.set_gates import ProofGate, TestsGate
 from farm.server.channels import candidates, excuses, releases
@@ -18,8 +19,11 @@ from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.repository.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.trust.attestation.check_results import VerifiedRelease
-from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.preview_statement import PreviewStatement, preview_statement
+from farm.trust.ceremony.ceremony import found_repository, list_preview_key
 from farm.trust.keys.signers import read_signers
+from farm.trust.layout import preview_path
 from farm.trust.metadata.repository import Repository
 from tests.farms.small import SmallFarm, key_of
 
@@ -66,6 +70,26 @@ class Signer:
     def take_report(self, report: bytes) -> None:
         pass
 
+    previewed: dict[str, Release] = field(default_factory=dict)
+    """The previews that it was asked to sign, by name."""
+
+    def sign_preview(self, release: Release, *, base: str, until: datetime) -> None:
+        assert base == "edge"
+        if self.refuses:
+            raise SignerRefusedError("the provenance of x does not vouch for it")
+        number = preview_number(release.channel) or 0
+        ref = BlobRef(release.digest, len(release.to_json()))
+        stated = preview_statement(PreviewStatement(release.distribution, number, ref, until))
+        listed = self.repository.builders().previews
+        signer = next(signer for keyid, signer in self.signers.by_keyid.items() if keyid in listed)
+        path = self.repository.root / preview_path(number)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(sign_statement(stated, signer))
+        self.previewed[release.channel] = release
+
+    def remove_preview(self, number: int) -> None:
+        (self.repository.root / preview_path(number)).unlink(missing_ok=True)
+
     def sign(self, release: Release, evidence: Digest) -> None:
         if self.away:
             raise SignerUnreachableError("the signer does not answer")
@@ -110,6 +134,7 @@ class ReleasingFarm(SmallFarm):
         farm = super().open(database, directory, policy, real_time=real_time)
         public, keys = directory / "public", [key_of(name).public_key for name in builders]
         founded = found_repository(public, directory / "keys", [channel.name, "stable"], keys, datetime.now(UTC))
+        list_preview_key(Repository(public), directory / "keys", datetime.now(UTC))
         farm.signer = Signer(Repository(public), read_signers(founded.online))
         farm.pipeline = farm.pipeline_of(channel, gates)
         with farm.application.writing() as unit:

@@ -77,6 +77,7 @@ _PLACES = (
     _Place("public/targets", ROOT, "signer", 0o2775),
     _Place("public/keys", ROOT, "signer", 0o2775),
     _Place("public/summaries", ROOT, "signer", 0o2775),
+    _Place("public/previews", ROOT, "signer", 0o2775),
     _Place("public/blobs", ROOT, "control", 0o2755, _Within.BLOBS),
 )
 

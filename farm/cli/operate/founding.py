@@ -26,6 +26,7 @@ from farm.trust.ceremony.ceremony import (
     found_channels,
     found_repository,
     list_operator,
+    list_preview_key,
     sign_policy,
 )
 from farm.trust.keys.key_files import load_or_create_key
@@ -175,6 +176,7 @@ def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) ->
     else:
         found_repository(home.public, keys, channels, builders, datetime.now(UTC), testers=builders)
     found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)
+    list_preview_key(repository, keys, datetime.now(UTC))
 
 
 def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain]) -> list[str]:

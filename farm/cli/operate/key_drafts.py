@@ -168,6 +168,8 @@ def draft_root(
 @keys_option("--allow-tester", "allow_testers", help="Accept the tests of the worker with this .pub file.")
 @_ids_option("--remove-tester", "remove_testers", help="Accept no more tests of a worker: .pub file or key ID.")
 @_counts_option("--tests", help="How many testers must agree on a test of a channel.")
+@keys_option("--preview-key", "allow_previews", help="Let the key with this .pub file sign previews.")
+@_ids_option("--remove-preview-key", "remove_previews", help="Let a key sign no more previews: .pub file or key ID.")
 @click.option(
     "--operator",
     "operators",

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 )
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="Set an environment variable.")
 @click.option("--offline", is_flag=True, help="Use no network: run the last verified release.")
+@click.option(
+    "--preview", metavar="NUMBER", type=click.IntRange(1), help="Run a submission's preview, not the newest release."
+)
 @click.option("--verbose", is_flag=True, help="Print the packages, the engine, and the privileges granted.")
 @max_severity_option
 @channel_option
@@ -71,6 +74,7 @@ def run(
     publish: tuple[str, ...],
     environment: tuple[str, ...],
     offline: bool,
+    preview: int | None,
     verbose: bool,
     max_severity: str | None,
     channel: str,
@@ -78,13 +82,15 @@ def run(
     """Run a command in a container that holds PACKAGES, or the packages of an image file.
 
     PACKAGES end at `--`; the command follows. Without a command, runs that of the image file, or the one named like the
-    first package. Packages are taken from the newest verified release, and no image is built: they, and the directories
+    first package. Packages are taken from the newest verified release (or, by --preview, from a preview that a farm has
+    built of a submission and that nobody has released), and no image is built: they, and the directories
     that the file names, are mounted read-only. Only --publish publishes ports.
 
     \b
     Examples:
       farm run jq -- jq -n '1+1'
       farm run bash grep jq -- bash -c 'echo "[1,2]" | jq -c .[] | grep 2'
+      farm run --preview 17 jq -- jq --version
       farm run -f image.yaml
       farm run -f image.yaml --network bridge --publish 127.0.0.1:8080:8080 --mount ./data:/data:rw
     """
@@ -95,6 +101,8 @@ def run(
     key_words, words = words_of(sys.argv[2:])
     names = packages[: len(packages) - len(words)]
     _check_names(names, file)
+    if preview is not None and offline:
+        raise click.UsageError("A preview is asked for at its farm: leave out --offline.")
     settings = Settings.from_environment()
     request = RunRequest(
         packages=names,
@@ -110,6 +118,7 @@ def run(
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         offline=offline,
         channel=channel,
+        preview=preview,
         policy=policy_in_force(max_severity),
         waited=click.get_current_context().obj or 0.0,
         prepare_as="" if verbose else key_of(key_words),

@@ -33,8 +33,9 @@ class RunRequest:
     """A `command` over `packages`, or over those of the image file `file`, which may name the command too.
 
     An empty `engine` is Docker where one answers at the address `docker`, else bubblewrap. `publish` are ports as
-    Docker reads them, `waited` the seconds that this start has already spent on the freshness check. `prepare_as` is
-    the key under which the run is prepared for the next time; without one it is not.
+    Docker reads them, `waited` the seconds that this start has already spent on the freshness check. `preview` is the
+    number of a preview of the distribution, in place of its newest release. `prepare_as` is the key under which the run
+    is prepared for the next time; without one it is not.
     """
 
     packages: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class RunRequest:
     terminal: bool = False
     offline: bool = False
     channel: str = ""
+    preview: int | None = None
     policy: PolicyInForce = NO_POLICY
     waited: float = 0.0
     prepare_as: str = ""

@@ -44,11 +44,16 @@ def select_packages(
     """Return packages of the newest release, or of the last verified one where no repository can, or may, be reached.
 
     A repository that does not answer before the `deadline` counts as unreachable, unless nothing on this host can run
-    instead. Overrides of this host, and those for the image file, apply.
+    instead. Overrides of this host, and those for the image file, apply; but not to a preview, which is run as it is.
     """
     channel = request.channel or (image_file.channel if image_file else "")
     names = request.names(image_file)
     scopes = [Scope.of("image-file", request.file)] if request.file else []
+    if request.preview is not None:
+        from farm.client.repository.preview import open_preview  # noqa: PLC0415  (loads all key types)
+
+        catalogue = open_preview(host, request.preview, channel)
+        return SelectedPackages(catalogue, _verified(host, catalogue, names, image_file))
     released = without_own(host, names)
     why = "no repository was asked"
 

@@ -67,8 +67,10 @@ def start(host: Host, request: RunRequest, progress: AnnouncingProgress[PlannedR
         record = SetRecord(request.names(image_file), placed, (release,))
         progress.announce(PlannedRun(record, granted, engine.name))
         run = LateBoundRun(packages[0].descriptor.platform, own.composition, unpacked, links, granted.options)
-        if request.prepare_as and not (
-            selected.last or request.environment or granted.unknown or own.binds or own.hidden
+        if (
+            request.prepare_as
+            and request.preview is None
+            and not (selected.last or request.environment or granted.unknown or own.binds or own.hidden)
         ):
             files = [file for file in (request.file, request.policy.file) if file]
             with suppress(OSError):  # it starts nevertheless

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from farm.core.names.preview_name import RESERVED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -40,6 +42,8 @@ def faults_of_channel_names(names: Iterable[str]) -> Iterator[NameFault]:
             f"Use at most {LONGEST_NAME} of a-z, 0-9 and single hyphens between them, beginning with a letter.",
         )
     for name in channels:
+        if name.startswith(RESERVED):
+            yield NameFault(name, f"the channel name {name} looks like that of a preview", "Give it another name.")
         if reserved := next((role for role in ROLES if _alike(name, role)), ""):
             yield NameFault(
                 name, f"the channel name {name} looks like the role {reserved}", "Give the channel another name."

@@ -25,6 +25,7 @@ from farm.server.pipeline.excuses.decisions import (
 from farm.server.pipeline.excuses.failed_builds import unbuilt
 from farm.server.pipeline.preview_round import PreviewRound
 from farm.server.pipeline.publishing.adoption import Adoption
+from farm.server.pipeline.publishing.preview_publication import PreviewPublication
 from farm.server.pipeline.publishing.publish import Publication
 from farm.server.pipeline.publishing.record_release import RecordedRelease, record_release
 from farm.server.pipeline.round import ChannelTools, Round
@@ -61,7 +62,7 @@ class Pipeline:
         unseen: Unseen = lambda _unit: (),
     ) -> None:
         self._tools = tools = ChannelTools(application, policy, repository, gates, unseen)
-        self._previews = PreviewRound(tools)
+        self._previews = PreviewRound(tools, PreviewPublication(application, tools.public, signer))
         self._adoption = Adoption(application, policy.name, tools.public)
         self._publication = Publication(
             application, policy.name, tools.public, signer, tools.collector.not_released, self._loading

@@ -6,7 +6,7 @@ and their tests are jobs of the previews.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind, gate_key
@@ -26,10 +26,13 @@ from farm.server.tables.states import JobKind, JobState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from farm.core.sets.members.member import Member
+    from farm.server.pipeline.publishing.preview_publication import PreviewPublication
     from farm.server.pipeline.round import ChannelTools
     from farm.server.previews.previews import Preview
     from farm.server.tables.evidence import Evidence
     from farm.server.tables.records import Job, Package
+    from farm.trust.index.release_index import Release
 
 _STOPPED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.SET_ASIDE)
 
@@ -37,8 +40,9 @@ _STOPPED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.SET_
 class PreviewRound:
     """Renews the verdicts on the open previews that aim at one channel. For one thread in the whole farm."""
 
-    def __init__(self, tools: ChannelTools) -> None:
+    def __init__(self, tools: ChannelTools, publication: PreviewPublication) -> None:
         self._tools = tools
+        self._publication = publication
         self._seen: dict[int, object] = {}
 
     def advance(self) -> None:
@@ -55,38 +59,53 @@ class PreviewRound:
         return preview.channel == self._tools.channel
 
     def _renew(self, preview: Preview) -> None:
+        if release := self._judge(preview):
+            self._publication.publish(preview, release)
+
+    def _judge(self, preview: Preview) -> Release | None:
+        """Renew the verdict on a preview; return its release once it can be published."""
         with self._tools.application.planning() as unit:
             this = Round.begin(self._tools, unit)
             found = jobs.of_preview(unit.session, preview.number, list(JobState))
             stale = heads.changed_since(unit.session, preview.number)
             seen = (this.base_number, self._tools.marks, stale, [(job.id, job.state) for job in found])
             if self._seen[preview.number] == seen and preview.verdict and preview.verdict.decided:
-                return
-            verdict = _verdict(this, preview.number, found, stale)
+                return None
+            verdict, members = _verdict(this, preview.number, found, stale)
             self._seen[preview.number] = seen
             if verdict != preview.verdict:
                 previews.set_verdict(unit.session, preview.number, verdict)
+            if members is None or preview.release is not None:
+                return None
+            trial = self._tools.state.trial(unit, this.base_number)
+            return self._publication.prepare(
+                unit, preview, members, base=this.newest, trial=trial, cache=self._tools.members
+            )
 
 
-def _verdict(this: Round, number: int, found: list[Job], stale: tuple[str, ...]) -> Verdict:
+Judged: TypeAlias = "tuple[Verdict, Mapping[str, Member | None] | None]"
+"""A verdict, and what the preview changes if the set with it is proven, and can be run."""
+
+
+def _verdict(this: Round, number: int, found: list[Job], stale: tuple[str, ...]) -> Judged:
     base = this.base_number
     newest = {job.name: job for job in found if job.kind is JobKind.BUILD}
     stopped = [job for job in newest.values() if job.state in _STOPPED]
     ended = [job for job in newest.values() if job.state is JobState.SUCCEEDED]
     if len(ended) + len(stopped) < len(newest):
         summary = f"{len(ended)} of {counted(len(newest), 'build')} done"
-        return Verdict(VerdictState.BUILDING, base, summary, stale=stale)
+        return Verdict(VerdictState.BUILDING, base, summary, stale=stale), None
     if stopped:
         failed = tuple(
             Finding(GateKind.BUILD, job.name, passed=False, message=job.error or str(job.state), job=job.id)
             for job in stopped
         )
         names = ", ".join(finding.package for finding in failed)
-        return Verdict(VerdictState.FAILS, base, f"{names} could not be built", failed, stale=stale)
+        return Verdict(VerdictState.FAILS, base, f"{names} could not be built", failed, stale=stale), None
     return _judged(this, number, stale)
 
 
-def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Verdict:
+def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
     """Return the verdict on what is built, or how far its tests are."""
     unit, tools = this.unit, this.tools
     trial = tools.state.trial(unit, this.base_number)
@@ -123,9 +142,10 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Verdict:
     try:
         answer = evaluation.evaluate(members, JobVerdicts(unit, None, this.results, preview=number))
     except NotKnownYetError as waiting:
-        return Verdict(
+        verdict = Verdict(
             VerdictState.TESTING, this.base_number, waiting.summary, tuple(gates), changes, stale=stale, unknown=unknown
         )
+        return verdict, members
     finally:
         trial.place({})
     findings = (*_findings(answer.evidence), *gates)
@@ -138,7 +158,8 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Verdict:
         else f"{counted(len(bad), 'problem')} would hold it back"
     )
     state = VerdictState.PASSES if passes else VerdictState.FAILS
-    return Verdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
+    verdict = Verdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
+    return verdict, None if isinstance(answer.evidence, ProofEvidence) else members
 
 
 def _changes(scope: Scope, base: Mapping[str, str]) -> dict[str, Package | None]:

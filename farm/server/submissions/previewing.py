@@ -6,7 +6,7 @@ A preview makes no recipe current. Its builds are seen by nothing else until `wa
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
@@ -25,7 +25,7 @@ from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, Submiss
 from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from farm.server.tables.records import Job, RecipeRevision
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
+Unpublish: TypeAlias = "Callable[[Preview, Collection[Digest]], object]"
 _DAY = timedelta(days=1)
 _LONGEST_ORIGIN = 200
 
@@ -94,8 +95,11 @@ def close_accepted(unit: UnitOfWork, number: int) -> None:
     jobs.take_over_tests(unit.session, number)
 
 
-def expire_previews(application: Application) -> int:
-    """End the previews whose time is over, and remove the builds of all that have ended; return how many ended."""
+def expire_previews(application: Application, unpublish: Unpublish = lambda _preview, _archives: None) -> int:
+    """End the previews whose time is over, and remove the builds of all that have ended; return how many ended.
+
+    `unpublish` removes what was published of a preview, and these archives, which nothing else has.
+    """
     with application.reading() as unit:
         late = [preview for preview in previews.open_previews(unit.session) if preview.expires_at <= unit.now]
         over = previews.to_remove(unit.session, before=unit.now)
@@ -107,11 +111,11 @@ def expire_previews(application: Application) -> int:
                 audit(unit, Actor("control"), "expire-preview", f"submission {preview.number}")
                 over.append(preview)
     for preview in over:
-        remove_builds(application, preview)
+        remove_builds(application, preview, unpublish)
     return len(late)
 
 
-def remove_builds(application: Application, preview: Preview) -> None:
+def remove_builds(application: Application, preview: Preview, unpublish: Unpublish) -> None:
     """Remove the packages of a preview that has ended: their records, and those of their blobs that nothing else uses.
 
     May be interrupted at any time, and is then done again.
@@ -120,6 +124,7 @@ def remove_builds(application: Application, preview: Preview) -> None:
         if jobs.of_preview(unit.session, preview.number, [state for state in JobState if state not in ENDED]):
             return  # of an accepted one, a worker still builds
         unused = builds.blobs_of_preview_alone(unit.session, preview.number)
+        unpublish(preview, unused)
         # First the blobs: what is lost between the two is named by records that nothing reads any more.
         for digest in unused:
             unit.blobs.delete(digest)

@@ -119,6 +119,22 @@ class CheckedLists(_Answer, record="checked list"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPreview(_Answer, record="checked preview"):
+    """What a preview, the release `asked`, changes in the newest release `base` was built by allowed builders.
+
+    `base` is None if the channel has no release.
+    """
+
+    asked: Digest
+    base: Digest | None
+
+    def check_about(self, release: Release) -> None:
+        """Check that it is about exactly this preview. Raises `InvalidCheckAnswerError`."""
+        if self.asked != release.digest:
+            raise InvalidCheckAnswerError(f"it is about {self.asked}, and {release.digest} was asked about")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedImage(_Answer, record="checked image"):
     """The image in the request `asked`: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
 
@@ -150,6 +166,9 @@ class Checker(ReleaseChecker, Protocol):
 
     def check_reviews(self, content: bytes) -> CheckedLists:
         """Check a record of reviewed packages."""
+
+    def check_preview(self, release: Release, base: str) -> CheckedPreview:
+        """Check a preview against the newest release of the channel `base`."""
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
         """Build the manifest and bill of materials of an image of released packages."""

@@ -20,7 +20,7 @@ from farm.trust.ceremony.policy_changes import policy_changes
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_or_create_key, load_public_key
 from farm.trust.keys.signers import Signers, read_signers
-from farm.trust.layout import ADVISORIES
+from farm.trust.layout import ADVISORIES, PREVIEWS
 from farm.trust.metadata.builder_rules import SignedPolicyError
 from farm.trust.metadata.builders import builders_document
 from farm.trust.metadata.delegation import (
@@ -228,6 +228,22 @@ def list_operator(repository: Repository, keys: Path, name: str, public: str, no
     edit = TargetsEdit(operators=((name, public),))
     try:
         _publish_here(repository, edit, keys, now, f"--operator {name}={public}")
+    except KeysAwayError:
+        return False
+    return True
+
+
+def list_preview_key(repository: Repository, keys: Path, now: datetime) -> bool:
+    """Make the key that signs previews, and list it, unless targets list one; False if nothing was changed.
+
+    Does nothing either if the keys of targets are not below `keys`/offline: the farm then has no previews to run.
+    Raises `DelegationError`, `KeyFileError`, `RepositoryStateError`.
+    """
+    if repository.builders().previews or not _offline_keys(keys).by_keyid:
+        return False
+    made = online_keys(keys / "online", PREVIEWS).keys
+    try:
+        _publish_here(repository, TargetsEdit(allow_previews=made), keys, now, "--preview-key PUB")
     except KeysAwayError:
         return False
     return True

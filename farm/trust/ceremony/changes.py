@@ -107,6 +107,9 @@ def _builders(now: str, before: str, names: KeyNames) -> Iterator[str]:
             yield f"{count} builders must agree on a package of {channel} (before: {old.needed(channel)})"
     yield from _testers(new, old, names)
     yield from _operators(new.operators, old.operators)
+    yield from (f"the key {key} signs previews" for key in _described(new.previews, old.previews, names))
+    for key in _described(old.previews, new.previews, names):
+        yield f"the key {key} signs previews no longer: clients refuse those that it has signed"
 
 
 def _testers(now: AllowedBuilders, before: AllowedBuilders, names: KeyNames) -> Iterator[str]:

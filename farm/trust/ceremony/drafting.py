@@ -56,7 +56,7 @@ class TargetsEdit:
     """What changes in targets: delegated roles, the keys of one of them, builders and testers, how many must agree.
 
     An empty list of testers stays a list, by which no results count. `policy` replaces the signed policy; None keeps
-    that. `operators` are names with public keys (64 hexadecimal digits).
+    that. `allow_previews` are keys that sign previews. `operators` are names with public keys (64 hexadecimal digits).
     """
 
     keys: RoleEdit = RoleEdit()
@@ -71,6 +71,8 @@ class TargetsEdit:
     policy: SignedPolicy | None = None
     operators: tuple[tuple[str, str], ...] = ()
     remove_operators: tuple[str, ...] = ()
+    allow_previews: tuple[Key, ...] = ()
+    remove_previews: tuple[str, ...] = ()
 
 
 def draft_root(
@@ -228,6 +230,7 @@ def _edit_builders(document: str, edit: TargetsEdit, channels: tuple[str, ...]) 
         tests=_edit_counts(listed.tests, edit.tests, channels),
         policy=policy.without_channels(edit.remove_channels) if policy else None,
         operators=_edit_operators(listed.operators, edit),
+        previews=_edit_keys(listed.previews, edit.allow_previews, edit.remove_previews, "preview key"),
     ).decode()
 
 

@@ -1,4 +1,4 @@
-"""The rules for a list of allowed builders and testers: no key of theirs is of a role, and every count can be reached.
+"""The rules for a list of builders, testers and preview keys: none is of a role, and every count can be reached.
 
 A count that cannot be reached would lock out every client or stop every release; one for an unknown channel would have
 no effect. Pure: works on documents whose signatures have been verified.
@@ -50,15 +50,24 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:
-    """Refuse a builder's or tester's key that belongs to a role too, and counts that cannot be reached.
+    """Refuse the key of a builder, a tester or of previews that has another purpose too, and unreachable counts.
 
     Raises `DelegationError`.
     """
     holders = {identity_of(key): role for role, key in keys_by_role(root, targets)}
-    for what, keys in (("builder", builders), ("tester", builders.testers or {})):
+    lists = (("builder", builders), ("tester", builders.testers or {}), ("signer of previews", builders.previews))
+    for what, keys in lists:
         for keyid, key in sorted(keys.items()):
             if role := holders.get(identity_of(key)):
                 raise _is_role(keyid, role, what)
+    workers = {identity_of(key) for key in (*builders.values(), *(builders.testers or {}).values())}
+    for keyid, key in sorted(builders.previews.items()):
+        if identity_of(key) in workers or key.keyval["public"] in builders.operators.values():
+            raise DelegationError(
+                f"the key {keyid} signs previews and is a worker's or an operator's",
+                "Previews need a key of their own: make one with `farm keys new`.",
+                code="preview-key",
+            )
     roles = {key.keyval["public"]: role for role, key in keys_by_role(root, targets)}
     for name, public in sorted(builders.operators.items()):
         if role := roles.get(public):

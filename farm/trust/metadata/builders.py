@@ -1,4 +1,4 @@
-"""The signed list of allowed builders, testers and operators, and how many of them a channel requires.
+"""The signed list of allowed builders, testers, operators and preview keys, and how many a channel requires.
 
 Clients need only the builders. The testers in the same document, and the signed policy
 (`farm.trust.metadata.signed_policy`), are for the farm, its signer and its checker; earlier clients do not read them.
@@ -38,7 +38,8 @@ class AllowedBuilders(dict[str, Key]):
     signed list, if they were read from one. `testers` are those whose signed results of tests and comparisons count, by
     key id, and `tests` has, by channel, how many of them must agree. `testers` is None in a list from before there were
     any, whereas an empty one means that no results count. `operators` run the farm, and may give the orders of
-    curators: public keys (64 hexadecimal digits) by name.
+    curators: public keys (64 hexadecimal digits) by name. `previews` are the keys that sign statements about previews,
+    and nothing else, by key id.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class AllowedBuilders(dict[str, Key]):
         testers: Iterable[Key] | None = None,
         tests: Mapping[str, int] | None = None,
         operators: Mapping[str, str] | None = None,
+        previews: Iterable[Key] = (),
     ) -> None:
         super().__init__((key.keyid, key) for key in keys)
         self.rebuilds = dict(rebuilds)
@@ -57,6 +59,7 @@ class AllowedBuilders(dict[str, Key]):
         self.testers = None if testers is None else {key.keyid: key for key in testers}
         self.tests = dict(tests or {})
         self.operators = dict(operators or {})
+        self.previews = {key.keyid: key for key in previews}
 
     def needed(self, channel: str) -> int:
         """Return how many builders must have built a package of this channel: one by default."""
@@ -75,6 +78,7 @@ def builders_document(
     tests: Mapping[str, int] | None = None,
     policy: Form | None = None,
     operators: Mapping[str, str] | None = None,
+    previews: Sequence[Key] = (),
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
@@ -86,6 +90,7 @@ def builders_document(
         "testers": None if testers is None else _forms(testers),
         "tests": dict(tests or {}),
         "operators": dict(operators or {}),
+        "previews": _forms(previews) or None,
         "policy": policy.to_dict() if policy else None,
     }
     # An empty list of testers stays: it is not the same as none.
@@ -104,6 +109,7 @@ def read_builders(document: bytes) -> AllowedBuilders:
             testers=_keys(form["testers"]) if "testers" in form else None,
             tests=_counts(form.get("tests", {}), "testers", "tests"),
             operators=_operators(form.get("operators", {})),
+            previews=_keys(form.get("previews", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error

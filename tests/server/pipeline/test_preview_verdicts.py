@@ -1,11 +1,16 @@
-"""What a preview's verdict says, and that nothing of it reaches a channel before it is accepted."""
+"""What a preview's verdict says, how it is published, and that nothing of it reaches a channel before acceptance."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.client.repository.host import Host
+from farm.client.repository.preview import open_preview
+from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.policy.gates.set_gates import ProofGate, TestsGate
@@ -13,21 +18,23 @@ from farm.core.policy.gates.soak import SoakGate
 from farm.server.channels import candidates
 from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.policy_gates import package_gates
+from farm.server.pipeline.publishing.preview_publication import withdraw_published
+from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.previews import builds, previews
 from farm.server.previews.verdict import Verdict, VerdictState
-from farm.server.submissions.previewing import submit_preview
-from farm.server.submissions.waiting_submissions import accept
+from farm.server.submissions.previewing import expire_previews, submit_preview
+from farm.server.submissions.waiting_submissions import accept, withdraw
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
 from tests.farms.people import name_of
 from tests.farms.releasing import ReleasingFarm
 from tests.farms.small import recipe
+from tests.refusing import refuses
 from tests.server.pipeline.test_newest_tests import with_tests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.core.names.digest import Digest
     from farm.server.tables.session import Database
 
 ME = Actor("token:me")
@@ -176,3 +183,78 @@ def test_an_open_preview_delays_no_channel(releasing: ReleasingFarm) -> None:
     while releasing.advance() != "released":
         pass
     assert releasing.versions() == {"app": "1.0", "lib": "1.0", "new": "1.0"}
+
+
+def subscriber(farm: ReleasingFarm, place: Path) -> Host:
+    """A host that follows `edge`."""
+    root = farm.signer.repository.root
+    host = Host(place / "state", place / "shared")
+    fingerprint = Digest.of((root / "metadata" / "1.root.json").read_bytes())
+    host.subscriptions.subscribe(str(root), "edge", fingerprint)
+    return host
+
+
+def test_what_is_built_can_be_run_by_its_number_and_nothing_else_names_it(
+    releasing: ReleasingFarm, tmp_path: Path
+) -> None:
+    number = preview(releasing, CHANGED)
+    before = releasing.released()
+    releasing.pipeline.examine_previews()
+    assert releasing.signer.previewed == {}, "it is not built yet"
+    verdict(releasing, number, failing=("app-works",))  # what fails its tests can be tried all the more
+    host = subscriber(releasing, tmp_path / "host")
+    catalogue = open_preview(host, number)
+    built = digests(releasing, number)
+    assert {name: catalogue.entry(name).descriptor.digest for name in ("lib", "app")} == built
+    newest = host.catalogue()
+    assert {name: newest.entry(name).descriptor.digest for name in ("lib", "app")} == before
+    with releasing.application.reading() as unit:
+        asked = previews.preview(unit.session, number)
+    assert asked is not None
+    assert asked.release == releasing.signer.previewed[f"preview-{number}"].digest
+    releasing.signer.previewed.clear()
+    releasing.pipeline.examine_previews()
+    assert releasing.signer.previewed == {}, "it is signed once"
+
+
+def test_a_withdrawn_preview_is_published_no_more(releasing: ReleasingFarm, tmp_path: Path) -> None:
+    number = preview(releasing, CHANGED)
+    verdict(releasing, number)
+    host = subscriber(releasing, tmp_path / "host")
+    archive = open_preview(host, number).entry("lib").archive.digest
+    public = PublicStore(releasing.signer.repository.root, releasing.application.blobs)
+    assert not public.lacks(archive)
+    with releasing.application.planning() as unit:
+        withdraw(unit, ME, number, curates=False)
+    expire_previews(releasing.application, partial(withdraw_published, releasing.signer, public))
+    with refuses("unknown-preview"):
+        open_preview(host, number)
+    assert public.lacks(archive)
+    for digest in releasing.released().values():
+        assert not public.lacks(digest)
+
+
+def test_a_preview_that_was_accepted_stays_published_with_the_channel(releasing: ReleasingFarm, tmp_path: Path) -> None:
+    number = preview(releasing, CHANGED)
+    verdict(releasing, number)
+    accept(releasing.application, ME, number)
+    releasing.settle()
+    host = subscriber(releasing, tmp_path / "host")
+    archive = host.catalogue().entry("lib").archive.digest
+    public = PublicStore(releasing.signer.repository.root, releasing.application.blobs)
+    releasing.clock.passes(timedelta(days=8).total_seconds())
+    expire_previews(releasing.application, partial(withdraw_published, releasing.signer, public))
+    with refuses("unknown-preview"):
+        open_preview(host, number)
+    assert not public.lacks(archive)
+    assert releasing.application.blobs.has(archive)
+
+
+def test_a_refusal_of_the_signer_is_no_verdict(releasing: ReleasingFarm) -> None:
+    releasing.signer.refuses = True
+    number = preview(releasing, CHANGED)
+    assert verdict(releasing, number).state is VerdictState.PASSES
+    with releasing.application.reading() as unit:
+        asked = previews.preview(unit.session, number)
+    assert asked is not None
+    assert asked.release is None

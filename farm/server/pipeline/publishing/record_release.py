@@ -71,7 +71,7 @@ def record_release(
     own = {name: member for name, member in changes.items() if not is_imported(name)}
     records = {name: cache.record(unit, trial.members[name].descriptor.digest) for name in needs}
     tests = {name: cache.tested_revision(unit, record).digest for name, record in records.items() if with_tests}
-    put = _entries(unit, records, needs, tests, public)
+    put = release_entries(unit, records, needs, tests, public)
     release, index = make_release(
         previous,
         put,
@@ -91,13 +91,14 @@ def record_release(
     return RecordedRelease(candidate, record, release)
 
 
-def _entries(
+def release_entries(
     unit: UnitOfWork,
     records: Mapping[str, Package],
     needs: Mapping[str, tuple[str, ...]],
     tests: Mapping[str, Digest],
     public: PublicStore,
 ) -> list[ReleaseEntry]:
+    """Return the entries of packages by name; `tests` are the recipes whose tests count, where they are others."""
     rebuilt = rebuilds_of(unit, records.values(), public)
     others = provenances_of_others(unit, records.values(), public)
     verified = {

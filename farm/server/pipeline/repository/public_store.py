@@ -150,6 +150,11 @@ class PublicStore:
             if not self._public.has(digest) and self._blobs.has(digest):
                 self._public.share(self._blobs, digest)
 
+    def remove(self, digests: Iterable[Digest]) -> None:
+        """Remove published blobs: only those of previews that are over, and of nothing else."""
+        for digest in digests:
+            self._public.delete(digest)
+
     def put(self, content: bytes) -> Digest:
         """Put bytes in place; return their digest."""
         return self._public.put_bytes(content)

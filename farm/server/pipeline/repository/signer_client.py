@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
@@ -12,6 +13,7 @@ from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from farm.trust.index.advisory_index import AdvisoryIndex
@@ -67,7 +69,17 @@ class OrderTaker(Protocol):
         """Take a report; one that is known already is fine. Raises a `FarmError` when refused."""
 
 
-class Signer(OrderTaker, Protocol):
+class PreviewSigner(Protocol):
+    """The process with the online keys, as previews need it."""
+
+    def sign_preview(self, release: Release, *, base: str, until: datetime) -> None:
+        """Sign a preview, a release of `preview-17`, on the channel `base`. Raises a `FarmError` if refused."""
+
+    def remove_preview(self, number: int) -> None:
+        """Remove what was signed for a preview."""
+
+
+class Signer(OrderTaker, PreviewSigner, Protocol):
     """The process with the online keys: it checks a release itself, and makes it the newest of its channel."""
 
     def sign(self, release: Release, evidence: Digest) -> None:
@@ -97,6 +109,15 @@ class SignerClient:
     def take_report(self, report: bytes) -> None:
         """Bring a report of trouble, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
         self._http.post("/reports", report)
+
+    def sign_preview(self, release: Release, *, base: str, until: datetime) -> None:
+        """Ask for a preview to be signed. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        asked = urlencode({"base": base, "until": until.isoformat()})
+        self._http.post(f"/previews?{asked}", release.to_json(), LONGEST_SIGNING)
+
+    def remove_preview(self, number: int) -> None:
+        """Ask for a preview to be removed. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post(f"/previews/{number}/remove", b"")
 
     def publish_advisories(self, index: AdvisoryIndex) -> None:
         """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""

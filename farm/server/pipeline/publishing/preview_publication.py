@@ -1,0 +1,102 @@
+"""Publishes previews: their blobs, and the signed statement by which whoever asks for one can run it.
+
+A preview is no release: no row of a channel names it, and it follows none. Its index is that of the channel's newest
+release with the preview's packages in place of the channel's.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from farm.core.names.preview_name import preview_name
+from farm.core.sets.members.member import is_imported
+from farm.core.sets.proof.closure import needs_of, needs_touched
+from farm.server.pipeline.publishing.record_release import release_entries
+from farm.server.pipeline.publishing.sources import sources_of
+from farm.server.pipeline.repository.next_release import make_release
+from farm.server.pipeline.repository.signer_client import SignerRefusedError
+from farm.server.previews import previews
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.pipeline.members.members import MemberCache
+    from farm.server.pipeline.repository.public_store import PublicStore
+    from farm.server.pipeline.repository.signer_client import PreviewSigner
+    from farm.server.previews.previews import Preview
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
+    from farm.trust.index.release_index import Release
+
+_LOG = logging.getLogger("farm.server.pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPublication:
+    """Publishes the previews that aim at one channel."""
+
+    application: Application
+    public: PublicStore
+    signer: PreviewSigner
+    _refused: set[Digest] = field(default_factory=set)
+
+    def prepare(
+        self,
+        unit: UnitOfWork,
+        preview: Preview,
+        changes: Mapping[str, Member | None],
+        *,
+        base: ReleaseRecord | None,
+        trial: TrialSet,
+        cache: MemberCache,
+    ) -> Release | None:
+        """Bring the blobs of a preview, whose set is proven, and return its release; None if nobody signs previews."""
+        if not self.public.builders().previews:
+            return None
+        previous = self.public.release(base.digest) if base else None
+        trial.place(changes)
+        needs = needs_of(trial, {name for name in needs_touched(trial, changes) if not is_imported(name)})
+        records = {name: cache.record(unit, trial.members[name].descriptor.digest) for name in needs}
+        trial.place({})
+        put = release_entries(unit, records, needs, {}, self.public)
+        release, index = make_release(
+            previous,
+            put,
+            [name for name, member in changes.items() if member is None and not is_imported(name)],
+            distribution=unit.inputs.distribution,
+            channel=preview_name(preview.number),
+            now=unit.now,
+            read=self.public.read,
+            imports=previous.imports if previous else (),
+        )
+        release = replace(release, number=1, previous=None)
+        self.public.bring_blobs(digest for record in records.values() for digest in sources_of(unit, record, None))
+        self.public.bring(put, index, release)
+        return release
+
+    def publish(self, preview: Preview, release: Release) -> None:
+        """Have a prepared preview signed, and record it. A refusal is logged once. Raises `SignerUnreachableError`."""
+        if release.package_set in self._refused:
+            return
+        try:
+            self.signer.sign_preview(release, base=preview.channel, until=preview.expires_at)
+        except SignerRefusedError as error:
+            self._refused.add(release.package_set)
+            _LOG.error("preview %d is not signed: %s. %s", preview.number, error.message, error.remedy)
+            return
+        with self.application.writing() as unit:
+            previews.set_release(unit.session, preview.number, release.digest)
+
+
+def withdraw_published(
+    signer: PreviewSigner, public: PublicStore, preview: Preview, archives: Collection[Digest]
+) -> None:
+    """Remove what was published of a preview alone: the statement first, then its archives."""
+    if preview.release is not None:
+        signer.remove_preview(preview.number)
+        public.remove(archives)
