@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.image.evidence import RELEASES, attested_sbom
 from farm.core.names.digest import Digest
+from farm.core.names.preview_name import preview_number
 from farm.errors import FarmError
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
 from farm.oci.layer import TAR_ZSTD
@@ -62,6 +63,8 @@ class Attesting:
             return record
         try:
             newest = max(record.record.releases, key=lambda release: release.number)
+            if preview_number(newest.channel) is not None:
+                return record  # the keys of channels sign nothing about previews
             keys = self._releases.keys(newest.channel)
             if any(_is_of(referrer.annotations, newest, keys) for referrer in record.referrers):
                 return record

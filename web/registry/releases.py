@@ -1,4 +1,4 @@
-"""The signed releases: the registry reads the published repository like a subscriber, and verifies it.
+"""The signed releases and previews: the registry reads the published repository like a subscriber, and verifies it.
 
 The database is not asked about releases: an unsigned release does not exist here.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.client.repository.catalogue import Catalogue
 from farm.client.repository.download import Downloads
+from farm.client.repository.preview import read_preview_release
 from farm.client.repository.readers import DirectoryReader
+from farm.core.names.preview_name import preview_number
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
@@ -131,6 +133,8 @@ class SignedReleases:
 
     def _newest(self, channel: str) -> _Verified:
         channels = self._channels()
+        if (number := preview_number(channel)) is not None and channels:
+            return self._preview(number, self._newest(channels[0]))
         if channel not in channels:
             near = difflib.get_close_matches(channel, channels, n=3)
             raise name_unknown(f"there is no channel {channel[:100]} with a release here", near)
@@ -154,6 +158,20 @@ class SignedReleases:
                 Refusal.NOTHING_SIGNED, f"the newest release of {channel} cannot be verified: {error}"
             ) from error
         return _Verified(release, builders, role_keys(self._state, channel), stamp, time.monotonic())
+
+    def _preview(self, number: int, known: _Verified) -> _Verified:
+        """Return a preview, by the keys that targets list for previews; `known` is a release of any channel."""
+        try:
+            release = read_preview_release(
+                DirectoryReader(self._repository),
+                self._downloads,
+                number,
+                distribution=known.release.distribution,
+                builders=known.builders,
+            )
+        except (FarmError, OSError) as error:
+            raise name_unknown(f"there is no preview {number} here: {error}", []) from error
+        return replace(known, release=release, keys={})
 
     def _chain(self, newest: Release) -> dict[int, Digest]:
         """Return the digests of all releases by number, each named by the one after it, the newest by its signature."""
