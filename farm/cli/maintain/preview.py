@@ -52,6 +52,8 @@ def verdict_lines(number: int, preview: PreviewWire) -> Iterator[str]:
     yield f"aims at {preview.channel}, ends {preview.expires_at:%Y-%m-%d %H:%M} UTC" + (
         f", from {preview.origin}" if preview.origin else ""
     )
+    if preview.release:
+        yield f"run it: farm run --preview {number} NAME…"
     verdict = preview.verdict
     if verdict is None:
         yield "no verdict yet"
@@ -92,7 +94,7 @@ def follow_preview(farm: FarmClient, number: int) -> int:
 
 def _say_verdict(number: int, preview: PreviewWire, verdict: VerdictWire) -> None:
     say(styled(verdict.state, fg="green" if verdict.state == "passes" else "red") + f": {verdict.summary}")
-    for line in list(verdict_lines(number, preview))[2:]:
+    for line in verdict_lines(number, preview):
         say(line)
 
 
