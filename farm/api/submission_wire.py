@@ -202,9 +202,9 @@ class RecipeFilesWire(Wire):
 
 
 class AcceptRequest(Wire):
-    """An owner signs recipes of a submission in a DSSE envelope (JSON). A preview without owners needs none."""
+    """An owner signs recipes of a submission in a DSSE envelope (JSON). Empty for a preview without owners."""
 
-    envelope: Annotated[dict[str, Any] | None, Omitted] = None
+    envelope: dict[str, Any]
 
 
 class SubmissionWithdrawalRequest(Wire):

@@ -158,7 +158,7 @@ def accept(
 
     A preview is accepted likewise: the farm takes its builds as they are. Without owners it needs no signature.
     """
-    return _taken(waiting_submissions.accept(application, actor, number, _envelope(body.envelope)))
+    return _taken(waiting_submissions.accept(application, actor, number, _envelope(body.envelope or None)))
 
 
 @router.post("/submissions/{number}/withdraw")

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
@@ -145,3 +146,27 @@ def _rows(connection: psycopg.Connection, schema: str) -> dict[str, list[tuple[o
         table: connection.execute(f"TABLE {schema}.{table}").fetchall()
         for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
     }
+
+
+def test_submissions_of_before_previews_are_kept_with_what_refers_to_them(database_url: str) -> None:
+    """SQLite makes the table anew for another constraint: rows of other tables must find theirs again."""
+    database = Database(database_url)
+    newest = METADATA.tables["submission"]
+    with database.connection() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "1004")
+        sent = {"id": 7, "submitted_by": "token:me", "submitted_at": datetime(2026, 1, 1, tzinfo=UTC), "trace": "t"}
+        connection.execute(newest.insert().values(state="waiting", **sent))
+        kept = {"submission_id": 7, "name": "a", "digest": "d", "files": "f"}
+        connection.execute(METADATA.tables["submitted_recipe"].insert().values(**kept))
+    migrate(database)
+    with database.connection() as connection:
+        assert [(row.id, row.state) for row in connection.execute(newest.select())] == [(7, "waiting")]
+        connection.execute(newest.update().values(state="expired"))
+    with pytest.raises(IntegrityError), database.connection() as connection:
+        connection.execute(newest.delete())
+    with pytest.raises(IntegrityError), database.connection() as connection:
+        connection.execute(text("UPDATE submission SET state = 'unheard-of'"))
