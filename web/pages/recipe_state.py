@@ -51,7 +51,7 @@ def recipe_state(unit: UnitOfWork, package: str) -> RecipeState | None:
     head = recipes.head(unit.session, name) if name else None
     if head is None:
         return None
-    newest = jobs.list_jobs(unit.session, name=head.name, kind=JobKind.BUILD, limit=1)
+    newest = jobs.list_jobs(unit.session, name=head.name, kind=JobKind.BUILD, limit=1, preview=0)
     return RecipeState(recipes.revision(unit.session, head.current), head.is_built, next(iter(newest), None))
 
 

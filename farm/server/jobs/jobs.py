@@ -299,10 +299,12 @@ def list_jobs(
     name: str = "",
     submission: int | None = None,
     numbers: Sequence[int] | None = None,
+    preview: int | None = None,
 ) -> list[Job]:
     """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty.
 
-    With `numbers`, of which a database takes some hundreds, only these jobs.
+    With `numbers`, of which a database takes some hundreds, only these jobs. With `preview`, only those of that
+    preview, or the farm's own (0).
     """
     query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
     if numbers is not None:
@@ -317,7 +319,7 @@ def list_jobs(
         query = query.where(JobRow.name == name)
     if submission is not None:
         query = query.where(JobRow.submission_id == submission)
-    return Job.all(session, query)
+    return Job.all(session, _of_preview(query, preview))
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:

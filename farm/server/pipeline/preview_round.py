@@ -60,7 +60,9 @@ class PreviewRound:
 
     def _renew(self, preview: Preview) -> None:
         if release := self._judge(preview):
-            self._publication.publish(preview, release)
+            seen, self._seen[preview.number] = self._seen[preview.number], None
+            self._publication.publish(preview, release)  # if the signer does not answer, it is tried again
+            self._seen[preview.number] = seen
 
     def _judge(self, preview: Preview) -> Release | None:
         """Renew the verdict on a preview; return its release once it can be published."""
@@ -69,7 +71,7 @@ class PreviewRound:
             found = jobs.of_preview(unit.session, preview.number, list(JobState))
             stale = heads.changed_since(unit.session, preview.number)
             seen = (this.base_number, self._tools.marks, stale, [(job.id, job.state) for job in found])
-            if self._seen[preview.number] == seen and preview.verdict and preview.verdict.decided:
+            if self._seen[preview.number] == seen and preview.verdict and preview.verdict.rests:
                 return None
             verdict, members = _verdict(this, preview.number, found, stale)
             self._seen[preview.number] = seen

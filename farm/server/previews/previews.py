@@ -16,7 +16,7 @@ from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.preview_rows import PreviewRow
 from farm.server.tables.reading import ColumnText, Record, rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
-from farm.server.tables.states import ACTIVE, JobKind, SubmissionState
+from farm.server.tables.states import JobKind, SubmissionState
 from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
@@ -138,14 +138,3 @@ def build_seconds(session: Session, submitter: str, *, since: datetime, now: dat
         )
     )
     return sum(((ended or now) - begun).total_seconds() for begun, ended in session.exec(query))
-
-
-def at_work(session: Session, submitter: str) -> int:
-    """Return how many jobs of a submitter's previews workers have now, or could have."""
-    query = (
-        select(func.count())
-        .select_from(JobRow)
-        .join(SubmissionRow, col(SubmissionRow.id) == col(JobRow.preview))
-        .where(SubmissionRow.submitted_by == submitter, col(JobRow.state).in_(ACTIVE))
-    )
-    return session.exec(query).one()

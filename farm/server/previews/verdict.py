@@ -60,3 +60,8 @@ class Verdict(Form, record="verdict on a preview", omitted={"tests", "stale", "u
     def decided(self) -> bool:
         """Whether all that can be known is known."""
         return self.state in (VerdictState.PASSES, VerdictState.FAILS)
+
+    @property
+    def rests(self) -> bool:
+        """Whether only a job that ends, or another release, changes it; a test may be tried again after a time."""
+        return self.state is not VerdictState.TESTING

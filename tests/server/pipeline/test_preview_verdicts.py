@@ -20,6 +20,7 @@ from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.publishing.preview_publication import withdraw_published
 from farm.server.pipeline.repository.public_store import PublicStore
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.previews import builds, previews
 from farm.server.previews.verdict import Verdict, VerdictState
 from farm.server.submissions.previewing import expire_previews, submit_preview
@@ -258,3 +259,19 @@ def test_a_refusal_of_the_signer_is_no_verdict(releasing: ReleasingFarm) -> None
         asked = previews.preview(unit.session, number)
     assert asked is not None
     assert asked.release is None
+
+
+def test_a_signer_that_does_not_answer_is_asked_again(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    sign, releasing.signer.sign_preview = releasing.signer.sign_preview, unreachable  # type: ignore[method-assign]
+    releasing.build_all_but_tests()
+    for _ in range(2):
+        with pytest.raises(SignerUnreachableError):
+            releasing.pipeline.examine_previews()
+    releasing.signer.sign_preview = sign  # type: ignore[method-assign]
+    verdict(releasing, number)
+    assert list(releasing.signer.previewed) == [f"preview-{number}"]
+
+
+def unreachable(*_: object, **_options: object) -> None:
+    raise SignerUnreachableError("the signer does not answer")

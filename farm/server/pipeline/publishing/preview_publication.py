@@ -18,9 +18,11 @@ from farm.server.pipeline.publishing.sources import sources_of
 from farm.server.pipeline.repository.next_release import make_release
 from farm.server.pipeline.repository.signer_client import SignerRefusedError
 from farm.server.previews import previews
+from farm.server.submissions import submissions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
@@ -70,7 +72,7 @@ class PreviewPublication:
             [name for name, member in changes.items() if member is None and not is_imported(name)],
             distribution=unit.inputs.distribution,
             channel=preview_name(preview.number),
-            now=unit.now,
+            now=_asked_at(unit, preview),  # so that the release is the same if it is prepared again
             read=self.public.read,
             imports=previous.imports if previous else (),
         )
@@ -91,6 +93,11 @@ class PreviewPublication:
             return
         with self.application.writing() as unit:
             previews.set_release(unit.session, preview.number, release.digest)
+
+
+def _asked_at(unit: UnitOfWork, preview: Preview) -> datetime:
+    record = submissions.submission(unit.session, preview.number)
+    return record.submitted_at if record else unit.now
 
 
 def withdraw_published(
