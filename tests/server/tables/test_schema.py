@@ -157,7 +157,7 @@ def test_submissions_of_before_previews_are_kept_with_what_refers_to_them(databa
         config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
-        command.upgrade(config, "1004")
+        command.upgrade(config, "1002")
         sent = {"id": 7, "submitted_by": "token:me", "submitted_at": datetime(2026, 1, 1, tzinfo=UTC), "trace": "t"}
         connection.execute(newest.insert().values(state="waiting", **sent))
         kept = {"submission_id": 7, "name": "a", "digest": "d", "files": "f"}
