@@ -102,18 +102,26 @@ def release_tasks(
         finally:
             turn.release()
 
-    def end_previews() -> None:
-        public = PublicStore(repository, application.blobs)
-        expire_previews(application, partial(withdraw_published, signer, public))
-
     watch = BlobWatch(application, repository)
     return (
         # The signer answers nothing else while a release is being checked.
         PeriodicTask("farm.control.orders", 1.0, BackgroundTask(delivery.deliver)),
         PeriodicTask("farm.control.advance", 1.0, advance),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.check)),
-        PeriodicTask("farm.control.previews", 30.0, BackgroundTask(end_previews)),
     )
+
+
+def preview_tasks(application: Application, settings: FarmSettings) -> tuple[PeriodicTask, ...]:
+    """Return the task that ends previews, and removes what they have built, and what was published of them."""
+
+    def end_previews() -> None:
+        if settings.repository is None or settings.signer is None:
+            expire_previews(application)
+            return
+        signer, public = SignerClient(settings.signer), PublicStore(settings.repository, application.blobs)
+        expire_previews(application, partial(withdraw_published, signer, public))
+
+    return (PeriodicTask("farm.control.previews", 30.0, BackgroundTask(end_previews)),)
 
 
 def following_of(application: Application, settings: FarmSettings) -> DistributionFollower | None:
@@ -213,6 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
         publishing = (
             *notification_tasks(application, settings),
             *release_tasks(application, settings, following),
+            *preview_tasks(application, settings),
             *following_tasks(following),
         )
     except FarmError as error:

@@ -70,10 +70,17 @@ class Channels:
         pipelines = self.pipelines()
         advance_all(pipelines, self._logged)
         for pipeline in pipelines:
-            try:
-                pipeline.examine_previews()
-            except Exception:  # noqa: BLE001  # the other channels go on
-                _LOG.exception("the previews for channel %s cannot be examined", pipeline.channel)
+            self._examine_previews(pipeline)
+
+    def _examine_previews(self, pipeline: Pipeline) -> None:
+        about = f"the previews of {pipeline.channel}"
+        try:
+            pipeline.examine_previews()
+            self._logged.pop(about, None)
+        except Exception as error:  # noqa: BLE001  # the other channels go on
+            if self._logged.get(about) != str(error):
+                _LOG.error("%s cannot be examined: %s", about, error, exc_info=not isinstance(error, FarmError))
+            self._logged[about] = str(error)
 
     def _stamp(self) -> Stamp:
         return (*self._files.stamp(), self._signed.stamp())

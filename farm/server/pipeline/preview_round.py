@@ -20,6 +20,7 @@ from farm.server.previews import heads, previews
 from farm.server.previews.scope import Scope
 from farm.server.previews.verdict import Finding, PreviewChange, Verdict, VerdictState
 from farm.server.recipes import recipes
+from farm.server.submissions.previewing import stale_recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.server.tables.states import JobKind, JobState
 
@@ -69,7 +70,7 @@ class PreviewRound:
         with self._tools.application.planning() as unit:
             this = Round.begin(self._tools, unit)
             found = jobs.of_preview(unit.session, preview.number, list(JobState))
-            stale = heads.changed_since(unit.session, preview.number)
+            stale = stale_recipes(unit, preview.number)
             seen = (this.base_number, self._tools.marks, stale, [(job.id, job.state) for job in found])
             if self._seen[preview.number] == seen and preview.verdict and preview.verdict.rests:
                 return None

@@ -11,12 +11,13 @@ from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.plan.consumption import Consumption
 from farm.server.packages.finished import add_finished
+from farm.server.tables.job_rows import JobRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.preview_rows import PreviewPackageRow
 from farm.server.tables.reading import rows_with
-from farm.server.tables.recipe_rows import SubmissionRow
+from farm.server.tables.recipe_rows import RecipeRevisionRow, SubmissionRow
 from farm.server.tables.records import Package
-from farm.server.tables.states import SubmissionState
+from farm.server.tables.states import LEASED, JobKind, SubmissionState
 from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
@@ -96,6 +97,17 @@ def blobs_of_preview_alone(session: Session, preview: int) -> set[Digest]:
     of_others = rows_with(session, others, PreviewPackageRow.archive, found)
     of_farm = rows_with(session, select(PackageRow.archive), PackageRow.archive, found)
     return set(map(Digest, found.difference(of_others, of_farm)))
+
+
+def is_built_elsewhere(session: Session, preview: int) -> bool:
+    """Return whether a job that may make the same packages as a preview has, of the same recipes, is at work."""
+    query = (
+        select(JobRow.id)
+        .join(RecipeRevisionRow, col(RecipeRevisionRow.name) == col(JobRow.name))
+        .join(PreviewPackageRow, col(PreviewPackageRow.recipe) == col(RecipeRevisionRow.digest))
+        .where(PreviewPackageRow.preview == preview, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(LEASED))
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def remove(session: Session, preview: int) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_submitted(session: Session, preview: int, name: str, *, revision_id: int, base_id: int | None) -> None:
     """Let a preview see this revision of a recipe, which is not built yet. `base_id` is the farm's current one."""
-    row = PreviewRecipeRow(preview=preview, name=name, current_id=revision_id, base_id=base_id, submitted=True)
+    row = PreviewRecipeRow(preview=preview, name=name, current_id=revision_id, base_id=base_id)
     add_rows(session, [row])
 
 
@@ -38,7 +38,6 @@ def add_rebuilt(session: Session, preview: int, head: RecipeHead) -> None:
         built_plan=head.built_plan,
         newest_plan=head.newest_plan,
         base_id=head.current,
-        submitted=False,
     )
     add_rows(session, [row])
 
@@ -48,12 +47,6 @@ def heads(session: Session, preview: int, names: Iterable[str] | None = None) ->
     query = select(PreviewRecipeRow).where(PreviewRecipeRow.preview == preview).order_by(PreviewRecipeRow.name)
     rows = session.exec(query) if names is None else rows_with(session, query, PreviewRecipeRow.name, names)
     return {row.name: RecipeHead.of(row) for row in rows}
-
-
-def submitted_names(session: Session, preview: int) -> set[str]:
-    """Return the names of the recipes that were submitted with a preview, and differ from the farm's."""
-    query = select(PreviewRecipeRow.name).where(PreviewRecipeRow.preview == preview, col(PreviewRecipeRow.submitted))
-    return set(session.exec(query))
 
 
 def mark_built(

@@ -79,6 +79,22 @@ def submit_preview(
         return Submission(number, trace, _build_all(unit, graph, read, files, number=number, trace=trace))
 
 
+def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
+    """Return the recipes of a preview that have changed in the farm since, by name: to build again, or submitted.
+
+    A submitted recipe that the farm had already must still be the farm's.
+    """
+    changing = heads.heads(unit.session, number)
+    same = {
+        recipe.name: recipe.digest
+        for recipe in submissions.submitted(unit.session, [number])[number]
+        if recipe.name not in changing
+    }
+    current = recipes.current_digests(unit.session, same)
+    moved = {name for name, digest in same.items() if current.get(name) != digest}
+    return tuple(sorted(moved.union(heads.changed_since(unit.session, number))))
+
+
 def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: str) -> None:
     """Withdraw a preview or let it expire, and cancel its jobs. Needs a planning transaction."""
     submissions.set_state(unit.session, number, state)
@@ -120,13 +136,16 @@ def remove_builds(application: Application, preview: Preview, unpublish: Unpubli
 
     May be interrupted at any time, and is then done again.
     """
-    with application.planning() as unit:
+    with application.reading() as unit:
         if jobs.of_preview(unit.session, preview.number, [state for state in JobState if state not in ENDED]):
             return  # of an accepted one, a worker still builds
         unused = builds.blobs_of_preview_alone(unit.session, preview.number)
-        unpublish(preview, unused)
+    unpublish(preview, unused)  # the signer may be slow: nobody waits for it here
+    with application.planning() as unit:
+        if builds.is_built_elsewhere(unit.session, preview.number):
+            return  # the same archive may have arrived, and not be recorded yet: next time
         # First the blobs: what is lost between the two is named by records that nothing reads any more.
-        for digest in unused:
+        for digest in builds.blobs_of_preview_alone(unit.session, preview.number):
             unit.blobs.delete(digest)
         builds.remove(unit.session, preview.number)
         heads.remove(unit.session, preview.number)

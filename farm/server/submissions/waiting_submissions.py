@@ -16,10 +16,10 @@ from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
 from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
 from farm.server.identities.access import audit
-from farm.server.previews import heads, previews
+from farm.server.previews import previews
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, keep_signature, lacking, owners_as_known, ownership, unsigned
-from farm.server.submissions.previewing import close_accepted, end_preview
+from farm.server.submissions.previewing import close_accepted, end_preview, stale_recipes
 from farm.server.submissions.recipe_graph import graph_around
 from farm.server.submissions.released_revisions import check_revisions
 from farm.server.submissions.submission import Submission, make_all_current, read_submitted
@@ -27,8 +27,6 @@ from farm.server.tables.states import SubmissionState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
 from farm.trust.attestation.submission_statement import read_submission, to_withdraw
-
-_OPEN = (SubmissionState.WAITING, SubmissionState.PREVIEW)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submissions import SubmissionRecord, SubmittedRecipe
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
+
+_OPEN = (SubmissionState.WAITING, SubmissionState.PREVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
             for name, digest in wanted.items()
         }
         waits_for = lacking(unit, owners, record.id, wanted) if record.state in _OPEN and owners is not None else ()
-        stale = heads.changed_since(unit.session, record.id) if record.state is SubmissionState.PREVIEW else ()
+        stale = stale_recipes(unit, record.id) if record.state is SubmissionState.PREVIEW else ()
         preview = asked.get(record.id)
         views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for, preview, stale))
     return views
@@ -191,7 +191,8 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
 
 def _check_fresh(unit: UnitOfWork, number: int) -> None:
     """Refuse a preview whose submitted recipes have changed in the farm since: accepting it would undo that."""
-    stale = heads.submitted_names(unit.session, number).intersection(heads.changed_since(unit.session, number))
+    submitted = {recipe.name for recipe in submissions.submitted(unit.session, [number])[number]}
+    stale = submitted.intersection(stale_recipes(unit, number))
     if stale:
         raise FarmError(
             f"{', '.join(sorted(stale))[:500]} {'has' if len(stale) == 1 else 'have'} changed in the farm since "

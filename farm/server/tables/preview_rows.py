@@ -36,7 +36,6 @@ class PreviewRecipeRow(Row, table=True):
     built_plan: str | None = Field(default=None, foreign_key="plan.digest")
     newest_plan: str | None = None
     base_id: int | None = Field(default=None, foreign_key="recipe_revision.id")  # the farm's current one at that time
-    submitted: bool  # otherwise it is only built again, because something that it needs has changed
 
 
 class PreviewPackageRow(PackageColumns, table=True):

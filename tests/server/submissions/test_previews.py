@@ -188,6 +188,14 @@ def test_a_preview_of_a_recipe_that_has_changed_meanwhile_is_stale(stocked: Smal
     assert accept(stocked.application, ME, again.id).accepted
 
 
+def test_what_was_submitted_unchanged_may_not_have_changed_either(stocked: SmallFarm) -> None:
+    asked = preview(stocked, LIB, recipe("app", needs=("lib",), flag="y", revision=2))
+    stocked.submit(CHANGED)
+    stocked.build_all()
+    with refuses("stale-preview", "lib has changed in the farm"):
+        accept(stocked.application, ME, asked.id)
+
+
 def test_only_ones_own_open_preview_is_replaced(stocked: SmallFarm) -> None:
     asked = preview(stocked, CHANGED)
     with refuses("not-your-preview"):

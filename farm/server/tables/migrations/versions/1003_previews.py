@@ -43,7 +43,6 @@ def upgrade() -> None:
         sa.Column("built_plan", sa.String(), sa.ForeignKey("plan.digest")),
         sa.Column("newest_plan", sa.String()),
         sa.Column("base_id", sa.Integer(), sa.ForeignKey("recipe_revision.id")),
-        *_required(sa.Boolean, "submitted"),
     )
     op.create_table(
         "preview_package",
