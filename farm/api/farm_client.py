@@ -116,7 +116,9 @@ class FarmClient:
 
     def accept(self, number: int, envelope: bytes | None) -> submission_wire.SubmissionWire:
         """Accept a submission, with an owner's signature on its recipes; a preview may need none."""
-        return self._post(f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, {"envelope": {}} | signed(envelope))
+        return self._post(
+            f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, {"envelope": {}} | signed(envelope)
+        )
 
     def withdraw_submission(
         self, number: int, *, envelope: bytes | None = None, order: bytes | None = None, why: str = ""

@@ -55,7 +55,7 @@ def create(
     """
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     if body.preview is not None:
-        return _preview(request, application, token, recipes, body.preview)
+        return _preview(request, application, token, recipes, body.preview, warnings=warnings)
     taken = submit(
         application,
         recipes,
@@ -226,6 +226,8 @@ def _preview(
     token: Token,
     recipes: Mapping[str, Mapping[str, bytes]],
     asked: submission_wire.PreviewRequest,
+    *,
+    warnings: bool,
 ) -> submission_wire.SubmissionWire:
     actor = f"token:{token.name}"
     made = submit_preview(
@@ -239,7 +241,7 @@ def _preview(
     note(request, application, actor=actor, subject=f"submission {made.id}", trace=made.trace, detail="a preview")
     with application.reading() as unit:
         preview = previews.preview(unit.session, made.id)
-    return _taken(made).model_copy(update={"preview": _preview_form(preview)})
+    return _taken(made, made.warnings if warnings else ()).model_copy(update={"preview": _preview_form(preview)})
 
 
 def _preview_form(preview: Preview | None, stale: tuple[str, ...] = ()) -> submission_wire.PreviewWire | None:

@@ -111,8 +111,7 @@ def submit(
         if as_json:
             say_json(taken.model_dump(mode="json"))
             return 0
-        for warning in taken.warnings:
-            say(_finding(warning).in_a_line(), err=True)
+        _say_warnings(taken)
         if own:
             say(_signed(own, taken), err=True)
         if taken.waits_for:
@@ -164,10 +163,11 @@ def _submit_preview(
 
     with connect() as farm:
         recipes, origin = read_previewed(farm, directories, patch=patch, ref=ref)
-        made = farm.submit(recipes, preview=PreviewRequest(origin=origin[:200], replaces=replaces))
+        made = farm.submit(recipes, preview=PreviewRequest(origin=origin[:200], replaces=replaces), warnings=True)
         if as_json:
             say_json(made.model_dump(mode="json"))
             return 0
+        _say_warnings(made)
         say_lines(preview_lines(made, settings.url))
         return follow_preview(farm, made.id) if wait else 0
 
@@ -176,6 +176,11 @@ def _signed(own: OwnKey, taken: SubmissionWire) -> str:
     if taken.signed_by:
         return f"signed as {taken.signed_by}"
     return f"signed as {own.name} with {own.path}; the farm does not know this key: taken as unsigned"
+
+
+def _say_warnings(taken: SubmissionWire) -> None:
+    for warning in taken.warnings:
+        say(_finding(warning).in_a_line(), err=True)
 
 
 def _finding(warning: FindingWire) -> Finding:

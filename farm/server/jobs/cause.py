@@ -67,7 +67,11 @@ def cause_of(unit: UnitOfWork, job: Job) -> JobCause:
 def _earlier(unit: UnitOfWork, job: Job, state: JobState | None = None) -> Job | None:
     """Return the newest build of the recipe before a job; with `state`, of those in it."""
     query = select(JobRow).where(
-        JobRow.name == job.name, col(JobRow.id) < job.id, JobRow.kind == JobKind.BUILD, col(JobRow.rebuild).is_(False)
+        JobRow.name == job.name,
+        col(JobRow.id) < job.id,
+        JobRow.kind == JobKind.BUILD,
+        col(JobRow.rebuild).is_(False),
+        col(JobRow.preview).in_({0, job.preview}),
     )
     if state:
         query = query.where(JobRow.state == state)

@@ -17,6 +17,7 @@ from farm.server.jobs.planning import replan
 from farm.server.previews import builds, heads, previews
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
+from farm.server.submissions.linting import lint_submitted
 from farm.server.submissions.recipe_graph import graph_around, reach
 from farm.server.submissions.released_revisions import check_revisions
 from farm.server.submissions.submission import Accepted, Submission, read_submitted
@@ -56,6 +57,7 @@ def submit_preview(
     then.
     """
     read = read_submitted(application, submitted)
+    warnings = lint_submitted(read, submitted)
     files = {name: application.recipes.keep(submitted[name]) for name in read}
     with application.planning() as unit:
         if replaces is not None:
@@ -76,7 +78,8 @@ def submit_preview(
             origin=truncate_text(origin, longest=_LONGEST_ORIGIN),
             expires_at=unit.now + unit.preview_policy.lasts,
         )
-        return Submission(number, trace, _build_all(unit, graph, read, files, number=number, trace=trace))
+        accepted = _build_all(unit, graph, read, files, number=number, trace=trace)
+        return Submission(number, trace, accepted, warnings=warnings)
 
 
 def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
