@@ -100,7 +100,7 @@ def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
 
 def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: str) -> None:
     """Withdraw a preview or let it expire, and cancel its jobs. Needs a planning transaction."""
-    submissions.set_state(unit.session, number, state)
+    submissions.set_state(unit.session, number, state, now=unit.now)
     for job in jobs.of_preview(unit.session, number, [state for state in JobState if state not in ENDED]):
         if jobs.find_job(unit.session, job.id).state not in ENDED:  # one may have ended another
             requests.cancel(unit, job.id, by=by)
