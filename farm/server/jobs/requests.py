@@ -105,7 +105,7 @@ def _instead_of_retrying(unit: UnitOfWork, job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
         return "Nothing is left to do: submit the recipe with a higher revision to have it built again."
     if job.state is JobState.BLOCKED:
-        broken = [newest_build(unit, name) for name in jobs.needs_of(unit.session, job.id)]
+        broken = [newest_build(Scope(unit, job.preview), name) for name in jobs.needs_of(unit.session, job.id)]
         ended = [str(build.id) for build in broken if build and build.state in (JobState.FAILED, JobState.CANCELLED)]
         if ended:
             return f"Try again what blocks it: farm retry {' '.join(ended)}"
