@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 2000
 _PASSED = ("ok ", "PASS: ", "XFAIL: ", "SKIP: ")
-# An echoed command, and the progress of ninja and CMake: however many errors they name, they are none.
+# An echoed command, a compiler's warning, the progress of ninja and CMake: whatever they name, they are no errors.
 _COMMAND = re.compile(
     r"\s*(?:\+ |libtool: \w+: +|\[[\d/ ]+%?\] )?(?:\S*/)?[\w.+-]+ (?:\S*/libtool )?-{1,2}\w"
-    r"|\[[\d/ ]+%?\] |checking |-- (?!Configuring incomplete)|\S*configure: WARNING"
+    r"|\[[\d/ ]+%?\] |[^\s:]+:\d+:(?:\d+:)? warning: |checking |-- (?!Configuring incomplete)|\S*configure: WARNING"
 )
-_INTERESTING = re.compile(
-    r"error|fail|fatal|undefined|not found|no such|cannot|can't|could ?n[o']t|multiple def|killed|denied|traceback"
-    r"|not ok|\bok\b|pass|unable|unknown|unrecogni|exhausted|no space|resol|network|unexpected|unsupported|invalid"
-    r"|\*\*\*|abort|fault|memory|fork|collect2|no rule|panic|bad |corrupt|not a |not in |malformed|syntax|exists"
-    r"|patching|checking|omitting|differ|meson build|a full log|installing|hunk|exception|directory|no module"
-    r"|not permitted|read-only|^===|recompile|relocation|hidden symbol|duplicate|terminated|instruction|locate|skip"
-    r"|no package|missing|bound|stopped|\.go:|file \"|^_{2,} ",
-    re.IGNORECASE,
-)
+# Of these, one is in every line that a family looks for. Looking for each is ten times faster than one pattern of all.
+_WORDS = (
+    "error", "fail", "fatal", "undefined", "not found", "no such", "cannot", "can't", "couldn't", "could not",
+    "multiple def", "killed", "denied", "traceback", "not ok", "ok ", " ok", "pass", "unable", "unknown",
+    "unrecogni", "exhausted", "no space", "resol", "network", "unexpected", "unsupported", "invalid", "***",
+    "abort", "fault", "memory", "fork", "collect2", "no rule", "panic", "bad ", "corrupt", "not a ", "not in ",
+    "malformed", "syntax", "exists", "patching", "checking", "omitting", "differ", "meson build", "a full log",
+    "installing", "hunk", "exception", "directory", "no module", "no package", "not permitted", "read-only", "===",
+    "recompile", "relocation", "hidden symbol", "duplicate", "terminated", "instruction", "locate", "skip",
+    "missing", "bound", "stopped", ".go:", 'file "', "__ ",
+)  # fmt: skip
 
 
 class Recogniser:
@@ -63,11 +65,16 @@ class Recogniser:
         text = line.text
         if text.startswith(_PASSED):
             return Sign.PASSED
-        is_plain = len(text) > _LONGEST_LINE or bool(_COMMAND.match(text)) or not _INTERESTING.search(text)
+        is_plain = len(text) > _LONGEST_LINE or bool(_COMMAND.match(text)) or not _is_interesting(text)
         for family in self._families:
             if (not is_plain or family.is_open) and (said := family.see(line)):
                 return said
         return None
+
+
+def _is_interesting(text: str) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 def first_error(lines: Iterable[LogLine]) -> FirstError | None:
