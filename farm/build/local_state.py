@@ -14,7 +14,8 @@ from farm.core.buildlog.recogniser import first_error
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
-from farm.core.plan.job import BuildOutcome
+from farm.core.names.form import Form
+from farm.core.plan.job import BuildOutcome, BuiltPackage
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.durable_file import replace_file
@@ -25,7 +26,26 @@ if TYPE_CHECKING:
 
     from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.buildlog.first_error import FirstError
-    from farm.core.plan.job import BuiltPackage
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecord(Form, record="record of a local build", omitted={"release", "against"}):
+    """The record of a plan's outcome: as `BuildOutcome`, and where it is from.
+
+    `release` has published the build (`dist.example.org/edge release 12`); empty if it was built here. `against` is the
+    release that its dependencies were taken from, whatever the recipes say: a farm would not make this plan from them.
+    """
+
+    packages: tuple[BuiltPackage, ...]
+    provenance: Digest
+    log: Digest
+    release: str = ""
+    against: str = ""
+
+    @property
+    def outcome(self) -> BuildOutcome:
+        """The outcome alone."""
+        return BuildOutcome(self.packages, self.provenance, self.log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +85,30 @@ class LocalState:
         """The key that signs the provenance of local builds."""
         return self.root / "keys" / "worker.pem"
 
-    def outcome(self, plan: Digest) -> BuildOutcome | None:
-        """Return the outcome of a plan, if it was built here and all its blobs are still there."""
+    def outcome(self, plan: Digest, *, without_archives: bool = False) -> BuildOutcome | None:
+        """Return the recorded outcome of a plan, if all its blobs are there; archives need not be if so requested."""
         outcome = self._read(self._record(plan))
-        return outcome if outcome and all(map(self.store.has, _blobs(outcome))) else None
+        if outcome is None:
+            return None
+        for package in outcome.packages:
+            if not self.store.has(package.descriptor.digest):  # the record has all of it, but does not name its digest
+                self.store.put_bytes(package.descriptor.to_json())
+        archives = {package.archive.digest for package in outcome.packages} if without_archives else set()
+        return outcome if all(self.store.has(digest) for digest in _blobs(outcome) if digest not in archives) else None
 
     def _read(self, record: Path) -> BuildOutcome | None:
         try:
-            return BuildOutcome.from_dict(json.loads(record.read_bytes()))
+            return LocalRecord.from_dict(json.loads(record.read_bytes())).outcome
         except (FileNotFoundError, ValueError, FarmError):
             return None  # not built, or the record has an old format: it is built again
 
-    def record(self, plan: Digest, outcome: BuildOutcome) -> None:
-        """Record the outcome of a plan, completely or not at all, as the newest of its packages."""
-        replace_file(self._record(plan), canonical_json(outcome.to_dict()) + b"\n")
+    def record(self, plan: Digest, outcome: BuildOutcome, *, release: str = "", against: str = "") -> None:
+        """Record the outcome of a plan, completely or not at all, as the newest of its packages.
+
+        `release` and `against` as in `LocalRecord`.
+        """
+        record = LocalRecord(outcome.packages, outcome.provenance, outcome.log, release, against)
+        replace_file(self._record(plan), canonical_json(record.to_dict()) + b"\n")
         self.mark_newest(plan, outcome)
 
     def mark_newest(self, plan: Digest, outcome: BuildOutcome) -> None:

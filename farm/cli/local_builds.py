@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from farm.build.local.builds import LocalBuilds
     from farm.build.toolchain.toolchain import Toolchain
+    from farm.cli.channel_choice import ChannelChoice
     from farm.container.log_record import LogRecord
     from farm.core.policy.tree import RecipeTree
     from farm.core.recipe.toolchain import ToolchainDefinition
@@ -24,32 +25,39 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def local_builds(
-    recipes: Path | None, *, verbose: bool = False, instead: Path | None = None
+    recipes: Path | None, *, verbose: bool = False, instead: Path | None = None, choice: ChannelChoice | None = None
 ) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
     """Open the local builds of a tree of recipes, with progress on standard error; yields the names of its recipes too.
 
-    `instead` is the directory of one recipe, which replaces that of the same name in the tree.
+    `instead` is the directory of one recipe, which replaces that of the same name in the tree. `choice` is the channel
+    to take published builds from. `farm gc` waits until the end of the block.
     """
     from farm.build.local.builds import LocalBuilds
     from farm.build.local.reports import Reports
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
-    from farm.cli.progress import building
+    from farm.cli.channel_choice import ChannelChoice, channel_builds
+    from farm.cli.progress import TerminalProgress, building, fetching_sources
+    from farm.cli.subscriber import open_host
     from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
     from farm.store.http.address_guard import AddressGuard
     from farm.store.http.download import DownloadPolicy
 
     settings = Settings.from_environment()
+    choice = choice or ChannelChoice()
     files = read_recipe_directory(recipes or settings.recipes)
     if instead:
         files = with_recipe(files, instead)
     tree = load_checked_tree(files)
-    with building() as show:
+    host = open_host(settings)
+    with building() as show, host.in_use(TerminalProgress().wait_for):
         reports = Reports(
             progress=show,
             log=_print_line if verbose else lambda _record: None,
             say=partial(say, err=True),
+            detail=partial(say, err=True) if verbose else lambda _text: None,
+            sources=fetching_sources,
         )
         builds = LocalBuilds(
             tree,
@@ -60,8 +68,12 @@ def local_builds(
             policy=DownloadPolicy(guard=AddressGuard.of(settings.allowed_networks)),
             reports=reports,
             kept_bytes=settings.kept_bytes,
+            published=channel_builds(choice, host, tree.distribution.domain),
+            against_newest=bool(choice.against),
         )
         yield builds, tuple(tree.recipes)
+    if builds.against and not {"built", "kept"}.isdisjoint(builds.states.values()):
+        say(f"built against {builds.against}: a farm would not make this from the tree's recipes", err=True)
 
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.build.local.reports import BuildProgress
+    from farm.build.sources.fetch_all import FetchProgress
     from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0
@@ -82,22 +83,37 @@ def building() -> Iterator[Callable[[BuildProgress], None]]:
         yield lambda progress: say(_line(progress), err=True)
         return
     from rich.progress import Progress as Bars
-    from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Bars(
-        SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=console()
-    ) as bars:
-        tasks: list[TaskID] = []
+    with contextlib.ExitStack() as shown:
 
         def show(progress: BuildProgress) -> None:
-            while tasks:
-                bars.remove_task(tasks.pop())
+            shown.close()  # in between, downloads have a moving line of their own
+            line = escape_control_chars(_line(progress))
             if progress.state in ("building", "testing"):
-                tasks.append(bars.add_task(escape_control_chars(_line(progress)), total=None))
+                columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+                shown.enter_context(Bars(*columns, console=console(), transient=True)).add_task(line, total=None)
             else:
-                bars.console.print(escape_control_chars(_line(progress)))
+                console().print(line)
 
         yield show
+
+
+@contextlib.contextmanager
+def fetching_sources(total: int) -> Iterator[Callable[[FetchProgress], None]]:
+    """Show how many of `total` sources have been fetched, in a line that moves."""
+    with moving_line() as show:
+        begun = time.monotonic()
+        shown = 0.0
+
+        def update(progress: FetchProgress) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - begun >= _PATIENCE and now - shown >= _PAUSE:
+                shown = now
+                show(f"fetching sources: {progress.files} of {total}, {human_size(progress.size)}")
+
+        yield update
 
 
 def _line(progress: BuildProgress) -> str:

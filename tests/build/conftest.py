@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,11 +29,12 @@ from farm.store.errors import MissingBlobError
 from farm.store.http.download import DownloadPolicy
 from farm.store.unpack import PackageCache
 from farm.trust.keys.key_files import create_key
-from tests.build.local_builds import Local
+from tests.build.local_builds import Local, toolchains_host
 from tests.core.plan.values import bare_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import docker
 
@@ -133,5 +133,4 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Local:
-    host = Path(os.environ.get("FARM_TEST_STATE", Path.home() / ".cache" / "farm-tests"))
-    return Local(LocalState(tmp_path / "state", host))
+    return Local(LocalState(tmp_path / "state", toolchains_host()))

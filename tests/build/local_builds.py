@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,11 @@ from farm.build.local.reports import BuildProgress, Reports
 from farm.build.recipe_directory import read_recipe_directory
 from farm.core.names.platform import Platform
 from farm.core.policy.tree import load_tree
+from farm.store.http.address_guard import AddressGuard
+from farm.store.http.download import DownloadPolicy
 
 if TYPE_CHECKING:
+    from farm.build.local.published import PublishedBuilds
     from farm.build.local_state import LocalState
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -49,6 +53,11 @@ tests:
 """
 
 
+def toolchains_host() -> Path:
+    """The directory that all test runs of this machine share, because making a toolchain takes long."""
+    return Path(os.environ.get("FARM_TEST_STATE", Path.home() / ".cache" / "farm-tests"))
+
+
 def recipe_files() -> dict[str, bytes]:
     """The repository's own steps, toolchains and C library, and two packages of the test's."""
     kept = ("steps/", "toolchains/", "distribution.yaml", "packages/glibc/", "packages/gcc-libs/")
@@ -68,8 +77,10 @@ class Local:
     state: LocalState
     files: dict[str, bytes] = field(default_factory=recipe_files)
     seen: list[tuple[str, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    published: PublishedBuilds | None = None
 
-    def builds(self) -> LocalBuilds:
+    def builds(self, *, against_newest: bool = False) -> LocalBuilds:
         """Start with fresh state, as a command does."""
         self.seen.clear()
         return LocalBuilds(
@@ -77,7 +88,10 @@ class Local:
             self.files,
             self.state,
             platform=Platform("linux", "amd64"),
-            reports=Reports(progress=self.note),
+            policy=DownloadPolicy(AddressGuard.of(["127.0.0.0/8"])),
+            reports=Reports(progress=self.note, say=self.said.append, detail=self.said.append),
+            published=self.published,
+            against_newest=against_newest,
         )
 
     def note(self, progress: BuildProgress) -> None:

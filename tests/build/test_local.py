@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.attempt.errors import BuildFailedError
+from farm.build.sources.fetch_all import SourcesNotFetchedError
 from farm.container.sandbox_spec import Variation
+from farm.core.names.digest import Digest
 from tests.build.local_builds import GREET, recipe_files
+from tests.store.http.source_server import source_server
 
 if TYPE_CHECKING:
     from farm.core.plan.job import BuiltPackage
@@ -115,3 +118,21 @@ def test_a_record_whose_blobs_are_gone_or_that_is_damaged_is_built_again(local: 
         local.builds().build(["greet"])
         assert ("greet", "built") in local.seen
         assert record.read_bytes() != damaged
+
+
+def test_a_wrong_source_of_a_late_recipe_is_found_before_anything_is_built(local: Local) -> None:
+    with source_server() as server:
+        url = server.serve("/hello-data.txt", b"new data")
+        source = f"source:\n  - file: hello.c\n  - url: {url}\n    sha256: {'0' * 64}\n"
+        recipe = local.files["packages/hello/recipe.yaml"].decode().replace("source: {file: hello.c}\n", source)
+        local.files["packages/hello/recipe.yaml"] = recipe.encode()
+        with pytest.raises(SourcesNotFetchedError, match=Digest.of(b"new data").hex):
+            local.builds().build(["hello"])
+        assert local.seen == []
+        corrected = recipe.replace("0" * 64, Digest.of(b"new data").hex)
+        local.files["packages/hello/recipe.yaml"] = corrected.encode()
+        server.requests.clear()
+        local.builds().fetch(["hello"])
+        assert (local.seen, server.requests) == ([], [])
+    local.builds().build(["hello"])
+    assert ("hello", "built") in local.seen

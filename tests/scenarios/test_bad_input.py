@@ -140,8 +140,10 @@ class TestOnAFarmThatHasBuilt:
         farm.file("toolchains/c.lock", "\n".join(lock) + "\n").run("build", "good").refused("edited-lock")
 
     def test_source_bytes_with_another_digest_are_refused_with_both(self, farm: Farm, served: str) -> None:
-        source = f"source:\n  url: {served}/x-1.tar.gz\n  sha256: {'0' * 64}\n"
-        farm.recipe("x", source).setting(FARM_ALLOWED_NETWORKS="127.0.0.0/8").run("build", "x").refused("wrong-sha256")
+        farm.setting(FARM_ALLOWED_NETWORKS="127.0.0.0/8")
+        for digest, golden in (("ab" * 32, "wrong-sha256"), ("0" * 64, "new-sha256")):
+            source = f"source:\n  url: {served}/x-1.tar.gz\n  sha256: {digest}\n"
+            farm.recipe("x", source).run("build", "x").refused(golden)
         farm.run("build", "good").refused("still-kept", status=0)
 
     def test_a_source_that_nobody_has_is_told_with_each_origin(self, farm: Farm, served: str) -> None:
@@ -169,7 +171,7 @@ class TestOnAFarmThatHasBuilt:
             '      printf "%s" "$VALUE" >"$DESTDIR/usr/share/x/value"\n'
             f"    environment: {{VALUE: '{quoted}'}}\n",
         ).run("build", "x").done()
-        (package,) = farm.json("build", "x")
+        (package,) = farm.json("build", "x")["packages"]
         assert value.encode() in zstandard.decompress(farm.blob(package["archive"]["digest"]).read_bytes(), 1 << 20)
 
     def test_two_packages_that_claim_one_path_are_both_named_before_the_container_starts(self, farm: Farm) -> None:

@@ -57,7 +57,7 @@ def test_toolchains_are_listed_for_programs(tree: Farm) -> None:
 @pytest.mark.docker
 @pytest.mark.toolchain
 def test_a_build_tells_programs_and_pipes_what_it_made(farm: Farm) -> None:
-    (built,) = farm.json("build", "good")
+    (built,) = farm.json("build", "good")["packages"]
     assert built["descriptor"]["name"] == "dist.example.org/good"
     plan = json.loads(farm.run("plan", "good").done().output)
     assert plan["name"] == "dist.example.org/good"

@@ -174,7 +174,7 @@ def test_a_blob_that_rotted_on_this_host_is_fetched_again(subscriber: Subscriber
 class TestInTheStoreOfABuilder:
     def test_a_corrupt_archive_is_named_with_its_file_and_mended_by_building_again(self, farm: Farm) -> None:
         farm.numbering_digests().recipe("user", "build-needs: [good]")
-        (package,) = farm.json("build", "good")
+        (package,) = farm.json("build", "good")["packages"]
         archive = farm.blob(package["archive"]["digest"])
         whole = archive.read_bytes()
         archive.unlink()
@@ -188,7 +188,7 @@ class TestInTheStoreOfABuilder:
 
     def test_a_corrupt_manifest_is_named_with_its_file_and_mended_by_building_again(self, farm: Farm) -> None:
         farm.numbering_digests().recipe("other", "build-needs: [good]")
-        (package,) = farm.json("build", "good")
+        (package,) = farm.json("build", "good")["packages"]
         manifest = farm.blob(package["manifest"]["digest"])
         whole = manifest.read_bytes()
         manifest.unlink()

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from farm.build.attempt.copied_code import CopyableFiles, copyable_files
-from farm.build.attempt.errors import InvalidOrderError
+from farm.build.attempt.errors import BuildFailedError, InvalidOrderError
+from farm.build.sources.archives.archive_format import SNIFFED, check_format
+from farm.build.sources.archives.as_tar import write_as_tar
+from farm.build.sources.archives.flat_tar import check_not_flat
+from farm.build.sources.archives.members import UnreadableArchiveError
 from farm.container.environment import bind_packages, mount_alone, mount_links, render_links
-from farm.container.sandbox_spec import Bind
+from farm.container.sandbox_spec import MB, Bind
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
+from farm.core.recipe.archive_names import unpacked_file
 from farm.core.recipe.recipe import SOURCES_DIRECTORY
 from farm.core.sets.composition.compose import compose
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from farm.build.attempt.log_keeper import LogKeeper
     from farm.build.attempt.workshop import Workshop
     from farm.build.sources.fetch import SourceFetcher
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOrder, DependencyArchive
+    from farm.core.plan.plan import PlannedSource
 
 _LOG = logging.getLogger("farm.build")
 
 
-def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper) -> tuple[Bind, ...]:
+def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directory: Path) -> tuple[Bind, ...]:
     """Fetch every source of the plan into the store, and return their binds under `/sources`.
 
-    Raises `InvalidOrderError` for a source whose name is no file name, and what `SourceFetcher.fetch` raises.
+    An archive that `tar` cannot read is there as a tar archive too, which is written into `directory`. Raises
+    `InvalidOrderError` for a source whose name is no file name, `BuildFailedError` for an archive that cannot be
+    unpacked, and what `SourceFetcher.fetch` raises.
     """
     origins = {origin.digest: origin for origin in order.source_origins}
     fetcher = workshop.fetcher.fresh()
@@ -50,8 +58,33 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper) -> tupl
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
         log.say(f"source {source.file} {source.digest} from {origin_name}")
-        binds.append(Bind(workshop.store.path(source.digest), f"{SOURCES_DIRECTORY}/{source.file}"))
+        files = _with_tar(order, source, workshop.store.path(source.digest), directory)
+        binds += [Bind(path, f"{SOURCES_DIRECTORY}/{name}") for name, path in files.items()]
     return tuple(binds)
+
+
+def _with_tar(order: BuildOrder, source: PlannedSource, path: Path, directory: Path) -> dict[str, Path]:
+    """Return a source by its name, and the tar archive that is made of it if `tar` cannot read it.
+
+    Raises `BuildFailedError`.
+    """
+    files = {source.file: path}
+    try:
+        with path.open("rb") as file:
+            check_format(source, file.read(SNIFFED))
+        if source.unpack and (tar := unpacked_file(source.file)) != source.file:
+            files[tar] = directory / tar
+            write_as_tar(path, Path(source.file).suffix, files[tar], most_bytes=order.limits.memory_mb * MB)
+        elif source.unpack:
+            check_not_flat(path)
+    except UnreadableArchiveError as error:
+        raise BuildFailedError(
+            f"{order.plan.name}: the source {source.file} cannot be unpacked: {error.message}",
+            remedy=error.remedy
+            or "Take another archive of this release; or write unpack: false, and unpack it in a step.",
+            code=error.code,
+        ) from error
+    return files
 
 
 def fetch_carried(order: BuildOrder, fetcher: SourceFetcher) -> Iterator[Digest]:

@@ -43,7 +43,7 @@ def enter(tree: KeptTree, entry: Entry, workshop: Workshop, *, attempt: AttemptD
     build = tree.build
     tree.recorded(replace(build, opened=True))
     with LogKeeper(workshop.store, lambda _record: None, build.order.limits) as unused:
-        sources = fetch_sources(build.order, workshop, unused)
+        sources = fetch_sources(build.order, workshop, unused, attempt.subdirectory("sources"))
     root, _ = build_root(build.order, workshop, attempt.subdirectory("root"))
     workspace = Workspace.of_directory(tree.workspace, build.order.limits)
     command, bind = write_entry(

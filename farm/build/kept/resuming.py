@@ -39,7 +39,7 @@ def run_until(
 ) -> Digest:
     """Run the steps before number `end` in a fresh workspace; return the log. Raises as `build`."""
     with LogKeeper(workshop.store, log, order.limits) as keeper, failure_in_log(keeper):
-        sources = fetch_sources(order, workshop, keeper)
+        sources = fetch_sources(order, workshop, keeper, attempt.subdirectory("sources"))
         root, _ = build_root(order, workshop, attempt.subdirectory("root"))
         if end:
             StepsRun(order, workshop, attempt, (*root, *sources), workspace, keeper, end=end).steps()
@@ -62,7 +62,7 @@ def resume(
     try:
         with LogKeeper(workshop.store, log, order.limits) as keeper, failure_in_log(keeper):
             keeper.say(f"resumes {tree.name}")
-            sources = fetch_sources(order, workshop, keeper)
+            sources = fetch_sources(order, workshop, keeper, attempt.subdirectory("sources"))
             root, _ = build_root(order, workshop, attempt.subdirectory("root"))
             workspace = Workspace.of_directory(tree.workspace, order.limits)
             run = StepsRun(

@@ -6,6 +6,7 @@ A plan that was built here is not built again; a dependency with an unchanged tr
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from farm.build.local.obtaining import Obtaining
 from farm.build.local.ordering import Ordering
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildProgress, Reports
+from farm.build.local.taking import NotFetchedError, Taking
 from farm.build.local.toolchains import TreeToolchains
 from farm.build.sources.fetch import SourceFetcher
+from farm.build.sources.fetch_all import fetch_all, missing_sources
 from farm.container.attempt_directory import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.janitor import Janitor
@@ -28,6 +31,7 @@ from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
 from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
+from farm.core.recipe.packages import made_packages
 from farm.errors import in_lines
 from farm.store.http.download import DownloadPolicy
 from farm.store.private_directory import check_own
@@ -35,9 +39,11 @@ from farm.store.unpack import PackageCache
 from farm.trust.keys.key_files import load_or_create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.build.local.interfaces import ComparedInterface
+    from farm.build.local.outcomes import State
+    from farm.build.local.published import PublishedBuilds
     from farm.build.local_state import LocalState
     from farm.container.sandbox_spec import Variation
     from farm.core.comparison.rebuild import PackageDifference
@@ -47,7 +53,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BuildOrder, BuiltPackage, TestOutcome
     from farm.core.plan.plan import Plan
     from farm.core.policy.tree import RecipeTree
-    from farm.core.recipe.recipe import Recipe
+    from farm.core.recipe.recipe import Recipe, Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,11 @@ class Rebuilt:
 
 
 class LocalBuilds:
-    """Builds, rebuilds and tests recipes of one tree. `files` is the content of the tree, by path."""
+    """Builds, rebuilds and tests recipes of one tree. `files` is the content of the tree, by path.
+
+    `published` are the builds of a channel: where it has the build of a plan, that is taken. With `against_newest`,
+    its newest packages are taken for all that is below the recipes asked for, whatever the tree says of them.
+    """
 
     def __init__(
         self,
@@ -73,14 +83,17 @@ class LocalBuilds:
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
         kept_bytes: int = 10**10,
+        published: PublishedBuilds | None = None,
+        against_newest: bool = False,
     ) -> None:
         """Connect to Docker, and clean up after killed attempts. `kept_bytes` is what kept builds may take in all.
 
         Raises `SandboxUnavailableError`, and `FarmError` (`not-own-directory`) where other users could change the
-        packages that builds use.
+        packages that builds use; with `against_newest`, what opening the channel raises.
         """
         check_own(state.packages.parent)
         self._tree = tree
+        self._files = files
         self._state = state
         self._reports = reports or Reports()
         self._graph = BuildGraph.of(tree.recipes)
@@ -90,44 +103,66 @@ class LocalBuilds:
         self._ordering = Ordering(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes)
         self.obtaining = Obtaining(self._workshop, state, self._reports, self.kept)
+        self._taking = Taking(self._workshop, state, self._reports, published)
+        self._against = published if against_newest else None
+        self.against = self._against.release if self._against else ""
+        """The release whose newest packages are taken whatever their plans; usually empty."""
 
-    def build(self, names: Iterable[str], *, tests: bool = False, runtime: bool = False) -> tuple[BuiltPackage, ...]:
+    @property
+    def states(self) -> Mapping[str, State]:
+        """How the packages of each recipe were obtained so far."""
+        return self._outcomes.states
+
+    def build(self, names: Iterable[str]) -> tuple[BuiltPackage, ...]:
         """Build the packages `names` and all that they need; return all packages of their recipes.
 
-        `runtime` adds what programs need to run outside a build, `tests` what their tests need. Raises
-        `UnknownRecipeError`, what pinning raises, and what `build` raises.
+        Raises `UnknownRecipeError`, `SourcesNotFetchedError`, what pinning raises, and what `build` raises.
         """
-        wanted = list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
-        needed = self._graph.needed_for(wanted, tests=tests)
-        if runtime or tests:
-            # Not together with `wanted`, so that the C library's own tests are not run.
-            needed = self._graph.needed_for([*needed, *self._toolchains.runtime_of(wanted)])
-        for number, name in enumerate(needed, 1):
-            if name not in self._outcomes:
-                order = self._ordering.order(self._tree.recipes[name])
-                self._outcomes.add(name, self.obtaining.obtain(order, number, len(needed)))
-        return tuple(package for name in wanted for package in self._outcomes[name].packages)
+        wanted = self._recipes_of(names)
+
+        def made() -> Iterator[BuiltPackage]:
+            return (package for name in wanted for package in self._outcomes[name])
+
+        self._obtain(self._needed(wanted), made)
+        return tuple(made())
+
+    def fetch(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Fetch the sources of everything that has to be built for the packages `names`, and build nothing.
+
+        Returns the recipes that would have to be built, as far as that is known. Raises as `build`.
+        """
+        needed = self._needed(self._recipes_of(names))
+        self._prepare(needed)
+        return tuple(name for name in needed if name not in self._outcomes)
 
     def closure(self, names: Sequence[str]) -> tuple[BuiltPackage, ...]:
         """Build the packages `names`, and return them with all that they need to run.
 
         Raises as `build`, and `OpenSetError`.
         """
-        self.build(names, runtime=True)
+        wanted = self._recipes_of(names)
+        self._obtain(self._needed(wanted, runtime=True), lambda: self._outcomes.closure(names))
         return self._outcomes.closure(names)
 
     def test(self, names: Iterable[str]) -> Iterator[tuple[str, str, TestOutcome]]:
         """Run the tests of recipes; yields recipe, test name and outcome. Raises as `build`, `OpenSetError`."""
-        wanted = list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
-        self.build(wanted, tests=True)
+        wanted = self._recipes_of(names)
+
+        def needed() -> Iterator[BuiltPackage]:
+            return (
+                package
+                for name in wanted
+                for test in self._tree.recipes[name].tests
+                for package in self._around(name, test)
+            )
+
+        self._obtain(self._needed(wanted, tests=True, runtime=True), needed)
         for number, name in enumerate(wanted, 1):
             self._reports.progress(BuildProgress(name, "testing", number, len(wanted)))
             recipe = self._tree.recipes[name]
-            own = [package.descriptor for package in self._outcomes[name].packages]
-            roots = [descriptor.name.short for descriptor in own if descriptor.name.short in (name, f"{name}-tests")]
             for place, test in enumerate(recipe.tests, 1):
-                packages = tuple(package.as_dependency() for package in self._outcomes.closure([*roots, *test.needs]))
-                order = TestOrder(test, own[0].digest, packages, recipe.limits)
+                packages = tuple(package.as_dependency() for package in self._around(name, test))
+                order = TestOrder(test, self._outcomes[name][0].descriptor.digest, packages, recipe.limits)
                 with self.obtaining.attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
                 if not outcome.passed:
@@ -141,8 +176,10 @@ class LocalBuilds:
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
         """Build a recipe a second time under other circumstances, and compare the packages; nothing is recorded."""
-        first = {str(package.descriptor.name): package for package in self.build([name])}
-        order = self._ordering.order(self.recipe(name))
+        recipe = self.recipe(name)
+        order = self.order(name)
+        self._obtain(self._needed([recipe.name]), lambda: ())
+        first = {str(package.descriptor.name): package for package in self._outcomes[recipe.name]}
         outcome = self.obtaining.build(order, replace(self._workshop, variation=variation))
         second = {str(package.descriptor.name): package for package in outcome.packages}
         return tuple(self._rebuilt(name, first.get(name), second.get(name)) for name in sorted(first | second))
@@ -170,14 +207,108 @@ class LocalBuilds:
         return self._tree.recipes[self._graph.recipe_of(name)]
 
     def plan(self, name: str) -> Plan:
-        """Build what a recipe needs, and return its plan."""
-        return self.order(name).plan
+        """Return the plan of a recipe. What it needs is built first, unless its outcome is known. Raises as `build`."""
+        recipe = self.recipe(name)
+        self._obtain([other for other in self._needed([recipe.name]) if other != recipe.name], lambda: ())
+        return self._ordering.order(recipe).plan
 
     def order(self, name: str) -> BuildOrder:
-        """Build what a recipe needs, and return the order to build it."""
+        """Build or fetch what a recipe needs, and return the order to build it. Raises as `build`."""
         recipe = self.recipe(name)
-        self.build(self._graph.needs[recipe.name])
+        needed = [other for other in self._needed([recipe.name]) if other != recipe.name]
+        self._obtain(needed, lambda: self._outcomes.dependencies_of(recipe))
         return self._ordering.order(recipe)
+
+    def _recipes_of(self, names: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
+
+    def _needed(self, wanted: Sequence[str], *, tests: bool = False, runtime: bool = False) -> tuple[str, ...]:
+        """Return the recipes whose packages are needed to build `wanted`; to run them outside a build; to test them."""
+
+        def is_given(name: str) -> bool:
+            return self._against is not None and name not in wanted and self._against.has(name)
+
+        needed = self._graph.needed_for(wanted, tests=tests, is_given=is_given)
+        if runtime:
+            # Not together with `wanted`, so that the C library's own tests are not run.
+            needed = self._graph.needed_for([*needed, *self._toolchains.runtime_of(wanted)], is_given=is_given)
+        if self._against:
+            self._take_newest(self._against, [name for name in needed if is_given(name)])
+        return needed
+
+    def _take_newest(self, against: PublishedBuilds, recipes: Sequence[str]) -> None:
+        """Take the newest packages of these recipes, whatever their plans, with all that they need at run time."""
+        names = [package for name in recipes for package in self._tree.recipes[name].package_names]
+        newest = {package.descriptor.name.short: package for package in against.newest(names)}
+        self._outcomes.beside |= newest
+        for number, name in enumerate(recipes, 1):
+            made = made_packages(self._tree.recipes[name])
+            self._outcomes.add(name, tuple(newest[package] for package in made if package in newest), "fetched")
+            self._reports.progress(BuildProgress(name, "fetched", number, len(recipes)))
+
+    def _around(self, name: str, test: Test) -> tuple[BuiltPackage, ...]:
+        """Return the packages that a test of a recipe has around it."""
+        own = [package.descriptor.name.short for package in self._outcomes[name]]
+        roots = [package for package in own if package in (name, f"{name}-tests")]
+        return self._outcomes.closure([*roots, *test.needs])
+
+    def _obtain(self, needed: Sequence[str], here: Callable[[], Iterable[BuiltPackage]]) -> None:
+        """Obtain the outcomes of the recipes `needed`; then the archives of the packages `here` are in the store.
+
+        What cannot be fetched after all is built.
+        """
+        while True:
+            try:
+                to_build = self._prepare(needed)
+                for number, name in enumerate(needed, 1):
+                    if name in self._outcomes:
+                        continue
+                    if name in to_build or not self._is_known(name, number, len(needed)):
+                        self._build(name, number, len(needed))
+                self._taking.bring((package.as_dependency() for package in here()), unpacked=False)
+            except NotFetchedError as error:
+                if self._against:
+                    raise
+                self._reports.say(f"{error.message}. It is built instead.")
+                self._outcomes.forget()
+            else:
+                return
+
+    def _prepare(self, needed: Sequence[str]) -> set[str]:
+        """Learn what is known already, and fetch the sources of all that may have to be built.
+
+        Returns the recipes that have to be; whether those above them have to be is known later.
+        """
+        self._taking.look_ahead(package for name in needed for package in made_packages(self._tree.recipes[name]))
+        to_build = set()
+        for number, name in enumerate(needed, 1):
+            if name in self._outcomes or not all(need in self._outcomes for need in self._graph.needs[name]):
+                continue  # the plan of what is above an unknown outcome is known only when that is
+            if not self._is_known(name, number, len(needed)):
+                to_build.add(name)
+        unknown = [self._tree.recipes[name] for name in needed if name not in self._outcomes]
+        if missing := missing_sources(unknown, self._workshop.store):
+            with self._reports.sources(len(missing)) as progress:
+                fetch_all(missing, self._files, self._workshop.fetcher.fresh(), progress)
+        return to_build
+
+    def _is_known(self, name: str, number: int, total: int) -> bool:
+        """Record the outcome of a recipe that need not be built, and return whether there is one."""
+        known = self._taking.known(self._ordering.order(self._tree.recipes[name]))
+        if known:
+            outcome, state = known
+            self._outcomes.add(name, outcome.packages, state)
+            self._reports.progress(BuildProgress(name, state, number, total))
+        return known is not None
+
+    def _build(self, name: str, number: int, total: int) -> None:
+        order = self._ordering.order(self._tree.recipes[name])
+        self._taking.bring(order.archives)
+        self._reports.progress(BuildProgress(name, "building", number, total))
+        started = time.monotonic()
+        outcome = self.obtaining.make(order, against=self.against)
+        self._outcomes.add(name, outcome.packages, "built")
+        self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
 
 
 def _workshop(

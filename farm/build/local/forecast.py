@@ -56,11 +56,11 @@ def forecast(
         recipe = tree.recipes[needed]
         can_plan = toolchains.is_made(recipe.toolchain) and outcomes.has_all(graph.needs[needed])
         plan = ordering.plan(recipe) if can_plan else None
-        kept = state.outcome(plan.digest) if plan else None
+        kept = state.outcome(plan.digest, without_archives=True) if plan else None
         if kept is None:
             first.append(needed)
         if outcome := kept or next(state.builds_of(needed), None):
-            outcomes.add(needed, outcome)
+            outcomes.add(needed, outcome.packages, "kept")
     toolchain = tree.recipes[wanted].toolchain
     if not toolchains.is_made(toolchain):
         return Forecast(wanted, is_built=False, inputs=None, first=tuple(first), toolchain=toolchain)
@@ -68,7 +68,7 @@ def forecast(
     if newest is None or not outcomes.has_all(graph.needs[wanted]):
         return Forecast(wanted, is_built=False, inputs=None, first=tuple(first))
     plan = ordering.plan(tree.recipes[wanted])
-    is_built = state.outcome(plan.digest) is not None and not first
+    is_built = state.outcome(plan.digest, without_archives=True) is not None and not first
     return Forecast(wanted, is_built, () if is_built else input_changes(_plan(state, newest), plan), tuple(first))
 
 

@@ -1,10 +1,9 @@
-"""Obtains the outcome of an order: the one that is kept, or that of a build."""
+"""Builds an order on this machine: records what it made, or keeps what it left."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from farm.build.attempt.errors import BuildFailedError
 from farm.build.attempt.workshop import time_now
 from farm.build.attempt.workspace import Workspace
 from farm.build.kept.record import KeptBuild
-from farm.build.local.reports import BuildProgress
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.container.attempt_directory import AttemptDirectory
 from farm.errors import FarmError, Place
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Obtaining:
-    """Obtains outcomes on this machine, and records them in `state`. Builds that fail are in `kept` afterwards.
+    """Builds on this machine, and records the outcomes in `state`. Builds that fail are in `kept` afterwards.
 
     `farm_job` is the number of the farm's job that is built here, or 0.
     """
@@ -45,20 +43,14 @@ class Obtaining:
     kept: KeptBuilds
     farm_job: int = 0
 
-    def obtain(self, order: BuildOrder, number: int, total: int) -> BuildOutcome:
-        """Return the outcome of an order, built unless it is kept; it is `number` of `total`. Raises as `build`."""
-        recipe, plan = order.plan.name.short, order.plan.digest
-        kept = self.state.outcome(plan)
-        if kept is not None:
-            self.state.mark_newest(plan, kept)
-            self.reports.progress(BuildProgress(recipe, "kept", number, total))
-            return kept
-        self.reports.progress(BuildProgress(recipe, "building", number, total))
-        started = time.monotonic()
+    def make(self, order: BuildOrder, *, against: str = "") -> BuildOutcome:
+        """Build, record the outcome, and return it. Raises as `build`.
+
+        `against` is the release that the packages below were taken from, whatever their plans.
+        """
         outcome = self._build_or_keep(order)
-        self.state.record(plan, outcome)
-        self.kept.forget(recipe)
-        self.reports.progress(BuildProgress(recipe, "built", number, total, time.monotonic() - started))
+        self.state.record(order.plan.digest, outcome, against=against)
+        self.kept.forget(order.plan.name.short)
         return outcome
 
     def build(self, order: BuildOrder, workshop: Workshop) -> BuildOutcome:

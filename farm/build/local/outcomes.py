@@ -1,8 +1,8 @@
-"""The outcomes of the recipes of one tree that are known so far, and the sets of packages that they make."""
+"""The packages of the recipes of one tree, as far as they are known, and the sets that they make."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.facts import PackageFacts
@@ -14,39 +14,56 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farm.core.plan.graph import BuildGraph
-    from farm.core.plan.job import BuildOutcome, BuiltPackage
+    from farm.core.plan.job import BuiltPackage
     from farm.core.recipe.recipe import Recipe
     from farm.store.blobs import BlobStore
 
 
+State: TypeAlias = Literal["kept", "fetched", "built"]
+"""Whether the packages were here, were taken from a channel, or were built."""
+
+
 class Outcomes:
-    """Outcomes by recipe. `store` holds the facts and manifests of their packages."""
+    """The packages of each recipe. `store` holds their facts and manifests.
+
+    `beside` are packages of a channel that come with those taken from it, by short name: what they need at run time.
+    """
 
     def __init__(self, graph: BuildGraph, store: BlobStore) -> None:
         self._graph = graph
         self._store = store
-        self._known: dict[str, BuildOutcome] = {}
+        self._known: dict[str, tuple[BuiltPackage, ...]] = {}
+        self.states: dict[str, State] = {}
+        self.beside: dict[str, BuiltPackage] = {}
 
     def __contains__(self, recipe: str) -> bool:
         return recipe in self._known
 
-    def __getitem__(self, recipe: str) -> BuildOutcome:
+    def __getitem__(self, recipe: str) -> tuple[BuiltPackage, ...]:
         return self._known[recipe]
 
     def has_all(self, needs: Iterable[str]) -> bool:
         """Return whether the outcomes of these recipes are known, and those of all that they need."""
         return all(recipe in self._known for recipe in self._graph.needed_for(needs))
 
-    def add(self, recipe: str, outcome: BuildOutcome) -> None:
-        """Record the outcome of a recipe."""
-        self._known[recipe] = outcome
+    def add(self, recipe: str, packages: tuple[BuiltPackage, ...], state: State) -> None:
+        """Record the packages of a recipe."""
+        self._known[recipe] = packages
+        self.states[recipe] = state
+
+    def forget(self) -> None:
+        """Forget everything: it is obtained again."""
+        self._known.clear()
+        self.states.clear()
+        self.beside.clear()
 
     def dependencies_of(self, recipe: Recipe) -> tuple[BuiltPackage, ...]:
-        """Return the packages that a build of `recipe` needs: the closure of its build-needs, all of them known.
+        """Return the packages that a build of `recipe` needs: the closure of its build-needs, which are known.
 
         Raises `OpenSetError`.
         """
-        packages = self._packages(self._graph.needed_for(self._graph.needs[recipe.name]))
+        below = self._graph.needed_for(self._graph.needs[recipe.name])
+        packages = self._packages(name for name in below if name in self._known)
         members = [self._member(package) for package in packages.values()]
         found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
         return tuple(packages[member.name] for member in found)
@@ -59,8 +76,8 @@ class Outcomes:
 
     def _packages(self, recipes: Iterable[str]) -> dict[str, BuiltPackage]:
         """Return the packages that these recipes made, by short name."""
-        made = (package for recipe in recipes for package in self._known[recipe].packages)
-        return {package.descriptor.name.short: package for package in made}
+        made = (package for recipe in recipes for package in self._known[recipe])
+        return self.beside | {package.descriptor.name.short: package for package in made}
 
     def _member(self, package: BuiltPackage) -> Member:
         return member_of(self._store, package)

@@ -10,6 +10,7 @@ alone, and never by their origin.
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,19 +18,24 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from farm.build.sources.origins import OtherBytesError, fetch_from_debian, fetch_from_pypi
 from farm.build.toolchain.apt import AptError
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.blobs import pieces_of
 from farm.store.errors import BlobMismatchError
 from farm.store.http.address_guard import ForbiddenAddressError
 from farm.store.http.download import Downloader, DownloadPolicy, OriginFailedError, check_url
+from farm.store.quarantine import Quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from farm.build.toolchain.apt import Apt
-    from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Origin
     from farm.store.blobs import BlobStore
+
+
+NOT_YET_KNOWN = Digest.from_hex("0" * 64)
+"""The digest that a maintainer writes for a source that was never fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,20 @@ class SourceDigestMismatchError(FarmError):
     def __init__(self, expected: Digest, attempts: Sequence[Attempt]) -> None:
         culprit = next(attempt for attempt in attempts if attempt.got)
         others = "".join(f"\n  {attempt}" for attempt in attempts if attempt is not culprit)
+        elsewhere = f"\nand elsewhere:{others}" if others else ""
+        self.actual = culprit.got
+        if expected == NOT_YET_KNOWN:
+            super().__init__(
+                f"the recipe has no digest of this source yet; {culprit.origin} serves {culprit.got}{elsewhere}",
+                remedy="Check that upstream released these bytes, which are kept here. Then write: "
+                f"sha256: {culprit.got and culprit.got.hex}",
+            )
+            return
         super().__init__(
             f"{culprit.origin} serves other bytes than the recipe names: expected {expected}, {culprit.reason}"
-            + (f"\nand elsewhere:{others}" if others else ""),
-            remedy="Find out why the bytes changed before you change sha256 in the recipe.",
+            + elsewhere,
+            remedy="Find out why the bytes changed before you change sha256 in the recipe; "
+            "they are kept here until then.",
         )
 
 
@@ -85,13 +101,15 @@ class SourceFetcher:
     """Fetches sources into a blob store. One instance serves one attempt; it remembers hosts that cannot be reached.
 
     `apt` serves `debian` origins (None: they fail with that reason). `farm_store` opens a blob of the farm's own
-    store, or returns None.
+    store, or returns None. `arrived` is called with numbers of bytes, perhaps from several threads. A download with
+    another digest than expected is kept in quarantine, for a recipe that names that digest.
     """
 
     store: BlobStore
     policy: DownloadPolicy
     apt: Apt | None = None
     farm_store: Callable[[Digest], BinaryIO | None] | None = None
+    arrived: Callable[[int], object] = lambda _size: None
 
     @cached_property
     def _downloader(self) -> Downloader:
@@ -109,22 +127,16 @@ class SourceFetcher:
         """
         if self.store.has(digest):
             return "the blob store"
+        if Quarantine(self.store).release(digest):
+            return "an earlier download"
         attempts: list[Attempt] = []
         forbidden: list[ForbiddenAddressError] = []
         for name, fetch in self._fetches(digest, url, origins):
-            try:
-                fetch()
-            except BlobMismatchError as error:
-                attempts.append(Attempt(name, f"got {error.actual}", error.actual))
-            except OtherBytesError as error:
-                attempts.append(Attempt(name, error.message, error.got))
-            except ForbiddenAddressError as error:
-                attempts.append(Attempt(name, error.message))
-                forbidden.append(error)
-            except (OriginFailedError, AptError) as error:
-                attempts.append(Attempt(name, error.message, unanswered=error.unanswered))
-            else:
+            failed = _failure(name, fetch)
+            if failed is None:
                 return name
+            attempts.append(failed[0])
+            forbidden += [failed[1]] if isinstance(failed[1], ForbiddenAddressError) else []
         if any(attempt.got for attempt in attempts):
             raise SourceDigestMismatchError(digest, attempts)
         if forbidden:
@@ -151,16 +163,15 @@ class SourceFetcher:
         return partial(fetch, digest, reference)
 
     def _from_url(self, digest: Digest, url: str) -> None:
-        with self.store.writer() as writer:
-            self._downloader.download(url, writer.write)
-            writer.commit(digest)
+        with self._receiving(digest) as take:
+            self._downloader.download(url, take)
 
     def _from_farm(self, digest: Digest) -> None:
         stream = self.farm_store(digest) if self.farm_store else None
         if stream is None:
             raise OriginFailedError("it has no such blob")
         with stream:
-            self.store.put(pieces_of(stream), digest)
+            self._take(digest, stream)
 
     def _from_debian(self, digest: Digest, reference: str) -> None:
         if self.apt is None:
@@ -168,11 +179,52 @@ class SourceFetcher:
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
             path = fetch_from_debian(self.apt, reference, digest, Path(directory))
             with path.open("rb") as file:
-                self.store.put(pieces_of(file), digest)
+                self._take(digest, file)
 
     def _from_pypi(self, digest: Digest, reference: str) -> None:
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
             path = Path(directory) / "sdist"
             fetch_from_pypi(reference, path, max_bytes=self.policy.max_bytes)
             with path.open("rb") as file:
-                self.store.put(pieces_of(file), digest)
+                self._take(digest, file)
+
+    def _take(self, digest: Digest, stream: BinaryIO) -> None:
+        with self._receiving(digest) as take:
+            for piece in pieces_of(stream):
+                take(piece)
+
+    @contextmanager
+    def _receiving(self, digest: Digest) -> Iterator[Callable[[bytes], None]]:
+        """Yield what takes the bytes of a download, and put them into the store at the end.
+
+        Raises `BlobMismatchError` for other bytes than `digest`, which stay in quarantine.
+        """
+        quarantine = Quarantine(self.store)
+        with quarantine.writer() as writer:
+
+            def take(piece: bytes) -> None:
+                writer.write(piece)
+                self.arrived(len(piece))
+
+            yield take
+            actual = writer.commit()
+        if actual != digest:
+            quarantine.trim()
+            raise BlobMismatchError(digest, actual, writer.size)
+        if not quarantine.release(digest) and not self.store.has(digest):
+            raise OriginFailedError("what arrived was removed before it was used", unanswered=True)
+
+
+def _failure(name: str, fetch: Callable[[], None]) -> tuple[Attempt, FarmError] | None:
+    """Fetch from one origin; return why it failed, if it did, with the error."""
+    try:
+        fetch()
+    except BlobMismatchError as error:
+        return Attempt(name, f"got {error.actual}", error.actual), error
+    except OtherBytesError as error:
+        return Attempt(name, error.message, error.got), error
+    except ForbiddenAddressError as error:
+        return Attempt(name, error.message), error
+    except (OriginFailedError, AptError) as error:
+        return Attempt(name, error.message, unanswered=error.unanswered), error
+    return None

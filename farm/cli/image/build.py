@@ -91,15 +91,16 @@ def build(
         policy=policy_in_force(max_severity),
         docker=None if no_load else settings.docker,
     )
-    built = build_image(open_host(settings), request, partial(_build_locally, recipes), _Progress(err=as_json))
+    built = build_image(open_host(settings), request, partial(_build_locally, recipes, channel), _Progress(err=as_json))
     say_written(output, built.loaded, built.reference, len(built.made.image.layers), err=as_json)
     tell_result([], _form(built, output), as_json=as_json)
 
 
-def _build_locally(recipes: Path | None, names: Sequence[str]) -> Sequence[BuiltPackage]:
+def _build_locally(recipes: Path | None, channel: str, names: Sequence[str]) -> Sequence[BuiltPackage]:
+    from farm.cli.channel_choice import ChannelChoice
     from farm.cli.local_builds import local_builds
 
-    with local_builds(recipes) as (builds, _names):
+    with local_builds(recipes, choice=ChannelChoice(channel)) as (builds, _names):
         return builds.closure(names)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.options import json_option
 from farm.cli.output import say, say_document, say_lines, styled, table, tell_result
@@ -13,14 +14,19 @@ from farm.cli.recipes_option import recipes_option
 from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from farm.build.local.builds import LocalBuilds
+    from farm.cli.channel_choice import ChannelChoice
+    from farm.cli.output import Line
     from farm.core.plan.job import BuiltPackage
 
 
 names_argument = click.argument("names", nargs=-1)
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the output of builds as it arrives.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Print the output of builds as it arrives, and why they are made."
+)
 
 
 @click.command()
@@ -28,40 +34,42 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the o
 @recipes_option
 @click.option("--all", "everything", is_flag=True, help="Build every recipe of the tree.")
 @click.option("--resume", default="", metavar="NAME", help="Go on with the kept build of NAME, from where it stopped.")
+@click.option("--fetch-only", is_flag=True, help="Fetch and verify the sources of what has to be built, then stop.")
+@channel_options
 @verbose_option
 @json_option
 def build(
-    names: tuple[str, ...], recipes: Path | None, everything: bool, resume: str, verbose: bool, as_json: bool
+    names: tuple[str, ...],
+    recipes: Path | None,
+    everything: bool,
+    resume: str,
+    fetch_only: bool,
+    choice: ChannelChoice,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Build the packages NAMES, and the packages that they need, in hermetic containers.
 
-    A package that was built from the same plan before is not built again. A build that fails is kept, for `farm shell`
-    and --resume. What a resumed build makes is for a look only: it is not recorded, and never published. Needs root and
-    a Docker Engine.
+    A package that was built from the same plan before is not built again, and one that a subscribed channel has from
+    the same plan is fetched. All sources are fetched first. A build that fails is kept, for `farm shell` and --resume.
+    What a resumed build makes is for a look only: it is not recorded, and never published. Needs root and a Docker
+    Engine.
 
     \b
     Examples:
       farm build jq
       farm build --resume jq
     """
-    if resume and (names or everything):
+    if resume and (names or everything or fetch_only):
         raise click.UsageError("--resume goes on with one kept build: name nothing else.")
-    with local_builds(recipes, verbose=verbose) as (builds, every):
+    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
+        if fetch_only:
+            to_build = builds.fetch(_chosen(names, every, everything))
+            line = f"all sources are here; to be built: {', '.join(to_build) or 'nothing'}"
+            tell_result([line], {"to-build": list(to_build)}, as_json=as_json)
+            return
         packages = _resumed(builds, resume) if resume else builds.build(_chosen(names, every, everything))
-    rows = [
-        (
-            package.descriptor.name.short,
-            f"{package.descriptor.version}-{package.descriptor.revision}",
-            human_size(package.archive.size),
-            package.descriptor.tree,
-        )
-        for package in packages
-    ]
-    tell_result(
-        table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")),
-        [package.to_dict() | ({"publishable": False} if resume else {}) for package in packages],
-        as_json=as_json,
-    )
+    tell_result(_table(packages), _form(packages, builds, publishable=not resume), as_json=as_json)
 
 
 def _resumed(builds: LocalBuilds, name: str) -> tuple[BuiltPackage, ...]:
@@ -81,8 +89,9 @@ def _resumed(builds: LocalBuilds, name: str) -> tuple[BuiltPackage, ...]:
 @names_argument
 @recipes_option
 @click.option("--all", "everything", is_flag=True, help="Test every recipe of the tree.")
+@channel_options
 @verbose_option
-def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool) -> int:
+def test(names: tuple[str, ...], recipes: Path | None, everything: bool, choice: ChannelChoice, verbose: bool) -> int:
     """Run the tests of recipes NAMES in containers.
 
     The container of a test holds exactly the packages that the test needs, and no compiler. Exits with status 1 when a
@@ -93,7 +102,7 @@ def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose
       farm test zlib jq
     """
     passed = failed = 0
-    with local_builds(recipes, verbose=verbose) as (builds, every):
+    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
         for recipe, name, outcome in builds.test(_chosen(names, every, everything)):
             passed += outcome.passed
             failed += not outcome.passed
@@ -113,6 +122,7 @@ def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose
 @click.option("--hostname", default="elsewhere", show_default=True, help="The host name of the second build.")
 @click.option("--cpus", default="0", show_default=True, help="The processors of the second build, as a cpuset.")
 @click.option("--days-ahead", default=400, show_default=True, help="How many days its clock is ahead (needs faketime).")
+@channel_options
 @verbose_option
 def rebuild(
     names: tuple[str, ...],
@@ -122,6 +132,7 @@ def rebuild(
     hostname: str,
     cpus: str,
     days_ahead: int,
+    choice: ChannelChoice,
     verbose: bool,
 ) -> int:
     """Build recipes NAMES a second time in a different environment, and compare the results.
@@ -137,7 +148,7 @@ def rebuild(
 
     variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)
     same = different = 0
-    with local_builds(recipes, verbose=verbose) as (builds, every):
+    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
         for name in reversed(_chosen(names, every, everything)):
             for rebuilt in builds.rebuild(name, variation):
                 is_same = rebuilt.difference is None
@@ -153,17 +164,39 @@ def rebuild(
 @click.command()
 @click.argument("name")
 @recipes_option
-def plan(name: str, recipes: Path | None) -> None:
+@channel_options
+def plan(name: str, recipes: Path | None, choice: ChannelChoice) -> None:
     """Print the plan of recipe NAME as canonical JSON: all inputs of its build.
 
-    Builds the packages that the recipe needs first, because a plan names them by the digests of their trees.
+    Builds the packages that the recipe needs first, because a plan names them by the digests of their trees; of a
+    package that a subscribed channel has, nothing needs to be built or fetched to know that.
 
     \b
     Example:
       farm plan jq | sha256sum
     """
-    with local_builds(recipes) as (builds, _every):
+    with local_builds(recipes, choice=choice) as (builds, _every):
         say_document(builds.plan(name).to_json())
+
+
+def _table(packages: Sequence[BuiltPackage]) -> list[Line]:
+    rows = [
+        (
+            package.descriptor.name.short,
+            f"{package.descriptor.version}-{package.descriptor.revision}",
+            human_size(package.archive.size),
+            package.descriptor.tree,
+        )
+        for package in packages
+    ]
+    return table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")) if rows else []
+
+
+def _form(packages: Sequence[BuiltPackage], builds: LocalBuilds, *, publishable: bool) -> dict[str, Any]:
+    """Return the packages that were asked for, and how each recipe was obtained: `kept`, `fetched` or `built`."""
+    forms = [package.to_dict() | ({} if publishable else {"publishable": False}) for package in packages]
+    recipes = [{"recipe": recipe, "state": state} for recipe, state in builds.states.items()]
+    return {"packages": forms, "recipes": recipes, "against": builds.against}
 
 
 def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:

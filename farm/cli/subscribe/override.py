@@ -228,7 +228,7 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
             )
         closure = builds.closure([name])
         recipe, plan = builds.recipe(name), builds.plan(name)
-    outcome = state.outcome(plan.digest)
+    outcome = state.outcome(plan.digest, without_archives=True)
     assert outcome is not None  # noqa: S101  (it was recorded just now)
     place = directory or tree / "packages" / recipe.name
     return built_here(

@@ -21,6 +21,7 @@ from farm.client.root.known_roots import roots, states
 from farm.client.run.links import unused_links
 from farm.store.locks import no_progress
 from farm.store.partial import sweep_partial
+from farm.store.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,6 +165,7 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str]) -> None:
                 garbage.blobs += 1
                 garbage.free(host.blobs.size(digest), partial(host.blobs.delete, digest))
     garbage.size += sweep_partial(host.blobs, remove=not garbage.dry_run)
+    garbage.size += Quarantine(host.blobs).clear(remove=not garbage.dry_run)
     garbage.do(host.blobs.sweep)
 
 

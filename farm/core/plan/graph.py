@@ -17,7 +17,7 @@ from farm.core.recipe.packages import made_packages
 from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from farm.core.recipe.recipe import Recipe
 
@@ -124,16 +124,20 @@ class BuildGraph:
         """Return all recipes so that each comes after what it needs, otherwise by name."""
         return self._in_order(self.needs)
 
-    def needed_for(self, names: Iterable[str], *, tests: bool = False) -> tuple[str, ...]:
+    def needed_for(
+        self, names: Iterable[str], *, tests: bool = False, is_given: Callable[[str], bool] = lambda _recipe: False
+    ) -> tuple[str, ...]:
         """Return, in order of building, the recipes to build so that the packages `names` can be built and run.
 
-        With `tests`, so that their tests can be run too. Raises `UnknownRecipeError`.
+        With `tests`, so that their tests can be run too. What a recipe needs that `is_given` is left out. Raises
+        `UnknownRecipeError`.
         """
         start = {self.recipe_of(name) for name in names}
         if tests:
             start |= {need for name in start for need in self.test_needs[name]}
-        edges = {name: (*self.needs[name], *self.requires[name]) for name in self.needs}
-        return self._in_order(reachable(start, edges.__getitem__))
+        return self._in_order(
+            reachable(start, lambda name: () if is_given(name) else (*self.needs[name], *self.requires[name]))
+        )
 
     def dependents(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return, in order of building, the recipes that need one of `names` to be built, directly or through others.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from farm.core.files import values as names
 from farm.core.files.fields import Fields, expect, read_parsed, read_text
 from farm.core.files.problems import quoted, suggestion
+from farm.core.recipe.archive_names import unpacked_file
 from farm.core.recipe.recipe import Source, Step
 from farm.core.recipe.steps import ArgumentValue, Automatic, StepArgument, StepDefinition, StepLibrary, read_value
 from farm.core.recipe.template import TemplateRefusedError, Templates
@@ -42,7 +43,7 @@ def with_automatic(
     """Return the steps with the library's automatic ones around them.
 
     A first step gets the sources as its `sources` argument, in order: `main=FILE` for the archive of `/build/src`,
-    `other=FILE` for further archives, `patch=FILE` for patches.
+    `other=FILE` for further archives, `patch=FILE` for patches. FILE is a tar archive below `/sources`.
     """
 
     def expanded(place: Automatic, given: Mapping[str, ArgumentValue]) -> Iterator[Step]:
@@ -68,7 +69,7 @@ def read_flags(fields: Fields, library: StepLibrary, templates: Templates) -> tu
 
 
 def _prepare_words(sources: tuple[Source, ...]) -> list[str]:
-    archives = [source.file for source in sources if source.unpack and not source.patch]
+    archives = [unpacked_file(source.file) for source in sources if source.unpack and not source.patch]
     words = [f"{'other' if number else 'main'}={file}" for number, file in enumerate(archives)]
     return words + [f"patch={source.file}" for source in sources if source.patch]
 

@@ -11,6 +11,7 @@ from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed
 from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.digest import Digest
+from farm.core.recipe.archive_names import OTHER_SUFFIXES, UNPACKED_SUFFIXES, unpacked_file
 from farm.core.recipe.recipe import CarriedSource, Origin, OriginKind, Source
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from farm.core.files.document import Document, Node
     from farm.core.recipe.template import Templates
 
-_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tar.lz")
+_RENAME = "Name one of them with the key file."
 _PATCHES = (".patch", ".diff")
 _KEYS = ("url", "sha256", "origins", "file", "unpack", "from-toolchain", "source-of")
 _ORIGINS: Mapping[OriginKind, Callable[[str], str]] = {
@@ -104,10 +105,26 @@ class _Reader:
         return Source(file, digest, unpack=self._unpack(fields, file), patch=file.endswith(_PATCHES))
 
     def _unpack(self, fields: Fields, file: str) -> bool:
-        unpack = fields.boolean("unpack", default=file.endswith(_ARCHIVES))
-        if unpack and not file.endswith(_ARCHIVES):
+        unpack = fields.boolean("unpack", default=file.endswith(UNPACKED_SUFFIXES))
+        if unpack and not file.endswith(UNPACKED_SUFFIXES):
             fields.report("unpack", f"{quoted(file)} is not named like an archive that can be unpacked")
+        elif "unpack" not in fields and not unpack:
+            self._report_left_packed(fields, file)
         return unpack
+
+    def _report_left_packed(self, fields: Fields, file: str) -> None:
+        """Report an archive by its name that would be left packed, though nobody said so."""
+        key = "file" if "file" in fields else "url"
+        if file.lower().endswith(OTHER_SUFFIXES):
+            fields.report(
+                key,
+                f"{quoted(file)} is an archive of a format that cannot be unpacked",
+                "Take another archive of the same release; or write unpack: false, and unpack it in a step.",
+            )
+        elif file.lower().endswith(UNPACKED_SUFFIXES):
+            fields.report(
+                key, f"{quoted(file)} is named like an archive, in capitals", "Write file: with small letters."
+            )
 
     def _refuse_others(self, fields: Fields, *allowed: str) -> None:
         for key in _KEYS:
@@ -150,8 +167,12 @@ def read_sources(
         if source is None:
             continue
         if source.file in names_used:
-            document.report(item, f"two sources are named {quoted(source.file)}", "Name one of them with the key file.")
+            document.report(item, f"two sources are named {quoted(source.file)}", _RENAME)
         names_used.add(source.file)
+        if isinstance(source, Source) and source.unpack and (made := unpacked_file(source.file)) != source.file:
+            if made in names_used:
+                document.report(item, f"a source is named {quoted(made)}, which {source.file} is unpacked as", _RENAME)
+            names_used.add(made)
         if isinstance(source, Source):
             sources.append(source)
         else:

@@ -33,7 +33,7 @@ def test_it_goes_on_after_an_edit_and_is_neither_recorded_nor_publishable(farm: 
     assert "not publishable and was not recorded" in resumed.message
     assert "configure |" not in resumed.message
     assert "compile | gcc" in resumed.message
-    packages = json.loads(resumed.output)
+    packages = json.loads(resumed.output)["packages"]
     assert [package["descriptor"]["name"] for package in packages] == [
         "dist.example.org/calc",
         "dist.example.org/calc-dev",

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.build.sources.fetch import SourceDigestMismatchError, SourceFetcher, SourceUnreachableError
+from farm.build.sources.fetch import (
+    NOT_YET_KNOWN,
+    SourceDigestMismatchError,
+    SourceFetcher,
+    SourceUnreachableError,
+)
 from farm.build.toolchain.apt import Apt
 from farm.core.names.digest import Digest
 from farm.core.recipe.recipe import Origin
@@ -16,6 +21,7 @@ from tests.store.http.source_server import SourceServer, source_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
 HERE = DownloadPolicy(AddressGuard.of(["127.0.0.0/8"]), connect_seconds=2)
@@ -64,6 +70,44 @@ def test_threat_14_other_bytes_are_refused_by_origin_expected_and_got(server: So
     error = caught.value
     assert error.message == f"{url} serves other bytes than the recipe names: expected {expected}, got {got}"
     assert list(store.iter()) == []
+
+
+def test_a_download_with_another_digest_is_used_once_a_recipe_names_it(server: SourceServer, store: BlobStore) -> None:
+    url = server.serve("/a.tar.gz", b"new release")
+    fetcher = SourceFetcher(store, HERE)
+    with pytest.raises(SourceDigestMismatchError) as caught:
+        fetcher.fetch(Digest.of(b"old release"), url)
+    assert caught.value.actual == Digest.of(b"new release")
+    with pytest.raises(SourceDigestMismatchError):
+        fetcher.fetch(Digest.of(b"another one"), url)
+    assert list(store.iter()) == []
+    server.requests.clear()
+    assert fetcher.fetch(Digest.of(b"new release"), url) == "an earlier download"
+    assert server.requests == []
+    assert store.read(Digest.of(b"new release")) == b"new release"
+
+
+def test_a_source_without_a_digest_yet_gets_the_line_to_write(server: SourceServer, store: BlobStore) -> None:
+    url = server.serve("/a.tar.gz", b"new")
+    with pytest.raises(SourceDigestMismatchError) as caught:
+        SourceFetcher(store, HERE).fetch(NOT_YET_KNOWN, url)
+    digest = Digest.of(b"new")
+    assert caught.value.message == f"the recipe has no digest of this source yet; {url} serves {digest}"
+    assert caught.value.remedy.endswith(f" Then write: sha256: {digest.hex}")
+    assert list(store.iter()) == []
+
+
+def test_a_broken_download_leaves_nothing_in_quarantine(server: SourceServer, store: BlobStore) -> None:
+    def break_off(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"half")
+
+    server.behaviours["/half"] = break_off
+    with pytest.raises(SourceUnreachableError):
+        SourceFetcher(store, HERE).fetch(Digest.of(b"x"), server.url("/half"))
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
 def test_threat_14_a_swapped_origin_is_passed_over(server: SourceServer, store: BlobStore) -> None:

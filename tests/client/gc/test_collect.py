@@ -17,6 +17,7 @@ from farm.client.root.generations import Root, RootError
 from farm.client.root.installation import roll_back
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
+from farm.store.quarantine import Quarantine
 from tests.client.installing import install
 from tests.client.whole import whole
 from tests.threats.killed import exit_status, fork
@@ -238,6 +239,17 @@ def test_a_part_of_a_download_goes(follower: Host, root: Path) -> None:
     assert collect(follower, dry_run=True).size == 1000
     assert collect(follower).size == 1000
     assert not part.exists()
+
+
+def test_downloads_in_quarantine_go(follower: Host, root: Path) -> None:
+    install(follower, root, "alone")
+    quarantine = Quarantine(follower.blobs)
+    with quarantine.writer() as writer:
+        writer.write(b"x" * 1000)
+        digest = writer.commit()
+    assert collect(follower, dry_run=True).size == 1000
+    assert collect(follower).size == 1000
+    assert not quarantine.release(digest)
 
 
 def test_a_state_that_cannot_be_read_stops_it(distribution: SmallDistribution, follower: Host, root: Path) -> None:

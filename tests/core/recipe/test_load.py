@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from farm.core.files.problems import RecipeError
@@ -45,6 +47,47 @@ source:
     assert [source.unpack for source in recipe.sources] == [True, False, True, False, False, False]
     assert recipe.sources[0].origins == (Origin("url", "https://y.example/jq.tar.xz"),)
     assert recipe.sources[5] == Source("passwd", Digest.of(b"root"), unpack=False)
+
+
+def test_zip_and_7z_archives_are_unpacked_from_the_tar_that_is_made_of_them() -> None:
+    sources = """\
+source:
+  - {url: 'https://x.example/{{ name }}.zip', sha256: %s}
+  - {url: 'https://x.example/data.7z', sha256: %s}
+  - {url: 'https://x.example/kept.zip', sha256: %s, unpack: false}
+""".replace("%s", "0" * 64)
+    block = RECIPE[RECIPE.index(b"source:") : RECIPE.index(b"toolchain:")].decode()
+    recipe = load(with_lines(sources, instead_of=block))
+    assert recipe.steps[0].arguments == ("main=jq.tar", "other=data.tar")
+    assert [(source.file, source.unpack) for source in recipe.sources] == [
+        ("jq.zip", True),
+        ("data.7z", True),
+        ("kept.zip", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (("x.rar",), "'x.rar' is an archive of a format that cannot be unpacked"),
+        (("x.tar.Z",), "'x.tar.Z' is an archive of a format that cannot be unpacked"),
+        (("X.ZIP",), "'X.ZIP' is named like an archive, in capitals"),
+        (("x.tar", "x.zip"), "a source is named 'x.tar', which x.zip is unpacked as"),
+        (("x.7z", "x.zip"), "a source is named 'x.tar', which x.zip is unpacked as"),
+        (("x.zip", "x.tar"), "two sources are named 'x.tar'"),
+    ],
+)
+def test_an_archive_that_would_be_left_packed_or_overwritten_is_refused(sources: tuple[str, ...], message: str) -> None:
+    lines = "".join(f"  - {{url: 'https://x.example/{name}', sha256: {'0' * 64}}}\n" for name in sources)
+    block = RECIPE[RECIPE.index(b"source:") : RECIPE.index(b"toolchain:")].decode()
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        load(with_lines(f"source:\n{lines}", instead_of=block))
+
+
+def test_an_archive_that_cannot_be_unpacked_may_be_left_to_the_steps() -> None:
+    block = RECIPE[RECIPE.index(b"source:") : RECIPE.index(b"toolchain:")].decode()
+    text = f"source: {{url: 'https://x.example/x.rar', sha256: {'0' * 64}, unpack: false}}\n"
+    assert not load(with_lines(text, instead_of=block)).sources[0].unpack
 
 
 def test_a_source_can_be_a_package_of_the_toolchain() -> None:

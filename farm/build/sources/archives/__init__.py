@@ -1,0 +1,3 @@
+"""Archives among sources that are not tar: read within limits, and written as a tar archive for the container.
+May import `farm.core`, `farm.errors`, `farm.store`; runs no program.
+"""

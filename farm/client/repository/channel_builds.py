@@ -1,0 +1,99 @@
+"""The builds in the newest release of one channel, for local builds of the recipes that it is made from.
+
+Every package is verified as for an installation: the release by TUF, its descriptor, manifest and facts by their
+digests, its build by the builders that the distribution allows. Archives are fetched only on request.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from farm.client.repository.download import PARALLEL
+from farm.core.plan.job import BuildOutcome, BuiltPackage
+from farm.core.plan.published_build import PublishedBuild
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.repository.progress import Progress
+    from farm.client.repository.subscriptions import Subscription
+    from farm.core.plan.job import DependencyArchive
+    from farm.core.plan.plan import Plan
+
+
+class ChannelBuilds:
+    """The builds of a subscription's newest release, which is opened when it is first needed.
+
+    All methods raise what opening a release and fetching from it raise.
+    """
+
+    def __init__(self, host: Host, subscription: Subscription, progress: Progress) -> None:
+        self._host = host
+        self._subscription = subscription
+        self._progress = progress
+        self._known: dict[str, tuple[VerifiedPackage, Plan] | None] = {}
+
+    @property
+    def channel(self) -> str:
+        """The channel as subscriptions name it."""
+        return str(self._subscription)
+
+    @cached_property
+    def release(self) -> str:
+        """The release, as a record names it: `dist.example.org/edge release 12`."""
+        return f"{self.channel} release {self._catalogue.release.number}"
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Fetch and verify the metadata of packages, four at a time; names that the release lacks are fine."""
+        new = [name for name in dict.fromkeys(names) if name not in self._known]
+        catalogue = self._catalogue
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            self._known.update(zip(new, pool.map(lambda name: _checked(catalogue, name), new), strict=True))
+
+    def find(self, names: Sequence[str]) -> PublishedBuild | None:
+        """Return the build of the packages that a recipe can make, the main one first; None where that is missing."""
+        from farm.trust.attestation.provenance import outputs_by_plan, read_build  # noqa: PLC0415  (loads all key types)
+
+        self.prepare(names)
+        main = self._known[names[0]]
+        if main is None:
+            return None
+        package, plan = main
+        provenance = package.downloads.read(package.entry.provenance, f"provenance of {package.name}")
+        _, outputs = outputs_by_plan(provenance, plan.digest)
+        log = read_build(provenance, self._catalogue.builders).run.log
+        there = [found[0] for name in names if (found := self._known[name]) and found[0].descriptor.digest in outputs]
+        outcome = BuildOutcome(tuple(map(_built, there)), package.entry.provenance.digest, log)
+        return PublishedBuild(self.release, plan, outcome, len(set(outputs)) - len(there))
+
+    def has(self, name: str) -> bool:
+        """Return whether the release has a package of this short name."""
+        return self._catalogue.holds(name)
+
+    def newest(self, names: Iterable[str]) -> tuple[BuiltPackage, ...]:
+        """Return those of these packages that the release has, with all that they need at run time."""
+        there = [name for name in names if self.has(name)]
+        return tuple(_built(package) for package in self._catalogue.verified(there)) if there else ()
+
+    def fetch(self, packages: Sequence[DependencyArchive]) -> None:
+        """Fetch the archives of packages that the release has, or had, with progress."""
+        with self._progress.fetch(sum(package.archive.size for package in packages)) as arrived:
+            blobs = [(package.archive, f"archive of {package.store}") for package in packages]
+            self._host.downloads(self._subscription).ensure_all(blobs, arrived)
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return self._host.catalogue(self.channel)
+
+
+def _checked(catalogue: Catalogue, name: str) -> tuple[VerifiedPackage, Plan] | None:
+    return catalogue.checked(name) if catalogue.holds(name) else None
+
+
+def _built(package: VerifiedPackage) -> BuiltPackage:
+    entry = package.entry
+    return BuiltPackage(package.descriptor, entry.archive, entry.manifest, entry.facts)

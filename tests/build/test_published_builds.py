@@ -1,0 +1,266 @@
+"""Local builds that take what a channel has published: from the same plan, or, on request, whatever its plan."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.build.local.toolchains import TreeToolchains
+from farm.build.local_state import LocalState
+from farm.client.gc.collect import collect_garbage
+from farm.client.repository.channel_builds import ChannelBuilds
+from farm.client.repository.host import Host
+from farm.client.repository.progress import NO_PROGRESS
+from farm.core.policy.tree import load_tree
+from farm.errors import FarmError
+from farm.store.blobs import BlobStore
+from farm.trust.keys.key_files import load_or_create_key
+from tests.build.local_builds import HELLO, Local, toolchains_host
+from tests.client.distribution import SmallDistribution
+from tests.client.images import subscribe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.toolchain
+
+GREETS = ("glibc", "gcc-libs", "greet", "hello")
+LEAF = (
+    HELLO.replace("name: hello", "name: leaf")
+    .replace("hello.c", "leaf.c")
+    .replace("o hello", "o leaf")
+    .replace("D hello", "D leaf")
+    .replace("bin/hello", "bin/leaf")
+    .replace("[hello]", "[leaf]")
+)
+
+
+def publish(folder: Path, local: Local, *recipes: str) -> SmallDistribution:
+    """Build recipes, and publish them in a channel of their own."""
+    distribution = SmallDistribution(folder, builder=load_or_create_key(local.state.key))
+    add(distribution, local, *recipes)
+    distribution.publish()
+    return distribution
+
+
+def add(distribution: SmallDistribution, local: Local, *recipes: str) -> None:
+    builds, tree = local.builds(), load_tree(local.files)
+    for recipe in recipes:
+        for package in builds.build([recipe]):
+            outcome = local.state.outcome(package.descriptor.plan)
+            assert outcome is not None
+            distribution.add(package, outcome.provenance, tree.recipes[recipe], local.state.store)
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> SmallDistribution:
+    folder = tmp_path_factory.mktemp("channel")
+    return publish(folder / "distribution", Local(LocalState(folder / "state", toolchains_host())), *GREETS)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, local: Local, channel: SmallDistribution) -> Iterator[Local]:
+    """Somebody new: a host without packages, but with the machine's toolchain, that follows the channel."""
+    tree = load_tree(local.files)
+    toolchain = TreeToolchains(tree, local.state.store, local.state.toolchains, print).ensure("c")
+    # On the same disk, so that the toolchain is not copied.
+    with tempfile.TemporaryDirectory(prefix="farm-tests-", dir=local.state.host.parent) as folder:
+        store = BlobStore(Path(folder) / "blobs")
+        for digest in (toolchain.tree, toolchain.archive.digest, *toolchain.debs.values()):
+            store.share(local.state.store, digest)
+        (Path(folder) / "toolchains").symlink_to(local.state.toolchains)
+        new = replace(local, state=LocalState(tmp_path / "new", Path(folder)), seen=[], said=[])
+        follow(new, channel)
+        yield new
+
+
+def follow(local: Local, channel: SmallDistribution) -> None:
+    host = Host(local.state.root, local.state.host)
+    subscribe(host, channel)
+    again(local)
+
+
+def again(local: Local) -> None:
+    """Open the channel anew, as the next command does."""
+    host = Host(local.state.root, local.state.host)
+    local.published = ChannelBuilds(host, host.subscriptions.find("edge"), NO_PROGRESS)
+
+
+def archives_of(local: Local, channel: SmallDistribution) -> set[str]:
+    """The packages of the channel whose archives are on a host."""
+    return {name for name, (entry, _) in channel.entries.items() if local.state.store.has(entry.archive.digest)}
+
+
+def with_leaf(local: Local) -> Local:
+    local.files["packages/leaf/recipe.yaml"] = LEAF.encode()
+    local.files["packages/leaf/leaf.c"] = local.files["packages/hello/hello.c"]
+    return local
+
+
+def test_the_first_build_of_a_leaf_fetches_what_it_needs_and_no_more(fresh: Local, channel: SmallDistribution) -> None:
+    built = with_leaf(fresh).builds().build(["leaf"])
+    assert fresh.seen == [("greet", "fetched"), ("leaf", "building"), ("leaf", "built")]
+    assert archives_of(fresh, channel) == {"greet"}
+    assert "soname:libgreet.so.1" in built[0].descriptor.requires
+
+
+def test_a_published_build_is_the_build(fresh: Local, local: Local, channel: SmallDistribution) -> None:
+    taken = fresh.builds().build(["hello"])
+    assert fresh.seen == [("greet", "fetched"), ("hello", "fetched")]
+    assert taken == local.builds().build(["hello"])
+    assert archives_of(fresh, channel) == {"hello", "hello-debug"}
+    assert all(fresh.state.packages.joinpath(package.descriptor.store_path).is_dir() for package in taken)
+    record = json.loads((fresh.state.root / "builds" / f"{taken[0].descriptor.plan.hex}.json").read_bytes())
+    assert record["release"] == "dist.example.org/edge release 1"
+
+
+def test_what_was_fetched_is_kept_when_the_channel_is_gone(fresh: Local, channel: SmallDistribution) -> None:
+    with_leaf(fresh).builds().build(["leaf"])
+    first = fresh.builds().build(["hello"])
+    away = channel.public.with_name("away")
+    channel.public.rename(away)
+    try:
+        for published in (fresh.published, None):
+            fresh.published = published
+            assert fresh.builds().build(["hello"]) == first
+            assert fresh.seen == [("greet", "kept"), ("hello", "kept")]
+    finally:
+        away.rename(channel.public)
+
+
+def test_what_was_taken_survives_the_removal_of_what_nothing_needs(fresh: Local, channel: SmallDistribution) -> None:
+    with_leaf(fresh).builds().build(["leaf"])
+    taken = fresh.builds().build(["hello"])
+    host = Host(fresh.state.root, fresh.state.host)
+    with host.in_use():
+        pass  # as `farm build` does, so that the state is known
+    assert collect_garbage(host, datetime.now(UTC)).blobs > 0
+    fresh.published = None
+    assert fresh.builds().build(["hello", "leaf"])[: len(taken)] == taken
+    assert {state for _, state in fresh.seen} == {"kept"}
+
+
+def test_a_plan_is_known_without_archives(fresh: Local, channel: SmallDistribution) -> None:
+    plan = fresh.builds().plan("hello")
+    assert plan.digest == channel.entries["hello"][1].descriptor.plan
+    assert archives_of(fresh, channel) == set()
+
+
+def test_a_changed_recipe_is_built_and_so_is_what_comes_out_different_by_it(fresh: Local) -> None:
+    fresh.files["packages/greet/greet.c"] = b'const char *greet(void) { return "good day"; }\n'
+    fresh.builds().build(["hello"])
+    assert fresh.seen == [("greet", "building"), ("greet", "built"), ("hello", "building"), ("hello", "built")]
+    assert "greet is built: its plan is not that of dist.example.org/edge release 1, by source greet.c" in fresh.said
+    reason = (
+        "hello is built: its plan is not that of dist.example.org/edge release 1, by dependency dist.example.org/greet"
+    )
+    assert reason in fresh.said
+
+
+def test_what_is_above_a_build_with_the_same_result_is_fetched(fresh: Local) -> None:
+    fresh.files["packages/greet/greet.c"] += b"/* said more clearly */\n"
+    fresh.builds().build(["hello"])
+    assert fresh.seen == [("greet", "building"), ("greet", "built"), ("hello", "fetched")]
+
+
+@pytest.mark.parametrize("damage", ["gone", "other bytes"])
+def test_an_archive_that_cannot_be_used_is_built_instead(fresh: Local, channel: SmallDistribution, damage: str) -> None:
+    with_leaf(fresh).builds().plan("leaf")  # greet is recorded, without its archive
+    archive = channel.blobs.path(channel.entries["greet"][0].archive.digest)
+    whole = archive.read_bytes()
+    archive.unlink()
+    if damage == "other bytes":
+        archive.write_bytes(whole[:-1] + b"x")
+    again(fresh)
+    try:
+        fresh.builds().build(["leaf"])
+    finally:
+        archive.unlink(missing_ok=True)
+        archive.write_bytes(whole)
+    assert [state for state in fresh.seen if state[1] == "built"] == [("greet", "built"), ("leaf", "built")]
+    assert any("It is built instead" in line for line in fresh.said)
+
+
+def test_an_archive_that_is_gone_with_the_channel_is_built(fresh: Local, channel: SmallDistribution) -> None:
+    fresh.builds().plan("hello")
+    fresh.published = None
+    fresh.builds().build(["hello"])
+    assert ("greet", "built") in fresh.seen
+    assert archives_of(fresh, channel) == {"greet", "greet-debug", "hello", "hello-debug"}
+    assert any(line.endswith("no channel was chosen. It is built instead.") for line in fresh.said)
+
+
+def test_a_channel_that_cannot_be_read_is_done_without(fresh: Local, channel: SmallDistribution) -> None:
+    away = channel.public.with_name("away")
+    channel.public.rename(away)
+    try:
+        fresh.builds().build(["greet"])
+    finally:
+        away.rename(channel.public)
+    assert ("greet", "built") in fresh.seen
+    (line,) = [line for line in fresh.said if line.startswith("nothing is taken from dist.example.org/edge: ")]
+    assert str(channel.public) in line
+
+
+def test_another_toolchain_is_said_once(fresh: Local, tmp_path: Path) -> None:
+    other = SmallDistribution(tmp_path / "other")
+    for name in ("greet", "hello"):
+        other.package(name, {f"share/{name}": name})
+    other.publish()
+    fresh.state = LocalState(tmp_path / "follower", fresh.state.host)
+    follow(fresh, other)
+    fresh.builds().build(["hello"])
+    lines = [line for line in fresh.said if line.startswith("the toolchain c differs from that of")]
+    assert len(lines) == 1
+    assert [name for name, state in fresh.seen if state == "built"] == ["greet", "hello"]
+
+
+def test_a_build_against_the_newest_packages_takes_them_whatever_their_plans(
+    fresh: Local, channel: SmallDistribution
+) -> None:
+    fresh.files["packages/greet/greet.c"] = b"no C at all"
+    (hello, *_) = fresh.builds(against_newest=True).build(["hello"])
+    assert fresh.seen == [
+        ("greet", "fetched"),
+        ("hello", "fetched"),
+    ]  # with these dependencies, it is the published one
+    with_leaf(fresh).files["packages/leaf/leaf.c"] += b"/* mine */\n"
+    (leaf, *_) = fresh.builds(against_newest=True).build(["leaf"])
+    assert fresh.seen == [("greet", "fetched"), ("leaf", "building"), ("leaf", "built")]
+    record = json.loads((fresh.state.root / "builds" / f"{leaf.descriptor.plan.hex}.json").read_bytes())
+    assert record["against"] == "dist.example.org/edge release 1"
+    assert hello.descriptor.digest == channel.entries["hello"][1].descriptor.digest
+
+
+def test_against_a_channel_what_it_lacks_is_built_from_the_tree(fresh: Local) -> None:
+    with_leaf(fresh).files["packages/extra/recipe.yaml"] = (
+        LEAF.replace("leaf", "extra").replace("[greet]", "[leaf]").encode()
+    )
+    fresh.files["packages/extra/extra.c"] = b"int main(void) { return 0; }\n"
+    fresh.files["packages/extra/recipe.yaml"] = fresh.files["packages/extra/recipe.yaml"].replace(b" -lgreet", b"")
+    fresh.builds(against_newest=True).build(["extra"])
+    assert [name for name, state in fresh.seen if state == "built"] == ["leaf", "extra"]
+    assert ("greet", "fetched") in fresh.seen
+
+
+def test_a_build_against_a_channel_that_cannot_be_read_is_an_error(fresh: Local, channel: SmallDistribution) -> None:
+    away = channel.public.with_name("away")
+    channel.public.rename(away)
+    try:
+        with pytest.raises(FarmError):
+            fresh.builds(against_newest=True)
+    finally:
+        away.rename(channel.public)
+
+
+def test_tests_run_with_fetched_packages(fresh: Local, channel: SmallDistribution) -> None:
+    ((_, name, outcome),) = fresh.builds().test(["hello"])
+    assert (name, outcome.passed, outcome.message) == ("it greets", True, "")
+    assert {state for _, state in fresh.seen} == {"fetched", "testing"}
+    assert archives_of(fresh, channel) == {"glibc", "greet", "hello"}
