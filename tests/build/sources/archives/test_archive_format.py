@@ -48,7 +48,13 @@ def test_compressed_formats_too(tmp_path: Path, program: list[str], name: str) -
 
 @pytest.mark.parametrize(
     ("file", "start"),
-    [("x.tar.gz", tar_of("w:gz")), ("x.tar.gz", tar_of("w:xz")), ("x.tar", b"old tar"), ("x.zip", b"PK\3\4")],
+    [
+        ("x.tar.gz", tar_of("w:gz")),
+        ("x.tar.gz", tar_of("w:xz")),
+        ("x.tar", b"old tar"),
+        ("x.zip", b"PK\3\4"),
+    ],
+    ids=["gzip", "xz", "old tar", "zip"],
 )
 def test_an_archive_that_is_what_its_name_says_is_fine(file: str, start: bytes) -> None:
     check_format(source(file, unpack=True), start[:SNIFFED])
