@@ -109,7 +109,7 @@ def _moved(cells: list[_Cell], column: int, final: str, arguments: str) -> int:
 
 
 def _segments(text: str, styles: tuple[str, ...]) -> list[Segment]:
-    if text.isprintable():
+    if escape_control_chars(text) == text:
         return [Segment(text, styles)] if text else []
     segments: list[Segment] = []
     for is_special, run in groupby(text, key=lambda character: escape_control_chars(character) != character):

@@ -60,6 +60,7 @@ def test_without_escapes_nothing_is_left_out(text: str) -> None:
         ("\x1b[1A", ()),
         ("\x1b", (Segment("\\x1b", ("control",)),)),
         ("a\rb", (Segment("b"),)),
+        ("a\u034fb", (Segment("a"), Segment("\\u034f", ("control",)), Segment("b"))),
         ("\u202eexe.txt", (Segment("\\u202e", ("control",)), Segment("exe.txt"))),
     ],
 )
