@@ -150,8 +150,8 @@ def _step(library: StepLibrary, name: str) -> str:
     """Return a step in all of its forms: its name alone, without arguments, and with all of them."""
     definition = library.definitions[name]
     lines = [f"  - {name}", f"  - {name}:", "    environment: {A: b}"]
-    if definition.arguments:
-        lines += [f"  - # {definition.summary}", f"    {name}:"]
+    # Of a step that takes none, an empty mapping has all of them.
+    lines += [f"  - # {definition.summary}", f"    {name}:{'' if definition.arguments else ' {}'}"]
     for argument in definition.arguments:
         lines += [f"      # {argument.summary}", f"      {argument.name}: {_value(argument)}"]
     return "\n".join([*lines, ""])
