@@ -64,7 +64,8 @@ def _only_debug(elf: ELFFile) -> bool:
 def _details(elf: ELFFile, tags: list, interpreters: list[str], needed: dict[int, VersionNeed]) -> ElfDetails:
     values = {tag.entry.d_tag: tag.entry.d_val for tag in tags}
     flags, more = values.get("DT_FLAGS", 0), values.get("DT_FLAGS_1", 0)
-    program = more & 0x08000000 or (interpreters and "DT_SONAME" not in values)
+    # Only programs have DT_DEBUG: a library that can be run, such as pam_cap.so, has none.
+    program = more & 0x08000000 or (interpreters and "DT_SONAME" not in values and "DT_DEBUG" in values)
     kind = "executable" if elf["e_type"] == "ET_EXEC" else "pie" if program else "library"
     segments = {segment["p_type"]: segment["p_flags"] for segment in elf.iter_segments()}
     words = {
