@@ -81,6 +81,11 @@ class LocalState:
         return self.root / "kept"
 
     @property
+    def building(self) -> Path:
+        """The directory of locks that say which recipes are being built."""
+        return self.root / "building"
+
+    @property
     def key(self) -> Path:
         """The key that signs the provenance of local builds."""
         return self.root / "keys" / "worker.pem"

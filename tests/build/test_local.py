@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from farm.build.attempt.errors import BuildFailedError
 from farm.build.sources.fetch_all import SourcesNotFetchedError
 from farm.container.sandbox_spec import Variation
 from farm.core.names.digest import Digest
+from farm.store.locks import locked
 from tests.build.local_builds import GREET, recipe_files
 from tests.store.http.source_server import source_server
 
@@ -75,6 +78,25 @@ def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> No
     ((_, _, outcome),) = local.builds().test(["hello"])
     assert outcome.passed
     assert {recipe for recipe, _ in local.seen} == {"gcc-libs", "glibc", "greet", "hello"}
+
+
+def test_what_another_process_is_building_is_awaited_and_not_built_twice(local: Local) -> None:
+    builds = local.builds()
+    plan = builds.plan("greet").digest
+    first = builds.build(["greet"])
+    outcome = local.state.outcome(plan)
+    assert outcome is not None
+    (record,) = (local.state.root / "builds").glob(f"{plan.hex}*")
+    content = record.read_bytes()
+    record.unlink()
+    with ThreadPoolExecutor() as other, locked(local.state.building / "greet"):
+        second = other.submit(local.builds().build, ["greet"])
+        while "another farm command is building greet: waiting for it" not in local.said:
+            assert not second.done()
+            time.sleep(0.02)
+        record.write_bytes(content)
+    assert second.result() == first
+    assert local.state.outcome(plan) == outcome  # with the provenance of the first build
 
 
 def test_a_failing_build_leaves_what_was_built_before_it(local: Local) -> None:

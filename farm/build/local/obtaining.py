@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from farm.build.kept.record import KeptBuild
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.container.attempt_directory import AttemptDirectory
 from farm.errors import FarmError, Place
+from farm.store.locks import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from farm.build.attempt.workshop import Workshop
     from farm.build.kept.kept_builds import KeptBuilds, KeptTree
@@ -46,12 +49,32 @@ class Obtaining:
     def make(self, order: BuildOrder, *, against: str = "") -> BuildOutcome:
         """Build, record the outcome, and return it. Raises as `build`.
 
-        `against` is the release that the packages below were taken from, whatever their plans.
+        `against` is the release that the packages below were taken from, whatever their plans. While another process
+        builds the recipe here, this one waits; if that has carried out the same plan, its outcome is returned.
         """
-        outcome = self._build_or_keep(order)
-        self.state.record(order.plan.digest, outcome, against=against)
-        self.kept.forget(order.plan.name.short)
-        return outcome
+        recipe, plan = order.plan.name.short, order.plan.digest
+        with self._turn(recipe) as has_waited:
+            made = self.state.outcome(plan) if has_waited else None
+            if made is None:
+                made = self._build_or_keep(order)
+                self.state.record(plan, made, against=against)
+                self.kept.forget(recipe)
+        return made
+
+    @contextmanager
+    def _turn(self, recipe: str) -> Iterator[bool]:
+        """Be the only process that builds a recipe in this state; yields whether another one had to end first."""
+        waits: list[Path] = []
+
+        def waiting(place: Path) -> None:
+            waits.append(place)
+            self.reports.say(f"another farm command is building {recipe}: waiting for it")
+
+        place = self.state.building / recipe
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("w") as lock:
+            take_lock(lock, fcntl.LOCK_EX, place, waiting)
+            yield bool(waits)
 
     def build(self, order: BuildOrder, workshop: Workshop) -> BuildOutcome:
         """Build, and record and keep nothing.
