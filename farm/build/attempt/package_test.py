@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.inputs import trial_root
 from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.trial_sandbox import TrialSandbox
 from farm.build.attempt.workshop import time_now
+from farm.core.names.wording import counted
 from farm.core.plan.job import TestOutcome
 from farm.trust.attestation.tester_results import result_statement
 
@@ -70,7 +72,7 @@ def verdict(test: Test, exit_code: int, printed: bytes) -> str:
         return "it printed more than 1 MiB, which cannot be compared" if is_compared else ""
     text = printed.decode("utf-8", "replace").strip()
     if test.prints is not None and text != test.prints.strip():
-        return f"it printed {text[:_SHOWN]!r}, not {test.prints.strip()[:_SHOWN]!r}"
+        return _other_text(text, test.prints.strip())
     if test.matches is not None:
         found = _search(test.matches, text)
         if found is None:
@@ -78,6 +80,20 @@ def verdict(test: Test, exit_code: int, printed: bytes) -> str:
         if not found:
             return f"it printed {text[:_SHOWN]!r}, in which {test.matches[:_SHOWN]!r} is not found"
     return ""
+
+
+def _other_text(printed: str, expected: str) -> str:
+    """Return how a text differs from the expected one; of several lines, the first that does."""
+    was, wanted = printed.split("\n"), expected.split("\n")
+    if len(was) == len(wanted) == 1:
+        return f"it printed {printed[:_SHOWN]!r}, not {expected[:_SHOWN]!r}"
+    pairs = enumerate(zip_longest(was, wanted), 1)
+    number, (line, instead) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+    if line is None:
+        return f"it printed {counted(len(was), 'line')}, and not line {number}, {instead[:_SHOWN]!r}"
+    if instead is None:
+        return f"it printed {counted(len(was), 'line')}, not {len(wanted)}; line {number} is {line[:_SHOWN]!r}"
+    return f"line {number} of what it printed is {line[:_SHOWN]!r}, not {instead[:_SHOWN]!r}"
 
 
 def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str:
