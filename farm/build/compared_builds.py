@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from farm.build.local_state import LocalState
+    from farm.build.local_state import LocalRecord, LocalState
     from farm.core.names.digest import Digest
-    from farm.core.plan.job import BuildOutcome, BuiltPackage
+    from farm.core.plan.job import BuiltPackage
     from farm.store.blobs import BlobStore
 
 
 def builds_here(state: LocalState, name: str) -> Iterator[ComparedBuild]:
     """Yield the builds of a package by its short name, newest first. Raises what reading blobs raises."""
-    for outcome, package in _packages(state, name):
-        yield _compared(state.store, outcome, package)
+    for record, package in _packages(state, name):
+        yield _compared(state.store, record, package)
 
 
 def files_here(state: LocalState, build: ComparedBuild) -> Path:
@@ -43,16 +43,16 @@ def files_here(state: LocalState, build: ComparedBuild) -> Path:
     )
 
 
-def _packages(state: LocalState, name: str) -> Iterator[tuple[BuildOutcome, BuiltPackage]]:
-    for outcome in state.builds_of(name):
-        yield from ((outcome, package) for package in outcome.packages if package.descriptor.name.short == name)
+def _packages(state: LocalState, name: str) -> Iterator[tuple[LocalRecord, BuiltPackage]]:
+    for record in state.builds_of(name):
+        yield from ((record, package) for package in record.packages if package.descriptor.name.short == name)
 
 
-def _compared(store: BlobStore, outcome: BuildOutcome, package: BuiltPackage) -> ComparedBuild:
-    provenance = store.read(outcome.provenance)  # a statement of this machine: nobody else has to believe it
+def _compared(store: BlobStore, record: LocalRecord, package: BuiltPackage) -> ComparedBuild:
+    provenance = store.read(record.provenance)  # of this machine, or verified when it was fetched
     run = claimed_run(provenance)
     return ComparedBuild(
-        where="built here",
+        where=f"published in {record.release}" if record.release else "built here",
         descriptor=package.descriptor,
         manifest=Manifest.from_json(store.read(package.manifest.digest)),
         facts=PackageFacts.from_json(store.read(package.facts.digest)),

@@ -92,18 +92,24 @@ class LocalState:
 
     def outcome(self, plan: Digest, *, without_archives: bool = False) -> BuildOutcome | None:
         """Return the recorded outcome of a plan, if all its blobs are there; archives need not be if so requested."""
-        outcome = self._read(self._record(plan))
-        if outcome is None:
+        found = self.record_of(plan, without_archives=without_archives)
+        return found.outcome if found else None
+
+    def record_of(self, plan: Digest, *, without_archives: bool = False) -> LocalRecord | None:
+        """Return the record of a plan's outcome, as `outcome` does."""
+        found = self._read(self._record(plan))
+        if found is None:
             return None
+        outcome = found.outcome
         for package in outcome.packages:
             if not self.store.has(package.descriptor.digest):  # the record has all of it, but does not name its digest
                 self.store.put_bytes(package.descriptor.to_json())
         archives = {package.archive.digest for package in outcome.packages} if without_archives else set()
-        return outcome if all(self.store.has(digest) for digest in _blobs(outcome) if digest not in archives) else None
+        return found if all(self.store.has(digest) for digest in _blobs(outcome) if digest not in archives) else None
 
-    def _read(self, record: Path) -> BuildOutcome | None:
+    def _read(self, record: Path) -> LocalRecord | None:
         try:
-            return LocalRecord.from_dict(json.loads(record.read_bytes())).outcome
+            return LocalRecord.from_dict(json.loads(record.read_bytes()))
         except (FileNotFoundError, ValueError, FarmError):
             return None  # not built, or the record has an old format: it is built again
 
@@ -125,18 +131,18 @@ class LocalState:
             mark.touch()
             os.utime(mark, ns=(now, now))
 
-    def builds_of(self, package: str) -> Iterator[BuildOutcome]:
+    def builds_of(self, package: str) -> Iterator[LocalRecord]:
         """Yield the recorded builds of a package by its short name, newest first, as far as their blobs are there."""
         try:
             marks = sorted(self._builds_of(package).iterdir(), key=lambda mark: -mark.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
             return
         for mark in marks:
-            if outcome := self.outcome(Digest.from_hex(mark.name)):
-                yield outcome
+            if found := self.record_of(Digest.from_hex(mark.name)):
+                yield found
 
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
-        """Return the short name of a package, built here, that provides what a build has missed; empty if none does."""
+        """Return the short name of a recorded package that provides what a build has missed; empty if none does."""
         paths = set(paths_of(kind, subject))
         names = set()
         for record in (self.root / "builds").glob("*.json") if paths else ():
@@ -147,8 +153,8 @@ class LocalState:
         return min(names, key=lambda name: (len(name), name), default="")
 
     def _packages(self, record: Path) -> tuple[BuiltPackage, ...]:
-        outcome = self._read(record)
-        return outcome.packages if outcome and all(map(self.store.has, _blobs(outcome))) else ()
+        found = self._read(record)
+        return found.packages if found and all(map(self.store.has, _blobs(found.outcome))) else ()
 
     def first_error_of(self, log: Digest) -> FirstError | None:
         """Return the first error in the log of a failed test; None if it printed nothing."""

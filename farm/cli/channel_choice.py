@@ -81,5 +81,6 @@ def _subscription(choice: ChannelChoice, host: Host, distribution: str) -> Subsc
     followed = [known for known in host.subscriptions.all() if known.distribution == distribution]
     if len(followed) > 1:
         names = " and ".join(map(str, followed))
-        say(f"{names} are subscribed: name one with --channel to take its builds; now everything is built", err=True)
+        advice = "`farm build --channel` takes the builds of one; now everything is built"
+        say(f"{names} are subscribed: {advice}", err=True)
     return followed[0] if len(followed) == 1 else None

@@ -64,6 +64,10 @@ class Settings:
         check_own(self.host_place)
         return self.host_place
 
+    def submission_page(self, number: int) -> str:
+        """Return the address of the page of a submission."""
+        return f"{self.url}/submissions/{number}"
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the environment. Raises `click.UsageError`."""
@@ -90,7 +94,7 @@ class Settings:
 def _url(text: str, variable: str = "FARM_URL", *, or_none: bool = False) -> str:
     if not text.startswith(("http://", "https://")) and not (or_none and not text):
         raise click.UsageError(f"{variable}: {text!r} is not an address. Write it as https://farm.example.org.")
-    return text
+    return text.rstrip("/")
 
 
 def _kept_bytes(text: str) -> int:

@@ -62,7 +62,10 @@ def test_of_several_channels_none_is_taken_unless_it_is_named(
         (place / "stable" / path.name).write_text(text)
     assert subscription.channel == "edge"
     assert chosen(host) is None
-    assert f"{OURS}/edge and {OURS}/stable are subscribed: name one with --channel" in capsys.readouterr().err
+    assert (
+        f"{OURS}/edge and {OURS}/stable are subscribed: `farm build --channel` takes the builds of one"
+        in capsys.readouterr().err
+    )
     assert chosen(host, channel="stable") == f"{OURS}/stable"
 
 

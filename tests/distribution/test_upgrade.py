@@ -167,7 +167,7 @@ def upgraded() -> Iterator[Upgraded]:
 
 
 def test_the_database_of_a_preview_is_refused_with_what_to_do(upgraded: Upgraded) -> None:
-    assert "the database was made by a preview of farm" in upgraded.refusal
+    assert "the database was made by a development version of farm" in upgraded.refusal
     assert "Move the database, and keys/admin.token" in upgraded.refusal
 
 

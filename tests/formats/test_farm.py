@@ -82,7 +82,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_the_database_of_a_preview_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "farm.db"
     _load(kept.read("preview.sql").decode(), path)
-    with refuses("schema-too-old", "made by a preview of farm .schema 0021") as refused:
+    with refuses("schema-too-old", "made by a development version of farm .schema 0021") as refused:
         database.migrated(path)
     assert "Move the database, and keys/admin.token" in refused.value.remedy
     assert database.revision(path) == "0021"

@@ -23,13 +23,18 @@ USERS = 60
 
 @dataclass(frozen=True, slots=True)
 class PackageNeeds:
-    """`providers`: the packages that provide a capability. `users`: the packages that need this one."""
+    """`providers`: the packages that provide a capability. `users`: the packages that need this one.
+
+    They are not `are_known` in a release that was made before needs were recorded.
+    """
 
     providers: Mapping[str, Sequence[str]]
     users: Users
+    are_known: bool = True
 
 
 NOTHING = PackageNeeds({}, Users(0, ()))
+UNKNOWN = PackageNeeds({}, Users(0, ()), are_known=False)
 
 
 def needs_in_release(unit: UnitOfWork, release: ReleaseRecord, package: str) -> PackageNeeds:
@@ -38,6 +43,8 @@ def needs_in_release(unit: UnitOfWork, release: ReleaseRecord, package: str) -> 
     The cost is that of its direct needs, not of the release.
     """
     channel, number = release.channel, release.number
+    if not release_needs.are_recorded(unit.session, channel, number):
+        return UNKNOWN
     names = release_needs.providers_of(unit.session, channel, number, package)
     members = releases.members_named(unit.session, channel, number, [*names, package])
     descriptors = (Descriptor.from_json(unit.blobs.read(digest)) for _, digest in sorted(members.items()))

@@ -59,8 +59,8 @@ def forecast(
         kept = state.outcome(plan.digest, without_archives=True) if plan else None
         if kept is None:
             first.append(needed)
-        if outcome := kept or next(state.builds_of(needed), None):
-            outcomes.add(needed, outcome.packages, "kept")
+        if known := kept or next(state.builds_of(needed), None):
+            outcomes.add(needed, known.packages, "kept")
     toolchain = tree.recipes[wanted].toolchain
     if not toolchains.is_made(toolchain):
         return Forecast(wanted, is_built=False, inputs=None, first=tuple(first), toolchain=toolchain)
@@ -69,7 +69,8 @@ def forecast(
         return Forecast(wanted, is_built=False, inputs=None, first=tuple(first))
     plan = ordering.plan(tree.recipes[wanted])
     is_built = state.outcome(plan.digest, without_archives=True) is not None and not first
-    return Forecast(wanted, is_built, () if is_built else input_changes(_plan(state, newest), plan), tuple(first))
+    changes = () if is_built else input_changes(_plan(state, newest.outcome), plan)
+    return Forecast(wanted, is_built, changes, tuple(first))
 
 
 def changes_since(tree: RecipeTree, name: str, plan: Plan) -> tuple[InputChange, ...]:

@@ -227,7 +227,7 @@ def _why(job: JobWire, requests: Sequence[JobRequestWire]) -> str:
 
 def log_address(job: int, attempt: int, line: int) -> str:
     """Return the address of a line of a log on the farm at FARM_URL."""
-    return f"{Settings.from_environment().url.rstrip('/')}/jobs/{job}?attempt={attempt}&line={line}#L{line}"
+    return f"{Settings.from_environment().url}/jobs/{job}?attempt={attempt}&line={line}#L{line}"
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> AttemptWire:

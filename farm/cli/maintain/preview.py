@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from farm.api.farm_client import FarmClient
     from farm.api.submission_wire import PreviewWire, SubmissionWire, VerdictWire
+    from farm.cli.settings import Settings
 
 _POLL_SECONDS = 0.5
 
@@ -39,12 +40,12 @@ def read_previewed(
     return {directory.resolve().name: read_recipe_directory(directory) for directory in directories}, ""
 
 
-def preview_lines(made: SubmissionWire, url: str) -> Iterator[str]:
+def preview_lines(made: SubmissionWire, settings: Settings) -> Iterator[str]:
     """Yield what a submitter needs to know of a new preview."""
     for accepted in made.accepted:
         yield f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"
     until = f" until {made.preview.expires_at:%Y-%m-%d %H:%M} UTC" if made.preview else ""
-    yield f"submission {made.id} is a preview{until}: {url}/submissions/{made.id}"
+    yield f"submission {made.id} is a preview{until}: {settings.submission_page(made.id)}"
 
 
 def verdict_lines(number: int, preview: PreviewWire) -> Iterator[str]:

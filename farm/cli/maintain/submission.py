@@ -96,7 +96,7 @@ def show(number: int, as_json: bool) -> None:
         say_lines(_sheet(found.submission))
         if found.submission.preview:
             say_lines(verdict_lines(number, found.submission.preview))
-            say(f"page: {settings.url}/submissions/{number}")
+            say(f"page: {settings.submission_page(number)}")
         say_lines(_differences(found, settings))
 
 

@@ -116,11 +116,11 @@ def submit(
             say(_signed(own, taken), err=True)
         if taken.waits_for:
             say_lines(waiting_lines(taken))
-            say(f"submission {taken.id}: {_page(settings, taken)}", err=True)
+            say(f"submission {taken.id}: {settings.submission_page(taken.id)}", err=True)
             return _WAITS if wait or channel else 0
         for accepted in taken.accepted:
             say(f"{accepted.name}: {_result(accepted)}")
-        say(f"submission {taken.id}: {_page(settings, taken)}", err=wait or bool(channel))
+        say(f"submission {taken.id}: {settings.submission_page(taken.id)}", err=wait or bool(channel))
         if not (wait or channel):
             return 0
         failed = _follow_builds(farm, [accepted.job.id for accepted in taken.accepted])
@@ -131,10 +131,6 @@ def submit(
             if channel
             else 0
         )
-
-
-def _page(settings: Settings, taken: SubmissionWire) -> str:
-    return f"{settings.url.rstrip('/')}/submissions/{taken.id}"
 
 
 def _check_options(directories: tuple[Path, ...], *, preview: bool, others: Mapping[str, object]) -> None:
@@ -168,7 +164,7 @@ def _submit_preview(
             say_json(made.model_dump(mode="json"))
             return 0
         _say_warnings(made)
-        say_lines(preview_lines(made, settings.url))
+        say_lines(preview_lines(made, settings))
         return follow_preview(farm, made.id) if wait else 0
 
 

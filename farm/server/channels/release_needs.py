@@ -53,6 +53,12 @@ def forget_needs(session: Session, channel: str, number: int) -> None:
     session.exec(update(NeedRow).where(of_channel, col(NeedRow.until) == number).values(until=None))
 
 
+def are_recorded(session: Session, channel: str, number: int) -> bool:
+    """Return whether the needs of a release are known. Those of releases before schema 1004 are not."""
+    query = select(NeedRow.user).where(NeedRow.channel == channel, col(NeedRow.since) <= number)
+    return session.exec(query.limit(1)).first() is not None
+
+
 def users_of(session: Session, channel: str, number: int, provider: str, *, limit: int) -> Users:
     """Return which packages of a release need `provider`; at most `limit` of them by name."""
     found = (NeedRow.provider == provider, in_release(NeedRow, channel, number))

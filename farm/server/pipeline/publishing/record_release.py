@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import RecipeError
 from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.closure import needs_of, needs_touched
-from farm.server.channels import releases
+from farm.server.channels import release_needs, releases
 from farm.server.jobs.sboms import sbom_of
 from farm.server.pipeline.candidates.imports import make_imports
 from farm.server.pipeline.publishing.rebuilds import packages_with_new_rebuilds, provenances_of_others, rebuilds_of
@@ -87,6 +87,8 @@ def record_release(
     )
     public.bring(put, index, release)
     moved = {name: member.descriptor.digest if member else None for name, member in own.items()}
+    if base and not release_needs.are_recorded(unit.session, base.channel, base.number):
+        needs = needs_of(trial, (name for name in trial.members if not is_imported(name)))
     record = add_release(unit, release, candidate.id, moved, needs, trace=candidate.trace, now=unit.now)
     return RecordedRelease(candidate, record, release)
 
