@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from farm.api.wire import Digest, JobWire, Number, Omitted, Wire
+from farm.core.recipe.declared_sources import PLAIN_FILE_NAME
 
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
@@ -194,11 +195,11 @@ class SubmissionContents(Wire):
 
 
 class RecipeFilesWire(Wire):
-    """The files of the current revision of a recipe, base64, by name."""
+    """The files of the current revision of a recipe, base64, by name: clients write them into a directory."""
 
     name: str
     recipe: Digest
-    files: dict[str, str]
+    files: dict[Annotated[str, StringConstraints(pattern=f"^{PLAIN_FILE_NAME}$")], str]
 
 
 class AcceptRequest(Wire):

@@ -131,30 +131,33 @@ class LocalState:
             mark.touch()
             os.utime(mark, ns=(now, now))
 
-    def builds_of(self, package: str) -> Iterator[LocalRecord]:
+    def builds_of(self, package: str, *, without_archives: bool = False) -> Iterator[LocalRecord]:
         """Yield the recorded builds of a package by its short name, newest first, as far as their blobs are there."""
         try:
             marks = sorted(self._builds_of(package).iterdir(), key=lambda mark: -mark.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
             return
         for mark in marks:
-            if found := self.record_of(Digest.from_hex(mark.name)):
+            if found := self.record_of(Digest.from_hex(mark.name), without_archives=without_archives):
                 yield found
 
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
         """Return the short name of a recorded package that provides what a build has missed; empty if none does."""
         paths = set(paths_of(kind, subject))
         names = set()
-        for record in (self.root / "builds").glob("*.json") if paths else ():
-            for package in self._packages(record):
+        for place in (self.root / "builds-of").glob("*") if paths else ():
+            package = self._newest(place.name)
+            if package and self.store.has(package.manifest.digest):
                 manifest = Manifest.from_json(self.store.read(package.manifest.digest))
                 if any(entry.path in paths for entry in manifest.entries):
-                    names.add(package.descriptor.name.short)
+                    names.add(place.name)
         return min(names, key=lambda name: (len(name), name), default="")
 
-    def _packages(self, record: Path) -> tuple[BuiltPackage, ...]:
-        found = self._read(record)
-        return found.packages if found and all(map(self.store.has, _blobs(found.outcome))) else ()
+    def _newest(self, package: str) -> BuiltPackage | None:
+        """Return the newest recorded build of a package; its archive need not be here."""
+        record = next(self.builds_of(package, without_archives=True), None)
+        built = record.packages if record else ()
+        return next((made for made in built if made.descriptor.name.short == package), None)
 
     def first_error_of(self, log: Digest) -> FirstError | None:
         """Return the first error in the log of a failed test; None if it printed nothing."""

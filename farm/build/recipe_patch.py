@@ -28,7 +28,7 @@ def patched_recipes(patch: bytes, current: Callable[[str], Mapping[str, bytes]])
     """
     if other := _OTHER.search(patch):
         raise _invalid(f"it changes {other[1].decode(errors='replace')[:200]}, which is of no recipe")
-    found = {match[2].decode(): match[1].decode(errors="replace") for match in _CHANGED.finditer(patch)}
+    found = {match[2].decode() for match in _CHANGED.finditer(patch)}
     if not found:
         raise _invalid("it changes no file of a recipe (packages/NAME/FILE)")
     with tempfile.TemporaryDirectory(prefix="farm-patch-") as folder:
@@ -38,8 +38,10 @@ def patched_recipes(patch: bytes, current: Callable[[str], Mapping[str, bytes]])
                 place = tree / "packages" / name / file
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)
-        (strip,) = {path.split("/").index("packages") for path in found.values()} or {0}
-        _apply(tree, patch, strip + 1)
+        depths = {match[1].split(b"/").index(b"packages") for match in _CHANGED.finditer(patch)}
+        if len(depths) > 1:
+            raise _invalid("its paths have different numbers of directories before packages/")
+        _apply(tree, patch, depths.pop() + 1)
         changed = {name: tree / "packages" / name for name in sorted(found)}
         gone = [name for name, place in changed.items() if not place.is_dir()]
         if gone:

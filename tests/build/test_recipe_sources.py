@@ -116,6 +116,12 @@ def test_a_patch_of_anything_else_is_refused(path: str, tmp_path: Path) -> None:
     assert not (tmp_path.parent / "evil").exists()
 
 
+def test_a_patch_with_paths_of_two_depths_is_refused() -> None:
+    patch = _patch("packages/jq/a") + _patch("recipes/packages/jq/b")
+    with refuses("invalid-patch", "different numbers of directories"):
+        patched_recipes(patch, lambda _name: {"recipe.yaml": JQ})
+
+
 def test_a_patch_that_does_not_apply_says_where(tree: Path) -> None:
     directory = tree / "recipes" / "packages" / "jq"
     (directory / "recipe.yaml").write_bytes(JQ.replace(b"'1'", b"'2'"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -96,13 +96,16 @@ class Obtaining:
         try:
             yield
         except BuildFailedError as error:
-            found = error.first_error
-            if error.log:
-                log = self.state.write_log(order.plan.name.short, error.log)
-                error.place = Place(str(log), found.line if found else 0)
-            if found and (package := self.state.provider_of(found.kind, found.subject)):
-                error.provided_by(package)
+            with suppress(OSError, FarmError):  # a full disk, or a damaged blob, must not hide why the build failed
+                self._explain(error, order.plan.name.short)
             raise
+
+    def _explain(self, error: BuildFailedError, recipe: str) -> None:
+        found = error.first_error
+        if error.log:
+            error.place = Place(str(self.state.write_log(recipe, error.log)), found.line if found else 0)
+        if found and (package := self.state.provider_of(found.kind, found.subject)):
+            error.provided_by(package)
 
     @contextmanager
     def failure_kept(self, order: BuildOrder, workspace: Workspace) -> Iterator[None]:

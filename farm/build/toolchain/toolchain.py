@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock
     from farm.store.blobs import BlobStore
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,8 @@ class _Record:
 
 
 def _home(cache_dir: Path, name: str, tree: Digest) -> Path:
+    if not _NAME.fullmatch(name):  # a farm may have sent it
+        raise FarmError(f"{name[:100]!r} cannot be the name of a toolchain", code="toolchain-name")
     return cache_dir / f"{name}-{tree.store_key}"
 
 

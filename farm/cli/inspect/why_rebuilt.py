@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from farm.cli.inspect.comparison_lines import input_in_words
 from farm.cli.inspect.why_sections import Section
-from farm.client.repository.subscriptions import SubscriptionError
 from farm.core.names.wording import counted
 from farm.core.plan.graph import BuildGraph, UnknownRecipeError
-from farm.errors import in_words
+from farm.errors import FarmError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,12 +68,11 @@ def _since_channel(question: Question, tree: RecipeTree) -> Section:
     """Return how the recipe here differs from the build of the channel; nothing was built here to compare with."""
     from farm.build.local.forecast import changes_since
     from farm.cli.subscriber import open_host
-    from farm.client.repository.choosing import ChoiceError
 
     try:
         catalogue = open_host(question.settings).catalogue_of([question.name], question.channel)
         package, plan = catalogue.checked(question.name)
-    except (SubscriptionError, ChoiceError) as error:
+    except FarmError as error:
         missing = {"against": None, "why-not": error.message}
         return Section(missing, [f"rebuilt: it was never built here, and {error.message}"])
     against = str(catalogue.release)

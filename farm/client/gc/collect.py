@@ -150,7 +150,7 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str]) -> None:
     survey = StoreSurvey.of(host.blobs)
     wanted = {digest: entry for digest, entry in survey.entries.items() if entry.descriptor.digest in words}
     stores = {_store(entry) for entry in wanted.values()} | words
-    garbage.building = any((host.cache.root.parent / "attempts").glob("*"))
+    garbage.building = any(place.is_dir() for place in (host.cache.root.parent / "attempts").glob("*"))
     for store in sorted({_store(entry) for entry in survey.entries.values()} - stores):
         place = host.cache.path(store)
         if place.exists() and not garbage.building:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import CarriedSource, Source
 
 RECIPE_FILE = "recipe.yaml"
+PLAIN_FILE_NAME = r"[A-Za-z0-9+_~][A-Za-z0-9+_~.-]{0,127}"
+"""What a file of a recipe's directory can be called: it leads out of no directory."""
 KEYS = (
     "name",
     "version",

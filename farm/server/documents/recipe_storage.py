@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.declared_sources import PLAIN_FILE_NAME, RECIPE_FILE
 from farm.core.recipe.load import load_recipe
 from farm.errors import FarmError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 _REMEMBERED = 4096
-_FILE_NAME = re.compile(r"[A-Za-z0-9+_~][A-Za-z0-9+_~.-]{0,127}")
+_FILE_NAME = re.compile(PLAIN_FILE_NAME)
 
 
 class RecipeStorage:

@@ -74,8 +74,8 @@ def _check_known(revision: str, config: Config) -> None:
         return
     if revision < FIRST_SCHEMA:
         raise SchemaError(
-            f"the database was made by a development version of farm (schema {revision}), and this release reads schemas from "
-            f"{FIRST_SCHEMA} on",
+            f"the database was made by a development version of farm (schema {revision}), and this release reads "
+            f"schemas from {FIRST_SCHEMA} on",
             remedy="Move the database, and keys/admin.token of `farm up`, out of the farm's directory, and start "
             "again: a new database adopts the published releases. To keep jobs and the audit trail, run the farm that "
             "made it.",

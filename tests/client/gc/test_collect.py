@@ -194,10 +194,14 @@ def test_while_something_is_built_packages_of_the_cache_stay(
     distribution: SmallDistribution, follower: Host, root: Path, tmp_path: Path
 ) -> None:
     upgraded(follower, distribution, root, "2.0")
-    (tmp_path / "shared" / "attempts" / "1").mkdir(parents=True)
+    attempts = tmp_path / "shared" / "attempts"
+    (attempts / "1").mkdir(parents=True)
+    (attempts / ".identity").write_text("of this host")  # stays when nothing is built
     garbage = collect(follower)
     assert (garbage.building, garbage.packages) == (True, [])
     assert versions(follower) == {"1.0", "2.0"}
+    (attempts / "1").rmdir()
+    assert not collect(follower).building
 
 
 def test_the_newest_verified_release_can_still_be_searched_without_the_repository(
