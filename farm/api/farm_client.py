@@ -85,7 +85,7 @@ class FarmClient:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
 
         `warnings` asks for those about how they are written; a farm of before has none. With `preview`, they are only
-        built and tested for themselves.
+        built and tested apart from the farm's own packages.
         """
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}

@@ -15,7 +15,7 @@ RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,6
 
 
 class PreviewRequest(Wire):
-    """Ask for a preview: the recipes are built and tested for themselves, and change nothing until they are accepted.
+    """Ask for a preview: the recipes are built and tested apart, and change nothing until they are accepted.
 
     `origin` is where they were read (a commit, a patch), for people. `replaces` is an open preview to be withdrawn.
     """

@@ -45,7 +45,7 @@ def channel_options(verb: Callable[..., object]) -> Callable[..., object]:
         "--against",
         default="",
         metavar="CHANNEL",
-        help="Build against the newest packages of this channel, whatever the tree's recipes of them say.",
+        help="Build against the newest packages of this channel, even where the tree has other recipes for them.",
     )
     @wraps(verb)
     def with_choice(*, channel: str, no_channel: bool, against: str, **rest: object) -> object:

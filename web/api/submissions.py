@@ -51,7 +51,7 @@ def create(
     """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners.
 
     `warnings` asks for those about how the recipes are written, which clients of before do not know. With `preview`
-    they are built and tested for themselves, and change nothing until they are accepted.
+    they are built and tested apart, and change nothing until they are accepted.
     """
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     if body.preview is not None:

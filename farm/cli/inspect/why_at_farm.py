@@ -53,7 +53,7 @@ def held_back(question: Question) -> Section:
         return Section({"why-not": error.message}, [line])
     where = ", ".join(channels) or "any channel"
     if not found:
-        return Section([], [f"held back: no, from {where} of the farm"])
+        return Section([], [f"held back: no (channels of the farm: {where})"])
     return Section(found, ["held back:", *excuse_blocks(found, indent="  ")])
 
 

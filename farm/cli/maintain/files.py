@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.maintain.shell import standing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from farm.cli.channel_choice import ChannelChoice
     from farm.core.package.layout import Rule, RuleKind
 
 _WHY: Mapping[RuleKind, str] = {
@@ -36,9 +38,10 @@ _WHY: Mapping[RuleKind, str] = {
 @click.command()
 @click.argument("name")
 @recipes_option
+@channel_options
 @verbose_option
 @json_option
-def files(name: str, recipes: Path | None, verbose: bool, as_json: bool) -> None:
+def files(name: str, recipes: Path | None, choice: ChannelChoice, verbose: bool, as_json: bool) -> None:
     """List the files of the build of NAME: the package that each is in, why, and its size.
 
     Of a recipe that has not been built, lists what its kept build has installed so far. NAME can also be a kept build.
@@ -49,7 +52,7 @@ def files(name: str, recipes: Path | None, verbose: bool, as_json: bool) -> None
     """
     from farm.build.local.files import files_of
 
-    with local_builds(recipes, verbose=verbose) as (builds, _every):
+    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
         found = files_of(builds, name)
     if found.kept:
         say(f"{found.kept.name}: {standing(found.kept.build)}; this is what lies in /out", err=True)

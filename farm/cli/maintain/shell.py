@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.output import say
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from farm.build.kept.kept_builds import KeptTree
     from farm.build.kept.record import KeptBuild
     from farm.build.local.builds import LocalBuilds
+    from farm.cli.channel_choice import ChannelChoice
 
 _SHOWN_LINES = 12
 
@@ -31,8 +33,11 @@ _SHOWN_LINES = 12
 @click.argument("command", nargs=-1)
 @click.option("--before", default="", metavar="STEP", help="Stop before this step, by its name or number.")
 @recipes_option
+@channel_options
 @verbose_option
-def shell(name: str, command: tuple[str, ...], before: str, recipes: Path | None, verbose: bool) -> int:
+def shell(
+    name: str, command: tuple[str, ...], before: str, recipes: Path | None, choice: ChannelChoice, verbose: bool
+) -> int:
     """Enter the failed step of the kept build of NAME, in the sandbox and with the variables of the step.
 
     NAME is a recipe, a kept build (see `farm kept`), or the number of a job of the farm, whose build is repeated here
@@ -49,7 +54,7 @@ def shell(name: str, command: tuple[str, ...], before: str, recipes: Path | None
     """
     from farm.build.local.shell import enter_step, reach_step
 
-    with local_builds(recipes, verbose=verbose) as (builds, _every):
+    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
         if name.isdecimal():
             tree = _reach_failure(builds, int(name), before)
         else:

@@ -80,8 +80,8 @@ def submit(
     The farm is at FARM_URL; FARM_TOKEN has the token. The recipes are signed with your own key if you have one (`farm
     keys me`). Where recipes have owners, those that no owner has signed wait for one.
 
-    With --preview they are built and tested for themselves, with everything that depends on them, and change nothing
-    until somebody accepts them with `farm submission accept`; then the same builds are taken.
+    With --preview they are built and tested apart from the farm's own, with everything that depends on them, and change
+    nothing until somebody accepts them with `farm submission accept`; then the same builds are taken.
 
     Exits with status 1 when a build fails, when the verdict on a preview is against it, when the channel refuses or
     holds back a submitted package, when their new tests fail on the released packages, when the channel is frozen, or

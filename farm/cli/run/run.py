@@ -82,9 +82,9 @@ def run(
     """Run a command in a container that holds PACKAGES, or the packages of an image file.
 
     PACKAGES end at `--`; the command follows. Without a command, runs that of the image file, or the one named like the
-    first package. Packages are taken from the newest verified release (or, by --preview, from a preview that a farm has
-    built of a submission and that nobody has released), and no image is built: they, and the directories
-    that the file names, are mounted read-only. Only --publish publishes ports.
+    first package. Packages are taken from the newest verified release, or with --preview from the unreleased preview of
+    a submission. No image is built: the packages, and the directories that the file names, are mounted read-only. Only
+    --publish publishes ports.
 
     \b
     Examples:

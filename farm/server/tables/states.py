@@ -44,7 +44,7 @@ class SubmissionState(StrEnum):
 
     TAKEN = "taken"
     WAITING = "waiting"  # for owners of its recipes
-    PREVIEW = "preview"  # built and tested for itself, until somebody accepts it
+    PREVIEW = "preview"  # built and tested apart from the farm, until somebody accepts it
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"  # a preview whose time is over
 

@@ -26,7 +26,7 @@ def test_an_excuse_is_shown_for_each_package_that_it_is_about(shell: Shell) -> N
         said = shell.run("why", name)
         assert "held back:\n  jq 1.7.1-2: tests, held back from edge since 2" in said
         assert "why      the test `runs` failed" in said
-    assert "held back: no, from stable of the farm\n" in shell.run("why", "jq", "--channel", "stable")
+    assert "held back: no (channels of the farm: stable)\n" in shell.run("why", "jq", "--channel", "stable")
     (excuse,) = shell.json("why", "jq")["held"]
     assert (excuse["package"], excuse["root"]) == ("jq", "oniguruma")
 
