@@ -113,7 +113,7 @@ class SignerClient:
     def sign_preview(self, release: Release, *, base: str, until: datetime) -> None:
         """Ask for a preview to be signed. Raises `SignerRefusedError`, `SignerUnreachableError`."""
         asked = urlencode({"base": base, "until": until.isoformat()})
-        self._http.post(f"/previews?{asked}", release.to_json(), LONGEST_SIGNING)
+        self._http.post(f"/previews?{asked}", release.to_json())  # not as long as for a release: those wait for this
 
     def remove_preview(self, number: int) -> None:
         """Ask for a preview to be removed. Raises `SignerRefusedError`, `SignerUnreachableError`."""
