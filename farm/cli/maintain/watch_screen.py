@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from farm.cli.maintain.watched import Seen, Watched
 
-_FINISHED = ("done", "withdrawn", "superseded")
+_FINISHED = ("done", "withdrawn", "superseded", "expired")
 _STILL_SHOWN = timedelta(minutes=10)
 _COLOURS = {
     "failed": "red",
+    "preview-fails": "red",
     "cancelled": "red",
     "blocked": "yellow",
     "set-aside": "yellow",
@@ -31,6 +32,7 @@ _COLOURS = {
     "running": "cyan",
     "succeeded": "green",
     "done": "green",
+    "preview-passes": "green",
     "released": "green",
 }
 

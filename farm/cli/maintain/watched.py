@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from farm.api.notification_wire import WatchedJobWire, WatchedStateWire, WatchWire
 
-UNDER_WAY = ("waiting", "accepted")
-"""The states of submissions that are not finished."""
+UNDER_WAY = ("waiting", "accepted", "preview")
+"""The states of submissions that are not finished; a preview is once there is a verdict on it."""
+FAILED = ("failed", "preview-fails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Watched:
         self.number, self.more = answer.number, answer.more
         self._drop_finished()
         if self._missed is None:
-            self._missed = frozenset(line.key for line in self.submissions() if line.state == "failed")
+            self._missed = frozenset(line.key for line in self.submissions() if line.state in FAILED)
         return changed
 
     def submissions(self) -> list[Seen]:
@@ -96,7 +97,7 @@ class Watched:
     def has_failed(self, *, ever: bool) -> bool:
         """Return whether a submission has failed since the watch began, or `ever`."""
         missed = frozenset() if ever else self._missed or frozenset()
-        return any(line.state == "failed" and line.key not in missed for line in self.submissions())
+        return any(line.state in FAILED and line.key not in missed for line in self.submissions())
 
     def _drop_finished(self) -> None:
         """Forget a job once a later one has taken its place, so that a long watch does not grow."""

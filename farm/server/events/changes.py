@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 MOST = 500
 """The most jobs, and the most states, that one answer has."""
-_OPEN = (SubmissionProgress.WAITING, SubmissionProgress.ACCEPTED)
+_OPEN = (
+    SubmissionProgress.WAITING,
+    SubmissionProgress.ACCEPTED,
+    SubmissionProgress.PREVIEW,
+    SubmissionProgress.PREVIEW_PASSES,
+    SubmissionProgress.PREVIEW_FAILS,
+)
 _STILL_SHOWN = timedelta(days=1)
 """How long a failed submission counts as unfinished business."""
 

@@ -11,6 +11,8 @@ from farm.server.tables.curation_rows import ExcuseRow
 from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.preview_rows import PreviewRow
+from farm.server.tables.preview_verdict import VERDICT, VerdictState
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.release_rows import MembershipRow
@@ -30,10 +32,17 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.server.tables.preview_verdict import Verdict
+
 _UNDER_WAY = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 _WITHOUT_JOBS = {
     SubmissionState.WAITING: SubmissionProgress.WAITING,
     SubmissionState.WITHDRAWN: SubmissionProgress.WITHDRAWN,
+    SubmissionState.EXPIRED: SubmissionProgress.EXPIRED,
+}
+_VERDICTS = {
+    VerdictState.PASSES: SubmissionProgress.PREVIEW_PASSES,
+    VerdictState.FAILS: SubmissionProgress.PREVIEW_FAILS,
 }
 _SUPERSEDED = "superseded"
 """The error code of a job that a later submission has replaced."""
@@ -97,9 +106,13 @@ def _line(text: str) -> str:
 
 
 def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) -> Iterator[Observation]:
-    """Yield the states of builds that have ended; `submitters` are submission and submitter of each job."""
+    """Yield the states of builds that have ended; `submitters` are submission and submitter of each job.
+
+    Builds for previews say nothing of the farm's recipes.
+    """
     ended = (JobState.SUCCEEDED, JobState.FAILED)
     query = select(JobRow).where(JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(ended), not_(col(JobRow.rebuild)))
+    query = query.where(JobRow.preview == 0)
     for row in rows_with(session, query.order_by(col(JobRow.id)), JobRow.id, submitters):
         submission, submitter = submitters[row.id or 0]
         yield Observation(
@@ -131,13 +144,19 @@ def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[Ob
 
 
 def _progress(session: Session, number: int, state: SubmissionState) -> tuple[SubmissionProgress, int | None, str]:
-    """Return the progress of a submission, the job that made it fail, and in a line why."""
+    """Return the progress of a submission, the job that made it fail, and in a line why.
+
+    Once a preview is accepted, its jobs no longer count: the farm has its own.
+    """
     if state in _WITHOUT_JOBS:
         return _WITHOUT_JOBS[state], None, ""
-    mine = select(JobRow.id).where(JobRow.submission_id == number)
+    if state is SubmissionState.PREVIEW:
+        return _preview_progress(session, number)
+    mine = select(JobRow.id).where(JobRow.submission_id == number, JobRow.preview == 0)
     if session.exec(mine.where(col(JobRow.state).in_(_UNDER_WAY)).limit(1)).first() is not None:
         return SubmissionProgress.ACCEPTED, None, ""
-    newest = select(func.max(JobRow.id)).where(JobRow.submission_id == number).group_by(JobRow.kind, JobRow.name)
+    newest = select(func.max(JobRow.id)).where(JobRow.submission_id == number, JobRow.preview == 0)
+    newest = newest.group_by(JobRow.kind, JobRow.name)
     last = select(JobRow).where(col(JobRow.id).in_(newest), JobRow.state != JobState.SUCCEEDED)
     left = [row for row in session.exec(last.order_by(col(JobRow.id))) if row.error_code != _SUPERSEDED]
     if left:
@@ -147,6 +166,16 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
     built = session.exec(mine.where(JobRow.state == JobState.SUCCEEDED).limit(1)).first() is not None
     done = built or not replaced
     return (SubmissionProgress.DONE if done else SubmissionProgress.SUPERSEDED), None, ""
+
+
+def _preview_progress(session: Session, number: int) -> tuple[SubmissionProgress, int | None, str]:
+    """Return the progress of an open preview: the verdict on it, once there is one."""
+    written = session.exec(select(PreviewRow.verdict).where(PreviewRow.submission_id == number)).first()
+    verdict: Verdict | None = VERDICT.read(written or "")
+    progress = _VERDICTS.get(verdict.state) if verdict else None
+    if verdict is None or progress is None:
+        return SubmissionProgress.PREVIEW, None, ""
+    return progress, None, truncate_text(verdict.summary, longest=_LONGEST_LINE)
 
 
 def _why_failed(session: Session, left: Sequence[JobRow]) -> tuple[int | None, str]:

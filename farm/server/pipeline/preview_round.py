@@ -6,36 +6,62 @@ and their tests are jobs of the previews.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.names.wording import counted
 from farm.core.policy.gate_kind import GateKind, gate_key
+from farm.errors import FarmError
 from farm.server.jobs import jobs
 from farm.server.packages import packages
+from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.pipeline.round import Round
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError
 from farm.server.pipeline.search.set_evaluation import SetEvaluation
 from farm.server.pipeline.search.verdicts import JobVerdicts, preview_trace
 from farm.server.previews import heads, previews
 from farm.server.previews.scope import Scope
-from farm.server.previews.verdict import Finding, PreviewChange, Verdict, VerdictState
 from farm.server.recipes import recipes
 from farm.server.submissions.previewing import stale_recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
+from farm.server.tables.preview_verdict import Finding, PreviewChange, Verdict, VerdictState
 from farm.server.tables.states import JobKind, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from farm.core.sets.members.member import Member
+    from farm.server.channels.candidates import Marks
     from farm.server.pipeline.publishing.preview_publication import PreviewPublication
     from farm.server.pipeline.round import ChannelTools
     from farm.server.previews.previews import Preview
     from farm.server.tables.evidence import Evidence
     from farm.server.tables.records import Job, Package
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release
 
 _STOPPED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.SET_ASIDE)
+_RENEWED = timedelta(seconds=30)
+"""How soon a verdict that waits for tests is renewed although no job has changed: one is tried again after a pause."""
+_LOG = logging.getLogger("farm.server.pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a verdict depends on, as it was `at` a time: the newest release, tests and testers, and the jobs."""
+
+    base: int
+    marks: Marks
+    stale: tuple[str, ...]
+    jobs: tuple[tuple[object, ...], ...]
+    at: datetime
+
+    def is_same_as(self, other: _Seen) -> bool:
+        """Return whether all of it but the time is the same."""
+        return replace(other, at=self.at) == self
 
 
 class PreviewRound:
@@ -44,46 +70,82 @@ class PreviewRound:
     def __init__(self, tools: ChannelTools, publication: PreviewPublication) -> None:
         self._tools = tools
         self._publication = publication
-        self._seen: dict[int, object] = {}
+        self._seen: dict[int, _Seen] = {}
+        self._logged: dict[int, str] = {}
 
     def advance(self) -> None:
-        """Renew the verdict on each preview of which something has changed since the last time."""
+        """Renew the verdict on each preview of which something has changed since the last time.
+
+        An error of one preview is logged, once, and the others go on.
+        """
         with self._tools.application.reading() as unit:
             asked = [preview for preview in previews.open_previews(unit.session) if self._is_mine(preview)]
-        self._seen = {preview.number: self._seen.get(preview.number) for preview in asked}
+        numbers = {preview.number for preview in asked}
+        self._seen = {number: seen for number, seen in self._seen.items() if number in numbers}
+        self._logged = {number: line for number, line in self._logged.items() if number in numbers}
         if asked:
             self._tools.load()
         for preview in asked:
-            self._renew(preview)
+            try:
+                self._renew(preview.number)
+                self._logged.pop(preview.number, None)
+            except SignerUnreachableError as error:
+                self._log(preview.number, error)
+                return  # it would keep each of the others waiting too
+            except FarmError as error:
+                self._log(preview.number, error)
 
     def _is_mine(self, preview: Preview) -> bool:
         return preview.channel == self._tools.channel
 
-    def _renew(self, preview: Preview) -> None:
-        if release := self._judge(preview):
-            seen, self._seen[preview.number] = self._seen[preview.number], None
-            self._publication.publish(preview, release)  # if the signer does not answer, it is tried again
-            self._seen[preview.number] = seen
+    def _log(self, number: int, error: FarmError) -> None:
+        if self._logged.get(number) != error.message:
+            _LOG.error("preview %d cannot be examined: %s. %s", number, error.message, error.remedy)
+        self._logged[number] = error.message
 
-    def _judge(self, preview: Preview) -> Release | None:
-        """Renew the verdict on a preview; return its release once it can be published."""
+    def _renew(self, number: int) -> None:
+        with self._tools.application.reading() as unit:
+            seen = self._look(Round.begin(self._tools, unit), number)
+            if self._is_judged(unit, number, seen):
+                return
+        prepared = self._judge(number)
+        if prepared is not None:
+            judged = self._seen.pop(number)
+            self._publication.publish(*prepared)  # if the signer does not answer, it is tried again
+            self._seen[number] = judged
+
+    def _look(self, this: Round, number: int) -> _Seen:
+        found = jobs.of_preview(this.unit.session, number, list(JobState))
+        of_jobs = tuple((job.id, job.state, job.trouble) for job in found)
+        return _Seen(this.base_number, self._tools.marks, stale_recipes(this.unit, number), of_jobs, this.unit.now)
+
+    def _is_judged(self, unit: UnitOfWork, number: int, seen: _Seen) -> bool:
+        """Return whether the verdict is of what is seen now. One that does not rest is renewed from time to time."""
+        before, preview = self._seen.get(number), previews.preview(unit.session, number)
+        if before is None or preview is None or preview.verdict is None or not before.is_same_as(seen):
+            return False
+        return preview.verdict.rests or seen.at < before.at + _RENEWED
+
+    def _judge(self, number: int) -> tuple[Preview, Release] | None:
+        """Renew the verdict on a preview; return it and its release once that can be published."""
         with self._tools.application.planning() as unit:
+            preview = previews.preview(unit.session, number)
+            if preview is None or not previews.is_open(unit.session, number):
+                return None  # it has ended meanwhile
             this = Round.begin(self._tools, unit)
-            found = jobs.of_preview(unit.session, preview.number, list(JobState))
-            stale = stale_recipes(unit, preview.number)
-            seen = (this.base_number, self._tools.marks, stale, [(job.id, job.state) for job in found])
-            if self._seen[preview.number] == seen and preview.verdict and preview.verdict.rests:
-                return None
-            verdict, members = _verdict(this, preview.number, found, stale)
-            self._seen[preview.number] = seen
+            seen = self._look(this, number)
+            found = jobs.of_preview(unit.session, number, list(JobState))
+            verdict, members = _verdict(this, number, found, seen.stale)
             if verdict != preview.verdict:
-                previews.set_verdict(unit.session, preview.number, verdict)
-            if members is None or preview.release is not None:
-                return None
-            trial = self._tools.state.trial(unit, this.base_number)
-            return self._publication.prepare(
-                unit, preview, members, base=this.newest, trial=trial, cache=self._tools.members
-            )
+                previews.set_verdict(unit.session, number, verdict, now=unit.now)
+            release = None
+            if members is not None and preview.release is None:
+                trial = self._tools.state.trial(unit, this.base_number)
+                release = self._publication.prepare(
+                    unit, preview, members, base=this.newest, trial=trial, cache=self._tools.members
+                )
+        self._seen[number] = seen
+        return (preview, release) if release else None
 
 
 Judged: TypeAlias = "tuple[Verdict, Mapping[str, Member | None] | None]"

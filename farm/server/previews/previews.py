@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import and_, col, func, or_, select, update
 
-from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
-from farm.server.previews.verdict import Verdict
+from farm.server.events.recording import touch_submission
 from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.preview_rows import PreviewRow
-from farm.server.tables.reading import ColumnText, Record, rows_with
+from farm.server.tables.preview_verdict import VERDICT, Verdict
+from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.states import JobKind, SubmissionState
 from farm.server.tables.writing import add_rows
@@ -24,14 +23,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-_VERDICT = ColumnText(
-    lambda text: Verdict.from_dict(json.loads(text)) if text else None,
-    lambda verdict: canonical_json(verdict.to_dict()).decode() if verdict else "",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview(Record, columns={"number": "submission_id"}, texts={"verdict": _VERDICT}):
+class Preview(Record, columns={"number": "submission_id"}, texts={"verdict": VERDICT}):
     """The preview of the submission `number`, which aims at `channel`.
 
     `origin` is where its submitter read the recipes, as they say it. `release` is the release that is published of it.
@@ -99,11 +93,18 @@ def is_accepted(session: Session, number: int) -> bool:
     return state is SubmissionState.TAKEN
 
 
-def set_verdict(session: Session, number: int, verdict: Verdict) -> None:
+def is_open(session: Session, number: int) -> bool:
+    """Return whether a preview is neither accepted, withdrawn nor expired, as the transaction sees it now."""
+    state = session.exec(select(SubmissionRow.state).where(SubmissionRow.id == number)).first()
+    return state is SubmissionState.PREVIEW
+
+
+def set_verdict(session: Session, number: int, verdict: Verdict, *, now: datetime) -> None:
     """Record what would happen to a preview on release."""
     session.exec(
-        update(PreviewRow).where(col(PreviewRow.submission_id) == number).values(verdict=_VERDICT.write(verdict))
+        update(PreviewRow).where(col(PreviewRow.submission_id) == number).values(verdict=VERDICT.write(verdict))
     )
+    touch_submission(session, number, now=now)
 
 
 def set_release(session: Session, number: int, release: Digest) -> None:
@@ -132,7 +133,6 @@ def build_seconds(session: Session, submitter: str, *, since: datetime, now: dat
         .join(SubmissionRow, col(SubmissionRow.id) == col(JobRow.preview))
         .where(
             SubmissionRow.submitted_by == submitter,
-            col(SubmissionRow.submitted_at) >= since,
             col(AttemptRow.claimed_at) >= since,
             JobRow.kind == JobKind.BUILD,
         )

@@ -6,7 +6,7 @@ A preview makes no recipe current. Its builds are seen by nothing else until `wa
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
@@ -26,19 +26,27 @@ from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, Submiss
 from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
-    from farm.server.previews.previews import Preview
     from farm.server.submissions.submission import SubmittedRecipes
     from farm.server.tables.records import Job, RecipeRevision
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
-Unpublish: TypeAlias = "Callable[[Preview, Collection[Digest]], object]"
 _DAY = timedelta(days=1)
 _LONGEST_ORIGIN = 200
+
+
+class PublishedPreviews(Protocol):
+    """What is published of previews, for those that ask for one by its number."""
+
+    def withdraw(self, number: int) -> None:
+        """Remove the statement about a preview, if there is one: nobody can run it any more. May be slow."""
+
+    def remove(self, archives: Collection[Digest]) -> None:
+        """Remove those of these archives that are published."""
 
 
 def submit_preview(
@@ -98,6 +106,21 @@ def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
     return tuple(sorted(moved.union(heads.changed_since(unit.session, number))))
 
 
+def check_may_build_again(unit: UnitOfWork, job: Job) -> None:
+    """Check that a job of a preview may be retried. Raises `JobStateError`, `FarmError` (`preview-quota`)."""
+    record = submissions.submission(unit.session, job.preview)
+    if record is None or record.state is not SubmissionState.PREVIEW:
+        state = record.state if record else SubmissionState.WITHDRAWN
+        accepted = state is SubmissionState.TAKEN
+        raise requests.JobStateError(
+            f"job {job.id} is of preview {job.preview}, which is {'accepted' if accepted else state}",
+            remedy=f"Retry the farm's own job of it: see `farm jobs --name {job.name}`."
+            if accepted
+            else "Submit it again: farm submit --preview.",
+        )
+    _check_minutes(unit, record.submitted_by)
+
+
 def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: str) -> None:
     """Withdraw a preview or let it expire, and cancel its jobs. Needs a planning transaction."""
     submissions.set_state(unit.session, number, state, now=unit.now)
@@ -114,10 +137,10 @@ def close_accepted(unit: UnitOfWork, number: int) -> None:
     jobs.take_over_tests(unit.session, number)
 
 
-def expire_previews(application: Application, unpublish: Unpublish = lambda _preview, _archives: None) -> int:
+def expire_previews(application: Application, published: PublishedPreviews | None = None) -> int:
     """End the previews whose time is over, and remove the builds of all that have ended; return how many ended.
 
-    `unpublish` removes what was published of a preview, and these archives, which nothing else has.
+    What was `published` of them goes too; None where nothing ever is.
     """
     with application.reading() as unit:
         late = [preview for preview in previews.open_previews(unit.session) if preview.expires_at <= unit.now]
@@ -130,29 +153,39 @@ def expire_previews(application: Application, unpublish: Unpublish = lambda _pre
                 audit(unit, Actor("control"), "expire-preview", f"submission {preview.number}")
                 over.append(preview)
     for preview in over:
-        remove_builds(application, preview, unpublish)
+        remove_builds(application, preview.number, published)
     return len(late)
 
 
-def remove_builds(application: Application, preview: Preview, unpublish: Unpublish) -> None:
+def remove_builds(application: Application, number: int, published: PublishedPreviews | None = None) -> None:
     """Remove the packages of a preview that has ended: their records, and those of their blobs that nothing else uses.
 
     May be interrupted at any time, and is then done again.
     """
     with application.reading() as unit:
-        if jobs.of_preview(unit.session, preview.number, [state for state in JobState if state not in ENDED]):
-            return  # of an accepted one, a worker still builds
-        unused = builds.blobs_of_preview_alone(unit.session, preview.number)
-    unpublish(preview, unused)  # the signer may be slow: nobody waits for it here
+        if not _may_be_removed(unit, number):
+            return
+    if published is not None:
+        published.withdraw(number)  # the signer may be slow: nobody waits for it here
     with application.planning() as unit:
-        if builds.is_built_elsewhere(unit.session, preview.number):
+        if not _may_be_removed(unit, number) or builds.is_built_elsewhere(unit.session, number):
             return  # the same archive may have arrived, and not be recorded yet: next time
         # First the blobs: what is lost between the two is named by records that nothing reads any more.
-        for digest in builds.blobs_of_preview_alone(unit.session, preview.number):
+        unused = builds.blobs_of_preview_alone(unit.session, number)
+        if published is not None:
+            published.remove(unused)
+        for digest in unused:
             unit.blobs.delete(digest)
-        builds.remove(unit.session, preview.number)
-        heads.remove(unit.session, preview.number)
-        previews.set_removed(unit.session, preview.number, now=unit.now)
+        builds.remove(unit.session, number)
+        heads.remove(unit.session, number)
+        previews.set_removed(unit.session, number, now=unit.now)
+
+
+def _may_be_removed(unit: UnitOfWork, number: int) -> bool:
+    """Return whether a preview is over and its builds are still stored. Workers may still build an accepted one."""
+    over = {preview.number for preview in previews.to_remove(unit.session, before=unit.now)}
+    unfinished = [state for state in JobState if state not in ENDED]
+    return number in over and not jobs.of_preview(unit.session, number, unfinished)
 
 
 def _withdraw_replaced(unit: UnitOfWork, number: int, submitted_by: str) -> None:
@@ -176,6 +209,11 @@ def _check_quota(unit: UnitOfWork, submitted_by: str) -> None:
             remedy="Withdraw one with `farm submission withdraw NUMBER`, or replace it with `--replace NUMBER`.",
             code="preview-quota",
         )
+    _check_minutes(unit, submitted_by)
+
+
+def _check_minutes(unit: UnitOfWork, submitted_by: str) -> None:
+    policy = unit.preview_policy
     since = unit.now - _DAY
     spent = int(previews.build_seconds(unit.session, submitted_by, since=since, now=unit.now) // 60)
     if spent >= policy.minutes_a_day:

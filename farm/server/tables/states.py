@@ -113,6 +113,10 @@ class SubmissionProgress(StrEnum):
     DONE = "done"
     SUPERSEDED = "superseded"  # later submissions replaced all of its recipes that were not built
     WITHDRAWN = "withdrawn"
+    PREVIEW = "preview"  # it is built and tested, and there is no verdict yet
+    PREVIEW_PASSES = "preview-passes"  # the verdict, which a later release may change
+    PREVIEW_FAILS = "preview-fails"
+    EXPIRED = "expired"  # a preview whose time was over
 
 
 class PackageState(StrEnum):

@@ -11,9 +11,9 @@ import pytest
 from farm.api.farm_client import FarmClient
 from farm.cli.maintain.preview import follow_preview
 from farm.server.previews import previews
-from farm.server.previews.verdict import Finding, PreviewChange, Verdict, VerdictState
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, set_ownership
+from farm.server.tables.preview_verdict import Finding, PreviewChange, Verdict, VerdictState
 from tests.cli.curate.signing_people import People, people
 from tests.farms.small import recipe
 from tests.web.page_reading import text_of
@@ -42,7 +42,8 @@ def judged(shells: People, number: int, state: VerdictState, *findings: Finding)
     """Give a preview this verdict, as the pipeline would."""
     changes = (PreviewChange("a", "1.0-1", "1.0-1+b2", None),)
     with shells.farm.application.writing() as unit:
-        previews.set_verdict(unit.session, number, Verdict(state, 1, "in a line", findings, changes, unknown=("soak",)))
+        found = Verdict(state, 1, "in a line", findings, changes, unknown=("soak",))
+        previews.set_verdict(unit.session, number, found, now=unit.now)
 
 
 def sent(shells: People, number: int) -> dict[str, bytes]:
@@ -98,6 +99,16 @@ def test_following_a_preview_ends_with_its_verdict(shells: People) -> None:
         assert "refused by proof (a): no such symbol" in shells.shown.readouterr().out
         shells.run("alice", "submission", "withdraw", "2")
         assert follow_preview(farm, 2) == 1
+
+
+def test_a_watch_ends_once_a_preview_has_a_verdict_with_status_1_if_it_fails(shells: People) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    assert "preview    submission 2" in shells.run("mallory", "watch", "--once")
+    judged(shells, 2, VerdictState.PASSES)
+    watch = ("watch", "--exit-when-done", "--submission", "2")
+    assert "preview-passes submission 2: in a line" in shells.run("mallory", *watch)
+    judged(shells, 2, VerdictState.FAILS)
+    assert "preview-fails submission 2: in a line" in shells.run("mallory", *watch, status=1)
 
 
 def test_a_commit_is_previewed_and_named(shells: People) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,13 @@ from farm.server.events import changes, events
 from farm.server.events.recording import touch_job
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
+from farm.server.previews import previews
 from farm.server.submissions.job_decisions import cancel_job, retry_job
-from farm.server.submissions.waiting_submissions import withdraw
+from farm.server.submissions.previewing import expire_previews, submit_preview
+from farm.server.submissions.waiting_submissions import accept, withdraw
 from farm.server.tables.notification_rows import JobChangeRow
-from tests.farms.people import own
+from farm.server.tables.preview_verdict import Verdict, VerdictState
+from tests.farms.people import name_of, own
 from tests.farms.small import SmallFarm, recipe
 from tests.farms.stocked import SAMPLES, StockedFarm
 
@@ -221,3 +225,48 @@ def test_numbers_are_in_the_order_of_the_commits(farm: SmallFarm) -> None:
     looking.join()
     with farm.application.reading() as unit:
         assert seen == dict(unit.session.exec(select(JobChangeRow.job_id, JobChangeRow.number)).all())
+
+
+def preview(farm: SmallFarm, files: dict[str, bytes], *, by: str) -> int:
+    return submit_preview(farm.application, {name_of(files): files}, submitted_by=by, trace="t").id
+
+
+def test_a_strangers_preview_says_nothing_of_the_farms_builds(farm: SmallFarm) -> None:
+    farm.submit(recipe("low"))
+    lease = farm.claim()
+    farm.fail(lease, "no")
+    preview(farm, recipe("low", flag="x"), by="token:mallory")
+    farm.build_all()
+    with farm.application.reading() as unit:
+        assert events.of_submitter(unit.session, "token:mallory", limit=10) == []
+    retry(farm, lease.job.id)
+    farm.build_all()
+    assert EventKind.JOB_RECOVERED in kinds(farm)
+
+
+def test_a_preview_is_open_and_its_acceptance_is_what_is_told(farm: SmallFarm) -> None:
+    number = preview(farm, recipe("low"), by=ME)
+    assert [(state.submission, state.state) for state in follow(farm).states] == [(number, "preview")]
+    farm.build_all()
+    assert [state.state for state in follow(farm).states] == ["preview"]
+    assert told(farm) == []
+    with farm.application.planning() as unit:
+        previews.set_verdict(unit.session, number, Verdict(VerdictState.FAILS, 1, "in a line"), now=unit.now)
+    assert [(state.state, state.detail) for state in follow(farm).states] == [("preview-fails", "in a line")]
+    assert told(farm) == []
+    accept(farm.application, Actor(ME), number)
+    assert kinds(farm) == [EventKind.SUBMISSION_DONE], "the builds of the preview are the farm's at once"
+
+
+def test_a_preview_that_is_accepted_before_it_is_built_is_told_so_and_then_done(farm: SmallFarm) -> None:
+    number = preview(farm, recipe("low"), by=ME)
+    accept(farm.application, Actor(ME), number)
+    farm.build_all()
+    assert kinds(farm) == [EventKind.SUBMISSION_ACCEPTED, EventKind.SUBMISSION_DONE]
+
+
+def test_a_preview_that_expires_is_open_no_more(farm: SmallFarm) -> None:
+    preview(farm, recipe("low"), by=ME)
+    farm.clock.passes(timedelta(days=8).total_seconds())
+    expire_previews(farm.application)
+    assert (follow(farm).states, told(farm)) == ([], [])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,16 +15,16 @@ from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.policy.gates.set_gates import ProofGate, TestsGate
 from farm.core.policy.gates.soak import SoakGate
-from farm.server.channels import candidates
+from farm.server.channels import candidates, flaky_tests
 from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.policy_gates import package_gates
-from farm.server.pipeline.publishing.preview_publication import withdraw_published
+from farm.server.pipeline.publishing.preview_publication import PublishedPreviews
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.previews import builds, previews
-from farm.server.previews.verdict import Verdict, VerdictState
 from farm.server.submissions.previewing import expire_previews, submit_preview
 from farm.server.submissions.waiting_submissions import accept, withdraw
+from farm.server.tables.preview_verdict import Verdict, VerdictState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
 from tests.farms.people import name_of
@@ -32,11 +32,14 @@ from tests.farms.releasing import ReleasingFarm
 from tests.farms.small import recipe
 from tests.refusing import refuses
 from tests.server.pipeline.test_newest_tests import with_tests
+from tests.server.pipeline.test_verdicts import statements
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from farm.server.tables.session import Database
+    from farm.trust.index.release_index import Release
 
 ME = Actor("token:me")
 LIB, APP = with_tests("lib", "lib-works"), with_tests("app", "app-works", needs=("lib",))
@@ -227,7 +230,7 @@ def test_a_withdrawn_preview_is_published_no_more(releasing: ReleasingFarm, tmp_
     assert not public.lacks(archive)
     with releasing.application.planning() as unit:
         withdraw(unit, ME, number, curates=False)
-    expire_previews(releasing.application, partial(withdraw_published, releasing.signer, public))
+    expire_previews(releasing.application, PublishedPreviews(releasing.signer, public))
     with refuses("unknown-preview"):
         open_preview(host, number)
     assert public.lacks(archive)
@@ -244,7 +247,7 @@ def test_a_preview_that_was_accepted_stays_published_with_the_channel(releasing:
     archive = host.catalogue().entry("lib").archive.digest
     public = PublicStore(releasing.signer.repository.root, releasing.application.blobs)
     releasing.clock.passes(timedelta(days=8).total_seconds())
-    expire_previews(releasing.application, partial(withdraw_published, releasing.signer, public))
+    expire_previews(releasing.application, PublishedPreviews(releasing.signer, public))
     with refuses("unknown-preview"):
         open_preview(host, number)
     assert not public.lacks(archive)
@@ -261,13 +264,18 @@ def test_a_refusal_of_the_signer_is_no_verdict(releasing: ReleasingFarm) -> None
     assert asked.release is None
 
 
-def test_a_signer_that_does_not_answer_is_asked_again(releasing: ReleasingFarm) -> None:
+def test_a_signer_that_does_not_answer_is_asked_again(
+    releasing: ReleasingFarm, caplog: pytest.LogCaptureFixture
+) -> None:
     number = preview(releasing, CHANGED)
     sign, releasing.signer.sign_preview = releasing.signer.sign_preview, unreachable  # type: ignore[method-assign]
     releasing.build_all_but_tests()
     for _ in range(2):
-        with pytest.raises(SignerUnreachableError):
-            releasing.pipeline.examine_previews()
+        releasing.pipeline.examine_previews()
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        f"preview {number} cannot be examined: the signer does not answer. "
+    ], "it is logged once"
+    assert releasing.signer.previewed == {}
     releasing.signer.sign_preview = sign  # type: ignore[method-assign]
     verdict(releasing, number)
     assert list(releasing.signer.previewed) == [f"preview-{number}"]
@@ -275,3 +283,121 @@ def test_a_signer_that_does_not_answer_is_asked_again(releasing: ReleasingFarm) 
 
 def unreachable(*_: object, **_options: object) -> None:
     raise SignerUnreachableError("the signer does not answer")
+
+
+def end(farm: ReleasingFarm, number: int) -> PublicStore:
+    """Withdraw a preview, and remove what it has built and published."""
+    with farm.application.planning() as unit:
+        withdraw(unit, ME, number, curates=False)
+    return remove(farm)
+
+
+def remove(farm: ReleasingFarm) -> PublicStore:
+    public = PublicStore(farm.signer.repository.root, farm.application.blobs)
+    expire_previews(farm.application, PublishedPreviews(farm.signer, public))
+    return public
+
+
+def archives(farm: ReleasingFarm, number: int) -> list[Digest]:
+    with farm.application.reading() as unit:
+        return [package.archive.digest for package in builds.packages_of_preview(unit.session, number)]
+
+
+def test_the_archives_of_a_preview_that_the_signer_refused_are_removed_with_it(releasing: ReleasingFarm) -> None:
+    releasing.signer.refuses = True
+    number = preview(releasing, CHANGED)
+    verdict(releasing, number)
+    public = PublicStore(releasing.signer.repository.root, releasing.application.blobs)
+    published = [digest for digest in archives(releasing, number) if not public.lacks(digest)]
+    assert published
+    end(releasing, number)
+    assert [digest for digest in published if not public.lacks(digest)] == []
+
+
+def test_a_preview_that_is_withdrawn_while_it_is_signed_cannot_be_run(releasing: ReleasingFarm, tmp_path: Path) -> None:
+    number = preview(releasing, CHANGED)
+    sign = releasing.signer.sign_preview
+
+    def withdrawn_meanwhile(release: Release, *, base: str, until: datetime) -> None:
+        end(releasing, number)
+        sign(release, base=base, until=until)
+
+    releasing.signer.sign_preview = withdrawn_meanwhile  # type: ignore[method-assign]
+    releasing.build_all_but_tests()
+    releasing.pipeline.examine_previews()
+    assert list(releasing.signer.previewed) == [f"preview-{number}"]
+    with refuses("unknown-preview"):
+        open_preview(subscriber(releasing, tmp_path / "host"), number)
+    with releasing.application.reading() as unit:
+        asked = previews.preview(unit.session, number)
+    assert asked is not None
+    assert asked.release is None
+
+
+def test_what_is_built_again_while_a_preview_is_removed_is_kept(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    verdict(releasing, number)
+    archive = archives(releasing, number)[0]
+    take = releasing.signer.remove_preview
+
+    def built_meanwhile(preview: int) -> None:
+        take(preview)
+        releasing.submit(CHANGED)
+        releasing.claim()
+
+    releasing.signer.remove_preview = built_meanwhile  # type: ignore[method-assign]
+    public = end(releasing, number)
+    assert not public.lacks(archive)
+    assert releasing.application.blobs.has(archive)
+
+
+def test_an_open_preview_of_which_nothing_changes_keeps_nobody_from_writing(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    for _ in range(2):
+        releasing.build_all_but_tests()
+        releasing.pipeline.examine_previews()
+    for state in (VerdictState.TESTING, VerdictState.PASSES):
+        found = stated(releasing, number)
+        assert found is not None
+        assert found.state is state
+        releasing.pipeline.examine_previews()
+        with statements(releasing.application.database) as made:
+            releasing.pipeline.examine_previews()
+        assert not [line for line in made if line == "BEGIN IMMEDIATE" or "pg_advisory" in line or "UPDATE" in line]
+        releasing.run_tests()
+        releasing.pipeline.examine_previews()
+
+
+def test_tests_that_wait_are_looked_at_again_after_a_time(releasing: ReleasingFarm) -> None:
+    preview(releasing, CHANGED)
+    releasing.build_all_but_tests()
+    for _ in range(3):
+        releasing.pipeline.examine_previews()
+    releasing.clock.passes(31)
+    with statements(releasing.application.database) as made:
+        releasing.pipeline.examine_previews()
+    assert any("BEGIN IMMEDIATE" in line or "pg_advisory" in line for line in made)
+
+
+def test_a_preview_that_cannot_be_examined_keeps_no_other_from_it(releasing: ReleasingFarm) -> None:
+    releasing.shape("one", "1.0", {"lib/libone.so.1": elf(soname="libone.so.1")})
+    broken, other = preview(releasing, recipe("one")), preview(releasing, recipe("two"))
+    releasing.build_all_but_tests()
+    with releasing.application.reading() as unit:
+        (package,) = builds.packages_of_preview(unit.session, broken)
+    releasing.application.blobs.delete(package.facts.digest)
+    assert verdict(releasing, other).state is VerdictState.PASSES
+
+
+def test_a_test_that_is_flaky_in_a_preview_is_not_in_quarantine_in_the_farm(releasing: ReleasingFarm) -> None:
+    number = preview(releasing, CHANGED)
+    failed: list[str] = []
+
+    def once(name: str, _there: dict[str, str]) -> bool:
+        failed.append(name)
+        return failed.count(name) > 1
+
+    assert verdict(releasing, number, judge=once).state is VerdictState.PASSES
+    assert len(failed) > len(set(failed))
+    with releasing.application.reading() as unit:
+        assert flaky_tests.flaky(unit.session, now=unit.now) == []

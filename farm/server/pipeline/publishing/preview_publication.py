@@ -82,7 +82,10 @@ class PreviewPublication:
         return release
 
     def publish(self, preview: Preview, release: Release) -> None:
-        """Have a prepared preview signed, and record it. A refusal is logged once. Raises `SignerUnreachableError`."""
+        """Have a prepared preview signed, and record it. A refusal is logged once. Raises `SignerUnreachableError`.
+
+        If the preview has ended while it was signed, its statement is removed again.
+        """
         if release.package_set in self._refused:
             return
         try:
@@ -91,8 +94,12 @@ class PreviewPublication:
             self._refused.add(release.package_set)
             _LOG.error("preview %d is not signed: %s. %s", preview.number, error.message, error.remedy)
             return
-        with self.application.writing() as unit:
-            previews.set_release(unit.session, preview.number, release.digest)
+        with self.application.planning() as unit:
+            still_open = previews.is_open(unit.session, preview.number)
+            if still_open:
+                previews.set_release(unit.session, preview.number, release.digest)
+        if not still_open:
+            self.signer.remove_preview(preview.number)
 
 
 def _asked_at(unit: UnitOfWork, preview: Preview) -> datetime:
@@ -100,10 +107,17 @@ def _asked_at(unit: UnitOfWork, preview: Preview) -> datetime:
     return record.submitted_at if record else unit.now
 
 
-def withdraw_published(
-    signer: PreviewSigner, public: PublicStore, preview: Preview, archives: Collection[Digest]
-) -> None:
-    """Remove what was published of a preview alone: the statement first, then its archives."""
-    if preview.release is not None:
-        signer.remove_preview(preview.number)
-        public.remove(archives)
+@dataclass(frozen=True, slots=True)
+class PublishedPreviews:
+    """Removes what was published of previews, also of those that were signed or brought and never recorded."""
+
+    signer: PreviewSigner
+    public: PublicStore
+
+    def withdraw(self, number: int) -> None:
+        """Have the statement about a preview removed. Raises `SignerUnreachableError`, `SignerRefusedError`."""
+        self.signer.remove_preview(number)
+
+    def remove(self, archives: Collection[Digest]) -> None:
+        """Remove those of these archives that are published."""
+        self.public.remove(archives)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
+from farm.server.tables.reading import ColumnText
 
 
 class VerdictState(StrEnum):
@@ -65,3 +68,9 @@ class Verdict(Form, record="verdict on a preview", omitted={"tests", "stale", "u
     def rests(self) -> bool:
         """Whether only a job that ends, or another release, changes it; a test may be tried again after a time."""
         return self.state is not VerdictState.TESTING
+
+
+VERDICT = ColumnText(
+    lambda text: Verdict.from_dict(json.loads(text)) if text else None,
+    lambda verdict: canonical_json(verdict.to_dict()).decode() if verdict else "",
+)
