@@ -13,6 +13,7 @@ from farm.server.jobs import job_requests, jobs, requests
 from farm.server.jobs.job_requests import JobRequest
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import owners_as_known
+from farm.server.submissions.previewing import check_may_build_again
 from farm.server.tables.recipe_rows import RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.states import JobAct
 from farm.server.transaction.text import truncate_text
@@ -40,9 +41,12 @@ def cancel_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, decides
 def retry_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, trace: str, decides: bool) -> Job:
     """Retry a job that failed, was cancelled or was set aside; returns the job that is carried out.
 
-    Needs a planning transaction. Raises `FarmError` (`unknown-job`, `forbidden`), `JobStateError`.
+    Needs a planning transaction. Raises `FarmError` (`unknown-job`, `forbidden`, `preview-quota`), `JobStateError`.
     """
-    _check_may_decide(unit, actor, jobs.find_job(unit.session, job_id), decides=decides)
+    before = jobs.find_job(unit.session, job_id)
+    _check_may_decide(unit, actor, before, decides=decides)
+    if before.preview:
+        check_may_build_again(unit, before)
     job = requests.retry(unit, job_id, trace=trace)
     _keep(unit, actor, JobAct.RETRY, job_id, why=_reason(why), made=job.id)
     return job

@@ -17,6 +17,7 @@ from farm.server.packages import packages
 from farm.server.packages.build_numbers import number_of
 from farm.server.previews import builds
 from farm.server.submissions import submissions
+from farm.server.submissions.job_decisions import retry_job
 from farm.server.submissions.previewing import expire_previews, submit_preview
 from farm.server.submissions.waiting_submissions import accept, find_submission, withdraw
 from farm.server.tables.states import JobState, SubmissionState
@@ -333,3 +334,47 @@ def test_a_revision_first_seen_in_a_preview_is_of_whoever_submits_it(stocked: Sm
         kept = submissions.submission(unit.session, taken.accepted[0].revision.submission)
     assert kept is not None
     assert kept.submitted_by == "token:me"
+
+
+def retry(farm: SmallFarm, job: int) -> Job:
+    with farm.application.planning() as unit:
+        return retry_job(unit, ME, job, why="", trace="t", decides=True)
+
+
+def test_jobs_of_a_preview_are_retried_while_it_is_open_and_within_the_quota(stocked: SmallFarm) -> None:
+    asked = preview(stocked, CHANGED)
+    stocked.fail(stocked.claim())
+    again = retry(stocked, jobs_of(stocked, asked.id)["lib"].id)
+    assert (again.preview, again.state) == (asked.id, JobState.READY)
+    lease = stocked.claim()
+    stocked.fail(lease)
+    stocked.application = replace(stocked.application, preview_policy=PreviewPolicy(minutes_a_day=0))
+    with refuses("preview-quota", "have taken 0 minutes in the last day, and the farm allows 0"):
+        retry(stocked, lease.job.id)
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "expired", "accepted"])
+def test_jobs_of_a_preview_that_has_ended_are_not_retried(stocked: SmallFarm, how: str) -> None:
+    asked = preview(stocked, CHANGED)
+    lease = stocked.claim()
+    stocked.fail(lease)
+    if how == "withdrawn":
+        end(stocked, asked.id)
+    elif how == "accepted":
+        accept(stocked.application, ME, asked.id)
+    else:
+        stocked.clock.passes(timedelta(days=8).total_seconds())
+    expire_previews(stocked.application)
+    with refuses("job-state", f"is of preview {asked.id}, which is {how}") as refused:
+        retry(stocked, lease.job.id)
+    assert ("farm jobs --name lib" if how == "accepted" else "farm submit --preview") in refused.value.remedy
+
+
+def test_the_minutes_of_an_older_preview_count_too(stocked: SmallFarm) -> None:
+    stocked.application = replace(stocked.application, preview_policy=PreviewPolicy(minutes_a_day=10))
+    preview(stocked, CHANGED)
+    stocked.clock.passes(timedelta(days=2).total_seconds())
+    stocked.claim()
+    stocked.clock.passes(11 * 60)
+    with refuses("preview-quota", "have taken 11 minutes"):
+        preview(stocked, recipe("other"))
