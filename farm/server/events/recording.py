@@ -87,6 +87,7 @@ def touch_release(session: Session, channel: str, number: int, *, now: datetime)
 
 def tell_after_quiet(session: Session, *, now: datetime) -> int:
     """Tell how things stand where they changed too often to be told each time; return how many rows were looked at."""
+    lock_changes(session)  # before the states are read: who numbers changes may be writing them
     quiet = col(TrackedStateRow.quiet_until)
     query = select(TrackedStateRow).where(quiet.is_not(None), quiet <= now).order_by(quiet).limit(_MOST_AT_ONCE)
     rows = list(session.exec(query))
