@@ -7,6 +7,7 @@ between sending and recording, the message is sent again after `_RESERVED`, with
 from __future__ import annotations
 
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +42,10 @@ _RESERVED = timedelta(seconds=30)
 _AT_ONCE = 8
 _HOOKS = 64
 _MESSAGES = 20
+_SECONDS_EACH = 15.0
+"""After how long no further message is sent to a webhook in the same round."""
+_OF_ONE_OWNER = 2
+"""How many webhooks of the same person a round sends to."""
 _GONE = 410
 _TEST = "webhook.test"
 _LONGEST_TROUBLE = 500
@@ -65,6 +70,17 @@ def new_delivery(webhook: int, *, event: int | None, now: datetime, not_before: 
     return DeliveryRow(webhook_id=webhook, message=message, event_id=event, created_at=now, due_at=due)
 
 
+def count_waiting(session: Session, hook: int) -> int:
+    """Return how many messages wait for a webhook."""
+    return session.exec(select(func.count()).where(DeliveryRow.webhook_id == hook)).one()
+
+
+def is_test_waiting(session: Session, hook: int) -> bool:
+    """Return whether a test message waits for a webhook."""
+    query = select(DeliveryRow.id).where(DeliveryRow.webhook_id == hook, col(DeliveryRow.event_id).is_(None))
+    return session.exec(query.limit(1)).first() is not None
+
+
 def queue(session: Session, told: Iterable[EventRow], *, now: datetime) -> None:
     """Put events into the outbox of the webhooks that are to be told of them, in the transaction of the event."""
     by_submitter: dict[str, list[EventRow]] = {}
@@ -81,7 +97,7 @@ def queue(session: Session, told: Iterable[EventRow], *, now: datetime) -> None:
             for event in by_submitter[hook.owner]
             if not wanted or event.kind in wanted
         ]
-        if rows and _waiting(session, hook) + len(rows) > MOST_WAITING:
+        if rows and count_waiting(session, hook.id or 0) + len(rows) > MOST_WAITING:
             _disable(session, hook, f"more than {MOST_WAITING} messages waited for it", now=now)
         else:
             session.add_all(rows)
@@ -90,20 +106,38 @@ def queue(session: Session, told: Iterable[EventRow], *, now: datetime) -> None:
 def deliver_due(application: Application, policy: PostPolicy, address: str) -> int:
     """Send the messages that are due, to several webhooks at once; return how many were delivered.
 
-    A webhook that is slow or down delays only its own messages. `address` is that of the farm, for links.
+    A webhook that is slow or down delays others little: it has its turn again after them. `address` is that of the
+    farm, for links.
     """
     with application.reading() as unit:
-        due = select(DeliveryRow.webhook_id).where(col(DeliveryRow.due_at) <= unit.now).distinct().limit(_HOOKS)
-        hooks = list(unit.session.exec(due))
+        hooks = _hooks_with_due(unit)
     if not hooks:
         return 0
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook") as senders:
         return sum(senders.map(lambda hook: _deliver_to(application, hook, policy, address), hooks))
 
 
+def _hooks_with_due(unit: UnitOfWork) -> list[int]:
+    """Return the webhooks whose turn it is: those with the oldest messages, and of each owner only some."""
+    oldest = func.min(DeliveryRow.due_at)
+    place = func.row_number().over(partition_by=WebhookRow.owner, order_by=(oldest, col(WebhookRow.id)))
+    ranked = (
+        select(col(WebhookRow.id).label("hook"), oldest.label("oldest"), place.label("place"))
+        .join(DeliveryRow, col(DeliveryRow.webhook_id) == col(WebhookRow.id))
+        .where(col(DeliveryRow.due_at) <= unit.now)
+        .group_by(col(WebhookRow.id), col(WebhookRow.owner))
+        .subquery()
+    )
+    query = select(ranked.c.hook).where(ranked.c.place <= _OF_ONE_OWNER).order_by(ranked.c.oldest, ranked.c.hook)
+    return list(unit.session.exec(query.limit(_HOOKS)))
+
+
 def _deliver_to(application: Application, hook: int, policy: PostPolicy, address: str) -> int:
-    """Send some messages to one webhook, in order, until one fails; return how many were delivered."""
+    """Send some messages to one webhook, in order, until one fails or it was too slow; return how many it took."""
+    until = time.monotonic() + _SECONDS_EACH
     for delivered in range(_MESSAGES):
+        if time.monotonic() >= until:
+            return delivered
         with application.writing() as unit:
             message = _reserve(unit, hook, address)
         if message is None:
@@ -176,10 +210,6 @@ def _record_failure(unit: UnitOfWork, message: Message, trouble: str, *, gone: b
         or_(col(DeliveryRow.due_at) < hook.not_before, col(DeliveryRow.id) == message.id),
     )
     unit.session.exec(mine.values(due_at=hook.not_before))
-
-
-def _waiting(session: Session, hook: WebhookRow) -> int:
-    return session.exec(select(func.count()).where(DeliveryRow.webhook_id == hook.id)).one()
 
 
 def _disable(session: Session, hook: WebhookRow, why: str, *, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, func, select
 
 from farm.api.notification_wire import EventKind
+from farm.core.names.wording import counted
 from farm.errors import FarmError
 from farm.server.events import deliveries
 from farm.server.events.signature import new_secret
@@ -90,7 +91,7 @@ def remove_webhook(unit: UnitOfWork, owner: str, number: int) -> Webhook:
 def send_test(unit: UnitOfWork, owner: str, number: int) -> str:
     """Put a test message for a webhook into the outbox, to be sent at once; return its id.
 
-    Raises `FarmError` (`not-found`, `webhook-disabled`).
+    Raises `FarmError` (`not-found`, `webhook-disabled`, `messages-wait`).
     """
     found = find_webhook(unit.session, owner, number)
     if found.disabled_at is not None:
@@ -98,6 +99,13 @@ def send_test(unit: UnitOfWork, owner: str, number: int) -> str:
             f"webhook {number} was disabled: {found.trouble}",
             remedy="Remove it, and add it again.",
             code="webhook-disabled",
+        )
+    waiting = deliveries.count_waiting(unit.session, number)
+    if waiting >= deliveries.MOST_WAITING or deliveries.is_test_waiting(unit.session, number):
+        raise FarmError(
+            f"a test, or as much as can wait, waits for webhook {number} already: {counted(waiting, 'message')}",
+            remedy="See `farm notify list` for when it is tried again, and why it did not take them.",
+            code="messages-wait",
         )
     row = deliveries.new_delivery(number, event=None, now=unit.now)
     add_rows(unit.session, [row])

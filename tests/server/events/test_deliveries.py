@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.api.notification_wire import EventKind
-from farm.server.events import webhooks
+from farm.server.events import deliveries, webhooks
 from farm.server.events.deliveries import PAUSES, deliver_due
 from farm.server.events.webhooks import Webhook, add_webhook
 from farm.store.http.address_guard import AddressGuard
 from farm.store.http.post import PostPolicy
 from tests.farms.small import SmallFarm, recipe
+from tests.refusing import refuses
 from tests.server.events.receiver import Receiver, is_signed, receiving
 
 if TYPE_CHECKING:
@@ -202,3 +203,49 @@ def test_who_is_killed_between_sending_and_recording_sends_it_again_with_the_sam
     assert all(is_signed(headers, body, secret) for headers, body in receiver.got)
     farm.clock.passes(3600)
     assert send(farm) == 0
+
+
+def test_one_that_answers_slowly_has_its_turn_again_later(
+    farm: SmallFarm, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "_SECONDS_EACH", 0.05)
+    receiver.before = lambda: time.sleep(0.1)
+    add(farm, receiver.url)
+    farm.submit(recipe("low"))
+    farm.build_all()
+    assert [send(farm), send(farm), send(farm)] == [1, 1, 0]
+
+
+def test_a_round_sends_to_two_webhooks_of_a_person_and_the_oldest_messages_come_first(
+    farm: SmallFarm, receiver: Receiver
+) -> None:
+    for _ in range(3):
+        add(farm, receiver.url)
+    farm.submit(recipe("low"))
+    farm.clock.passes(1)
+    farm.build_all()
+    assert [send(farm), send(farm), send(farm)] == [4, 2, 0]
+
+
+def test_one_test_waits_for_a_webhook_at_a_time(farm: SmallFarm, receiver: Receiver) -> None:
+    add(farm, receiver.url)
+
+    def test() -> str:
+        with farm.application.writing() as unit:
+            return webhooks.send_test(unit, ME, 1)
+
+    test()
+    with refuses("messages-wait", "waits for webhook 1 already: 1 message"):
+        test()
+    assert send(farm) == 1
+    test()
+
+
+def test_no_test_is_added_to_as_many_messages_as_can_wait(
+    farm: SmallFarm, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_WAITING", 1)
+    add(farm, receiver.url)
+    farm.submit(recipe("low"))
+    with refuses("messages-wait"), farm.application.writing() as unit:
+        webhooks.send_test(unit, ME, 1)
