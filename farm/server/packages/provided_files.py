@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from farm.core.buildlog.providers import is_indexed, paths_of
 from farm.server.tables.package_rows import ProvidedFileRow
+from farm.server.tables.reading import rows_with
 from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 def add_provided(session: Session, package: str, manifest: Manifest) -> None:
     """Index the files of a package (short name). Those of earlier builds stay."""
-    known = set(session.exec(select(ProvidedFileRow.path).where(ProvidedFileRow.package == package)))
-    paths = sorted({entry.path for entry in manifest.entries if is_indexed(entry.path)} - known)
-    add_rows(session, (ProvidedFileRow(path=path, package=package) for path in paths))
+    indexed = {entry.path for entry in manifest.entries if is_indexed(entry.path)}
+    query = select(ProvidedFileRow.path).where(ProvidedFileRow.package == package)
+    known = set(rows_with(session, query, ProvidedFileRow.path, indexed))
+    add_rows(session, (ProvidedFileRow(path=path, package=package) for path in sorted(indexed - known)))
 
 
 def provider_of(session: Session, kind: ErrorKind, subject: str) -> str:
