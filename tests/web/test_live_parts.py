@@ -12,6 +12,7 @@ from farm.core.buildlog.first_error import AROUND
 from farm.server.packages import packages
 from tests.farms.small import recipe
 from tests.farms.stocked import SAMPLES, StockedFarm, log_record
+from tests.server.pipeline.test_verdicts import statements
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -98,3 +99,14 @@ def test_a_page_from_before_the_first_attempt_is_loaded_again(stocked: StockedFa
     assert browser.get(address).status_code == 204
     stocked.claim()
     assert browser.get(address).headers["HX-Refresh"] == "true"
+
+
+def test_jobs_are_not_counted_each_time_that_an_open_page_asks(stocked: StockedFarm, browser: TestClient) -> None:
+    stocked.submit(recipe("a"))
+    with statements(stocked.application.database) as made:
+        whole = browser.get("/jobs").text
+    assert any("GROUP BY job.state" in line for line in made)
+    stocked.claim()
+    with statements(stocked.application.database) as made:
+        assert browser.get(address_of(whole, "jobs")).status_code == 200
+    assert not any("GROUP BY job.state" in line for line in made)
