@@ -164,6 +164,12 @@ def test_builders_change(founded: Farm) -> None:
     founded.everybody_sees(founded.publish())
 
 
+def test_a_key_for_previews_is_listed_and_signs_nothing_else(founded: Farm) -> None:
+    founded.follow("Previews")
+    assert list(founded.repository.builders().previews) == [founded.key("keys/online/previews")]
+    founded.everybody_sees(founded.publish())
+
+
 def test_what_channels_ask_for_is_signed(founded: Farm) -> None:
     recipes = founded.folder / "recipes"
     (recipes / "channels").mkdir(parents=True)

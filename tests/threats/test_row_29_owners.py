@@ -129,7 +129,7 @@ def test_who_owns_one_recipe_brings_no_other_along(shells: People) -> None:
     places = [shells.recipe(EVIL), shells.recipe(B)]
     shown = shells.run("bob", "submit", *places, "--wait", status=3)
     assert shown.splitlines()[0] == "a: waits for alice"
-    assert shells.stderr.splitlines()[0] == "signed as bob"
+    assert "signed as bob" in shells.stderr.splitlines()
     assert shells.nothing_happened()
     refused = shells.run("bob", "submission", "accept", "1", "--yes", status=1)
     assert refused == ""
