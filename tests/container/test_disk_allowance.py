@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from farm.container.disk_allowance import DiskAllowance, disk_usage
+from farm.container.disk_allowance import DiskAllowance, disk_usage, entry_count
+from tests.build.kept.test_kept_builds import deep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +47,19 @@ def test_holes_and_further_links_take_nothing_and_links_are_not_followed(tmp_pat
     (tmp_path / "large").write_bytes(b"x" * 8 * MB)
     (place / "elsewhere").symlink_to(tmp_path / "large")
     assert MB <= disk_usage(place) < 2 * MB
+
+
+def test_empty_files_count_as_entries(tmp_path: Path) -> None:
+    allowance = DiskAllowance(tmp_path, 64 * MB, most_entries=100)
+    for number in range(5000):
+        (tmp_path / str(number)).touch()
+    assert allowance.is_exceeded()
+    for number in range(1000):
+        (tmp_path / str(number)).unlink()
+    assert not allowance.is_exceeded()
+
+
+def test_directories_of_any_depth_are_measured(tmp_path: Path) -> None:
+    deep(tmp_path, 2000)
+    assert entry_count(tmp_path) == 2001
+    assert disk_usage(tmp_path) < 64 * MB

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.container.empty_image import TAG, EmptyImage
-from farm.container.environment import are_rendered, bind_packages, mount_links, render_links
+from farm.container.environment import OutputVolume, are_rendered, bind_packages, mount_links, render_links
 from farm.core.fileset.forest import Forest
 from farm.core.names.digest import Digest
 from farm.core.names.platform import Platform
@@ -137,3 +137,11 @@ class TestTheEmptyImageInDocker:
         broken = EmptyImage(whole.config.replace(Digest.of(whole.layer).encode(), Digest.of(layer).encode()), layer)
         with refuses("empty-image", match="did not load"):
             broken.ensure(client)
+
+
+def test_a_file_system_without_inodes_as_btrfs_is_not_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = os.statvfs(tmp_path)
+    without = os.statvfs_result((*state[:5], 0, 0, 0, *state[8:]))
+    assert (without.f_files, without.f_ffree, without.f_bfree) == (0, 0, state.f_bfree)
+    monkeypatch.setattr(os, "statvfs", lambda _path: without)
+    OutputVolume(tmp_path, 8).check_not_full()

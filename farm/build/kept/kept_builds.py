@@ -1,7 +1,7 @@
 """The directory of kept builds: each complete or not there at all, within a budget, and never removed while in use.
 
 jq@2/record.json    what was built, and where it stopped (`KeptBuild`)
-jq@2/sources.json   the digest of each file below /build/src when it was kept
+jq@2/sources.json   the state of each file below /build/src when it was kept
 jq@2/workspace/     build, tmp and out, with owners and times: programs such as make compare them
 .new-…              one that is being copied; .old-…: one that is being removed
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.workspace import DIRECTORIES
 from farm.build.kept.record import KeptBuild
-from farm.build.kept.source_edits import source_digests
+from farm.build.kept.source_states import source_states
 from farm.container.attempt_directory import take_over
 from farm.container.disk_allowance import disk_usage
 from farm.core.names.canonical_json import canonical_json
@@ -62,18 +62,29 @@ class KeptTree:
 
     @property
     def sources(self) -> dict[str, str]:
-        """The digests of the files below /build/src when it was kept, by path."""
+        """The states of the files below /build/src when it was kept, by path."""
         found: dict[str, str] = json.loads((self.path / _SOURCES).read_bytes())
         return found
 
     def with_sources(self, sources: Mapping[str, str]) -> None:
-        """Replace the digests of its sources, atomically."""
+        """Replace the states of its sources, atomically."""
         replace_file(self.path / _SOURCES, canonical_json(dict(sources)), mode=0o600)
 
     def recorded(self, build: KeptBuild) -> KeptTree:
         """Replace its record, atomically."""
         replace_file(self.path / _RECORD, canonical_json(build.to_dict()) + b"\n", mode=0o600)
         return replace(self, build=build)
+
+    def record_now(self) -> KeptBuild:
+        """Read its record again, which another command may have replaced."""
+        return KeptBuild.from_dict(json.loads((self.path / _RECORD).read_bytes()))
+
+    def has_other_sources(self) -> bool:
+        """Return whether its sources differ from those that were kept, or cannot be compared with them."""
+        try:
+            return source_states(self.source_directory) != self.sources
+        except (OSError, ValueError, FarmError):
+            return True
 
     @contextmanager
     def used(self, *, alone: bool = False) -> Iterator[None]:
@@ -142,14 +153,19 @@ class KeptBuilds:
             for name in DIRECTORIES:
                 _copy(workspace / name, copy / name)
             tree = KeptTree(new.path, build)
-            tree.with_sources(source_digests(tree.source_directory))
+            tree.with_sources(source_states(tree.source_directory))
             tree = tree.recorded(replace(build, size=disk_usage(new.path)))
             tree = replace(tree, path=self._named(new.path, build.recipe))
+        except FarmError:
+            _remove(new.path)
+            raise
         except (OSError, subprocess.CalledProcessError) as error:
             _remove(new.path)
             reason = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
             raise FarmError(
-                f"the build cannot be kept in {self.root}: {reason}", remedy="Make room there.", code="cannot-keep"
+                f"the build cannot be kept in {self.root}: {reason!s:.300}",
+                remedy="Make room there.",
+                code="cannot-keep",
             ) from error
         finally:
             new.release()
@@ -164,8 +180,8 @@ class KeptBuilds:
         """
         removed, newest, left = [], set[str](), []
         for tree in self.all():
-            is_old = tree.build.recipe in newest and not tree.build.edited and tree.path != latest.path
-            if is_old and self.remove(tree):
+            is_old = tree.build.recipe in newest and tree.path != latest.path
+            if is_old and self.remove(tree, edited=False):
                 removed.append(tree.name)
             else:
                 newest.add(tree.build.recipe)
@@ -180,21 +196,26 @@ class KeptBuilds:
     def forget(self, recipe: str) -> None:
         """Remove the kept builds of a recipe that nobody has edited: it has been built since."""
         for tree in self.all():
-            if tree.build.recipe == recipe and not tree.build.edited:
-                self.remove(tree)
+            if tree.build.recipe == recipe:
+                self.remove(tree, edited=False)
 
     def used(self, tree: KeptTree) -> None:
         """Record what a tree is after it was used: what it takes on the disk, whether it was edited. Makes room."""
-        build = KeptBuild.from_dict(json.loads((tree.path / _RECORD).read_bytes()))
-        edited = source_digests(tree.source_directory) != tree.sources
-        self.make_room(tree.recorded(replace(build, size=disk_usage(tree.path), edited=edited)))
+        build = tree.record_now()
+        build = replace(build, size=disk_usage(tree.path), edited=tree.has_other_sources())
+        self.make_room(tree.recorded(build))
 
-    def remove(self, tree: KeptTree) -> bool:
-        """Remove a kept build; false if it is in use. It is gone at once, and its files soon."""
+    def remove(self, tree: KeptTree, *, edited: bool = True) -> bool:
+        """Remove a kept build; false if it is in use. It is gone at once, and its files soon.
+
+        Without `edited`, one stays whose sources somebody has edited, in a shell or from outside of one.
+        """
         lock = take_over(tree.path)
         if lock is None:
             return False
         try:
+            if not edited and _is_edited(tree):
+                return False
             old = tree.path.with_name(f"{_OLD}{tree.name}-{os.urandom(4).hex()}")
             with suppress(FileNotFoundError):  # another process was faster
                 tree.path.rename(old)
@@ -235,6 +256,17 @@ class _Unfinished:
 
     def release(self) -> None:
         os.close(self._lock)
+
+
+def _is_edited(tree: KeptTree) -> bool:
+    """Return whether somebody has edited the sources of a build that is not in use; it is recorded."""
+    with suppress(FileNotFoundError):  # it was removed meanwhile
+        build = tree.record_now()
+        if not build.edited and tree.has_other_sources():
+            tree.recorded(replace(build, edited=True))
+            return True
+        return build.edited
+    return False
 
 
 def _number(path: Path) -> int:

@@ -11,7 +11,8 @@ from farm.build.attempt.inputs import build_root, fetch_sources
 from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.steps_run import StepsRun
 from farm.build.attempt.workspace import Workspace
-from farm.build.kept.source_edits import source_digests
+from farm.build.kept.source_states import source_states
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from farm.build.attempt.log_keeper import LogSink
@@ -58,7 +59,7 @@ def resume(
     def begun(step: int) -> None:
         tree.recorded(replace(build, stop="failed", step=step, message=_INTERRUPTED))
 
-    started = source_digests(tree.source_directory)
+    started = source_states(tree.source_directory)
     try:
         with LogKeeper(workshop.store, log, order.limits) as keeper, failure_in_log(keeper):
             keeper.say(f"resumes {tree.name}")
@@ -84,7 +85,10 @@ def resume(
 
 def _note_changes_of_build(tree: KeptTree, started: dict[str, str]) -> None:
     """What the steps have changed, and nobody had edited before, is no edit."""
-    when_kept, now = tree.sources, source_digests(tree.source_directory)
+    try:
+        when_kept, now = tree.sources, source_states(tree.source_directory)
+    except FarmError:
+        return  # it counts as edited; the error of the build itself is the one to show
     changed = {
         path
         for path in when_kept.keys() | now.keys()

@@ -5,7 +5,6 @@ The directories are a stranger's: no link in them is followed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.build.kept.source_states import FILE, LARGEST, source_states
 from farm.errors import FarmError
 from farm.store.descriptors import opened
 from farm.store.errors import TreeChangedError
@@ -23,10 +23,6 @@ from farm.store.tree_reader import OpenDirectories
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_PIECE = 1 << 20
-_LARGEST = 16 << 20
-"""The bytes of the largest file that is compared."""
 _UNSAFE = re.compile(r"[^\x21-\x7e]|[\"\\]")
 """What `patch` reads differently in the name of a file."""
 
@@ -61,29 +57,15 @@ class UnpatchableError(FarmError):
         self.files = files
 
 
-def source_digests(root: Path) -> dict[str, str]:
-    """Return the digest of every regular file below a directory, by path; none if the directory is missing.
-
-    Names that are not UTF-8 are left out.
-    """
-    found: dict[str, str] = {}
-    for folder, _, names, descriptor in os.fwalk(root) if root.is_dir() and not root.is_symlink() else ():
-        for name in names:
-            path = Path(folder, name).relative_to(root).as_posix()
-            if path.isprintable() and (digest := _digest(name, descriptor)):
-                found[path] = digest
-    return dict(sorted(found.items()))
-
-
 def make_patch(pristine: Path, edited: Path, *, when_kept: Mapping[str, str], added: Iterable[str] = ()) -> SourcePatch:
     """Compare the source directory of a kept build with the pristine one.
 
-    Considered are the files of `pristine` that differ from it and from `when_kept` (digests by path), and `added`: new
-    files. The same edits give the same bytes. Raises `UnpatchableError` with every file that a patch cannot carry, and
-    the error `nothing-to-patch`.
+    Considered are the files and links of `pristine` that differ from it and from `when_kept` (states by path), and
+    `added`: new files. The same edits give the same bytes. Raises `UnpatchableError` with every file that a patch
+    cannot carry, the error `nothing-to-patch`, and as `source_states`.
     """
-    before, now = source_digests(pristine), source_digests(edited)
-    wanted = [path for path, digest in before.items() if now.get(path) not in (digest, when_kept.get(path))]
+    before, now = source_states(pristine), source_states(edited)
+    wanted = [path for path, state in before.items() if now.get(path) not in (state, when_kept.get(path))]
     wanted = sorted({*wanted, *added})
     problems: dict[str, str] = {}
     parts = []
@@ -149,31 +131,17 @@ def _read(root: Path, path: str) -> _Content | None:
     try:
         with OpenDirectories(root) as tree:
             name = tree.enter(path)
-            with opened(name, _FILE, dir_fd=tree.descriptor) as descriptor:
+            with opened(name, FILE, dir_fd=tree.descriptor) as descriptor:
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):
                     raise ValueError("it is not a regular file")
-                if status.st_size > _LARGEST:
-                    raise ValueError(f"it is larger than {_LARGEST >> 20} MiB")
+                if status.st_size > LARGEST:
+                    raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
                 with os.fdopen(os.dup(descriptor), "rb") as file:
-                    return _Content(file.read(_LARGEST + 1), bool(status.st_mode & 0o111))
+                    return _Content(file.read(LARGEST + 1), bool(status.st_mode & 0o111))
     except FileNotFoundError:
         return None
     except (TreeChangedError, OSError) as error:
         if isinstance(error, TreeChangedError) and isinstance(error.__cause__, FileNotFoundError):
             return None
         raise ValueError("it is a link, or below one") from error
-
-
-def _digest(name: str, directory: int) -> str:
-    """Return the digest of a regular file; nothing for what is none, or is gone."""
-    try:
-        with opened(name, _FILE, dir_fd=directory) as descriptor:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return ""
-            digest = hashlib.sha256()
-            while piece := os.read(descriptor, _PIECE):
-                digest.update(piece)
-    except OSError:
-        return ""
-    return digest.hexdigest()

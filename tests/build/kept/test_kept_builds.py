@@ -41,6 +41,17 @@ def workspace(place: Path, size: int = 10) -> Path:
     return place
 
 
+def deep(place: Path, levels: int, name: str = "d" * 20) -> None:
+    """Make so many directories in each other."""
+    descriptor = os.open(place, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=descriptor)
+        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> KeptBuilds:
     return KeptBuilds.open(tmp_path / "kept", 1 << 30)
@@ -90,6 +101,40 @@ def test_of_a_recipe_stay_the_newest_and_those_that_were_edited(kept: KeptBuilds
     assert sorted(names(kept)) == ["other@1", "thing@1", "thing@2"]
 
 
+def test_edits_from_outside_of_a_shell_and_of_one_that_was_killed_stay(kept: KeptBuilds, tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace")
+    edited = kept.add(build(kept="2026-12-01T10:00:00Z"), made)
+    (edited.source_directory / "main.c").write_bytes(b"edited with an editor of the host")
+    kept.add(build(kept="2026-12-01T11:00:00Z"), made)
+    kept.add(build(kept="2026-12-01T12:00:00Z"), made)
+    assert names(kept) == ["thing@3", "thing@1"]
+    kept.forget("thing")
+    assert [(tree.name, tree.build.edited) for tree in kept.all()] == [("thing@1", True)]
+
+
+def test_one_whose_list_of_sources_is_damaged_counts_as_edited(kept: KeptBuilds, tmp_path: Path) -> None:
+    tree = kept.add(build(), workspace(tmp_path / "workspace"))
+    (tree.path / "sources.json").write_text("{")
+    kept.forget("thing")
+    assert names(kept) == ["thing@1"]
+
+
+def test_a_hostile_build_is_kept_or_refused_soon(kept: KeptBuilds, tmp_path: Path) -> None:
+    """A file of 15 TB without content; directories in each other, deeper than a path or a recursion can be."""
+    made = workspace(tmp_path / "workspace")
+    with (made / "build/src/holes").open("wb") as file:
+        file.truncate(15 << 40)
+    tree = kept.add(build(), made)
+    assert tree.sources["holes"].startswith(f"{15 << 40} at ")
+    assert not tree.has_other_sources()
+    for name, reason in (("d", "too long or too deep"), ("d" * 20, "File name too long|cannot stat")):
+        deep(made / "build/src", 1500, name)
+        with refuses("cannot-keep", reason) as refused:
+            kept.add(build(), made)
+        assert len(str(refused.value)) < 600
+    assert [path.name for path in kept.root.iterdir()] == ["thing@1"]
+
+
 def test_the_oldest_leave_when_all_are_over_the_budget_and_never_the_one_just_made(tmp_path: Path) -> None:
     made = workspace(tmp_path / "workspace", size=100 * KB)
     size = KeptBuilds.open(tmp_path / "measured", 0).add(build(), made).build.size
@@ -121,13 +166,7 @@ def test_removal_copes_with_any_owner_any_mode_and_paths_of_any_length(kept: Kep
     place = tree.workspace / "build"
     (place / "closed").mkdir(mode=0o000)
     os.chown(place / "closed", 1000, 1000)
-    descriptor = os.open(place, os.O_RDONLY)
-    for _ in range(3000):
-        os.mkdir("d" * 20, dir_fd=descriptor)
-        below = os.open("d" * 20, os.O_RDONLY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = below
-    os.close(descriptor)
+    deep(place, 3000)
     assert kept.remove(tree)
     assert list(kept.root.iterdir()) == []
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.build.kept.source_edits import UnpatchableError, make_patch, source_digests
+from farm.build.kept.source_edits import UnpatchableError, make_patch
+from farm.build.kept.source_states import source_states
 from tests.refusing import refuses
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Sources:
             self.pristine.mkdir(exist_ok=True, parents=True)
             (self.pristine / name).write_bytes(content)
         shutil.copytree(self.pristine, self.edited)
-        self.when_kept = source_digests(self.edited)
+        self.when_kept = source_states(self.edited)
 
     def patch(self, *added: str) -> bytes:
         return make_patch(self.pristine, self.edited, when_kept=self.when_kept, added=added).text
@@ -41,7 +42,7 @@ class Sources:
         shutil.copytree(self.pristine, target)
         command = ["patch", f"--directory={target}", "--strip=1", "--forward", "--batch"]
         subprocess.run(command, input=patch, check=True, capture_output=True)
-        return source_digests(target)
+        return source_states(target)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def sources(tmp_path: Path) -> Sources:
 def test_only_what_was_edited_is_in_it(sources: Sources) -> None:
     (sources.edited / "configure").write_bytes(b"made anew by the build\n")
     (sources.edited / "a.o").write_bytes(b"object")
-    sources.when_kept = source_digests(sources.edited)
+    sources.when_kept = source_states(sources.edited)
     (sources.edited / "a.c").write_bytes(b"one\nTWO\n")
     made = make_patch(sources.pristine, sources.edited, when_kept=sources.when_kept)
     assert (made.files, made.changed_by_build) == (("a.c",), ())
@@ -61,7 +62,7 @@ def test_only_what_was_edited_is_in_it(sources: Sources) -> None:
 
 def test_a_file_that_the_build_changes_too_is_named(sources: Sources) -> None:
     (sources.edited / "configure").write_bytes(b"made anew by the build\n")
-    sources.when_kept = source_digests(sources.edited)
+    sources.when_kept = source_states(sources.edited)
     (sources.edited / "configure").write_bytes(b"made anew by the build, and edited\n")
     made = make_patch(sources.pristine, sources.edited, when_kept=sources.when_kept)
     assert (made.files, made.changed_by_build) == (("configure",), ("configure",))
@@ -69,7 +70,7 @@ def test_a_file_that_the_build_changes_too_is_named(sources: Sources) -> None:
 
 def test_what_the_build_changed_and_a_person_put_back_is_no_edit(sources: Sources) -> None:
     (sources.edited / "configure").write_bytes(b"made anew by the build\n")
-    sources.when_kept = source_digests(sources.edited)
+    sources.when_kept = source_states(sources.edited)
     (sources.edited / "configure").write_bytes(b"old\n")
     with refuses("nothing-to-patch"):
         sources.patch()
@@ -81,18 +82,18 @@ def test_new_files_are_in_it_when_they_are_named_with_their_mode(sources: Source
     (sources.edited / "run.sh").write_bytes(b"#!/bin/sh\n")
     (sources.edited / "run.sh").chmod(0o755)
     patch = sources.patch("sub/new.c", "run.sh")
-    assert sources.applied(patch) == source_digests(sources.edited)
+    assert sources.applied(patch) == source_states(sources.edited)
     assert (sources.pristine.parent / "applied/run.sh").stat().st_mode & 0o111
 
 
 def test_a_deleted_file_is_deleted(sources: Sources) -> None:
     (sources.edited / "a.c").unlink()
-    assert sources.applied(sources.patch()) == source_digests(sources.edited)
+    assert sources.applied(sources.patch()) == source_states(sources.edited)
 
 
 def test_a_file_that_the_build_deletes_is_no_edit(sources: Sources) -> None:
     (sources.edited / "a.c").unlink()
-    sources.when_kept = source_digests(sources.edited)
+    sources.when_kept = source_states(sources.edited)
     with refuses("nothing-to-patch"):
         sources.patch()
 
@@ -110,7 +111,7 @@ def test_patch_makes_of_the_pristine_file_what_it_became(
         return
     patch = sources.patch()
     assert patch == sources.patch(), "the same edits give the same bytes"
-    assert sources.applied(patch) == source_digests(sources.edited)
+    assert sources.applied(patch) == source_states(sources.edited)
 
 
 def test_everything_that_a_patch_cannot_carry_is_named_at_once(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_no_link_is_followed_out_of_the_sources(sources: Sources, tmp_path: Path
     (secret / "a.c").write_bytes(b"the host's own\n")
     shutil.rmtree(sources.edited)
     sources.edited.symlink_to(secret)
-    assert source_digests(sources.edited) == {}
+    assert source_states(sources.edited) == {}
     sources.edited.unlink()
     sources.edited.mkdir()
     (sources.edited / "sub").symlink_to(secret)
@@ -153,4 +154,26 @@ def test_no_link_is_followed_out_of_the_sources(sources: Sources, tmp_path: Path
         sources.patch("sub/a.c")
     assert caught.value.files["sub/a.c"] == "it is a link, or below one"
     os.mkfifo(sources.edited / "pipe")
-    assert source_digests(sources.edited) == {}
+    assert source_states(sources.edited) == {"sub": f"link to {secret}"}
+
+
+def test_a_changed_mode_and_a_changed_link_are_refused_by_name_and_those_of_the_build_left_out(tmp_path: Path) -> None:
+    sources = Sources(tmp_path, **dict.fromkeys(("a.c", "run.sh", "made.sh"), b"text\n"))
+    for place in (sources.pristine, sources.edited):
+        (place / "link").symlink_to("a.c")
+        (place / "gone").symlink_to("a.c")
+    (sources.edited / "made.sh").chmod(0o755)
+    sources.when_kept = source_states(sources.edited)
+    (sources.edited / "a.c").write_bytes(b"edited\n")
+    assert b"edited" in sources.patch(), "what only the build has changed is no edit"
+    (sources.edited / "run.sh").chmod(0o755)
+    (sources.edited / "gone").unlink()
+    (sources.edited / "link").unlink()
+    (sources.edited / "link").symlink_to("run.sh")
+    with pytest.raises(UnpatchableError) as caught:
+        sources.patch()
+    assert dict(caught.value.files) == {
+        "gone": "it is a link, or below one",
+        "link": "it is a link, or below one",
+        "run.sh": "its mode was changed",
+    }
