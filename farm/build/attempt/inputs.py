@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from farm.core.plan.plan import PlannedSource
 
 _LOG = logging.getLogger("farm.build")
+_MOST_UNPACKED = 4 << 30
+"""The bytes on the worker's disk that all archives of a build may take that are written as tar for it."""
+_RESERVE = 1 << 30
+"""The bytes of the disk that stay free for others."""
 
 
 def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directory: Path) -> tuple[Bind, ...]:
@@ -44,6 +49,7 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directo
     """
     origins = {origin.digest: origin for origin in order.source_origins}
     fetcher = workshop.fetcher.fresh()
+    left = _left_for_archives(order, directory)
     binds = []
     for source in order.plan.sources:
         if source.file in ("", ".", "..") or "/" in source.file or "\0" in source.file:
@@ -58,13 +64,23 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directo
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
         log.say(f"source {source.file} {source.digest} from {origin_name}")
-        files = _with_tar(order, source, workshop.store.path(source.digest), directory)
+        files = _with_tar(order, source, workshop.store.path(source.digest), directory, most_bytes=left)
+        left -= sum(path.stat().st_size for path in files.values() if path.parent == directory)
         binds += [Bind(path, f"{SOURCES_DIRECTORY}/{name}") for name, path in files.items()]
     return tuple(binds)
 
 
-def _with_tar(order: BuildOrder, source: PlannedSource, path: Path, directory: Path) -> dict[str, Path]:
-    """Return a source by its name, and the tar archive that is made of it if `tar` cannot read it.
+def _left_for_archives(order: BuildOrder, directory: Path) -> int:
+    """Return the bytes that may be written for an order: what fits into its /build, and leaves some of the disk."""
+    state = os.statvfs(directory)
+    free = state.f_bavail * state.f_frsize - _RESERVE
+    return max(0, min(order.limits.memory_mb * MB, _MOST_UNPACKED, free))
+
+
+def _with_tar(
+    order: BuildOrder, source: PlannedSource, path: Path, directory: Path, *, most_bytes: int
+) -> dict[str, Path]:
+    """Return a source by its name, and the tar archive of at most `most_bytes` that is made if `tar` cannot read it.
 
     Raises `BuildFailedError`.
     """
@@ -74,7 +90,7 @@ def _with_tar(order: BuildOrder, source: PlannedSource, path: Path, directory: P
             check_format(source, file.read(SNIFFED))
         if source.unpack and (tar := unpacked_file(source.file)) != source.file:
             files[tar] = directory / tar
-            write_as_tar(path, Path(source.file).suffix, files[tar], most_bytes=order.limits.memory_mb * MB)
+            write_as_tar(path, Path(source.file).suffix, files[tar], most_bytes=most_bytes)
         elif source.unpack:
             check_not_flat(path)
     except UnreadableArchiveError as error:

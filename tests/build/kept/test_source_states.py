@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_state_differs_with_content_mode_and_target_and_not_with_the_time(tm
     (tmp_path / "link").unlink()
     (tmp_path / "link").symlink_to("two")
     seen.append(source_states.source_states(tmp_path))
-    assert all(before != after for before, after in zip(seen, seen[1:], strict=False))
+    assert all(before != after for before, after in pairwise(seen))
 
 
 @pytest.mark.parametrize("in_one", [True, False], ids=["in one directory", "in several"])

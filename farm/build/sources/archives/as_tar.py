@@ -9,7 +9,7 @@ import posixpath
 import tarfile
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from farm.build.sources.archives.members import UnreadableArchiveError
+from farm.build.sources.archives.members import MOST_MEMBERS, UnreadableArchiveError
 from farm.build.sources.archives.seven_zip_members import seven_zip_members
 from farm.build.sources.archives.zip_members import zip_members
 from farm.core.fileset.rules import parents
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
     from farm.build.sources.archives.members import Member
 
-MOST_MEMBERS = 250_000
-_LONGEST_LINK = 4096
+_LONGEST_LINK = _LONGEST_PATH = 4096
+_HEADER = 2048
+"""The bytes of a member's headers and of what fills its last block, besides its path, at most."""
 _READERS: dict[str, Callable[[BinaryIO], list[Member]]] = {".zip": zip_members, ".7z": seven_zip_members}
 
 
 def write_as_tar(source: Path, suffix: str, destination: Path, *, most_bytes: int) -> None:
     """Write the archive `source`, of the format of `suffix`, as a tar archive.
 
-    All members are in one directory of the tar archive: that of the source, if it has one, else a further one. So
-    `--strip-components=1` drops nothing. Raises `UnreadableArchiveError`.
+    The tar archive has at most `most_bytes`, or else is not begun. All its members are in one directory: that of the
+    source, if it has one, else a further one. So `--strip-components=1` drops nothing. Raises `UnreadableArchiveError`.
     """
     with source.open("rb") as file:
         members = _by_path(_READERS[suffix](file))
@@ -57,7 +58,9 @@ def _checked_path(member: Member) -> str:
     parts = [part for part in member.path.split("/") if part not in ("", ".")]
     if member.path.startswith("/") or ".." in parts or "\0" in member.path:
         raise UnreadableArchiveError(f"the path {member.path!r:.200} leads out of it")
-    return "/".join(parts)
+    if len(path := "/".join(parts)) > _LONGEST_PATH:
+        raise UnreadableArchiveError(f"the path {path!r:.200}… is longer than {_LONGEST_PATH} characters")
+    return path
 
 
 def _check(members: Mapping[str, Member], most_bytes: int) -> None:
@@ -68,12 +71,18 @@ def _check(members: Mapping[str, Member], most_bytes: int) -> None:
         raise UnreadableArchiveError(f"it has more than {MOST_MEMBERS:,} members")
     if any(member.size < 0 for member in members.values()):
         raise UnreadableArchiveError("it is damaged: a member has a negative size")
-    if sum(member.size for member in members.values()) > most_bytes:
-        raise UnreadableArchiveError(f"it has more than {most_bytes >> 20} MiB when it is unpacked")
+    if tarfile.RECORDSIZE + sum(_taken(path, member) for path, member in members.items()) > most_bytes:
+        raise UnreadableArchiveError(f"it has more than the {most_bytes >> 20} MiB that are left for it, unpacked")
     for path in members:
         for above in parents(path):
             if above in members and members[above].kind != "directory":
                 raise UnreadableArchiveError(f"{path!r:.200} lies below {above!r:.200}, which is no directory")
+
+
+def _taken(path: str, member: Member) -> int:
+    """Return the bytes that a member takes of the tar archive, at most."""
+    content = 2 * _LONGEST_LINK if member.kind == "link" else member.size
+    return content + _HEADER + 8 * len(path)
 
 
 def _has_one_directory(members: Mapping[str, Member]) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+MOST_MEMBERS = 250_000
 
 
 class UnreadableArchiveError(FarmError):
@@ -45,3 +48,15 @@ def kind_of_mode(path: str, mode: int) -> Literal["file", "directory", "link"]:
     if kind is None:
         raise UnreadableArchiveError(f"{path!r:.200} is a device, a pipe or a socket")
     return kind
+
+
+def checked_content(pieces: Iterable[bytes], size: int, crc: int | None, name: str) -> Iterator[bytes]:
+    """Yield pieces, and refuse another length or another CRC at the end. `name` is what they are the content of."""
+    length = found = 0
+    for piece in pieces:
+        length, found = length + len(piece), zlib.crc32(piece, found)
+        if length > size:
+            break
+        yield piece
+    if length != size or crc not in (None, found):
+        raise UnreadableArchiveError(f"the content of {name} is damaged")

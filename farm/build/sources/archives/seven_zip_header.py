@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from farm.build.sources.archives.members import UnreadableArchiveError
+from farm.build.sources.archives.members import MOST_MEMBERS, UnreadableArchiveError
 
-MOST_MEMBERS = 1 << 20
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _MOST_CODERS = 8
 
 END, HEADER, PROPERTIES, MORE_STREAMS, STREAMS, FILES = 0x00, 0x01, 0x02, 0x03, 0x04, 0x05
 _PACKED, _FOLDERS, _SUBSTREAMS, _SIZE, _CRC, _FOLDER = 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B
 _UNPACKED_SIZE, _SUBSTREAM_COUNT = 0x0C, 0x0D
-_NO_STREAM, _NO_CONTENT, _ANTI, _NAMES, _MODIFIED, _ATTRIBUTES = 0x0E, 0x0F, 0x10, 0x11, 0x14, 0x15
+_NO_STREAM, _NO_CONTENT, _ANTI, _NAMES, _MODIFIED, _ATTRIBUTES, _DUMMY = 0x0E, 0x0F, 0x10, 0x11, 0x14, 0x15, 0x19
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,17 @@ class HeaderReader:
         """Read a number of things, of which each takes room in memory."""
         count = self.number()
         if count > MOST_MEMBERS:
-            raise UnreadableArchiveError(f"the 7z archive has {count} parts, and the most is {MOST_MEMBERS}")
+            raise _too_many(count)
         return count
+
+    def parts(self) -> Iterator[int]:
+        """Read the number before each part, up to the end. Each may be there once: none is worked through again."""
+        seen = set[int]()
+        while (part := self.byte()) != END:
+            if part in seen and part != _DUMMY:
+                raise UnreadableArchiveError(f"the header of the 7z archive has the part {part:#x} twice")
+            seen.add(part)
+            yield part
 
     def bits(self, count: int) -> list[bool]:
         """Read so many bits, the highest of a byte first."""
@@ -103,7 +115,7 @@ class HeaderReader:
         """Read the information on streams."""
         folders: list[Folder] = []
         at, packed = 0, list[int]()
-        while (part := self.byte()) != END:
+        for part in self.parts():
             if part == _PACKED:
                 at, packed = self._packed()
             elif part == _FOLDERS:
@@ -126,7 +138,7 @@ class HeaderReader:
         """Read the information on files."""
         entries = [Entry() for _ in range(self.count())]
         empty: list[Entry] = []
-        while (part := self.byte()) != END:
+        for part in self.parts():
             inside = HeaderReader(self.take(self.number()))
             if part == _NO_STREAM:
                 empty = [entry for entry, is_empty in zip(entries, inside.bits(len(entries)), strict=True) if is_empty]
@@ -146,13 +158,13 @@ class HeaderReader:
     def names(self, entries: list[Entry]) -> None:
         """Read the paths, in UTF-16 with a NUL behind each."""
         self._refuse_external()
-        content = self._content[self._at :]
         try:
-            *paths, rest = content.decode("utf-16-le").split("\0")
+            content = self._content[self._at :].decode("utf-16-le")
         except UnicodeDecodeError as error:
             raise UnreadableArchiveError("a path in the 7z archive is not UTF-16") from error
-        if rest or len(paths) != len(entries):
+        if content.count("\0") != len(entries) or content.rpartition("\0")[2]:
             raise UnreadableArchiveError("the 7z archive has other paths than members")
+        *paths, _ = content.split("\0")
         for entry, path in zip(entries, paths, strict=True):
             entry.path = path
 
@@ -173,7 +185,7 @@ class HeaderReader:
 
     def _packed(self) -> tuple[int, list[int]]:
         at, count, sizes = self.number(), self.count(), list[int]()
-        while (part := self.byte()) != END:
+        for part in self.parts():
             if part == _SIZE:
                 sizes = [self.number() for _ in range(count)]
             elif part == _CRC:
@@ -194,7 +206,7 @@ class HeaderReader:
         self.expect(_UNPACKED_SIZE)
         for folder, output in zip(folders, outputs, strict=True):
             folder.size = [self.number() for _ in folder.coders][output]
-        while (part := self.byte()) != END:
+        for part in self.parts():
             if part != _CRC:
                 raise UnreadableArchiveError(f"the header of the 7z archive has an unknown part {part:#x}")
             for folder, crc in zip(folders, self._crcs(len(folders)), strict=True):
@@ -225,6 +237,8 @@ class HeaderReader:
         part = self.byte()
         if part == _SUBSTREAM_COUNT:
             counts = [self.count() for _ in folders]
+            if (total := sum(counts)) > MOST_MEMBERS:
+                raise _too_many(total)
             part = self.byte()
         sizes = [[folder.size] if count == 1 else [] for folder, count in zip(folders, counts, strict=True)]
         for folder, count, found in zip(folders, counts, sizes, strict=True):
@@ -245,6 +259,10 @@ class HeaderReader:
 
     def _crcs(self, count: int) -> list[int | None]:
         return [struct.unpack("<I", self.take(4))[0] if there else None for there in self.defined(count)]
+
+
+def _too_many(count: int) -> UnreadableArchiveError:
+    return UnreadableArchiveError(f"the 7z archive has {count} parts, and the most is {MOST_MEMBERS}")
 
 
 def _in_order(coders: list[Coder], feeds: dict[int, int]) -> tuple[list[Coder], int]:

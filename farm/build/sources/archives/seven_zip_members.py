@@ -9,7 +9,7 @@ import zlib
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from farm.build.sources.archives.members import Member, UnreadableArchiveError, kind_of_mode
+from farm.build.sources.archives.members import Member, UnreadableArchiveError, checked_content, kind_of_mode
 from farm.build.sources.archives.seven_zip_header import END, FILES, HEADER, PROPERTIES, STREAMS, HeaderReader
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"7z\xbc\xaf\x27\x1c"
 _ENCODED = 0x17
+_NAME = "the 7z archive"
 _PIECE = 1 << 18
-_LARGEST_HEADER = 64 << 20
+_LARGEST_HEADER = 32 << 20
 _LARGEST_DICTIONARY = 256 << 20
 _UNIX_MODE, _DIRECTORY = 0x8000, 0x10
 _COPY, _LZMA, _LZMA2, _DEFLATE, _BZIP2 = b"\0", b"\3\1\1", b"\x21", b"\4\1\x08", b"\4\2\2"
@@ -33,13 +34,17 @@ _FILTERS = {
     b"\3\3\7\1": lzma.FILTER_ARMTHUMB,
     b"\3\3\x08\5": lzma.FILTER_SPARC,
 }
-_NAMES = {
+_METHODS = {
+    _LZMA: "LZMA behind another compression",
+    _LZMA2: "LZMA2 behind another compression",
+    _DEFLATE: "Deflate behind another compression",
+    _BZIP2: "BZip2 behind another compression",
     b"\3\4\1": "PPMd",
     b"\6\xf1\7\1": "AES (it is encrypted)",
     b"\3\3\1\x1b": "BCJ2",
     b"\4\xf7\x11\1": "Zstandard",
 }
-_UNREADABLE = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError, struct.error)
+_UNREADABLE = (lzma.LZMAError, zlib.error, OSError, OverflowError, EOFError, ValueError, struct.error)
 
 
 class _Decoder(Protocol):
@@ -94,7 +99,7 @@ def _read_header(file: BinaryIO) -> tuple[list[Folder], list[Entry]]:
         folders = reader.folders()
         if not folders or folders[0].size > _LARGEST_HEADER:
             break
-        content = b"".join(_checked(_decoded(file, folders[0]), folders[0].size, folders[0].crc))
+        content = b"".join(checked_content(_decoded(file, folders[0]), folders[0].size, folders[0].crc, _NAME))
     raise UnreadableArchiveError("the header of the 7z archive cannot be read")
 
 
@@ -111,7 +116,7 @@ def _header_bytes(file: BinaryIO, offset: int, size: int, crc: int) -> bytes:
 def _read_parts(reader: HeaderReader) -> tuple[list[Folder], list[Entry]]:
     folders: list[Folder] = []
     entries: list[Entry] = []
-    while (part := reader.byte()) != END:
+    for part in reader.parts():
         if part == PROPERTIES:
             while reader.byte() != END:
                 reader.take(reader.number())
@@ -144,7 +149,7 @@ class _Contents:
         try:
             for _ in self._pieces(start - self._at):  # those of files that were left out
                 pass
-            yield from _checked(self._pieces(size), size, crc)
+            yield from checked_content(self._pieces(size), size, crc, _NAME)
         except _UNREADABLE as error:
             raise UnreadableArchiveError(f"the 7z archive is damaged: {error}") from error
 
@@ -156,19 +161,21 @@ class _Contents:
             taken, self._rest = piece[:size], piece[size:]
             self._at += len(taken)
             size -= len(taken)
+            if self._at >= self._folder.size:
+                self._stream = iter(())  # a decoder takes up to 256 MiB, and there may be many folders
             yield taken
 
 
 def _decoded(file: BinaryIO, folder: Folder) -> Iterator[bytes]:
     """Yield the content of a folder, and no more than the header says."""
     left, at, missing = folder.size, 32 + folder.packed_at, folder.packed_size
-    decoders = _decoders(folder.coders)
+    decoder = _decoder(folder.coders)
     while left > 0 and missing >= 0:
         file.seek(at)
         packed = file.read(min(_PIECE, missing))
         at, missing = at + len(packed), missing - len(packed)
         got = False
-        for piece in _through(decoders, packed):
+        for piece in _unpacked(decoder, packed):
             got = True
             yield piece[:left]
             left -= len(piece)
@@ -178,19 +185,27 @@ def _decoded(file: BinaryIO, folder: Folder) -> Iterator[bytes]:
             return
 
 
-def _through(decoders: list[_Decoder], data: bytes) -> Iterator[bytes]:
-    """Yield what decoders, one behind the other, make of a piece."""
-    if not decoders:
-        if data:
-            yield data
-        return
-    first, *others = decoders
+def _unpacked(decoder: _Decoder, data: bytes) -> Iterator[bytes]:
+    """Yield what a decoder makes of a piece."""
     while True:
-        piece = first.decompress(data, _PIECE)
-        yield from _through(others, piece) if piece else ()
+        piece = decoder.decompress(data, _PIECE)
+        if piece:
+            yield piece
         if len(piece) < _PIECE:
             return
         data = b""
+
+
+class _Copy:
+    """The content as it is."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        data = self._rest + data
+        self._rest = data[max_length:]
+        return data[:max_length]
 
 
 class _Inflate:
@@ -200,6 +215,8 @@ class _Inflate:
         self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
+        if self._inner.eof:
+            return b""  # the library would collect what follows
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
@@ -213,26 +230,28 @@ class _Open:
         return b"" if self._inner.eof else self._inner.decompress(data, max_length)
 
 
-def _decoders(coders: Iterable[Coder]) -> list[_Decoder]:
-    """Return the decoders of a folder. What filters a stream is undone together with the compression before it."""
-    found: list[_Decoder] = []
-    compressed: dict[str, int] | None = None
+def _decoder(coders: Iterable[Coder]) -> _Decoder:
+    """Return the decoder of a folder: one compression, and what filters its content, which LZMA undoes together.
+
+    A second compression has no use, and would multiply what the first one makes of a few bytes.
+    """
+    packed: Coder | None = None
     filters: list[dict[str, int]] = []
     for coder in coders:
-        if coder.method in _FILTERS and compressed is not None:
+        if coder.method in _FILTERS and packed and packed.method in (_LZMA, _LZMA2):
             filters.insert(0, _filter(coder))
-        elif coder.method == _DEFLATE:
-            found.append(_Inflate())
-        elif coder.method == _BZIP2:
-            found.append(_Open(bz2.BZ2Decompressor()))
-        elif coder.method in (_LZMA, _LZMA2) and compressed is None:
-            compressed = _compression(coder)
+        elif coder.method in (_LZMA, _LZMA2, _DEFLATE, _BZIP2) and packed is None:
+            packed = coder
         elif coder.method != _COPY:
-            name = _NAMES.get(coder.method, coder.method.hex())
+            name = _METHODS.get(coder.method, coder.method.hex())
             raise UnreadableArchiveError(f"the 7z archive is packed by {name}, which is not read")
-    if compressed is not None:
-        found.append(_Open(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[*filters, compressed])))
-    return found
+    if packed is None:
+        return _Copy()
+    if packed.method == _DEFLATE:
+        return _Inflate()
+    if packed.method == _BZIP2:
+        return _Open(bz2.BZ2Decompressor())
+    return _Open(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[*filters, _compression(packed)]))
 
 
 def _filter(coder: Coder) -> dict[str, int]:
@@ -257,13 +276,3 @@ def _dictionary(size: int) -> int:
     if size > _LARGEST_DICTIONARY:
         raise UnreadableArchiveError(f"the 7z archive needs {size >> 20} MiB of memory to be unpacked")
     return max(size, 4096)
-
-
-def _checked(pieces: Iterable[bytes], size: int, crc: int | None) -> Iterator[bytes]:
-    """Yield pieces, and refuse another length or another CRC at the end."""
-    length = found = 0
-    for piece in pieces:
-        length, found = length + len(piece), zlib.crc32(piece, found)
-        yield piece
-    if length != size or crc not in (None, found):
-        raise UnreadableArchiveError("the content of the 7z archive is damaged")

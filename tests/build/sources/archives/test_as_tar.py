@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.build.sources.archives import as_tar
+from farm.build.sources.archives import as_tar, zip_members
 from farm.build.sources.archives.as_tar import write_as_tar
 from farm.build.sources.archives.members import UnreadableArchiveError
+from tests.peak_memory import takes_at_most
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,13 @@ def test_a_7z_archive_unpacks_to_what_was_packed_or_names_the_method(
 @needs_programs
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [(("-pSecret",), "AES"), (("-m0=PPMd",), "PPMd"), (("-m0=BCJ2", "-m1=LZMA2"), "BCJ2")],
+    [
+        (("-pSecret",), "AES"),
+        (("-m0=PPMd",), "PPMd"),
+        (("-m0=BCJ2", "-m1=LZMA2"), "BCJ2"),
+        (("-m0=Deflate", "-m1=BZip2"), "Deflate behind another compression"),
+        (("-m0=BZip2", "-m1=LZMA2"), "BZip2 behind another compression"),
+    ],
 )
 def test_a_7z_archive_by_a_method_that_is_not_read_says_which(
     tree: Path, tmp_path: Path, options: tuple[str, ...], reason: str
@@ -175,7 +182,7 @@ FILE, LINK, PIPE, DEVICE = 0o100644, 0o120777, 0o010644, 0o020644
         ([("a/null", b"", DEVICE)], "a device, a pipe or a socket"),
         ([("a/", b"", 0o040755)], "no files"),
         ([], "no files"),
-        ([("a/large", bytes(MOST + 1), FILE)], "more than 64 MiB"),
+        ([("a/large", bytes(MOST + 1), FILE)], "more than the 64 MiB"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -184,6 +191,18 @@ def test_what_leads_out_or_is_no_source_is_refused(
 ) -> None:
     with pytest.raises(UnreadableArchiveError, match=reason):
         write_as_tar(packed(tmp_path, *members), ".zip", tmp_path / "made.tar", most_bytes=MOST)
+
+
+def test_the_tar_archive_is_no_larger_than_it_may_be(tmp_path: Path) -> None:
+    """Headers count: of files without content, and of long paths and targets."""
+    members = [(f"a/{number:0200}", b"", FILE) for number in range(300)]
+    archive = packed(tmp_path, *members, ("a/link", b"x" * 4000, LINK))
+    write_as_tar(archive, ".zip", tmp_path / "made.tar", most_bytes=MOST)
+    size = (tmp_path / "made.tar").stat().st_size
+    (tmp_path / "made.tar").unlink()
+    with pytest.raises(UnreadableArchiveError, match="left for it"):
+        write_as_tar(archive, ".zip", tmp_path / "made.tar", most_bytes=size - 1)
+    assert not (tmp_path / "made.tar").exists()
 
 
 def test_a_link_within_and_a_backslash_of_windows_are_fine(tmp_path: Path) -> None:
@@ -202,6 +221,26 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     archive = packed(tmp_path, *((f"a/{number}", b"", FILE) for number in range(4)))
     with pytest.raises(UnreadableArchiveError, match="more than 3 members"):
         write_as_tar(archive, ".zip", tmp_path / "made.tar", most_bytes=MOST)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_MEMBERS", 3), ("_LARGEST_DIRECTORY", 150)])
+def test_a_directory_of_a_zip_archive_that_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    archive = packed(tmp_path, *((f"a/{number}", b"", FILE) for number in range(4)))
+    monkeypatch.setattr(zip_members, limit, most)
+    with archive.open("rb") as file, pytest.raises(UnreadableArchiveError, match="has more than"):
+        zip_members.zip_members(file)
+
+
+def test_a_bomb_of_bzip2_in_a_zip_archive_takes_little_memory_and_lzma_is_refused(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / f"{method}.zip", "w", method) as archive:
+            archive.writestr("a/zeros", bytes(MOST))
+    with takes_at_most(16 << 20):
+        write_as_tar(tmp_path / "12.zip", ".zip", tmp_path / "made.tar", most_bytes=2 * MOST)
+    with pytest.raises(UnreadableArchiveError, match="the method 14, which is not read"):
+        write_as_tar(tmp_path / "14.zip", ".zip", tmp_path / "made.tar", most_bytes=2 * MOST)
 
 
 def test_an_encrypted_and_a_damaged_zip_archive_are_refused(tmp_path: Path) -> None:
@@ -233,6 +272,41 @@ def test_any_header_of_a_7z_archive_is_read_or_refused(tmp_path_factory: pytest.
         (folder / "x.7z").write_bytes(seven_zip_of(beginning + rest, b"12345"))
         with pytest.raises(UnreadableArchiveError):
             write_as_tar(folder / "x.7z", ".7z", folder / "made.tar", most_bytes=MOST)
+
+
+def seven_zip_with(*, method: bytes, size: int, streams: bytes, substreams: bytes = b"") -> bytes:
+    """A 7z archive of one folder with one coder, with the name `a/f` for one file."""
+    coder = b"\x0b\1\0\1" + bytes([len(method)]) + method + b"\x0c" + number(size) + b"\0"
+    packs = b"\6\0\1\x09" + number(len(streams)) + b"\0"
+    names = b"\0" + "a/f\0".encode("utf-16-le")
+    files = b"\1\x11" + bytes([len(names)]) + names + b"\0"
+    return seven_zip_of(b"\1\4" + packs + b"\7" + coder + substreams + b"\0\5" + files + b"\0", streams)
+
+
+def number(value: int) -> bytes:
+    return b"\xff" + struct.pack("<Q", value)
+
+
+def test_what_follows_the_end_of_a_stream_is_not_kept_in_memory(tmp_path: Path) -> None:
+    compress = zlib.compressobj(wbits=-15)
+    stream = compress.compress(b"content") + compress.flush()
+    (tmp_path / "x.7z").write_bytes(seven_zip_with(method=b"\4\1\x08", size=7, streams=stream))
+    write_as_tar(tmp_path / "x.7z", ".7z", tmp_path / "made.tar", most_bytes=MOST)
+    with tarfile.open(tmp_path / "made.tar") as tar:
+        assert tar.getnames() == ["a/f"]
+    (tmp_path / "x.7z").write_bytes(seven_zip_with(method=b"\4\1\x08", size=9, streams=stream + bytes(64 << 20)))
+    with takes_at_most(16 << 20), pytest.raises(UnreadableArchiveError, match="damaged"):
+        write_as_tar(tmp_path / "x.7z", ".7z", tmp_path / "made.tar", most_bytes=MOST)
+
+
+@pytest.mark.parametrize(
+    ("substreams", "reason"),
+    [(b"\x08\x0d" + number(900_000), "900000 parts"), (b"\x08\0\x08\0", "the part 0x8 twice")],
+)
+def test_a_header_of_7z_that_asks_for_much_work_is_refused(tmp_path: Path, substreams: bytes, reason: str) -> None:
+    (tmp_path / "x.7z").write_bytes(seven_zip_with(method=b"\0", size=9, streams=bytes(9), substreams=substreams))
+    with pytest.raises(UnreadableArchiveError, match=reason):
+        write_as_tar(tmp_path / "x.7z", ".7z", tmp_path / "made.tar", most_bytes=MOST)
 
 
 @needs_programs
