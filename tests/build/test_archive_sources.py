@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,3 +77,14 @@ def test_an_archive_that_is_none_fails_the_build_by_name_and_format(words: Local
         words.builds().build(["words"])
     assert caught.value.code == "unreadable-archive"
     assert caught.value.log is not None
+
+
+def test_all_archives_of_a_build_share_what_they_may_take_unpacked(words: Local, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zeros.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("words-1.0/zeros", bytes(40 << 20))
+    for name in ("words.zip", "more.zip"):
+        words.files[f"packages/words/{name}"] = (tmp_path / "zeros.zip").read_bytes()
+    recipe = RECIPE.replace("more.7z", "more.zip") + "limits: {memory-mb: 64}\n"
+    words.files["packages/words/recipe.yaml"] = recipe.encode()
+    with pytest.raises(BuildFailedError, match=r"the source more\.zip cannot be unpacked: it has more than the 23 MiB"):
+        words.builds().build(["words"])
