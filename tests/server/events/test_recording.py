@@ -16,7 +16,7 @@ from farm.server import upkeep
 from farm.server.channels import excuses
 from farm.server.channels.excuses import Excuse
 from farm.server.events import changes, events
-from farm.server.events.recording import touch_job
+from farm.server.events.recording import tell_after_quiet, touch_job
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
 from farm.server.previews import previews
@@ -28,6 +28,7 @@ from farm.server.tables.preview_verdict import Verdict, VerdictState
 from tests.farms.people import name_of, own
 from tests.farms.small import SmallFarm, recipe
 from tests.farms.stocked import SAMPLES, StockedFarm
+from tests.server.pipeline.test_verdicts import statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,3 +271,12 @@ def test_a_preview_that_expires_is_open_no_more(farm: SmallFarm) -> None:
     farm.clock.passes(timedelta(days=8).total_seconds())
     expire_previews(farm.application)
     assert (follow(farm).states, told(farm)) == ([], [])
+
+
+@pytest.mark.parametrize("database_kind", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_states_are_read_after_the_lock_of_who_numbers_changes(farm: SmallFarm) -> None:
+    with statements(farm.application.database) as made, farm.application.writing() as unit:
+        tell_after_quiet(unit.session, now=unit.now)
+    first, second = (line for line in made if "pg_advisory" in line or "FROM tracked_state" in line)
+    assert "pg_advisory" in first
+    assert "FROM tracked_state" in second
