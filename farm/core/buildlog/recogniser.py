@@ -6,6 +6,7 @@ Only the step that failed counts, which is the last one: the steps before it suc
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.core.buildlog.candidate import Candidate, Sign
@@ -22,8 +23,8 @@ _LONGEST_LINE = 2000
 _PASSED = ("ok ", "PASS: ", "XFAIL: ", "SKIP: ")
 # An echoed command, a compiler's warning, the progress of ninja and CMake: whatever they name, they are no errors.
 _COMMAND = re.compile(
-    r"\s*(?:\+ |libtool: \w+: +|\[[\d/ ]+%?\] )?(?:\S*/)?[\w.+-]+ (?:\S*/libtool )?-{1,2}\w"
-    r"|\[[\d/ ]+%?\] |[^\s:]+:\d+:(?:\d+:)? warning: |checking |-- (?!Configuring incomplete)|\S*configure: WARNING"
+    r"^(?:\s*(?:\+ |libtool: \w+: +|\[[\d/ ]+%?\] )?(?:\S*/)?[\w.+-]+ (?:\S*/libtool )?-{1,2}\w"
+    r"|\[[\d/ ]+%?\] |[^\s:]+:\d+:(?:\d+:)? warning: |checking |-- (?!Configuring incomplete)|\S*configure: WARNING)"
 )
 # Of these, one is in every line that a family looks for. Looking for each is ten times faster than one pattern of all.
 _WORDS = (
@@ -66,6 +67,9 @@ class Recogniser:
         if text.startswith(_PASSED):
             return Sign.PASSED
         is_plain = len(text) > _LONGEST_LINE or bool(_COMMAND.match(text)) or not _is_interesting(text)
+        if len(text) > _LONGEST_LINE:
+            # A stranger wrote it: what the patterns have to do grows faster than a line.
+            line = replace(line, text=text[:_LONGEST_LINE])
         for family in self._families:
             if (not is_plain or family.is_open) and (said := family.see(line)):
                 return said

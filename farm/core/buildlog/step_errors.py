@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from farm.core.buildlog.candidate import Candidate, Sign, Strength
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.first_error import AROUND, ContextLine, FirstError
-from farm.core.buildlog.rule import LONGEST_TEXT
+from farm.core.buildlog.rule import LONGEST_SUBJECT, LONGEST_TEXT
 
 if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
@@ -158,7 +158,7 @@ class StepErrors:
             line=candidate.line.number,
             step=candidate.line.step,
             text=candidate.text,
-            subject=candidate.subject,
+            subject=candidate.subject[:LONGEST_SUBJECT],
             detail=candidate.detail,
             before=found.before,
             after=tuple(found.after),

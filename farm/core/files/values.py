@@ -13,7 +13,7 @@ from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.root_places import LINKED
 from farm.core.names.version import Version
 
-_REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
+_REQUIRED = re.compile(r"([^ =<>!~]*+) *+([=<>!~]*+) *+(.*)")
 _REVISION = re.compile(r"[1-9][0-9]{0,5}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")

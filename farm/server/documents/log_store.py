@@ -10,7 +10,8 @@ import fcntl
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+import threading
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from farm.core.buildlog.first_error import FirstError
 
 _TAIL = 16 * 1024
+_MOST_SCANNED = 8 << 20
+"""Bytes at the end of a log in which its first error is looked for."""
+_MOST_SCANS = 8
 
 
 class LogOffsetError(FarmError):
@@ -69,6 +73,7 @@ class LogStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._scans = tuple(threading.Lock() for _ in range(_MOST_SCANS))
 
     def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
         """Append whole lines and return the log's size.
@@ -142,8 +147,9 @@ class LogStore:
         return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
 
     def first_error(self, attempt_id: int) -> FirstError | None:
-        """Return the first error of a failed attempt, by reading its whole log; None if the failed step was silent."""
-        recogniser, number, offset = Recogniser(), 0, 0
+        """Return the first error of a failed attempt, from the end of its log; None if the failed step was silent."""
+        recogniser = Recogniser()
+        number, offset = self._near_end(attempt_id)
         while piece := self.lines(attempt_id, offset, most=1 << 20):
             for line in piece.splitlines():
                 number += 1
@@ -151,6 +157,22 @@ class LogStore:
                 recogniser.see(LogLine.of(number, record["stream"], record["step"], record["text"]))
             offset += len(piece)
         return recogniser.first_error()
+
+    def scanning(self, attempt_id: int) -> AbstractContextManager[object]:
+        """Return a context in which no other thread of this process scans the attempt's log, and few scan any."""
+        return self._scans[attempt_id % _MOST_SCANS]
+
+    def _near_end(self, attempt_id: int) -> tuple[int, int]:
+        """Return how many lines are before the part in which errors are looked for, and where that part begins."""
+        begin = max(0, self.size(attempt_id) - _MOST_SCANNED)
+        number = offset = 0
+        while offset < begin and (piece := self._piece(attempt_id, offset, min(1 << 20, begin - offset))):
+            number += piece.count(b"\n")
+            offset += len(piece)
+        if not self.begins_line(attempt_id, offset):
+            rest = self._piece(attempt_id, offset, _MOST_SCANNED).find(b"\n") + 1
+            return number + 1, offset + rest
+        return number, offset
 
     def last_line(self, attempt_id: int) -> str:
         """Return the last line of a log that says something, which may be the worker's; empty for an empty log."""

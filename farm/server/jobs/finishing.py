@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -26,9 +27,10 @@ from farm.server.transaction.text import truncate_text
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
     from farm.core.plan.abi import AbiOutcome
@@ -136,9 +138,10 @@ def finish_test(application: Application, holder: Holder, outcome: TestOutcome) 
     Raises `LeaseLostError`, `RefusedOutcomeError`, and what `check_test_result` raises; nothing has changed then.
     """
     signed = _check_signed(application, holder, JobKind.TEST, outcome, order_of=test_order, check=check_test_result)
-    log = application.logs.summary(holder.attempt_id)
-    first_error = None if outcome.passed else application.logs.first_error(holder.attempt_id)
-    with application.writing() as unit:
+    with (
+        _log_read(application, holder, failed=not outcome.passed) as (log, first_error),
+        application.writing() as unit,
+    ):
         attempt = require_lease(unit, holder, lock=True)
         job = _job(unit, attempt, JobKind.TEST, lock=True)
         failure = {} if outcome.passed else _failure(TEST_FAILED, outcome.message)
@@ -155,6 +158,7 @@ def finish_comparison(application: Application, holder: Holder, outcome: AbiOutc
     signed = _check_signed(
         application, holder, JobKind.COMPARISON, outcome, order_of=comparison_order, check=check_abi_result
     )
+    _check_lease(application, holder)
     log = application.logs.summary(holder.attempt_id)
     report = tuple(truncate_text(line, longest=MOST_LINE) for line in outcome.report)
     outcome = replace(outcome, report=report, reason=truncate_text(outcome.reason, longest=MOST_LINE))
@@ -168,17 +172,33 @@ def finish_comparison(application: Application, holder: Holder, outcome: AbiOutc
 
 def fail(application: Application, holder: Holder, *, code: str, message: str) -> Job:
     """End an attempt and its job as failed; jobs that need the build are blocked. Raises `LeaseLostError`."""
-    log = application.logs.summary(holder.attempt_id)
-    first_error = application.logs.first_error(holder.attempt_id)
-    with application.planning() as unit:
+    with _log_read(application, holder, failed=True) as (log, found), application.planning() as unit:
         attempt = require_lease(unit, holder, lock=True)
         job = jobs.find_job(unit.session, attempt.job_id, lock=True)
-        if first_error is not None:
-            provider = provider_of(unit.session, first_error.kind, first_error.subject)
-            first_error = replace(first_error, provider=provider)
+        first_error = found and replace(found, provider=provider_of(unit.session, found.kind, found.subject))
         _end(unit, attempt, job, log, _failure(code, message), first_error=FIRST_ERROR.write(first_error))
         settle_all(unit, [job])
         return jobs.find_job(unit.session, job.id)
+
+
+@contextmanager
+def _log_read(
+    application: Application, holder: Holder, *, failed: bool
+) -> Iterator[tuple[LogSummary, FirstError | None]]:
+    """Read the log of an attempt that ends, and its first error if it has failed; raises `LeaseLostError` before.
+
+    A report that the worker sends again waits here for the first one, and finds that the lease is gone.
+    """
+    _check_lease(application, holder)
+    with application.logs.scanning(holder.attempt_id):
+        _check_lease(application, holder)
+        log = application.logs.summary(holder.attempt_id)
+        yield log, application.logs.first_error(holder.attempt_id) if failed else None
+
+
+def _check_lease(application: Application, holder: Holder) -> None:
+    with application.reading() as unit:
+        require_lease(unit, holder)
 
 
 def _check_signed(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.excerpt import excerpt
+from farm.core.buildlog.families.autoconf import Autoconf
 from farm.core.buildlog.first_error import AROUND, FirstError
 from farm.core.buildlog.log_line import LogLine, text_line
 from farm.core.buildlog.providers import is_indexed, paths_of
@@ -246,3 +249,31 @@ def test_the_remedy_names_the_package_or_the_way_out() -> None:
     assert remedy_of(provided) == "The package zlib provides zlib.h: name it in build-needs."
     assert "no network" in remedy_of(found("curl: (6) Could not resolve host: a.example.org", MAKE))
     assert "read it from here on" in remedy_of(found("odd"))
+
+
+def driver(number: int, text: str) -> LogLine:
+    return LogLine(number, "make", f"config.log:1: {text}", driver=True)
+
+
+def test_what_a_failed_command_of_configure_printed_is_kept_in_bounded_memory_and_explains_one_error() -> None:
+    family = Autoconf()
+    family.see(LogLine(1, "make", "configure: error: no"))
+    sizes = []
+    for number in range(2, 4002):
+        family.see(driver(number, f"line {number}"))
+        if number in (2001, 4001):
+            sizes.append(len(pickle.dumps(family)))
+    assert sizes[1] <= sizes[0] + 200
+    family.see(driver(4002, "configure:1: $? = 1"))
+    waiting = len(pickle.dumps(family))
+    family.see(driver(4003, "configure:1: error: no"))
+    assert len(pickle.dumps(family)) < waiting / 4
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_of_a_long_line_no_family_sees_more_than_its_beginning(is_open: bool) -> None:
+    recogniser = Recogniser()
+    before = ["Traceback (most recent call last):"] if is_open else []
+    for number, text in enumerate([*before, "ValueError: " + "x" * 60_000], 1):
+        recogniser.see(LogLine(number, "make", text))
+    assert len(pickle.dumps(recogniser._families)) < 6_000

@@ -111,3 +111,19 @@ def test_the_shipped_recipes_are_clean() -> None:
     report = lint_tree(read_recipe_directory(ROOT / "recipes"), shell=ShellPrograms.installed())
     assert [finding.in_a_line() for finding in report.findings] == []
     assert len(report.tree.recipes) >= 26
+
+
+@pytest.mark.parametrize(
+    ("line", "is_question"),
+    [
+        ("hello --version 2>&1 | grep 1.0", True),
+        ("hello --version >/dev/null", True),
+        ("hello --version >out; hello farm", False),
+        ("hello --version >" + "a>" * 90 + " b;", False),
+        ("hello --version " + ">a" * 5000 + " b", False),
+    ],
+)
+def test_a_line_that_only_asks_for_the_version_is_told_in_few_steps(line: str, is_question: bool) -> None:
+    keys = f"tests:\n  - run: {line!r}\n"
+    codes = {finding.code for finding in lint_tree(tree(keys), selection=Selection.of(("T102",))).findings}
+    assert codes == ({"T102"} if is_question else set())

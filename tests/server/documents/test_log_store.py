@@ -8,6 +8,7 @@ import pytest
 
 from farm.api.log_lines import InvalidLogError, encode_record
 from farm.core.names.digest import Digest
+from farm.server.documents import log_store
 from farm.server.documents.log_store import LogOffsetError, LogStore
 from tests.refusing import refuses
 
@@ -102,3 +103,16 @@ def test_a_line_longer_than_a_page_is_one_page(logs: LogStore) -> None:
 
 def test_a_log_that_nobody_wrote_is_empty(logs: LogStore) -> None:
     assert (logs.page(9, 0).records, logs.size(9), logs.summary(9).digest) == ((), 0, Digest.of(b""))
+
+
+def test_the_first_error_is_looked_for_near_the_end_and_has_its_number_in_the_whole_log(
+    logs: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "a.c:1:2: error: no"
+    piece = b"".join(map(line, ["a.c:1:1: error: early", *["cc"] * 50, error, "make: *** [a.o] Error 1"]))
+    logs.append(1, 0, piece, limit=100_000)
+    for most, number in ((100_000, 1), (1000, 52), (1001, 52), (len(line(error)) * 2 + 20, 52)):
+        monkeypatch.setattr(log_store, "_MOST_SCANNED", most)
+        found = logs.first_error(1)
+        assert found is not None
+        assert found.line == number

@@ -288,3 +288,17 @@ def test_what_a_comparison_says_is_made_fit_to_be_kept(farm: SmallFarm) -> None:
     assert outcome.report == ("a\N{REPLACEMENT CHARACTER}line",)
     assert outcome.reason[:5] == "why\N{REPLACEMENT CHARACTER}x"
     assert len(outcome.reason) == MOST_LINE
+
+
+def test_the_log_is_not_read_for_a_lease_that_is_gone(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.submit(recipe("a"))
+    lease = farm.claim()
+    farm.fail(lease)
+    read: list[int] = []
+    monkeypatch.setattr(type(farm.application.logs), "_piece", lambda *about: read.append(about[1]) or b"")
+    with pytest.raises(LeaseLostError):
+        farm.fail(lease)
+    outcome = TestOutcome(False, 1, "no", Digest.of(b"log"))
+    with pytest.raises(LeaseLostError):
+        finish_test(farm.application, farm.holder(lease), outcome)
+    assert read == []

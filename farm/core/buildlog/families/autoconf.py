@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from farm.core.buildlog.candidate import Candidate, Sign, Strength
 from farm.core.buildlog.error_kind import ErrorKind
@@ -23,12 +24,14 @@ _MACRO = re.compile(r"configure: line \d+: syntax error near unexpected token [`
 _NAMED = (
     (ErrorKind.MISSING_PACKAGE, re.compile(r"No package '(?P<subject>[^']+)' found|^Package '(?P<other>[^']+)'.* not found")),
     (ErrorKind.MISSING_PROGRAM, re.compile(r"^no acceptable (?:C compiler|C\+\+ compiler) found")),
-    (ErrorKind.MISSING_HEADER, re.compile(r"(?:^|\s|<)(?P<subject>[\w/.+-]+\.h)>?\b.*(?:not found|missing|required|needed)")),
+    (ErrorKind.MISSING_HEADER, re.compile(r"^(?>.*?(?:^|\s|<)(?P<subject>[\w/.+-]+\.h)>?\b).*?(?:not found|missing|required|needed)")),
 )  # fmt: skip
 _DRIVER = re.compile(r"^\S*config\.log:\d+: (?P<said>.*)")
 _COMMAND = re.compile(r"^configure:\d+: (?!checking|result|error|\$\? = |found )")
 _STATUS = re.compile(r"^configure:\d+: \$\? = (?P<status>\d+)")
 _MOST_LINES = 12
+_MOST_OUTPUT = 200
+"""The last lines of a command of configure's that are kept."""
 
 
 class Autoconf:
@@ -37,8 +40,8 @@ class Autoconf:
     def __init__(self) -> None:
         self._error: Candidate | None = None
         self._lines = 0
-        self._output: list[str] = []
-        self._failed: list[str] = []
+        self._output: deque[str] = deque(maxlen=_MOST_OUTPUT)
+        self._failed: deque[str] = deque()
 
     @property
     def is_open(self) -> bool:
@@ -89,12 +92,13 @@ class Autoconf:
             return
         said = found["said"]
         if _COMMAND.search(said):
-            self._output = []
+            self._output.clear()
         elif status := _STATUS.search(said):
-            self._failed = self._output if status["status"] != "0" else []
-            self._output = []
+            self._failed = self._output.copy() if status["status"] != "0" else deque()
+            self._output.clear()
         elif _ERROR.search(re.sub(r"^configure:\d+: ", "configure: ", said)):
             self._explain(line, self._error)
+            self._failed.clear()  # explained: lines that claim another error must not have it all read again
         elif said.strip() and not said.startswith(("configure:", "|", "##")):
             self._output.append(said.strip())
 

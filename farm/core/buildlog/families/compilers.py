@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from farm.core.buildlog.candidate import Candidate, Sign, Strength
 from farm.core.buildlog.error_kind import ErrorKind
-from farm.core.buildlog.rule import RuleFamily, rule
+from farm.core.buildlog.rule import LONGEST_TEXT, RuleFamily, rule
 
 if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
 
 _DRIVER = r"(?:^|[\s/])(?:[\w.]+-)*(?:gcc|g\+\+|cc1(?:plus|obj)?|cc|c\+\+|clang(?:\+\+)?|cpp|gfortran|f951|tcc|lto1|as)(?:-[\d.]+)?"
-_PLACE = r"^\s*(?:In file included from )?[^\s:'\"][^:'\"]{0,300}:\d+(?:[:.][\d.\-]+)*"
+_PLACE = r"^\s*(?:In file included from )?[^\s:'\"][^:'\"]{0,300}:\d++(?:[:.][\d-]++)*+"
 
 _RUST = re.compile(r"^error(?:\[E\d{4}\])?: (?!could not compile|aborting due|build failed|\d+ )")
 _RUST_PLACE = re.compile(r"^\s*--> \S+:\d+:\d+")
@@ -58,8 +58,9 @@ class Compilers(RuleFamily):
         if not _RUST.search(line.text):
             return None
         if line.text.startswith("error["):
-            self._rust = Candidate(line, ErrorKind.COMPILER, Strength.CERTAIN, line.text)
+            self._rust = Candidate(line, ErrorKind.COMPILER, Strength.CERTAIN, line.text[:LONGEST_TEXT])
         else:
             # Any program may begin a line so.
-            self._rust = Candidate(line, ErrorKind.COMMAND, Strength.MESSAGE, line.text, may_become_certain=True)
+            text = line.text[:LONGEST_TEXT]
+            self._rust = Candidate(line, ErrorKind.COMMAND, Strength.MESSAGE, text, may_become_certain=True)
         return self._rust

@@ -12,7 +12,7 @@ from farm.core.buildlog.rule import RuleFamily, rule
 if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
 
-_PATCHED = re.compile(r"^(?:checking|patching) file '?(.+?)'?(?: \(.*)?$")
+_PATCHED = re.compile(r"^(?:checking|patching) file '?(.+?)'?(?: \(|$)")
 _COMMANDS = (
     "ar|awk|cat|cd|chgrp|chmod|chown|cmp|cp|cpio|cut|diff|dirname|file|find|gawk|gettext|gmsgfmt|grep|head|help2man|"
     "install|ld|ldconfig|ln|ls|m4|makeinfo|mawk|mkdir|msgfmt|msgmerge|mv|nm|objcopy|objdump|pod2man|ranlib|readelf|readlink|"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.rule import RuleFamily, rule
 
-_HOST = r"(?P<subject>[\w.-]+\.[\w.-]*\w)"
+_HOST = r"(?P<subject>[\w-]++(?:\.[\w-]++)++)"
 
 
 class Networks(RuleFamily):
@@ -20,7 +20,7 @@ class Networks(RuleFamily):
             rf"Failed to resolve '{_HOST}'",
             rf"[Bb]ad hostname '?{_HOST}?",
             rf"Resolving {_HOST}.*\.\.\. failed",
-            rf"(?:{_HOST}: )?Temporary failure in name resolution",
+            rf"(?:(?<![\w.-]){_HOST}: )?Temporary failure in name resolution",
             r"Name or service not known|nodename nor servname provided",
             rf"getaddrinfo (?:failed|EAI_AGAIN|ENOTFOUND) ?{_HOST}?",
             r"Failed to establish a new connection|failed to lookup address information",

@@ -11,7 +11,7 @@ from farm.core.buildlog.families.networks import Networks
 from farm.core.buildlog.log_line import LogLine
 from farm.core.buildlog.rule import LONGEST_TEXT
 
-_BEGINS = re.compile(r"^(?P<indent>[\s|]*)(?:\S+: )?Traceback \(most recent call last\):$")
+_BEGINS = re.compile(r"^(?P<indent>[\s|]*+)(?:\S+: )?Traceback \(most recent call last\):$")
 _CHAINED = re.compile(
     r"^\s*(?:During handling of the above exception, another|The above exception was the direct cause of)"
 )

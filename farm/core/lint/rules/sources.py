@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.core.lint.written import WrittenRecipe
 
 _ZEROS = "0" * 64
-_TEMPLATE = re.compile(r"\{\{[^}]*\bversion\b")
+_TEMPLATE = re.compile(r"\{\{[^{}]*\bversion\b")
 _DIGEST = "fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1"
 _OTHER = "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb"
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _ASKS = frozenset(("--version", "-version", "-V", "-v", "version", "--help", "-help", "-h", "help"))
 # One command, possibly with its output thrown away or searched for a word.
-_ONE_COMMAND = re.compile(r"[^;&|\n<>`$]+?(?:2?>&?\S+|\|\s*grep\s[^;&|\n]+|\|\s*head\b[^;&|\n]*|\s)*")
+_ONE_COMMAND = re.compile(r"[^;&|\n<>`$]++(?:2?>&?[^\s;&|<>]++|\|\s*grep\s[^;&|\n]++|\|\s*head\b[^;&|\n]*+|\s)*+")
+_ENDS_COMMAND = re.compile(r"2?>|\|")
+_LONGEST_QUESTION = 200
 
 
 def _no_tests(written: WrittenRecipe) -> Iterator[Remark]:
@@ -40,9 +42,9 @@ def _asks_for_version(test: Test) -> bool:
 
 
 def _is_question(line: str) -> bool:
-    if not _ONE_COMMAND.fullmatch(line):
+    if len(line) > _LONGEST_QUESTION or not _ONE_COMMAND.fullmatch(line):
         return False
-    words = re.split(r"\s*(?:2?>|\|)", line)[0].split()
+    words = _ENDS_COMMAND.split(line, maxsplit=1)[0].split()
     return len(words) == 2 and words[1] in _ASKS
 
 
