@@ -15,7 +15,7 @@ from tests.core import patterns
 ROOMS = ("farm/core/buildlog", "farm/core/files", "farm/core/lint", "farm/core/recipe")
 ROOT = Path(__file__).parents[2]
 MOST_GROWTH = 8
-LONGEST_RUN = 120
+LONGEST_RUN = 300
 
 
 def modules() -> list[str]:
@@ -48,7 +48,7 @@ def test_work_does_not_grow_faster_than_the_text() -> None:
     assert {pattern: growth for pattern, growth in found.items() if growth > MOST_GROWTH} == {}
 
 
-@pytest.mark.parametrize("pattern", [r"(?:[\w.-]+\.[\w.-]*\w: )?Temporary"])
+@pytest.mark.parametrize("pattern", [r"[\s|]*(?:\S+: )?Traceback"])
 def test_a_pattern_that_is_slow_is_found(pattern: str) -> None:
     assert patterns.growth_of(re.compile(pattern)) > MOST_GROWTH
 
