@@ -232,7 +232,19 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
     },
     "excuse": {
         **dict.fromkeys(
-            ("id", "root", "reason", "owner", "line", "partners", "remedy", "evidence", "version", "job_id"),
+            (
+                "id",
+                "root",
+                "reason",
+                "owner",
+                "line",
+                "partners",
+                "remedy",
+                "evidence",
+                "first_error",
+                "version",
+                "job_id",
+            ),
             _SHOWN_ONLY,
         ),
         **dict.fromkeys(

@@ -28,6 +28,7 @@ def _one(what: str, do: object) -> Feeds:
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
     "job": {
         "id": _ID,
+        "preview": Nothing("for whom it is built: the checker asks who built it, from what"),
         "kind": _one(
             "the failed test is a build that succeeded",
             f"UPDATE job SET kind = 'build', state = 'succeeded' {_FAILED_TEST}",
@@ -91,6 +92,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "trace": _SHOWN_ONLY,
     },
     "attempt": {
+        "first_error": _SHOWN_ONLY,
         "id": _ID,
         "job_id": _one(
             "the attempt that passed was at the failed test",

@@ -6,6 +6,7 @@ from farm.core.names.canonical_json import canonical_json
 from tests.attack.advice_messages import ADVISORIES, REVIEWS
 from tests.attack.evidence_messages import EVIDENCE
 from tests.attack.message import NESTED, Message
+from tests.attack.preview_messages import PREVIEWS, REMOVALS
 from tests.attack.release_messages import HEADS, SETS
 
 
@@ -44,5 +45,7 @@ MESSAGES = {
     "advisories": ADVISORIES,
     "reviews": REVIEWS,
     "images": IMAGES,
+    "previews": PREVIEWS,
+    "previews/{number}/remove": REMOVALS,
     "others": OTHERS,
 }

@@ -12,6 +12,7 @@ from tests.attack import (
     columns_of_curation,
     columns_of_notifications,
     columns_of_packages,
+    columns_of_previews,
     columns_of_work,
 )
 from tests.attack.attacks import goes_on
@@ -29,6 +30,7 @@ TABLES = {
     **columns_of_channels.COLUMNS,
     **columns_of_curation.COLUMNS,
     **columns_of_notifications.COLUMNS,
+    **columns_of_previews.COLUMNS,
 }
 EDITS = {
     edit: f"{table}.{column}: {edit.what}"

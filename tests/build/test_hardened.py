@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.build.attempt.errors import BuildFailedError
 from farm.core.package.facts import PackageFacts
 from farm.core.package.hardening import hardening_findings, producers_by_build_id
 from tests.refusing import refuses
@@ -102,5 +103,8 @@ def test_a_format_from_outside_does_not_compile(local: Local) -> None:
         "packages/ways/recipe.yaml": (RECIPE + "      cc $CFLAGS -c -o x.o /sources/program.c\n").encode(),
         "packages/ways/program.c": PROGRAM.replace(b"puts(copy)", b"printf(copy)"),
     }
-    with refuses("step-failed", match="format-security"):
+    with refuses("step-failed") as refused:
         local.builds().build(["ways"])
+    assert isinstance(refused.value, BuildFailedError)
+    assert refused.value.first_error is not None
+    assert "format-security" in refused.value.first_error.text

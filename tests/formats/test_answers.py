@@ -25,7 +25,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dict[str, Any]
 @pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(answer["line"]) for answer in KNOWN])
 def test_a_verb_ends_as_it_did_and_answers_in_the_same_shape(answers: Sequence[dict[str, Any]], number: int) -> None:
     assert answers[number]["status"] == KNOWN[number]["status"], answers[number]["err"]
-    assert command.shape_of(made_here(answers[number]["out"])) == KNOWN[number]["shape"]
+    assert kept.still_says(command.shape_of(made_here(answers[number]["out"])), KNOWN[number]["shape"])
 
 
 def made_here(answer: str) -> str:

@@ -14,9 +14,9 @@ import pytest
 from tests.formats.make.__main__ import PARTS
 from tests.threats.simulator import needs_faketime
 
-# In `farm` and `command` threads alternate in drawing random values; `identities` are of the recipes of their day, and
-# `rows` of the schema of theirs.
-ALIKE = [part for part in PARTS if part not in ("farm", "command", "identities", "rows")]
+# In `farm` and `command` threads alternate in drawing random values; `identities` are of the recipes of their day,
+# `rows` of the schema of theirs, `home` of the records, and `processes` of the signer's messages.
+ALIKE = [part for part in PARTS if part not in ("farm", "command", "identities", "rows", "home", "processes")]
 
 
 @needs_faketime

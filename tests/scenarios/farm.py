@@ -163,7 +163,8 @@ class Farm:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return every file that records what was built, by path."""
-        return {str(path): path.read_bytes() for path in sorted(self.state.rglob("*.json"))}
+        found = sorted(self.state.rglob("*.json"))
+        return {str(path): path.read_bytes() for path in found if "kept" not in path.relative_to(self.state).parts}
 
     def _same_everywhere(self, text: str) -> str:
         text = text.replace(str(self.root), "TMP")

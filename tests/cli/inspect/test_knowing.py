@@ -100,7 +100,7 @@ def test_an_audit_of_what_runs_says_that_no_docker_answers(distribution: SmallDi
 def test_names_that_are_not_there_are_answered_with_those_that_are(farm: Farm) -> None:
     assert done(farm("search", "parze")) == "nothing found. Did you mean parse?\n"
     assert done(farm("search", "nothing like it")) == "nothing found.\n"
-    for verb, other in (("show", "info"), ("shell", "run"), ("outdated", "upgrade"), ("verfy", "verify")):
+    for verb, other in (("show", "info"), ("exec", "run"), ("outdated", "upgrade"), ("verfy", "verify")):
         assert f"Did you mean '{other}'?" in farm(verb).stderr
 
 
