@@ -1,4 +1,4 @@
-"""`farm notify`: webhooks that are told of one's own events."""
+"""`farm notify`: webhooks that get one's own events."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def list_webhooks(as_json: bool) -> None:
 @click.argument("number", metavar="ID", type=number_type)
 @json_option
 def remove(number: int, as_json: bool) -> None:
-    """Remove the webhook ID; what it was not told yet is dropped.
+    """Remove the webhook ID; messages that wait for it are dropped.
 
     \b
     Example:
@@ -143,4 +143,5 @@ def _state(hook: WebhookWire) -> str:
         again = f", again at {hook.not_before:%H:%M:%S} UTC" if hook.not_before else ""
         return f"{hook.failures} failed{again}: {hook.trouble}"
     waits = f"{hook.waiting} waiting, " if hook.waiting else ""
-    return waits + (f"last told {hook.delivered_at:%Y-%m-%d %H:%M} UTC" if hook.delivered_at else "nothing told yet")
+    last = f"last delivered {hook.delivered_at:%Y-%m-%d %H:%M} UTC" if hook.delivered_at else "nothing delivered yet"
+    return waits + last

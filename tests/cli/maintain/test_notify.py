@@ -97,7 +97,7 @@ def test_a_webhook_is_added_tried_listed_and_removed(shell: Shell, receiver: Rec
     assert send(shell) == 1
     assert receiver.messages()[-1]["type"] == "submission.done"
     listed = shell.run("notify", "list")
-    assert re.search(r"1 +http://127.0.0.1:\d+/hook +job.failed,submission.done +last told ", listed)
+    assert re.search(r"1 +http://127.0.0.1:\d+/hook +job.failed,submission.done +last delivered ", listed)
     assert "whsec_" not in listed + json.dumps(shell.json("notify", "list"))
     assert shell.run("notify", "remove", "1") == f"webhook 1 is removed: {receiver.url}\n"
     assert shell.run("notify", "list") == "no webhooks\n"
