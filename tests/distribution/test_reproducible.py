@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from farm.cli.recipes_option import read_tree
+from farm.core.names.reachable import reachable
 from tests.distribution.conftest import ALL, empty_host
 from tests.distribution.users_of_zlib import USERS, write_users
 from tests.farms.running import RECIPES, RunningFarm
@@ -21,29 +23,40 @@ pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 
 LARGE = frozenset(
     [
-        "base",
         "bash",
         "coreutils",
         "curl",
         "grep",
-        "jq",
         "make",
         "ncurses",
         "oniguruma",
         "openssl",
         "pcre2",
-        "python",
-        "readline",
+        "spdlog",
         "sqlite",
         "zstd",
     ]
 )
-"""Packages that take long to build, or need such packages: rebuilt only where FARM_TEST_EVERYTHING is set.
+"""Packages that take long to build. They, and what needs them, are rebuilt only where FARM_TEST_EVERYTHING is set.
 
 The others cover each way in which recipes build; two programs of a few lines use a library of another package.
 `farm rebuild --check NAME` does the same for one package.
 """
-AGAIN = ALL if os.environ.get("FARM_TEST_EVERYTHING") else tuple(name for name in ALL if name not in LARGE)
+
+
+def _built_again() -> tuple[str, ...]:
+    """Return the names of the packages to build a second time."""
+    recipes = read_tree(RECIPES).recipes
+
+    def needs(name: str) -> tuple[str, ...]:
+        return (*recipes[name].build_needs, *recipes[name].required_packages)
+
+    if os.environ.get("FARM_TEST_EVERYTHING"):
+        return ALL
+    return tuple(name for name in ALL if LARGE.isdisjoint(reachable([name], needs)))
+
+
+AGAIN = _built_again()
 EXCEPTIONS: frozenset[str] = frozenset()
 """Packages whose trees are known to differ, each with the reason next to it. There are none."""
 
