@@ -67,7 +67,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
         PeriodicTask("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(application, send)),
         PeriodicTask("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(application)),
         PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
-        PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.tell_after_quiet(application)),
+        PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.notify_after_quiet(application)),
         PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),
     )
 

@@ -1,4 +1,4 @@
-"""The JSON of what people follow and are told: their jobs and submissions, events, and webhooks."""
+"""The JSON of what people follow: their jobs and submissions, events, and webhooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from farm.api.wire import JobWire, Omitted, Wire
 
 
 class EventKind(StrEnum):
-    """What people can be told of."""
+    """What people can be notified of."""
 
     JOB_FAILED = "job.failed"
     JOB_RECOVERED = "job.recovered"
@@ -71,7 +71,7 @@ class WatchWire(Wire):
 
 
 class WebhookRequest(Wire):
-    """Tell an address of one's own events, of these kinds or all."""
+    """Have one's own events, of these kinds or all, delivered to an address."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
     events: tuple[EventKind, ...] = ()

@@ -81,13 +81,13 @@ def forget(application: Application) -> None:
         events.forget(unit.session, before=unit.now - _KEEP_EVENTS)
 
 
-def tell_after_quiet(application: Application) -> int:
-    """Tell people how things stand that have changed too often to be told each time; return how many there were."""
+def notify_after_quiet(application: Application) -> int:
+    """Add the events of states that changed too often to make one each time; return how many rows were looked at."""
     with application.reading() as unit:
         if not recording.any_quiet(unit.session, now=unit.now):
             return 0
     with application.writing() as unit:
-        return recording.tell_after_quiet(unit.session, now=unit.now)
+        return recording.notify_after_quiet(unit.session, now=unit.now)
 
 
 def _take_back(unit: UnitOfWork, attempt: Attempt) -> bool:

@@ -1,4 +1,4 @@
-"""The events of a submitter and of a package as Atom: the same events that webhooks are told of."""
+"""The events of a submitter and of a package as Atom: the same events that webhooks get."""
 
 from __future__ import annotations
 

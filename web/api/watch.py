@@ -12,7 +12,7 @@ from farm.errors import FarmError
 from farm.server.events import changes
 from farm.server.jobs import attempts, jobs
 from farm.server.submissions import submissions
-from farm.server.tables.states import LEASED, Matter
+from farm.server.tables.states import LEASED, SubjectKind
 from web.api.jobs import job_forms
 from web.auth import ApplicationHere, MaintainerOrCurator
 
@@ -79,14 +79,14 @@ def _answer(
         number=found.number,
         whole=found.whole,
         more=found.more,
-        submissions=tuple(_state(state) for state in found.states if state.matter is Matter.SUBMISSION),
+        submissions=tuple(_state(state) for state in found.states if state.subject is SubjectKind.SUBMISSION),
         jobs=tuple(
             notification_wire.WatchedJobWire(
                 job=form, worker=newest[form.id].worker if form.id in newest else "", step=steps.get(form.id, "")
             )
             for form in forms
         ),
-        packages=tuple(_state(state) for state in found.states if state.matter is Matter.PACKAGE),
+        packages=tuple(_state(state) for state in found.states if state.subject is SubjectKind.PACKAGE),
     )
 
 
@@ -100,7 +100,7 @@ def _state(state: TrackedState) -> notification_wire.WatchedStateWire:
     return notification_wire.WatchedStateWire(
         state=state.state,
         since=state.since,
-        submission=state.submission if state.matter is Matter.SUBMISSION else None,
+        submission=state.submission if state.subject is SubjectKind.SUBMISSION else None,
         package=state.package,
         channel=state.channel,
         release=state.release,

@@ -41,7 +41,7 @@ def listed(request: Request, application: ApplicationHere, token: MaintainerOrCu
 def remove(
     application: ApplicationHere, actor: MaintainerOrCuratorActor, number: wire.Number
 ) -> notification_wire.WebhookWire:
-    """Remove a webhook of one's own, with what it was not told yet."""
+    """Remove a webhook of one's own, with what was not delivered yet."""
     with application.writing() as unit:
         removed = webhooks.remove_webhook(unit, actor.name, number)
         audit(unit, actor, "remove-webhook", f"webhook {number}", _where(removed))

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 
 @click.group(cls=VerbGroup, below="notify")
 def notify() -> None:
-    """Let the farm tell an address of your events: failed and repaired builds, submissions, released packages."""
+    """Let the farm deliver your events to an address: failed and repaired builds, submissions, released packages."""
 
 
 @click.command()
@@ -100,7 +100,7 @@ def test(number: int, as_json: bool) -> int:
         before = _find(farm, number)
         message = farm.test_webhook(number)
         after = _after_test(farm, before)
-    # Messages are sent in their order, so a trouble of before may be in the way.
+    # Messages are sent in their order, so an earlier failure may be in the way.
     taken = after.delivered_at is not None and after.delivered_at != before.delivered_at
     line = f"webhook {number} has taken it" if taken else f"webhook {number} has not taken it: {_state(after)}"
     form = {"message": message, "delivered": taken, "webhook": after.model_dump(mode="json")}

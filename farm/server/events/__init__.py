@@ -1,3 +1,3 @@
-"""What people follow and are told: changes by number, events on a change of state, and webhooks that are told of them.
+"""What people follow: changes by number, events on a change of state, and the webhooks that get them.
 May import `server.transaction` and what lies below.
 """

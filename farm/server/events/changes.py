@@ -13,7 +13,7 @@ from farm.server.tables.notification_rows import ChangeCounterRow, JobChangeRow,
 from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.records import Job
 from farm.server.tables.session import lock_changes
-from farm.server.tables.states import Matter, PackageState, SubmissionProgress
+from farm.server.tables.states import PackageState, SubjectKind, SubmissionProgress
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -35,7 +35,7 @@ _STILL_SHOWN = timedelta(days=1)
 class TrackedState(Record, columns={"submission": "submission_id", "job": "job_id"}):
     """The state of a submission, or of a package in a channel, and why."""
 
-    matter: Matter
+    subject: SubjectKind
     state: str
     since: datetime
     package: str
@@ -103,14 +103,14 @@ def followed(
             about = [state for state in states if submission in (None, state.submission)]
             return Followed(number, False, about, [job for job in jobs if submission in (None, job.submission)])  # noqa: FBT003
     states = _one(session, submission) if submission is not None else _unfinished(session, submitter, now)
-    wanted = [state.submission for state in states if state.matter is Matter.SUBMISSION and state.submission]
+    wanted = [state.submission for state in states if state.subject is SubjectKind.SUBMISSION and state.submission]
     jobs = _jobs_of(session, wanted)
     return Followed(number, True, states, _newest_of_each(jobs[:MOST]), more=len(jobs) > MOST)  # noqa: FBT003
 
 
 def _changed_states(session: Session, submitter: str, since: int) -> list[TrackedState]:
     query = select(TrackedStateRow).where(TrackedStateRow.submitter == submitter, col(TrackedStateRow.number) > since)
-    query = query.where(TrackedStateRow.matter != Matter.BUILD)
+    query = query.where(TrackedStateRow.subject != SubjectKind.BUILD)
     return TrackedState.all(session, query.order_by(col(TrackedStateRow.number)).limit(MOST + 1))
 
 
@@ -126,7 +126,7 @@ def _changed_jobs(session: Session, submitter: str, since: int) -> list[Job]:
 
 def _one(session: Session, submission: int) -> list[TrackedState]:
     query = select(TrackedStateRow).where(
-        TrackedStateRow.matter == Matter.SUBMISSION, TrackedStateRow.name == str(submission)
+        TrackedStateRow.subject == SubjectKind.SUBMISSION, TrackedStateRow.name == str(submission)
     )
     return TrackedState.all(session, query)
 
@@ -136,9 +136,9 @@ def _unfinished(session: Session, submitter: str, now: datetime) -> list[Tracked
     lately = col(TrackedStateRow.since) > now - _STILL_SHOWN
     failed = (col(TrackedStateRow.state) == SubmissionProgress.FAILED) & lately
     submissions = mine.where(
-        TrackedStateRow.matter == Matter.SUBMISSION, or_(col(TrackedStateRow.state).in_(_OPEN), failed)
+        TrackedStateRow.subject == SubjectKind.SUBMISSION, or_(col(TrackedStateRow.state).in_(_OPEN), failed)
     )
-    held = mine.where(TrackedStateRow.matter == Matter.PACKAGE, TrackedStateRow.state == PackageState.HELD_BACK)
+    held = mine.where(TrackedStateRow.subject == SubjectKind.PACKAGE, TrackedStateRow.state == PackageState.HELD_BACK)
     return [
         *TrackedState.all(session, submissions.order_by(col(TrackedStateRow.submission_id).desc())),
         *TrackedState.all(session, held.order_by(col(TrackedStateRow.name))),

@@ -81,10 +81,10 @@ def is_test_waiting(session: Session, hook: int) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def queue(session: Session, told: Iterable[EventRow], *, now: datetime) -> None:
-    """Put events into the outbox of the webhooks that are to be told of them, in the transaction of the event."""
+def queue(session: Session, events: Iterable[EventRow], *, now: datetime) -> None:
+    """Put events into the outbox of the webhooks that ask for them, in the transaction of the event."""
     by_submitter: dict[str, list[EventRow]] = {}
-    for event in told:
+    for event in events:
         by_submitter.setdefault(event.submitter, []).append(event)
     if not by_submitter:
         return
@@ -213,7 +213,7 @@ def _record_failure(unit: UnitOfWork, message: Message, trouble: str, *, gone: b
 
 
 def _disable(session: Session, hook: WebhookRow, why: str, *, now: datetime) -> None:
-    """Disable a webhook, and drop what it was not told; the reason says how much that is."""
+    """Disable a webhook, and drop what was not delivered; the reason says how much that is."""
     dropped = session.exec(delete(DeliveryRow).where(col(DeliveryRow.webhook_id) == hook.id)).rowcount
     hook.disabled_at, hook.not_before = now, None
     hook.trouble = f"{why}; {dropped} {'message was' if dropped == 1 else 'messages were'} dropped"

@@ -1,4 +1,4 @@
-"""Events: what people are told, in words and as JSON; read by submitter and by package."""
+"""Events: what people are notified of, in words and as JSON; read by submitter and by package."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from farm.server.tables.states import (
     BuildState,
     JobKind,
     JobState,
-    Matter,
     PackageState,
+    SubjectKind,
     SubmissionProgress,
     SubmissionState,
 )
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.server.tables.preview_verdict import Verdict
+    from farm.server.tables.preview_verdict import PreviewVerdict
 
 _UNDER_WAY = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 _WITHOUT_JOBS = {
@@ -52,9 +52,9 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The present state of a matter. `anew` says that it is news even if it is the state of before."""
+    """The present state of a subject. `anew`: it is news even if the state has not changed."""
 
-    matter: Matter
+    subject: SubjectKind
     name: str
     submitter: str
     state: str
@@ -80,7 +80,7 @@ class Observation:
     def columns(self) -> dict[str, Any]:
         """Return the values of the row's columns."""
         return {
-            "matter": self.matter,
+            "subject": self.subject,
             "name": self.name,
             "submitter": self.submitter,
             "state": self.state,
@@ -116,7 +116,7 @@ def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) ->
     for row in rows_with(session, query.order_by(col(JobRow.id)), JobRow.id, submitters):
         submission, submitter = submitters[row.id or 0]
         yield Observation(
-            matter=Matter.BUILD,
+            subject=SubjectKind.BUILD,
             name=row.name,
             submitter=submitter,
             state=BuildState.FAILED if row.state == JobState.FAILED else BuildState.SUCCEEDED,
@@ -133,7 +133,7 @@ def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[Ob
         number = row.id or 0
         state, job, detail = _progress(session, number, row.state)
         yield Observation(
-            matter=Matter.SUBMISSION,
+            subject=SubjectKind.SUBMISSION,
             name=str(number),
             submitter=row.submitted_by,
             state=state,
@@ -171,7 +171,7 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
 def _preview_progress(session: Session, number: int) -> tuple[SubmissionProgress, int | None, str]:
     """Return the progress of an open preview: the verdict on it, once there is one."""
     written = session.exec(select(PreviewRow.verdict).where(PreviewRow.submission_id == number)).first()
-    verdict: Verdict | None = VERDICT.read(written or "")
+    verdict: PreviewVerdict | None = VERDICT.read(written or "")
     progress = _VERDICTS.get(verdict.state) if verdict else None
     if verdict is None or progress is None:
         return SubmissionProgress.PREVIEW, None, ""
@@ -214,7 +214,7 @@ def _held_or_cleared(session: Session, channel: str, names: set[str]) -> Iterato
     for name, submitter in submitters.items():
         excuse = held.get(name)
         yield Observation(
-            matter=Matter.PACKAGE,
+            subject=SubjectKind.PACKAGE,
             name=f"{channel}/{name}",
             submitter=submitter,
             state=PackageState.HELD_BACK if excuse else PackageState.CLEARED,
@@ -247,7 +247,7 @@ def _released(session: Session, channel: str, number: int) -> Iterator[Observati
     )
     for name, submission, submitter in session.exec(query):
         yield Observation(
-            matter=Matter.PACKAGE,
+            subject=SubjectKind.PACKAGE,
             name=f"{channel}/{name}",
             submitter=submitter,
             state=PackageState.RELEASED,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 from sqlmodel import col, select
 
 from farm.server.events import changes, deliveries
+from farm.server.events.notification_rules import Notified, decide_event
 from farm.server.events.observing import Observation, observe_jobs, observe_packages, observe_submissions
-from farm.server.events.telling import Told, tell
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.notification_rows import EventRow, JobChangeRow, TrackedStateRow
 from farm.server.tables.reading import rows_with
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.api.notification_wire import EventKind
-    from farm.server.tables.states import Matter
+    from farm.server.tables.states import SubjectKind
 
 _MOST_AT_ONCE = 100
 
@@ -85,21 +85,21 @@ def touch_release(session: Session, channel: str, number: int, *, now: datetime)
     _touched(session, now).releases.add((channel, number))
 
 
-def tell_after_quiet(session: Session, *, now: datetime) -> int:
-    """Tell how things stand where they changed too often to be told each time; return how many rows were looked at."""
+def notify_after_quiet(session: Session, *, now: datetime) -> int:
+    """Add the events of states that changed too often to make one each time; return how many rows were looked at."""
     lock_changes(session)  # before the states are read: who numbers changes may be writing them
     quiet = col(TrackedStateRow.quiet_until)
     query = select(TrackedStateRow).where(quiet.is_not(None), quiet <= now).order_by(quiet).limit(_MOST_AT_ONCE)
     rows = list(session.exec(query))
     if rows:
         number = changes.take_numbers(session, len(rows))
-        events = [_tell(session, row, number + place, now=now) for place, row in enumerate(rows)]
+        events = [_add_event(session, row, number + place, now=now) for place, row in enumerate(rows)]
         deliveries.queue(session, [event for event in events if event is not None], now=now)
     return len(rows)
 
 
 def any_quiet(session: Session, *, now: datetime) -> bool:
-    """Return whether there is something for `tell_after_quiet`."""
+    """Return whether there is something for `notify_after_quiet`."""
     quiet = col(TrackedStateRow.quiet_until)
     query = select(TrackedStateRow.name).where(quiet.is_not(None), quiet <= now)
     return session.exec(query.limit(1)).first() is not None
@@ -129,7 +129,7 @@ def _number_jobs(session: Session, submitters: Mapping[int, tuple[int, str]], nu
 def _changed(session: Session, seen: list[Observation]) -> list[tuple[Observation, TrackedStateRow | None]]:
     """Return what is another state than the one that is known, with its row if there is one."""
     known = _known(session, seen)
-    pairs = ((observation, known.get((observation.matter, observation.name))) for observation in seen)
+    pairs = ((observation, known.get((observation.subject, observation.name))) for observation in seen)
     return [
         (observation, row)
         for observation, row in pairs
@@ -152,23 +152,26 @@ def _record(
         session.add(row)
     else:
         row.sqlmodel_update({**observation.columns(), "number": change, "since": now})
-    return _tell(session, row, event, now=now, anew=observation.anew)
+    return _add_event(session, row, event, now=now, anew=observation.anew)
 
 
-def _known(session: Session, seen: list[Observation]) -> dict[tuple[Matter, str], TrackedStateRow]:
-    found: dict[tuple[Matter, str], TrackedStateRow] = {}
-    for matter in {observation.matter for observation in seen}:
-        names = [observation.name for observation in seen if observation.matter is matter]
-        query = select(TrackedStateRow).where(TrackedStateRow.matter == matter)
-        found |= {(matter, row.name): row for row in rows_with(session, query, TrackedStateRow.name, names)}
+def _known(session: Session, seen: list[Observation]) -> dict[tuple[SubjectKind, str], TrackedStateRow]:
+    found: dict[tuple[SubjectKind, str], TrackedStateRow] = {}
+    for subject in {observation.subject for observation in seen}:
+        names = [observation.name for observation in seen if observation.subject is subject]
+        query = select(TrackedStateRow).where(TrackedStateRow.subject == subject)
+        found |= {(subject, row.name): row for row in rows_with(session, query, TrackedStateRow.name, names)}
     return found
 
 
-def _tell(session: Session, row: TrackedStateRow, number: int, *, now: datetime, anew: bool = False) -> EventRow | None:
-    """Add the event that a state makes, if it is told; the row then has what was told."""
-    before = Told(row.counted_at, row.told, row.events, row.quiet_until)
-    kind, told = tell(row.matter, row.state, before, now=now, anew=anew)
-    row.told, row.events, row.counted_at, row.quiet_until = told.state, told.events, told.counted_at, told.quiet_until
+def _add_event(
+    session: Session, row: TrackedStateRow, number: int, *, now: datetime, anew: bool = False
+) -> EventRow | None:
+    """Add the event that a state makes, if any, and note in its row what people were notified of."""
+    before = Notified(row.counted_at, row.notified_state, row.events, row.quiet_until)
+    kind, notified = decide_event(row.subject, row.state, before, now=now, anew=anew)
+    row.notified_state, row.events = notified.state, notified.events
+    row.counted_at, row.quiet_until = notified.counted_at, notified.quiet_until
     return _event(session, row, number, kind, now) if kind is not None else None
 
 

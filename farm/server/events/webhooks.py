@@ -81,7 +81,7 @@ def find_webhook(session: Session, owner: str, number: int) -> Webhook:
 
 
 def remove_webhook(unit: UnitOfWork, owner: str, number: int) -> Webhook:
-    """Remove a webhook of this person, with what it was not told yet. Raises `FarmError` (`not-found`)."""
+    """Remove a webhook of this person, with what was not delivered yet. Raises `FarmError` (`not-found`)."""
     found = find_webhook(unit.session, owner, number)
     unit.session.exec(delete(DeliveryRow).where(col(DeliveryRow.webhook_id) == number))
     unit.session.exec(delete(WebhookRow).where(col(WebhookRow.id) == number))

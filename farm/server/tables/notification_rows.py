@@ -1,4 +1,4 @@
-"""Rows of what people are told: their requests about jobs, changes by number, events, and webhooks with deliveries."""
+"""Rows of notifications: people's requests about jobs, changes by number, events, and webhooks with deliveries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from farm.api.notification_wire import EventKind
 from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
-from farm.server.tables.states import JobAct, Matter
+from farm.server.tables.states import JobAct, SubjectKind
 
 
 class JobRequestRow(NumberedRow, table=True):
@@ -43,7 +43,7 @@ class JobChangeRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """Something that people are told of. `id` is the number of the change; rows are added, and forgotten when old."""
+    """What people are notified of. `id` is the number of the change; rows are added, and forgotten when old."""
 
     __table_args__ = (Index("ix_event_submitter", "submitter", "id"), Index("ix_event_package", "package", "id"))
 
@@ -60,29 +60,30 @@ class EventRow(Row, table=True):
 
 
 class TrackedStateRow(Row, table=True):
-    """The state of a recipe's builds, a submission, or a package in a channel, and the state that was last told.
+    """The state of a recipe's builds, a submission, or a package in a channel, and the last state that people
+    were notified of.
 
     The other columns are those of the event that the present state would make.
     """
 
     __table_args__ = (
-        CheckConstraint("matter IN ('build', 'submission', 'package')", "matter"),
-        Index("ix_tracked_state_submitter", "submitter", "matter", "state"),
+        CheckConstraint("subject IN ('build', 'submission', 'package')", "subject"),
+        Index("ix_tracked_state_submitter", "submitter", "subject", "state"),
         Index("ix_tracked_state_change", "submitter", "number"),
         Index("ix_tracked_state_quiet", "quiet_until", sqlite_where=text("quiet_until IS NOT NULL"),
               postgresql_where=text("quiet_until IS NOT NULL")),
     )  # fmt: skip
 
-    matter: Matter = Field(primary_key=True, sa_type=Enumerated(Matter))
+    subject: SubjectKind = Field(primary_key=True, sa_type=Enumerated(SubjectKind))
     name: str = Field(primary_key=True)  # of the recipe, the number of the submission, `edge/jq`
     submitter: str
     state: str
     since: datetime = Field(sa_type=UtcDateTime)
     number: int = Field(default=0, index=True)  # of the change that led to the state
-    told: str = ""  # the state that people were told last; empty if they were told nothing
-    events: int = 0  # how many were told since `counted_at`
+    notified_state: str = ""  # the last one that people were notified of; empty if there was none
+    events: int = 0  # how many since `counted_at`
     counted_at: datetime = Field(sa_type=UtcDateTime)
-    quiet_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # it changed too often; then it is told
+    quiet_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no further event until then
     package: str = ""
     channel: str = ""
     release: int | None = None
@@ -92,7 +93,7 @@ class TrackedStateRow(Row, table=True):
 
 
 class WebhookRow(NumberedRow, table=True):
-    """An address that is told of a person's events. `secret` signs what is sent; it was shown once."""
+    """An address that is notified of a person's events. `secret` signs what is sent; it was shown once."""
 
     __table_args__ = (Index("ix_webhook_owner", "owner", "id"),)
 

@@ -96,8 +96,8 @@ class JobAct(StrEnum):
     RETRY = "retry"
 
 
-class Matter(StrEnum):
-    """What people are told the state of."""
+class SubjectKind(StrEnum):
+    """What people are notified of the state of."""
 
     BUILD = "build"  # of a recipe
     SUBMISSION = "submission"

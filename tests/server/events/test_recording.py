@@ -1,4 +1,4 @@
-"""A decision and what people are told of it are one transaction, in the order of the commits."""
+"""A decision and the events it makes are one transaction, in the order of the commits."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from farm.server import upkeep
 from farm.server.channels import excuses
 from farm.server.channels.excuses import Excuse
 from farm.server.events import changes, events
-from farm.server.events.recording import tell_after_quiet, touch_job
+from farm.server.events.recording import notify_after_quiet, touch_job
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
 from farm.server.previews import previews
 from farm.server.submissions.job_decisions import cancel_job, retry_job
+from farm.server.submissions.pending_submissions import accept, withdraw
 from farm.server.submissions.previewing import expire_previews, submit_preview
-from farm.server.submissions.waiting_submissions import accept, withdraw
 from farm.server.tables.notification_rows import JobChangeRow
-from farm.server.tables.preview_verdict import Verdict, VerdictState
+from farm.server.tables.preview_verdict import PreviewVerdict, VerdictState
 from tests.farms.people import name_of, own
 from tests.farms.small import SmallFarm, recipe
 from tests.farms.stocked import SAMPLES, StockedFarm
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 ME = "token:me"
 
 
-def told(farm: SmallFarm) -> list[tuple[EventKind, str, str]]:
-    """What I was told, oldest first: the kind, the package or submission, and why."""
+def events_of(farm: SmallFarm) -> list[tuple[EventKind, str, str]]:
+    """My events, oldest first: the kind, the package or submission, and why."""
     with farm.application.reading() as unit:
         found = events.of_submitter(unit.session, ME, limit=1000)
     return [(event.kind, event.package or str(event.submission), event.detail) for event in reversed(found)]
 
 
 def kinds(farm: SmallFarm) -> list[EventKind]:
-    return [kind for kind, _, _ in told(farm)]
+    return [kind for kind, _, _ in events_of(farm)]
 
 
 def follow(farm: SmallFarm, since: int | None = None) -> Followed:
@@ -62,10 +62,10 @@ def retry(farm: SmallFarm, job: int) -> int:
 
 def test_a_submission_is_accepted_fails_with_the_line_of_the_error_and_is_done_once_repaired(farm: SmallFarm) -> None:
     farm.submit(recipe("low"), recipe("high", needs=("low",)))
-    assert told(farm) == [(EventKind.SUBMISSION_ACCEPTED, "1", "")]
+    assert events_of(farm) == [(EventKind.SUBMISSION_ACCEPTED, "1", "")]
     lease = farm.claim()
     farm.fail(lease, "low.c:1: error: no\nmake: *** [all] Error 2")
-    assert sorted(told(farm)[1:]) == [
+    assert sorted(events_of(farm)[1:]) == [
         (EventKind.JOB_FAILED, "low", "low.c:1: error: no"),
         (EventKind.SUBMISSION_FAILED, "1", "low: low.c:1: error: no; also high"),
     ]
@@ -73,7 +73,7 @@ def test_a_submission_is_accepted_fails_with_the_line_of_the_error_and_is_done_o
         retry(farm, lease.job.id)
         lease = farm.claim()
         farm.fail(lease, "the same")
-    assert len(told(farm)) == 3, "five failures in a row are told once"
+    assert len(events_of(farm)) == 3, "five failures in a row make one event"
     retry(farm, lease.job.id)
     farm.build_all()
     assert sorted(kinds(farm)[3:]) == [EventKind.JOB_RECOVERED, EventKind.SUBMISSION_DONE]
@@ -87,10 +87,10 @@ def test_the_line_is_the_first_error_of_the_log_where_one_is_known_for_certain(f
     written = b"".join(json.dumps({**record, "text": line}, separators=(",", ":")).encode() + b"\n" for line in lines)
     farm.application.logs.append(lease.attempt.id, 0, written, limit=1 << 20)
     farm.fail(lease, "the step run ended with status 2")
-    assert {detail for _, _, detail in told(farm)[1:]} == {lines[1], f"low: {lines[1]}"}
+    assert {detail for _, _, detail in events_of(farm)[1:]} == {lines[1], f"low: {lines[1]}"}
 
 
-def test_who_waits_for_an_owner_and_withdraws_is_told_so(farm: SmallFarm) -> None:
+def test_waiting_for_an_owner_and_a_withdrawal_make_events(farm: SmallFarm) -> None:
     own(farm)
     number = farm.submit(recipe("b")).id
     with farm.application.writing() as unit:
@@ -102,7 +102,7 @@ def test_a_cancelled_job_makes_its_submission_fail_with_who_and_why(farm: SmallF
     job = farm.submit(recipe("low")).accepted[0].job.id
     with farm.application.planning() as unit:
         cancel_job(unit, Actor(ME), job, why="the wrong branch", decides=False)
-    assert told(farm)[1:] == [(EventKind.SUBMISSION_FAILED, "1", "low: cancelled by token:me: the wrong branch")]
+    assert events_of(farm)[1:] == [(EventKind.SUBMISSION_FAILED, "1", "low: cancelled by token:me: the wrong branch")]
 
 
 def test_what_changes_too_often_is_told_at_the_end_of_the_hour(farm: SmallFarm) -> None:
@@ -123,12 +123,12 @@ def test_what_changes_too_often_is_told_at_the_end_of_the_hour(farm: SmallFarm) 
             farm.fail(job)
     mine = [kind for kind in kinds(farm) if kind in (EventKind.JOB_FAILED, EventKind.JOB_RECOVERED)]
     assert mine == [EventKind.JOB_FAILED, EventKind.JOB_RECOVERED] * 3
-    assert farm.job(job.job.id).state == "failed", "the last state was not told yet"
-    assert upkeep.tell_after_quiet(farm.application) == 0
+    assert farm.job(job.job.id).state == "failed", "the last state made no event yet"
+    assert upkeep.notify_after_quiet(farm.application) == 0
     farm.clock.passes(3600)
-    assert upkeep.tell_after_quiet(farm.application) == 1
+    assert upkeep.notify_after_quiet(farm.application) == 1
     assert kinds(farm)[-1] is EventKind.JOB_FAILED
-    assert upkeep.tell_after_quiet(farm.application) == 0
+    assert upkeep.notify_after_quiet(farm.application) == 0
 
 
 def held(farm: StockedFarm, *packages: str, remedy: str = "repair it", under_way: bool = False) -> None:
@@ -150,14 +150,14 @@ def held(farm: StockedFarm, *packages: str, remedy: str = "repair it", under_way
 def test_a_package_is_told_held_back_when_a_person_has_to_act_and_not_twice(database: Database, tmp_path: Path) -> None:
     farm = StockedFarm.open(database, tmp_path)
     farm.release("edge", farm.build_samples(SAMPLES[:2]))
-    before = len(told(farm))
+    before = len(events_of(farm))
     held(farm, "zlib", under_way=True)
     held(farm, "zlib", remedy="")
-    assert len(told(farm)) == before
+    assert len(events_of(farm)) == before
     held(farm, "zlib")
     held(farm)
     held(farm, "zlib")
-    assert told(farm)[before:] == [(EventKind.PACKAGE_HELD_BACK, "zlib", "its tests fail: 1 != 2")]
+    assert events_of(farm)[before:] == [(EventKind.PACKAGE_HELD_BACK, "zlib", "its tests fail: 1 != 2")]
     assert [state.package for state in follow(farm).states if state.state == "held-back"] == ["zlib"]
     held(farm)
     assert [state.package for state in follow(farm).states if state.state == "held-back"] == []
@@ -175,7 +175,7 @@ def test_who_follows_is_told_only_what_has_changed_since(farm: SmallFarm) -> Non
     assert [(job.name, job.state) for job in changed.jobs] == [("low", "leased")]
     farm.finish(lease)
     assert {job.name for job in follow(farm, changed.number).jobs} == {"low", "high"}
-    assert follow(farm, changed.number + 1000).whole, "the number of a database of before"
+    assert follow(farm, changed.number + 1000).whole, "the number of an earlier database"
     with farm.application.reading() as unit:
         assert not changes.has_changed(unit.session, ME, changes.newest(unit.session))
         assert changes.submitters_since(unit.session, changed.number) == {ME}
@@ -250,11 +250,11 @@ def test_a_preview_is_open_and_its_acceptance_is_what_is_told(farm: SmallFarm) -
     assert [(state.submission, state.state) for state in follow(farm).states] == [(number, "preview")]
     farm.build_all()
     assert [state.state for state in follow(farm).states] == ["preview"]
-    assert told(farm) == []
+    assert events_of(farm) == []
     with farm.application.planning() as unit:
-        previews.set_verdict(unit.session, number, Verdict(VerdictState.FAILS, 1, "in a line"), now=unit.now)
+        previews.set_verdict(unit.session, number, PreviewVerdict(VerdictState.FAILS, 1, "in a line"), now=unit.now)
     assert [(state.state, state.detail) for state in follow(farm).states] == [("preview-fails", "in a line")]
-    assert told(farm) == []
+    assert events_of(farm) == []
     accept(farm.application, Actor(ME), number)
     assert kinds(farm) == [EventKind.SUBMISSION_DONE], "the builds of the preview are the farm's at once"
 
@@ -270,13 +270,13 @@ def test_a_preview_that_expires_is_open_no_more(farm: SmallFarm) -> None:
     preview(farm, recipe("low"), by=ME)
     farm.clock.passes(timedelta(days=8).total_seconds())
     expire_previews(farm.application)
-    assert (follow(farm).states, told(farm)) == ([], [])
+    assert (follow(farm).states, events_of(farm)) == ([], [])
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 def test_states_are_read_after_the_lock_of_who_numbers_changes(farm: SmallFarm) -> None:
     with statements(farm.application.database) as made, farm.application.writing() as unit:
-        tell_after_quiet(unit.session, now=unit.now)
+        notify_after_quiet(unit.session, now=unit.now)
     first, second = (line for line in made if "pg_advisory" in line or "FROM tracked_state" in line)
     assert "pg_advisory" in first
     assert "FROM tracked_state" in second

@@ -71,19 +71,19 @@ def upgrade() -> None:
     quiet = sa.text("quiet_until IS NOT NULL")
     op.create_table(
         "tracked_state",
-        sa.Column("matter", sa.String(), primary_key=True),
+        sa.Column("subject", sa.String(), primary_key=True),
         sa.Column("name", sa.String(), primary_key=True),
         _text("submitter"),
         _text("state"),
         _time("since"),
         sa.Column("number", sa.Integer(), nullable=False, index=True),
-        _text("told"),
+        _text("notified_state"),
         _number("events"),
         _time("counted_at"),
         _time("quiet_until", optional=True),
         *_about(),
-        sa.CheckConstraint("matter IN ('build', 'submission', 'package')", "matter"),
-        sa.Index("ix_tracked_state_submitter", "submitter", "matter", "state"),
+        sa.CheckConstraint("subject IN ('build', 'submission', 'package')", "subject"),
+        sa.Index("ix_tracked_state_submitter", "submitter", "subject", "state"),
         sa.Index("ix_tracked_state_change", "submitter", "number"),
         sa.Index("ix_tracked_state_quiet", "quiet_until", sqlite_where=quiet, postgresql_where=quiet),
     )
