@@ -31,7 +31,7 @@ _MISREAD = 2
 """The exit status from which on shellcheck says that it could not work."""
 
 
-def _in_silence(text: str) -> None:
+def _no_progress(text: str) -> None:
     pass
 
 
@@ -44,10 +44,10 @@ class ShellPrograms:
 
     bash: str | None
     shellcheck: str | None
-    show: Callable[[str], None] = _in_silence
+    show: Callable[[str], None] = _no_progress
 
     @classmethod
-    def installed(cls, show: Callable[[str], None] = _in_silence) -> Self:
+    def installed(cls, show: Callable[[str], None] = _no_progress) -> Self:
         """Return the programs on PATH."""
         return cls(shutil.which("bash"), shutil.which("shellcheck"), show)
 

@@ -1,4 +1,4 @@
-"""Downloads that are not what was asked for: kept under the digests that they have, until somebody asks for these.
+"""Downloads that are not what was asked for, under the digests that they have, until somebody asks for these.
 
 So whoever corrects a digest in a recipe needs no second download. A store never shows these bytes as blobs before.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 30
 MOST_SECONDS = 14 * 86400
-"""How much is kept, and how long: beyond that, the oldest goes first."""
+"""How much is in quarantine, and how long: beyond that, the oldest goes first."""
 
 
 class Quarantine:
@@ -26,48 +26,48 @@ class Quarantine:
 
     def __init__(self, store: BlobStore, *, most_bytes: int = MOST_BYTES, most_seconds: float = MOST_SECONDS) -> None:
         self._store = store
-        self._kept = BlobStore(store.root / "quarantine")
+        self._held = BlobStore(store.root / "quarantine")
         self._most_bytes = most_bytes
         self._most_seconds = most_seconds
 
     def writer(self) -> BlobWriter:
         """Return a writer for a download whose digest is not yet known; `commit` puts it into quarantine."""
-        return self._kept.writer()
+        return self._held.writer()
 
     def release(self, digest: Digest) -> bool:
-        """Make a blob of the store of what is kept under this digest, verified; return whether there was any."""
+        """Make a blob of the store of what has this digest here, verified; return whether there was any."""
         try:
-            self._kept.verify(digest)
-            self._store.share(self._kept, digest)
+            self._held.verify(digest)
+            self._store.share(self._held, digest)
         except MissingBlobError:
             return False
         except CorruptBlobError:
-            self._kept.delete(digest)
+            self._held.delete(digest)
             return False
-        self._kept.delete(digest)
+        self._held.delete(digest)
         return True
 
     def trim(self) -> None:
         """Remove what is too old, and the oldest of what is too much."""
-        kept = []
-        for digest in self._kept.iter():
+        found = []
+        for digest in self._held.iter():
             with suppress(FileNotFoundError):
-                status = self._kept.path(digest).stat()
-                kept.append((status.st_mtime, status.st_size, digest))
+                status = self._held.path(digest).stat()
+                found.append((status.st_mtime, status.st_size, digest))
         size, oldest = 0, time.time() - self._most_seconds
-        for since, length, digest in sorted(kept, reverse=True):
+        for since, length, digest in sorted(found, reverse=True):
             size += length
             if size > self._most_bytes or since < oldest:
-                self._kept.delete(digest)
+                self._held.delete(digest)
 
     def clear(self, *, remove: bool = True) -> int:
         """Remove everything, and return its size; or only count it."""
         size = 0
-        for digest in self._kept.iter():
+        for digest in self._held.iter():
             with suppress(MissingBlobError):
-                size += self._kept.size(digest)
+                size += self._held.size(digest)
             if remove:
-                self._kept.delete(digest)
+                self._held.delete(digest)
         if remove:
-            self._kept.sweep()
+            self._held.sweep()
         return size

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from farm.build.abi.interface_description import DeclaredType, InterfaceDescription
 
-# Where builds have their sources, as compilers are told to write it (recipes/steps/prepare.yaml).
+# Where builds have their sources, as compilers are made to write it (recipes/steps/prepare.yaml).
 _SOURCES = ("/usr/src/", "/build/")
 _HIDDEN = re.compile(r'//[^\n]*|/\*(?:.*?\*/|.*)|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 _KEYWORDS = ("struct", "union", "class", "enum")

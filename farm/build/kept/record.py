@@ -18,7 +18,7 @@ class KeptBuild(Form, record="kept build", constants={"format": 1}):
 
     `stop`: the step with the number `step` has `failed`, and `message` says why (all steps have run, and what they
     installed is at fault, where that is the number of steps); the build was stopped `before` that step; or it was
-    resumed and has `ended` well. `jobs` is how many processes it was told to run at once. `opened`: somebody has been
+    resumed and has `ended` well. `jobs` is how many processes it may run at once. `opened`: somebody has been
     in it; `edited`: they left other sources than they found. `size` is what its directory took on the disk, `kept` when
     it was made (RFC 3339), `log` its whole log.
     `farm_job` is the number of the farm's job that it reproduces, or 0.

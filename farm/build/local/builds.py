@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from farm.build.attempt.package_test import run_test
 from farm.build.attempt.workshop import Workshop
 from farm.build.kept.kept_builds import KeptBuilds
+from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
+from farm.build.local.build_orders import BuildOrders
 from farm.build.local.interfaces import compare_libraries
-from farm.build.local.obtaining import Obtaining
-from farm.build.local.ordering import Ordering
+from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildProgress, Reports
-from farm.build.local.taking import NotFetchedError, Taking
 from farm.build.local.toolchains import TreeToolchains
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.sources.fetch_all import fetch_all, missing_sources
@@ -100,10 +100,10 @@ class LocalBuilds:
         self._toolchains = TreeToolchains(tree, state.store, state.toolchains, self._reports.say)
         self._workshop = _workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
         self._outcomes = Outcomes(self._graph, state.store)
-        self._ordering = Ordering(tree, files, platform, self._toolchains, self._outcomes, state.store)
+        self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes)
-        self.obtaining = Obtaining(self._workshop, state, self._reports, self.kept)
-        self._taking = Taking(self._workshop, state, self._reports, published)
+        self.builder = OrderBuilder(self._workshop, state, self._reports, self.kept)
+        self._available = AvailableBuilds(self._workshop, state, self._reports, published)
         self._against = published if against_newest else None
         self.against = self._against.release if self._against else ""
         """The release whose newest packages are taken whatever their plans; usually empty."""
@@ -163,7 +163,7 @@ class LocalBuilds:
             for place, test in enumerate(recipe.tests, 1):
                 packages = tuple(package.as_dependency() for package in self._around(name, test))
                 order = TestOrder(test, self._outcomes[name][0].descriptor.digest, packages, recipe.limits)
-                with self.obtaining.attempt() as attempt:
+                with self.builder.attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
                 if not outcome.passed:
                     log = self._state.write_log(f"{name}-test-{place}", outcome.log)
@@ -180,7 +180,7 @@ class LocalBuilds:
         order = self.order(name)
         self._obtain(self._needed([recipe.name]), lambda: ())
         first = {str(package.descriptor.name): package for package in self._outcomes[recipe.name]}
-        outcome = self.obtaining.build(order, replace(self._workshop, variation=variation))
+        outcome = self.builder.build(order, replace(self._workshop, variation=variation))
         second = {str(package.descriptor.name): package for package in outcome.packages}
         return tuple(self._rebuilt(name, first.get(name), second.get(name)) for name in sorted(first | second))
 
@@ -200,7 +200,7 @@ class LocalBuilds:
 
         Raises as `farm.build.local.interfaces.compare_libraries`.
         """
-        return compare_libraries(name, (before, after), self.obtaining, self._toolchains)
+        return compare_libraries(name, (before, after), self.builder, self._toolchains)
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe that makes a package. Raises `UnknownRecipeError`."""
@@ -210,14 +210,14 @@ class LocalBuilds:
         """Return the plan of a recipe. What it needs is built first, unless its outcome is known. Raises as `build`."""
         recipe = self.recipe(name)
         self._obtain([other for other in self._needed([recipe.name]) if other != recipe.name], lambda: ())
-        return self._ordering.order(recipe).plan
+        return self._orders.order(recipe).plan
 
     def order(self, name: str) -> BuildOrder:
         """Build or fetch what a recipe needs, and return the order to build it. Raises as `build`."""
         recipe = self.recipe(name)
         needed = [other for other in self._needed([recipe.name]) if other != recipe.name]
         self._obtain(needed, lambda: self._outcomes.dependencies_of(recipe))
-        return self._ordering.order(recipe)
+        return self._orders.order(recipe)
 
     def _recipes_of(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
@@ -265,7 +265,7 @@ class LocalBuilds:
                         continue
                     if name in to_build or not self._is_known(name, number, len(needed)):
                         self._build(name, number, len(needed))
-                self._taking.bring((package.as_dependency() for package in here()), unpacked=False)
+                self._available.bring((package.as_dependency() for package in here()), unpacked=False)
             except NotFetchedError as error:
                 if self._against:
                     raise
@@ -279,7 +279,7 @@ class LocalBuilds:
 
         Returns the recipes that have to be; whether those above them have to be is known later.
         """
-        self._taking.look_ahead(package for name in needed for package in made_packages(self._tree.recipes[name]))
+        self._available.look_ahead(package for name in needed for package in made_packages(self._tree.recipes[name]))
         to_build = set()
         for number, name in enumerate(needed, 1):
             if name in self._outcomes or not all(need in self._outcomes for need in self._graph.needs[name]):
@@ -294,7 +294,7 @@ class LocalBuilds:
 
     def _is_known(self, name: str, number: int, total: int) -> bool:
         """Record the outcome of a recipe that need not be built, and return whether there is one."""
-        known = self._taking.known(self._ordering.order(self._tree.recipes[name]))
+        known = self._available.known(self._orders.order(self._tree.recipes[name]))
         if known:
             outcome, state = known
             self._outcomes.add(name, outcome.packages, state)
@@ -302,11 +302,11 @@ class LocalBuilds:
         return known is not None
 
     def _build(self, name: str, number: int, total: int) -> None:
-        order = self._ordering.order(self._tree.recipes[name])
-        self._taking.bring(order.archives)
+        order = self._orders.order(self._tree.recipes[name])
+        self._available.bring(order.archives)
         self._reports.progress(BuildProgress(name, "building", number, total))
         started = time.monotonic()
-        outcome = self.obtaining.make(order, against=self.against)
+        outcome = self.builder.make(order, against=self.against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
 

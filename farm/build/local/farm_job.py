@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from farm.build.attempt.workshop import Workshop
     from farm.build.kept.kept_builds import KeptTree
-    from farm.build.local.obtaining import Obtaining
+    from farm.build.local.order_builder import OrderBuilder
     from farm.build.toolchain.toolchain import Toolchain
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef, BuildOrder
@@ -39,14 +39,14 @@ class FarmBuild:
     fetch: Callable[[Digest], None]
 
 
-def reach_failure(obtaining: Obtaining, farm_build: FarmBuild, *, before: str = "") -> KeptTree:
+def reach_failure(builder: OrderBuilder, farm_build: FarmBuild, *, before: str = "") -> KeptTree:
     """Build as the farm did, unless that was done before; return the build as it is kept where it failed.
 
     With `before`, it stops before that step. No outcome is recorded. Raises the errors `not-reproduced` where it does
     not fail here, and `no-such-step`.
     """
     job, order = farm_build.job, farm_build.order
-    here = replace(obtaining, workshop=_workshop(obtaining, farm_build), farm_job=job)
+    here = replace(builder, workshop=_workshop(builder, farm_build), farm_job=job)
     if before:
         return stop_before(here, order, number_of_step(order.plan, before))
     for tree in here.kept.all():
@@ -70,9 +70,9 @@ def reach_failure(obtaining: Obtaining, farm_build: FarmBuild, *, before: str = 
     )
 
 
-def _workshop(obtaining: Obtaining, farm_build: FarmBuild) -> Workshop:
+def _workshop(builder: OrderBuilder, farm_build: FarmBuild) -> Workshop:
     """Return a workshop that takes from the farm what this machine does not have."""
-    store, own = obtaining.state.store, obtaining.workshop
+    store, own = builder.state.store, builder.workshop
 
     def obtain(digest: Digest) -> None:
         if not store.has(digest):
@@ -87,7 +87,7 @@ def _workshop(obtaining: Obtaining, farm_build: FarmBuild) -> Workshop:
         if tree != farm_build.toolchain_tree:
             raise MissingBlobError(tree)
         obtain(tree)
-        restored = (farm_build.toolchain, tree, farm_build.toolchain_archive, store, obtaining.state.toolchains)
+        restored = (farm_build.toolchain, tree, farm_build.toolchain_archive, store, builder.state.toolchains)
         try:
             return restore_toolchain(*restored)
         except MissingBlobError:

@@ -39,9 +39,9 @@ def files_of(builds: LocalBuilds, name: str) -> BuildFiles:
     if tree and name == tree.name:
         return _of_kept(tree)
     order = builds.order(tree.build.recipe if tree else name)
-    outcome = builds.obtaining.state.outcome(order.plan.digest)
+    outcome = builds.builder.state.outcome(order.plan.digest)
     if outcome is not None:
-        store = builds.obtaining.workshop.store
+        store = builds.builder.workshop.store
         manifests = [Manifest.from_json(store.read(package.manifest.digest)) for package in outcome.packages]
         return BuildFiles(order.plan.name.short, explain_packages(manifests, order.plan.outputs))
     if tree is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.build.local.ordering import Ordering
+from farm.build.local.build_orders import BuildOrders
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.toolchains import TreeToolchains
 from farm.core.comparison.inputs import InputChange, InputKind, InputValue, input_changes
@@ -50,12 +50,12 @@ def forecast(
     graph = BuildGraph.of(tree.recipes)
     toolchains = TreeToolchains(tree, state.store, state.toolchains, lambda _: None)
     outcomes = Outcomes(graph, state.store)
-    ordering = Ordering(tree, files, platform, toolchains, outcomes, state.store)
+    orders = BuildOrders(tree, files, platform, toolchains, outcomes, state.store)
     wanted, first = graph.recipe_of(name), list[str]()
     for needed in graph.needed_for(graph.needs[wanted]):
         recipe = tree.recipes[needed]
         can_plan = toolchains.is_made(recipe.toolchain) and outcomes.has_all(graph.needs[needed])
-        plan = ordering.plan(recipe) if can_plan else None
+        plan = orders.plan(recipe) if can_plan else None
         kept = state.outcome(plan.digest, without_archives=True) if plan else None
         if kept is None:
             first.append(needed)
@@ -67,7 +67,7 @@ def forecast(
     newest = next(state.builds_of(wanted), None)
     if newest is None or not outcomes.has_all(graph.needs[wanted]):
         return Forecast(wanted, is_built=False, inputs=None, first=tuple(first))
-    plan = ordering.plan(tree.recipes[wanted])
+    plan = orders.plan(tree.recipes[wanted])
     is_built = state.outcome(plan.digest, without_archives=True) is not None and not first
     changes = () if is_built else input_changes(_plan(state, newest.outcome), plan)
     return Forecast(wanted, is_built, changes, tuple(first))

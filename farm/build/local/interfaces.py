@@ -22,7 +22,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.build.local.obtaining import Obtaining
+    from farm.build.local.order_builder import OrderBuilder
     from farm.build.local.toolchains import TreeToolchains
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOutcome, BuiltPackage
@@ -41,15 +41,15 @@ class ComparedInterface(Form, record="compared interface"):
 
 
 def compare_libraries(
-    name: str, plans: tuple[Digest, Digest], obtaining: Obtaining, toolchains: TreeToolchains
+    name: str, plans: tuple[Digest, Digest], builder: OrderBuilder, toolchains: TreeToolchains
 ) -> Iterator[ComparedInterface]:
     """Yield the verdict on each library that both builds of the package `name` have, from the first to the second.
 
     The builds are recorded ones, by their plans. Makes the toolchain if it is missing. Raises `no-such-build`, and what
     toolchains and sandbox raise.
     """
-    store = obtaining.workshop.store
-    before, after = (_outcome(obtaining, plan) for plan in plans)
+    store = builder.workshop.store
+    before, after = (_outcome(builder, plan) for plan in plans)
     old, new = _libraries(store, name, before), _libraries(store, name, after)
     for soname in sorted(old.keys() & new.keys()):
         sides = [_side(store, name, *found) for found in ((before, old[soname]), (after, new[soname]))]
@@ -59,13 +59,13 @@ def compare_libraries(
             continue
         first, second = (side for side in sides if isinstance(side, AbiSide))
         order = AbiOrder(first, second, toolchains.ensure(TOOLCHAIN).tree, COMPARISON_LIMITS)
-        with obtaining.attempt() as attempt:
-            found = compare_interfaces(order, obtaining.workshop, attempt=attempt, log=obtaining.reports.log)
+        with builder.attempt() as attempt:
+            found = compare_interfaces(order, builder.workshop, attempt=attempt, log=builder.reports.log)
         yield ComparedInterface(soname, found.verdict, found.reason, found.report)
 
 
-def _outcome(obtaining: Obtaining, plan: Digest) -> BuildOutcome:
-    outcome = obtaining.state.outcome(plan)
+def _outcome(builder: OrderBuilder, plan: Digest) -> BuildOutcome:
+    outcome = builder.state.outcome(plan)
     if outcome is None:
         raise FarmError(f"no build of the plan {plan} is on this machine", code="no-such-build")
     return outcome

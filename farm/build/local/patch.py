@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.build.kept.kept_builds import KeptTree
     from farm.build.kept.source_edits import SourcePatch
     from farm.build.local.builds import LocalBuilds
-    from farm.build.local.obtaining import Obtaining
+    from farm.build.local.order_builder import OrderBuilder
     from farm.core.recipe.recipe import Recipe
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.(?:patch|diff)")
@@ -79,7 +79,7 @@ def patch_recipe(
     is_named = any(source.file == request.file for source in recipe.sources)
     _check_sources(tree, recipe, without=request.file if is_named else "")
     with tree.used():
-        patch = _patch_of(builds.obtaining, tree, request.added)
+        patch = _patch_of(builds.builder, tree, request.added)
     text = _header(request, recipe) + patch.text
     if path.exists() and path.read_bytes() != text and not request.replace:
         raise FarmError(f"{path} exists already", remedy="Name another file, or use --replace.", code="patch-exists")
@@ -111,14 +111,14 @@ def _check_sources(tree: KeptTree, recipe: Recipe, *, without: str) -> None:
         )
 
 
-def _patch_of(obtaining: Obtaining, tree: KeptTree, added: Sequence[str]) -> SourcePatch:
+def _patch_of(builder: OrderBuilder, tree: KeptTree, added: Sequence[str]) -> SourcePatch:
     order = tree.build.order
-    with obtaining.attempt() as attempt, obtaining.failure_explained(order):
+    with builder.attempt() as attempt, builder.failure_explained(order):
         workspace = Workspace.of_attempt(attempt, order.limits)
         run_until(
             order,
             steps_that_unpack(order.plan),
-            obtaining.workshop_of(tree.build),
+            builder.workshop_of(tree.build),
             attempt=attempt,
             workspace=workspace,
             log=lambda _record: None,

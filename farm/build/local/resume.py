@@ -40,18 +40,18 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
             remedy=f"`farm build {name}` keeps one that fails; `farm kept` lists them.",
             code="no-kept-build",
         )
-    obtaining = builds.obtaining
-    with tree.used(alone=True), obtaining.attempt() as attempt:
+    builder = builds.builder
+    with tree.used(alone=True), builder.attempt() as attempt:
         order = tree.build.order if tree.build.farm_job else _order_now(builds, tree)
-        obtaining.reports.progress(BuildProgress(tree.build.recipe, "building", 1, 1))
+        builder.reports.progress(BuildProgress(tree.build.recipe, "building", 1, 1))
         try:
-            with obtaining.failure_explained(order):
+            with builder.failure_explained(order):
                 packages = resume(
                     tree,
-                    obtaining.workshop_of(tree.build),
+                    builder.workshop_of(tree.build),
                     order=order,
                     attempt=attempt,
-                    log=obtaining.reports.log,
+                    log=builder.reports.log,
                 )
         except BuildFailedError as error:
             error.remedy += f" `farm shell {tree.name}` opens the build where it failed."
@@ -59,7 +59,7 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
         finally:
-            obtaining.kept.used(tree)
+            builder.kept.used(tree)
     return Resumed(tree, packages)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from farm.build.kept.entering import Entry
     from farm.build.kept.kept_builds import KeptTree
     from farm.build.local.builds import LocalBuilds
-    from farm.build.local.obtaining import Obtaining
+    from farm.build.local.order_builder import OrderBuilder
     from farm.core.plan.job import BuildOrder
     from farm.core.plan.plan import Plan
 
@@ -36,36 +36,36 @@ def reach_step(builds: LocalBuilds, name: str, *, before: str = "") -> KeptTree:
         is_there = (stopped.order.plan.digest, stopped.stop, stopped.step) == (order.plan.digest, "before", step)
         if is_there and not stopped.opened:
             return tree
-    return stop_before(builds.obtaining, order, step)
+    return stop_before(builds.builder, order, step)
 
 
-def stop_before(obtaining: Obtaining, order: BuildOrder, step: int) -> KeptTree:
+def stop_before(builder: OrderBuilder, order: BuildOrder, step: int) -> KeptTree:
     """Run the steps of an order before number `step`, and keep the build there. Raises as `LocalBuilds.build`."""
     recipe = order.plan.name.short
-    obtaining.reports.progress(BuildProgress(recipe, "building", 1, 1))
-    with obtaining.attempt() as attempt:
+    builder.reports.progress(BuildProgress(recipe, "building", 1, 1))
+    with builder.attempt() as attempt:
         workspace = Workspace.of_attempt(attempt, order.limits)
-        with obtaining.failure_kept(order, workspace), obtaining.failure_explained(order):
+        with builder.failure_kept(order, workspace), builder.failure_explained(order):
             log = run_until(
                 order,
                 step,
-                obtaining.workshop,
+                builder.workshop,
                 attempt=attempt,
                 workspace=workspace,
-                log=obtaining.reports.log,
+                log=builder.reports.log,
             )
-        return obtaining.keep(order, workspace, stop="before", step=step, log=log)
+        return builder.keep(order, workspace, stop="before", step=step, log=log)
 
 
-def enter_step(obtaining: Obtaining, tree: KeptTree, entry: Entry) -> int:
+def enter_step(builder: OrderBuilder, tree: KeptTree, entry: Entry) -> int:
     """Enter the step at which a kept build stopped; return the exit status. Raises as `enter`."""
-    with tree.used(), obtaining.attempt() as attempt:
+    with tree.used(), builder.attempt() as attempt:
         try:
-            return enter(tree, entry, obtaining.workshop_of(tree.build), attempt=attempt)
+            return enter(tree, entry, builder.workshop_of(tree.build), attempt=attempt)
         except MissingBlobError as error:
             raise lost_inputs(tree, error) from error
         finally:
-            obtaining.kept.used(tree)
+            builder.kept.used(tree)
 
 
 def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:

@@ -84,7 +84,7 @@ class SourceDigestMismatchError(FarmError):
         if expected == NOT_YET_KNOWN:
             super().__init__(
                 f"the recipe has no digest of this source yet; {culprit.origin} serves {culprit.got}{elsewhere}",
-                remedy="Check that upstream released these bytes, which are kept here. Then write: "
+                remedy="Check that upstream released these bytes, which are in quarantine here. Then write: "
                 f"sha256: {culprit.got and culprit.got.hex}",
             )
             return
@@ -92,7 +92,7 @@ class SourceDigestMismatchError(FarmError):
             f"{culprit.origin} serves other bytes than the recipe names: expected {expected}, {culprit.reason}"
             + elsewhere,
             remedy="Find out why the bytes changed before you change sha256 in the recipe; "
-            "they are kept here until then.",
+            "they are in quarantine here until then.",
         )
 
 
@@ -102,7 +102,7 @@ class SourceFetcher:
 
     `apt` serves `debian` origins (None: they fail with that reason). `farm_store` opens a blob of the farm's own
     store, or returns None. `arrived` is called with numbers of bytes, perhaps from several threads. A download with
-    another digest than expected is kept in quarantine, for a recipe that names that digest.
+    another digest than expected goes into quarantine, for a recipe that names that digest.
     """
 
     store: BlobStore

@@ -60,7 +60,7 @@ def shell(
         else:
             tree = reach_step(builds, name, before=before)
     # Not within: the progress would be in the way of the shell.
-    return enter_step(builds.obtaining, tree, _entry(tree, command))
+    return enter_step(builds.builder, tree, _entry(tree, command))
 
 
 def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
@@ -70,7 +70,7 @@ def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
 
     with connect() as farm:
         answer = farm.job_order(job)
-        archive, workshop = answer.toolchain.archive, builds.obtaining.workshop
+        archive, workshop = answer.toolchain.archive, builds.builder.workshop
         most = workshop.fetcher.policy.max_bytes
         order = BuildOrder.from_dict(answer.order)
         farm_build = FarmBuild(
@@ -81,7 +81,7 @@ def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
             BlobRef(Digest(archive.digest), archive.size),
             lambda digest: farm.fetch_job_blob(job, digest, workshop.store, size=most),
         )
-        return reach_failure(builds.obtaining, farm_build, before=before)
+        return reach_failure(builds.builder, farm_build, before=before)
 
 
 def _entry(tree: KeptTree, command: tuple[str, ...]) -> Entry:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Obtaining:
+class OrderBuilder:
     """Builds on this machine, and records the outcomes in `state`. Builds that fail are in `kept` afterwards.
 
     `farm_job` is the number of the farm's job that is built here, or 0.

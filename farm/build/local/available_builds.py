@@ -37,7 +37,7 @@ class NotFetchedError(FarmError):
 
 
 @dataclass
-class Taking:
+class AvailableBuilds:
     """Takes outcomes without a build, and records those of a channel in `state`.
 
     `published` are the builds of a channel, or None: then nothing is fetched.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordering:
+class BuildOrders:
     """Makes orders for the recipes of one tree. `files` is the content of the tree, by path."""
 
     tree: RecipeTree
