@@ -1,4 +1,4 @@
-"""`python -m web --settings FILE --host HOST --port PORT`: serves one farm over HTTP until it is told to stop."""
+"""`python -m web --settings FILE --host HOST --port PORT`: serves one farm over HTTP until it is stopped."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ async def _answer(look: Callable[..., Form], *asked: bytes | str) -> Response:
 
 
 def main() -> None:
-    """Run the checker until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
+    """Run the checker until it is stopped; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.checker", description=__doc__)
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--ledger", type=Path, required=True, help="the folder of the signer's ledger, to read")

@@ -151,7 +151,7 @@ def serve_images(repository: Repository, signers: Signers, checker: Checker, pat
 
 
 def main() -> None:
-    """Run the signer until it is told to stop; ends with status 1 and a line that says why when it cannot begin."""
+    """Run the signer until it is stopped; ends with status 1 and a line that says why when it cannot begin."""
     parser = argparse.ArgumentParser(prog="workers.signer", description=__doc__)
     parser.add_argument("--repository", type=Path, required=True, help="the published directory")
     parser.add_argument("--keys", type=Path, required=True, help="the folder of online keys")

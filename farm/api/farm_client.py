@@ -84,7 +84,7 @@ class FarmClient:
     ) -> submission_wire.SubmissionWire:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
 
-        `warnings` asks for those about how they are written; a farm of before has none. With `preview`, they are only
+        `warnings` asks for those about how they are written; an older farm has none. With `preview`, they are only
         built and tested apart from the farm's own packages.
         """
         encoded = {
@@ -145,7 +145,7 @@ class FarmClient:
             part = ordered[start : start + wire.MOST_JOBS]
             page = self._get("/api/v1/jobs", wire.JobPage, number=part, limit=len(part))
             found |= {job.id: job for job in page.jobs}
-        # A farm of before answers with its newest jobs; and what is not there has an error of its own.
+        # An older farm answers with its newest jobs; and what is not there has an error of its own.
         return {number: found[number] if number in found else self.job(number).job for number in ordered}
 
     def job(self, job_id: int) -> wire.JobDetail:
@@ -187,7 +187,7 @@ class FarmClient:
         try:
             page = self._get("/api/v1/job-requests", wire.JobRequestPage, number=list(numbers))
         except RefusedRequestError as error:
-            if error.status == HTTPStatus.NOT_FOUND:  # a farm of before
+            if error.status == HTTPStatus.NOT_FOUND:  # an older farm
                 return found
             raise
         for request in page.requests:

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
     with guarded():
         try:
             status = _status(arguments, waited)
-        except Exception:  # noqa: BLE001  # a fault of farm's own, printed whole while all that is written is made inert
+        except Exception:  # noqa: BLE001  # a fault of farm's own, printed whole while all that is written is escaped
             traceback.print_exc()
             status = 1
         sys.exit(status)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from farm.core.names.escaping import escape_control_chars, inert_lines
+from farm.core.names.escaping import escape_control_chars, escape_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,7 +73,7 @@ def say(line: Line = "", *, err: bool = False, indent: str = INDENT) -> None:
     """Print a line; with `err` on standard error, for everything except the result of the command."""
     stream = sys.stderr if err else sys.stdout
     colours = stream.isatty()
-    parts = ((inert_lines(text, indent), style) for text, style in _parts(line))
+    parts = ((escape_lines(text, indent), style) for text, style in _parts(line))
     _write(stream, "".join(click.style(text, **style) if colours and style else text for text, style in parts) + "\n")
 
 
@@ -191,10 +191,10 @@ class _Guarded(io.TextIOWrapper):
         return self.beneath.isatty()
 
     def write(self, text: str, /) -> int:
-        self.write_made_inert(inert_lines(text))
+        self.write_escaped(escape_lines(text))
         return len(text)
 
-    def write_made_inert(self, text: str) -> None:
+    def write_escaped(self, text: str) -> None:
         super().write(text)
 
 
@@ -204,7 +204,7 @@ def _guard(stream: TextIO) -> TextIO:
 
 def _write(stream: TextIO, text: str) -> None:
     if isinstance(stream, _Guarded):
-        stream.write_made_inert(text)
+        stream.write_escaped(text)
     else:
         stream.write(text)
     stream.flush()

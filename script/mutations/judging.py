@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from script.mutations.subjects import TESTS
 from script.mutations.trial import Copy
-from script.mutations.verdicts import Verdict, Verdicts, basis_of
+from script.mutations.verdicts import MutationVerdict, Verdicts, basis_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,9 @@ class RedTestsError(Exception):
         super().__init__(f"{failed} fails without a mutation:\n{output[-4000:]}")
 
 
-def judge(root: Path, mutations: Sequence[Mutation], *, jobs: int, again: bool) -> Iterator[tuple[Mutation, Verdict]]:
+def judge(
+    root: Path, mutations: Sequence[Mutation], *, jobs: int, again: bool
+) -> Iterator[tuple[Mutation, MutationVerdict]]:
     """Yield each mutation with its verdict: the known ones, then the others as they are found.
 
     Raises `RedTestsError`.
@@ -67,16 +69,16 @@ class _Workplace:
         self._pool = pool
         self._copies = copies
 
-    def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, Verdict]]:
+    def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, MutationVerdict]]:
         """Yield each mutation with its verdict. Raises `RedTestsError`."""
 
-        def judged(mutation: Mutation, basis: str) -> tuple[Mutation, Verdict]:
+        def judged(mutation: Mutation, basis: str) -> tuple[Mutation, MutationVerdict]:
             tests = TESTS[mutation.module]
             with self._copy() as copy:
                 outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests)
                 if outcome.test:  # it may fail by chance, or because of the state of the machine
                     _check_sound(copy, outcome.test)
-            return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
+            return mutation, MutationVerdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 
         for future in as_completed([self._pool.submit(judged, *pair) for pair in waiting]):
             yield future.result()

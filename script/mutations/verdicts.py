@@ -15,7 +15,7 @@ FILE = ".mutations.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MutationVerdict:
     """`killed_by` is the test that failed, empty for a survivor. `basis` identifies what was run, see `basis_of`."""
 
     name: str
@@ -30,13 +30,15 @@ class Verdicts:
     def __init__(self, root: Path) -> None:
         self._path = root / FILE
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        self._known = {(found.name, found.basis): found for found in (Verdict(**json.loads(line)) for line in lines)}
+        self._known = {
+            (found.name, found.basis): found for found in (MutationVerdict(**json.loads(line)) for line in lines)
+        }
 
-    def known(self, name: str, basis: str) -> Verdict | None:
+    def known(self, name: str, basis: str) -> MutationVerdict | None:
         """Return the result of this mutation, by these tests."""
         return self._known.get((name, basis))
 
-    def keep(self, verdict: Verdict) -> None:
+    def keep(self, verdict: MutationVerdict) -> None:
         """Store one; it replaces that of an earlier run."""
         self._known[verdict.name, verdict.basis] = verdict
         with self._path.open("a", encoding="utf-8") as file:

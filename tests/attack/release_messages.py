@@ -120,7 +120,7 @@ HEADS = (
     Message("the newest once more", lambda liar: liar.ask(_newest(liar)), harmless=True),
     Message("the first once more", lambda liar: liar.ask(_older(liar, "edge", 1))),
     Message("a release of another channel", lambda liar: liar.ask(replace(_newest(liar, "twice"), channel="edge"))),
-    Message("the set of before, without an order", lambda liar: _set_of(liar, "edge", _older(liar, "edge", 1))),
+    Message("the earlier set, without an order", lambda liar: _set_of(liar, "edge", _older(liar, "edge", 1))),
     Message("the set of another channel", lambda liar: _set_of(liar, "stable", _newest(liar, "edge"))),
     Message("the set of the frozen channel", lambda liar: _set_of(liar, "edge", _newest(liar, "still"))),
 )

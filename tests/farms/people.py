@@ -10,14 +10,14 @@ from securesystemslib.signer import CryptoSigner
 from farm.core.policy.policies import read_policies
 from farm.core.recipe.declared_sources import digest_of_files
 from farm.server.submissions.owners import apply_owners
+from farm.server.submissions.pending_submissions import find_submission
 from farm.server.submissions.submission import Submission, submit
-from farm.server.submissions.waiting_submissions import find_submission
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
 from tests.farms.small import WORLD, SmallFarm
 
 if TYPE_CHECKING:
-    from farm.server.submissions.waiting_submissions import SubmissionView
+    from farm.server.submissions.pending_submissions import SubmissionView
 
 ALICE, BOB, MALLORY = (CryptoSigner.generate_ed25519() for _ in range(3))
 PEOPLE = {"alice": ALICE, "bob": BOB, "mallory": MALLORY}

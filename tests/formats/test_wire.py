@@ -82,7 +82,7 @@ def _still_takes(now: Any, then: Any) -> bool:
 
 
 def _without_new_members(now: Any, before: Any) -> Any:
-    """Return a shape without the optional members that it did not have: clients of before do not ask for them."""
+    """Return a shape without the optional members that it did not have: older clients do not ask for them."""
     if isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
         return [_without_new_members(*both) for both in zip(now, before, strict=True)]
     if not isinstance(now, dict) or not isinstance(before, dict):

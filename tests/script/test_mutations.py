@@ -10,7 +10,7 @@ from script.mutations.named import NAMED, Named
 from script.mutations.operators import sites
 from script.mutations.runner import UnknownMutationError, chosen, parse_arguments
 from script.mutations.subjects import LEFT_OUT, PER_SUBJECT, SUBJECTS, TESTS, Subject
-from script.mutations.verdicts import Verdict, Verdicts, basis_of
+from script.mutations.verdicts import MutationVerdict, Verdicts, basis_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,7 +151,7 @@ class TestVerdicts:
         (tmp_path / "tests").mkdir()
         (tmp_path / "tests" / "test_a.py").write_text("assert True")
         basis = basis_of(tmp_path, "a = 1", ["tests"])
-        verdict = Verdict("leases-1", basis, "tests/test_a.py::test_a", 0.5)
+        verdict = MutationVerdict("leases-1", basis, "tests/test_a.py::test_a", 0.5)
         Verdicts(tmp_path).keep(verdict)
         assert Verdicts(tmp_path).known("leases-1", basis) == verdict
         assert Verdicts(tmp_path).known("leases-2", basis) is None

@@ -18,10 +18,10 @@ from farm.core.policy.gates.reproduced import ReproducedGate
 from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import excuses, releases
 from farm.server.jobs.finishing import finish_build
+from farm.server.jobs.job_actions import retry
 from farm.server.jobs.leases import Holder, LeaseLostError, claim
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.jobs.reported_packages import RefusedOutcomeError
-from farm.server.jobs.requests import retry
 from farm.server.packages import attestations
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.tables.states import JobState

@@ -17,8 +17,8 @@ from farm.core.plan.trouble import Trouble
 from farm.core.recipe.recipe import Limits, Test
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs.finishing import finish_test
+from farm.server.jobs.job_actions import request_test
 from farm.server.jobs.leases import release
-from farm.server.jobs.requests import request_test
 from farm.server.packages import packages
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database

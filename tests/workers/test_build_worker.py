@@ -17,7 +17,7 @@ from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import DependencyArchive, TestOrder
 from farm.core.recipe.recipe import Limits, Test
 from farm.server.documents.archive_cache import ArchiveCache
-from farm.server.jobs.requests import request_test
+from farm.server.jobs.job_actions import request_test
 from farm.server.packages import packages
 from farm.server.tables.states import AttemptState
 from farm.trust.attestation.tester_results import verify_test_result

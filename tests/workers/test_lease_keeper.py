@@ -11,7 +11,7 @@ import pytest
 from farm.container.attempt_directory import AttemptDirectory, AttemptsRoot, written_lease
 from farm.container.host_clock import host_time
 from farm.server.jobs import attempts
-from farm.server.jobs.requests import cancel
+from farm.server.jobs.job_actions import cancel
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.farms.served import served_farm

@@ -15,10 +15,10 @@ from farm.errors import FarmError
 from farm.server.jobs import jobs
 from farm.server.previews import previews
 from farm.server.recipes import recipes
-from farm.server.submissions import submissions, waiting_submissions
+from farm.server.submissions import pending_submissions, submissions
+from farm.server.submissions.pending_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.submissions.previewing import submit_preview
 from farm.server.submissions.submission import submit
-from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.tables.states import Role, SubmissionState
 from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
@@ -28,11 +28,11 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from farm.core.lint.finding import Finding
+    from farm.core.lint.finding import LintFinding
     from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
+    from farm.server.submissions.pending_submissions import SubmissionView
     from farm.server.submissions.submission import Submission
-    from farm.server.submissions.waiting_submissions import SubmissionView
     from farm.server.tables.records import Token
     from farm.server.transaction.unit_of_work import Application
 
@@ -50,7 +50,7 @@ def create(
 ) -> submission_wire.SubmissionWire:
     """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners.
 
-    `warnings` asks for those about how the recipes are written, which clients of before do not know. With `preview`
+    `warnings` asks for those about how the recipes are written, which older clients do not know. With `preview`
     they are built and tested apart, and change nothing until they are accepted.
     """
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
@@ -158,7 +158,7 @@ def accept(
 
     A preview is accepted likewise: the farm takes its builds as they are. Without owners it needs no signature.
     """
-    return _taken(waiting_submissions.accept(application, actor, number, _envelope(body.envelope or None)))
+    return _taken(pending_submissions.accept(application, actor, number, _envelope(body.envelope or None)))
 
 
 @router.post("/submissions/{number}/withdraw")
@@ -171,7 +171,7 @@ def withdraw(
 ) -> submission_wire.SubmissionProgress:
     """Withdraw a submission that waits, or a preview."""
     with application.planning() as unit:
-        waiting_submissions.withdraw(
+        pending_submissions.withdraw(
             unit,
             actor_of(request, token),
             number,
@@ -184,7 +184,7 @@ def withdraw(
     return submission_wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
 
 
-def _taken(taken: Submission, warnings: tuple[Finding, ...] = ()) -> submission_wire.SubmissionWire:
+def _taken(taken: Submission, warnings: tuple[LintFinding, ...] = ()) -> submission_wire.SubmissionWire:
     return submission_wire.SubmissionWire(
         id=taken.id,
         trace=taken.trace,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from farm.core.names.escaping import inert_lines
+from farm.core.names.escaping import escape_lines
 from farm.core.names.utc import utc_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ ENTRIES = 100
 """How many entries a feed has at most."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ATOM = "http://www.w3.org/2005/Atom"
-# Characters that XML 1.0 cannot hold and `inert_lines` leaves: the noncharacters at the end of the BMP.
+# Characters that XML 1.0 cannot hold and `escape_lines` leaves: the noncharacters at the end of the BMP.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -69,7 +69,7 @@ class Feed:
         _text(entry, "published", utc_text(shown.day))
         _text(entry, "updated", utc_text(shown.updated))
         ET.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": shown.link})
-        ET.SubElement(entry, "category", {"term": _inert(shown.category)})
+        ET.SubElement(entry, "category", {"term": _escaped(shown.category)})
         _text(entry, "content", shown.content).set("type", "text")
 
     def _id(self, day: str, what: str) -> str:
@@ -79,9 +79,9 @@ class Feed:
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
     element = ET.SubElement(parent, name)
-    element.text = _inert(text)
+    element.text = _escaped(text)
     return element
 
 
-def _inert(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", inert_lines(text))
+def _escaped(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", escape_lines(text))

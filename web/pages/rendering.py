@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from starlette.staticfiles import StaticFiles
 
 import farm
-from farm.core.names.escaping import inert_lines
+from farm.core.names.escaping import escape_lines
 from farm.core.names.utc import utc_text
 from farm.core.names.wording import human_size
 from farm.core.policy.gate_kind import gate_key
@@ -89,7 +89,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            finalize=_inert,
+            finalize=_escaped,
         )
         environment.filters |= {
             "time": time_tag,
@@ -194,14 +194,14 @@ def commands(text: str) -> Markup:
         *parts, last = parts
         parts[-1] += f"`{last}"
     marked = (
-        Markup("<code>{}</code>").format(inert_lines(part)) if number % 2 else escape(inert_lines(part))
+        Markup("<code>{}</code>").format(escape_lines(part)) if number % 2 else escape(escape_lines(part))
         for number, part in enumerate(parts)
     )
     return Markup().join(marked)
 
 
-def _inert(value: Any) -> Any:
+def _escaped(value: Any) -> Any:
     """Escape control characters in every text that a template prints; markup is escaped where it is built."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return escape(inert_lines(value))
+    return escape(escape_lines(value))

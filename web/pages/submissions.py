@@ -12,7 +12,7 @@ from farm.api.wire import Number
 from farm.server.jobs import jobs
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import ownership
-from farm.server.submissions.waiting_submissions import find_submission, view_submissions
+from farm.server.submissions.pending_submissions import find_submission, view_submissions
 from farm.server.tables.states import SubmissionState
 from web.auth import ApplicationHere
 from web.pages.job_lines import job_lines

@@ -53,14 +53,19 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     """
     if sum((bool(images), bool(root), running, bool(channel))) > 1:
         raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
-    from farm.client.audit.audit import AuditRequest, Verdict, audit, verdict
+    from farm.client.audit.audit import AuditRequest, AuditVerdict, audit, verdict
 
     settings = Settings.from_environment()
     request = AuditRequest(images, root and root.absolute(), running, channel, settings.docker)
     with opened_read_only(settings) as host:
         found = audit(host, request, TerminalProgress())
     _print(found, form, last_verified_form(host))
-    statuses = {Verdict.FOUND: FOUND, Verdict.NOT_KNOWN: NOT_KNOWN, Verdict.NOT_COVERED: NOT_COVERED, Verdict.CLEAN: 0}
+    statuses = {
+        AuditVerdict.FOUND: FOUND,
+        AuditVerdict.NOT_KNOWN: NOT_KNOWN,
+        AuditVerdict.NOT_COVERED: NOT_COVERED,
+        AuditVerdict.CLEAN: 0,
+    }
     return statuses[verdict(host, found)]
 
 

@@ -33,7 +33,7 @@ def caused_at_farm(question: Question) -> Section | None:
     except RefusedRequestError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        return None  # a farm of before, which does not know
+        return None  # an older farm, which does not know
     form = {"job": found[0].model_dump(mode="json"), "cause": cause.model_dump(mode="json")}
     return Section(form, list(_cause(found[0], cause)))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from farm.cli.output import Line
-    from farm.core.lint.finding import Finding
+    from farm.core.lint.finding import LintFinding
     from farm.core.lint.lint import LintReport
     from farm.core.policy.tree import RecipeTree
 
@@ -117,7 +117,7 @@ def _sheet(tree: RecipeTree) -> dict[str, list[str]]:
     }
 
 
-def _say_findings(findings: Iterable[Finding]) -> None:
+def _say_findings(findings: Iterable[LintFinding]) -> None:
     """Print findings on standard error, an empty line after each."""
     from farm.core.lint.finding import Severity
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from farm.api.submission_wire import AcceptedWire, FindingWire, SubmissionWire
     from farm.api.wire import JobWire
     from farm.cli.personal_key import OwnKey
-    from farm.core.lint.finding import Finding
+    from farm.core.lint.finding import LintFinding
 
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
@@ -179,14 +179,14 @@ def _say_warnings(taken: SubmissionWire) -> None:
         say(_finding(warning).in_a_line(), err=True)
 
 
-def _finding(warning: FindingWire) -> Finding:
+def _finding(warning: FindingWire) -> LintFinding:
     from farm.core.files.problems import Problem
-    from farm.core.lint.finding import Finding, Severity
+    from farm.core.lint.finding import LintFinding, Severity
     from farm.errors import Place
 
     place = Place(warning.file, warning.line, warning.column)
     problem = Problem(place, warning.message, warning.remedy)
-    return Finding(warning.code, warning.name, Severity(warning.severity), problem, warning.check)
+    return LintFinding(warning.code, warning.name, Severity(warning.severity), problem, warning.check)
 
 
 def _result(accepted: AcceptedWire) -> str:

@@ -34,8 +34,8 @@ class Seen:
     why: str = ""
 
     @property
-    def is_another(self) -> tuple[str, ...]:
-        """What must differ for a change to be told."""
+    def compared(self) -> tuple[str, ...]:
+        """The values of which one must differ for a change to be shown."""
         return self.what, self.key, self.state, self.why
 
     def form(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Watched:
         changed = [
             line
             for key, line in fresh.items()
-            if (before := self.seen.get(key)) is None or before.is_another != line.is_another
+            if (before := self.seen.get(key)) is None or before.compared != line.compared
         ]
         self.seen = fresh if answer.whole else {**self.seen, **fresh}
         self.number, self.more = answer.number, answer.more

@@ -32,7 +32,7 @@ _LOCK = "public/.publish.lock"
 class _Within(Enum):
     """The contents of a place at the time of the change."""
 
-    OTHERS = "other places, or nothing of before"
+    OTHERS = "other places, or a new file"
     FILES = "files and directories that its writers go on with"
     BLOBS = "a store of blobs, whose files never change and may be links"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Scope
+    from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, OverrideScope
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
 
@@ -155,18 +155,18 @@ def remove(package: str, root: Path | None, file: Path | None, channel: str, as_
     tell_result([line], _form(scope, gone), as_json=as_json)
 
 
-def _form(scope: Scope, override: Override) -> dict[str, Any]:
+def _form(scope: OverrideScope, override: Override) -> dict[str, Any]:
     return {"for": scope.kind, "path": scope.path, **override.to_dict()}
 
 
-def _scope(root: Path | None, file: Path | None) -> Scope:
-    from farm.client.override.overrides import Scope
+def _scope(root: Path | None, file: Path | None) -> OverrideScope:
+    from farm.client.override.overrides import OverrideScope
 
     if root and file:
         raise click.UsageError("Give --root or --image-file, not both.")
     if root:
-        return Scope.of("root", root)
-    return Scope.of("image-file", file) if file else Scope()
+        return OverrideScope.of("root", root)
+    return OverrideScope.of("image-file", file) if file else OverrideScope()
 
 
 def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:

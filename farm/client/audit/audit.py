@@ -57,7 +57,7 @@ class AuditRequest:
     docker: str = ""
 
 
-class Verdict(Enum):
+class AuditVerdict(Enum):
     """The result of audits: the gravest one that applies."""
 
     FOUND = "an advisory applies"
@@ -75,15 +75,15 @@ def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PRO
     return [audit_root(host, request.root) if request.root else audit_channel(host, request.channel)]
 
 
-def verdict(host: ReadOnlyHost, found: Iterable[Audit]) -> Verdict:
+def verdict(host: ReadOnlyHost, found: Iterable[Audit]) -> AuditVerdict:
     """Return the verdict of audits on a host."""
     found = list(found)
     if any(audited.exposed for audited in found):
-        return Verdict.FOUND
+        return AuditVerdict.FOUND
     # Metadata that has expired may lack advisories.
     if host.has_expired or not all(audited.is_whole for audited in found):
-        return Verdict.NOT_KNOWN
-    return Verdict.NOT_COVERED if any(audited.uncovered for audited in found) else Verdict.CLEAN
+        return AuditVerdict.NOT_KNOWN
+    return AuditVerdict.NOT_COVERED if any(audited.uncovered for audited in found) else AuditVerdict.CLEAN
 
 
 def _audit_images(host: Host, request: AuditRequest) -> list[Audit]:

@@ -14,7 +14,7 @@ from farm.client.image.engine import load_into_docker
 from farm.client.image.evidence import annotations_of, keep_image, release_head
 from farm.client.image.making import default_command, make_image, plain_config
 from farm.client.image.package_set import ImagePart, parts_of
-from farm.client.override.overrides import Scope
+from farm.client.override.overrides import OverrideScope
 from farm.client.override.packed_packages import without_own
 from farm.client.override.substitution import overridden
 from farm.client.repository.archives import fetch_archives
@@ -167,7 +167,7 @@ def _source(
         if not request.local:
             progress.note("no channel is subscribed: taking local builds of the recipes")
         return _Source(_built(host.blobs, names, image_file, build_locally))
-    scopes = [Scope.of("image-file", request.file)] if request.file else []
+    scopes = [OverrideScope.of("image-file", request.file)] if request.file else []
     catalogue = overridden(host, host.catalogue_of(without_own(host, names), channel), *scopes)
     if image_file:
         check_known(host, catalogue, image_file)

@@ -27,14 +27,14 @@ class OverrideError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class OverrideScope:
     """Where an override applies: `kind` is host, root or image-file; `path` is absolute, empty for the host."""
 
     kind: str = "host"
     path: str = ""
 
     @classmethod
-    def of(cls, kind: Literal["root", "image-file"], path: Path) -> Scope:
+    def of(cls, kind: Literal["root", "image-file"], path: Path) -> OverrideScope:
         """Return the scope of a root or an image file."""
         return cls(kind, str(path.resolve()))
 
@@ -116,32 +116,34 @@ class Overrides:
     def __init__(self, state: Path) -> None:
         self._folder = state / "overrides"
 
-    def of(self, scope: Scope) -> tuple[Override, ...]:
+    def of(self, scope: OverrideScope) -> tuple[Override, ...]:
         """Return only the overrides of a scope, sorted. Raises `OverrideError` for a damaged record."""
         path = scope.file(self._folder)
         return _read(path).overrides if path.exists() else ()
 
-    def all(self) -> tuple[tuple[Scope, Override], ...]:
+    def all(self) -> tuple[tuple[OverrideScope, Override], ...]:
         """Return all overrides with their scopes: those of the host first."""
         files = sorted(self._folder.glob("*.json"), key=lambda path: (path.name != "host.json", path.name))
         return tuple(
-            (Scope(found.kind, found.path), override) for found in map(_read, files) for override in found.overrides
+            (OverrideScope(found.kind, found.path), override)
+            for found in map(_read, files)
+            for override in found.overrides
         )
 
-    def for_channel(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
+    def for_channel(self, channel: str, scopes: Iterable[OverrideScope]) -> tuple[Override, ...]:
         """Return the overrides for a set of a channel: those of `scopes` take precedence over the host's."""
         found: dict[str, Override] = {}
-        for scope in (Scope(), *scopes):
+        for scope in (OverrideScope(), *scopes):
             found |= {override.package: override for override in self.of(scope) if override.channel == channel}
         return tuple(found[name] for name in sorted(found))
 
-    def add(self, scope: Scope, override: Override) -> None:
+    def add(self, scope: OverrideScope, override: Override) -> None:
         """Add an override; it replaces another one for the same package."""
         replaced = (override.channel, override.package)
         kept = [other for other in self.of(scope) if (other.channel, other.package) != replaced]
         self._write(scope, [*kept, override])
 
-    def remove(self, scope: Scope, package: str, channel: str = "") -> Override:
+    def remove(self, scope: OverrideScope, package: str, channel: str = "") -> Override:
         """Remove the override of a package, by its short or full name; `channel` where several channels have one.
 
         Raises `OverrideError` where there is none.
@@ -162,7 +164,7 @@ class Overrides:
         self._write(scope, [override for override in own if override != found[0]])
         return found[0]
 
-    def _write(self, scope: Scope, overrides: list[Override]) -> None:
+    def _write(self, scope: OverrideScope, overrides: list[Override]) -> None:
         path = scope.file(self._folder)
         if not overrides:
             path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from farm.store.errors import CorruptBlobError, MissingBlobError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from farm.client.override.overrides import Override, Scope
+    from farm.client.override.overrides import Override, OverrideScope
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.core.sets.members.set_record import PlacedPackage
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     """Returns the replacement of a package of a release, with `placed`; None where there is none."""
 
 
-def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
+def overridden(host: Host, catalogue: Catalogue, *scopes: OverrideScope) -> Catalogue:
     """Return a release whose sets use the overrides of this host and of these scopes.
 
     Packages that were packed on this host are available by their full names. Raises `OverrideError`.

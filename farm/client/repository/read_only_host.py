@@ -1,7 +1,7 @@
 """A host for commands that only read: what is installed, made or running here, and where it comes from.
 
 Where a repository cannot be reached, or its metadata has expired, the last verified release is used in place of the
-newest, and the user is told its number and age. Nothing may be installed, upgraded or made with this host.
+newest, and the user sees its number and age. Nothing may be installed, upgraded or made with this host.
 """
 
 from __future__ import annotations

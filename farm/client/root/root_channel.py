@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from farm.client.override.overrides import Scope
+from farm.client.override.overrides import OverrideScope
 from farm.client.override.substitution import overridden
 from farm.client.repository.choosing import Chooser
 from farm.errors import FarmError
@@ -32,7 +32,7 @@ def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel
         for name in (*names, *state.set.asked):
             if not catalogue.holds(name):
                 _refuse_others(chooser, root, catalogue, name)
-    return overridden(host, catalogue, Scope.of("root", root.path))
+    return overridden(host, catalogue, OverrideScope.of("root", root.path))
 
 
 def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.client.override.overrides import Scope
+from farm.client.override.overrides import OverrideScope
 from farm.client.override.packed_packages import without_own
 from farm.client.override.substitution import overridden
 from farm.client.repository.mirrored_metadata import is_unreachable
@@ -48,7 +48,7 @@ def select_packages(
     """
     channel = request.channel or (image_file.channel if image_file else "")
     names = request.names(image_file)
-    scopes = [Scope.of("image-file", request.file)] if request.file else []
+    scopes = [OverrideScope.of("image-file", request.file)] if request.file else []
     if request.preview is not None:
         from farm.client.repository.preview import open_preview  # noqa: PLC0415  (loads all key types)
 

@@ -1,4 +1,4 @@
-"""Rules: families of errors that can be told by single lines."""
+"""Rules: families of errors that are recognized by single lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rule(kind: ErrorKind, pattern: str, strength: Strength = Strength.CERTAIN) -
 
 
 class RuleFamily:
-    """Tells errors by `rules`, and signs of errors elsewhere by `signs`: the first that matches counts."""
+    """Recognizes errors by `rules`, and signs of errors elsewhere by `signs`: the first that matches counts."""
 
     is_open = False
     rules: tuple[Rule, ...] = ()

@@ -57,7 +57,7 @@ class Node:
 class Document:
     """A file's text and the problems found in it so far.
 
-    `warn` is called for what is deprecated, `observe` for what readers expect of each node: see `expects`.
+    `warn` is called for what is deprecated, `observe` for what readers expect of each node: see `declare`.
     """
 
     def __init__(self, text: bytes, file: str, warn: Warn | None = None, observe: Observe | None = None) -> None:
@@ -83,7 +83,7 @@ class Document:
         if self._warn:
             self._warn(self.problem_at(node, message, remedy))
 
-    def expects(self, node: Node, **form: Any) -> None:
+    def declare(self, node: Node, **form: Any) -> None:
         """Tell an observer what a reader expects of a node; `farm.core.schema` makes JSON Schemas of it.
 
         `kinds` are those that are accepted, `known` the keys of a mapping, `required` those that must be there. All

@@ -35,9 +35,9 @@ ARTICLES: Mapping[Kind, str] = {
 }
 
 
-def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
+def check_kind(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
     """Check a node's kind and record a problem for any other."""
-    document.expects(node, kinds=kinds)
+    document.declare(node, kinds=kinds)
     if node.kind in kinds:
         return True
     wanted = " or ".join(ARTICLES[kind] for kind in kinds)
@@ -60,17 +60,17 @@ def _conversion(node: Node, wanted: Kind) -> str:
 
 def read_text(document: Document, node: Node, name: str) -> str:
     """Return a text."""
-    return node.text if expect(document, node, name, "text") else ""
+    return node.text if check_kind(document, node, name, "text") else ""
 
 
 def read_items(document: Document, node: Node, name: str) -> tuple[Node, ...]:
     """Return the nodes of a list."""
-    return node.items if expect(document, node, name, "list") else ()
+    return node.items if check_kind(document, node, name, "list") else ()
 
 
 def read_pairs(document: Document, node: Node, name: str) -> tuple[tuple[Node, Node], ...]:
     """Return the pairs of a mapping whose keys are not known beforehand."""
-    return node.pairs if expect(document, node, name, "mapping") else ()
+    return node.pairs if check_kind(document, node, name, "mapping") else ()
 
 
 def read_texts(document: Document, node: Node, name: str) -> tuple[str, ...]:
@@ -87,9 +87,9 @@ class Fields:
         self.document = document
         self.node = node
         self._by_key: dict[str, Node] = {}
-        if not expect(document, node, name, "mapping"):
+        if not check_kind(document, node, name, "mapping"):
             return
-        document.expects(node, known=tuple(known), required=tuple(required))
+        document.declare(node, known=tuple(known), required=tuple(required))
         absent = set(known) - {key.text for key, _ in node.pairs}
         missing = [key for key in required if key in absent]
         for key, value in node.pairs:
@@ -132,10 +132,10 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return key in self._by_key
 
-    def expects(self, key: str, **form: Any) -> None:
+    def declare(self, key: str, **form: Any) -> None:
         """Tell an observer of the document what is expected of the value at a key."""
         if key in self._by_key:
-            self.document.expects(self._by_key[key], **form)
+            self.document.declare(self._by_key[key], **form)
 
     def report(self, key: str, message: str, remedy: str = "") -> None:
         """Record a problem with the value at a key."""
@@ -149,7 +149,7 @@ class Fields:
     def line(self, key: str, *, longest: int = 200) -> str:
         """Return one line of printable text at a key."""
         text = self.text(key)
-        self.expects(key, maxLength=longest)
+        self.declare(key, maxLength=longest)
         if len(text) > longest:
             self.report(key, f"{key} has {len(text)} characters, and {longest} is the most")
         elif not text.isprintable():
@@ -164,7 +164,7 @@ class Fields:
     def unique(self, key: str, check: Callable[[str], str], kinds: tuple[Kind, ...] = ("text",)) -> tuple[str, ...]:
         """Return the list of texts at a key, each as `check` returns it, and each once."""
         found: list[str] = []
-        self.expects(key, uniqueItems=True)
+        self.declare(key, uniqueItems=True)
         for node in self.items(key):
             text = read_parsed(self.document, node, f"each item of {key}", check, kinds)
             if text in found:
@@ -186,9 +186,9 @@ class Fields:
     def integer(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
         """Return the whole number at a key, within bounds."""
         node = self._by_key.get(key)
-        if node is None or not expect(self.document, node, key, "integer"):
+        if node is None or not check_kind(self.document, node, key, "integer"):
             return default
-        self.expects(key, minimum=least, maximum=most)
+        self.declare(key, minimum=least, maximum=most)
         # Digits are counted first: converting a megabyte of them to a number takes long.
         number = int(node.text) if len(node.text) < 20 else most + 1
         if least <= number <= most:
@@ -199,14 +199,14 @@ class Fields:
     def boolean(self, key: str, *, default: bool) -> bool:
         """Return true or false at a key."""
         node = self._by_key.get(key)
-        if node is None or not expect(self.document, node, key, "boolean"):
+        if node is None or not check_kind(self.document, node, key, "boolean"):
             return default
         return node.text.lower() == "true"
 
     def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
         """Return a text that is one of several."""
         text, words = self.text(key, default), tuple(allowed)
-        self.expects(key, enum=words)
+        self.declare(key, enum=words)
         if text in words:
             return text
         self.report(key, f"{key} cannot be {quoted(text)}", suggestion(text, words))
@@ -222,10 +222,10 @@ def read_parsed(
     document: Document, node: Node, name: str, read: Callable[[str], _Value], kinds: tuple[Kind, ...] = ("text",)
 ) -> _Value | None:
     """Return the result of `read` for a text; its `FarmError` becomes a problem at the node."""
-    if not expect(document, node, name, *kinds):
+    if not check_kind(document, node, name, *kinds):
         return None
     if isinstance(read, Matching):
-        document.expects(node, pattern=f"^(?:{read.form})$")
+        document.declare(node, pattern=f"^(?:{read.form})$")
     try:
         return read(node.text)
     except FarmError as error:

@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """A problem found by the rule `code` (`S101`), whose name is `name` (`plain-http`).
 
     `check` is the code of the program that found it, where one did: `SC2045`.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.files.document import parse
 from farm.core.lint.checked_tree import check_tree
-from farm.core.lint.finding import Finding, Severity
+from farm.core.lint.finding import LintFinding, Severity
 from farm.core.lint.recipe_findings import ALL, lint_recipe
 from farm.core.lint.rules.files import INVALID, OUTDATED
 from farm.core.lint.rules.needs import CYCLE, UNKNOWN_NEED
@@ -33,16 +33,16 @@ class LintReport:
     """
 
     tree: RecipeTree
-    findings: tuple[Finding, ...]
+    findings: tuple[LintFinding, ...]
     order: tuple[str, ...]
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[LintFinding, ...]:
         """The findings that have to be corrected."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
 
     @property
-    def warnings(self) -> tuple[Finding, ...]:
+    def warnings(self) -> tuple[LintFinding, ...]:
         """The other findings."""
         return tuple(finding for finding in self.findings if finding.severity is not Severity.ERROR)
 
@@ -59,7 +59,7 @@ def lint_tree(
     `shell` checks shell text; without it, none is checked.
     """
     checked = check_tree(files)
-    found: defaultdict[str, list[Finding]] = defaultdict(list)
+    found: defaultdict[str, list[LintFinding]] = defaultdict(list)
     for finding in chain(_of_the_tree(checked), _of_shell_text(checked, files, within, shell) if shell else ()):
         if finding.code in selection.codes:
             found[finding.problem.place.file].append(finding)
@@ -74,7 +74,7 @@ def lint_tree(
     return LintReport(checked.tree, tuple(in_order), order)
 
 
-def _of_the_tree(checked: CheckedTree) -> Iterator[Finding]:
+def _of_the_tree(checked: CheckedTree) -> Iterator[LintFinding]:
     """Yield the problems of all files, and those between recipes."""
     for rule, problems in (
         (INVALID, checked.invalid),
@@ -82,12 +82,12 @@ def _of_the_tree(checked: CheckedTree) -> Iterator[Finding]:
         (UNKNOWN_NEED, checked.unknown),
         (CYCLE, checked.cycles),
     ):
-        yield from (Finding(rule.code, rule.name, rule.severity, problem) for problem in problems)
+        yield from (LintFinding(rule.code, rule.name, rule.severity, problem) for problem in problems)
 
 
 def _of_shell_text(
     checked: CheckedTree, files: Mapping[str, bytes], within: tuple[str, ...], shell: ShellChecker
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     texts = [text for text in _shell_texts(checked, files) if text.document.file.startswith(within)]
     for text, complaints in zip(texts, shell([text.node.text for text in texts]), strict=True):
         yield from map(text.finding, complaints)

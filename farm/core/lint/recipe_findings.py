@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.core.lint.finding import Finding
+from farm.core.lint.finding import LintFinding
 from farm.core.lint.registry import RULES
 from farm.core.lint.rules.files import UNKNOWN, UNUSED
 from farm.core.lint.rules.scripts import SHELLCHECK
@@ -23,16 +23,16 @@ def lint_recipe(
     written: WrittenRecipe,
     *,
     selection: Selection = ALL,
-    found: Iterable[Finding] = (),
+    found: Iterable[LintFinding] = (),
     looked_for: frozenset[str] = frozenset(),
-) -> list[Finding]:
+) -> list[LintFinding]:
     """Return what the rules find in a recipe, and `found` before, without what the recipe allows.
 
     `looked_for` are the codes that could be in `found`: whether an allowance of another one is used is unknown.
     """
     codes = selection.codes
     kept = [*found, *(finding for code in sorted(codes) for finding in RULES[code].findings(written))]
-    about_allowances: list[Finding] = []
+    about_allowances: list[LintFinding] = []
     for number, allowance in enumerate(written.recipe.allowances):
         code = allowance.code
         rule = SHELLCHECK if code.startswith("SC") else RULES.get(code)
@@ -50,6 +50,6 @@ def lint_recipe(
     return [*kept, *(finding for finding in about_allowances if finding.code in codes)]
 
 
-def _of_allowance(rule: Rule, written: WrittenRecipe, number: int, message: str, remedy: str) -> Finding:
+def _of_allowance(rule: Rule, written: WrittenRecipe, number: int, message: str, remedy: str) -> LintFinding:
     problem = written.document.problem_at(written.at("lint", number, "allow"), message, remedy)
-    return Finding(rule.code, rule.name, rule.severity, problem)
+    return LintFinding(rule.code, rule.name, rule.severity, problem)

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.core.lint.finding import Finding, Severity
+from farm.core.lint.finding import LintFinding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,12 +43,12 @@ class Rule:
     allowable: bool = True
     beside: tuple[str, ...] = ()
 
-    def findings(self, written: WrittenRecipe) -> list[Finding]:
+    def findings(self, written: WrittenRecipe) -> list[LintFinding]:
         """Return what the rule finds in a recipe."""
         if self.check is None:
             return []
         return [
-            Finding(self.code, self.name, self.severity, written.document.problem_at(*remark))
+            LintFinding(self.code, self.name, self.severity, written.document.problem_at(*remark))
             for remark in self.check(written)
         ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from farm.core.files.document import node_at
-from farm.core.lint.finding import Finding, Severity
+from farm.core.lint.finding import LintFinding, Severity
 from farm.core.lint.rules.scripts import SHELLCHECK, SYNTAX
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ShellText:
     document: Document
     node: Node
 
-    def finding(self, complaint: ShellComplaint) -> Finding:
+    def finding(self, complaint: ShellComplaint) -> LintFinding:
         """Return a complaint as a finding, at its place in the file."""
         rule = SHELLCHECK if complaint.check else SYNTAX
         line, column = self._place(complaint)
@@ -56,7 +56,7 @@ class ShellText:
             else "Correct it, or close what is open before it."
         )
         problem = self.document.problem_at_place(line, column, complaint.message, remedy)
-        return Finding(rule.code, rule.name, complaint.severity, problem, complaint.check)
+        return LintFinding(rule.code, rule.name, complaint.severity, problem, complaint.check)
 
     def _place(self, complaint: ShellComplaint) -> tuple[int, int]:
         node = self.node

@@ -24,7 +24,7 @@ def escape_control_chars(text: str) -> str:
     )
 
 
-def inert_lines(text: str, indent: str = "") -> str:
+def escape_lines(text: str, indent: str = "") -> str:
     """Return a text of several lines with control characters escaped; all but the first begin with `indent`."""
     return f"\n{indent}".join(map(escape_control_chars, text.split("\n")))
 

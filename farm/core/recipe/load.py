@@ -92,7 +92,7 @@ def _summary(fields: Fields) -> str:
 def _toolchain(fields: Fields, known: Collection[str] | None) -> str:
     name = fields.parsed("toolchain", values.word) or ""
     if known is not None:
-        fields.expects("toolchain", enum=tuple(sorted(known)))
+        fields.declare("toolchain", enum=tuple(sorted(known)))
     if name and known is not None and name not in known:
         fields.report("toolchain", f"there is no toolchain {quoted(name)}", suggestion(name, known))
     return name

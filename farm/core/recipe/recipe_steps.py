@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
-from farm.core.files.fields import Fields, expect, read_parsed, read_text
+from farm.core.files.fields import Fields, check_kind, read_parsed, read_text
 from farm.core.files.problems import quoted, suggestion
 from farm.core.recipe.archive_names import unpacked_file
 from farm.core.recipe.recipe import Source, Step
@@ -80,7 +80,7 @@ def _read_step(
     if node.kind == "text":
         named = _find(document, node, library)
         return named.expand(_defaults(document, node, named, templates)) if named else ()
-    if not expect(document, node, "a step", "mapping", "text"):
+    if not check_kind(document, node, "a step", "mapping", "text"):
         return ()
     calls = [(key, value) for key, value in node.pairs if key.text not in _EXTRAS]
     if len(calls) != 1:
@@ -88,7 +88,7 @@ def _read_step(
         return ()
     key, value = calls[0]
     extras = Fields(document, node, "a step", known=(*_EXTRAS, key.text))
-    document.expects(node, required=(key.text,))
+    document.declare(node, required=(key.text,))
     environment = _environment(document, extras, templates)
     if key.text == _INLINE:
         script = _inline(document, value)
@@ -103,7 +103,7 @@ def _read_step(
 
 def _find(document: Document, node: Node, library: StepLibrary) -> StepDefinition | None:
     definition = library.find(node.text)
-    document.expects(node, enum=library.nameable)
+    document.declare(node, enum=library.nameable)
     if definition is None:
         if node.text in library.unreadable:
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from farm.core.files import values
-from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_parsed
+from farm.core.files.fields import AS_WRITTEN, Fields, check_kind, read_parsed
 from farm.core.files.matching import InvalidValueError
 from farm.core.files.problems import quoted, suggestion
 from farm.core.names.digest import Digest
@@ -132,9 +132,9 @@ class _Reader:
                 fields.report(key, f"{key} cannot stand with {allowed[0]}", f"Remove {key}.")
 
     def _origin(self, node: Node) -> Origin | None:
-        if not expect(self.document, node, "an origin", "mapping"):
+        if not check_kind(self.document, node, "an origin", "mapping"):
             return None
-        self.document.expects(node, known=tuple(_ORIGINS), minProperties=1, maxProperties=1)
+        self.document.declare(node, known=tuple(_ORIGINS), minProperties=1, maxProperties=1)
         if len(node.pairs) != 1:
             self.document.report(node, "an origin has one key", "Write it as debian: name, one item each.")
             return None

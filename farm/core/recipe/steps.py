@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from farm.core.files import values as names
-from farm.core.files.fields import Fields, expect, read_items, read_parsed, read_text, read_texts
+from farm.core.files.fields import Fields, check_kind, read_items, read_parsed, read_text, read_texts
 from farm.core.files.problems import Problem, RecipeError, quoted, suggestion
 from farm.core.names.platform import ARCHITECTURES
 from farm.core.recipe.flags import Flag, FlagVariable
@@ -228,7 +228,7 @@ def read_value(document: Document, node: Node, name: str, kind: ArgumentType) ->
     if kind == "strings":
         return read_texts(document, node, name)
     if kind == "boolean":
-        return node.text.lower() if expect(document, node, name, "boolean") else "false"
+        return node.text.lower() if check_kind(document, node, name, "boolean") else "false"
     if kind == "integer":
-        return node.text if expect(document, node, name, "integer") else "0"
+        return node.text if check_kind(document, node, name, "integer") else "0"
     return read_text(document, node, name)

@@ -1,6 +1,6 @@
 """What a reader expects of each node of a sample, and the JSON Schema (draft 2020-12) that follows from it.
 
-A schema is exactly as strict as what readers tell by `Document.expects`; a sample decides only which branches of a
+A schema is exactly as strict as what readers tell by `Document.declare`; a sample decides only which branches of a
 reader are taken. It has to show every key, and every kind that a value may have. A comment above a key describes it.
 """
 

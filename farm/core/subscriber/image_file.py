@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.core.files import values as names
-from farm.core.files.fields import AS_WRITTEN, Fields, expect, read_pairs, read_parsed, read_text
+from farm.core.files.fields import AS_WRITTEN, Fields, check_kind, read_pairs, read_parsed, read_text
 from farm.core.files.matching import InvalidValueError, Matching
 from farm.core.files.problems import Problem, RecipeError, quoted
 from farm.core.subscriber.image_values import (
@@ -182,7 +182,7 @@ def _imports(fields: Fields, asked: _Asked) -> list[tuple[PathImport, AskedName]
 def _files(fields: Fields) -> tuple[OwnDirectory, ...]:
     """Read `files`: one directory, which keeps its name in the image, or a mapping of directories to paths there."""
     node = fields.get("files")
-    if node is None or not expect(fields.document, node, "files", "text", "mapping"):
+    if node is None or not check_kind(fields.document, node, "files", "text", "mapping"):
         return ()
     if node.kind == "text":
         source = _source(fields.document, node)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.copyable import is_header, is_static_code
 from farm.server.packages.code_consumers import copied_from, copied_into
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def copies_of(unit: UnitOfWork, library: str) -> list[Copied]:
     """Return the current packages that hold code of a package, or may hold it because their build was not traced."""
-    return [copied for copied in copied_from(unit.session, [library]) if _counts(Scope(unit), copied)]
+    return [copied for copied in copied_from(unit.session, [library]) if _counts(BuildScope(unit), copied)]
 
 
-def holders_of_old_code(scope: Scope, libraries: Iterable[str]) -> set[str]:
+def holders_of_old_code(scope: BuildScope, libraries: Iterable[str]) -> set[str]:
     """Return the recipes whose current packages in the farm hold code that these packages no longer have.
 
     `libraries` are short names; what they have is that of the scope.
@@ -34,7 +34,7 @@ def holders_of_old_code(scope: Scope, libraries: Iterable[str]) -> set[str]:
     return _outdated(scope, copied_from(scope.unit.session, libraries))
 
 
-def holds_old_code(scope: Scope, recipe: str) -> bool:
+def holds_old_code(scope: BuildScope, recipe: str) -> bool:
     """Return whether a recipe was built against a package that was replaced during the build.
 
     In a preview nothing is: its packages are built once, and the farm's that are replaced meanwhile make it stale.
@@ -42,7 +42,7 @@ def holds_old_code(scope: Scope, recipe: str) -> bool:
     return not scope.preview and bool(_outdated(scope, copied_into(scope.unit.session, recipe)))
 
 
-def _outdated(scope: Scope, copies: Iterable[Copied]) -> set[str]:
+def _outdated(scope: BuildScope, copies: Iterable[Copied]) -> set[str]:
     changed: dict[tuple[str, Digest, str], bool] = {}
     found = set()
     for copied in copies:
@@ -54,7 +54,7 @@ def _outdated(scope: Scope, copies: Iterable[Copied]) -> set[str]:
     return found
 
 
-def _has_changed(scope: Scope, copied: Copied) -> bool:
+def _has_changed(scope: BuildScope, copied: Copied) -> bool:
     unit = scope.unit
     current = scope.current(copied.library)
     if current is not None and current.tree == copied.tree:
@@ -65,11 +65,11 @@ def _has_changed(scope: Scope, copied: Copied) -> bool:
     return now != _code(unit, copied.tree, copied.kind)
 
 
-def _counts(scope: Scope, copied: Copied) -> bool:
+def _counts(scope: BuildScope, copied: Copied) -> bool:
     return copied.kind != "headers" or not _is_shared(scope, copied)
 
 
-def _is_shared(scope: Scope, copied: Copied) -> bool:
+def _is_shared(scope: BuildScope, copied: Copied) -> bool:
     """Return whether the code's origin has a shared library, in that package or in another of the same build."""
     package = scope.packages_of_tree([copied.tree]).get((copied.library, copied.tree))
     if package is None:

@@ -1,7 +1,7 @@
 """The effects on other jobs when a recipe was submitted, or a build succeeded or failed.
 
 `settle_all` may run at any time on any job: it depends on the current state only, never on past events. The jobs of a
-preview are settled alike, by what the preview sees (`Scope`).
+preview are settled alike, by what the preview sees (`BuildScope`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from farm.server.jobs.rebuild_policy import files_of, is_rebuilt
 from farm.server.packages import plans
 from farm.server.packages.build_numbers import give_number
 from farm.server.previews import builds, heads, previews
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.recipes import recipes
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.reading import rows_with
@@ -57,7 +57,7 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     """Record that a build job has succeeded, and return the rebuilds that the channel's policy asks for."""
-    scope = Scope(unit, job.preview)
+    scope = BuildScope(unit, job.preview)
     revision = revision_of(unit, job).id
     before = scope.head(job.name)
     kept = scope.kept_plan(plan)
@@ -77,7 +77,7 @@ def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     return again
 
 
-def newest_build(scope: Scope, recipe: str) -> Job | None:
+def newest_build(scope: BuildScope, recipe: str) -> Job | None:
     """Return the newest build of the current revision of a recipe; in a preview the farm's, if it has no own."""
     head = scope.head(recipe)
     if head is None:
@@ -86,7 +86,7 @@ def newest_build(scope: Scope, recipe: str) -> Job | None:
     return own or jobs.latest_of_revision(scope.unit.session, head.current)
 
 
-def _built_before(scope: Scope, before: RecipeHead) -> Digest | None:
+def _built_before(scope: BuildScope, before: RecipeHead) -> Digest | None:
     """Return the plan of the packages that a recipe had before; a preview's submitted recipe had those of the farm."""
     if before.built_plan is None and scope.preview:
         farms = recipes.head(scope.unit.session, before.name)
@@ -109,7 +109,7 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
 
 def _settle(unit: UnitOfWork, job: Job) -> bool:
     """Move one waiting or blocked job to the state that it belongs in; return whether anything changed."""
-    scope = Scope(unit, job.preview)
+    scope = BuildScope(unit, job.preview)
     needs = jobs.needs_of(unit.session, job.id)
     unbuilt = [name for name, head in scope.heads(needs).items() if not head.is_built]
     broken = [name for name in unbuilt if _is_broken(scope, name)]
@@ -124,7 +124,7 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
     return not unbuilt and plan_build(unit, job, needs)
 
 
-def _is_broken(scope: Scope, name: str) -> bool:
+def _is_broken(scope: BuildScope, name: str) -> bool:
     """Return whether the current revision of a recipe cannot be built without a person's help."""
     latest = newest_build(scope, name)
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
@@ -136,7 +136,7 @@ def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
     Then the job is ready to be claimed, or done already, or it waits for a job with the same plan. The farm takes the
     builds of accepted previews as they are.
     """
-    scope = Scope(unit, job.preview)
+    scope = BuildScope(unit, job.preview)
     try:
         plan = plan_for(scope, recipe_of(unit, job), needs)
     except FarmError as error:
@@ -170,7 +170,7 @@ def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
     return moved
 
 
-def _to_rebuild(scope: Scope, job: Job, before: Digest, after: Digest) -> set[str]:
+def _to_rebuild(scope: BuildScope, job: Job, before: Digest, after: Digest) -> set[str]:
     """Return the recipes that the policy rebuilds because this recipe's packages have changed."""
     changed = files_of(scope, before) ^ files_of(scope, after)
     if not changed:
@@ -184,7 +184,7 @@ def _to_rebuild(scope: Scope, job: Job, before: Digest, after: Digest) -> set[st
     return names.union(build.dependent for build in open_builds(session, [job.name]))
 
 
-def _repeat(scope: Scope, build: Job, *, because: Job) -> Job:
+def _repeat(scope: BuildScope, build: Job, *, because: Job) -> Job:
     session, preview = scope.unit.session, scope.preview
     if preview and (head := recipes.head(session, build.name)):
         heads.add_rebuilt(session, preview, head)

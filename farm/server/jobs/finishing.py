@@ -19,7 +19,7 @@ from farm.server.jobs.reported_packages import RefusedOutcomeError, check_packag
 from farm.server.jobs.sboms import keep_sbom
 from farm.server.packages.build_numbers import number_of
 from farm.server.packages.provided_files import provider_of
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.records import Package
 from farm.server.tables.states import AttemptState, JobKind, JobState
@@ -92,7 +92,7 @@ def finish_build(
         attempt = require_lease(unit, holder, lock=True)
         job = _job(unit, attempt, JobKind.BUILD, lock=True)
         _end(unit, attempt, job, log, {}, outcome=_json(outcome))
-        scope = Scope(unit, job.preview)
+        scope = BuildScope(unit, job.preview)
         kept = kept_instead(scope, job, reported)
         for built, sbom in zip(outcome.packages, sboms, strict=True):
             package = package_of(built, revision, attempt, provenance, at=unit.now)

@@ -13,7 +13,7 @@ from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import build_closure, from_toolchain
 from farm.server.jobs import comparisons
 from farm.server.packages.build_numbers import number_of
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.recipes import recipes
 from farm.server.tables.job_rows import PackageTestRow, PlanRow
 from farm.server.tables.states import JobKind
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def plan_for(scope: Scope, recipe: Recipe, needs: Iterable[str]) -> Plan:
+def plan_for(scope: BuildScope, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Return the plan that builds a recipe against the packages that the scope has of the recipes `needs`.
 
     Raises what `build_closure` and `pin` raise.
@@ -58,7 +58,7 @@ def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
     """Return the order with which a worker carries out a build job."""
     recipe = recipe_of(unit, job)
     plan = plan_of(unit, subject_of(job))
-    trees = Scope(unit, job.preview).packages_of_tree([dependency.tree for dependency in plan.dependencies])
+    trees = BuildScope(unit, job.preview).packages_of_tree([dependency.tree for dependency in plan.dependencies])
     archives = tuple(
         _archive(dependency, trees[dependency.name.short, dependency.tree]) for dependency in plan.dependencies
     )

@@ -11,7 +11,7 @@ from farm.core.package.layout import DEBUG, package_name
 from farm.server.channels import releases
 from farm.server.jobs.code_copies import holders_of_old_code
 from farm.server.jobs.planning import plan_of
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def is_rebuilt(scope: Scope, before: Digest, after: Digest) -> bool:
+def is_rebuilt(scope: BuildScope, before: Digest, after: Digest) -> bool:
     """Return whether the policy rebuilds a recipe's dependents if its packages are from another plan."""
     if before == after or files_of(scope, before) == files_of(scope, after):
         return False
@@ -30,7 +30,7 @@ def is_rebuilt(scope: Scope, before: Digest, after: Digest) -> bool:
     )
 
 
-def files_of(scope: Scope, plan: Digest) -> set[tuple[str, Digest]]:
+def files_of(scope: BuildScope, plan: Digest) -> set[tuple[str, Digest]]:
     """Return the packages of a plan, names and trees, without debug data, which no build uses."""
     debug = package_name(plan_of(scope.unit, plan).name.short, DEBUG)
     found = scope.packages_of_plan(plan)
@@ -47,7 +47,7 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
         for dependency in plan_of(unit, built_by).dependencies
         if dependency.name.short in names
     }
-    scope = Scope(unit)
+    scope = BuildScope(unit)
     known = scope.packages_of_tree(used.values())
     before = {known[what].plan for what in used.items() if what in known}
     if any(is_rebuilt(scope, digest, arriving) for digest in before):
@@ -62,7 +62,7 @@ def policy_in_force(unit: UnitOfWork) -> str:
     return str(kept.get("rebuild", unit.lease_policy.rebuild))
 
 
-def _interface_of(scope: Scope, plan: Digest) -> Digest:
+def _interface_of(scope: BuildScope, plan: Digest) -> Digest:
     """Return a digest of what other builds can see of a plan's packages: headers, sonames, pkg-config, symbols.
 
     Static libraries are not part of it: `code_copies` finds the packages that have copied from them.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOutcome, BuiltPackage
     from farm.core.plan.plan import Plan
-    from farm.server.previews.scope import Scope
+    from farm.server.previews.build_scope import BuildScope
     from farm.server.tables.records import Job, Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -76,7 +76,7 @@ def check_uploaded(
         raise RefusedOutcomeError(f"the {what} {digest} has {actual} bytes, the outcome says {size}")
 
 
-def kept_instead(scope: Scope, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
+def kept_instead(scope: BuildScope, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
     """Return the current package that is kept in place of each built one; empty if the new ones are kept.
 
     All or none: the build must be of the revision that is current and built, with the same files in each package.

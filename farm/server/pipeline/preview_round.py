@@ -22,11 +22,11 @@ from farm.server.pipeline.search.ordered_tests import NotKnownYetError
 from farm.server.pipeline.search.set_evaluation import SetEvaluation
 from farm.server.pipeline.search.verdicts import JobVerdicts, preview_trace
 from farm.server.previews import heads, previews
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.recipes import recipes
 from farm.server.submissions.previewing import stale_recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
-from farm.server.tables.preview_verdict import Finding, PreviewChange, Verdict, VerdictState
+from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from farm.server.tables.states import JobKind, JobState
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class PreviewRound:
         return (preview, release) if release else None
 
 
-Judged: TypeAlias = "tuple[Verdict, Mapping[str, Member | None] | None]"
+Judged: TypeAlias = "tuple[PreviewVerdict, Mapping[str, Member | None] | None]"
 """A verdict, and what the preview changes if the set with it is proven, and can be run."""
 
 
@@ -159,14 +159,14 @@ def _verdict(this: Round, number: int, found: list[Job], stale: tuple[str, ...])
     ended = [job for job in newest.values() if job.state is JobState.SUCCEEDED]
     if len(ended) + len(stopped) < len(newest):
         summary = f"{len(ended)} of {counted(len(newest), 'build')} done"
-        return Verdict(VerdictState.BUILDING, base, summary, stale=stale), None
+        return PreviewVerdict(VerdictState.BUILDING, base, summary, stale=stale), None
     if stopped:
         failed = tuple(
-            Finding(GateKind.BUILD, job.name, passed=False, message=job.error or str(job.state), job=job.id)
+            PreviewFinding(GateKind.BUILD, job.name, passed=False, message=job.error or str(job.state), job=job.id)
             for job in stopped
         )
         names = ", ".join(finding.package for finding in failed)
-        return Verdict(VerdictState.FAILS, base, f"{names} could not be built", failed, stale=stale), None
+        return PreviewVerdict(VerdictState.FAILS, base, f"{names} could not be built", failed, stale=stale), None
     return _judged(this, number, stale)
 
 
@@ -175,7 +175,7 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
     unit, tools = this.unit, this.tools
     trial = tools.state.trial(unit, this.base_number)
     base = {name: member.descriptor.digest for name, member in trial.base.items()}
-    moving = _changes(Scope(unit, number), base)
+    moving = _changes(BuildScope(unit, number), base)
     members = {name: tools.members.member(package) if package else None for name, package in moving.items()}
     changes = tuple(
         PreviewChange(
@@ -188,7 +188,7 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
     )
     held, later = tools.gates.before_release(unit, [package for package in moving.values() if package])
     gates = [
-        Finding(gate_key(back.gate), name, passed=False, message=back.result.reason, job=back.result.job)
+        PreviewFinding(gate_key(back.gate), name, passed=False, message=back.result.reason, job=back.result.job)
         for name, back in sorted(held.items())
     ]
     evaluation = SetEvaluation(
@@ -207,7 +207,7 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
     try:
         answer = evaluation.evaluate(members, JobVerdicts(unit, None, this.results, preview=number))
     except NotKnownYetError as waiting:
-        verdict = Verdict(
+        verdict = PreviewVerdict(
             VerdictState.TESTING, this.base_number, waiting.summary, tuple(gates), changes, stale=stale, unknown=unknown
         )
         return verdict, members
@@ -223,11 +223,11 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
         else f"{counted(len(bad), 'problem')} would hold it back"
     )
     state = VerdictState.PASSES if passes else VerdictState.FAILS
-    verdict = Verdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
+    verdict = PreviewVerdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
     return verdict, None if isinstance(answer.evidence, ProofEvidence) else members
 
 
-def _changes(scope: Scope, base: Mapping[str, str]) -> dict[str, Package | None]:
+def _changes(scope: BuildScope, base: Mapping[str, str]) -> dict[str, Package | None]:
     """Return what a preview changes in the packages of `base` (descriptors by name); None for one that it removes."""
     session = scope.unit.session
     moving: dict[str, Package | None] = {}
@@ -242,16 +242,18 @@ def _changes(scope: Scope, base: Mapping[str, str]) -> dict[str, Package | None]
     }
 
 
-def _findings(evidence: Evidence | None) -> Iterator[Finding]:
+def _findings(evidence: Evidence | None) -> Iterator[PreviewFinding]:
     """Yield what the proof, the comparison of interfaces, and the tests have found."""
     match evidence:
         case ProofEvidence():
             for problem in evidence.problems:
-                yield Finding(GateKind.PROOF, ", ".join(problem.packages), passed=False, message=problem.message)
+                yield PreviewFinding(GateKind.PROOF, ", ".join(problem.packages), passed=False, message=problem.message)
         case InterfaceEvidence():
             for changed in evidence.changed:
-                yield Finding(GateKind.ABI, changed.package, passed=False, message=changed.message, job=changed.job)
+                yield PreviewFinding(
+                    GateKind.ABI, changed.package, passed=False, message=changed.message, job=changed.job
+                )
         case TestEvidence():
             for tests, passed in ((evidence.regressions, False), (evidence.already_red, True), (evidence.flaky, True)):
                 for test in tests:
-                    yield Finding(GateKind.TESTS, test.package, passed, test.sentence, test.job)
+                    yield PreviewFinding(GateKind.TESTS, test.package, passed, test.sentence, test.job)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.candidates.collect import Unseen
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.search.set_evaluation import Scope
+    from farm.server.pipeline.search.set_evaluation import TestScope
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
@@ -52,7 +52,7 @@ class ChannelTools:
         self.policy = policy
         self.members = MemberCache(application.blobs)
         self.public = PublicStore(repository, application.blobs)
-        self.scope: Scope = next((gate.of for gate in policy.gates if isinstance(gate, TestsGate)), "")
+        self.scope: TestScope = next((gate.of for gate in policy.gates if isinstance(gate, TestsGate)), "")
         self.compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self.state = CandidateBase(policy, self.members, self.public, with_tests=bool(self.scope))
         self.gates = PackageGates(policy, gates, self.members)

@@ -12,7 +12,7 @@ from farm.core.names.digest import Digest
 from farm.server.events.recording import touch_submission
 from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.preview_rows import PreviewRow
-from farm.server.tables.preview_verdict import VERDICT, Verdict
+from farm.server.tables.preview_verdict import VERDICT, PreviewVerdict
 from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.states import JobKind, SubmissionState
@@ -35,7 +35,7 @@ class Preview(Record, columns={"number": "submission_id"}, texts={"verdict": VER
     channel: str
     origin: str
     expires_at: datetime
-    verdict: Verdict | None
+    verdict: PreviewVerdict | None
     release: Digest | None
     removed_at: datetime | None
 
@@ -99,7 +99,7 @@ def is_open(session: Session, number: int) -> bool:
     return state is SubmissionState.PREVIEW
 
 
-def set_verdict(session: Session, number: int, verdict: Verdict, *, now: datetime) -> None:
+def set_verdict(session: Session, number: int, verdict: PreviewVerdict, *, now: datetime) -> None:
     """Record what would happen to a preview on release."""
     session.exec(
         update(PreviewRow).where(col(PreviewRow.submission_id) == number).values(verdict=VERDICT.write(verdict))

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import LONGEST_REASON
 from farm.server.identities.access import audit
-from farm.server.jobs import job_requests, jobs, requests
+from farm.server.jobs import job_actions, job_requests, jobs
 from farm.server.jobs.job_requests import JobRequest
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import owners_as_known
@@ -33,7 +33,7 @@ def cancel_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, decides
     """
     reason = _reason(why)
     _check_may_decide(unit, actor, jobs.find_job(unit.session, job_id), decides=decides)
-    job = requests.cancel(unit, job_id, by=actor.name, why=reason)
+    job = job_actions.cancel(unit, job_id, by=actor.name, why=reason)
     _keep(unit, actor, JobAct.CANCEL, job_id, why=reason)
     return job
 
@@ -47,7 +47,7 @@ def retry_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, trace: s
     _check_may_decide(unit, actor, before, decides=decides)
     if before.preview:
         check_may_build_again(unit, before)
-    job = requests.retry(unit, job_id, trace=trace)
+    job = job_actions.retry(unit, job_id, trace=trace)
     _keep(unit, actor, JobAct.RETRY, job_id, why=_reason(why), made=job.id)
     return job
 

@@ -17,13 +17,13 @@ from farm.core.recipe.declared_sources import RECIPE_FILE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.core.lint.finding import Finding
+    from farm.core.lint.finding import LintFinding
     from farm.core.recipe.recipe import Recipe
 
 
-def lint_submitted(read: Mapping[str, Recipe], submitted: Mapping[str, Mapping[str, bytes]]) -> tuple[Finding, ...]:
+def lint_submitted(read: Mapping[str, Recipe], submitted: Mapping[str, Mapping[str, bytes]]) -> tuple[LintFinding, ...]:
     """Return the warnings about recipes, whose files are in `submitted`. Raises `RecipeError` for errors."""
-    found: list[Finding] = []
+    found: list[LintFinding] = []
     for name, recipe in sorted(read.items()):
         files = submitted[name]
         beside = {file: content for file, content in files.items() if file != RECIPE_FILE}

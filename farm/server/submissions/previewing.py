@@ -1,6 +1,6 @@
 """Previews of submissions: asked for within a quota, ended, and removed.
 
-A preview makes no recipe current. Its builds are seen by nothing else until `waiting_submissions.accept` accepts it.
+A preview makes no recipe current. Its builds are seen by nothing else until `pending_submissions.accept` accepts it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
-from farm.server.jobs import jobs, requests
+from farm.server.jobs import job_actions, jobs
 from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.previews import builds, heads, previews
@@ -112,7 +112,7 @@ def check_may_build_again(unit: UnitOfWork, job: Job) -> None:
     if record is None or record.state is not SubmissionState.PREVIEW:
         state = record.state if record else SubmissionState.WITHDRAWN
         accepted = state is SubmissionState.TAKEN
-        raise requests.JobStateError(
+        raise job_actions.JobStateError(
             f"job {job.id} is of preview {job.preview}, which is {'accepted' if accepted else state}",
             remedy=f"Retry the farm's own job of it: see `farm jobs --name {job.name}`."
             if accepted
@@ -126,7 +126,7 @@ def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: st
     submissions.set_state(unit.session, number, state, now=unit.now)
     for job in jobs.of_preview(unit.session, number, [state for state in JobState if state not in ENDED]):
         if jobs.find_job(unit.session, job.id).state not in ENDED:  # one may have ended another
-            requests.cancel(unit, job.id, by=by)
+            job_actions.cancel(unit, job.id, by=by)
 
 
 def close_accepted(unit: UnitOfWork, number: int) -> None:

@@ -1,6 +1,6 @@
 """Submits recipes: checks them together, makes them current, and adds their jobs. All or nothing.
 
-A submission that still needs an owner's signature is stored, and changes nothing else: see `waiting_submissions`.
+A submission that still needs an owner's signature is stored, and changes nothing else: see `pending_submissions`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, Submiss
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.core.lint.finding import Finding
+    from farm.core.lint.finding import LintFinding
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
@@ -62,7 +62,7 @@ class Submission:
     accepted: tuple[Accepted, ...]
     waits_for: tuple[Unsigned, ...] = ()
     signed_by: str = ""
-    warnings: tuple[Finding, ...] = ()
+    warnings: tuple[LintFinding, ...] = ()
 
 
 def submit(

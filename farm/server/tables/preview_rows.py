@@ -21,7 +21,7 @@ class PreviewRow(Row, table=True):
     channel: str  # where it would be released
     origin: str = Field(default="", sa_type=Text)  # where its submitter read the recipes: a commit, or a patch
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    verdict: str = Field(default="", sa_type=Text)  # canonical JSON of a `Verdict`; empty: none yet
+    verdict: str = Field(default="", sa_type=Text)  # canonical JSON of a `PreviewVerdict`; empty: none yet
     release: str = ""  # digest of its published release; empty: none
     removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when its builds were removed
 

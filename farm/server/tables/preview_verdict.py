@@ -22,7 +22,7 @@ class VerdictState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding(Form, record="finding of a preview"):
+class PreviewFinding(Form, record="finding of a preview"):
     """One result of a gate: of one `package`, or of the whole set if that is empty. `job` is the job with its log."""
 
     gate: str
@@ -43,7 +43,7 @@ class PreviewChange(Form, record="change of a preview"):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict(Form, record="verdict on a preview", omitted={"tests", "stale", "unknown"}):
+class PreviewVerdict(Form, record="verdict on a preview", omitted={"tests", "stale", "unknown"}):
     """What would happen on release onto release `base` of the channel (0: it has none).
 
     `tests` counts the tests that have to pass, and `summary` says it all in a line. `stale` are the recipes that have
@@ -53,7 +53,7 @@ class Verdict(Form, record="verdict on a preview", omitted={"tests", "stale", "u
     state: VerdictState
     base: int
     summary: str
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[PreviewFinding, ...] = ()
     changes: tuple[PreviewChange, ...] = ()
     tests: int = 0
     stale: tuple[str, ...] = ()
@@ -71,6 +71,6 @@ class Verdict(Form, record="verdict on a preview", omitted={"tests", "stale", "u
 
 
 VERDICT = ColumnText(
-    lambda text: Verdict.from_dict(json.loads(text)) if text else None,
+    lambda text: PreviewVerdict.from_dict(json.loads(text)) if text else None,
     lambda verdict: canonical_json(verdict.to_dict()).decode() if verdict else "",
 )

@@ -103,4 +103,4 @@ class LastSignedRoot:
             )
 
 
-_DO_NOT_SIGN = "Do not sign before the owners of the distribution have told you of this root."
+_DO_NOT_SIGN = "Do not sign before the owners of the distribution have confirmed this root to you."

@@ -75,7 +75,7 @@ def test_a_lock_file_does_not_say_it_and_who_installs_by_it_knows_it(
 ) -> None:
     built_again(distribution)
     lock = done(farm("lock", "say"))
-    assert "build" not in lock, "a client of before reads it"
+    assert "build" not in lock, "an older client reads it"
     (tmp_path / "farm.lock").write_text(lock)
     done(farm("install", "--root", "root", "--locked", "farm.lock"))
     assert "1.0-1+b2" in done(farm("list", "--root", "root"))

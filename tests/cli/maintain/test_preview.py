@@ -13,7 +13,7 @@ from farm.cli.maintain.preview import follow_preview
 from farm.server.previews import previews
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, set_ownership
-from farm.server.tables.preview_verdict import Finding, PreviewChange, Verdict, VerdictState
+from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from tests.cli.curate.signing_people import People, people
 from tests.farms.small import recipe
 from tests.web.page_reading import text_of
@@ -38,11 +38,11 @@ def shells(
         yield made
 
 
-def judged(shells: People, number: int, state: VerdictState, *findings: Finding) -> None:
+def judged(shells: People, number: int, state: VerdictState, *findings: PreviewFinding) -> None:
     """Give a preview this verdict, as the pipeline would."""
     changes = (PreviewChange("a", "1.0-1", "1.0-1+b2", None),)
     with shells.farm.application.writing() as unit:
-        found = Verdict(state, 1, "in a line", findings, changes, unknown=("soak",))
+        found = PreviewVerdict(state, 1, "in a line", findings, changes, unknown=("soak",))
         previews.set_verdict(unit.session, number, found, now=unit.now)
 
 
@@ -58,7 +58,7 @@ def test_a_preview_is_asked_for_listed_shown_and_accepted(shells: People) -> Non
     printed = shells.run("mallory", "submission", "list", "--state", "preview")
     assert printed.splitlines()[1].split()[:2] == ["2", "preview"]
     assert shells.farm.build_all() == ["a"]
-    judged(shells, 2, VerdictState.FAILS, Finding("tests", "b", passed=False, message="\x1b[31mit broke"))
+    judged(shells, 2, VerdictState.FAILS, PreviewFinding("tests", "b", passed=False, message="\x1b[31mit broke"))
     shown = shells.run("bob", "submission", "show", "2")
     assert "on release 1 of edge: fails, in a line" in shown
     assert "a: 1.0-1 → 1.0-1+b2" in shown
@@ -94,7 +94,7 @@ def test_following_a_preview_ends_with_its_verdict(shells: People) -> None:
     judged(shells, 2, VerdictState.PASSES)
     with FarmClient(shells.url) as farm:
         assert follow_preview(farm, 2) == 0
-        judged(shells, 2, VerdictState.FAILS, Finding("proof", "a", passed=False, message="no such symbol"))
+        judged(shells, 2, VerdictState.FAILS, PreviewFinding("proof", "a", passed=False, message="no such symbol"))
         assert follow_preview(farm, 2) == 1
         assert "refused by proof (a): no such symbol" in shells.shown.readouterr().out
         shells.run("alice", "submission", "withdraw", "2")
@@ -165,7 +165,7 @@ def test_options_that_contradict_are_refused(shells: People, options: list[str],
 
 def test_the_page_shows_the_verdict_and_the_state(shells: People) -> None:
     shells.run("alice", "submit", "--preview", shells.recipe(CHANGED))
-    judged(shells, 2, VerdictState.FAILS, Finding("tests", "b", passed=False, message="<b>it broke</b>", job=1))
+    judged(shells, 2, VerdictState.FAILS, PreviewFinding("tests", "b", passed=False, message="<b>it broke</b>", job=1))
     page = httpx.get(f"{shells.url}/submissions/2")
     assert page.status_code == 200
     assert "<b>it broke" not in page.text

@@ -22,7 +22,7 @@ from farm.core.policy.curators import read_curators
 from farm.errors import FarmError
 from farm.server.curation import signed_orders
 from farm.server.submissions import submissions
-from farm.server.submissions.waiting_submissions import envelopes_of
+from farm.server.submissions.pending_submissions import envelopes_of
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act, read_order
 from farm.trust.attestation.submission_statement import shown_submission
 from tests.cli.curate.signing_people import People, people

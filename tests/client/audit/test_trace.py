@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.cli.inspect.provenance_lines import provenance_lines
 from farm.client.audit.trace import Tracing
-from farm.client.override.overrides import BuiltHere, Override, Overrides, Scope
+from farm.client.override.overrides import BuiltHere, Override, Overrides, OverrideScope
 from farm.client.root.file_owner import owner_of
 from farm.client.root.generations import Root
 from farm.client.root.installed_set import UnlistedPackageError
@@ -271,7 +271,7 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
         released.descriptor.digest,
         built=BuiltHere(entry, "/src/tool"),
     )
-    Overrides(host.state).add(Scope(), override)
+    Overrides(host.state).add(OverrideScope(), override)
     root = tmp_path / "root"
     install(host, root, "tool")
     found = Tracing(host).of_set(Root(root).installed().set, "tool", str(root))

@@ -17,7 +17,7 @@ from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
 from farm.client.image.package_set import parts_of
 from farm.client.image.replacement import UpdateRefusedError
-from farm.client.override.overrides import OverrideError, Overrides, Scope
+from farm.client.override.overrides import OverrideError, Overrides, OverrideScope
 from farm.core.names.digest import Digest
 from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.oci.image_config import ImageConfig
@@ -169,7 +169,7 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     assert update(host, "curl:2", "tls") is None
     with pytest.raises(OverrideError, match="tls is overridden"):
         update(host, "curl:2", "tls", to="3.0")
-    Overrides(host.state).remove(Scope(), "tls")
+    Overrides(host.state).remove(OverrideScope(), "tls")
     back = update(host, "curl:2", "tls")
     assert back is not None
     assert back.made.record.overrides == ()

@@ -12,7 +12,7 @@ from farm.client.audit.audit import audit_root
 from farm.client.findings.policy import RefusedByPolicyError, judge
 from farm.client.findings.policy_facts import facts_of_record
 from farm.client.findings.policy_in_force import PolicyInForce
-from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, OverrideError, Overrides, Scope
+from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, OverrideError, Overrides, OverrideScope
 from farm.client.override.substitution import overridden
 from farm.client.repository.catalogue import BrokenReleaseError
 from farm.client.root.generations import Root
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.root.generation import Generation
 
-HOST, EDGE = Scope(), "dist.example.org/edge"
+HOST, EDGE = OverrideScope(), "dist.example.org/edge"
 
 
 @pytest.fixture
@@ -56,7 +56,11 @@ def built(host: Host, mine: SmallDistribution, name: str, files: dict[str, str],
 
 
 def put(
-    host: Host, source: BuiltHere | ChannelPackage, package: str = "say", scope: Scope = HOST, why: str = "a patch"
+    host: Host,
+    source: BuiltHere | ChannelPackage,
+    package: str = "say",
+    scope: OverrideScope = HOST,
+    why: str = "a patch",
 ) -> None:
     entry = host.catalogue(EDGE).entry(package)
     label = f"{package} {entry.version}-{entry.revision}"
@@ -123,7 +127,7 @@ def test_an_override_of_one_root_is_not_in_another_and_stands_before_the_hosts(
     subscribed: Host, mine: SmallDistribution, tmp_path: Path
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    put(subscribed, built(subscribed, mine, "say", {"bin/say": "of one"}), scope=Scope.of("root", one))
+    put(subscribed, built(subscribed, mine, "say", {"bin/say": "of one"}), scope=OverrideScope.of("root", one))
     assert install(subscribed, other, "say").set.overrides == ()
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "of all"}, version="3"))
     install(subscribed, one, "say")
@@ -148,10 +152,10 @@ def test_taking_it_away_brings_the_channels_own_back(subscribed: Host, mine: Sma
     root = tmp_path / "root"
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}))
     install(subscribed, root, "greet")
-    Overrides(subscribed.state).remove(Scope(), "say")
+    Overrides(subscribed.state).remove(OverrideScope(), "say")
     assert install(subscribed, root, "greet").set.overrides == ()
     with pytest.raises(OverrideError, match="there is no override of say"):
-        Overrides(subscribed.state).remove(Scope(), "say")
+        Overrides(subscribed.state).remove(OverrideScope(), "say")
 
 
 def test_removing_another_package_leaves_it_where_it_is_although_the_proof_fails(
@@ -259,7 +263,7 @@ def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subsc
 
 
 def test_a_record_is_read_as_it_was_written(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:
-    put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=Scope.of("root", tmp_path))
+    put(subscribed, built(subscribed, mine, "say", {"bin/say": "mine"}), scope=OverrideScope.of("root", tmp_path))
     put(subscribed, ChannelPackage("ours.example.org/edge", "alone"), "alone")
     overrides = Overrides(subscribed.state)
     assert [(str(scope), override.package) for scope, override in overrides.all()] == [

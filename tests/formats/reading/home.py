@@ -13,7 +13,7 @@ from farm.client.audit.trace import Tracing
 from farm.client.audit.verification_root import verify_root
 from farm.client.gc.references import ran, referred
 from farm.client.image.records import ImageRecords
-from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Overrides, Scope
+from farm.client.override.overrides import BuiltHere, ChannelPackage, Override, Overrides, OverrideScope
 from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.known_names import KnownNames
 from farm.client.repository.read_only_host import ReadOnlyHost
@@ -64,7 +64,8 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
     entry = catalogue.entry("jq")
     overrides = Overrides(host.state)
     overrides.add(
-        Scope(), Override("jq", EDGE, "a patch", "jq 1.0-1", entry.descriptor.digest, BuiltHere(entry, "/home/me/jq"))
+        OverrideScope(),
+        Override("jq", EDGE, "a patch", "jq 1.0-1", entry.descriptor.digest, BuiltHere(entry, "/home/me/jq")),
     )
     other = Override(
         "zlib",
@@ -74,7 +75,7 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
         entry.descriptor.digest,
         of_channel=ChannelPackage("other.example/edge", "zlib"),
     )
-    overrides.add(Scope("root", "/srv/root"), other)
+    overrides.add(OverrideScope("root", "/srv/root"), other)
     OwnPackages(host).keep(PackageName("mine.example.org", "app"), BuiltHere(entry, "/home/me/app"))
     record = root.installed().set
     append_run(
@@ -118,7 +119,7 @@ def _view(home: Path) -> dict[str, Any]:
         "images": [KINDS["image-record"].says(image) for image in ImageRecords(state).all()],
         "overrides": {
             str(scope): [KINDS["override"].says(override) for override in Overrides(state).of(scope)]
-            for scope in (Scope(), Scope("root", "/srv/root"))
+            for scope in (OverrideScope(), OverrideScope("root", "/srv/root"))
         },
         "packed": {name: [package.place, package.entry.name] for name, package in OwnPackages(host).all().items()},
         "ran": sorted(ran(host, now)),
@@ -196,9 +197,9 @@ def rewrite(home: Path) -> None:
     owners = {name: names.owner(name) for name in ("jq", "say")}
     names.forget()
     names.remember(owners)
-    (here,) = Overrides(state).of(Scope())
+    (here,) = Overrides(state).of(OverrideScope())
     (state / "overrides/host.json").unlink()
-    Overrides(state).add(Scope(), here)
+    Overrides(state).add(OverrideScope(), here)
     own = OwnPackages(host)
     ((name, built),) = own.all().items()
     own.forget(PackageName.parse(name))

@@ -9,8 +9,8 @@ import pytest
 from farm.core.comparison.inputs import InputKind
 from farm.server.jobs import jobs
 from farm.server.jobs.cause import CauseKind, cause_of
+from farm.server.jobs.job_actions import retry
 from farm.server.jobs.rebuilding import request_rebuild
-from farm.server.jobs.requests import retry
 from farm.server.submissions.submission import submit
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.farms.small import SmallFarm, recipe

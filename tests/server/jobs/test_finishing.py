@@ -19,9 +19,9 @@ from farm.core.recipe.recipe import Limits, Test
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.finishing import finish_build, finish_comparison, finish_test
+from farm.server.jobs.job_actions import JobStateError, request_comparison, request_test, retry
 from farm.server.jobs.leases import LeaseLostError
 from farm.server.jobs.reported_packages import RefusedOutcomeError
-from farm.server.jobs.requests import JobStateError, request_comparison, request_test, retry
 from farm.server.packages.provided_files import provider_of
 from farm.server.tables.package_rows import ProvidedFileRow
 from farm.server.tables.states import JobState

@@ -11,8 +11,8 @@ import pytest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BuildOrder
 from farm.server.jobs import attempts
+from farm.server.jobs.job_actions import cancel
 from farm.server.jobs.leases import Holder, LeaseLostError, claim, heartbeat, release
-from farm.server.jobs.requests import cancel
 from farm.server.tables.states import AttemptState, JobState
 from farm.server.upkeep import take_back_expired
 from tests.farms.small import TOOLCHAIN, WORLD, SmallFarm, recipe

@@ -12,10 +12,10 @@ from farm.core.plan.job import BuildOrder
 from farm.server.identities import identities
 from farm.server.jobs import jobs
 from farm.server.jobs.finishing import finish_build
+from farm.server.jobs.job_actions import JobStateError, cancel, retry
 from farm.server.jobs.leases import LeaseLostError, claim
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.reported_packages import RefusedOutcomeError
-from farm.server.jobs.requests import JobStateError, cancel, retry
 from farm.server.packages import attestations
 from farm.server.recipes import recipes
 from farm.server.tables import outbox

@@ -14,8 +14,8 @@ from farm.core.recipe.recipe import Limits, Test
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.finishing import finish_comparison, finish_test
+from farm.server.jobs.job_actions import request_comparison, request_test
 from farm.server.jobs.reported_packages import RefusedOutcomeError
-from farm.server.jobs.requests import request_comparison, request_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.tester_results import InvalidResultError

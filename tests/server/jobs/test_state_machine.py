@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from farm.server.jobs import jobs
+from farm.server.jobs.job_actions import cancel
 from farm.server.jobs.leases import Lease, LeaseLostError, claim, heartbeat, release
-from farm.server.jobs.requests import cancel
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import ACTIVE, ENDED, JobState, may_become

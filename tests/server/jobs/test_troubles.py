@@ -8,8 +8,8 @@ import pytest
 
 from farm.core.plan.trouble import OF_ONE_WORKER, Trouble
 from farm.server.jobs import attempts, job_queue, jobs
+from farm.server.jobs.job_actions import retry
 from farm.server.jobs.leases import claim, release
-from farm.server.jobs.requests import retry
 from farm.server.pipeline.candidates.status import has_unfinished_builds
 from farm.server.tables.states import AttemptState, JobKind, JobState
 from farm.server.upkeep import dispatch, notify_again, take_back_expired

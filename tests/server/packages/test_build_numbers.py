@@ -18,9 +18,9 @@ from farm.server.identities import access
 from farm.server.jobs import jobs
 from farm.server.jobs.dependents import open_builds
 from farm.server.jobs.finishing import finish_build
+from farm.server.jobs.job_actions import retry
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.jobs.rebuilding import request_rebuild
-from farm.server.jobs.requests import retry
 from farm.server.packages import packages
 from farm.server.packages.code_consumers import copied_from
 from farm.server.recipes import recipes

@@ -10,8 +10,8 @@ from farm.server.channels import releases
 from farm.server.curation.ordering import retry
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
-from farm.server.jobs.requests import cancel
-from farm.server.jobs.requests import retry as retry_job
+from farm.server.jobs.job_actions import cancel
+from farm.server.jobs.job_actions import retry as retry_job
 from farm.server.tables.states import JobState
 from tests.core.sets.values import elf
 from tests.farms.small import recipe

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.server.channels import candidates, excuses, releases
 from farm.server.jobs import jobs
-from farm.server.jobs.requests import retry
+from farm.server.jobs.job_actions import retry
 from farm.server.recipes import recipes
 from farm.server.tables.states import JobKind
 from farm.trust.index.release_index import ReleaseEntry

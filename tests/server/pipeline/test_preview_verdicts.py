@@ -22,9 +22,9 @@ from farm.server.pipeline.publishing.preview_publication import PublishedPreview
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.previews import builds, previews
+from farm.server.submissions.pending_submissions import accept, withdraw
 from farm.server.submissions.previewing import expire_previews, submit_preview
-from farm.server.submissions.waiting_submissions import accept, withdraw
-from farm.server.tables.preview_verdict import Verdict, VerdictState
+from farm.server.tables.preview_verdict import PreviewVerdict, VerdictState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
 from tests.farms.people import name_of
@@ -60,7 +60,7 @@ def preview(farm: ReleasingFarm, *recipes: dict[str, bytes]) -> int:
     return submit_preview(farm.application, named, submitted_by="token:me", trace="trace").id
 
 
-def verdict(farm: ReleasingFarm, number: int, **how: object) -> Verdict:
+def verdict(farm: ReleasingFarm, number: int, **how: object) -> PreviewVerdict:
     """Build and test until the preview is judged."""
     for _ in range(20):
         farm.build_all_but_tests()
@@ -72,7 +72,7 @@ def verdict(farm: ReleasingFarm, number: int, **how: object) -> Verdict:
     raise AssertionError("the preview is never judged")
 
 
-def stated(farm: ReleasingFarm, number: int) -> Verdict | None:
+def stated(farm: ReleasingFarm, number: int) -> PreviewVerdict | None:
     with farm.application.reading() as unit:
         found = previews.preview(unit.session, number)
     assert found is not None

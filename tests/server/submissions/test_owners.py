@@ -23,7 +23,7 @@ from farm.server.submissions.owners import (
     owners_in_force,
     signatures_of,
 )
-from farm.server.submissions.waiting_submissions import accept, withdraw
+from farm.server.submissions.pending_submissions import accept, withdraw
 from farm.server.tables.states import JobState, SubmissionState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission

@@ -18,8 +18,8 @@ from farm.server.packages.build_numbers import number_of
 from farm.server.previews import builds
 from farm.server.submissions import submissions
 from farm.server.submissions.job_decisions import retry_job
+from farm.server.submissions.pending_submissions import accept, find_submission, withdraw
 from farm.server.submissions.previewing import expire_previews, submit_preview
-from farm.server.submissions.waiting_submissions import accept, find_submission, withdraw
 from farm.server.tables.states import JobState, SubmissionState
 from farm.server.transaction.planning_inputs import LeasePolicy, PreviewPolicy
 from tests.farms.people import name_of, own, signed

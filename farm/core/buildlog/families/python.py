@@ -83,7 +83,7 @@ class Python:
         self._indent = None
         kind, subject = _kind_of(rest, line)
         if self._last is not None and self._chained:
-            # The same error, told again by who caught it: what the program ended with counts.
+            # The same error, reported again by who caught it: what the program ended with counts.
             last = self._last
             last.line, last.kind, last.text, last.subject = line, kind, rest[:LONGEST_TEXT], subject
             self._chained = False

@@ -43,9 +43,9 @@ def read_gate(document: Document, node: Node) -> Gate | None:
     """Read a gate; problems are recorded in the document, and None is returned for an invalid gate."""
     key, settings = (node, None) if node.kind != "mapping" or len(node.pairs) != 1 else node.pairs[0]
     if settings is None:
-        document.expects(key, enum=tuple(GATES))
+        document.declare(key, enum=tuple(GATES))
     else:
-        document.expects(node, known=tuple(GATES), maxProperties=1)
+        document.declare(node, known=tuple(GATES), maxProperties=1)
     word = _OUTDATED.get(key.text, key.text)
     if word != key.text:
         document.warn(

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.abi import LinkedFiles
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.previews.scope import Scope
+    from farm.server.previews.build_scope import BuildScope
     from farm.server.tables.records import Package
 
 
 class BuildRoots:
     """The packages of plans, each plan read once; for one transaction."""
 
-    def __init__(self, scope: Scope, cache: MemberCache, files: LinkedFiles) -> None:
+    def __init__(self, scope: BuildScope, cache: MemberCache, files: LinkedFiles) -> None:
         self._scope = scope
         self._unit = unit = scope.unit
         self._cache = cache

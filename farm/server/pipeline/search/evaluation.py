@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Candidate
     from farm.server.pipeline.members.channel_state import TestNeeds
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.search.set_evaluation import Scope
+    from farm.server.pipeline.search.set_evaluation import TestScope
     from farm.server.pipeline.search.testers import JobResults
     from farm.server.transaction.unit_of_work import UnitOfWork
 
@@ -45,7 +45,7 @@ class Evaluation:
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
         results: JobResults,
-        scope: Scope,
+        scope: TestScope,
         compares: bool = False,
         failures_since: datetime | None = None,
     ) -> None:

@@ -30,11 +30,11 @@ from farm.core.sets.proof.interfaces import (
 )
 from farm.server.jobs import comparisons, jobs
 from farm.server.jobs.comparisons import Comparison
-from farm.server.jobs.requests import request_comparison
+from farm.server.jobs.job_actions import request_comparison
 from farm.server.pipeline.search.build_roots import BuildRoots
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
 from farm.server.pipeline.search.testers import agree, attestations_of
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.tables.evidence import ChangedInterface, InterfaceCount
 from farm.server.tables.states import JobState
 
@@ -111,7 +111,7 @@ class Interfaces:
         preview: int = 0,
     ) -> None:
         self._unit = unit
-        self._scope = Scope(unit, preview)
+        self._scope = BuildScope(unit, preview)
         self._results = results
         self._trial = trial
         self._cache = cache
@@ -306,7 +306,7 @@ class Interfaces:
         library = self._library(pair)
         judged = answer.outcome.verdict is AbiVerdict.CHANGED
         if judged:
-            shown = _telling(answer.outcome.report)
+            shown = _first_change(answer.outcome.report)
             message = f"{library} has a different interface from {other}{f': {shown}' if shown else ''}"
         else:
             message = f"{library} could not be compared with {other}: {answer.outcome.reason}"
@@ -328,7 +328,7 @@ def _answer(known: Comparison | _Unjudged | str) -> Answer:
     return ANSWERS[known.outcome.verdict]
 
 
-def _telling(report: tuple[str, ...]) -> str:
+def _first_change(report: tuple[str, ...]) -> str:
     """Return a report's text about the first change, as one sentence; its headings are not indented."""
     lines = [line.strip() for line in report if line.startswith(" ")]
     ends = [at for at, line in enumerate(lines) if at and line.startswith("[C]")]

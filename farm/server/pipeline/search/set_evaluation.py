@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from farm.server.pipeline.members.channel_state import TestNeeds
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.testers import JobResults
-    from farm.server.pipeline.search.verdicts import JobVerdicts, Verdict
+    from farm.server.pipeline.search.verdicts import JobVerdicts, RunVerdict
     from farm.server.tables.evidence import InterfaceCount
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-Scope = Literal["", "changed", "changed-and-dependents", "all"]
+TestScope = Literal["", "changed", "changed-and-dependents", "all"]
 """The packages whose tests run; empty for none."""
 
 
@@ -80,7 +80,7 @@ class SetEvaluation:
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
         results: JobResults,
-        scope: Scope,
+        scope: TestScope,
         compares: bool,
         trace: str,
         preview: int = 0,
@@ -147,7 +147,7 @@ class SetEvaluation:
             tally.attestations.update(before.attestations)
             tally.already_red.append(replace(failure, changed=before.message != failure.message))
 
-    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | None:
+    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> RunVerdict | None:
         if recipe_name not in self._trial.base:
             return None
         package = self._record_of(self._trial.base[recipe_name])

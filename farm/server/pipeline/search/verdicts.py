@@ -17,7 +17,7 @@ from farm.core.sets.proof.test_closures import Unrunnable
 from farm.server.channels import candidates, flaky_tests
 from farm.server.channels.flaky_tests import FlakyTest
 from farm.server.jobs import jobs
-from farm.server.jobs.requests import request_test
+from farm.server.jobs.job_actions import request_test
 from farm.server.pipeline.search.testers import agree, attestations_of, has_result
 from farm.server.tables.pipeline_states import RunState
 from farm.server.tables.states import ENDED, JobState
@@ -41,7 +41,7 @@ QUARANTINE = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RunVerdict:
     """The result of a test, or that it is still open. `job` is the job with its log, None if no worker can run it.
 
     `flaky`: it passed after it had failed on the same files. `trouble` is why it cannot run at present. `attestations`
@@ -81,11 +81,11 @@ class JobVerdicts:
         self._jobs |= {digest: found.get(digest, []) for digest in digests}
         self.results.look_up(job for known in found.values() for job in known)
 
-    def of(self, order: TestOrder | Unrunnable, test: TestOf) -> Verdict:
+    def of(self, order: TestOrder | Unrunnable, test: TestOf) -> RunVerdict:
         """Return the verdict of a test; requests a job (again) if the verdict is still open."""
         if isinstance(order, Unrunnable):
             message = f"test {test.test!r} of {test.recipe} cannot be run: {order.reason}"
-            return Verdict(RunState.RED, None, message)
+            return RunVerdict(RunState.RED, None, message)
         digest = order.digest
         if digest not in self._jobs:
             self.look_up([order])
@@ -100,7 +100,7 @@ class JobVerdicts:
         if counted and len(counted) >= wanted and agree(counted, needed):
             last = counted[-1]
             attested = attestations_of(counted, needed)
-            return Verdict(RunState.RED, last.job.id, truncate_text(last.outcome.message), attestations=attested)
+            return RunVerdict(RunState.RED, last.job.id, truncate_text(last.outcome.message), attestations=attested)
         # A tester that has reported enough failures adds nothing; another one is asked.
         often = Counter(result.tester for result in counted)
         answered = {result.tester for result in passed} | {tester for tester in often if often[tester] >= wanted}
@@ -110,18 +110,18 @@ class JobVerdicts:
         if job and job.state not in ENDED:
             self._note(job.id)
             trouble = trouble or _trouble_of(job)
-        return Verdict(RunState.PENDING, job.id if job else None, trouble=trouble)
+        return RunVerdict(RunState.PENDING, job.id if job else None, trouble=trouble)
 
     def _passed(
         self, test: TestOf, passed: list[TesterResult[TestOutcome]], failed: list[TesterResult[TestOutcome]]
-    ) -> Verdict:
+    ) -> RunVerdict:
         attested = attestations_of(passed, self.results.testers.needed)
         if not failed:
-            return Verdict(RunState.GREEN, passed[-1].job.id, attestations=attested)
+            return RunVerdict(RunState.GREEN, passed[-1].job.id, attestations=attested)
         if not self.preview:  # a stranger's files say nothing of the farm's test
             self._quarantine(test, failed[0].job, passed[-1].job)
         message = truncate_text(failed[0].outcome.message)
-        return Verdict(RunState.GREEN, passed[-1].job.id, message, flaky=True, attestations=attested)
+        return RunVerdict(RunState.GREEN, passed[-1].job.id, message, flaky=True, attestations=attested)
 
     def _counts(self, failed: Job) -> bool:
         return not self.since or (failed.finished_at is not None and failed.finished_at >= self.since)

@@ -9,8 +9,8 @@ import pytest
 from farm.core.policy.gates.reproduced import ReproducedGate
 from farm.server.identities import identities
 from farm.server.jobs import jobs
+from farm.server.jobs.job_actions import cancel, retry
 from farm.server.jobs.leases import claim
-from farm.server.jobs.requests import cancel, retry
 from farm.server.pipeline.gates import reproduced
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.tables.states import JobState

@@ -10,7 +10,7 @@ from farm.server.jobs import attempts, comparisons, jobs, work_orders
 from farm.server.jobs.dependents import newest_build, settle_all
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.troubles import taken
-from farm.server.previews.scope import Scope
+from farm.server.previews.build_scope import BuildScope
 from farm.server.tables.states import ACTIVE, ENDED, LEASED, AttemptState, JobKind, JobState
 from farm.server.transaction.text import truncate_text
 
@@ -105,7 +105,7 @@ def _instead_of_retrying(unit: UnitOfWork, job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
         return "Nothing is left to do: submit the recipe with a higher revision to have it built again."
     if job.state is JobState.BLOCKED:
-        broken = [newest_build(Scope(unit, job.preview), name) for name in jobs.needs_of(unit.session, job.id)]
+        broken = [newest_build(BuildScope(unit, job.preview), name) for name in jobs.needs_of(unit.session, job.id)]
         ended = [str(build.id) for build in broken if build and build.state in (JobState.FAILED, JobState.CANCELLED)]
         if ended:
             return f"Try again what blocks it: farm retry {' '.join(ended)}"
@@ -166,5 +166,5 @@ def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
 
 
 def _is_newest(unit: UnitOfWork, job: Job) -> bool:
-    latest = newest_build(Scope(unit, job.preview), job.name)
+    latest = newest_build(BuildScope(unit, job.preview), job.name)
     return latest is not None and latest.id == job.id

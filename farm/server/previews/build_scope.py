@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class BuildScope:
     """What the builds of one preview see; `preview` is its submission's number, or 0 for the farm's own builds."""
 
     unit: UnitOfWork
