@@ -85,7 +85,7 @@ class RoleCheck:
         actor = ""
         try:
             token = _token(request, application)
-            actor = f"token:{token.name}"
+            actor = token.actor
             check_token(token, self.roles)
         except FarmError as error:
             refuse(request, application, actor=actor, error=error)
@@ -153,7 +153,7 @@ def check_caller(request: Request, application: Application, roles: Sequence[Rol
         request.state.worker = call.worker.name
     elif path.startswith(_API) and request.method not in _LOOKING:
         request.state.token = token = _token(request, application)
-        request.state.caller = f"token:{token.name}"
+        request.state.caller = token.actor
         if roles:
             check_token(token, roles)
 
@@ -176,7 +176,7 @@ def check_role(request: Request, application: Application, call: WorkerCall, kin
     """Raise `FarmError` (`forbidden`) if a worker reports work that it may not do."""
     if not call.worker.may_do(kind):
         error = FarmError(f"worker {call.worker.name} is not enrolled for a {kind}", code="forbidden")
-        refuse(request, application, actor=f"worker:{call.worker.name}", error=error)
+        refuse(request, application, actor=call.worker.actor, error=error)
         raise error
 
 
@@ -189,7 +189,7 @@ def refuse(request: Request, application: Application, *, actor: str, error: Far
 
 def actor_of(request: Request, token: Token) -> access.Actor:
     """Return the holder of a token as the audit trail names them."""
-    return access.Actor(f"token:{token.name}", request.client.host if request.client else "")
+    return access.Actor(token.actor, request.client.host if request.client else "")
 
 
 def note(
@@ -244,7 +244,7 @@ def _target(request: Request) -> str:
 def _signed(request: Request, application: Application) -> WorkerCall:
     signed, signature = read_signed(request.method, _target(request), request.headers)
     worker = _known_worker(application, signed, signature)
-    request.state.caller = f"worker:{worker.name}"
+    request.state.caller = worker.actor
     _check_fresh(application, signed)
     return WorkerCall(worker, signed)
 

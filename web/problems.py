@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from farm.api.wire import ErrorWire, ProblemWire
 from farm.core.files.problems import RecipeError
+from farm.core.names.actor_name import worker_actor
 from farm.errors import FarmError
 from farm.server.documents.log_store import LogOffsetError
 from web.auth import refuse
@@ -102,7 +103,7 @@ async def _answer(request: Request, error: Exception) -> Response:
         if worker and status_of(error) == 422:
             # An impossible report is recorded: people might not see the answer.
             application = request.app.state.application
-            await run_in_threadpool(refuse, request, application, actor=f"worker:{worker}", error=error)
+            await run_in_threadpool(refuse, request, application, actor=worker_actor(worker), error=error)
         return answer_to(error)
     if isinstance(error, HTTPException):
         return _response(error.status_code, "http", str(error.detail))

@@ -32,9 +32,9 @@ def enrol(request: Request, application: ApplicationHere, token: Admin, body: wi
             public_key=body.public_key,
             builds="build" in body.roles,
             tests="test" in body.roles,
-            by=f"token:{token.name}",
+            by=token.actor,
         )
-    note(request, application, actor=f"token:{token.name}", subject=f"worker {worker.name}")
+    note(request, application, actor=token.actor, subject=f"worker {worker.name}")
     return wire.WorkerWire.model_validate(worker)
 
 
@@ -45,7 +45,7 @@ def revoke_worker(request: Request, application: ApplicationHere, token: Admin, 
         known = identities.revoke_worker(unit.session, name, now=unit.now)
     if not known:
         raise NotFoundError(f"there is no worker {name[:100]!r}")
-    note(request, application, actor=f"token:{token.name}", subject=f"worker {name}")
+    note(request, application, actor=token.actor, subject=f"worker {name}")
 
 
 @router.post("/tokens", status_code=201)
@@ -53,7 +53,7 @@ def issue(request: Request, application: ApplicationHere, token: Admin, body: wi
     """Issue a token; only this answer contains it."""
     with application.writing() as unit:
         text, kept = access.issue_token(unit, name=body.name, role=Role(body.role), lasts=timedelta(days=body.days))
-    note(request, application, actor=f"token:{token.name}", subject=f"token {kept.id}")
+    note(request, application, actor=token.actor, subject=f"token {kept.id}")
     return wire.TokenWire(id=kept.id, name=kept.name, role=kept.role, expires_at=kept.expires_at, token=text)
 
 
@@ -64,4 +64,4 @@ def revoke_token(request: Request, application: ApplicationHere, token: Admin, n
         known = identities.revoke_token(unit.session, number, now=unit.now)
     if not known:
         raise NotFoundError(f"there is no token {number}")
-    note(request, application, actor=f"token:{token.name}", subject=f"token {number}")
+    note(request, application, actor=token.actor, subject=f"token {number}")

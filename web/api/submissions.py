@@ -59,14 +59,14 @@ def create(
     taken = submit(
         application,
         recipes,
-        submitted_by=f"token:{token.name}",
+        submitted_by=token.actor,
         trace=uuid.uuid4().hex,
         envelope=_envelope(body.envelope),
     )
     details = [f"signed by {taken.signed_by}"] if taken.signed_by else []
     details += ["waits for owners"] if taken.waits_for else []
     subject, detail = f"submission {taken.id}", "; ".join(details)
-    note(request, application, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
+    note(request, application, actor=token.actor, subject=subject, trace=taken.trace, detail=detail)
     return _taken(taken, taken.warnings if warnings else ())
 
 
@@ -229,7 +229,7 @@ def _preview(
     *,
     warnings: bool,
 ) -> submission_wire.SubmissionWire:
-    actor = f"token:{token.name}"
+    actor = token.actor
     made = submit_preview(
         application,
         recipes,

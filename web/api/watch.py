@@ -46,7 +46,7 @@ async def watch(
     something has. `submission` is one submission, also of another person. Jobs `at_work` are returned in any case, for
     the steps that they are at.
     """
-    submitter = await run_in_threadpool(_submitter, application, f"token:{token.name}", submission)
+    submitter = await run_in_threadpool(_submitter, application, token.actor, submission)
     if since is not None and wait:
         watchers: Watchers = request.app.state.watchers
         await watchers.wait(submitter, since, wait)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
+from farm.core.names.actor_name import token_actor
 from farm.server.events import events
 from web.auth import AddressHere, ApplicationHere
 from web.pages.atom import CONTENT_TYPE, ENTRIES, NEVER, Entry, Feed
@@ -28,7 +29,7 @@ Name = Annotated[str, Path(max_length=200)]
 def of_submitter(application: ApplicationHere, address: AddressHere, name: Name) -> Response:
     """Return the newest events of the holder of a token of this name."""
     with application.reading() as unit:
-        found = events.of_submitter(unit.session, f"token:{name}", limit=ENTRIES)
+        found = events.of_submitter(unit.session, token_actor(name), limit=ENTRIES)
     feed = _feed(application.inputs.distribution, address, f"submitters/{quote(name, safe='')}", name, found)
     return _answer(replace(feed, page=f"{address}/submissions"), found, address)
 

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.staticfiles import StaticFiles
 
 import farm
+from farm.core.names.actor_name import token_name
 from farm.core.names.escaping import escape_lines
 from farm.core.names.utc import utc_text
 from farm.core.names.wording import human_size
@@ -98,6 +99,7 @@ class Pages:
             "short": short_digest,
             "fingerprint": fingerprint,
             "lasted": lasted,
+            "token_name": token_name,
             "sentence": sentence,
             "commands": commands,
             "published": partial(published, repository),

@@ -10,6 +10,7 @@ from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, tell_table
 from farm.cli.remote import connect, number_type, reason_option, why_option
 from farm.cli.settings import Settings
+from farm.core.names.actor_name import token_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -201,7 +202,7 @@ def request_line(request: JobRequestWire) -> str:
     """Return who has cancelled or retried a job, when and why, in a line."""
     what = f"job {request.job} cancelled" if request.act == "cancel" else f"job {request.job} retried"
     made = f" as job {request.made}" if request.made not in (None, request.job) else ""
-    who = request.by.removeprefix("token:")
+    who = token_name(request.by)
     return f"{what}{made} by {who} at {request.at:%Y-%m-%d %H:%M} UTC: {request.why or 'no reason given'}"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from farm.core.names.actor_name import token_actor, token_name
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import LONGEST_REASON
 from farm.server.identities.access import audit
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from farm.server.identities.access import Actor
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
-
-_PERSON = "token:"
 
 
 def cancel_job(unit: UnitOfWork, actor: Actor, job_id: int, *, why: str, decides: bool) -> Job:
@@ -71,10 +70,10 @@ def _check_may_decide(unit: UnitOfWork, actor: Actor, job: Job, *, decides: bool
     if decides:
         return
     owners = owners_as_known(unit)
-    persons = [f"{_PERSON}{owner}" for owner in (owners.owners_of(job.name) if owners else ())]
+    persons = [token_actor(owner) for owner in (owners.owners_of(job.name) if owners else ())]
     submitters = _submitters(unit, job)
     if actor.name not in (*submitters, *persons):
-        who = " or ".join(name.removeprefix(_PERSON) for name in sorted({*submitters, *persons}))
+        who = " or ".join(token_name(name) for name in sorted({*submitters, *persons}))
         raise FarmError(
             f"job {job.id} ({job.name}) is not yours to decide about",
             remedy=f"Ask {who + ', or ' if who else ''}a curator or an administrator of the farm.",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.policy.curators import unambiguous_keys
-from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
 from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
@@ -20,9 +19,8 @@ from farm.server.previews import previews
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, keep_signature, lacking, owners_as_known, ownership, unsigned
 from farm.server.submissions.previewing import close_accepted, end_preview, stale_recipes
-from farm.server.submissions.recipe_graph import graph_around
-from farm.server.submissions.released_revisions import check_revisions
-from farm.server.submissions.submission import Submission, make_all_current, read_submitted
+from farm.server.submissions.recipe_intake import read_stored
+from farm.server.submissions.submission import Submission, make_all_current
 from farm.server.tables.states import SubmissionState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
@@ -99,31 +97,37 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes 
         if is_preview:
             _check_fresh(unit, number)
         kept = submissions.submitted(unit.session, [number])[number]
-        wanted = _digests(kept)
-        lacked = {missing.recipe for missing in unsigned(unit, number, wanted)}
-        person = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
-        waits_for = unsigned(unit, number, wanted)
-        if lacked and lacked == {missing.recipe for missing in waits_for}:
-            who = f"{person} owns no recipe" if person else "no known person has newly signed a recipe"
-            raise FarmError(
-                f"{who} that submission {number} waits for",
-                remedy=f"It waits for {_whom(waits_for)}.",
-                code="not-an-owner",
-            )
+        person, waits_for = _sign(unit, number, _digests(kept), envelope)
         audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
         if waits_for:
             return Submission(number, record.trace, (), waits_for, person)
-        read = read_submitted(application, {recipe.name: application.recipes.files(recipe.files) for recipe in kept})
-        files = {recipe.name: recipe.files for recipe in kept}
-        graph = graph_around(unit, read)
-        check_revisions(
-            unit, read, {recipe.name: application.recipes.files(recipe.files)[RECIPE_FILE] for recipe in kept}
-        )
+        read = read_stored(application, kept)
+        graph = read.graph(unit)
         submissions.set_state(unit.session, number, SubmissionState.TAKEN, now=unit.now)
         if is_preview:
             close_accepted(unit, number)
-        accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
+        accepted = make_all_current(unit, graph, read, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
+
+
+def _sign(
+    unit: UnitOfWork, number: int, wanted: Mapping[str, Digest], envelope: bytes | None
+) -> tuple[str, tuple[Unsigned, ...]]:
+    """Keep a signature on a waiting submission; return who signed, if that counts, and what is not signed yet.
+
+    Raises `FarmError` (`not-an-owner`) where owners are needed and this signature is of none of them.
+    """
+    lacked = {missing.recipe for missing in unsigned(unit, number, wanted)}
+    person = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
+    waits_for = unsigned(unit, number, wanted)
+    if lacked and lacked == {missing.recipe for missing in waits_for}:
+        who = f"{person} owns no recipe" if person else "no known person has newly signed a recipe"
+        raise FarmError(
+            f"{who} that submission {number} waits for",
+            remedy=f"It waits for {_whom(waits_for)}.",
+            code="not-an-owner",
+        )
+    return person, waits_for
 
 
 def envelopes_of(unit: UnitOfWork, number: int) -> list[bytes]:

@@ -5,10 +5,10 @@ A preview makes no recipe current. Its builds are seen by nothing else until `pe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
 from farm.server.jobs import job_actions, jobs
@@ -17,22 +17,19 @@ from farm.server.jobs.planning import replan
 from farm.server.previews import builds, heads, previews
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
-from farm.server.submissions.linting import lint_submitted
-from farm.server.submissions.recipe_graph import graph_around, reach
-from farm.server.submissions.released_revisions import check_revisions
-from farm.server.submissions.submission import Accepted, Submission, read_submitted
-from farm.server.submissions.submissions import SubmittedRecipe
-from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, SubmissionState
+from farm.server.submissions.recipe_intake import read_new
+from farm.server.submissions.submission import Accepted, Submission, add_build
+from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
 from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
-    from farm.server.submissions.submission import SubmittedRecipes
-    from farm.server.tables.records import Job, RecipeRevision
+    from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
+    from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _DAY = timedelta(days=1)
@@ -51,7 +48,7 @@ class PublishedPreviews(Protocol):
 
 def submit_preview(
     application: Application,
-    submitted: SubmittedRecipes,
+    submitted: RecipeFiles,
     *,
     submitted_by: str,
     trace: str,
@@ -64,21 +61,16 @@ def submit_preview(
     Raises as `submit`, and `FarmError` (`preview-quota`, `nothing-to-preview`, `not-your-preview`); nothing has changed
     then.
     """
-    read = read_submitted(application, submitted)
-    warnings = lint_submitted(read, submitted)
-    files = {name: application.recipes.keep(submitted[name]) for name in read}
+    read = read_new(application, submitted)
     with application.planning() as unit:
         if replaces is not None:
             _withdraw_replaced(unit, replaces, submitted_by)
         _check_quota(unit, submitted_by)
-        graph = graph_around(unit, read)
-        check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
-        state = SubmissionState.PREVIEW
+        graph = read.graph(unit)
         number = submissions.add_submission(
-            unit.session, submitted_by=submitted_by, trace=trace, now=unit.now, state=state
+            unit.session, submitted_by=submitted_by, trace=trace, now=unit.now, state=SubmissionState.PREVIEW
         )
-        kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
-        submissions.add_submitted(unit.session, number, kept)
+        submissions.add_submitted(unit.session, number, read.submitted())
         previews.add_preview(
             unit.session,
             number,
@@ -86,8 +78,8 @@ def submit_preview(
             origin=truncate_text(origin, longest=_LONGEST_ORIGIN),
             expires_at=unit.now + unit.preview_policy.lasts,
         )
-        accepted = _build_all(unit, graph, read, files, number=number, trace=trace)
-        return Submission(number, trace, accepted, warnings=warnings)
+        accepted = _build_all(unit, graph, read, number=number, trace=trace)
+        return Submission(number, trace, accepted, warnings=read.warnings)
 
 
 def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
@@ -226,50 +218,35 @@ def _check_minutes(unit: UnitOfWork, submitted_by: str) -> None:
 
 
 def _build_all(
-    unit: UnitOfWork,
-    graph: BuildGraph,
-    read: Mapping[str, Recipe],
-    files: Mapping[str, Digest],
-    *,
-    number: int,
-    trace: str,
+    unit: UnitOfWork, graph: BuildGraph, read: ReadRecipes, *, number: int, trace: str
 ) -> tuple[Accepted, ...]:
     """Add the jobs of a preview for those recipes that differ from the farm's own."""
-    order = [name for name in graph.order() if name in read]
-    found: list[tuple[RecipeRevision, int, bool]] = []
-    touched: list[Job] = []
-    for name in order:
-        recipe = read[name]
-        revision = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
-            unit.session, recipe, files=files[name], submission=number
-        )
-        head = recipes.head(unit.session, name)
-        if head is not None and head.current == revision.id and (same := _unchanged(unit, recipe, revision.id)):
-            found.append((revision, same.id, True))
-            continue
-        base = head.current if head else None
-        heads.add_submitted(unit.session, number, name, revision_id=revision.id, base_id=base)
-        job = jobs.add_job(
-            unit.session,
-            kind=JobKind.BUILD,
-            name=name,
-            revision_id=revision.id,
-            submission=number,
-            needs=reach(graph, name),
-            trace=trace,
-            now=unit.now,
-            preview=number,
-        )
-        found.append((revision, job.id, False))
-        touched.append(job)
-    if not touched:
+    order = [name for name in graph.order() if name in read.recipes]
+    accepted = [_build(unit, graph, read, name, number=number, trace=trace) for name in order]
+    changed = [recipe.job for recipe in accepted if not recipe.unchanged]
+    if not changed:
         raise FarmError(
             "the farm has exactly these recipes already: there is nothing to preview",
             remedy="Change a recipe, or see its jobs with `farm jobs`.",
             code="nothing-to-preview",
         )
-    settle_all(unit, touched)
-    return tuple(Accepted(revision, jobs.find_job(unit.session, job), unchanged) for revision, job, unchanged in found)
+    settle_all(unit, changed)
+    return tuple(replace(recipe, job=jobs.find_job(unit.session, recipe.job.id)) for recipe in accepted)
+
+
+def _build(unit: UnitOfWork, graph: BuildGraph, read: ReadRecipes, name: str, *, number: int, trace: str) -> Accepted:
+    """Put a recipe into a preview, with the job that builds it; or return the job of the farm's own, if it has it."""
+    recipe = read.recipes[name]
+    revision = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
+        unit.session, recipe, files=read.files[name], submission=number
+    )
+    head = recipes.head(unit.session, name)
+    if head is not None and head.current == revision.id and (same := _unchanged(unit, recipe, revision.id)):
+        return Accepted(revision, same, unchanged=True)
+    base = head.current if head else None
+    heads.add_submitted(unit.session, number, name, revision_id=revision.id, base_id=base)
+    job = add_build(unit, graph, name, revision, submission=number, trace=trace, preview=True)
+    return Accepted(revision, job, unchanged=False)
 
 
 def _unchanged(unit: UnitOfWork, recipe: Recipe, revision_id: int) -> Job | None:

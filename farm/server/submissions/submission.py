@@ -8,36 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.files.problems import Problem, RecipeError
-from farm.core.plan.pin import source_origins
-from farm.core.recipe.declared_sources import RECIPE_FILE
-from farm.core.recipe.distributions import check_known
-from farm.errors import FarmError, Place
 from farm.server.channels import excuses
 from farm.server.jobs import jobs
 from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
-from farm.server.submissions.linting import lint_submitted
 from farm.server.submissions.owners import keep_signature, unsigned
-from farm.server.submissions.recipe_graph import graph_around, reach
-from farm.server.submissions.released_revisions import check_revisions
-from farm.server.submissions.submissions import SubmittedRecipe
+from farm.server.submissions.recipe_graph import reach
+from farm.server.submissions.recipe_intake import read_new
 from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, SubmissionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from farm.core.lint.finding import LintFinding
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
     from farm.server.submissions.owners import Unsigned
+    from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
     from farm.server.tables.records import Job, RecipeRevision
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
-
-    SubmittedRecipes = Mapping[str, Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +57,7 @@ class Submission:
 
 def submit(
     application: Application,
-    submitted: SubmittedRecipes,
+    submitted: RecipeFiles,
     *,
     submitted_by: str,
     trace: str,
@@ -81,41 +71,31 @@ def submit(
     `DependencyCycleError`, `DuplicatePackageError`, `SubmissionStatementError` or `OwnershipTroubleError`; nothing has
     changed then.
     """
-    read = read_submitted(application, submitted)
-    warnings = lint_submitted(read, submitted)
-    files = {name: application.recipes.keep(submitted[name]) for name in read}
+    read = read_new(application, submitted)
     with application.planning() as unit:
-        graph = graph_around(unit, read)
-        check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
+        graph = read.graph(unit)
         number = submissions.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
-        kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
-        submissions.add_submitted(unit.session, number, kept)
-        wanted = {recipe.name: recipe.digest for recipe in kept}
+        submissions.add_submitted(unit.session, number, read.submitted())
+        wanted = {name: recipe.digest for name, recipe in read.recipes.items()}
         signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         if waits_for := unsigned(unit, number, wanted):
             submissions.set_state(unit.session, number, SubmissionState.WAITING, now=unit.now)
-            return Submission(number, trace, (), waits_for, signed_by, warnings)
-        accepted = make_all_current(unit, graph, read, files, number=number, trace=trace)
-        return Submission(number, trace, accepted, (), signed_by, warnings)
+            return Submission(number, trace, (), waits_for, signed_by, read.warnings)
+        accepted = make_all_current(unit, graph, read, number=number, trace=trace)
+        return Submission(number, trace, accepted, (), signed_by, read.warnings)
 
 
 def make_all_current(
-    unit: UnitOfWork,
-    graph: BuildGraph,
-    read: Mapping[str, Recipe],
-    files: Mapping[str, Digest],
-    *,
-    number: int,
-    trace: str,
+    unit: UnitOfWork, graph: BuildGraph, read: ReadRecipes, *, number: int, trace: str
 ) -> tuple[Accepted, ...]:
     """Make the recipes of a submission current, and add the jobs that they need."""
-    order = [name for name in graph.order() if name in read]
+    order = [name for name in graph.order() if name in read.recipes]
     touched: list[Job] = []
     revisions: dict[str, RecipeRevision] = {}
     unchanged: set[str] = set()
     for name in order:
-        recipe = read[name]
-        revisions[name] = _revision(unit, recipe, files[name], number)
+        recipe = read.recipes[name]
+        revisions[name] = _revision(unit, recipe, read.files[name], number)
         job = _job_for(unit, graph, recipe, revisions[name], submission=number, trace=trace)
         if job is None:
             unchanged.add(name)
@@ -124,46 +104,9 @@ def make_all_current(
     _renew_needs(unit, graph, order)
     settle_all(unit, touched)
     # The signer may have refused a package only because its recipe was not signed.
-    made = {package for name in order for package in read[name].package_names}
+    made = {package for name in order for package in read.recipes[name].package_names}
     excuses.ask_signer_again(unit.session, now=unit.now, packages=made)
     return tuple(Accepted(revisions[name], _latest(unit, revisions[name]), name in unchanged) for name in order)
-
-
-def read_submitted(application: Application, submitted: SubmittedRecipes) -> dict[str, Recipe]:
-    """Read recipes, each from the files of its directory. Raises one `RecipeError` with the problems of all."""
-    problems: list[Problem] = []
-    read: dict[str, Recipe] = {}
-    for name, files in sorted(submitted.items()):
-        place = Place(f"packages/{name}/recipe.yaml")
-        try:
-            recipe = application.recipes.read(files, file=place.file)
-            _check_inputs(application, recipe)
-        except RecipeError as error:
-            problems += error.problems
-        except FarmError as error:
-            problems.append(Problem(error.place or place, error.message, error.remedy))
-        else:
-            if recipe.name != name:
-                problems.append(Problem(place, f"the recipe {recipe.name} was sent as {name}", "Name both alike."))
-            read[recipe.name] = recipe
-    if problems:
-        raise RecipeError(problems)
-    return read
-
-
-def _check_inputs(application: Application, recipe: Recipe) -> None:
-    """Check a recipe against this farm: its toolchains, their Debian packages, and the other distributions."""
-    toolchain = application.inputs.toolchains.get(recipe.toolchain)
-    if toolchain is None:
-        known = ", ".join(sorted(application.inputs.toolchains))
-        raise FarmError(
-            f"this farm has no toolchain {recipe.toolchain!r}",
-            remedy=f"It has: {known}." if known else "",
-            code="unknown-toolchain",
-        )
-    source_origins(recipe, toolchain.debs)
-    for need in recipe.requires:
-        check_known(need, application.inputs.distributions)
 
 
 def _revision(unit: UnitOfWork, recipe: Recipe, files: Digest, number: int) -> RecipeRevision:
@@ -182,7 +125,6 @@ def _job_for(
 ) -> Job | None:
     """Make a recipe current, and return the job that has to be settled; None if there is none."""
     head = recipes.head(unit.session, recipe.name)
-    needs = reach(graph, recipe.name)
     latest = jobs.latest_of_revision(unit.session, revision.id)
     if head is not None and head.current == revision.id and latest is not None:
         if latest.state not in ENDED:
@@ -197,15 +139,30 @@ def _job_for(
             jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
         if latest is not None and latest.state not in (*ENDED, *PENDING):
             return latest  # running since before another revision came in between
+    return add_build(unit, graph, recipe.name, revision, submission=submission, trace=trace)
+
+
+def add_build(
+    unit: UnitOfWork,
+    graph: BuildGraph,
+    name: str,
+    revision: RecipeRevision,
+    *,
+    submission: int,
+    trace: str,
+    preview: bool = False,
+) -> Job:
+    """Add the job that builds a revision of a recipe, for the farm or for the `preview` that the submission is."""
     return jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
-        name=recipe.name,
+        name=name,
         revision_id=revision.id,
         submission=submission,
-        needs=needs,
+        needs=reach(graph, name),
         trace=trace,
         now=unit.now,
+        preview=submission if preview else 0,
     )
 
 

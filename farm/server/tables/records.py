@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from farm.core.buildlog.first_error import FirstError
+from farm.core.names.actor_name import token_actor, worker_actor
 from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 from farm.core.plan.job import BlobRef
@@ -164,6 +165,11 @@ class Worker(Record):
     seen_at: datetime | None
 
     @property
+    def actor(self) -> str:
+        """The worker as the audit trail names it."""
+        return worker_actor(self.name)
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """The kinds of work that it is enrolled for, as operators write them."""
         return tuple(role for role, enrolled in (("build", self.builds), ("test", self.tests)) if enrolled)
@@ -183,6 +189,11 @@ class Token(Record):
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+
+    @property
+    def actor(self) -> str:
+        """The holder as the audit trail names them."""
+        return token_actor(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
