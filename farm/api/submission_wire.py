@@ -10,6 +10,8 @@ from pydantic import Field, StringConstraints
 from farm.api.wire import Digest, JobWire, Number, Omitted, Wire
 from farm.core.recipe.declared_sources import PLAIN_FILE_NAME
 
+LONGEST_ORIGIN = 200
+"""The most characters of where the recipes of a preview were read."""
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
 
@@ -20,7 +22,7 @@ class PreviewRequest(Wire):
     `origin` is where they were read (a commit, a patch), for people. `replaces` is an open preview to be withdrawn.
     """
 
-    origin: Annotated[str, StringConstraints(max_length=200)] = ""
+    origin: Annotated[str, StringConstraints(max_length=LONGEST_ORIGIN)] = ""
     replaces: Number | None = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.buildlog.log_line import LogLine, text_line
-from farm.core.buildlog.providers import paths_of
+from farm.core.buildlog.providers import best_provider, paths_of
 from farm.core.buildlog.recogniser import first_error
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
@@ -151,7 +151,7 @@ class LocalState:
                 manifest = Manifest.from_json(self.store.read(package.manifest.digest))
                 if any(entry.path in paths for entry in manifest.entries):
                     names.add(place.name)
-        return min(names, key=lambda name: (len(name), name), default="")
+        return best_provider(names)
 
     def _newest(self, package: str) -> BuiltPackage | None:
         """Return the newest recorded build of a package; its archive need not be here."""

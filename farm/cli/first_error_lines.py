@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.output import styled
+from farm.cli.rendering import labelled_lines
 from farm.core.buildlog.excerpt import excerpt
 from farm.core.buildlog.remedy import remedy_of
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 def first_error_lines(error: FirstError, address: str) -> Iterator[Line]:
-    """Yield the lines. `address` is that of the error's line on the farm."""
+    """Return the lines. `address` is that of the error's line on the farm."""
     what = "first error" if error.sure else "no line is an error for certain; it ended"
-    yield styled(f"{what}: ", fg="red", bold=True) + (f"step {error.step}, line {error.line}")
-    yield styled("   at: ", dim=True) + address
-    for line in excerpt(error):
-        yield f"    {line}"
-    yield styled(" help: ", fg="cyan") + remedy_of(error)
+    message = f"step {error.step}, line {error.line}"
+    return labelled_lines(what, message, address, excerpt(error), remedy_of(error))

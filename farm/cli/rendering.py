@@ -10,6 +10,8 @@ from farm.cli.output import Line, say, say_lines, styled
 from farm.core.files.problems import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import click
 
     from farm.errors import FarmError
@@ -24,14 +26,19 @@ def say_error(error: FarmError) -> None:
         for number, problem in enumerate(error.problems):
             say_lines([*([""] if number else []), *problem.lines()], err=True)
         return
-    said: list[Line] = [styled("error: ", fg="red", bold=True) + error.message]
-    if error.place:
-        said.append(styled("   at: ", dim=True) + str(error.place))
-    said += [f"{_INDENT}{line}" for line in error.excerpt]
-    if error.remedy:
-        said.append(styled(" help: ", fg="cyan") + error.remedy)
-    for line in said:
+    place = str(error.place) if error.place else ""
+    for line in labelled_lines("error", error.message, place, error.excerpt, error.remedy):
         say(line, err=True, indent=_INDENT)
+
+
+def labelled_lines(label: str, message: str, place: str, excerpt: Iterable[str], remedy: str) -> Iterator[Line]:
+    """Yield what happened, the place, lines of a file there, and what to do; each of the last three may be empty."""
+    yield styled(f"{label}: ", fg="red", bold=True) + message
+    if place:
+        yield styled("   at: ", dim=True) + place
+    yield from (f"{_INDENT}{line}" for line in excerpt)
+    if remedy:
+        yield styled(" help: ", fg="cyan") + remedy
 
 
 def say_wrong_use(error: click.ClickException) -> None:

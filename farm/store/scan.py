@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from farm.core.fileset import rules
 from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
 from farm.core.fileset.refusal import Refusal
-from farm.core.names.digest import Digest
+from farm.core.names.digest import ZEROS
 from farm.store.errors import TreeChangedError, TreeProblem, UnfitTreeError
 from farm.store.tree_reader import OpenDirectories
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-NOT_READ = Digest("sha256:" + "0" * 64)
+NOT_READ = ZEROS
 """Stands for the digest of a file that was found and not yet read; `capture_tree` replaces it."""
 
 _SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX

@@ -90,6 +90,7 @@ class Local:
             platform=Platform("linux", "amd64"),
             policy=DownloadPolicy(AddressGuard.of(["127.0.0.0/8"])),
             reports=Reports(progress=self.note, say=self.said.append, detail=self.said.append),
+            kept_bytes=10**10,
             published=self.published,
             against_newest=against_newest,
         )

@@ -62,7 +62,7 @@ class RealChannel:
 
     def _add(self, files: Mapping[str, bytes], *recipes: str) -> None:
         tree = load_tree(files)
-        builds = LocalBuilds(tree, files, self._state, platform=Platform("linux", "amd64"))
+        builds = LocalBuilds(tree, files, self._state, platform=Platform("linux", "amd64"), kept_bytes=0)
         for name in recipes:
             for package in builds.build([name]):
                 outcome = self._state.outcome(package.descriptor.plan)

@@ -9,7 +9,7 @@ from farm.core.plan.job import BuildOrder
 from farm.core.plan.pin import pin, source_origins
 from farm.core.plan.plan import PlannedDependency
 from farm.core.policy.tree import files_beside
-from farm.core.recipe.declared_sources import RECIPE_FILE, contents_of
+from farm.core.recipe.declared_sources import contents_of, recipe_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ class BuildOrders:
 
     def _store_recipe(self, recipe: Recipe) -> None:
         """Store the recipe and the files beside it: sources of the build, and what a later build is compared with."""
-        text, beside = self.files[f"packages/{recipe.name}/{RECIPE_FILE}"], files_beside(self.files, recipe.name)
+        text, beside = self.files[recipe_file(recipe.name)], files_beside(self.files, recipe.name)
         contents = contents_of(text, recipe.sources, beside)
         for content in (contents.to_json(), text, *beside.values()):
             self.store.put_bytes(content)

@@ -82,7 +82,7 @@ class LocalBuilds:
         docker: str = "",
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
-        kept_bytes: int = 10**10,
+        kept_bytes: int,
         published: PublishedBuilds | None = None,
         against_newest: bool = False,
     ) -> None:

@@ -11,6 +11,7 @@ from farm.build.kept.resuming import run_until, steps_that_unpack
 from farm.build.kept.source_edits import make_patch
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
+from farm.core.recipe.declared_sources import recipe_file
 from farm.core.recipe.recipe import Source
 from farm.core.recipe.source_entry import with_source_file
 from farm.errors import FarmError
@@ -75,7 +76,7 @@ def patch_recipe(
         )
     recipe = builds.recipe(tree.build.recipe)
     folder = f"packages/{recipe.name}"
-    path, content = root / folder / request.file, files[f"{folder}/recipe.yaml"]
+    path, content = root / folder / request.file, files[recipe_file(recipe.name)]
     is_named = any(source.file == request.file for source in recipe.sources)
     _check_sources(tree, recipe, without=request.file if is_named else "")
     with tree.used():
@@ -84,10 +85,10 @@ def patch_recipe(
     if path.exists() and path.read_bytes() != text and not request.replace:
         raise FarmError(f"{path} exists already", remedy="Name another file, or use --replace.", code="patch-exists")
     entered = content if is_named else with_source_file(content, request.file)
-    changed = {f"{folder}/recipe.yaml": entered, f"{folder}/{request.file}": text}
+    changed = {recipe_file(recipe.name): entered, f"{folder}/{request.file}": text}
     _check_entered(load_tree({**files, **changed}).recipes[recipe.name].sources, recipe, request.file, text)
     _write(root, files, changed)
-    return PatchedRecipe(tree, patch, path, root / folder / "recipe.yaml")
+    return PatchedRecipe(tree, patch, path, root / recipe_file(recipe.name))
 
 
 def _check_sources(tree: KeptTree, recipe: Recipe, *, without: str) -> None:

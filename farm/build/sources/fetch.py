@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from farm.build.sources.origins import OtherBytesError, fetch_from_debian, fetch_from_pypi
 from farm.build.toolchain.apt import AptError
-from farm.core.names.digest import Digest
+from farm.core.names.digest import ZEROS, Digest
 from farm.errors import FarmError
 from farm.store.blobs import pieces_of
 from farm.store.errors import BlobMismatchError
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from farm.build.toolchain.apt import Apt
     from farm.core.recipe.recipe import Origin
     from farm.store.blobs import BlobStore
-
-
-NOT_YET_KNOWN = Digest.from_hex("0" * 64)
-"""The digest that a maintainer writes for a source that was never fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class SourceDigestMismatchError(FarmError):
         others = "".join(f"\n  {attempt}" for attempt in attempts if attempt is not culprit)
         elsewhere = f"\nand elsewhere:{others}" if others else ""
         self.actual = culprit.got
-        if expected == NOT_YET_KNOWN:
+        if expected == ZEROS:  # as a maintainer writes it for a source that was never fetched
             super().__init__(
                 f"the recipe has no digest of this source yet; {culprit.origin} serves {culprit.got}{elsewhere}",
                 remedy="Check that upstream released these bytes, which are in quarantine here. Then write: "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from farm.build.sources.archives.archive_format import SNIFFED, check_format
 from farm.build.sources.archives.members import UnreadableArchiveError
 from farm.core.files.problems import RecipeError
+from farm.core.recipe.declared_sources import recipe_file
 from farm.core.recipe.source_places import source_problem
 from farm.errors import FarmError
 
@@ -81,7 +82,7 @@ def fetch_all(
             with fetcher.store.path(wanted.digest).open("rb") as file:
                 check_format(wanted.source, file.read(SNIFFED))
         except FarmError as error:
-            path = f"packages/{wanted.recipe}/recipe.yaml"
+            path = recipe_file(wanted.recipe)
             name = f"{wanted.source.file}: " if isinstance(error, UnreadableArchiveError) else ""
             return source_problem(files[path], path, wanted.number, f"{name}{error.message}", error.remedy)
         counting.done()

@@ -15,6 +15,7 @@ from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.files.problems import RecipeError
 from farm.core.plan.pin import pin
 from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import recipe_file
 from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import ToolchainLock
@@ -137,7 +138,7 @@ class Plans:
         contents = RecipeContents.from_json(self._read(recipe))
         text = self._read(contents.recipe)
         beside = {file: self._read(digest) for file, digest in contents.files.items()}
-        place = f"packages/{name}/recipe.yaml"
+        place = recipe_file(name)
         unreadable: FarmError | None = None
         found = False
         for digest in self._policy.steps:

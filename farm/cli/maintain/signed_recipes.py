@@ -31,9 +31,9 @@ def sign_digests(digests: Mapping[str, Digest], distribution: str, own: OwnKey, 
 
 def digests_of(recipes: Mapping[str, Mapping[str, bytes]]) -> dict[str, Digest]:
     """Return the digests of recipes, each the files of its directory by name. Raises `RecipeError`."""
-    from farm.core.recipe.declared_sources import RECIPE_FILE, digest_of_files
+    from farm.core.recipe.declared_sources import digest_of_files, recipe_file
 
-    return {name: digest_of_files(files, file=f"packages/{name}/{RECIPE_FILE}") for name, files in recipes.items()}
+    return {name: digest_of_files(files, file=recipe_file(name)) for name, files in recipes.items()}
 
 
 def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:

@@ -155,11 +155,13 @@ def _submit_preview(
     wait: bool,
     as_json: bool,
 ) -> int:
-    from farm.api.submission_wire import PreviewRequest
+    from farm.api.submission_wire import LONGEST_ORIGIN, PreviewRequest
 
     with connect() as farm:
         recipes, origin = read_previewed(farm, directories, patch=patch, ref=ref)
-        made = farm.submit(recipes, preview=PreviewRequest(origin=origin[:200], replaces=replaces), warnings=True)
+        made = farm.submit(
+            recipes, preview=PreviewRequest(origin=origin[:LONGEST_ORIGIN], replaces=replaces), warnings=True
+        )
         if as_json:
             say_json(made.model_dump(mode="json"))
             return 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from farm.core.buildlog.error_kind import ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _INDEXED = re.compile(
     r"include/.+|bin/[^/]+|sbin/[^/]+|lib/[^/]+\.(?:so|a)|lib/[^/]+\.so\.[0-9]+"
@@ -30,6 +34,11 @@ def paths_of(kind: ErrorKind, subject: str) -> tuple[str, ...]:
     if kind is ErrorKind.MISSING_PACKAGE:
         return _package(subject)
     return ()
+
+
+def best_provider(packages: Iterable[str]) -> str:
+    """Return the package to name among those that provide a thing: the shortest name; empty if there is none."""
+    return min(packages, key=lambda name: (len(name), name), default="")
 
 
 def _package(name: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import RecipeError
 from farm.core.lint.dependencies import dependency_cycles, unknown_needs
 from farm.core.lint.written import WrittenRecipe
-from farm.core.policy.tree import recipe_directories, recipe_file, survey_tree
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.policy.tree import recipe_directories, survey_tree
+from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

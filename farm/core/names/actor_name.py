@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_TOKEN = "token:"
+_TOKEN = "token:"  # noqa: S105
 _WORKER = "worker:"
 
 

@@ -61,3 +61,7 @@ class Digest(str):
     def store_key(self) -> str:
         """The first 160 bits as 32 characters of lower-case base32 (RFC 4648), for store paths."""
         return base64.b32encode(bytes.fromhex(self[7:])[:20]).decode("ascii").lower()
+
+
+ZEROS = Digest.from_hex("0" * 64)
+"""Stands for a digest that is not known yet; no content that anybody can find has it."""

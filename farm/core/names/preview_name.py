@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_FORM = re.compile(r"preview-([1-9][0-9]{0,9})")
 RESERVED = "preview"
 """No channel's name begins like this."""
+_FORM = re.compile(rf"{RESERVED}-([1-9][0-9]{{0,9}})")
 
 
 def preview_name(number: int) -> str:

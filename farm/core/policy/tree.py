@@ -14,7 +14,7 @@ from farm.core.files.problems import Problem, RecipeError, suggestion
 from farm.core.policy.channel_reading import survey_channels
 from farm.core.policy.curators import CURATORS, read_curators
 from farm.core.policy.owners import OWNERS, Owners, read_owners
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 from farm.core.recipe.distributions import (
     DISTRIBUTIONS,
     Distribution,
@@ -103,11 +103,6 @@ def files_beside(files: Mapping[str, bytes], recipe: str) -> Mapping[str, bytes]
     prefix = f"packages/{recipe}/"
     beside = ((path.removeprefix(prefix), content) for path, content in files.items() if path.startswith(prefix))
     return {name: content for name, content in beside if "/" not in name and name != "recipe.yaml"}
-
-
-def recipe_file(directory: str) -> str:
-    """Return the path of the recipe in `packages/<directory>`."""
-    return f"packages/{directory}/{RECIPE_FILE}"
 
 
 def recipe_directories(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:

@@ -53,6 +53,11 @@ KEYS = (
 REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 
 
+def recipe_file(directory: str) -> str:
+    """Return the path of the recipe in `packages/<directory>` of a tree."""
+    return f"packages/{directory}/{RECIPE_FILE}"
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredSources:
     """The sources of a recipe, the name of its toolchain, and the sources that it only carries."""

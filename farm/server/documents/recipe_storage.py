@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
-from farm.core.recipe.declared_sources import PLAIN_FILE_NAME, RECIPE_FILE
+from farm.core.recipe.declared_sources import PLAIN_FILE_NAME, RECIPE_FILE, recipe_file
 from farm.core.recipe.load import load_recipe
 from farm.errors import FarmError
 
@@ -68,4 +68,4 @@ class RecipeStorage:
         return load_recipe(text, file=file, steps=self._steps, patches=beside)
 
     def _read_kept(self, files: Digest, name: str) -> Recipe:
-        return self.read(self.files(files), file=f"packages/{name}/{RECIPE_FILE}")
+        return self.read(self.files(files), file=recipe_file(name))

@@ -17,6 +17,7 @@ from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.release_rows import MembershipRow
 from farm.server.tables.states import (
+    SUPERSEDED,
     BuildState,
     JobKind,
     JobState,
@@ -44,8 +45,6 @@ _VERDICTS = {
     VerdictState.PASSES: SubmissionProgress.PREVIEW_PASSES,
     VerdictState.FAILS: SubmissionProgress.PREVIEW_FAILS,
 }
-_SUPERSEDED = "superseded"
-"""The error code of a job that a later submission has replaced."""
 _LONGEST_LINE = 500
 _MOST_NAMED = 10
 
@@ -158,11 +157,11 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
     newest = select(func.max(JobRow.id)).where(JobRow.submission_id == number, JobRow.preview == 0)
     newest = newest.group_by(JobRow.kind, JobRow.name)
     last = select(JobRow).where(col(JobRow.id).in_(newest), JobRow.state != JobState.SUCCEEDED)
-    left = [row for row in session.exec(last.order_by(col(JobRow.id))) if row.error_code != _SUPERSEDED]
+    left = [row for row in session.exec(last.order_by(col(JobRow.id))) if row.error_code != SUPERSEDED]
     if left:
         job, why = _why_failed(session, left)
         return SubmissionProgress.FAILED, job, why
-    replaced = session.exec(mine.where(JobRow.error_code == _SUPERSEDED).limit(1)).first() is not None
+    replaced = session.exec(mine.where(JobRow.error_code == SUPERSEDED).limit(1)).first() is not None
     built = session.exec(mine.where(JobRow.state == JobState.SUCCEEDED).limit(1)).first() is not None
     done = built or not replaced
     return (SubmissionProgress.DONE if done else SubmissionProgress.SUPERSEDED), None, ""

@@ -21,7 +21,7 @@ from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.records import Job
-from farm.server.tables.states import ACTIVE, ENDED, PENDING, JobKind, JobState, SubmissionState, may_become
+from farm.server.tables.states import ACTIVE, ENDED, PENDING, SUPERSEDED, JobKind, JobState, SubmissionState, may_become
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ def move(session: Session, job: Job, after: JobState, *, now: datetime, **values
     if moved and after is JobState.READY:
         notify(session, job.id, now=now)
     return moved
+
+
+def supersede(session: Session, job: Job, by: str, *, now: datetime) -> None:
+    """Cancel a job that a later submission or release has replaced: `by` says which."""
+    move(session, job, JobState.CANCELLED, now=now, error_code=SUPERSEDED, error=f"superseded by {by}")
 
 
 def notify(session: Session, job_id: int, *, now: datetime) -> None:

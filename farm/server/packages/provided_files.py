@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from farm.core.buildlog.providers import is_indexed, paths_of
+from farm.core.buildlog.providers import best_provider, is_indexed, paths_of
 from farm.server.tables.package_rows import ProvidedFileRow
 from farm.server.tables.reading import rows_with
 from farm.server.tables.writing import add_rows
@@ -32,4 +32,4 @@ def provider_of(session: Session, kind: ErrorKind, subject: str) -> str:
     if not paths:
         return ""
     query = select(ProvidedFileRow.package).where(col(ProvidedFileRow.path).in_(paths)).distinct()
-    return min(session.exec(query), key=lambda name: (len(name), name), default="")
+    return best_provider(session.exec(query))

@@ -11,8 +11,7 @@ from farm.core.files.problems import RecipeError
 from farm.core.lint.finding import Severity
 from farm.core.lint.recipe_findings import lint_recipe
 from farm.core.lint.written import WrittenRecipe
-from farm.core.policy.tree import recipe_file
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from farm.api.submission_wire import LONGEST_ORIGIN
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
 from farm.server.jobs import job_actions, jobs
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _DAY = timedelta(days=1)
-_LONGEST_ORIGIN = 200
 
 
 class PublishedPreviews(Protocol):
@@ -75,7 +75,7 @@ def submit_preview(
             unit.session,
             number,
             channel=unit.lease_policy.channel,
-            origin=truncate_text(origin, longest=_LONGEST_ORIGIN),
+            origin=truncate_text(origin, longest=LONGEST_ORIGIN),
             expires_at=unit.now + unit.preview_policy.lasts,
         )
         accepted = _build_all(unit, graph, read, number=number, trace=trace)
@@ -124,8 +124,7 @@ def end_preview(unit: UnitOfWork, number: int, state: SubmissionState, *, by: st
 def close_accepted(unit: UnitOfWork, number: int) -> None:
     """End what no worker has begun of a preview that was accepted: the farm's own jobs do it, or find it done."""
     for job in jobs.of_preview(unit.session, number, PENDING):
-        reason = {"error_code": "superseded", "error": f"superseded by the acceptance of submission {number}"}
-        jobs.move(unit.session, job, JobState.CANCELLED, now=unit.now, **reason)
+        jobs.supersede(unit.session, job, f"the acceptance of submission {number}", now=unit.now)
     jobs.take_over_tests(unit.session, number)
 
 

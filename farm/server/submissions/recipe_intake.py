@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.files.problems import Problem, RecipeError
 from farm.core.plan.pin import source_origins
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 from farm.core.recipe.distributions import check_known
 from farm.errors import FarmError, Place
 from farm.server.submissions.linting import lint_submitted
@@ -82,7 +82,7 @@ def _read(application: Application, submitted: RecipeFiles) -> dict[str, Recipe]
     problems: list[Problem] = []
     read: dict[str, Recipe] = {}
     for name, files in sorted(submitted.items()):
-        place = Place(f"packages/{name}/recipe.yaml")
+        place = Place(recipe_file(name))
         try:
             recipe = application.recipes.read(files, file=place.file)
             _check_inputs(application, recipe)

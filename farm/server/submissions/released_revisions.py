@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.document import parse
 from farm.core.files.problems import RecipeError
 from farm.core.names.printed_version import printed_version
+from farm.core.recipe.declared_sources import recipe_file
 from farm.core.recipe.packages import made_packages
 from farm.errors import FarmError
 from farm.server.channels.releases import highest_revision, released_builds
@@ -61,7 +62,7 @@ def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild
 
 
 def _problem(text: bytes, recipe: Recipe, released: ReleasedBuild, revision: int) -> Problem:
-    document, root = parse(text, f"packages/{recipe.name}/recipe.yaml")
+    document, root = parse(text, recipe_file(recipe.name))
     keys = {key.text: value for key, value in root.pairs}
     document.report(
         keys.get("revision") or keys.get("version"),

@@ -135,8 +135,7 @@ def _job_for(
     else:
         recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[recipe.name])
         for old in jobs.pending_of_recipe(unit.session, recipe.name):
-            reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
-            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
+            jobs.supersede(unit.session, old, f"submission {submission}", now=unit.now)
         if latest is not None and latest.state not in (*ENDED, *PENDING):
             return latest  # running since before another revision came in between
     return add_build(unit, graph, recipe.name, revision, submission=submission, trace=trace)

@@ -104,6 +104,10 @@ class SubjectKind(StrEnum):
     PACKAGE = "package"  # in a channel
 
 
+SUPERSEDED = "superseded"
+"""The error code of a job that a later submission or release has replaced."""
+
+
 class SubmissionProgress(StrEnum):
     """The progress of a submission as its submitter sees it."""
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.sources.fetch import (
-    NOT_YET_KNOWN,
     SourceDigestMismatchError,
     SourceFetcher,
     SourceUnreachableError,
 )
 from farm.build.toolchain.apt import Apt
-from farm.core.names.digest import Digest
+from farm.core.names.digest import ZEROS, Digest
 from farm.core.recipe.recipe import Origin
 from farm.store.blobs import BlobStore
 from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError
@@ -90,7 +89,7 @@ def test_a_download_with_another_digest_is_used_once_a_recipe_names_it(server: S
 def test_a_source_without_a_digest_yet_gets_the_line_to_write(server: SourceServer, store: BlobStore) -> None:
     url = server.serve("/a.tar.gz", b"new")
     with pytest.raises(SourceDigestMismatchError) as caught:
-        SourceFetcher(store, HERE).fetch(NOT_YET_KNOWN, url)
+        SourceFetcher(store, HERE).fetch(ZEROS, url)
     digest = Digest.of(b"new")
     assert caught.value.message == f"the recipe has no digest of this source yet; {url} serves {digest}"
     assert caught.value.remedy.endswith(f" Then write: sha256: {digest.hex}")

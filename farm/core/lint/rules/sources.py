@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.lint.finding import Severity
 from farm.core.lint.rule import Remark, Rule
+from farm.core.names.digest import ZEROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from farm.core.files.document import Node
     from farm.core.lint.written import WrittenRecipe
 
-_ZEROS = "0" * 64
 _TEMPLATE = re.compile(r"\{\{[^{}]*\bversion\b")
 _DIGEST = "fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1"
 _OTHER = "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb"
@@ -32,7 +32,7 @@ def _plain_http(written: WrittenRecipe) -> Iterator[Remark]:
 
 def _zeros(written: WrittenRecipe) -> Iterator[Remark]:
     for source in written.sources():
-        if "sha256" in source and source["sha256"].text == _ZEROS:
+        if "sha256" in source and source["sha256"].text == ZEROS.hex:
             yield Remark(
                 source["sha256"],
                 "sha256 is still zeros",
@@ -67,7 +67,7 @@ def _literal_version(written: WrittenRecipe) -> Iterator[Remark]:
 def _repeated(written: WrittenRecipe) -> Iterator[Remark]:
     seen: defaultdict[str, list[Node]] = defaultdict(list)
     for source in written.sources():
-        if "sha256" in source and source["sha256"].text != _ZEROS:
+        if "sha256" in source and source["sha256"].text != ZEROS.hex:
             seen[source["sha256"].text].append(source["sha256"])
     for nodes in seen.values():
         for node in nodes[1:]:
@@ -111,7 +111,7 @@ RULES = (
         "zero-digest",
         Severity.ERROR,
         "Zeros stand for a digest that is not known yet: the first build shows it. No file has this digest.",
-        _fetched((_HELLO, _ZEROS)),
+        _fetched((_HELLO, ZEROS.hex)),
         _GOOD,
         _zeros,
         allowable=False,

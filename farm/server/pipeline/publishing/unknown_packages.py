@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import BuiltPackage
 from farm.core.recipe.contents import RecipeContents
-from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 from farm.errors import FarmError
 from farm.server.identities import identities
 from farm.server.jobs import attempts, jobs
@@ -135,7 +135,7 @@ def _record_recipes(
         if recipes.find_revision(unit.session, build.recipe) is None:
             content = _files_of(build.recipe, public)
             try:
-                read[name] = unit.recipes.read(content, file=f"packages/{name}/{RECIPE_FILE}")
+                read[name] = unit.recipes.read(content, file=recipe_file(name))
             except FarmError as error:
                 raise _unknown_recipe(release, name, error) from error
             files[name] = unit.recipes.keep(content)
@@ -153,8 +153,7 @@ def _record_recipes(
         revision = recipes.add_revision(unit.session, recipe, files=files[name], submission=number)
         recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[name])
         for old in jobs.pending_of_recipe(unit.session, name):
-            reason = f"superseded by release {release.number}, which is published"
-            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, error_code="superseded", error=reason)
+            jobs.supersede(unit.session, old, f"release {release.number}, which is published", now=unit.now)
     for envelope in public.evidence(release.digest).submissions:
         with suppress(MissingBlobError, CorruptBlobError):
             signed = public.read_digest(envelope)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from farm.core.names.preview_name import preview_name
 from farm.core.plan.job import TestOrder
 from farm.core.sets.proof.test_closures import Unrunnable
 from farm.server.channels import candidates, flaky_tests
@@ -157,7 +158,7 @@ class JobVerdicts:
 
 def preview_trace(preview: int) -> str:
     """Return the trace of the tests of a preview."""
-    return f"preview-{preview}"
+    return preview_name(preview)
 
 
 def _trouble_of(job: Job) -> str:
