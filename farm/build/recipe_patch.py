@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.build.recipe_directory import read_recipe_directory
 from farm.errors import FarmError
+from farm.store.git_command import git_error, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,22 +51,10 @@ def patched_recipes(patch: bytes, current: Callable[[str], Mapping[str, bytes]])
 
 
 def _apply(tree: Path, patch: bytes, strip: int) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     # The temporary directory may lie in somebody's repository, whose settings do not matter here.
-    environment |= {"GIT_CEILING_DIRECTORIES": str(tree.parent), "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1"}
-    try:
-        done = subprocess.run(
-            ["git", "apply", f"-p{strip}", "--whitespace=nowarn", "-"],
-            cwd=tree,
-            env=environment,
-            input=patch,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise FarmError("there is no git on this machine", remedy="Install git.", code="git") from error
+    done = run_git(tree, "apply", f"-p{strip}", "--whitespace=nowarn", "-", given=patch, outside=True)
     if done.returncode != 0:
-        raise _invalid(done.stderr.decode(errors="replace").strip().removeprefix("error: "))
+        raise _invalid(git_error(done))
 
 
 def _invalid(why: str) -> FarmError:

@@ -6,12 +6,12 @@ No code of the repository runs: only objects are read, without hooks, filters or
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.build.recipe_directory import LARGEST_FILE, MOST_FILES
 from farm.errors import FarmError
+from farm.store.git_command import git_error, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,22 +75,10 @@ def _place(directory: Path) -> Path:
 
 
 def _git(place: Path, *arguments: str) -> bytes:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=place,
-            env=environment,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise FarmError("there is no git on this machine", remedy="Install git.", code="git") from error
+    done = run_git(place, *arguments)
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise FarmError(
-            f"git cannot read it in {place}: {said or 'there is no such commit'}",
+            f"git cannot read it in {place}: {git_error(done) or 'there is no such commit'}",
             remedy="Name a branch, a tag or a commit of the repository that the recipes are in.",
             code="git",
         )
