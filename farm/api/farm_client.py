@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from farm.api import answers, notification_wire, order_wire, submission_wire, wire
+from farm.api import answers, order_wire, submission_wire, wire
 from farm.api.blob_download import receive_blob
 from farm.api.errors import (
     FarmUnreachableError,
@@ -202,38 +202,6 @@ class FarmClient:
     def retry(self, job_id: int, *, why: str = "") -> wire.JobWire:
         """Make a new job for one that failed."""
         return self._post(f"/api/v1/jobs/{job_id}/retry", wire.JobWire, {"why": why} if why else {})
-
-    def watch(
-        self,
-        *,
-        since: int | None = None,
-        wait: int = 0,
-        submission: int | None = None,
-        at_work: Sequence[int] = (),
-    ) -> notification_wire.WatchWire:
-        """Return what is one's own and unfinished; with `since`, what has changed, up to `wait` seconds later.
-
-        The jobs `at_work` are returned in any case.
-        """
-        asked = {"since": since, "wait": wait or None, "submission": submission, "at_work": list(at_work) or None}
-        return self._get("/api/v1/watch", notification_wire.WatchWire, **asked)
-
-    def webhooks(self) -> tuple[notification_wire.WebhookWire, ...]:
-        """Return one's own webhooks, oldest first."""
-        return self._get("/api/v1/webhooks", notification_wire.WebhookPage).webhooks
-
-    def add_webhook(self, url: str, events: Iterable[str]) -> notification_wire.WebhookWire:
-        """Register an address for one's own events; the answer has the secret."""
-        body = {"url": url, "events": list(events)}
-        return self._post("/api/v1/webhooks", notification_wire.WebhookWire, body)
-
-    def remove_webhook(self, number: int) -> notification_wire.WebhookWire:
-        """Remove a webhook of one's own."""
-        return answers.read_model(self._send("DELETE", f"/api/v1/webhooks/{number}"), notification_wire.WebhookWire)
-
-    def test_webhook(self, number: int) -> str:
-        """Send a test message to a webhook; return the message's id."""
-        return self._post(f"/api/v1/webhooks/{number}/test", notification_wire.TestMessageWire, {}).message
 
     def log(self, job_id: int, *, offset: int = 0) -> wire.LogPageWire:
         """Return a page of the log of a job's newest attempt."""

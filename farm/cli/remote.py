@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.api.curator_client import CuratorClient
+    from farm.api.notification_client import NotificationClient
 
 LARGEST_NUMBER = 2**31 - 1
 _POLL_SECONDS = 0.5
@@ -79,6 +80,14 @@ def connect() -> CuratorClient:
 
     settings = Settings.from_environment()
     return CuratorClient(settings.url, settings.token)
+
+
+def connect_to_follow() -> NotificationClient:
+    """Return a connection as `connect` does, for what the farm notifies that holder of."""
+    from farm.api.notification_client import NotificationClient
+
+    settings = Settings.from_environment()
+    return NotificationClient(settings.url, settings.token)
 
 
 def clock(text: str | None) -> str:

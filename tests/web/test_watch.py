@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from farm.api.errors import RefusedRequestError
-from farm.api.farm_client import FarmClient
+from farm.api.notification_client import NotificationClient
 from farm.server.events.recording import touch_job
 from farm.server.jobs import jobs
 from farm.server.tables.states import Role
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.farms.served import ServedFarm
+
+
+def following(farm: ServedFarm, role: Role = Role.MAINTAINER) -> NotificationClient:
+    return NotificationClient(farm.url, farm.token(role))
 
 
 def change(farm: ServedFarm, job: int) -> None:
@@ -49,7 +53,7 @@ def counted() -> Iterator[list[str]]:
 
 def test_what_is_mine_is_shown_with_worker_and_step_and_then_only_changes(farm: ServedFarm) -> None:
     worker = farm.worker()
-    with farm.client() as client:
+    with following(farm) as client:
         taken = client.submit({"low": recipe("low"), "high": recipe("high", needs=("low",))})
         whole = client.watch()
         assert (whole.whole, [state.state for state in whole.submissions]) == (True, ["accepted"])
@@ -65,7 +69,7 @@ def test_what_is_mine_is_shown_with_worker_and_step_and_then_only_changes(farm: 
         farm.application.logs.append(lease.attempt, len(record), again, limit=1 << 20)
         (line,) = client.watch(since=now, at_work=[line.job.id]).jobs
         assert line.step == "make install", "a step is no change, and is shown nevertheless"
-    other = FarmClient(farm.url, farm.token(Role.CURATOR))
+    other = following(farm, Role.CURATOR)
     assert other.watch().submissions == ()
     assert [state.submission for state in other.watch(submission=taken.id).submissions] == [taken.id]
     with pytest.raises(RefusedRequestError, match="there is no submission 4711"):
@@ -74,7 +78,7 @@ def test_what_is_mine_is_shown_with_worker_and_step_and_then_only_changes(farm: 
 
 
 def test_who_waits_is_answered_when_something_of_theirs_changes(farm: ServedFarm) -> None:
-    with farm.client() as client:
+    with following(farm) as client:
         job = client.submit({"low": recipe("low")}).accepted[0].job.id
         since = client.watch().number
         answers = []
@@ -89,7 +93,7 @@ def test_who_waits_is_answered_when_something_of_theirs_changes(farm: ServedFarm
 
 
 def test_a_thousand_who_wait_ask_the_database_no_more_than_one(farm: ServedFarm) -> None:
-    with farm.client() as client:
+    with following(farm) as client:
         job = client.submit({"low": recipe("low")}).accepted[0].job.id
         since = client.watch().number
     watchers = Watchers(farm.application, WebSettings(watch_seconds=0.05))
@@ -136,7 +140,7 @@ def test_when_too_many_wait_the_next_is_answered_at_once(farm: ServedFarm) -> No
 
 
 def test_the_questions_use_indexes(farm: ServedFarm) -> None:
-    with farm.client() as client:
+    with following(farm) as client:
         client.submit({"low": recipe("low")})
     token = farm.token()
     with counted() as sent:

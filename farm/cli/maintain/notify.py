@@ -10,10 +10,10 @@ import click
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_result, tell_table
-from farm.cli.remote import connect, number_type
+from farm.cli.remote import connect_to_follow, number_type
 
 if TYPE_CHECKING:
-    from farm.api.farm_client import FarmClient
+    from farm.api.notification_client import NotificationClient
     from farm.api.notification_wire import WebhookWire
 
 _TEST_SECONDS = 20
@@ -47,7 +47,7 @@ def add(url: str, events: tuple[str, ...], as_json: bool) -> None:
     """
     kinds = [kind for part in events for kind in part.split(",") if kind]
     _check_kinds(kinds)
-    with connect() as farm:
+    with connect_to_follow() as farm:
         made = farm.add_webhook(url, kinds)
     lines = [f"webhook {made.id}: {made.url}", f"secret {made.secret}"]
     tell_result(lines, made.model_dump(mode="json"), as_json=as_json)
@@ -64,7 +64,7 @@ def list_webhooks(as_json: bool) -> None:
     Example:
       farm notify list
     """
-    with connect() as farm:
+    with connect_to_follow() as farm:
         hooks = farm.webhooks()
     rows = [(str(hook.id), hook.url, ",".join(hook.events) or "all", _state(hook)) for hook in hooks]
     form = {"webhooks": [hook.model_dump(mode="json") for hook in hooks]}
@@ -81,7 +81,7 @@ def remove(number: int, as_json: bool) -> None:
     Example:
       farm notify remove 3
     """
-    with connect() as farm:
+    with connect_to_follow() as farm:
         removed = farm.remove_webhook(number)
     tell_result([f"webhook {number} is removed: {removed.url}"], removed.model_dump(mode="json"), as_json=as_json)
 
@@ -96,7 +96,7 @@ def test(number: int, as_json: bool) -> int:
     Example:
       farm notify test 3
     """
-    with connect() as farm:
+    with connect_to_follow() as farm:
         before = _find(farm, number)
         message = farm.test_webhook(number)
         after = _after_test(farm, before)
@@ -108,7 +108,7 @@ def test(number: int, as_json: bool) -> int:
     return int(not taken)
 
 
-def _after_test(farm: FarmClient, before: WebhookWire) -> WebhookWire:
+def _after_test(farm: NotificationClient, before: WebhookWire) -> WebhookWire:
     """Wait until something was sent to a webhook, and return it."""
     began = time.monotonic()
     while True:
@@ -119,7 +119,7 @@ def _after_test(farm: FarmClient, before: WebhookWire) -> WebhookWire:
         time.sleep(_POLL_SECONDS)
 
 
-def _find(farm: FarmClient, number: int) -> WebhookWire:
+def _find(farm: NotificationClient, number: int) -> WebhookWire:
     from farm.errors import FarmError
 
     found = next((hook for hook in farm.webhooks() if hook.id == number), None)

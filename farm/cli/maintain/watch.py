@@ -13,12 +13,12 @@ import click
 from farm.cli.maintain.watched import Seen, Watched
 from farm.cli.options import json_option
 from farm.cli.output import console, say, say_json
-from farm.cli.remote import connect, number_type
+from farm.cli.remote import connect_to_follow, number_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from farm.api.farm_client import FarmClient
+    from farm.api.notification_client import NotificationClient
     from farm.api.notification_wire import WatchWire
 
 _WAIT, _WAIT_AT_WORK = 25, 5
@@ -47,7 +47,7 @@ def watch(*, once: bool, submission: int | None, exit_when_done: bool, as_json: 
     """
     watched = Watched()
     try:
-        with connect() as farm, _screen(watched, once=once, as_json=as_json) as show:
+        with connect_to_follow() as farm, _screen(watched, once=once, as_json=as_json) as show:
             for answer in _answers(farm, watched, submission):
                 show(watched.update(answer))
                 if once or (exit_when_done and watched.is_done):
@@ -59,7 +59,7 @@ def watch(*, once: bool, submission: int | None, exit_when_done: bool, as_json: 
     return int(exit_when_done and watched.has_failed(ever=submission is not None))
 
 
-def _answers(farm: FarmClient, watched: Watched, submission: int | None) -> Iterator[WatchWire]:
+def _answers(farm: NotificationClient, watched: Watched, submission: int | None) -> Iterator[WatchWire]:
     """Yield what is unfinished, and then each change. A farm that is away is asked again, with growing pauses."""
     from farm.api.errors import FarmUnreachableError
     from farm.api.notification_wire import MOST_AT_WORK

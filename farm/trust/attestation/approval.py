@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from farm.core.names.digest import Digest
 from farm.core.names.utc import utc_text
 from farm.errors import FarmError
-from farm.trust.attestation.in_toto import digest_of, make_statement, predicate_type_of, read_time, resource
+from farm.trust.attestation.in_toto import check_type, digest_of, make_statement, read_time, reading_statement, resource
 from farm.trust.attestation.personal import open_personal
 from farm.trust.attestation.provenance import describe
 
@@ -97,10 +97,8 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     Raises `ApprovalError`, or `InvalidEnvelopeError` if no key of a curator has signed.
     """
     statement, _, signers = open_personal(envelope, curators, remedy=_WHOSE_KEY)
-    kind = predicate_type_of(statement)
-    if kind not in (PREDICATE_TYPE, REMOVAL_TYPE):
-        raise ApprovalError("the statement has another type")
-    try:
+    kind = check_type(statement, PREDICATE_TYPE, REMOVAL_TYPE, refused=ApprovalError)
+    with reading_statement(ApprovalError):
         (subject,) = statement["subject"]
         package = digest_of(subject)
         predicate = statement["predicate"]
@@ -108,8 +106,6 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         distribution = predicate.get("distribution", "")
         at = read_time(predicate["time"]) if "time" in predicate else None
         after = Digest.from_hex(predicate["after"]["sha256"]) if "after" in predicate else None
-    except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
-        raise ApprovalError(f"the statement cannot be read: {error}") from error
     if not all(isinstance(text, str) for text in (label, channel, curator, distribution)):
         raise ApprovalError("the statement has something else in place of names")
     if curator not in signers:

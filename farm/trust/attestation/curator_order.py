@@ -19,10 +19,11 @@ from farm.core.names.digest import Digest
 from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.in_toto import (
+    check_type,
     digest_of,
     make_statement,
-    predicate_type_of,
     read_time,
+    reading_statement,
     resource,
 )
 from farm.trust.attestation.personal import open_personal
@@ -199,9 +200,8 @@ def order_of(statement: Any) -> CuratorOrder:
     """Return the order in a statement of any signer. Raises `CuratorOrderError`."""
     if not isinstance(statement, dict):
         raise CuratorOrderError("the statement is not an object")
-    if predicate_type_of(statement) != PREDICATE_TYPE:
-        raise CuratorOrderError("the statement has another type")
-    try:
+    check_type(statement, PREDICATE_TYPE, refused=CuratorOrderError)
+    with reading_statement(CuratorOrderError):
         (subject,) = statement["subject"]
         predicate = statement["predicate"]
         order = CuratorOrder(
@@ -221,8 +221,6 @@ def order_of(statement: Any) -> CuratorOrder:
         )
         _check_whole(order)
         canonical = order_statement(order)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, FarmError) as error:
-        raise CuratorOrderError(f"the statement cannot be read: {error!r:.200}") from error
     # The digest of the statement identifies the order: with anything else in it, it would be another.
     if canonical != statement:
         raise CuratorOrderError(

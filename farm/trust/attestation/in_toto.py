@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
@@ -28,6 +30,23 @@ def make_statement(
 def predicate_type_of(statement: Mapping[str, Any]) -> str:
     """Return the predicate type of a statement; empty for what is not an in-toto statement of version 1."""
     return str(statement.get("predicateType")) if statement.get("_type") == STATEMENT_TYPE else ""
+
+
+def check_type(statement: Mapping[str, Any], *types: str, refused: Callable[[str], FarmError]) -> str:
+    """Return the predicate type of a statement, which is one of these. Raises what `refused` makes of the reason."""
+    found = predicate_type_of(statement)
+    if found not in types:
+        raise refused("the statement has another type")
+    return found
+
+
+@contextmanager
+def reading_statement(refused: Callable[[str], FarmError]) -> Iterator[None]:
+    """Make one error of all that the content of a statement can cause: what `refused` makes of the reason."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, FarmError) as error:
+        raise refused(f"the statement cannot be read: {error!r:.200}") from error
 
 
 def resource(name: str, digest: Digest) -> dict[str, Any]:

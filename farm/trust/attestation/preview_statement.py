@@ -14,7 +14,7 @@ from farm.core.names.utc import utc_text
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.trust.attestation.dsse import open_envelope
-from farm.trust.attestation.in_toto import digest_of, make_statement, predicate_type_of, read_time, resource
+from farm.trust.attestation.in_toto import check_type, digest_of, make_statement, read_time, reading_statement, resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,14 +80,11 @@ def read_preview(
 
 def shown_preview(statement: Mapping[str, Any]) -> PreviewStatement:
     """Read a statement whose signature somebody else has checked. Raises `PreviewStatementError`."""
-    if predicate_type_of(statement) != PREDICATE_TYPE:
-        raise PreviewStatementError("the statement has another type")
-    try:
+    check_type(statement, PREDICATE_TYPE, refused=PreviewStatementError)
+    with reading_statement(PreviewStatementError):
         (subject,) = statement["subject"]
         predicate = statement["predicate"]
         number, size, distribution = predicate["number"], predicate["size"], predicate["distribution"]
         if type(number) is not int or type(size) is not int or size < 0 or not isinstance(distribution, str):
             raise ValueError("it has something else in place of numbers and names")
         return PreviewStatement(distribution, number, BlobRef(digest_of(subject), size), read_time(predicate["until"]))
-    except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
-        raise PreviewStatementError(f"the statement cannot be read: {error}") from error

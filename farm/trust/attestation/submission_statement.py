@@ -18,10 +18,11 @@ from farm.core.names.utc import utc_text
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import named
 from farm.trust.attestation.in_toto import (
+    check_type,
     digest_of,
     make_statement,
-    predicate_type_of,
     read_time,
+    reading_statement,
     resource,
 )
 from farm.trust.attestation.personal import open_personal
@@ -128,15 +129,11 @@ def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
 def _said(statement: Any) -> SignedSubmission:
     if not isinstance(statement, dict):
         raise SubmissionStatementError("the statement is not an object")
-    kind = predicate_type_of(statement)
-    if kind not in (PREDICATE_TYPE, WITHDRAWAL_TYPE):
-        raise SubmissionStatementError("the statement has another type")
-    try:
+    kind = check_type(statement, PREDICATE_TYPE, WITHDRAWAL_TYPE, refused=SubmissionStatementError)
+    with reading_statement(SubmissionStatementError):
         recipes = _recipes(statement["subject"])
         predicate = statement["predicate"]
         distribution, submitter, at = predicate["distribution"], predicate["submitter"], read_time(predicate["time"])
-    except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
-        raise SubmissionStatementError(f"the statement cannot be read: {error!r:.200}") from error
     if not isinstance(distribution, str) or not isinstance(submitter, str):
         raise SubmissionStatementError("the statement has something else in place of names")
     return SignedSubmission(distribution, submitter, recipes, at, withdrawn=kind == WITHDRAWAL_TYPE)
