@@ -45,6 +45,25 @@ if TYPE_CHECKING:
     from farm.server.jobs.finishing import ProvenanceCheck
     from farm.server.transaction.unit_of_work import Application
 
+_ROUTERS = (
+    submissions.router,
+    channels.router,
+    jobs.router,
+    logs.router,
+    orders.router,
+    packages.router,
+    operators.router,
+    curation.router,
+    advisories.router,
+    trail.router,
+    work.router,
+    blobs.router,
+    readiness.router,
+    watch.router,
+    webhooks.router,
+)
+"""What answers below `/api`."""
+
 
 def create_app(
     application: Application,
@@ -80,19 +99,7 @@ def create_app(
     app.state.address = address.rstrip("/")
     app.state.readiness = readiness.Readiness()
     problems.install(app)
-    routers = [submissions.router, channels.router, jobs.router, logs.router, orders.router, packages.router]
-    routers += [
-        operators.router,
-        curation.router,
-        advisories.router,
-        trail.router,
-        work.router,
-        blobs.router,
-        readiness.router,
-        watch.router,
-        webhooks.router,
-    ]
-    for router in routers:
+    for router in _ROUTERS:
         app.include_router(router)
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
@@ -100,5 +107,5 @@ def create_app(
         signer = ImageSignerClient(image_signer) if image_signer else None
         app.mount("/v2", RegistryApplication(repository, application.blobs.root.parent / "registry", signer=signer))
     install_pages(app, repository, images=images)
-    app.add_middleware(BodyBounds, settings=app.state.settings, application=application, routes=Routes(routers))
+    app.add_middleware(BodyBounds, settings=app.state.settings, application=application, routes=Routes(_ROUTERS))
     return app

@@ -64,6 +64,20 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
     them, `POST /reviews` with a list of reviews; `GET /health`.
     """
     app = refusing_app("farm signer", _LOG, NoCheckerError, StalePolicyError)
+    _serve_releases(app, repository, signers, checker, ledger)
+    _serve_decisions(app, repository, signers, checker, ledger)
+
+    @app.get("/health")
+    def health() -> dict[str, object]:
+        return {"keys": sorted(signers.by_keyid), "repository": repository.exists()}
+
+    return app
+
+
+def _serve_releases(
+    app: FastAPI, repository: PinnedRepository, signers: Signers, checker: Checker, ledger: Ledger
+) -> None:
+    """Serve what signs releases and previews, and ends previews."""
 
     @app.post("/releases")
     async def releases(request: Request, evidence: str) -> dict[str, object]:
@@ -85,6 +99,12 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
         remove_preview(repository, number)
         return {"removed": number}
 
+
+def _serve_decisions(
+    app: FastAPI, repository: PinnedRepository, signers: Signers, checker: Checker, ledger: Ledger
+) -> None:
+    """Serve what takes orders and reports, and publishes advisories and reviews."""
+
     @app.post("/orders")
     async def order(request: Request) -> dict[str, object]:
         return {"order": take_order(repository, checker, ledger, await body(request, LARGEST_CURATOR_ORDER))}
@@ -101,12 +121,6 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
     @app.post("/reviews")
     async def reviews(request: Request) -> dict[str, object]:
         return {"published": publish_reviews(repository, signers, checker, await body(request, _LARGEST_LIST))}
-
-    @app.get("/health")
-    def health() -> dict[str, object]:
-        return {"keys": sorted(signers.by_keyid), "repository": repository.exists()}
-
-    return app
 
 
 def image_signer_app(repository: Repository, signers: Signers, checker: Checker) -> FastAPI:

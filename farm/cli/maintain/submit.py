@@ -101,6 +101,19 @@ def submit(
             settings, directories, ref=ref, patch=patch, replaces=replace, wait=wait, as_json=as_json
         )
 
+    return _submit(settings, directories, key=key, name=name, wait=wait, channel=channel, as_json=as_json)
+
+
+def _submit(
+    settings: Settings,
+    directories: tuple[Path, ...],
+    *,
+    key: Path | None,
+    name: str | None,
+    wait: bool,
+    channel: str | None,
+    as_json: bool,
+) -> int:
     from farm.build.recipe_directory import read_recipe_directory
 
     recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
@@ -121,16 +134,10 @@ def submit(
         for accepted in taken.accepted:
             say(f"{accepted.name}: {_result(accepted)}")
         say(f"submission {taken.id}: {settings.submission_page(taken.id)}", err=wait or bool(channel))
-        if not (wait or channel):
-            return 0
-        failed = _follow_builds(farm, [accepted.job.id for accepted in taken.accepted])
-        if failed:
+        submitted = {accepted.name: accepted.job.id for accepted in taken.accepted}
+        if (wait or channel) and _follow_builds(farm, list(submitted.values())):
             return 1
-        return (
-            _follow_channel(farm, channel, {accepted.name: accepted.job.id for accepted in taken.accepted})
-            if channel
-            else 0
-        )
+        return _follow_channel(farm, channel, submitted) if channel else 0
 
 
 def _check_options(directories: tuple[Path, ...], *, preview: bool, others: Mapping[str, object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.client.override.overrides import OverrideScope
@@ -48,19 +48,21 @@ def select_packages(
     """
     channel = request.channel or (image_file.channel if image_file else "")
     names = request.names(image_file)
+
+    def select(catalogue: Catalogue) -> SelectedPackages:
+        return SelectedPackages(catalogue, _verified(host, catalogue, names, image_file))
+
     scopes = [OverrideScope.of("image-file", request.file)] if request.file else []
     if request.preview is not None:
         from farm.client.repository.preview import open_preview  # noqa: PLC0415  (loads all key types)
 
-        catalogue = open_preview(host, request.preview, channel)
-        return SelectedPackages(catalogue, _verified(host, catalogue, names, image_file))
+        return select(open_preview(host, request.preview, channel))
     released = without_own(host, names)
-    why = "no repository was asked"
 
     def newest() -> SelectedPackages:
-        catalogue = overridden(host, host.catalogue_of(released, channel), *scopes)
-        return SelectedPackages(catalogue, _verified(host, catalogue, names, image_file))
+        return select(overridden(host, host.catalogue_of(released, channel), *scopes))
 
+    why = "no repository was asked"
     if not request.offline:
         try:
             with host.patient_for(deadline):
@@ -73,16 +75,21 @@ def select_packages(
         last = last_with(host, released, channel)
         catalogue = overridden(host, last.catalogue, *scopes)
         with nothing_fetched(last):
-            packages = _verified(host, catalogue, names, image_file)
-            if lacking := host.lacking(packages):
-                raise NotHereError(f"archive of {lacking[0].name}", str(last.release))
+            selected = _all_here(host, select(catalogue), last)
     except (NothingVerifiedError, NotHereError) as error:
         if not deadline.is_cut:
             raise
         host.warn(f"{why}. Still waiting for it, because {error.message}")
         return newest()
-    host.warn(f"{why}: running {last}")
-    return SelectedPackages(catalogue, packages, last)
+    host.warn(f"{why}: running {selected.last}")
+    return selected
+
+
+def _all_here(host: Host, selected: SelectedPackages, last: OfflineRelease) -> SelectedPackages:
+    """Return packages as those of the last verified release. Raises `NotHereError` where an archive is lacking."""
+    if lacking := host.lacking(selected.packages):
+        raise NotHereError(f"archive of {lacking[0].name}", str(last.release))
+    return replace(selected, last=last)
 
 
 def _verified(

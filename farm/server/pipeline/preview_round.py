@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Marks
     from farm.server.pipeline.publishing.preview_publication import PreviewPublication
     from farm.server.pipeline.round import ChannelTools
+    from farm.server.pipeline.search.search import Answer
     from farm.server.previews.previews import Preview
     from farm.server.tables.evidence import Evidence
     from farm.server.tables.records import Job, Package
@@ -177,22 +180,33 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
     base = {name: member.descriptor.digest for name, member in trial.base.items()}
     moving = _changes(BuildScope(unit, number), base)
     members = {name: tools.members.member(package) if package else None for name, package in moving.items()}
-    changes = tuple(
-        PreviewChange(
-            name,
-            tools.members.package(unit, base[name]).printed_version if name in base else "",
-            package.printed_version if package else "",
-            package.digest if package else None,
-        )
-        for name, package in sorted(moving.items())
-    )
     held, later = tools.gates.before_release(unit, [package for package in moving.values() if package])
-    gates = [
-        PreviewFinding(gate_key(back.gate), name, passed=False, message=back.result.reason, job=back.result.job)
-        for name, back in sorted(held.items())
-    ]
-    evaluation = SetEvaluation(
-        unit,
+    open_verdict = PreviewVerdict(
+        state=VerdictState.TESTING,
+        base=this.base_number,
+        summary="",
+        findings=tuple(
+            PreviewFinding(gate_key(back.gate), name, passed=False, message=back.result.reason, job=back.result.job)
+            for name, back in sorted(held.items())
+        ),
+        changes=tuple(_shown_changes(this, moving, base)),
+        stale=stale,
+        unknown=tuple(gate_key(gate) for gate in later),
+    )
+    try:
+        evaluation = _evaluation(this, number, trial, members)
+        answer = evaluation.evaluate(members, JobVerdicts(unit, None, this.results, preview=number))
+    except NotKnownYetError as waiting:
+        return replace(open_verdict, summary=waiting.summary), members
+    finally:
+        trial.place({})
+    return _decided(open_verdict, answer), None if isinstance(answer.evidence, ProofEvidence) else members
+
+
+def _evaluation(this: Round, number: int, trial: TrialSet, members: Mapping[str, Member | None]) -> SetEvaluation:
+    tools = this.tools
+    return SetEvaluation(
+        this.unit,
         trial=trial,
         cache=tools.members,
         changes=members,
@@ -203,28 +217,31 @@ def _judged(this: Round, number: int, stale: tuple[str, ...]) -> Judged:
         trace=preview_trace(number),
         preview=number,
     )
-    unknown = tuple(gate_key(gate) for gate in later)
-    try:
-        answer = evaluation.evaluate(members, JobVerdicts(unit, None, this.results, preview=number))
-    except NotKnownYetError as waiting:
-        verdict = PreviewVerdict(
-            VerdictState.TESTING, this.base_number, waiting.summary, tuple(gates), changes, stale=stale, unknown=unknown
-        )
-        return verdict, members
-    finally:
-        trial.place({})
-    findings = (*_findings(answer.evidence), *gates)
+
+
+def _decided(open_verdict: PreviewVerdict, answer: Answer) -> PreviewVerdict:
+    """Return the verdict once all tests have ended: its findings are those of the set and of each package's gates."""
+    findings = (*_findings(answer.evidence), *open_verdict.findings)
     tests = answer.evidence.count if isinstance(answer.evidence, TestEvidence) else 0
-    passes = answer.green and not gates
-    bad = [finding for finding in findings if not finding.passed]
-    summary = (
-        f"{counted(len(changes), 'package')} would change, {counted(tests, 'test')} passed"
-        if passes
-        else f"{counted(len(bad), 'problem')} would hold it back"
-    )
-    state = VerdictState.PASSES if passes else VerdictState.FAILS
-    verdict = PreviewVerdict(state, this.base_number, summary, findings, changes, tests, stale, unknown)
-    return verdict, None if isinstance(answer.evidence, ProofEvidence) else members
+    if answer.green and not open_verdict.findings:
+        changed = counted(len(open_verdict.changes), "package")
+        state, summary = VerdictState.PASSES, f"{changed} would change, {counted(tests, 'test')} passed"
+    else:
+        bad = [finding for finding in findings if not finding.passed]
+        state, summary = VerdictState.FAILS, f"{counted(len(bad), 'problem')} would hold it back"
+    return replace(open_verdict, state=state, summary=summary, findings=findings, tests=tests)
+
+
+def _shown_changes(
+    this: Round, moving: Mapping[str, Package | None], base: Mapping[str, Digest]
+) -> Iterator[PreviewChange]:
+    for name, package in sorted(moving.items()):
+        yield PreviewChange(
+            package=name,
+            before=this.tools.members.package(this.unit, base[name]).printed_version if name in base else "",
+            after=package.printed_version if package else "",
+            digest=package.digest if package else None,
+        )
 
 
 def _changes(scope: BuildScope, base: Mapping[str, str]) -> dict[str, Package | None]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.cli.curate.test_curating import Shell
+from tests.cli.shell import Shell, signed_in
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
-from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +26,6 @@ def shell(
     """The shell of a curator of a farm whose channel edge holds glibc and zlib, in a directory of its own."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.release("edge", stocked.build_samples(SAMPLES[:2]))
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
     unit = tmp_path / "desk"
     unit.mkdir()
     monkeypatch.chdir(unit)
@@ -39,9 +33,7 @@ def shell(
     (unit / "zlibb.json").write_bytes(osv(package="zlibb", id="EXAMPLE-2026-2"))
     (unit / "vex.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib"))
     (unit / "nope.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib", about="NOPE-1"))
-    with serving(create_app(stocked.application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    with signed_in(stocked, monkeypatch, "ann", Role.CURATOR):
         yield Shell(stocked, capsys, tmp_path / "none")
 
 

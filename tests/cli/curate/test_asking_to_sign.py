@@ -10,10 +10,12 @@ import pytest
 
 from farm.trust.keys.key_files import load_public_key, public_path
 from farm.trust.keys.signers import link_key
-from tests.cli.curate.test_curating import Shell, shell
+from tests.cli.curate.test_curating import shell
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.cli.shell import Shell
 
 __all__ = ["shell"]
 

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import pytest
 from sqlmodel import col, update
 
 from farm.api.curator_client import CuratorClient
-from farm.cli.main import main
 from farm.cli.remote import read_until
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.digest import Digest
@@ -30,9 +29,8 @@ from farm.server.tables.evidence import FailedTest, TestEvidence
 from farm.server.tables.release_rows import ReleaseRow
 from farm.server.tables.states import Role
 from farm.trust.keys.key_files import create_key
-from tests.farms.served import serving
+from tests.cli.shell import Shell, signed_in
 from tests.farms.stocked import SAMPLES, StockedFarm, taken_from
-from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,29 +41,6 @@ if TYPE_CHECKING:
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-@dataclass
-class Shell:
-    """The `farm` command of a curator."""
-
-    stocked: StockedFarm
-    said: pytest.CaptureFixture[str]
-    key: Path
-    stderr: str = ""
-
-    def run(self, *arguments: str, status: int = 0) -> str:
-        self.said.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        output, message = self.said.readouterr()
-        self.stderr = message
-        assert ended.value.code == status, message
-        assert "\x1b" not in output + message
-        return output if status == 0 else message
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json"))
 
 
 @pytest.fixture
@@ -90,12 +65,8 @@ def shell(
         owner="ann", job=1, line="jq: \x1b]0;x\x07error", partners=("glibc",), remedy="mend oniguruma",
     )  # fmt: skip
     stocked.hold_back(candidate, held)
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
-        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not the key of the user who runs the tests
+    monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not the key of the user who runs the tests
+    with signed_in(stocked, monkeypatch, "ann", Role.CURATOR):
         yield Shell(stocked, capsys, key)
 
 

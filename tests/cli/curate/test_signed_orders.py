@@ -18,7 +18,6 @@ from farm.server.advisories.advisory_intake import add_advisory
 from farm.server.channels import candidates
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import approvals, approving, curation, orders, signed_orders
-from farm.server.identities import access
 from farm.server.identities.access import Actor
 from farm.server.packages import packages
 from farm.server.pipeline.publishing.signing_evidence import _orders
@@ -33,10 +32,9 @@ from farm.signing.state import LedgerState
 from farm.trust.attestation.approval import ApprovalError, read_approval
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order, order_statement
 from farm.trust.attestation.dsse import sign_statement
+from tests.cli.shell import signed_in
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.farms.served import serving
 from tests.farms.stocked import SAMPLES, StockedFarm
-from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,8 +121,6 @@ def shell(
     stocked.release("edge", stocked.build_samples(CHAIN[2:]))
     stocked.channel("stable", ["proof"], origin="edge")
     application, signer, stop = stocked.application, Signer([]), threading.Event()
-    with application.writing() as unit:
-        token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
     delivery = OrderDelivery(application, signer)
 
     def control() -> None:
@@ -133,9 +129,7 @@ def shell(
 
     thread = threading.Thread(target=control)
     thread.start()
-    with serving(create_app(application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    with signed_in(stocked, monkeypatch, "ann", Role.CURATOR):
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
         monkeypatch.delenv("FARM_KEY", raising=False)
         monkeypatch.delenv("FARM_NAME", raising=False)

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.curate.test_curating import shell
 
 if TYPE_CHECKING:
-    from tests.cli.curate.test_curating import Shell
+    from tests.cli.shell import Shell
 
 __all__ = ["shell"]  # a fixture
 

@@ -16,13 +16,11 @@ from farm.server.identities import access
 from farm.server.jobs.leases import LeaseLostError, heartbeat, release
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.states import JobState, Role
-from tests.cli.curate.test_curating import Shell
+from tests.cli.shell import Shell, signed_in
 from tests.farms.people import own
-from tests.farms.served import serving
 from tests.farms.small import recipe
 from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from tests.server.jobs.test_rebuilds import rebuild
-from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +36,7 @@ def shell(
     """The shell of a maintainer of a farm that has built glibc and zlib."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.build_samples(SAMPLES[:2])
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="me", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    with signed_in(stocked, monkeypatch, "me", Role.MAINTAINER):
         yield Shell(stocked, capsys, tmp_path / "none")
 
 

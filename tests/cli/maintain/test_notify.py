@@ -8,23 +8,19 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.server.events.deliveries import deliver_due
-from farm.server.identities import access
 from farm.server.tables.states import Role
 from farm.store.http.address_guard import AddressGuard
 from farm.store.http.post import PostPolicy
-from tests.cli.curate.test_curating import Shell
-from tests.farms.served import serving
+from tests.cli.shell import Shell, signed_in
 from tests.farms.small import recipe
 from tests.farms.stocked import StockedFarm
 from tests.server.events.receiver import Receiver, is_signed, receiving
-from web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +40,7 @@ def shell(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="me", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    with signed_in(stocked, monkeypatch, "me", Role.MAINTAINER):
         yield Shell(stocked, capsys, tmp_path / "none")
 
 

@@ -23,10 +23,9 @@ from rich.console import Console
 from farm.api.notification_wire import WatchWire
 from farm.cli.maintain.watch_screen import screen
 from farm.cli.maintain.watched import Watched
-from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.cli.curate.test_curating import Shell
 from tests.cli.pseudo_terminal import COMMAND
+from tests.cli.shell import Shell, signed_in
 from tests.farms.served import serving
 from tests.farms.small import recipe
 from tests.farms.stocked import StockedFarm
@@ -52,11 +51,7 @@ def shell(
 ) -> Iterator[Shell]:
     """The shell of a maintainer of an empty farm."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="me", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    with signed_in(stocked, monkeypatch, "me", Role.MAINTAINER):
         monkeypatch.setenv("NO_COLOR", "1")
         yield Shell(stocked, capsys, tmp_path / "none")
 

@@ -68,6 +68,11 @@ def upgrade() -> None:
         sa.Index("ix_event_submitter", "submitter", "id"),
         sa.Index("ix_event_package", "package", "id"),
     )
+    _make_states()
+    _make_webhooks()
+
+
+def _make_states() -> None:
     quiet = sa.text("quiet_until IS NOT NULL")
     op.create_table(
         "tracked_state",
@@ -87,7 +92,6 @@ def upgrade() -> None:
         sa.Index("ix_tracked_state_change", "submitter", "number"),
         sa.Index("ix_tracked_state_quiet", "quiet_until", sqlite_where=quiet, postgresql_where=quiet),
     )
-    _make_webhooks()
 
 
 def _make_webhooks() -> None:
