@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from farm.cli.inspect.comparison_lines import entry_in_words
 from farm.cli.output import say, say_json, say_lines
 from farm.core.comparison.lines import is_text, unified_lines
 from farm.core.fileset.manifest import File
 from farm.core.names.digest import Digest
-from farm.core.names.wording import human_size
 from farm.errors import FarmError, did_you_mean
 
 if TYPE_CHECKING:
@@ -90,12 +90,8 @@ def _report(program: str, files: list[str]) -> Iterator[str]:
 
 def _described(before: Entry | None, after: Entry | None) -> Iterator[str]:
     for mark, entry in (("-", before), ("+", after)):
-        if entry is None:
-            yield f"{mark} no such file"
-        elif isinstance(entry, File):
-            yield f"{mark} {human_size(entry.size)}, mode {'0755' if entry.executable else '0644'}, {entry.digest}"
-        else:
-            yield f"{mark} {' '.join(str(value) for key, value in entry.to_dict().items() if key != 'path')}"
+        shown = entry_in_words(entry) if entry else "no such file"
+        yield f"{mark} {shown}" + (f", {entry.digest}" if isinstance(entry, File) else "")
     if isinstance(before, File) and isinstance(after, File) and before.digest != after.digest:
         yield "the content is no text; diffoscope, where it is installed, shows how it differs"
 

@@ -169,10 +169,11 @@ def _entries(before: Entry | None, after: Entry | None) -> str:
         return ", ".join(parts)
     if isinstance(before, Link) and isinstance(after, Link):
         return f"link to {before.target} → {after.target}"
-    return " → ".join(_entry(entry) for entry in (before, after) if entry)
+    return " → ".join(entry_in_words(entry) for entry in (before, after) if entry)
 
 
-def _entry(entry: Entry) -> str:
+def entry_in_words(entry: Entry) -> str:
+    """Return size and mode of a file, the target of a link, or that it is a directory."""
     match entry:
         case File():
             return f"{human_size(entry.size)}, {_mode(entry)}"

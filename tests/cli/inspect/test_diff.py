@@ -132,7 +132,7 @@ def test_the_lines_of_one_file_are_compared(farm: Farm, tmp_path: Path) -> None:
     asked = ("diff", "parse@edge@1", "parse@edge", "--content")
     assert "\n one\n-two\n+TWO\n" in done(farm(*asked, "share/parse/words"), 1)
     printed = done(farm(*asked, "share/parse/data"), 1)
-    assert printed.startswith("- 2 B, mode 0644, sha256:")
+    assert printed.startswith("- 2 B, 0644, sha256:")
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "diffoscope").write_text(
