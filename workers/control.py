@@ -30,7 +30,7 @@ from farm.server.federation.following import DistributionFollower
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
-from farm.server.pipeline.publishing.preview_publication import PublishedPreviews
+from farm.server.pipeline.publishing.preview_publication import PublicPreviews
 from farm.server.pipeline.repository.order_delivery import OrderDelivery
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerClient
@@ -119,7 +119,7 @@ def preview_tasks(application: Application, settings: FarmSettings) -> tuple[Per
             expire_previews(application)
             return
         signer, public = SignerClient(settings.signer), PublicStore(settings.repository, application.blobs)
-        expire_previews(application, PublishedPreviews(signer, public))
+        expire_previews(application, PublicPreviews(signer, public))
 
     return (PeriodicTask("farm.control.previews", 30.0, BackgroundTask(end_previews)),)
 

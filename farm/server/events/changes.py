@@ -13,7 +13,7 @@ from farm.server.tables.notification_rows import ChangeCounterRow, JobChangeRow,
 from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.records import Job
 from farm.server.tables.session import lock_changes
-from farm.server.tables.states import PackageState, SubjectKind, SubmissionProgress
+from farm.server.tables.states import PackageState, ProgressState, SubjectKind
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 MOST = 500
 """The most jobs, and the most states, that one answer has."""
 _OPEN = (
-    SubmissionProgress.WAITING,
-    SubmissionProgress.ACCEPTED,
-    SubmissionProgress.PREVIEW,
-    SubmissionProgress.PREVIEW_PASSES,
-    SubmissionProgress.PREVIEW_FAILS,
+    ProgressState.WAITING,
+    ProgressState.ACCEPTED,
+    ProgressState.PREVIEW,
+    ProgressState.PREVIEW_PASSES,
+    ProgressState.PREVIEW_FAILS,
 )
 _STILL_SHOWN = timedelta(days=1)
 """How long a failed submission counts as unfinished business."""
@@ -134,7 +134,7 @@ def _one(session: Session, submission: int) -> list[TrackedState]:
 def _unfinished(session: Session, submitter: str, now: datetime) -> list[TrackedState]:
     mine = select(TrackedStateRow).where(TrackedStateRow.submitter == submitter).limit(MOST)
     lately = col(TrackedStateRow.since) > now - _STILL_SHOWN
-    failed = (col(TrackedStateRow.state) == SubmissionProgress.FAILED) & lately
+    failed = (col(TrackedStateRow.state) == ProgressState.FAILED) & lately
     submissions = mine.where(
         TrackedStateRow.subject == SubjectKind.SUBMISSION, or_(col(TrackedStateRow.state).in_(_OPEN), failed)
     )

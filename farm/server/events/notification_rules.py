@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from farm.api.notification_wire import EventKind
-from farm.server.tables.states import BuildState, PackageState, SubjectKind, SubmissionProgress
+from farm.server.tables.states import BuildState, PackageState, ProgressState, SubjectKind
 
 MOST_EVENTS = 6
 """The most events about one subject in `COUNTED`; what changes more often makes an event at the end of that time."""
@@ -15,18 +15,18 @@ COUNTED = timedelta(hours=1)
 _KINDS: dict[tuple[SubjectKind, str], EventKind] = {
     (SubjectKind.BUILD, BuildState.FAILED): EventKind.JOB_FAILED,
     (SubjectKind.BUILD, BuildState.SUCCEEDED): EventKind.JOB_RECOVERED,
-    (SubjectKind.SUBMISSION, SubmissionProgress.WAITING): EventKind.SUBMISSION_WAITING,
-    (SubjectKind.SUBMISSION, SubmissionProgress.ACCEPTED): EventKind.SUBMISSION_ACCEPTED,
-    (SubjectKind.SUBMISSION, SubmissionProgress.FAILED): EventKind.SUBMISSION_FAILED,
-    (SubjectKind.SUBMISSION, SubmissionProgress.DONE): EventKind.SUBMISSION_DONE,
-    (SubjectKind.SUBMISSION, SubmissionProgress.WITHDRAWN): EventKind.SUBMISSION_WITHDRAWN,
+    (SubjectKind.SUBMISSION, ProgressState.WAITING): EventKind.SUBMISSION_WAITING,
+    (SubjectKind.SUBMISSION, ProgressState.ACCEPTED): EventKind.SUBMISSION_ACCEPTED,
+    (SubjectKind.SUBMISSION, ProgressState.FAILED): EventKind.SUBMISSION_FAILED,
+    (SubjectKind.SUBMISSION, ProgressState.DONE): EventKind.SUBMISSION_DONE,
+    (SubjectKind.SUBMISSION, ProgressState.WITHDRAWN): EventKind.SUBMISSION_WITHDRAWN,
     (SubjectKind.PACKAGE, PackageState.RELEASED): EventKind.PACKAGE_RELEASED,
     (SubjectKind.PACKAGE, PackageState.HELD_BACK): EventKind.PACKAGE_HELD_BACK,
 }
 # States that make an event only after one of these; the empty text: nobody was notified of the subject yet.
 _ONLY_AFTER: dict[tuple[SubjectKind, str], tuple[str, ...]] = {
     (SubjectKind.BUILD, BuildState.SUCCEEDED): (BuildState.FAILED,),
-    (SubjectKind.SUBMISSION, SubmissionProgress.ACCEPTED): ("", SubmissionProgress.WAITING),
+    (SubjectKind.SUBMISSION, ProgressState.ACCEPTED): ("", ProgressState.WAITING),
 }
 
 

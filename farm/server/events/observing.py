@@ -22,8 +22,8 @@ from farm.server.tables.states import (
     JobKind,
     JobState,
     PackageState,
+    ProgressState,
     SubjectKind,
-    SubmissionProgress,
     SubmissionState,
 )
 from farm.server.transaction.text import truncate_text
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
 _UNDER_WAY = (JobState.WAITING, JobState.READY, JobState.LEASED, JobState.RUNNING)
 _WITHOUT_JOBS = {
-    SubmissionState.WAITING: SubmissionProgress.WAITING,
-    SubmissionState.WITHDRAWN: SubmissionProgress.WITHDRAWN,
-    SubmissionState.EXPIRED: SubmissionProgress.EXPIRED,
+    SubmissionState.WAITING: ProgressState.WAITING,
+    SubmissionState.WITHDRAWN: ProgressState.WITHDRAWN,
+    SubmissionState.EXPIRED: ProgressState.EXPIRED,
 }
 _VERDICTS = {
-    VerdictState.PASSES: SubmissionProgress.PREVIEW_PASSES,
-    VerdictState.FAILS: SubmissionProgress.PREVIEW_FAILS,
+    VerdictState.PASSES: ProgressState.PREVIEW_PASSES,
+    VerdictState.FAILS: ProgressState.PREVIEW_FAILS,
 }
 _LONGEST_LINE = 500
 _MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class ObservedState:
     """The present state of a subject. `anew`: it is news even if the state has not changed."""
 
     subject: SubjectKind
@@ -104,7 +104,7 @@ def _line(text: str) -> str:
     return truncate_text(lines[0], longest=_LONGEST_LINE) if lines else ""
 
 
-def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) -> Iterator[Observation]:
+def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) -> Iterator[ObservedState]:
     """Yield the states of builds that have ended; `submitters` are submission and submitter of each job.
 
     Builds for previews say nothing of the farm's recipes.
@@ -114,7 +114,7 @@ def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) ->
     query = query.where(JobRow.preview == 0)
     for row in rows_with(session, query.order_by(col(JobRow.id)), JobRow.id, submitters):
         submission, submitter = submitters[row.id or 0]
-        yield Observation(
+        yield ObservedState(
             subject=SubjectKind.BUILD,
             name=row.name,
             submitter=submitter,
@@ -126,12 +126,12 @@ def observe_jobs(session: Session, submitters: Mapping[int, tuple[int, str]]) ->
         )
 
 
-def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[Observation]:
+def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[ObservedState]:
     """Yield the progress of submissions."""
     for row in rows_with(session, select(SubmissionRow), SubmissionRow.id, numbers):
         number = row.id or 0
         state, job, detail = _progress(session, number, row.state)
-        yield Observation(
+        yield ObservedState(
             subject=SubjectKind.SUBMISSION,
             name=str(number),
             submitter=row.submitted_by,
@@ -142,7 +142,7 @@ def observe_submissions(session: Session, numbers: Iterable[int]) -> Iterator[Ob
         )
 
 
-def _progress(session: Session, number: int, state: SubmissionState) -> tuple[SubmissionProgress, int | None, str]:
+def _progress(session: Session, number: int, state: SubmissionState) -> tuple[ProgressState, int | None, str]:
     """Return the progress of a submission, the job that made it fail, and in a line why.
 
     Once a preview is accepted, its jobs no longer count: the farm has its own.
@@ -153,27 +153,27 @@ def _progress(session: Session, number: int, state: SubmissionState) -> tuple[Su
         return _preview_progress(session, number)
     mine = select(JobRow.id).where(JobRow.submission_id == number, JobRow.preview == 0)
     if session.exec(mine.where(col(JobRow.state).in_(_UNDER_WAY)).limit(1)).first() is not None:
-        return SubmissionProgress.ACCEPTED, None, ""
+        return ProgressState.ACCEPTED, None, ""
     newest = select(func.max(JobRow.id)).where(JobRow.submission_id == number, JobRow.preview == 0)
     newest = newest.group_by(JobRow.kind, JobRow.name)
     last = select(JobRow).where(col(JobRow.id).in_(newest), JobRow.state != JobState.SUCCEEDED)
     left = [row for row in session.exec(last.order_by(col(JobRow.id))) if row.error_code != SUPERSEDED]
     if left:
         job, why = _why_failed(session, left)
-        return SubmissionProgress.FAILED, job, why
+        return ProgressState.FAILED, job, why
     replaced = session.exec(mine.where(JobRow.error_code == SUPERSEDED).limit(1)).first() is not None
     built = session.exec(mine.where(JobRow.state == JobState.SUCCEEDED).limit(1)).first() is not None
     done = built or not replaced
-    return (SubmissionProgress.DONE if done else SubmissionProgress.SUPERSEDED), None, ""
+    return (ProgressState.DONE if done else ProgressState.SUPERSEDED), None, ""
 
 
-def _preview_progress(session: Session, number: int) -> tuple[SubmissionProgress, int | None, str]:
+def _preview_progress(session: Session, number: int) -> tuple[ProgressState, int | None, str]:
     """Return the progress of an open preview: the verdict on it, once there is one."""
     written = session.exec(select(PreviewRow.verdict).where(PreviewRow.submission_id == number)).first()
     verdict: PreviewVerdict | None = VERDICT.read(written or "")
     progress = _VERDICTS.get(verdict.state) if verdict else None
     if verdict is None or progress is None:
-        return SubmissionProgress.PREVIEW, None, ""
+        return ProgressState.PREVIEW, None, ""
     return progress, None, truncate_text(verdict.summary, longest=_LONGEST_LINE)
 
 
@@ -188,7 +188,7 @@ def _why_failed(session: Session, left: Sequence[JobRow]) -> tuple[int | None, s
 
 def observe_packages(
     session: Session, touched: Iterable[tuple[str, str]], published: Iterable[tuple[str, int]]
-) -> Iterator[Observation]:
+) -> Iterator[ObservedState]:
     """Yield the states of packages in channels: those of these excuses, and those that new releases have brought."""
     released = {
         (seen.channel, seen.package): seen
@@ -201,7 +201,7 @@ def observe_packages(
     yield from released.values()
 
 
-def _held_or_cleared(session: Session, channel: str, names: set[str]) -> Iterator[Observation]:
+def _held_or_cleared(session: Session, channel: str, names: set[str]) -> Iterator[ObservedState]:
     submitters = _submitters_of(session, names)
     query = select(ExcuseRow).where(
         ExcuseRow.channel == channel,
@@ -212,7 +212,7 @@ def _held_or_cleared(session: Session, channel: str, names: set[str]) -> Iterato
     held = {row.package: row for row in rows_with(session, query.order_by(col(ExcuseRow.id)), ExcuseRow.package, names)}
     for name, submitter in submitters.items():
         excuse = held.get(name)
-        yield Observation(
+        yield ObservedState(
             subject=SubjectKind.PACKAGE,
             name=f"{channel}/{name}",
             submitter=submitter,
@@ -235,7 +235,7 @@ def _submitters_of(session: Session, packages: set[str]) -> dict[str, str]:
     return dict(rows_with(session, query, RecipeOutputRow.package, packages))
 
 
-def _released(session: Session, channel: str, number: int) -> Iterator[Observation]:
+def _released(session: Session, channel: str, number: int) -> Iterator[ObservedState]:
     """Yield the packages that a release has brought, of those that people have submitted here."""
     query = (
         select(MembershipRow.name, RecipeRevisionRow.submission_id, SubmissionRow.submitted_by)
@@ -245,7 +245,7 @@ def _released(session: Session, channel: str, number: int) -> Iterator[Observati
         .where(MembershipRow.channel == channel, MembershipRow.since == number)
     )
     for name, submission, submitter in session.exec(query):
-        yield Observation(
+        yield ObservedState(
             subject=SubjectKind.PACKAGE,
             name=f"{channel}/{name}",
             submitter=submitter,

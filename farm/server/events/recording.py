@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from farm.server.events import changes, deliveries
 from farm.server.events.notification_rules import Notified, decide_event
-from farm.server.events.observing import Observation, observe_jobs, observe_packages, observe_submissions
+from farm.server.events.observing import ObservedState, observe_jobs, observe_packages, observe_submissions
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.notification_rows import EventRow, JobChangeRow, TrackedStateRow
 from farm.server.tables.reading import rows_with
@@ -126,7 +126,7 @@ def _number_jobs(session: Session, submitters: Mapping[int, tuple[int, str]], nu
         session.add(row)
 
 
-def _changed(session: Session, seen: list[Observation]) -> list[tuple[Observation, TrackedStateRow | None]]:
+def _changed(session: Session, seen: list[ObservedState]) -> list[tuple[ObservedState, TrackedStateRow | None]]:
     """Return what is another state than the one that is known, with its row if there is one."""
     known = _known(session, seen)
     pairs = ((observation, known.get((observation.subject, observation.name))) for observation in seen)
@@ -140,7 +140,7 @@ def _changed(session: Session, seen: list[Observation]) -> list[tuple[Observatio
 def _record(
     session: Session,
     row: TrackedStateRow | None,
-    observation: Observation,
+    observation: ObservedState,
     numbers: tuple[int, int],
     *,
     now: datetime,
@@ -155,7 +155,7 @@ def _record(
     return _add_event(session, row, event, now=now, anew=observation.anew)
 
 
-def _known(session: Session, seen: list[Observation]) -> dict[tuple[SubjectKind, str], TrackedStateRow]:
+def _known(session: Session, seen: list[ObservedState]) -> dict[tuple[SubjectKind, str], TrackedStateRow]:
     found: dict[tuple[SubjectKind, str], TrackedStateRow] = {}
     for subject in {observation.subject for observation in seen}:
         names = [observation.name for observation in seen if observation.subject is subject]

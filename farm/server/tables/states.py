@@ -108,7 +108,7 @@ SUPERSEDED = "superseded"
 """The error code of a job that a later submission or release has replaced."""
 
 
-class SubmissionProgress(StrEnum):
+class ProgressState(StrEnum):
     """The progress of a submission as its submitter sees it."""
 
     WAITING = "waiting"  # for owners of its recipes

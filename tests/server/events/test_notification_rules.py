@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from farm.api.notification_wire import EventKind
 from farm.server.events.notification_rules import COUNTED, MOST_EVENTS, Notified, decide_event
-from farm.server.tables.states import BuildState, PackageState, SubjectKind, SubmissionProgress
+from farm.server.tables.states import BuildState, PackageState, ProgressState, SubjectKind
 from tests.farms.small import START
 
 
@@ -30,7 +30,7 @@ def test_a_build_that_fails_five_times_in_a_row_makes_one_event_and_one_when_it_
 
 
 def test_a_retry_of_a_failed_submission_is_no_news_until_it_ends_otherwise() -> None:
-    accepted, failed, done = SubmissionProgress.ACCEPTED, SubmissionProgress.FAILED, SubmissionProgress.DONE
+    accepted, failed, done = ProgressState.ACCEPTED, ProgressState.FAILED, ProgressState.DONE
     assert events_of(SubjectKind.SUBMISSION, accepted, failed, accepted, failed, accepted, done) == [
         EventKind.SUBMISSION_ACCEPTED, EventKind.SUBMISSION_FAILED, None, None, None, EventKind.SUBMISSION_DONE
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from farm.core.policy.gates.soak import SoakGate
 from farm.server.channels import candidates, flaky_tests
 from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.policy_gates import package_gates
-from farm.server.pipeline.publishing.preview_publication import PublishedPreviews
+from farm.server.pipeline.publishing.preview_publication import PublicPreviews
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.previews import builds, previews
@@ -230,7 +230,7 @@ def test_a_withdrawn_preview_is_published_no_more(releasing: ReleasingFarm, tmp_
     assert not public.lacks(archive)
     with releasing.application.planning() as unit:
         withdraw(unit, ME, number, curates=False)
-    expire_previews(releasing.application, PublishedPreviews(releasing.signer, public))
+    expire_previews(releasing.application, PublicPreviews(releasing.signer, public))
     with refuses("unknown-preview"):
         open_preview(host, number)
     assert public.lacks(archive)
@@ -247,7 +247,7 @@ def test_a_preview_that_was_accepted_stays_published_with_the_channel(releasing:
     archive = host.catalogue().entry("lib").archive.digest
     public = PublicStore(releasing.signer.repository.root, releasing.application.blobs)
     releasing.clock.passes(timedelta(days=8).total_seconds())
-    expire_previews(releasing.application, PublishedPreviews(releasing.signer, public))
+    expire_previews(releasing.application, PublicPreviews(releasing.signer, public))
     with refuses("unknown-preview"):
         open_preview(host, number)
     assert not public.lacks(archive)
@@ -294,7 +294,7 @@ def end(farm: ReleasingFarm, number: int) -> PublicStore:
 
 def remove(farm: ReleasingFarm) -> PublicStore:
     public = PublicStore(farm.signer.repository.root, farm.application.blobs)
-    expire_previews(farm.application, PublishedPreviews(farm.signer, public))
+    expire_previews(farm.application, PublicPreviews(farm.signer, public))
     return public
 
 

@@ -108,7 +108,7 @@ def _asked_at(unit: UnitOfWork, preview: Preview) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedPreviews:
+class PublicPreviews:
     """Removes what was published of previews, also of those that were signed or brought and never recorded."""
 
     signer: PreviewSigner
