@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 _ORIG = re.compile(r"\.orig(?:-[A-Za-z0-9-]+)?\.tar\.(?:gz|bz2|xz|zst)$")
+_DEBIAN = re.compile(r"\.debian\.tar\.(?:gz|bz2|xz|zst)$")
 _NATIVE = re.compile(r"\.tar\.(?:gz|bz2|xz|zst)$")
 _PYPI = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!_-]*)")
 _PIP_SECONDS = 600
@@ -75,9 +76,10 @@ def _explanation(packages: Sequence[SourcePackage], version: str) -> OriginFaile
 
 
 def superseded_tarballs(packages: Sequence[SourcePackage], version: str, digest: Digest) -> Iterator[PoolFile]:
-    """Guess the place in the pool of the tarball of a version that no index names any more: it stays a while.
+    """Guess the places in the pool of the tarballs of a version that no index names any more: they stay a while.
 
-    A native package (a version without a Debian revision) has one tarball, which is upstream's too.
+    A native package (a version without a Debian revision) has one tarball, which is upstream's too; others have one
+    with Debian's patches beside upstream's.
     """
     if not version or any(package.version == version for package in packages):
         return
@@ -88,7 +90,7 @@ def superseded_tarballs(packages: Sequence[SourcePackage], version: str, digest:
         for file in package.files:
             if ending := _ORIG.search(file.path):
                 seen.add(f"{package.directory}/{package.name}_{upstream}{ending[0]}")
-            elif "-" not in package.version and (ending := _NATIVE.search(file.path)):
+            elif ending := _DEBIAN.search(file.path) or (None if "-" in package.version else _NATIVE.search(file.path)):
                 seen.add(f"{package.directory}/{package.name}_{whole}{ending[0]}")
     for path in sorted(seen):
         yield PoolFile(path, digest)

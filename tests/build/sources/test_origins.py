@@ -37,6 +37,14 @@ def test_the_only_tarball_of_a_native_package_is_looked_for_too() -> None:
     assert file == PoolFile("pool/main/o/openssl/openssl_20250419.tar.xz", WANTED)
 
 
+def test_debian_s_patches_of_a_version_that_left_the_index_are_looked_for_beside_its_tarball() -> None:
+    newer = package("1:3.5.9-2", "pool/main/o/openssl", "openssl_3.5.9.orig.tar.gz", "openssl_3.5.9-2.debian.tar.xz")
+    assert [file.path for file in superseded_tarballs([newer], "1:3.5.6-1+deb13u1", WANTED)] == [
+        "pool/main/o/openssl/openssl_3.5.6-1+deb13u1.debian.tar.xz",
+        "pool/main/o/openssl/openssl_3.5.6.orig.tar.gz",
+    ]
+
+
 @pytest.mark.parametrize("version", ["", "3.5.9-1"])
 def test_there_is_nothing_to_guess_for_a_version_that_the_index_has(version: str) -> None:
     assert list(superseded_tarballs([MAIN, SECURITY], version, WANTED)) == []
