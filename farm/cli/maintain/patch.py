@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
+from farm.cli.name_completion import kept_names
 from farm.cli.output import say
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
@@ -14,15 +16,26 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.cli.channel_choice import ChannelChoice
+
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=kept_names)
 @click.argument("file", default="", metavar="[FILE.patch]")
 @click.option("-m", "--message", default="", help="What the patch does: a subject, and more lines if you like.")
 @click.option("--add", "added", multiple=True, metavar="PATH", help="A new file below /build/src; may be repeated.")
 @click.option("--replace", is_flag=True, help="Replace the file if it exists.")
 @recipes_option
-def patch(name: str, file: str, message: str, added: tuple[str, ...], replace: bool, recipes: Path | None) -> None:
+@channel_options
+def patch(
+    name: str,
+    file: str,
+    message: str,
+    added: tuple[str, ...],
+    replace: bool,
+    recipes: Path | None,
+    choice: ChannelChoice,
+) -> None:
     """Make a patch of your edits in the kept build of NAME, beside the recipe, and enter it in the recipe's source.
 
     Compared are the files that the recipe's sources have: what the build itself has changed or made is left out. The
@@ -37,7 +50,7 @@ def patch(name: str, file: str, message: str, added: tuple[str, ...], replace: b
 
     root = recipes or Settings.from_environment().recipes
     request = PatchRequest(file or f"{name.partition('@')[0]}.patch", message, added, replace)
-    with local_builds(root) as (builds, _every):
+    with local_builds(root, choice=choice) as (builds, _every):
         made = patch_recipe(builds, name, request, root=root, files=read_recipe_directory(root))
     for changed in made.patch.files:
         say(f"  {changed}")

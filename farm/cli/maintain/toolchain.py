@@ -16,6 +16,8 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.core.policy.tree import RecipeTree
+
 
 @click.group(cls=VerbGroup)
 def toolchain() -> None:
@@ -69,6 +71,55 @@ def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
     """
     for made in prepare_toolchains(read_tree(recipes), Settings.from_environment(), names):
         say(f"{made.name:<8} {made.tree}")
+
+
+@toolchain.command("show")
+@click.argument("name")
+@click.option("--commands", is_flag=True, help="List its commands instead; it must have been made on this host.")
+@recipes_option
+@json_option
+def show(name: str, commands: bool, recipes: Path | None, as_json: bool) -> None:
+    """List the Debian packages of toolchain NAME, or its commands.
+
+    WHY is `named` for the packages that its definition names; the others come because these need them.
+
+    \b
+    Examples:
+      farm toolchain show full
+      farm toolchain show full --commands
+    """
+    from farm.build.toolchain.lock import lock_in_force
+
+    tree, settings = read_tree(recipes), Settings.from_environment()
+    definition = definition_of(tree, name)
+    if commands:
+        found = _commands(tree, name, settings)
+        tell_result(found, found, as_json=as_json)
+        return
+    named = set(definition.packages)
+    debs = lock_in_force(tree.lock_of(name), settings.host / "toolchains").debs
+    rows = [(deb.name, deb.version, "named" if deb.name in named else "needed") for deb in debs]
+    form = [{"name": deb, "version": version, "why": why} for deb, version, why in rows]
+    tell_result(table(rows, ("PACKAGE", "VERSION", "WHY")), form, as_json=as_json)
+
+
+def _commands(tree: RecipeTree, name: str, settings: Settings) -> list[str]:
+    """Return the names of the files in the directories of commands, sorted. Raises the error `not-made`."""
+    from farm.build.toolchain.toolchain import made_toolchain
+    from farm.core.fileset.manifest import Manifest
+    from farm.errors import FarmError
+    from farm.store.blobs import BlobStore
+
+    store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
+    made = made_toolchain(definition_of(tree, name), tree.lock_of(name), store, cache)
+    if made is None:
+        raise FarmError(
+            f"the toolchain {name} has not been made on this host",
+            remedy=f"Make it: `farm toolchain prepare {name}`.",
+            code="not-made",
+        )
+    paths = (entry.path.rpartition("/") for entry in Manifest.from_json(store.read(made.tree)).entries)
+    return sorted({file for directory, _, file in paths if directory in ("usr/bin", "usr/sbin")})
 
 
 @toolchain.command("list")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.channel_choice import NO_CHANNEL, ChannelChoice
 from farm.cli.groups import VerbGroup
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import tell_result, tell_table
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -60,16 +61,25 @@ def override() -> None:
 @_scope_options
 @recipes_option
 @channel_option
+@click.option("--no-channel", "builds_all", is_flag=True, help="Build what SOURCE needs too, instead of fetching it.")
 @json_option
 def add(
-    override: str, why: str, root: Path | None, file: Path | None, recipes: Path | None, channel: str, as_json: bool
+    override: str,
+    why: str,
+    root: Path | None,
+    file: Path | None,
+    recipes: Path | None,
+    channel: str,
+    builds_all: bool,
+    as_json: bool,
 ) -> None:
     """Use SOURCE in place of PACKAGE on this host, or for one root or image file only.
 
     SOURCE is one of: a directory with a recipe, which is built here like `farm build` does, with the other recipes of
     the tree that --recipes names (a clone of the distribution's); the name of a package of that tree; or
-    DISTRIBUTION/CHANNEL:PACKAGE, the package of another subscription in the version of its newest release. Takes effect
-    with the next install, upgrade, run or image build.
+    DISTRIBUTION/CHANNEL:PACKAGE, the package of another subscription in the version of its newest release. What is
+    built takes what it needs from PACKAGE's channel, where that has built the same plans. Takes effect with the next
+    install, upgrade, run or image build.
 
     \b
     Examples:
@@ -88,7 +98,8 @@ def add(
     known_as = catalogue.known_as(package)
     entry = catalogue.entry(known_as)
     with host.in_use():
-        replacement = _source_of(host, known_as, source, recipes)
+        taken_from = NO_CHANNEL if builds_all else catalogue.release.subscription
+        replacement = _source_of(host, known_as, source, recipes, taken_from)
         made = Override(
             package=known_as,
             channel=catalogue.release.subscription,
@@ -182,7 +193,9 @@ def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, p
     )
 
 
-def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> BuiltHere | ChannelPackage:
+def _source_of(
+    host: Host, package: str, source: str, recipes: Path | None, taken_from: str
+) -> BuiltHere | ChannelPackage:
     """Return what `source` names: CHANNEL:PACKAGE, a directory with a recipe, or a package of the recipe tree."""
     from farm.client.override.overrides import ChannelPackage
 
@@ -192,12 +205,15 @@ def _source_of(host: Host, package: str, source: str, recipes: Path | None) -> B
         known = host.catalogue(channel).entry(name)
         return ChannelPackage(str(followed), known.name)
     if "/" in source or Path(source).is_dir():
-        return _built(package.rpartition("/")[2], Path(source).absolute(), recipes)
-    return _built(source, None, recipes)
+        return _built(package.rpartition("/")[2], Path(source).absolute(), recipes, taken_from)
+    return _built(source, None, recipes, taken_from)
 
 
-def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere:
-    """Build a package here, from a recipe in a directory of its own or from the tree's."""
+def _built(name: str, directory: Path | None, recipes: Path | None, taken_from: str) -> BuiltHere:
+    """Build a package here, from a recipe in a directory of its own or from the tree's.
+
+    What it needs is taken from the channel `taken_from`, if the tree is that of its distribution.
+    """
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import name_of_recipe
     from farm.cli.local_builds import local_builds
@@ -219,7 +235,9 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
             "FARM_RECIPES. A package of another subscription (CHANNEL:PACKAGE) needs none.",
         )
     state = LocalState(settings.state, settings.host)
-    with local_builds(recipes, instead=directory) as (builds, _every):
+    is_own = taken_from.rpartition("/")[0] == read_tree(recipes).distribution.domain
+    choice = ChannelChoice(taken_from if is_own else NO_CHANNEL)
+    with local_builds(recipes, instead=directory, choice=choice) as (builds, _every):
         if own and name not in (makes := builds.recipe(own).package_names):
             # Otherwise the tree's own recipe of that name would be built without notice.
             raise OverrideError(

@@ -7,12 +7,15 @@ digests, its build by the builders that the distribution allows. Archives are fe
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from farm.client.repository.download import PARALLEL
+from farm.core.buildlog.providers import likely_packages, paths_of
 from farm.core.plan.job import BuildOutcome, BuiltPackage
 from farm.core.plan.published_build import PublishedBuild
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.repository.progress import Progress
     from farm.client.repository.subscriptions import Subscription
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.plan.job import DependencyArchive
     from farm.core.plan.plan import Plan
 
@@ -35,7 +39,7 @@ class ChannelBuilds:
         self._host = host
         self._subscription = subscription
         self._progress = progress
-        self._known: dict[str, tuple[VerifiedPackage, Plan] | None] = {}
+        self._known: dict[str, tuple[VerifiedPackage, Plan] | FarmError | OSError | None] = {}
 
     @property
     def channel(self) -> str:
@@ -48,7 +52,10 @@ class ChannelBuilds:
         return f"{self.channel} release {self._catalogue.release.number}"
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Fetch and verify the metadata of packages, four at a time; names that the release lacks are fine."""
+        """Fetch and verify the metadata of packages, four at a time; names that the release lacks are fine.
+
+        What is wrong with one of them is raised by what asks for that one.
+        """
         new = [name for name in dict.fromkeys(names) if name not in self._known]
         catalogue = self._catalogue
         with ThreadPoolExecutor(PARALLEL) as pool:
@@ -59,14 +66,14 @@ class ChannelBuilds:
         from farm.trust.attestation.provenance import outputs_by_plan, read_build  # noqa: PLC0415  (loads all key types)
 
         self.prepare(names)
-        main = self._known[names[0]]
-        if main is None:
+        known = [self._of(name) for name in names]
+        if known[0] is None:
             return None
-        package, plan = main
+        package, plan = known[0]
         provenance = package.downloads.read(package.entry.provenance, f"provenance of {package.name}")
         _, outputs = outputs_by_plan(provenance, plan.digest)
         log = read_build(provenance, self._catalogue.builders).run.log
-        there = [found[0] for name in names if (found := self._known[name]) and found[0].descriptor.digest in outputs]
+        there = [found[0] for found in known if found and found[0].descriptor.digest in outputs]
         outcome = BuildOutcome(tuple(map(_built, there)), package.entry.provenance.digest, log)
         return PublishedBuild(self.release, plan, outcome, len(set(outputs)) - len(there))
 
@@ -85,13 +92,38 @@ class ChannelBuilds:
             blobs = [(package.archive, f"archive of {package.store}") for package in packages]
             self._host.downloads(self._subscription).ensure_all(blobs, arrived)
 
+    def provider_of(self, kind: ErrorKind, subject: str) -> str:
+        """Return the package of the release that provides what a build has missed; empty if it is not found.
+
+        Those are looked at whose names suggest it: no index of the release says which files its packages have.
+        """
+        paths = set(paths_of(kind, subject))
+        names = likely_packages(subject) if paths else ()
+        self.prepare(names)
+        for name in names:
+            with suppress(FarmError, OSError):  # it is a hint
+                found = self._of(name)
+                if found and any(entry.path in paths for entry in found[0].manifest.entries):
+                    return name
+        return ""
+
+    def _of(self, name: str) -> tuple[VerifiedPackage, Plan] | None:
+        """Return what is known of a package, or raise what is wrong with it."""
+        known = self._known[name]
+        if isinstance(known, FarmError | OSError):
+            raise known
+        return known
+
     @cached_property
     def _catalogue(self) -> Catalogue:
         return self._host.catalogue(self.channel)
 
 
-def _checked(catalogue: Catalogue, name: str) -> tuple[VerifiedPackage, Plan] | None:
-    return catalogue.checked(name) if catalogue.holds(name) else None
+def _checked(catalogue: Catalogue, name: str) -> tuple[VerifiedPackage, Plan] | FarmError | OSError | None:
+    try:
+        return catalogue.checked(name) if catalogue.holds(name) else None
+    except (FarmError, OSError) as error:
+        return error
 
 
 def _built(package: VerifiedPackage) -> BuiltPackage:

@@ -10,6 +10,7 @@ from farm.core.buildlog.error_kind import ErrorKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
 _INDEXED = re.compile(
     r"include/.+|bin/[^/]+|sbin/[^/]+|lib/[^/]+\.(?:so|a)|lib/[^/]+\.so\.[0-9]+"
     r"|(?:lib|share)/pkgconfig/[^/]+\.pc|(?:lib|share)/cmake/[^/]+/[^/]+[Cc]onfig\.cmake"
@@ -54,3 +55,17 @@ def _package(name: str) -> tuple[str, ...]:
         for file in (f"{name}Config.cmake", f"{lower}-config.cmake")
     ]
     return tuple(dict.fromkeys((*modules, *configs)))
+
+
+def likely_packages(subject: str) -> tuple[str, ...]:
+    """Return names of packages that may provide a missing thing, the likeliest first: at most eight, to be looked at.
+
+    `openssl/ssl.h` may be of `openssl`, `ssl` or `libssl`, and `libz.so.1` of `libz` or `z`.
+    """
+    parts = [part for part in subject.lower().split("/") if part]
+    words: list[str] = []
+    for part in (*parts[:1], *parts[-1:]):
+        stem = re.sub(r"(?:\.h(?:h|pp|xx)?|\.so(?:\.[0-9]+)*|\.a)$", "", part)
+        bare = stem.removeprefix("lib")
+        words += (stem, bare, f"lib{bare}", re.sub(r"[-_.]?[0-9.]+$", "", bare))
+    return tuple(dict.fromkeys(word for word in words if _PACKAGE.fullmatch(word)))[:8]
