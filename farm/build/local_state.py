@@ -6,12 +6,14 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from farm.core.buildlog.log_line import LogLine, text_line
+from farm.build.local_logs import LocalLogs
+from farm.core.buildlog.log_line import LogLine
 from farm.core.buildlog.providers import best_provider, paths_of
 from farm.core.buildlog.recogniser import first_error
-from farm.core.fileset.manifest import Manifest
+from farm.core.fileset.manifest import Directory, Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
@@ -19,6 +21,7 @@ from farm.core.plan.job import BuildOutcome, BuiltPackage
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.durable_file import replace_file
+from farm.trust.attestation.provenance import claimed_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.buildlog.first_error import FirstError
+    from farm.core.package.descriptor import Descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,11 @@ class LocalState:
     def building(self) -> Path:
         """The directory of locks that say which recipes are being built."""
         return self.root / "building"
+
+    @property
+    def logs(self) -> LocalLogs:
+        """The logs of builds and tests, as text for people."""
+        return LocalLogs.below(self.root)
 
     @property
     def key(self) -> Path:
@@ -153,6 +162,22 @@ class LocalState:
                     names.add(place.name)
         return best_provider(names)
 
+    def providers_of(self, wanted: str) -> Iterator[tuple[Descriptor, str]]:
+        """Yield the newest recorded packages that have a file, sorted, with its path in the package.
+
+        `wanted` is a file's name, its path, or a glob over paths.
+        """
+        for place in sorted((self.root / "builds-of").glob("*")):
+            package = self._newest(place.name)
+            if package and self.store.has(package.manifest.digest):
+                manifest = Manifest.from_json(self.store.read(package.manifest.digest))
+                paths = (entry.path for entry in manifest.entries if not isinstance(entry, Directory))
+                yield from (
+                    (package.descriptor, path)
+                    for path in paths
+                    if wanted in (path, path.rpartition("/")[2]) or fnmatchcase(path, wanted)
+                )
+
     def _newest(self, package: str) -> BuiltPackage | None:
         """Return the newest recorded build of a package; its archive need not be here."""
         record = next(self.builds_of(package, without_archives=True), None)
@@ -168,15 +193,10 @@ class LocalState:
                 for number, record in enumerate(found, 1)
             )
 
-    def write_log(self, name: str, log: Digest) -> Path:
-        """Write the log of an attempt as text for people, replacing an earlier one of that name; return its path."""
-        path = self.root / "logs" / f"{name}.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as file, self.store.open(log) as records:
-            for line in records:
-                record = json.loads(line)
-                file.write(f"{text_line(record['stream'], record['step'], record['text'])}\n")
-        return path
+    def seconds_of(self, package: str) -> float | None:
+        """Return how long the newest recorded build of a package took; None if there is none."""
+        record = next(self.builds_of(package, without_archives=True), None)
+        return claimed_run(self.store.read(record.provenance)).seconds if record else None
 
     def _builds_of(self, package: str) -> Path:
         return self.root / "builds-of" / package

@@ -37,7 +37,7 @@ def local_builds(
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.channel_choice import ChannelChoice, channel_builds
-    from farm.cli.progress import TerminalProgress, building, fetching_sources
+    from farm.cli.progress import TerminalProgress, building, fetching_sources, work_ahead_line
     from farm.cli.subscriber import open_host
     from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
@@ -53,8 +53,9 @@ def local_builds(
     host = open_host(settings)
     with building() as show, host.in_use(TerminalProgress().wait_for):
         reports = Reports(
-            progress=show,
-            log=_print_line if verbose else lambda _record: None,
+            progress=show.progress,
+            ahead=lambda ahead: say(work_ahead_line(ahead), err=True),
+            log=_print_line if verbose else show.log,
             say=partial(say, err=True),
             detail=partial(say, err=True) if verbose else lambda _text: None,
             sources=fetching_sources,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,46 @@ def package_names(context: click.Context, _parameter: click.Parameter, incomplet
     return sorted(named)[:_MOST]
 
 
+def recipe_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of recipes that begin with `incomplete`."""
+    folder = _recipes(context) / "packages"
+    names = (place.name for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else ()
+    return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
+
+
+def kept_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of kept builds, and of recipes, that begin with `incomplete`."""
+    folder = Settings.from_environment().state_place / "kept"
+    kept = (place.name for place in folder.iterdir() if "@" in place.name) if folder.is_dir() else ()
+    return sorted(
+        {*recipe_names(context, parameter, incomplete), *(name for name in kept if name.startswith(incomplete))}
+    )[:_MOST]
+
+
+def names_of_tests(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of tests that begin with `incomplete`, of the recipes that were named before."""
+    from farm.core.files.fields import Fields
+    from farm.core.recipe.declared_sources import KEYS, RECIPE_FILE
+    from farm.core.recipe.recipe_tests import read_tests
+    from farm.errors import FarmError
+
+    names: list[str] = []
+    for recipe in context.params.get("names") or ():
+        place = _recipes(context) / "packages" / recipe / RECIPE_FILE
+        with suppress(OSError, FarmError):  # a recipe that cannot be read has no names to offer
+            names += [test.name for test in read_tests(Fields.of_file(place.read_bytes(), str(place), "", known=KEYS))]
+    return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
+
+
+def _recipes(context: click.Context) -> Path:
+    return Path(context.params.get("recipes") or Settings.from_environment().recipes)
+
+
 def _names(context: click.Context) -> Iterator[str]:
     from farm.client.repository.known_names import KnownNames
 
     settings = Settings.from_environment()
-    recipes = context.params.get("recipes") or settings.recipes
-    for folder in (Path(recipes) / "packages", settings.state_place / "builds-of"):
+    for folder in (_recipes(context) / "packages", settings.state_place / "builds-of"):
         if folder.is_dir():
             yield from (place.name for place in folder.iterdir() if place.is_dir())
     yield from KnownNames(settings.state_place).all()

@@ -9,22 +9,27 @@ import time
 from typing import TYPE_CHECKING
 
 from farm.cli.output import console, moving_line, say
+from farm.core.buildlog.terminal_text import plain
 from farm.core.names.escaping import escape_control_chars
-from farm.core.names.wording import human_size
+from farm.core.names.wording import counted, human_size
+from farm.errors import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from farm.build.local.reports import BuildProgress
+    from farm.build.local.reports import BuildProgress, WorkAhead
     from farm.build.sources.fetch_all import FetchProgress
+    from farm.container.log_record import LogRecord
     from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0
 """Seconds before progress is shown."""
 _PAUSE = 0.1
 """Seconds between updates."""
+_MOST_SHOWN = 4000
+"""Characters of a line of a log that are looked at."""
 
 
 class _Bytes:
@@ -77,26 +82,67 @@ def reading_progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def building() -> Iterator[Callable[[BuildProgress], None]]:
-    """Show the progress of local builds: a line that moves on a terminal, a line for each recipe elsewhere."""
+def building() -> Iterator[BuildLines | MovingBuildLine]:
+    """Show the progress of local builds: a line for each recipe, and on a terminal the last line of the log below."""
     if not sys.stderr.isatty():
-        yield lambda progress: say(_line(progress), err=True)
+        yield BuildLines()
         return
-    from rich.progress import Progress as Bars
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
     with contextlib.ExitStack() as shown:
+        yield MovingBuildLine(shown)
 
-        def show(progress: BuildProgress) -> None:
-            shown.close()  # in between, downloads have a moving line of their own
-            line = escape_control_chars(_line(progress))
-            if progress.state in ("building", "testing"):
-                columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-                shown.enter_context(Bars(*columns, console=console(), transient=True)).add_task(line, total=None)
-            else:
-                console().print(line)
 
-        yield show
+class BuildLines:
+    """The progress of local builds as lines."""
+
+    def progress(self, progress: BuildProgress) -> None:
+        """Print a line."""
+        say(_line(progress), err=True)
+
+    def log(self, record: LogRecord) -> None:
+        """Show nothing of the log."""
+
+
+class MovingBuildLine:
+    """The progress of local builds on a terminal. `shown` closes the line that moves."""
+
+    def __init__(self, shown: contextlib.ExitStack) -> None:
+        self._shown = shown
+        self._update: Callable[[str], None] = lambda _text: None
+        self._next = 0.0
+
+    def progress(self, progress: BuildProgress) -> None:
+        """Print a line, and move another below it while something runs."""
+        self._shown.close()  # in between, downloads have a moving line of their own
+        self._update = lambda _text: None
+        line = escape_control_chars(_line(progress))
+        if progress.state == "testing":
+            self._move(line)
+            return
+        console().print(line)
+        if progress.state in ("building", "rebuilding", "unpacking"):
+            self._move(progress.recipe)
+
+    def log(self, record: LogRecord) -> None:
+        """Show a line of the log as the last one."""
+        if time.monotonic() >= self._next and (text := plain(record.text[:_MOST_SHOWN]).strip()):
+            self._next = time.monotonic() + _PAUSE
+            self._update(escape_control_chars(text))
+
+    def _move(self, description: str) -> None:
+        from rich.progress import Progress as Bars
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
+
+        last = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[last]}", markup=False, table_column=last),
+        )
+        bars = self._shown.enter_context(Bars(*columns, console=console(), transient=True, expand=True))
+        task = bars.add_task(description, total=None, last="")
+        self._update = lambda text: bars.update(task, last=text)
 
 
 @contextlib.contextmanager
@@ -118,4 +164,24 @@ def fetching_sources(total: int) -> Iterator[Callable[[FetchProgress], None]]:
 
 def _line(progress: BuildProgress) -> str:
     took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
-    return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}"
+    log = f", log: {progress.log}" if progress.log and progress.state != "unpacking" else ""
+    return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}{log}"
+
+
+def work_ahead_line(ahead: WorkAhead) -> str:
+    """Return in a line what is built first, and how long that took the last time."""
+    known = [build.seconds for build in ahead.builds if build.seconds is not None]
+    builds = (
+        build.recipe + (f" (last took {_time(build.seconds)})" if build.seconds is not None else "")
+        for build in ahead.builds
+    )
+    most = "" if all(build.is_certain for build in ahead.builds) else "up to "
+    many = counted(len(ahead.builds), "recipe")
+    total = f"; {_time(sum(known))} in all" if len(known) == len(ahead.builds) > 1 else ""
+    doing = "test" if ahead.tests else "build"
+    verb = "is" if len(ahead.builds) == 1 else "are"
+    return f"to {doing} {in_words(ahead.wanted)}, {most}{many} {verb} built first: {', '.join(builds)}{total}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -80,7 +80,7 @@ VERBS = (
     Verb("shell", "maintain.shell:shell", MAINTAIN),
     Verb("submission", "maintain.submission:submission", MAINTAIN),
     Verb("submit", "maintain.submit:submit", MAINTAIN),
-    Verb("test", "maintain.build:test", MAINTAIN),
+    Verb("test", "maintain.test:test", MAINTAIN),
     Verb("toolchain", "maintain.toolchain:toolchain", MAINTAIN),
     Verb("watch", "maintain.watch:watch", MAINTAIN),
     Verb("advisory", "curate.advisory:advisory", CURATE),

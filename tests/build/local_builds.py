@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.build.local.builds import LocalBuilds
-from farm.build.local.reports import BuildProgress, Reports
+from farm.build.local.reports import BuildProgress, Reports, WorkAhead
 from farm.build.recipe_directory import read_recipe_directory
 from farm.core.names.platform import Platform
 from farm.core.policy.tree import load_tree
@@ -16,8 +16,11 @@ from farm.store.http.address_guard import AddressGuard
 from farm.store.http.download import DownloadPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.build.local.published import PublishedBuilds
     from farm.build.local_state import LocalState
+    from farm.container.log_record import LogRecord
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -78,18 +81,29 @@ class Local:
     files: dict[str, bytes] = field(default_factory=recipe_files)
     seen: list[tuple[str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    ahead: list[WorkAhead] = field(default_factory=list)
+    log: Path | None = None
+    """Where the log of the newest build is."""
+    printed: Callable[[LogRecord], None] = lambda _record: None
     published: PublishedBuilds | None = None
 
     def builds(self, *, against_newest: bool = False) -> LocalBuilds:
         """Start with fresh state, as a command does."""
         self.seen.clear()
+        self.ahead.clear()
         return LocalBuilds(
             load_tree(self.files),
             self.files,
             self.state,
             platform=Platform("linux", "amd64"),
             policy=DownloadPolicy(AddressGuard.of(["127.0.0.0/8"])),
-            reports=Reports(progress=self.note, say=self.said.append, detail=self.said.append),
+            reports=Reports(
+                progress=self.note,
+                ahead=self.ahead.append,
+                log=self.printed,
+                say=self.said.append,
+                detail=self.said.append,
+            ),
             kept_bytes=10**10,
             published=self.published,
             against_newest=against_newest,
@@ -97,3 +111,4 @@ class Local:
 
     def note(self, progress: BuildProgress) -> None:
         self.seen.append((progress.recipe, progress.state))
+        self.log = progress.log or self.log

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.attempt.errors import BuildFailedError
+from farm.build.local_logs import is_growing
 from farm.build.sources.fetch_all import SourcesNotFetchedError
 from farm.container.sandbox_spec import Variation
 from farm.core.names.digest import Digest
@@ -18,6 +19,7 @@ from tests.build.local_builds import GREET, recipe_files
 from tests.store.http.source_server import source_server
 
 if TYPE_CHECKING:
+    from farm.container.log_record import LogRecord
     from farm.core.plan.job import BuiltPackage
     from tests.build.local_builds import Local
 
@@ -78,6 +80,81 @@ def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> No
     ((_, _, outcome),) = local.builds().test(["hello"])
     assert outcome.passed
     assert {recipe for recipe, _ in local.seen} == {"gcc-libs", "glibc", "greet", "hello"}
+
+
+def test_only_what_the_chosen_tests_need_is_built(local: Local) -> None:
+    local.files["packages/hello/recipe.yaml"] += b"  - {name: it needs more, command: [never], needs: [never]}\n"
+    never = GREET.replace("name: greet", "name: never").replace("greet.c", "never.c")
+    local.files |= {"packages/never/recipe.yaml": never.encode(), "packages/never/never.c": b"no C"}
+    ((_, name, outcome),) = local.builds().test(["hello"], only=["it greets"])
+    assert (name, outcome.passed) == ("it greets", True)
+    assert {recipe for recipe, _ in local.seen} == {"gcc-libs", "glibc", "greet", "hello"}
+    with pytest.raises(BuildFailedError):
+        list(local.builds().test(["hello"], only=["it needs*"]))
+
+
+def test_what_is_built_first_is_said_with_how_long_it_took(local: Local) -> None:
+    local.builds().build(["greet"])
+    assert local.ahead == []
+    local.files["packages/greet/greet.c"] += b"/* said more clearly */\n"
+    builds = local.builds()
+    builds.build(["hello"])
+    took = local.state.seconds_of("greet")
+    assert took is not None
+    (ahead,) = local.ahead
+    assert (ahead.wanted, ahead.tests) == (("hello",), False)
+    ((greet, is_certain, seconds),) = [(build.recipe, build.is_certain, build.seconds) for build in ahead.builds]
+    assert (greet, is_certain) == ("greet", True)
+    assert seconds is not None
+    list(builds.test(["hello"]))
+    assert [build.recipe for build in local.ahead[-1].builds] == ["gcc-libs", "glibc"]
+    local.files["packages/greet/greet.c"] += b"/* and more */\n"
+    list(local.builds().test(["hello"]))
+    (ahead,) = local.ahead
+    assert [(build.recipe, build.is_certain) for build in ahead.builds] == [("greet", True), ("hello", False)]
+
+
+def test_the_log_of_a_build_can_be_read_while_it_runs(local: Local) -> None:
+    seen = []
+
+    def look(record: LogRecord) -> None:
+        if record.text == "half way":
+            assert local.log is not None
+            seen.append((local.log.read_text().splitlines()[-1], is_growing(local.log)))
+
+    local.printed = look
+    local.files["packages/hello/recipe.yaml"] = recipe_files()["packages/hello/recipe.yaml"].replace(
+        b"      cc $CFLAGS", b"      echo half way\n      cc $CFLAGS"
+    )
+    local.builds().build(["hello"])
+    assert seen == [("run 1 | half way", True)]
+    assert local.log is not None
+    assert not is_growing(local.log)
+
+
+def test_a_test_that_passes_leaves_no_log_of_an_earlier_failure(local: Local) -> None:
+    local.files["packages/hello/recipe.yaml"] += b"  - {name: it fails, command: [hello, no], prints: other}\n"
+    (_, _, first), (_, _, second) = local.builds().test(["hello"])
+    logs = local.state.root / "logs" / "hello"
+    assert second.message.endswith(f"its log is {logs / 'test-it-fails-1.log'}")
+    assert "hello" in (logs / "test-it-fails-1.log").read_text()
+    list(local.builds().test(["hello"]))
+    local.files["packages/hello/recipe.yaml"] = local.files["packages/hello/recipe.yaml"].replace(b"other", b"hello")
+    assert all(outcome.passed for _, _, outcome in local.builds().test(["hello"]))
+    assert {log.name for log in logs.iterdir()} == {"build-1.log"}
+    assert first.passed
+
+
+def test_a_failed_step_is_named_with_its_line_of_the_recipe(local: Local) -> None:
+    local.files["packages/greet/recipe.yaml"] += b"  - run: |\n      true\n      false\n"
+    with pytest.raises(BuildFailedError) as caught:
+        local.builds().build(["greet"])
+    text = local.files["packages/greet/recipe.yaml"].decode().splitlines()
+    line = len(text) - 2
+    assert text[line - 1] == "  - run: |"
+    assert caught.value.message == (
+        f"dist.example.org/greet: the step 'run 2' (recipe.yaml:{line}) failed with exit status 1"
+    )
 
 
 def test_what_another_process_is_building_is_awaited_and_not_built_twice(local: Local) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.build.attempt.errors import BuildFailedError
 from farm.build.local.toolchains import TreeToolchains
 from farm.build.local_state import LocalState
 from farm.client.gc.collect import collect_garbage
@@ -206,6 +207,44 @@ def test_a_channel_that_cannot_be_read_is_done_without(fresh: Local, channel: Sm
     assert ("greet", "built") in fresh.seen
     (line,) = [line for line in fresh.said if line.startswith("nothing is taken from dist.example.org/edge: ")]
     assert str(channel.public) in line
+
+
+@pytest.mark.parametrize("part", ["descriptor", "facts", "manifest", "provenance"])
+def test_a_package_that_the_channel_has_broken_is_built_and_all_others_are_fetched(
+    fresh: Local, channel: SmallDistribution, part: str
+) -> None:
+    blob = channel.blobs.path(getattr(channel.entries["hello"][0], part).digest)
+    whole = blob.read_bytes()
+    blob.unlink()
+    blob.write_bytes(whole[:-1] + b"x")
+    fresh.state.store.path(getattr(channel.entries["hello"][0], part).digest).unlink(missing_ok=True)
+    try:
+        fresh.builds().build(["hello"])
+    finally:
+        blob.unlink()
+        blob.write_bytes(whole)
+    assert fresh.seen == [("greet", "fetched"), ("hello", "building"), ("hello", "built")]
+    (warning,) = [line for line in fresh.said if "broken" in line]
+    assert warning.startswith("hello is built, as dist.example.org/edge has it broken: ")
+    assert not any(line.startswith("nothing is taken") for line in fresh.said)
+
+
+def test_a_package_that_was_never_fetched_is_named_as_what_provides_a_library(fresh: Local) -> None:
+    fresh.files["packages/hello/recipe.yaml"] = fresh.files["packages/hello/recipe.yaml"].replace(
+        b"build-needs: [greet]\n", b""
+    )
+    with pytest.raises(BuildFailedError) as caught:
+        fresh.builds().build(["hello"])
+    assert caught.value.first_error is not None
+    assert (caught.value.first_error.subject, caught.value.first_error.provider) == ("greet", "greet")
+    assert "name it in build-needs" in caught.value.remedy
+
+
+def test_how_long_the_farm_took_is_known_of_what_was_never_built_here(fresh: Local) -> None:
+    fresh.files["packages/greet/greet.c"] = b'const char *greet(void) { return "good day"; }\n'
+    fresh.builds().build(["hello"])
+    (ahead,) = fresh.ahead
+    assert [(build.recipe, build.seconds is None) for build in ahead.builds] == [("greet", False)]
 
 
 def test_another_toolchain_is_said_once(fresh: Local, tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ class Farm:
             found = list(dict.fromkeys(re.findall(r"[0-9a-f]{64}", text)))
             for number, digest in enumerate(found, 1):
                 text = text.replace(digest, str(number))
+        text = re.sub(r"(logs/\S+/\S+)-\d+\.log", r"\1-N.log", text)
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
         text = re.sub(r" +\d+ (?=Killed)", " PID ", text)
         text = re.sub(r"(?<=[( ])\d+ s(?= ago)", "N s", text)

@@ -74,10 +74,10 @@ def test_a_failed_package_test_says_why_and_where_its_log_is(farm: Farm) -> None
     assert said.status == 1
     assert said.output == (
         "FAILED x: it runs\n"
-        f"       it ended with status 127, not 0; its log is {farm.state}/logs/x-test-1.log\n"
+        f"       it ended with status 127, not 0; its log is {farm.state}/logs/x/test-it-runs-1.log\n"
         "0 passed, 1 failed\n"
     )
-    assert "/usr/bin/absent" in (farm.state / "logs" / "x-test-1.log").read_text()
+    assert "/usr/bin/absent" in (farm.state / "logs" / "x" / "test-it-runs-1.log").read_text()
 
 
 @pytest.mark.docker

@@ -21,6 +21,7 @@ from farm.core.package.elf.file import InvalidElfError
 from farm.core.package.layout import LayoutError
 from farm.core.package.pkgconfig import InvalidPkgConfigError
 from farm.core.package.sensitive_files import UndeclaredFilesError, UnusedDeclarationError
+from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.core.recipe.recipe import SOURCE_DIRECTORY
 from farm.store.errors import TreeChangedError, UnfitTreeError
 
@@ -143,7 +144,7 @@ class StepsRun:
             limit = "memory-mb"
         if limit:
             raise BuildFailedError(
-                f"{package}: the step {steps.step!r} reached the limit {limit} = {limits[limit.replace('-', '_')]}",
+                f"{package}: {self._named(steps.number)} reached the limit {limit} = {limits[limit.replace('-', '_')]}",
                 remedy=f"Find out what it does there, or raise limits.{limit} in the recipe.",
                 code="limit-reached",
                 step=steps.step,
@@ -154,12 +155,17 @@ class StepsRun:
         if result.exit_code:
             found = keeper.first_error(steps.step)
             raise BuildFailedError(
-                f"{package}: the step {steps.step!r} failed with exit status {result.exit_code}",
+                f"{package}: {self._named(steps.number)} failed with exit status {result.exit_code}",
                 remedy=remedy_of(found),
                 code="step-failed",
                 step=steps.step,
                 first_error=found,
             )
+
+    def _named(self, number: int) -> str:
+        """Return a step by its name, with its line of the recipe where that is known."""
+        step = self.order.plan.steps[number]
+        return f"the step {step.name!r}" + (f" ({RECIPE_FILE}:{step.line})" if step.line else "")
 
 
 def build_spec(

@@ -10,6 +10,7 @@ from farm.core.comparison.inputs import input_changes
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
+from farm.trust.attestation.provenance import claimed_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from farm.build.local.published import PublishedBuilds
     from farm.build.local.reports import Reports
     from farm.build.local_state import LocalState
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOrder, BuildOutcome, DependencyArchive
     from farm.core.plan.plan import Plan
 
 _FAILURES = 3
-"""After so many archives that cannot be fetched, the others are not asked for: the channel cannot be reached."""
+"""After so many packages or archives that cannot be fetched, no others are asked for: the channel cannot be reached."""
 
 
 class NotFetchedError(FarmError):
@@ -49,6 +51,7 @@ class AvailableBuilds:
     published: PublishedBuilds | None = None
     _ahead: list[str] = field(default_factory=list)
     _refused: set[Digest] = field(default_factory=set)
+    _failed: int = 0
     _other_toolchains: set[Digest] = field(default_factory=set)
 
     def look_ahead(self, names: Iterable[str]) -> None:
@@ -64,6 +67,25 @@ class AvailableBuilds:
         if self.published and plan not in self._refused and (found := self._find(self.published, order.plan)):
             return found, "fetched"
         return None
+
+    def seconds_of(self, recipe: str) -> float | None:
+        """Return how long the newest known build of a recipe took: one recorded here, or the channel's.
+
+        None if none is known.
+        """
+        with suppress(FarmError, OSError):
+            here = self.state.seconds_of(recipe)
+            if here is None and self.published and (found := self.published.find((recipe,))):
+                return claimed_run(self.state.store.read(found.outcome.provenance)).seconds
+            return here
+        return None
+
+    def provider_of(self, kind: ErrorKind, subject: str) -> str:
+        """Return a package that provides what a build has missed: one recorded here, or of the channel; or nothing."""
+        with suppress(FarmError, OSError):
+            here = self.state.provider_of(kind, subject)
+            return here or (self.published.provider_of(kind, subject) if self.published else "")
+        return ""
 
     def bring(self, packages: Iterable[DependencyArchive], *, unpacked: bool = True) -> None:
         """See that packages are here: fetched, and verified by unpacking them into the cache.
@@ -86,9 +108,13 @@ class AvailableBuilds:
         name = plan.name.short
         try:
             published.prepare(self._ahead)
-            found = published.find(tuple(output_names(plan)))
         except (FarmError, OSError) as error:
             self._give_up(error)
+            return None
+        try:
+            found = published.find(tuple(output_names(plan)))
+        except (FarmError, OSError) as error:
+            self._refuse(plan, error)
             return None
         if found is None:
             self.reports.detail(f"{name} is built: {published.channel} does not have it")
@@ -103,6 +129,16 @@ class AvailableBuilds:
             self.state.record(plan.digest, found.outcome, release=found.release)
             return found.outcome
         return None
+
+    def _refuse(self, plan: Plan, error: FarmError | OSError) -> None:
+        """Do not take one package, which the channel offers broken, and say so; after some, take nothing any more."""
+        if self.published and plan.digest not in self._refused:
+            self._refused.add(plan.digest)
+            self._failed += 1
+            why = f"{plan.name.short} is built, as {self.published.channel} has it broken"
+            self.reports.say(f"{why}: {getattr(error, 'message', error)}")
+            if self._failed >= _FAILURES:
+                self._give_up(error)
 
     def _give_up(self, error: FarmError | OSError) -> None:
         """Take nothing from the channel any more, and say why."""

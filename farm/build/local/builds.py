@@ -15,11 +15,13 @@ from farm.build.attempt.workshop import Workshop
 from farm.build.kept.kept_builds import KeptBuilds
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
+from farm.build.local.gates import judge_gates
 from farm.build.local.interfaces import compare_libraries
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
-from farm.build.local.reports import BuildProgress, Reports
+from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
 from farm.build.local.toolchains import TreeToolchains
+from farm.build.local_logs import of_test
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.sources.fetch_all import fetch_all, missing_sources
 from farm.container.attempt_directory import AttemptsRoot
@@ -32,6 +34,7 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
 from farm.core.recipe.packages import made_packages
+from farm.core.recipe.test_selection import select_tests
 from farm.errors import in_lines
 from farm.store.http.download import DownloadPolicy
 from farm.store.private_directory import check_own
@@ -41,6 +44,7 @@ from farm.trust.keys.key_files import load_or_create_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from farm.build.local.gates import GateVerdicts
     from farm.build.local.interfaces import ComparedInterface
     from farm.build.local.outcomes import State
     from farm.build.local.published import PublishedBuilds
@@ -102,8 +106,8 @@ class LocalBuilds:
         self._outcomes = Outcomes(self._graph, state.store)
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes)
-        self.builder = OrderBuilder(self._workshop, state, self._reports, self.kept)
         self._available = AvailableBuilds(self._workshop, state, self._reports, published)
+        self.builder = OrderBuilder(self._workshop, state, self._reports, self.kept, self._available.provider_of)
         self._against = published if against_newest else None
         self.against = self._against.release if self._against else ""
         """The release whose newest packages are taken whatever their plans; usually empty."""
@@ -123,7 +127,7 @@ class LocalBuilds:
         def made() -> Iterator[BuiltPackage]:
             return (package for name in wanted for package in self._outcomes[name])
 
-        self._obtain(self._needed(wanted), made)
+        self._obtain(self._needed(wanted), made, wanted=wanted)
         return tuple(made())
 
     def fetch(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -141,38 +145,57 @@ class LocalBuilds:
         Raises as `build`, and `OpenSetError`.
         """
         wanted = self._recipes_of(names)
-        self._obtain(self._needed(wanted, runtime=True), lambda: self._outcomes.closure(names))
+        self._obtain(self._needed(wanted, runtime=True), lambda: self._outcomes.closure(names), wanted=wanted)
         return self._outcomes.closure(names)
 
-    def test(self, names: Iterable[str]) -> Iterator[tuple[str, str, TestOutcome]]:
-        """Run the tests of recipes; yields recipe, test name and outcome. Raises as `build`, `OpenSetError`."""
-        wanted = self._recipes_of(names)
+    def tests(self, names: Iterable[str], *, only: Sequence[str] = ()) -> dict[str, tuple[Test, ...]]:
+        """Return the tests of recipes by recipe; with `only`, those of these names or globs.
+
+        Raises `UnknownRecipeError`, `UnknownTestError`.
+        """
+        return select_tests([self._tree.recipes[name] for name in self._recipes_of(names)], only)
+
+    def test(self, names: Iterable[str], *, only: Sequence[str] = ()) -> Iterator[tuple[str, str, TestOutcome]]:
+        """Run the tests of recipes, as `tests` selects them; yields recipe, test name and outcome.
+
+        Only what these tests need is built. Raises as `tests`, `build`, `OpenSetError`.
+        """
+        chosen = self.tests(names, only=only)
 
         def needed() -> Iterator[BuiltPackage]:
-            return (
-                package
-                for name in wanted
-                for test in self._tree.recipes[name].tests
-                for package in self._around(name, test)
-            )
+            return (package for name, tests in chosen.items() for test in tests for package in self._around(name, test))
 
-        self._obtain(self._needed(wanted, tests=True, runtime=True), needed)
-        for number, name in enumerate(wanted, 1):
-            self._reports.progress(BuildProgress(name, "testing", number, len(wanted)))
-            recipe = self._tree.recipes[name]
-            for place, test in enumerate(recipe.tests, 1):
-                packages = tuple(package.as_dependency() for package in self._around(name, test))
-                order = TestOrder(test, self._outcomes[name][0].descriptor.digest, packages, recipe.limits)
-                with self.builder.attempt() as attempt:
-                    outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
-                if not outcome.passed:
-                    log = self._state.write_log(f"{name}-test-{place}", outcome.log)
-                    message = f"{outcome.message}; its log is {log}"
-                    found = self._state.first_error_of(outcome.log)
-                    if found and found.sure:
-                        message += in_lines(excerpt(found), len(found.context) + 1)
-                    outcome = replace(outcome, message=message)
-                yield name, test.name, outcome
+        # A need without a recipe is of another distribution, or a capability.
+        needs = {need for tests in chosen.values() for test in tests for need in test.needs} & self._graph.makes.keys()
+        wanted = tuple(chosen)
+        self._obtain(self._needed(wanted, also=needs, runtime=True), needed, wanted=wanted, tests=True)
+        for number, (name, tests) in enumerate(chosen.items(), 1):
+            self._reports.progress(BuildProgress(name, "testing", number, len(chosen)))
+            for test in tests:
+                yield name, test.name, self._test(name, test)
+
+    def _test(self, name: str, test: Test) -> TestOutcome:
+        """Run a test of a recipe. Logs are there of tests that fail, and while one runs."""
+        packages = tuple(package.as_dependency() for package in self._around(name, test))
+        order = TestOrder(test, self._outcomes[name][0].descriptor.digest, packages, self._tree.recipes[name].limits)
+        kind, logs = of_test(test.name), self._state.logs
+        with self.builder.attempt() as attempt, logs.begin(name, kind, self._reports.log) as log:
+            outcome = run_test(order, self._workshop, attempt=attempt, log=log)
+        if outcome.passed:
+            logs.remove(name, kind)
+            return outcome
+        message = f"{outcome.message}; its log is {log.place}"
+        found = self._state.first_error_of(outcome.log)
+        if found and found.sure:
+            message += in_lines(excerpt(found), len(found.context) + 1)
+        return replace(outcome, message=message)
+
+    def judge_gates(self, name: str) -> GateVerdicts:
+        """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before.
+
+        Raises `OpenSetError`.
+        """
+        return judge_gates(self.recipe(name), self._outcomes, self._tree.channels.values(), self._state.store)
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
         """Build a recipe a second time under other circumstances, and compare the packages; nothing is recorded."""
@@ -222,13 +245,16 @@ class LocalBuilds:
     def _recipes_of(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
 
-    def _needed(self, wanted: Sequence[str], *, tests: bool = False, runtime: bool = False) -> tuple[str, ...]:
-        """Return the recipes whose packages are needed to build `wanted`; to run them outside a build; to test them."""
+    def _needed(self, wanted: Sequence[str], *, also: Iterable[str] = (), runtime: bool = False) -> tuple[str, ...]:
+        """Return the recipes whose packages are needed to build `wanted`, and with them the packages `also`.
+
+        With `runtime`, also to run them outside a build.
+        """
 
         def is_given(name: str) -> bool:
             return self._against is not None and name not in wanted and self._against.has(name)
 
-        needed = self._graph.needed_for(wanted, tests=tests, is_given=is_given)
+        needed = self._graph.needed_for([*wanted, *also], is_given=is_given)
         if runtime:
             # Not together with `wanted`, so that the C library's own tests are not run.
             needed = self._graph.needed_for([*needed, *self._toolchains.runtime_of(wanted)], is_given=is_given)
@@ -252,14 +278,22 @@ class LocalBuilds:
         roots = [package for package in own if package in (name, f"{name}-tests")]
         return self._outcomes.closure([*roots, *test.needs])
 
-    def _obtain(self, needed: Sequence[str], here: Callable[[], Iterable[BuiltPackage]]) -> None:
+    def _obtain(
+        self,
+        needed: Sequence[str],
+        here: Callable[[], Iterable[BuiltPackage]],
+        *,
+        wanted: Sequence[str] = (),
+        tests: bool = False,
+    ) -> None:
         """Obtain the outcomes of the recipes `needed`; then the archives of the packages `here` are in the store.
 
-        What cannot be fetched after all is built.
+        What cannot be fetched after all is built. `wanted` are the recipes that a person asked for, to build or test.
         """
         while True:
             try:
                 to_build = self._prepare(needed)
+                self._say_what_is_ahead(needed, to_build, wanted, tests=tests)
                 for number, name in enumerate(needed, 1):
                     if name in self._outcomes:
                         continue
@@ -292,6 +326,15 @@ class LocalBuilds:
                 fetch_all(missing, self._files, self._workshop.fetcher.fresh(), progress)
         return to_build
 
+    def _say_what_is_ahead(
+        self, needed: Sequence[str], to_build: set[str], wanted: Sequence[str], *, tests: bool
+    ) -> None:
+        """Report what is built before the recipes that were asked for, if anything is."""
+        first = [name for name in needed if name not in self._outcomes and (tests or name not in wanted)]
+        if wanted and first:
+            builds = (BuildAhead(name, name in to_build, self._available.seconds_of(name)) for name in first)
+            self._reports.ahead(WorkAhead(tuple(wanted), tests, tuple(builds)))
+
     def _is_known(self, name: str, number: int, total: int) -> bool:
         """Record the outcome of a recipe that need not be built, and return whether there is one."""
         known = self._available.known(self._orders.order(self._tree.recipes[name]))
@@ -304,9 +347,9 @@ class LocalBuilds:
     def _build(self, name: str, number: int, total: int) -> None:
         order = self._orders.order(self._tree.recipes[name])
         self._available.bring(order.archives)
-        self._reports.progress(BuildProgress(name, "building", number, total))
         started = time.monotonic()
-        outcome = self.builder.make(order, against=self.against)
+        progress = BuildProgress(name, "building", number, total)
+        outcome = self.builder.make(order, progress, against=self.against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
 

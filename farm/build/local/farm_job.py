@@ -52,11 +52,11 @@ def reach_failure(builder: OrderBuilder, farm_build: FarmBuild, *, before: str =
     for tree in here.kept.all():
         if tree.build.farm_job == job and tree.build.order.plan == order.plan and tree.build.stop != "before":
             return tree
-    here.reports.progress(BuildProgress(order.plan.name.short, "building", 1, 1))
     with here.attempt() as attempt:
         workspace = Workspace.of_attempt(attempt, order.limits)
         try:
-            build(order, here.workshop, attempt=attempt, log=here.reports.log, workspace=workspace)
+            with here.logged(BuildProgress(order.plan.name.short, "building")) as log:
+                build(order, here.workshop, attempt=attempt, log=log, workspace=workspace)
         except BuildFailedError as error:
             if error.step_number is None:
                 raise

@@ -14,21 +14,25 @@ from farm.build.attempt.errors import BuildFailedError
 from farm.build.attempt.workshop import time_now
 from farm.build.attempt.workspace import Workspace
 from farm.build.kept.record import KeptBuild
+from farm.build.local.reports import BuildProgress
+from farm.build.local_logs import BUILD
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.container.attempt_directory import AttemptDirectory
 from farm.errors import FarmError, Place
 from farm.store.locks import take_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from farm.build.attempt.workshop import Workshop
     from farm.build.kept.kept_builds import KeptBuilds, KeptTree
     from farm.build.kept.record import Stop
     from farm.build.local.reports import Reports
+    from farm.build.local_logs import GrowingLog
     from farm.build.local_state import LocalState
     from farm.build.toolchain.toolchain import Toolchain
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOrder, BuildOutcome
 
@@ -37,26 +41,29 @@ if TYPE_CHECKING:
 class OrderBuilder:
     """Builds on this machine, and records the outcomes in `state`. Builds that fail are in `kept` afterwards.
 
-    `farm_job` is the number of the farm's job that is built here, or 0.
+    `provider_of` returns the package that provides what a build has missed, or nothing. `farm_job` is the number of the
+    farm's job that is built here, or 0.
     """
 
     workshop: Workshop
     state: LocalState
     reports: Reports
     kept: KeptBuilds
+    provider_of: Callable[[ErrorKind, str], str]
     farm_job: int = 0
 
-    def make(self, order: BuildOrder, *, against: str = "") -> BuildOutcome:
+    def make(self, order: BuildOrder, progress: BuildProgress, *, against: str = "") -> BuildOutcome:
         """Build, record the outcome, and return it. Raises as `build`.
 
-        `against` is the release that the packages below were taken from, whatever their plans. While another process
-        builds the recipe here, this one waits; if that has carried out the same plan, its outcome is returned.
+        `progress` is reported when the build begins. `against` is the release that the packages below were taken from,
+        whatever their plans. While another process builds the recipe here, this one waits; if that has carried out the
+        same plan, its outcome is returned.
         """
         recipe, plan = order.plan.name.short, order.plan.digest
         with self._turn(recipe) as has_waited:
             made = self.state.outcome(plan) if has_waited else None
             if made is None:
-                made = self._build_or_keep(order)
+                made = self._build_or_keep(order, progress)
                 self.state.record(plan, made, against=against)
                 self.kept.forget(recipe)
         return made
@@ -81,30 +88,35 @@ class OrderBuilder:
 
         Raises what `farm.build.attempt.build.build` raises, with the path of the log.
         """
-        with self.attempt() as attempt, self.failure_explained(order):
-            return build(order, workshop, attempt=attempt, log=self.reports.log)
+        progress = BuildProgress(order.plan.name.short, "rebuilding")
+        with self.attempt() as attempt, self.logged(progress) as log:
+            return build(order, workshop, attempt=attempt, log=log)
 
-    def _build_or_keep(self, order: BuildOrder) -> BuildOutcome:
+    def _build_or_keep(self, order: BuildOrder, progress: BuildProgress) -> BuildOutcome:
         with self.attempt() as attempt:
             workspace = Workspace.of_attempt(attempt, order.limits)
-            with self.failure_kept(order, workspace), self.failure_explained(order):
-                return build(order, self.workshop, attempt=attempt, log=self.reports.log, workspace=workspace)
+            with self.failure_kept(order, workspace), self.logged(progress) as log:
+                return build(order, self.workshop, attempt=attempt, log=log, workspace=workspace)
 
     @contextmanager
-    def failure_explained(self, order: BuildOrder) -> Iterator[None]:
-        """Write the log of a failed build, and name in the error its line and who provides what is missing."""
-        try:
-            yield
-        except BuildFailedError as error:
-            with suppress(OSError, FarmError):  # a full disk, or a damaged blob, must not hide why the build failed
-                self._explain(error, order.plan.name.short)
-            raise
+    def logged(self, progress: BuildProgress) -> Iterator[GrowingLog]:
+        """Begin the log of a build, and report its progress with it; yields the log.
 
-    def _explain(self, error: BuildFailedError, recipe: str) -> None:
+        A failure names the line of its error there, and who provides what is missing.
+        """
+        with self.state.logs.begin(progress.recipe, BUILD, self.reports.log) as log:
+            self.reports.progress(replace(progress, log=log.place))
+            try:
+                yield log
+            except BuildFailedError as error:
+                with suppress(OSError, FarmError):  # a damaged blob must not hide why the build failed
+                    self._explain(error, log.place)
+                raise
+
+    def _explain(self, error: BuildFailedError, log: Path) -> None:
         found = error.first_error
-        if error.log:
-            error.place = Place(str(self.state.write_log(recipe, error.log)), found.line if found else 0)
-        if found and (package := self.state.provider_of(found.kind, found.subject)):
+        error.place = Place(str(log), found.line if found else 0)
+        if found and (package := self.provider_of(found.kind, found.subject)):
             error.provided_by(package)
 
     @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from farm.build.attempt.workspace import Workspace
 from farm.build.kept.resuming import run_until, steps_that_unpack
 from farm.build.kept.source_edits import make_patch
+from farm.build.local.reports import BuildProgress
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.declared_sources import recipe_file
@@ -114,7 +115,8 @@ def _check_sources(tree: KeptTree, recipe: Recipe, *, without: str) -> None:
 
 def _patch_of(builder: OrderBuilder, tree: KeptTree, added: Sequence[str]) -> SourcePatch:
     order = tree.build.order
-    with builder.attempt() as attempt, builder.failure_explained(order):
+    progress = BuildProgress(order.plan.name.short, "unpacking")
+    with builder.attempt() as attempt, builder.logged(progress) as log:
         workspace = Workspace.of_attempt(attempt, order.limits)
         run_until(
             order,
@@ -122,7 +124,7 @@ def _patch_of(builder: OrderBuilder, tree: KeptTree, added: Sequence[str]) -> So
             builder.workshop_of(tree.build),
             attempt=attempt,
             workspace=workspace,
-            log=lambda _record: None,
+            log=log,
         )
         pristine = attempt.path / "workspace" / "build" / "src"
         return make_patch(pristine, tree.source_directory, when_kept=tree.sources, added=added)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.plan.job import BuiltPackage, DependencyArchive
     from farm.core.plan.published_build import PublishedBuild
 
@@ -29,7 +30,7 @@ class PublishedBuilds(Protocol):
         """The release, for messages and records."""
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Fetch what `find` needs for these packages, at once."""
+        """Fetch what `find` needs for these packages, at once. What is wrong with one of them, `find` raises."""
 
     def find(self, names: Sequence[str]) -> PublishedBuild | None:
         """Return the build of the packages that a recipe can make, the main one first; None where that is missing."""
@@ -39,6 +40,9 @@ class PublishedBuilds(Protocol):
 
     def newest(self, names: Iterable[str]) -> tuple[BuiltPackage, ...]:
         """Return those of these packages that the release has, with all that they need at run time."""
+
+    def provider_of(self, kind: ErrorKind, subject: str) -> str:
+        """Return a package of the release that provides what a build has missed; empty if none is found."""
 
     def fetch(self, packages: Sequence[DependencyArchive]) -> None:
         """Fetch archives into the store. Raises `FarmError` for the first that cannot be fetched."""

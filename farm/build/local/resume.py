@@ -43,16 +43,9 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
     builder = builds.builder
     with tree.used(alone=True), builder.attempt() as attempt:
         order = tree.build.order if tree.build.farm_job else _order_now(builds, tree)
-        builder.reports.progress(BuildProgress(tree.build.recipe, "building", 1, 1))
         try:
-            with builder.failure_explained(order):
-                packages = resume(
-                    tree,
-                    builder.workshop_of(tree.build),
-                    order=order,
-                    attempt=attempt,
-                    log=builder.reports.log,
-                )
+            with builder.logged(BuildProgress(tree.build.recipe, "building")) as log:
+                packages = resume(tree, builder.workshop_of(tree.build), order=order, attempt=attempt, log=log)
         except BuildFailedError as error:
             error.remedy += f" `farm shell {tree.name}` opens the build where it failed."
             raise

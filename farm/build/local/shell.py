@@ -41,20 +41,12 @@ def reach_step(builds: LocalBuilds, name: str, *, before: str = "") -> KeptTree:
 
 def stop_before(builder: OrderBuilder, order: BuildOrder, step: int) -> KeptTree:
     """Run the steps of an order before number `step`, and keep the build there. Raises as `LocalBuilds.build`."""
-    recipe = order.plan.name.short
-    builder.reports.progress(BuildProgress(recipe, "building", 1, 1))
+    progress = BuildProgress(order.plan.name.short, "building")
     with builder.attempt() as attempt:
         workspace = Workspace.of_attempt(attempt, order.limits)
-        with builder.failure_kept(order, workspace), builder.failure_explained(order):
-            log = run_until(
-                order,
-                step,
-                builder.workshop,
-                attempt=attempt,
-                workspace=workspace,
-                log=builder.reports.log,
-            )
-        return builder.keep(order, workspace, stop="before", step=step, log=log)
+        with builder.failure_kept(order, workspace), builder.logged(progress) as log:
+            whole = run_until(order, step, builder.workshop, attempt=attempt, workspace=workspace, log=log)
+        return builder.keep(order, workspace, stop="before", step=step, log=whole)
 
 
 def enter_step(builder: OrderBuilder, tree: KeptTree, entry: Entry) -> int:

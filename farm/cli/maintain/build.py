@@ -1,4 +1,4 @@
-"""`farm build`, `farm test`, `farm rebuild` and `farm plan`: work on recipes on this machine, without a farm."""
+"""`farm build`, `farm rebuild` and `farm plan`: work on recipes on this machine, without a farm."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import click
 
 from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
+from farm.cli.name_completion import kept_names, recipe_names
 from farm.cli.options import json_option
-from farm.cli.output import say, say_document, say_lines, styled, table, tell_result
+from farm.cli.output import say, say_document, say_lines, table, tell_result
 from farm.cli.recipes_option import recipes_option
 from farm.core.names.wording import counted, human_size
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BuiltPackage
 
 
-names_argument = click.argument("names", nargs=-1)
+names_argument = click.argument("names", nargs=-1, shell_complete=recipe_names)
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Print the output of builds as it arrives, and why they are made."
 )
@@ -33,7 +34,13 @@ verbose_option = click.option(
 @names_argument
 @recipes_option
 @click.option("--all", "everything", is_flag=True, help="Build every recipe of the tree.")
-@click.option("--resume", default="", metavar="NAME", help="Go on with the kept build of NAME, from where it stopped.")
+@click.option(
+    "--resume",
+    default="",
+    metavar="NAME",
+    shell_complete=kept_names,
+    help="Go on with the kept build of NAME, from where it stopped.",
+)
 @click.option("--fetch-only", is_flag=True, help="Fetch and verify the sources of what has to be built, then stop.")
 @channel_options
 @verbose_option
@@ -64,11 +71,11 @@ def build(
         raise click.UsageError("--resume goes on with one kept build: name nothing else.")
     with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
         if fetch_only:
-            to_build = builds.fetch(_chosen(names, every, everything))
+            to_build = builds.fetch(chosen_recipes(names, every, everything))
             line = f"all sources are here; to be built: {', '.join(to_build) or 'nothing'}"
             tell_result([line], {"to-build": list(to_build)}, as_json=as_json)
             return
-        packages = _resumed(builds, resume) if resume else builds.build(_chosen(names, every, everything))
+        packages = _resumed(builds, resume) if resume else builds.build(chosen_recipes(names, every, everything))
     tell_result(_table(packages), _form(packages, builds, publishable=not resume), as_json=as_json)
 
 
@@ -83,35 +90,6 @@ def _resumed(builds: LocalBuilds, name: str) -> tuple[BuiltPackage, ...]:
         err=True,
     )
     return resumed.packages
-
-
-@click.command()
-@names_argument
-@recipes_option
-@click.option("--all", "everything", is_flag=True, help="Test every recipe of the tree.")
-@channel_options
-@verbose_option
-def test(names: tuple[str, ...], recipes: Path | None, everything: bool, choice: ChannelChoice, verbose: bool) -> int:
-    """Run the tests of recipes NAMES in containers.
-
-    The container of a test holds exactly the packages that the test needs, and no compiler. Exits with status 1 when a
-    test failed.
-
-    \b
-    Example:
-      farm test zlib jq
-    """
-    passed = failed = 0
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
-        for recipe, name, outcome in builds.test(_chosen(names, every, everything)):
-            passed += outcome.passed
-            failed += not outcome.passed
-            mark = styled("ok    ", fg="green") if outcome.passed else styled("FAILED", fg="red")
-            say(mark + f" {recipe}: {name}")
-            if not outcome.passed:
-                say(f"       {outcome.message}", indent="       ")
-    say(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 @click.command()
@@ -149,7 +127,7 @@ def rebuild(
     variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)
     same = different = 0
     with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
-        for name in reversed(_chosen(names, every, everything)):
+        for name in reversed(chosen_recipes(names, every, everything)):
             for rebuilt in builds.rebuild(name, variation):
                 is_same = rebuilt.difference is None
                 same += is_same
@@ -162,7 +140,7 @@ def rebuild(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=recipe_names)
 @recipes_option
 @channel_options
 def plan(name: str, recipes: Path | None, choice: ChannelChoice) -> None:
@@ -199,7 +177,8 @@ def _form(packages: Sequence[BuiltPackage], builds: LocalBuilds, *, publishable:
     return {"packages": forms, "recipes": recipes, "against": builds.against}
 
 
-def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+def chosen_recipes(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+    """Return what a verb is to work on: the names that are given, or everything. Raises `click.UsageError`."""
     if everything == bool(names):
         raise click.UsageError("Name packages, or use --all.")
     return every if everything else names

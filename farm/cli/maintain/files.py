@@ -10,9 +10,11 @@ from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.maintain.shell import standing
+from farm.cli.name_completion import kept_names
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
 from farm.cli.recipes_option import recipes_option
+from farm.cli.settings import Settings
 from farm.core.names.wording import human_size
 
 if TYPE_CHECKING:
@@ -36,22 +38,31 @@ _WHY: Mapping[RuleKind, str] = {
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", default="", metavar="[NAME]", shell_complete=kept_names)
+@click.option("--provides", default="", metavar="FILE", help="List the packages built or fetched here that have FILE.")
 @recipes_option
 @channel_options
 @verbose_option
 @json_option
-def files(name: str, recipes: Path | None, choice: ChannelChoice, verbose: bool, as_json: bool) -> None:
+def files(name: str, provides: str, recipes: Path | None, choice: ChannelChoice, verbose: bool, as_json: bool) -> None:
     """List the files of the build of NAME: the package that each is in, why, and its size.
 
     Of a recipe that has not been built, lists what its kept build has installed so far. NAME can also be a kept build.
+    With --provides, looks for a FILE in the newest builds of all packages that were built or fetched on this machine:
+    by its name (`cmp`, `zlib.h`), its path in a package (`bin/cmp`), or a glob (`lib/*.so`).
 
     \b
-    Example:
+    Examples:
       farm files jq
+      farm files --provides cmp
     """
     from farm.build.local.files import files_of
 
+    if bool(name) == bool(provides):
+        raise click.UsageError("Name a build, or a file with --provides.")
+    if provides:
+        _tell_providers(provides, as_json=as_json)
+        return
     with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
         found = files_of(builds, name)
     if found.kept:
@@ -72,6 +83,17 @@ def files(name: str, recipes: Path | None, choice: ChannelChoice, verbose: bool,
         ],
     }
     tell_table(rows, ("FILE", "PACKAGE", "SIZE", "WHY"), form, nothing="nothing was installed", as_json=as_json)
+
+
+def _tell_providers(wanted: str, *, as_json: bool) -> None:
+    from farm.build.local_state import LocalState
+
+    settings = Settings.from_environment()
+    found = list(LocalState(settings.state, settings.host).providers_of(wanted))
+    rows = [(package.name.short, f"{package.version}-{package.revision}", path) for package, path in found]
+    form = [{"package": name, "version": version, "path": path} for name, version, path in rows]
+    nothing = f"no package that was built or fetched here has {wanted}"
+    tell_table(rows, ("PACKAGE", "VERSION", "FILE"), form, nothing=nothing, as_json=as_json)
 
 
 def why(rule: Rule) -> str:

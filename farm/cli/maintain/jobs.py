@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.name_completion import recipe_names
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, tell_table
 from farm.cli.remote import connect, number_type, reason_option, why_option
@@ -61,18 +62,45 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
 
 
 @click.command()
-@click.argument("job", type=int)
-@click.option("--follow", "-f", is_flag=True, help="Print lines as they arrive, until the job has ended.")
+@click.argument("what", metavar="JOB|NAME", shell_complete=recipe_names)
+@click.option("--follow", "-f", is_flag=True, help="Print lines as they arrive, until the job or build has ended.")
 @click.option("--error", "only_error", is_flag=True, help="Print only the first error, with the lines around it.")
 @json_option
-def log(job: int, follow: bool, only_error: bool, as_json: bool) -> None:
-    """Print the log of the newest attempt at JOB, and then its first error if it has failed.
+def log(what: str, follow: bool, only_error: bool, as_json: bool) -> None:
+    """Print the log of the newest attempt at a JOB of the farm, and then its first error if it has failed.
+
+    With the NAME of a recipe, prints the log of its newest build or test on this machine, which may still run.
 
     \b
     Examples:
       farm log 12 --follow
       farm log 12 --error
+      farm log jq --follow
     """
+    if what.isdecimal():
+        _log_of_job(int(what), follow=follow, only_error=only_error, as_json=as_json)
+    elif only_error or as_json:
+        raise click.UsageError("--error and --json are for jobs of the farm: name one by its number.")
+    else:
+        _log_here(what, follow=follow)
+
+
+def _log_here(recipe: str, *, follow: bool) -> None:
+    from farm.build.local_logs import LocalLogs, lines_of
+    from farm.errors import FarmError
+
+    newest = LocalLogs.below(Settings.from_environment().state).newest(recipe)
+    if newest is None:
+        raise FarmError(
+            f"there is no log of {recipe} on this machine",
+            remedy="`farm build` and `farm test` write logs; a job of the farm is named by its number.",
+            code="no-log",
+        )
+    say(f"{newest}:", err=True)
+    say_lines(lines_of(newest, follow=follow))
+
+
+def _log_of_job(job: int, *, follow: bool, only_error: bool, as_json: bool) -> None:
     from farm.cli.first_error_lines import first_error_lines
 
     with connect() as farm:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.maintain.shell import standing
+from farm.cli.name_completion import kept_names
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
 from farm.cli.settings import Settings
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=kept_names)
 @click.option("--remove", is_flag=True, help="Remove the kept builds NAMES.")
 @json_option
 def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:

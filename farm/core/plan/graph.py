@@ -125,16 +125,13 @@ class BuildGraph:
         return self._in_order(self.needs)
 
     def needed_for(
-        self, names: Iterable[str], *, tests: bool = False, is_given: Callable[[str], bool] = lambda _recipe: False
+        self, names: Iterable[str], *, is_given: Callable[[str], bool] = lambda _recipe: False
     ) -> tuple[str, ...]:
         """Return, in order of building, the recipes to build so that the packages `names` can be built and run.
 
-        With `tests`, so that their tests can be run too. What a recipe needs that `is_given` is left out. Raises
-        `UnknownRecipeError`.
+        What a recipe needs that `is_given` is left out. Raises `UnknownRecipeError`.
         """
         start = {self.recipe_of(name) for name in names}
-        if tests:
-            start |= {need for name in start for need in self.test_needs[name]}
         return self._in_order(
             reachable(start, lambda name: () if is_given(name) else (*self.needs[name], *self.requires[name]))
         )

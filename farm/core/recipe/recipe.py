@@ -69,12 +69,16 @@ class CarriedSource:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a build, ready to run: constant shell text, its `"$@"`, and the variables it adds."""
+    """One step of a build, ready to run: constant shell text, its `"$@"`, and the variables it adds.
+
+    `line` is where the recipe names it; 0 for automatic steps, and for those of a plan that was stored: no plan has it.
+    """
 
     name: str
     script: str
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    line: int = field(default=0, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain values for canonical JSON."""

@@ -30,7 +30,8 @@ def read_steps(fields: Fields, library: StepLibrary, templates: Templates) -> tu
     """Read `steps` into steps that are ready to run, without the automatic ones."""
     steps: list[Step] = []
     for number, node in enumerate(fields.items("steps"), 1):
-        steps += _read_step(fields.document, node, number, library, templates)
+        read = _read_step(fields.document, node, number, library, templates)
+        steps += (replace(step, line=node.line) for step in read)
     whole = fields.get("steps")
     if whole is not None and whole.kind == "list" and not whole.items:
         fields.report("steps", "steps names nothing to do")

@@ -53,12 +53,6 @@ def test_needed_are_the_build_needs_and_what_is_required_to_run():
     assert small_distribution().needed_for(["bash"]) == ("base-files", "ncurses", "readline", "bash")
 
 
-def test_tests_need_more():
-    assert small_distribution().needed_for(["jq"], tests=True) == (
-        "base-files", "ncurses", "oniguruma", "jq", "readline", "bash",
-    )  # fmt: skip
-
-
 def test_dependents_are_found_through_others():
     assert small_distribution().dependents(["ncurses"]) == ("readline", "bash")
 
