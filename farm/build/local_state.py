@@ -154,12 +154,9 @@ class LocalState:
         """Return the short name of a recorded package that provides what a build has missed; empty if none does."""
         paths = set(paths_of(kind, subject))
         names = set()
-        for place in (self.root / "builds-of").glob("*") if paths else ():
-            package = self._newest(place.name)
-            if package and self.store.has(package.manifest.digest):
-                manifest = Manifest.from_json(self.store.read(package.manifest.digest))
-                if any(entry.path in paths for entry in manifest.entries):
-                    names.add(place.name)
+        for descriptor, manifest in self._newest_packages() if paths else ():
+            if any(entry.path in paths for entry in manifest.entries):
+                names.add(descriptor.name.short)
         return best_provider(names)
 
     def providers_of(self, wanted: str) -> Iterator[tuple[Descriptor, str]]:
@@ -167,16 +164,20 @@ class LocalState:
 
         `wanted` is a file's name, its path, or a glob over paths.
         """
+        for descriptor, manifest in self._newest_packages():
+            paths = (entry.path for entry in manifest.entries if not isinstance(entry, Directory))
+            yield from (
+                (descriptor, path)
+                for path in paths
+                if wanted in (path, path.rpartition("/")[2]) or fnmatchcase(path, wanted)
+            )
+
+    def _newest_packages(self) -> Iterator[tuple[Descriptor, Manifest]]:
+        """Yield the newest recorded build of each package, by name, as far as their manifests are here."""
         for place in sorted((self.root / "builds-of").glob("*")):
             package = self._newest(place.name)
             if package and self.store.has(package.manifest.digest):
-                manifest = Manifest.from_json(self.store.read(package.manifest.digest))
-                paths = (entry.path for entry in manifest.entries if not isinstance(entry, Directory))
-                yield from (
-                    (package.descriptor, path)
-                    for path in paths
-                    if wanted in (path, path.rpartition("/")[2]) or fnmatchcase(path, wanted)
-                )
+                yield package.descriptor, Manifest.from_json(self.store.read(package.manifest.digest))
 
     def _newest(self, package: str) -> BuiltPackage | None:
         """Return the newest recorded build of a package; its archive need not be here."""

@@ -46,11 +46,12 @@ def names_of_tests(context: click.Context, _parameter: click.Parameter, incomple
     from farm.core.recipe.recipe_tests import read_tests
     from farm.errors import FarmError
 
-    names: list[str] = []
-    for recipe in context.params.get("names") or ():
+    names: set[str] = set()
+    # While an option lacks its value, click has not yet taken what stands before it for the names.
+    for recipe in (*(context.params.get("names") or ()), *context.args):
         place = _recipes(context) / "packages" / recipe / RECIPE_FILE
         with suppress(OSError, FarmError):  # a recipe that cannot be read has no names to offer
-            names += [test.name for test in read_tests(Fields.of_file(place.read_bytes(), str(place), "", known=KEYS))]
+            names |= {test.name for test in read_tests(Fields.of_file(place.read_bytes(), str(place), "", known=KEYS))}
     return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
 
 

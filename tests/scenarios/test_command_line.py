@@ -54,6 +54,28 @@ def test_toolchains_are_listed_for_programs(tree: Farm) -> None:
     assert listed["lock"].startswith("sha256:")
 
 
+def test_what_a_toolchain_holds_is_listed(tree: Farm) -> None:
+    listed = {deb["name"]: deb["why"] for deb in tree.json("toolchain", "show", "c")}
+    assert (listed["gcc"], listed["libc6"]) == ("named", "needed")
+    heading, *rows = tree.run("toolchain", "show", "c").done().output.splitlines()
+    assert heading.split() == ["PACKAGE", "VERSION", "WHY"]
+    assert len(rows) == len(listed)
+    unmade = tree.run("toolchain", "show", "c", "--commands")
+    assert (unmade.status, unmade.output) == (1, "")
+    assert "farm toolchain prepare c" in unmade.message
+
+
+@pytest.mark.docker
+@pytest.mark.toolchain
+def test_commands_of_a_toolchain_and_packages_with_a_file_are_found(farm: Farm) -> None:
+    assert {"gcc", "make", "patch"} < set(farm.json("toolchain", "show", "c", "--commands"))
+    for wanted in ("good", "share/good", "sh*/g??d"):
+        (found,) = farm.json("files", "--provides", wanted)
+        assert found == {"package": "good", "version": "1-1", "path": "share/good"}
+    assert farm.run("files", "--provides", "oo").done().output == "no package that was built or fetched here has oo\n"
+    assert farm.run("files").status == farm.run("files", "good", "--provides", "x").status == 2
+
+
 @pytest.mark.docker
 @pytest.mark.toolchain
 def test_a_build_tells_programs_and_pipes_what_it_made(farm: Farm) -> None:
@@ -75,6 +97,7 @@ def test_a_failed_package_test_says_why_and_where_its_log_is(farm: Farm) -> None
     assert said.output == (
         "FAILED x: it runs\n"
         f"       it ended with status 127, not 0; its log is {farm.state}/logs/x/test-it-runs-1.log\n"
+        "gates  x: hardening, licenses and proof would let it pass; a farm judges abi, advisories, soak and tests\n"
         "0 passed, 1 failed\n"
     )
     assert "/usr/bin/absent" in (farm.state / "logs" / "x" / "test-it-runs-1.log").read_text()

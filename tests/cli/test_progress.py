@@ -1,0 +1,72 @@
+"""What is said of local builds: what is ahead, where logs grow, and on a terminal the last line of a log."""
+
+from __future__ import annotations
+
+import re
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import pytest
+
+from farm.build.local.reports import BuildAhead, BuildProgress, WorkAhead
+from farm.cli.progress import building, work_ahead_line
+from farm.container.log_record import LogRecord
+from tests.cli.pseudo_terminal import obeyed
+from tests.cli.test_output import Terminal
+
+OPENSSL = BuildAhead("openssl", is_certain=True, seconds=720.4)
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "line"),
+    [
+        (
+            WorkAhead(("gzip",), tests=True, builds=(BuildAhead("sed", is_certain=True, seconds=49.2), OPENSSL)),
+            "to test gzip, 2 recipes are built first: sed (last took 49 s), openssl (last took 12 min); 13 min in all",
+        ),
+        (
+            WorkAhead(("a", "b"), tests=False, builds=(OPENSSL, BuildAhead("python", is_certain=False, seconds=None))),
+            "to build a and b, up to 2 recipes are built first: openssl (last took 12 min), python",
+        ),
+        (
+            WorkAhead(("jq",), tests=False, builds=(BuildAhead("onig", is_certain=True, seconds=None),)),
+            "to build jq, 1 recipe is built first: onig",
+        ),
+    ],
+)
+def test_what_is_ahead_is_one_line(ahead: WorkAhead, line: str) -> None:
+    assert work_ahead_line(ahead) == line
+
+
+def record(text: str) -> LogRecord:
+    return LogRecord(0.0, "output", "make", text)
+
+
+def test_elsewhere_a_line_says_where_the_log_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    with building() as shown:
+        shown.progress(BuildProgress("jq", "building", 2, 3, log=Path("/state/logs/jq/build-1.log")))
+        shown.log(record("cc -c a.c"))
+        shown.progress(BuildProgress("jq", "built", 2, 3, seconds=4.4))
+        shown.progress(BuildProgress("jq", "unpacking", log=Path("/state/logs/jq/build-2.log")))
+    assert capsys.readouterr().err == (
+        "[2/3] building jq, log: /state/logs/jq/build-1.log\n[2/3] built jq in 4 s\n[1/1] unpacking jq\n"
+    )
+
+
+def test_a_terminal_shows_the_last_line_of_the_log_and_obeys_nothing_in_it() -> None:
+    terminal = Terminal()
+    with redirect_stderr(terminal), building() as shown:
+        shown.progress(BuildProgress("jq", "building", 2, 3, log=Path("/state/logs/jq/build-1.log")))
+        shown.log(record("\x1b]0;title\x07\x1b[31mcompiling [bold]\u202egnp.exe\x1b[2J"))
+        shown._update("compiling at last")
+        shown.progress(BuildProgress("jq", "built", 2, 3, seconds=4.4))
+        shown.log(record("after the end"))
+    text = terminal.shown
+    assert "[2/3] building jq, log: /state/logs/jq/build-1.log" in text
+    assert "compiling" in text
+    assert "after the end" not in text
+    assert "[2/3] built jq in 4 s" in text
+    assert "title" not in text
+    assert "\x1b[2J" not in text
+    assert obeyed(SEQUENCE.sub("", text).replace("\r", "")) == []
