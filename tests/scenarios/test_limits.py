@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.build.local_logs import LocalLogs
 from farm.container.mounts import unmount_below
 from tests.scenarios.farm import HANGS, Farm, attempts_of, containers_of
 
@@ -90,7 +91,8 @@ def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Sign
     process.send_signal(how)
     _, message = process.communicate(timeout=HANGS)
     assert process.returncode == status
-    assert message == "[1/1] building x\n" + ("\nfarm: interrupted\n" if how == signal.SIGINT else "")
+    log = LocalLogs.below(farm.state).newest("x")
+    assert message == f"[1/1] building x, log: {log}\n" + ("\nfarm: interrupted\n" if how == signal.SIGINT else "")
     assert containers_of(farm.host) == []
     assert attempts_of(farm.host) == []
     farm.run("build", "good").refused("still-kept", status=0)
