@@ -169,6 +169,8 @@ def node_at(root: Node, *keys: str | int) -> Node:
     return node
 
 
+_BLOCK = re.compile(r"([ -]*)[^ -].*: ([|>])([+-]?)")
+"""The line before a block of text: its indentation, with that of a list's item, and how the block is written."""
 _SYNTAX_REMEDIES = {
     "cannot start any token": "Use spaces to indent.",
     "maximum nesting depth": f"Nest at most {MAXIMUM_DEPTH} deep.",
@@ -181,7 +183,27 @@ def _refuse_syntax(error: yaml.YAMLError, document: Document) -> NoReturn:
     context = getattr(error, "context", None)
     sentence = f"not YAML: {message}" + (f" ({context})" if context else "")
     remedy = next((advice for words, advice in _SYNTAX_REMEDIES.items() if words in message), "")
+    if mark:
+        remedy = remedy or _remedy_of_block(document, mark.line + 1)
     document.refuse(sentence, remedy, line=mark.line + 1 if mark else 0, column=mark.column + 1 if mark else 1)
+
+
+def _remedy_of_block(document: Document, number: int) -> str:
+    """Return the remedy where a line is of a block of text whose first line begins with more spaces; else nothing."""
+    indent = _indent(document.line(number))
+    for before in range(number - 1, 0, -1):
+        line = document.line(before)
+        if line.strip() and _indent(line) < indent:
+            header = _BLOCK.fullmatch(line)
+            if not header or _indent(document.line(before + 1)) <= indent:
+                return ""
+            style = f"{header[2]}{indent - len(header[1])}{header[3]}"
+            return f"The text above begins with spaces: write {style} in place of {header[2]}{header[3]}."
+    return ""
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 class _Composer:

@@ -78,6 +78,23 @@ def test_hostile_text_is_refused_in_the_time_of_a_large_document(text: bytes, wo
     assert time.process_time() - began < _seconds_for_a_large_document()
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("prints: |\n    /\\\n  /  \\\n", "write |2 in place of |."),
+        ("tests:\n  - name: x\n    prints: |-\n        a\n\n      b\n", "write |2- in place of |-."),
+        ("steps:\n  - run: >\n         a\n      b\n", "write >2 in place of >."),
+        ("a: [b\nc: d\n", ""),
+        ("a:\n   b: c\n  d: e\n", ""),
+    ],
+)
+def test_text_that_begins_with_more_spaces_says_how_it_is_written(text: str, remedy: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read(text.encode())
+    assert caught.value.problems[0].message.startswith("not YAML")
+    assert caught.value.problems[0].remedy.partition(": ")[2] == remedy
+
+
 @functools.cache
 def _seconds_for_a_large_document() -> float:
     began = time.process_time()
