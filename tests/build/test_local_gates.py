@@ -79,3 +79,13 @@ def test_a_symbol_that_no_library_has_is_found(tree: Local) -> None:
     violations = [violation for violation in judged(tree).violations if violation.gate == "proof"]
     assert [violation.package for violation in violations] == ["hello"]
     assert "gone" in violations[0].reason
+
+
+def test_a_proof_without_all_that_a_package_needs_to_run_is_left_to_the_farm(tree: Local) -> None:
+    text = tree.files["packages/hello/recipe.yaml"].partition(b"tests:")[0]
+    tree.files["packages/hello/recipe.yaml"] = text + (
+        b"      printf '#!/usr/bin/bash\\n' | install -D --mode=0755 /dev/stdin \"$DESTDIR/usr/bin/script\"\n"
+    )
+    verdicts = judged(tree)
+    assert (verdicts.judged, verdicts.at_farm) == (("hardening", "licenses"), ("abi", "proof", "soak"))
+    assert verdicts.violations == ()

@@ -191,10 +191,7 @@ class LocalBuilds:
         return replace(outcome, message=message)
 
     def judge_gates(self, name: str) -> GateVerdicts:
-        """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before.
-
-        Raises `OpenSetError`.
-        """
+        """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before."""
         return judge_gates(self.recipe(name), self._outcomes, self._tree.channels.values(), self._state.store)
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from farm.build.local.outcomes import member_of
 from farm.core.package.facts import PackageFacts
@@ -14,19 +14,17 @@ from farm.core.policy.gates.host import HostGate
 from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.policy.gates.set_gates import ProofGate
 from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import OpenSetError
 from farm.core.sets.proof.prover import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
     from farm.build.local.outcomes import Outcomes
-    from farm.core.plan.job import BuiltPackage
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.gates.gate import Gate
     from farm.core.recipe.recipe import Recipe
     from farm.store.blobs import BlobStore
-
-_JUDGED = (HardeningGate, HostGate, LicensesGate, ProofGate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,43 +50,53 @@ class GateVerdicts:
 def judge_gates(
     recipe: Recipe, outcomes: Outcomes, policies: Iterable[ChannelPolicy], store: BlobStore
 ) -> GateVerdicts:
-    """Judge the packages of a recipe, whose outcome is known, as is that of all that its main package needs to run.
+    """Judge the packages of a recipe, whose outcome is known.
 
-    The proof is that of the main package with what it needs. Raises `OpenSetError`.
+    The proof is that of its main package with what that needs to run, as far as that is known too.
     """
-    packages = outcomes[recipe.name]
-    found: dict[tuple[str, str, str, str], list[str]] = {}
-    kinds: dict[bool, set[str]] = {True: set(), False: set()}
+    asked: dict[Gate, list[str]] = {}
     for policy in policies:
         for gate in policy.gates:
-            kinds[isinstance(gate, _JUDGED)].add(gate_key(gate.kind))
-            for package, reason, remedy in _violations(gate, recipe, packages, outcomes, store):
-                found.setdefault((gate_key(gate.kind), package, reason, remedy), []).append(policy.name)
-    violations = tuple(
-        LocalViolation(gate, tuple(channels), package, reason, remedy)
-        for (gate, package, reason, remedy), channels in found.items()
-    )
-    return GateVerdicts(tuple(sorted(kinds[True])), tuple(sorted(kinds[False])), violations)
+            asked.setdefault(gate, []).append(policy.name)
+    judged, at_farm, violations = set[str](), set[str](), list[LocalViolation]()
+    for gate, channels in asked.items():
+        found = _violations(gate, recipe, outcomes, store)
+        (at_farm if found is None else judged).add(gate_key(gate.kind))
+        violations += (LocalViolation(gate_key(gate.kind), tuple(channels), *violation) for violation in found or ())
+    return GateVerdicts(tuple(sorted(judged)), tuple(sorted(at_farm - judged)), tuple(violations))
 
 
-def _violations(
-    gate: Gate, recipe: Recipe, packages: Sequence[BuiltPackage], outcomes: Outcomes, store: BlobStore
-) -> Iterator[tuple[str, str, str]]:
-    """Yield the packages that a gate would hold back: name, reason and remedy."""
+_Violations: TypeAlias = "list[tuple[str, str, str]]"
+"""Packages that a gate would hold back: name, reason and remedy."""
+
+
+def _violations(gate: Gate, recipe: Recipe, outcomes: Outcomes, store: BlobStore) -> _Violations | None:
+    """Return which packages a gate would hold back; None if that cannot be judged here."""
     if isinstance(gate, ProofGate):
-        members = [member_of(store, package) for package in outcomes.closure([recipe.name])]
-        for problem in prove(PackageSet.of(members)).problems:
-            yield next(iter(problem.packages), recipe.name), problem.message, ""
-        return
+        return _unproven(recipe, outcomes, store)
+    packages = outcomes[recipe.name]
     facts = [PackageFacts.from_json(store.read(package.facts.digest)) for package in packages]
     producers = producers_by_build_id(facts)
+    found = []
     for package, known in zip(packages, facts, strict=True):
-        violation = None
-        if isinstance(gate, HardeningGate):
-            violation = gate.violation(hardening_findings(known, producers, recipe.waivers))
-        elif isinstance(gate, HostGate):
-            violation = gate.violation(package.descriptor.host)
-        elif isinstance(gate, LicensesGate):
-            violation = gate.violation(package.descriptor.license)
+        match gate:
+            case HardeningGate():
+                violation = gate.violation(hardening_findings(known, producers, recipe.waivers))
+            case HostGate():
+                violation = gate.violation(package.descriptor.host)
+            case LicensesGate():
+                violation = gate.violation(package.descriptor.license)
+            case _:
+                return None
         if violation:
-            yield package.descriptor.name.short, violation.reason, violation.remedy
+            found.append((package.descriptor.name.short, violation.reason, violation.remedy))
+    return found
+
+
+def _unproven(recipe: Recipe, outcomes: Outcomes, store: BlobStore) -> _Violations | None:
+    try:
+        closure = outcomes.closure([recipe.name])
+    except OpenSetError:
+        return None  # something that it needs to run was not built for its tests
+    problems = prove(PackageSet.of(member_of(store, package) for package in closure)).problems
+    return [(next(iter(problem.packages), recipe.name), problem.message, "") for problem in problems]

@@ -88,7 +88,7 @@ def test_one_that_fails_again_stands_where_it_failed(farm: Maintainer) -> None:
     farm("shell", "calc", "--", *MEND).done()
     ended = farm("build", "--resume", "calc")
     assert ended.status == 1
-    assert "the step 'install' failed with exit status 1" in ended.message
+    assert "the step 'install' (recipe.yaml:" in ended.message
     assert stands(farm) == ("failed", 4)
     assert "install: calc" in farm("shell", "calc", "--", "grep", "install:", "Makefile").done().output
     farm.edit(" && false", "")

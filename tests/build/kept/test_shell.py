@@ -35,7 +35,7 @@ def test_the_error_of_a_failed_build_names_the_shell(farm: Maintainer) -> None:
     assert "`farm shell calc` opens the build where it failed." in ended.message
     (kept,) = json.loads(farm("kept", "--json").done().output)
     assert (kept["name"], kept["stop"], kept["step"], kept["step-name"]) == ("calc@1", "failed", 3, "compile")
-    assert "the step 'compile' failed" in kept["message"]
+    assert "the step 'compile' (recipe.yaml:13) failed" in kept["message"]
     assert "step 3 of 5, 'compile', failed" in farm("kept").done().output
 
 
