@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -17,13 +17,16 @@ from farm.cli.recipes_option import read_tree, recipes_option
 from farm.errors import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.build.local.gates import GateVerdicts
     from farm.cli.channel_choice import ChannelChoice
     from farm.cli.output import Line
     from farm.core.plan.job import TestOutcome
+
+_Tested: TypeAlias = "tuple[str, str, TestOutcome]"
+"""A recipe, the name of a test of it, and its outcome."""
 
 
 @click.command()
@@ -66,7 +69,7 @@ def test(
     if lists:
         _list(names, recipes, only, everything=everything, as_json=as_json)
         return 0
-    outcomes, verdicts = [], {}
+    outcomes, verdicts = list[_Tested](), dict[str, "GateVerdicts"]()
     with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
         wanted = chosen_recipes(names, every, everything)
         for recipe, name, outcome in builds.test(wanted, only=only):
@@ -79,15 +82,28 @@ def test(
                 say_lines(_gate_lines(recipe, verdicts[recipe]))
     failed = sum(not outcome.passed for _, _, outcome in outcomes)
     if as_json:
-        form = [
-            {"recipe": recipe, "test": name, "passed": outcome.passed, "message": outcome.message}
-            for recipe, name, outcome in outcomes
-        ]
-        gates = [{"recipe": recipe, **asdict(verdict)} for recipe, verdict in verdicts.items()]
-        say_json({"tests": form, "gates": gates})
+        say_json(_form(outcomes, verdicts))
     else:
         say(f"{len(outcomes) - failed} passed, {failed} failed")
     return 1 if failed or any(verdict.violations for verdict in verdicts.values()) else 0
+
+
+def _form(outcomes: Sequence[_Tested], verdicts: Mapping[str, GateVerdicts]) -> dict[str, Any]:
+    """Return the results of tests, and what gates say of the recipes."""
+    tests = [
+        {"recipe": recipe, "test": name, "passed": outcome.passed, "message": outcome.message}
+        for recipe, name, outcome in outcomes
+    ]
+    gates = [
+        {
+            "recipe": recipe,
+            "judged": verdict.judged,
+            "at-farm": verdict.at_farm,
+            "violations": [asdict(violation) for violation in verdict.violations],
+        }
+        for recipe, verdict in verdicts.items()
+    ]
+    return {"tests": tests, "gates": gates}
 
 
 def _say(recipe: str, name: str, outcome: TestOutcome) -> None:
