@@ -1,10 +1,10 @@
 """Breaks recipes at random, from a seed, and keeps the logs of the builds that fail.
 
-    python -m tests.core.buildlog.breaker SEED COUNT DIRECTORY
+    python -m tests.core.buildlog.breaker SEED COUNT DIRECTORY [WITHOUT...]
 
 builds broken copies of `recipes/` and of the recipes in `software` with `farm build` until COUNT have failed, and
 writes the log of each to DIRECTORY. What the first error of each is, a person reads and writes down, before anything
-else does: what `farm build` prints of it is thrown away here.
+else does: what `farm build` prints of it is thrown away here. WITHOUT names breakages and recipes to leave out.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BREAKAGES: tuple[Callable[[str, random.Random], str], ...] = (
 )  # fmt: skip
 
 
-def main(seed: int, count: int, directory: Path) -> None:
+def main(seed: int, count: int, directory: Path, *without: str) -> None:
     """Draw until enough builds have failed: each breakage fails one at most, and each software two."""
     chance = random.Random(seed)
     directory.mkdir(parents=True, exist_ok=True)
@@ -63,6 +63,8 @@ def main(seed: int, count: int, directory: Path) -> None:
     while found < count:
         breakage, name = chance.choice(BREAKAGES), chance.choice(NAMES)
         kind = breakage.__name__
+        if kind in without or name in without:
+            continue
         recipe = recipe_of(name)
         broken = breakage(recipe, chance)
         if broken in ("", recipe) or (kind, name) in drawn or used[kind] or used[name] == _MOST_OF_A_NAME:
@@ -106,4 +108,4 @@ def trimmed(log: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])

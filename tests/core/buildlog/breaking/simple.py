@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.core.buildlog.breaking.steps import first_step
+from tests.core.buildlog.breaking.steps import NOTHING, first_step
 
 if TYPE_CHECKING:
     import random
@@ -16,6 +16,7 @@ def pick(chance: random.Random, pattern: str) -> str:
     number = chance.randrange(1_000_000)
     return (
         f"files=($(find . -maxdepth 2 -name '{pattern}' -size +1k | grep -viE 'win|vms|dos|test|example' | sort))\n"
+        f'test ${{#files[@]}} != 0 || {{ echo "{NOTHING}"; exit 1; }}\n'
         f"file=${{files[{number} % ${{#files[@]}}]}}\n"
         "echo broken: $file"
     )
