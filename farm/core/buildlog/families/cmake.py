@@ -12,7 +12,8 @@ from farm.core.buildlog.rule import LONGEST_TEXT
 if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
 
-_BEGINS = re.compile(r"^CMake Error(?: at \S+:\d+ \(\w+\):| in \S+:|: )")
+# Of a file that cannot be parsed no command is named.
+_BEGINS = re.compile(r"^CMake (?:Deprecation )?Error(?: \(dev\))?(?: at \S+:\d+(?: \(\w+\))?:| in \S+:|: )")
 _INCOMPLETE = re.compile(r"^-- Configuring incomplete, errors occurred|^CMake Generate step failed")
 _COMPILER = re.compile(r"\berror: |: not found|: No such file")
 _SUBJECTS = (
