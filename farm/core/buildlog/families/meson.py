@@ -1,4 +1,4 @@
-"""meson's own errors. Its plain `ERROR: ` counts only in its own output."""
+"""meson's own errors. Its plain `ERROR: ` counts only in its own output, or where it names the file that meson reads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 _BEGINS = re.compile(r"^The Meson build system")
 _ENDS = re.compile(r"^Found ninja|^ninja: |^A full log can be found at|^Installing ")
 _ERROR = re.compile(r"^(?:\S*meson(?:\.build|_options\.txt|\.options)?:\d+:\d+: |\S+:\d+:\d+: )?ERROR: (?P<what>.*)")
+_FILE = re.compile(r"\bmeson(?:\.build|_options\.txt|\.options)\b")
 _SUBJECTS = (
     (ErrorKind.MISSING_PACKAGE, re.compile(r"^(?:Native d|D)ependency [\"'](?P<subject>[^\"']+)[\"'].* not found|^Dependency lookup for (?P<name>\S+) ")),
     (ErrorKind.MISSING_PACKAGE, re.compile(r"^Dependency [\"'](?P<subject>[^\"']+)[\"'] is required but not found")),
     (ErrorKind.MISSING_PROGRAM, re.compile(r"^Program [\"'](?P<subject>[^\"']+)[\"'].* not found")),
     (ErrorKind.MISSING_LIBRARY, re.compile(r"library [\"'](?P<subject>[^\"']+)[\"'] not found")),
     (ErrorKind.MISSING_HEADER, re.compile(r"header [\"'](?P<subject>[^\"']+)[\"'] not found")),
+    (ErrorKind.MISSING_MODULE, re.compile(r"^\S+ is missing modules: (?P<subject>[\w.-]+)")),
     (ErrorKind.MISSING_FILE, re.compile(r"^File (?P<subject>\S+) does not exist")),
 )  # fmt: skip
 
@@ -41,7 +43,9 @@ class Meson:
             self._runs = False
             return Sign.FAILED if line.text.startswith("A full log") else None
         found = _ERROR.search(line.text)
-        if found is None or not (self._runs or found.start("what") > len("ERROR: ")):
+        if found is None:
+            return None
+        if not (self._runs or found.start("what") > len("ERROR: ") or _FILE.search(found["what"])):
             return None
         kind, subject = ErrorKind.MESON, ""
         for missing, pattern in _SUBJECTS:
