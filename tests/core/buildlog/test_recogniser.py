@@ -81,6 +81,8 @@ def test_what_only_looks_like_an_error_is_none(harmless: str) -> None:
         ("CMake Deprecation Error at CMakeLists.txt:1 (cmake_minimum_required):", ErrorKind.CMAKE, ""),
         ("meson.build:5:3: ERROR: python3 is missing modules: sphinx, yaml", ErrorKind.MISSING_MODULE, "sphinx"),
         ("ERROR: Neither source directory 'b' nor '.' contain a build file meson.build.", ErrorKind.MESON, ""),
+        ("config.status: error: cannot find input file: `src/Makefile.in'", ErrorKind.MISSING_FILE, "src/Makefile.in"),
+        ("./configure: 9: ./x: Syntax error: end of file unexpected (expecting \"fi\")", ErrorKind.COMMAND, ""),
         ("configure.ac:8: error: possibly undefined macro: AC_PROG_LIBTOOL", ErrorKind.CONFIGURE, ""),
         ("fatal: unable to access 'x': Could not resolve host: git.example.org", ErrorKind.NETWORK, "git.example.org"),
         ("wget: unable to resolve host address \u2018data.example.org\u2019", ErrorKind.NETWORK, "data.example.org"),

@@ -23,6 +23,7 @@ _TOOLS = re.compile(
 _MACRO = re.compile(r"configure: line \d+: syntax error near unexpected token [`'](?P<token>[^']*)'")
 _NAMED = (
     (ErrorKind.MISSING_PACKAGE, re.compile(r"No package '(?P<subject>[^']+)' found|^Package '(?P<other>[^']+)'.* not found")),
+    (ErrorKind.MISSING_FILE, re.compile(r"^cannot find input file: [`'‘](?P<subject>[^'’]+)")),
     (ErrorKind.MISSING_PROGRAM, re.compile(r"^no acceptable (?:C compiler|C\+\+ compiler) found")),
     (ErrorKind.MISSING_HEADER, re.compile(r"^(?>.*?(?:^|\s|<)(?P<subject>[\w/.+-]+\.h)>?\b).*?(?:not found|missing|required|needed)")),
 )  # fmt: skip

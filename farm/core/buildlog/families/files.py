@@ -34,7 +34,7 @@ class Files(RuleFamily):
         rule(ErrorKind.ARCHIVE, r"End-of-central-directory signature not found"),
         rule(ErrorKind.PERMISSION, r": Permission denied$|: Operation not permitted$|: Read-only file system$", Strength.MESSAGE),
         rule(ErrorKind.COMMAND, r": line \d+: (?P<subject>\w+): unbound variable$"),
-        rule(ErrorKind.COMMAND, r"(?:\bline \d+|: \d+): (?:[Ss]yntax error|unexpected EOF)", Strength.MESSAGE),
+        rule(ErrorKind.COMMAND, r"(?:\bline \d+|: \d+): (?:[^\s:]+: )?(?:[Ss]yntax error|unexpected EOF)", Strength.MESSAGE),
         rule(ErrorKind.MISSING_FILE, _COMMAND + r"cannot \w+ (?:regular file |directory )?[‘'`](?P<subject>[^'’]+)['’].*: No such file", Strength.MESSAGE),
         rule(ErrorKind.MISSING_FILE, _COMMAND + r"(?:can't read |[‘'`])?(?P<subject>[^'’:]+)['’]?: No such file or directory", Strength.MESSAGE),
         rule(ErrorKind.MISSING_FILE, r": line \d+: (?:\w+: )?(?P<subject>[^\s:]+): No such file or directory$", Strength.MESSAGE),
