@@ -179,6 +179,8 @@ class BuildLoop:
         # The farm finds the first error in the log, and knows better than this worker what to do about it.
         is_in_log = isinstance(error, BuildFailedError) and error.first_error is not None
         message = error.message if is_in_log else f"{error.message}\n{error.remedy}".rstrip()
+        if isinstance(error, BuildFailedError) and error.place:  # in the recipe
+            message = f"{error.place}: {message}"
         _say(log, f"{error.code}: {message}")
         return lambda: self.client.fail(lease, code=error.code, message=message)
 

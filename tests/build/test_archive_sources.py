@@ -77,6 +77,7 @@ def test_an_archive_that_is_none_fails_the_build_by_name_and_format(words: Local
         words.builds().build(["words"])
     assert caught.value.code == "unreadable-archive"
     assert caught.value.log is not None
+    assert str(caught.value.place) == "packages/words/recipe.yaml:6:11"
 
 
 def test_all_archives_of_a_build_share_what_they_may_take_unpacked(words: Local, tmp_path: Path) -> None:

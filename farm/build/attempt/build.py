@@ -41,7 +41,7 @@ def build(
     """
     started = time_now()
     with LogKeeper(workshop.store, log, order.limits) as keeper, failure_in_log(keeper):
-        sources = fetch_sources(order, workshop, keeper, attempt.subdirectory("sources"))
+        sources = fetch_sources(order, workshop, keeper, attempt.subdirectory("sources"), cancelled=cancelled)
         root, copyable = build_root(order, workshop, attempt.subdirectory("root"))
         workspace = workspace or Workspace.of_container(attempt, order.limits)
         run = StepsRun(order, workshop, attempt, (*root, *sources), workspace, keeper)

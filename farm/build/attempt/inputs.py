@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from farm.build.attempt.copied_code import CopyableFiles, copyable_files
-from farm.build.attempt.errors import BuildFailedError, InvalidOrderError
+from farm.build.attempt.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
 from farm.build.sources.archives.archive_format import SNIFFED, check_format
-from farm.build.sources.archives.as_tar import write_as_tar
-from farm.build.sources.archives.flat_tar import check_not_flat
+from farm.build.sources.archives.confined import ArchiveReader, ReadingCancelledError
 from farm.build.sources.archives.members import UnreadableArchiveError
 from farm.container.environment import bind_packages, mount_alone, mount_links, render_links
 from farm.container.sandbox_spec import MB, Bind
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
-from farm.core.recipe.archive_names import unpacked_file
+from farm.core.recipe.archive_names import TAR_SUFFIXES, unpacked_file
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.core.recipe.recipe import SOURCES_DIRECTORY
+from farm.core.recipe.source_places import source_problem
 from farm.core.sets.composition.compose import compose
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from farm.build.attempt.log_keeper import LogKeeper
     from farm.build.attempt.workshop import Workshop
@@ -40,15 +43,23 @@ _RESERVE = 1 << 30
 """The bytes of the disk that stay free for others."""
 
 
-def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directory: Path) -> tuple[Bind, ...]:
+def fetch_sources(
+    order: BuildOrder,
+    workshop: Workshop,
+    log: LogKeeper,
+    directory: Path,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Bind, ...]:
     """Fetch every source of the plan into the store, and return their binds under `/sources`.
 
     An archive that `tar` cannot read is there as a tar archive too, which is written into `directory`. Raises
     `InvalidOrderError` for a source whose name is no file name, `BuildFailedError` for an archive that cannot be
-    unpacked, and what `SourceFetcher.fetch` raises.
+    unpacked, with its place in the recipe, `BuildCancelledError`, and what `SourceFetcher.fetch` raises.
     """
     origins = {origin.digest: origin for origin in order.source_origins}
     fetcher = workshop.fetcher.fresh()
+    reader = ArchiveReader(cancelled=cancelled)
     left = _left_for_archives(order, directory)
     binds = []
     for source in order.plan.sources:
@@ -64,7 +75,12 @@ def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper, directo
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
         log.say(f"source {source.file} {source.digest} from {origin_name}")
-        files = _with_tar(order, source, workshop.store.path(source.digest), directory, most_bytes=left)
+        try:
+            files = _with_tar(source, workshop.store.path(source.digest), directory, reader, most_bytes=left)
+        except UnreadableArchiveError as error:
+            raise _unreadable(order, source, workshop, error) from error
+        except ReadingCancelledError as error:
+            raise BuildCancelledError(str(order.plan.name)) from error
         left -= sum(path.stat().st_size for path in files.values() if path.parent == directory)
         binds += [Bind(path, f"{SOURCES_DIRECTORY}/{name}") for name, path in files.items()]
     return tuple(binds)
@@ -78,29 +94,40 @@ def _left_for_archives(order: BuildOrder, directory: Path) -> int:
 
 
 def _with_tar(
-    order: BuildOrder, source: PlannedSource, path: Path, directory: Path, *, most_bytes: int
+    source: PlannedSource, path: Path, directory: Path, reader: ArchiveReader, *, most_bytes: int
 ) -> dict[str, Path]:
     """Return a source by its name, and the tar archive of at most `most_bytes` that is made if `tar` cannot read it.
 
-    Raises `BuildFailedError`.
+    Raises `UnreadableArchiveError`, `ReadingCancelledError`.
     """
     files = {source.file: path}
-    try:
-        with path.open("rb") as file:
-            check_format(source, file.read(SNIFFED))
-        if source.unpack and (tar := unpacked_file(source.file)) != source.file:
-            files[tar] = directory / tar
-            write_as_tar(path, Path(source.file).suffix, files[tar], most_bytes=most_bytes)
-        elif source.unpack:
-            check_not_flat(path)
-    except UnreadableArchiveError as error:
-        raise BuildFailedError(
-            f"{order.plan.name}: the source {source.file} cannot be unpacked: {error.message}",
-            remedy=error.remedy
-            or "Take another archive of this release; or write unpack: false, and unpack it in a step.",
-            code=error.code,
-        ) from error
+    with path.open("rb") as file:
+        check_format(source, file.read(SNIFFED))
+    if source.unpack and (tar := unpacked_file(source.file)) != source.file:
+        files[tar] = directory / tar
+        reader.write_as_tar(path, Path(source.file).suffix, files[tar], most_bytes=most_bytes)
+    elif source.unpack and source.file.endswith(TAR_SUFFIXES):
+        reader.check_not_flat(path)
     return files
+
+
+def _unreadable(
+    order: BuildOrder, source: PlannedSource, workshop: Workshop, error: UnreadableArchiveError
+) -> BuildFailedError:
+    """Return the failure of a build whose source cannot be unpacked, with its place in the recipe."""
+    failed = BuildFailedError(
+        f"{order.plan.name}: the source {source.file} cannot be unpacked: {error.message}",
+        remedy=error.remedy or "Take another archive of this release; or write unpack: false, and unpack it in a step.",
+        code=error.code,
+    )
+    with suppress(FarmError, OSError):  # without the text of the recipe, the name of the source must do
+        workshop.obtain(order.recipe_digest)
+        text = RecipeContents.from_json(workshop.store.read(order.recipe_digest)).recipe
+        workshop.obtain(text)
+        file = f"packages/{order.plan.name.short}/{RECIPE_FILE}"
+        number = order.plan.sources.index(source)
+        failed.place = source_problem(workshop.store.read(text), file, number, failed.message, failed.remedy).place
+    return failed
 
 
 def fetch_carried(order: BuildOrder, fetcher: SourceFetcher) -> Iterator[Digest]:

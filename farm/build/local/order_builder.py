@@ -115,7 +115,7 @@ class OrderBuilder:
 
     def _explain(self, error: BuildFailedError, log: Path) -> None:
         found = error.first_error
-        error.place = Place(str(log), found.line if found else 0)
+        error.place = error.place or Place(str(log), found.line if found else 0)
         if found and (package := self.provider_of(found.kind, found.subject)):
             error.provided_by(package)
 

@@ -16,7 +16,6 @@ from farm.core.fileset.rules import parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from farm.build.sources.archives.members import Member
 
@@ -26,20 +25,18 @@ _HEADER = 2048
 _READERS: dict[str, Callable[[BinaryIO], list[Member]]] = {".zip": zip_members, ".7z": seven_zip_members}
 
 
-def write_as_tar(source: Path, suffix: str, destination: Path, *, most_bytes: int) -> None:
-    """Write the archive `source`, of the format of `suffix`, as a tar archive.
+def write_as_tar(source: BinaryIO, suffix: str, destination: BinaryIO, *, most_bytes: int) -> None:
+    """Write the seekable archive `source`, of the format of `suffix`, as a tar archive.
 
     The tar archive has at most `most_bytes`, or else is not begun. All its members are in one directory: that of the
     source, if it has one, else a further one. So `--strip-components=1` drops nothing. Raises `UnreadableArchiveError`.
     """
-    with source.open("rb") as file:
-        members = _by_path(_READERS[suffix](file))
-        _check(members, most_bytes)
-        above = "" if _has_one_directory(members) else "source/"
-        with tarfile.open(destination, "w", format=tarfile.PAX_FORMAT) as tar:
-            for path, member in members.items():
-                _add(tar, member, f"{above}{path}")
-    destination.chmod(0o444)  # whatever the umask: the build's user reads it
+    members = _by_path(_READERS[suffix](source))
+    _check(members, most_bytes)
+    above = "" if _has_one_directory(members) else "source/"
+    with tarfile.open(fileobj=destination, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path, member in members.items():
+            _add(tar, member, f"{above}{path}")
 
 
 def _by_path(members: Sequence[Member]) -> dict[str, Member]:

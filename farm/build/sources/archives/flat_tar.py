@@ -18,7 +18,6 @@ from farm.store.decompress import LARGEST_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _MOST_HEADERS = 10_000
 _MOST_BYTES = 64 << 20
@@ -38,18 +37,26 @@ _WITHOUT_CONTENT = (
     tarfile.FIFOTYPE,
 )
 _RECORD = re.compile(rb"([0-9]{1,6}) ([^=]+)=")
-_UNREADABLE = (tarfile.TarError, zstandard.ZstdError, lzma.LZMAError, zlib.error, EOFError, ValueError, OSError)
+_UNREADABLE = (
+    tarfile.TarError,
+    zstandard.ZstdError,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OSError,
+    MemoryError,
+)
 
 
-def check_not_flat(path: Path) -> None:
-    """Refuse a tar archive all of whose files lie at its top. Raises `UnreadableArchiveError`.
+def check_not_flat(file: BinaryIO) -> None:
+    """Refuse a seekable tar archive all of whose files lie at its top. Raises `UnreadableArchiveError`.
 
     Reads up to the first file in a directory, which usually is the first one. What is no tar archive, cannot be
     decompressed here, or has no end within the limits, is left to `tar`, which reports it.
     """
     try:
-        with path.open("rb") as file:
-            names = _names_at_the_top(_TarHeaders(_decompressed(file)))
+        names = _names_at_the_top(_TarHeaders(_decompressed(file)))
     except _UNREADABLE:
         return
     if names:

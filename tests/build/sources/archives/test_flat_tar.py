@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.build.sources.archives.flat_tar import check_not_flat
+from farm.build.sources.archives import flat_tar
 from farm.build.sources.archives.members import UnreadableArchiveError
 from tests.peak_memory import takes_at_most
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def check_not_flat(archive: Path) -> None:
+    with archive.open("rb") as file:
+        flat_tar.check_not_flat(file)
 
 
 @pytest.fixture
