@@ -35,6 +35,7 @@ _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",)}
 _CUBE = (0, 95, 135, 175, 215, 255)
 
 _Cell = tuple[str, tuple[str, ...]]
+_BLANK: _Cell = (" ", ())
 
 
 class Segment(NamedTuple):
@@ -73,39 +74,55 @@ def shown(text: str, *, most: int = MOST_SHOWN) -> Line:
 
 
 def _cells(text: str) -> list[_Cell]:
-    cells: list[_Cell] = []
+    row = _Row()
     style: dict[str, str] = {}
-    column = 0
     for token in _TOKEN.finditer(text[:_MOST_READ]):
         if (written := token["text"]) is not None:
-            styles = tuple(style.values())
-            cells.extend((" ", ()) for _ in range(column - len(cells)))
-            cells[column : column + len(written)] = [(character, styles) for character in written]
-            column += len(written)
+            row.write(written, tuple(style.values()))
         elif (move := token["move"]) is not None:
-            column = 0 if move == "\r" else max(column - 1, 0)
+            row.column = 0 if move == "\r" else max(row.column - 1, 0)
         elif token["final"] == "m":
             _apply(style, token["arguments"])
         elif token["final"] is not None:
-            column = _moved(cells, column, token["final"], token["arguments"])
-    return cells
+            row.obey(token["final"], token["arguments"])
+    return row.cells
 
 
-def _moved(cells: list[_Cell], column: int, final: str, arguments: str) -> int:
-    """Obey a control sequence that moves within the line or erases in it; return the new column."""
-    number = int(arguments) if arguments.isdecimal() and len(arguments) < 6 else 0
-    if final == "K":
-        if number != 1:
-            del cells[0 if number == 2 else column :]
-        else:
-            cells[:column] = [(" ", ())] * min(column, len(cells))
-    elif final == "G":
-        column = max(number, 1) - 1
-    elif final == "C":
-        column += max(number, 1)
-    elif final == "D":
-        column -= max(number, 1)
-    return min(max(column, 0), _MOST_COLUMNS)
+class _Row:
+    """What a line shows so far. No sequence costs more than `_MOST_COLUMNS` cells besides those that were written."""
+
+    def __init__(self) -> None:
+        self.cells: list[_Cell] = []
+        self.column = 0
+        self._blank = 0
+        """How many cells at the beginning are known to be blank: they are not erased again."""
+
+    def write(self, text: str, styles: tuple[str, ...]) -> None:
+        """Write from the column on, which moves."""
+        cells, column = self.cells, self.column
+        if column > len(cells):
+            cells += [_BLANK] * (column - len(cells))
+        self._blank = min(self._blank, column)
+        self.column = column + len(text)
+        cells[column : self.column] = [(character, styles) for character in text]
+
+    def obey(self, final: str, arguments: str) -> None:
+        """Obey a control sequence that erases, which moves nothing, or moves within the line."""
+        number = int(arguments) if arguments.isdecimal() and len(arguments) < 6 else 0
+        if final == "K":
+            if number == 1:
+                self._erase_before(self.column + 1)  # what is under the cursor too
+            else:
+                del self.cells[0 if number == 2 else self.column :]
+        elif final in "GCD":
+            moved = {"G": max(number, 1) - 1, "C": self.column + max(number, 1), "D": self.column - max(number, 1)}
+            self.column = min(max(moved[final], 0), _MOST_COLUMNS)
+
+    def _erase_before(self, column: int) -> None:
+        end = min(column, len(self.cells))
+        if end > self._blank:
+            self.cells[self._blank : end] = [_BLANK] * (end - self._blank)
+            self._blank = end
 
 
 def _segments(text: str, styles: tuple[str, ...]) -> list[Segment]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farm.core.buildlog.terminal_text import Segment, plain, shown
 from farm.core.names.escaping import escape_control_chars
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 ANYTHING = st.text(st.characters(), max_size=300)
 TERMINAL = st.lists(
@@ -97,3 +102,70 @@ def test_sequences_that_ask_for_much_get_little() -> None:
 def test_a_line_of_a_hundred_megabytes_is_cut_and_says_by_how_much() -> None:
     line = shown("x" * 100_000_000)
     assert (sum(len(segment.text) for segment in line.segments), line.cut) == (2000, 99_998_000)
+
+
+MOVING = st.lists(
+    st.sampled_from(
+        [
+            *("\x1b[1K", "\x1b[K", "\x1b[2K", "\x1b[999C", "\x1b[3C", "\x1b[2D", "\x1b[5G", "\x1b[31m", "\r", "\x08"),
+            *("a", "bc", "x" * 7),
+        ]
+    ),
+    max_size=12,
+)
+
+
+def seen_by_a_slow_terminal(pieces: list[str]) -> str:
+    """What a terminal of 100,000 columns shows, which does each thing at once."""
+    screen, column = [" "] * 100_000, 0
+    for piece in pieces:
+        if not piece.startswith("\x1b"):
+            for character in piece:
+                if character in "\r\x08":
+                    column = 0 if character == "\r" else max(column - 1, 0)
+                else:
+                    screen[column] = character
+                    column += 1
+        elif piece[-1] == "K":
+            begin, end = {"\x1b[K": (column, len(screen)), "\x1b[1K": (0, column + 1)}.get(piece, (0, len(screen)))
+            screen[begin:end] = [" "] * (end - begin)
+        elif piece[-1] in "CDG":
+            number = int(piece[2:-1])
+            column = {"C": column + number, "D": column - number, "G": number - 1}[piece[-1]]
+            column = min(max(column, 0), 1000)
+    return "".join(screen).rstrip()
+
+
+@given(MOVING)
+def test_movements_and_erasures_leave_what_a_terminal_shows(pieces: list[str]) -> None:
+    assert plain("".join(pieces)) == seen_by_a_slow_terminal(pieces)
+
+
+def test_an_erasure_moves_nothing() -> None:
+    assert plain("x" * 1500 + "\x1b[Ky") == "x" * 1500 + "y"
+
+
+def steps_of(text: str) -> int:
+    """How many lines of Python are run to read a text."""
+    steps = 0
+
+    def count(_frame: FrameType, _event: str, _argument: object) -> Any:
+        nonlocal steps
+        steps += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        plain(text)
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+@given(MOVING)
+@example(["\x1b[999C", "x", "\x1b[2K"])
+@example(["x" * 7, "\x1b[999C", "\x1b[1K"])
+def test_a_line_takes_no_more_steps_than_its_length_asks_for(pieces: list[str]) -> None:
+    text = "".join(pieces) * 200
+    assert steps_of(text) <= 20 * len(text) + 10_000
