@@ -13,6 +13,7 @@ from farm.core.sets.proof.closure import build_closure, closure, from_toolchain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
     from farm.core.plan.job import BuiltPackage
     from farm.core.recipe.recipe import Recipe
@@ -33,6 +34,8 @@ class Outcomes:
         self._graph = graph
         self._store = store
         self._known: dict[str, tuple[BuiltPackage, ...]] = {}
+        self._members: dict[Digest, Member] = {}
+        """By descriptor: a manifest is read once, not for each set that has it."""
         self.states: dict[str, State] = {}
         self.beside: dict[str, BuiltPackage] = {}
 
@@ -54,6 +57,7 @@ class Outcomes:
     def forget(self) -> None:
         """Forget everything: it is obtained again."""
         self._known.clear()
+        self._members.clear()
         self.states.clear()
         self.beside.clear()
 
@@ -80,7 +84,10 @@ class Outcomes:
         return self.beside | {package.descriptor.name.short: package for package in made}
 
     def _member(self, package: BuiltPackage) -> Member:
-        return member_of(self._store, package)
+        digest = package.descriptor.digest
+        if digest not in self._members:
+            self._members[digest] = member_of(self._store, package)
+        return self._members[digest]
 
 
 def member_of(store: BlobStore, package: BuiltPackage) -> Member:
