@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import threading
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from farm.core.buildlog.recogniser import Recogniser
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.descriptors import opened
+from farm.store.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,6 @@ class LogStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._scans = tuple(threading.Lock() for _ in range(_MOST_SCANS))
 
     def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
         """Append whole lines and return the log's size.
@@ -159,8 +158,8 @@ class LogStore:
         return recogniser.first_error()
 
     def scanning(self, attempt_id: int) -> AbstractContextManager[object]:
-        """Return a context in which no other thread of this process scans the attempt's log, and few scan any."""
-        return self._scans[attempt_id % _MOST_SCANS]
+        """Return a context in which nobody else scans the attempt's log, in any process, and few scan any."""
+        return locked(self.root / f".scan-{attempt_id % _MOST_SCANS}")
 
     def _near_end(self, attempt_id: int) -> tuple[int, int]:
         """Return how many lines are before the part in which errors are looked for, and where that part begins."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,10 @@ from farm.core.names.version import Version
 from farm.core.plan.abi import MOST_LINE, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage, DependencyArchive, TestOrder, TestOutcome
 from farm.core.recipe.recipe import Limits, Test
+from farm.server.documents.log_store import LogStore
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
-from farm.server.jobs.finishing import finish_build, finish_comparison, finish_test
+from farm.server.jobs.finishing import fail, finish_build, finish_comparison, finish_test
 from farm.server.jobs.job_actions import JobStateError, request_comparison, request_test, retry
 from farm.server.jobs.leases import LeaseLostError
 from farm.server.jobs.reported_packages import RefusedOutcomeError
@@ -31,6 +34,7 @@ from tests.farms.small import WORLD, SmallFarm, accept_provenance, recipe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from farm.core.buildlog.first_error import FirstError
     from farm.core.package.descriptor import Descriptor
     from farm.core.plan.consumption import Consumption
     from farm.server.tables.records import Worker
@@ -184,6 +188,35 @@ def test_a_failure_is_kept_with_the_first_error_and_the_package_that_provides_wh
     assert failed is not None
     assert failed.first_error is not None
     assert (failed.first_error.line, failed.first_error.subject, failed.first_error.provider) == (2, "zlib.h", "zlib")
+
+
+def test_a_log_is_scanned_by_one_web_process_though_two_are_told_of_the_failure(
+    farm: SmallFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that got no answer in time sends its report again, and another process receives it."""
+    farm.submit(recipe("a"))
+    lease = farm.claim()
+    farm.application.logs.append(lease.attempt.id, 0, log_of("a.c:1:1: error: no"), limit=10_000)
+    scans, scan = [threading.Event(), threading.Event()], LogStore.first_error
+    waiting = iter(scans)
+
+    def first_error(logs: LogStore, attempt: int) -> FirstError | None:
+        next(waiting).set()
+        scans[1].wait(1)  # as long as a second scan might begin
+        return scan(logs, attempt)
+
+    def report() -> JobState | str:
+        process = replace(farm.application, logs=LogStore(farm.application.logs.root))
+        try:
+            return fail(process, farm.holder(lease), code="build-failed", message="it failed").state
+        except LeaseLostError as error:
+            return error.code
+
+    monkeypatch.setattr(LogStore, "first_error", first_error)
+    with ThreadPoolExecutor(2) as both:
+        ended = [both.submit(report) for _ in scans]
+        assert sorted(answer.result() for answer in ended) == ["failed", LeaseLostError.code]
+    assert [event.is_set() for event in scans] == [True, False]
 
 
 def test_what_an_earlier_build_provides_is_indexed_once(farm: SmallFarm) -> None:
