@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from farm.api.submission_wire import LONGEST_ORIGIN
+from farm.core.names.wording import counted
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
 from farm.server.jobs import job_actions, jobs
@@ -62,7 +63,7 @@ def submit_preview(
     then.
     """
     read = read_new(application, submitted)
-    with application.planning() as unit:
+    with application.planning() as unit:  # one at a time: what counts for the quota cannot change before the commit
         if replaces is not None:
             _withdraw_replaced(unit, replaces, submitted_by)
         _check_quota(unit, submitted_by)
@@ -196,7 +197,7 @@ def _check_quota(unit: UnitOfWork, submitted_by: str) -> None:
     has = previews.count_open(unit.session, submitted_by)
     if has >= policy.most_open:
         raise FarmError(
-            f"{submitted_by} has {has} open previews, and the farm allows {policy.most_open}",
+            f"{submitted_by} has {counted(has, 'open preview')}, and the farm allows {policy.most_open}",
             remedy="Withdraw one with `farm submission withdraw NUMBER`, or replace it with `--replace NUMBER`.",
             code="preview-quota",
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
@@ -244,11 +247,28 @@ def test_the_builds_of_an_accepted_preview_stay(stocked: SmallFarm) -> None:
         assert stocked.application.blobs.has(package.archive.digest)
 
 
+def test_submissions_at_the_same_time_do_not_exceed_the_quota(stocked: SmallFarm) -> None:
+    stocked.application = replace(stocked.application, preview_policy=PreviewPolicy(most_open=2, minutes_a_day=10))
+    begin = threading.Barrier(6)
+
+    def submitted(number: int) -> str:
+        begin.wait()
+        try:
+            preview(stocked, recipe(f"new-{number}"))
+        except FarmError as error:
+            return error.code
+        return "open"
+
+    with ThreadPoolExecutor(begin.parties) as people:
+        ended = list(people.map(submitted, range(begin.parties)))
+    assert sorted(ended) == ["open"] * 2 + ["preview-quota"] * 4
+
+
 def test_a_submitter_has_a_quota(stocked: SmallFarm) -> None:
     few = PreviewPolicy(most_open=1, minutes_a_day=10)
     stocked.application = replace(stocked.application, preview_policy=few)
     asked = preview(stocked, CHANGED)
-    with refuses("preview-quota", "has 1 open previews, and the farm allows 1"):
+    with refuses("preview-quota", "has 1 open preview, and the farm allows 1"):
         preview(stocked, recipe("new"))
     preview(stocked, recipe("new"), by="you")
     lease = stocked.claim()
