@@ -74,7 +74,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
 
 def notification_tasks(application: Application, settings: FarmSettings) -> tuple[PeriodicTask, ...]:
     """Return the task that sends messages to webhooks, whose addresses people choose: private ones are refused."""
-    policy = PostPolicy(AddressGuard(settings.allowed_networks))
+    policy = PostPolicy(AddressGuard(settings.webhook_networks, "FARM_WEBHOOK_NETWORKS"))
     address = settings.address.rstrip("/")
     deliver = BackgroundTask(lambda: deliver_due(application, policy, address))
     return (PeriodicTask("farm.control.notify", 1.0, deliver),)

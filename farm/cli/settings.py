@@ -21,14 +21,15 @@ class Settings:
 
     `state` and `host` can be read only where no other user can change the directory; `host` is shared by all farms of
     one user on this machine: toolchains, sources, unpacked packages. An empty `docker` is the engine of this machine.
-    `allowed_networks` (separated by commas) are private networks that builds may fetch sources from. `max_severity` is
-    the highest severity of advisories on packages that are run or installed here; empty for any. `resolver` is the DNS
-    server for subscribing; empty for that of this machine. `policy` is the file of the policy. `web_bounds` (as
-    `streams=500`, separated by commas) are limits for callers of the farm that is started here, where they differ from
-    the defaults. `key` is the private key of this person, and `name` the name; by default those of `farm keys me`.
-    `public_url` is the address at which others reach the farm that is started here, empty for that on the loopback.
-    `users` is the prefix of the accounts that programs of a farm run as; empty for user IDs of its own. `kept_bytes` is
-    what kept builds may take on the disk, in all (`FARM_KEPT_GB`, in units of 10⁹ bytes).
+    `allowed_networks` (separated by commas) are private networks that builds may fetch sources from, `webhook_networks`
+    those to which the farm that is started here may send messages. `max_severity` is the highest severity of advisories
+    on packages that are run or installed here; empty for any. `resolver` is the DNS server for subscribing; empty for
+    that of this machine. `policy` is the file of the policy. `web_bounds` (as `streams=500`, separated by commas) are
+    limits for callers of the farm that is started here, where they differ from the defaults. `key` is the private
+    key of this person, and `name` the name; by default those of `farm keys me`. `public_url` is the address at which
+    others reach the farm that is started here, empty for that on the loopback. `users` is the prefix of the accounts
+    that programs of a farm run as; empty for user IDs of its own. `kept_bytes` is what kept builds may take on the
+    disk, in all (`FARM_KEPT_GB`, in units of 10⁹ bytes).
     """
 
     state_place: Path
@@ -47,6 +48,7 @@ class Settings:
     users: str = ""
     kept_bytes: int = _KEPT_GB * 10**9
     public_url: str = ""
+    webhook_networks: tuple[str, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -78,7 +80,7 @@ class Settings:
             url=_url(os.environ.get("FARM_URL", "http://127.0.0.1:8460")),
             token=os.environ.get("FARM_TOKEN", ""),
             docker=os.environ.get("DOCKER_HOST", ""),
-            allowed_networks=_networks(os.environ.get("FARM_ALLOWED_NETWORKS", "")),
+            allowed_networks=_networks("FARM_ALLOWED_NETWORKS", os.environ.get("FARM_ALLOWED_NETWORKS", "")),
             max_severity=_severity(os.environ.get("FARM_MAX_SEVERITY", "")),
             resolver=os.environ.get("FARM_RESOLVER", ""),
             policy=Path(os.environ["FARM_POLICY"]).absolute() if os.environ.get("FARM_POLICY") else None,
@@ -88,6 +90,7 @@ class Settings:
             users=os.environ.get("FARM_USERS", ""),
             kept_bytes=_kept_bytes(os.environ.get("FARM_KEPT_GB", "")),
             public_url=_url(os.environ.get("FARM_PUBLIC_URL", ""), "FARM_PUBLIC_URL", or_none=True),
+            webhook_networks=_networks("FARM_WEBHOOK_NETWORKS", os.environ.get("FARM_WEBHOOK_NETWORKS", "")),
         )
 
 
@@ -107,13 +110,13 @@ def _kept_bytes(text: str) -> int:
     return int(gigabytes * 10**9)
 
 
-def _networks(text: str) -> tuple[str, ...]:
+def _networks(variable: str, text: str) -> tuple[str, ...]:
     networks = tuple(part.strip() for part in text.split(",") if part.strip())
     for network in networks:
         try:
             ip_network(network)
         except ValueError as error:
-            raise click.UsageError(f"FARM_ALLOWED_NETWORKS: {error}. Write networks as 10.0.0.0/8.") from error
+            raise click.UsageError(f"{variable}: {error}. Write networks as 10.0.0.0/8.") from error
     return networks
 
 

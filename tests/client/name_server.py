@@ -1,4 +1,4 @@
-"""A DNS server on the loopback, for UDP: it answers with the given TXT records, and records the questions."""
+"""A DNS server on the loopback, for UDP: it answers with the given TXT and A records, and records the questions."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ _POLL_SECONDS = 0.02
 
 
 class NameServer:
-    """`texts` are the strings of TXT records by name; `rcode` is the error to answer with; `silent`: no answer."""
+    """`texts` are the strings of TXT records by name; `rcode` is the error to answer with; `silent`: no answer.
 
-    def __init__(self) -> None:
+    `addresses` are the answers to the questions for A records of a name: one after the other, then the last one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         self.texts: dict[str, list[str | bytes]] = {}
+        self.addresses: dict[str, list[list[str]]] = {}
         self.asked: list[str] = []
         self.rcode = dns.rcode.NOERROR
         self.silent = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", port))
         self._socket.settimeout(_POLL_SECONDS)
 
     @property
@@ -63,9 +67,13 @@ class NameServer:
         (question,) = query.question
         name = question.name.to_text(omit_final_dot=True)
         self.asked.append(name)
-        texts = self.texts.get(name)
+        texts, addresses = self.texts.get(name), self.addresses.get(name)
         if self.rcode:
             response.set_rcode(self.rcode)
+        elif addresses:
+            if question.rdtype == dns.rdatatype.A:
+                now = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+                response.answer.append(dns.rrset.from_text_list(question.name, 0, "IN", "A", now))
         elif texts is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif question.rdtype == dns.rdatatype.TXT and texts:

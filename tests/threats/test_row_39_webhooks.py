@@ -74,7 +74,7 @@ def test_a_name_that_resolves_elsewhere_later_is_checked_each_time(
     farm: ServedFarm, inside: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: what counts is the address of the very connection."""
-    answers, honest = iter(["203.0.113.7", "127.0.0.1"]), socket.getaddrinfo
+    answers, honest = iter(["127.0.0.2", "127.0.0.1"]), socket.getaddrinfo
 
     def resolve(host: str, port: int, *more: object, **options: object) -> object:
         if host != "rebinding.example.org":
@@ -85,7 +85,7 @@ def test_a_name_that_resolves_elsewhere_later_is_checked_each_time(
     with farm.client() as client:
         client.submit({"a": recipe("a")})
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    guard = AddressGuard.of(["203.0.113.0/24"])  # a documentation network stands for a public one
+    guard = AddressGuard.of(["127.0.0.2/32"])  # stands for a public address
     policy = PostPolicy(guard, seconds=0.5)
     assert deliver_due(farm.application, policy, farm.url) == 0
     with farm.application.writing() as unit:

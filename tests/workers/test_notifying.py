@@ -27,7 +27,7 @@ def test_control_that_is_killed_while_a_receiver_has_the_message_sends_it_again(
 ) -> None:
     file, log = tmp_path / "farm.json", tmp_path / "control.log"
     address = "https://farm.example.org"
-    allowing = settings.model_copy(update={"allowed_networks": ("127.0.0.0/8",), "address": address})
+    allowing = settings.model_copy(update={"webhook_networks": ("127.0.0.0/8",), "address": address})
     file.write_text(allowing.model_dump_json())
     run = ("workers.control", "--settings", str(file))
     with receiving() as receiver:

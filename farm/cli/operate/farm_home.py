@@ -20,7 +20,10 @@ _SPECIAL_IN_URLS = "?#%"
 
 @dataclass(frozen=True, slots=True)
 class FarmHome:
-    """Paths below the farm's directory `root`, its future address, and the networks that its workers may reach."""
+    """Paths below the farm's directory `root`, its future address, and the private networks that it may reach.
+
+    `allowed_networks` are for sources and other distributions, `webhook_networks` for webhooks.
+    """
 
     root: Path
     host: Path
@@ -30,6 +33,7 @@ class FarmHome:
     allowed_networks: tuple[str, ...] = ()
     web_bounds: tuple[tuple[str, float], ...] = ()
     public_url: str = ""
+    webhook_networks: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:

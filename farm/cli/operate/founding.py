@@ -117,6 +117,7 @@ def _write_settings(
         "foreign": str(home.root / "foreign"),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),
+        "webhook_networks": list(home.webhook_networks),
     }
     _write(home.web_settings, both | web, users.gid("web") if users else None)
     _write(home.control_settings, both | control, users.gid("control") if users else None)

@@ -67,8 +67,17 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     os.umask(0o022)  # files for other users must be readable; secret ones set their own mode
     settings = Settings.from_environment()
     tree = read_tree(recipes)
-    reached = (settings.docker, settings.allowed_networks, settings.web_bounds, settings.public_url)
-    home = FarmHome(settings.state, settings.host, port, database, *reached)
+    home = FarmHome(
+        settings.state,
+        settings.host,
+        port,
+        database,
+        settings.docker,
+        settings.allowed_networks,
+        settings.web_bounds,
+        settings.public_url,
+        settings.webhook_networks,
+    )
     check_directory(home)
     take_directory(home)
     _check_port(port)

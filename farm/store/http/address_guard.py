@@ -31,25 +31,28 @@ class ForbiddenAddressError(FarmError):
 
     code = "forbidden-address"
 
-    def __init__(self, address: str, why: str) -> None:
-        super().__init__(
-            f"the address {address} is refused: {why}",
-            remedy="Use a public http or https URL; an operator can list private networks in FARM_ALLOWED_NETWORKS.",
-        )
+    def __init__(self, address: str, why: str, *, setting: str = "") -> None:
+        """`setting` is where an operator can list the network of the address, if anywhere."""
+        listed = f"; an operator can list private networks in {setting}" if setting else ""
+        super().__init__(f"the address {address} is refused: {why}", remedy=f"Use a public http or https URL{listed}.")
         self.address = address
         self.why = why
 
 
 @dataclass(frozen=True, slots=True)
 class AddressGuard:
-    """The addresses that may be connected to: public unicast addresses, and the networks that the operator lists."""
+    """The addresses that may be connected to: public unicast addresses, and the networks that the operator lists.
+
+    `setting` is where they are listed, for the error.
+    """
 
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+    setting: str = "FARM_ALLOWED_NETWORKS"
 
     @classmethod
-    def of(cls, networks: Iterable[str]) -> AddressGuard:
+    def of(cls, networks: Iterable[str], setting: str = "FARM_ALLOWED_NETWORKS") -> AddressGuard:
         """Make a guard that also allows these networks (`10.1.0.0/16`); raises `ValueError`."""
-        return cls(tuple(ip_network(network) for network in networks))
+        return cls(tuple(ip_network(network) for network in networks), setting)
 
     def violation(self, text: str) -> str:
         """Return why the address (in the form of `getaddrinfo`) must not be connected to; empty when it may be."""
@@ -125,7 +128,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 
     def _check(self, host: str, address: str) -> None:
         if self._guard and (violation := self._guard.violation(address)):
-            raise ForbiddenAddressError(host, violation)
+            raise ForbiddenAddressError(host, violation, setting=self._guard.setting)
 
     def _within(self, timeout: float | None) -> float:
         remaining = self._remaining()

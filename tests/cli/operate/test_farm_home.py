@@ -87,6 +87,21 @@ def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch
     assert settings == WebSettings(streams=500, head_seconds=2.5)
 
 
+def test_the_networks_of_webhooks_are_not_those_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_WEBHOOK_NETWORKS", "10.1.0.0/16, fd00::/8")
+    monkeypatch.setenv("FARM_ALLOWED_NETWORKS", "10.2.0.0/16")
+    settings = Settings.from_environment()
+    networks = {"allowed_networks": settings.allowed_networks, "webhook_networks": settings.webhook_networks}
+    home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, **networks)
+    found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
+    written = FarmSettings.read(home.control_settings)
+    assert list(map(str, written.webhook_networks)) == ["10.1.0.0/16", "fd00::/8"]
+    assert list(map(str, written.allowed_networks)) == ["10.2.0.0/16"]
+    monkeypatch.setenv("FARM_WEBHOOK_NETWORKS", "here")
+    with pytest.raises(click.UsageError, match="FARM_WEBHOOK_NETWORKS: 'here' does not"):
+        Settings.from_environment()
+
+
 @pytest.mark.parametrize(
     "text", ["streams", "streams=", "=5", "streams=many", "streams=0", "streams=-1", "streams=nan", "a=inf"]
 )

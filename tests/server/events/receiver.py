@@ -49,8 +49,8 @@ def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
-    """Run a receiver on a free port of the loopback, or on this one."""
+def receiving(port: int = 0, host: str = "127.0.0.1") -> Iterator[Receiver]:
+    """Run a receiver on a free port of the loopback, or on this port and address."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +75,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
         def handle_error(self, *_: object) -> None:
             """Say nothing of a sender that has gone."""
 
-    with Server(("127.0.0.1", port), Handler) as server:
+    with Server((host, port), Handler) as server:
         receiver.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
