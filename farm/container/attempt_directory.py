@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from farm.container.host_clock import HostTime, host_time
 from farm.container.mounts import unmount_below
+from farm.container.owner_process import OwnerProcess
 from farm.errors import FarmError
 from farm.store.descriptors import opened
 from farm.store.durable_file import replace_file
@@ -37,6 +38,10 @@ LABEL_ATTEMPTS = "farm.attempts"
 """The identity of the directory that contains those of attempts."""
 LABEL_LEASE = "farm.lease"
 """The name of the attempt, which is that of its directory."""
+LABEL_PROCESS = "farm.process"
+"""The process that owns the attempt, as an `OwnerProcess`."""
+LABEL_DIRECTORY = "farm.attempts-directory"
+"""The path of the directory of attempts, for the process that owns the attempt."""
 IDENTITY = ".identity"
 """The file with the identity. The path of a directory may differ between processes; this file is in it."""
 
@@ -131,7 +136,12 @@ class AttemptDirectory(AbstractContextManager["AttemptDirectory"]):
     @property
     def labels(self) -> dict[str, str]:
         """The labels of its containers."""
-        return {**self._root.labels, LABEL_LEASE: self.name}
+        return {
+            **self._root.labels,
+            LABEL_LEASE: self.name,
+            LABEL_PROCESS: str(OwnerProcess.current()),
+            LABEL_DIRECTORY: str(self._root.path.absolute()),
+        }
 
     def extend(self, seconds: float | None) -> None:
         """Record that the lease ends in so many seconds, as a heartbeat does; None: with this process."""

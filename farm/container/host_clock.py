@@ -27,10 +27,11 @@ def host_time(seconds_from_now: float = 0.0) -> HostTime:
     """Return the time on this host's clock, so many seconds from now."""
     # From the kernel's file, which a preloaded library that fakes the time does not change.
     uptime = Path("/proc/uptime").read_text().split()[0]
-    return HostTime(_clock(), float(uptime) + seconds_from_now)
+    return HostTime(host_clock(), float(uptime) + seconds_from_now)
 
 
-def _clock() -> str:
+def host_clock() -> str:
+    """Return the name of this host's clock: the boot, and the namespaces of time and processes."""
     namespaces = []
     for kind in ("time", "pid"):  # containers have a boot time of their own
         with suppress(OSError):  # the kernel does not have them

@@ -29,6 +29,10 @@ _OPTIONS_LIMIT = 4095  # one page with its NUL: mount(2)
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
+SOURCE = "farm-attempt"
+"""The source of the mounts of an attempt in the table of mounts, by which they are known when their owner is gone."""
+
+
 class MountError(FarmError):
     """The kernel refused a mount or unmount with the errno `number`."""
 
@@ -46,14 +50,14 @@ class MountError(FarmError):
 def mount_tmpfs(target: Path, *, size: int, inodes: int, owner: int) -> None:
     """Mount a fresh tmpfs of at most `size` bytes and `inodes` inodes, whose root belongs to user and group `owner`."""
     options = f"size={size},nr_inodes={inodes},uid={owner},gid={owner},mode=0755"
-    _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    _mount(SOURCE, target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 
 
 def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
     """Mount directories over one another, the first on top, read-only; at least two."""
     # overlayfs splits its layers at ":" and its options at ","; both may be escaped.
     lower = ":".join(re.sub(r"([\\:,])", r"\\\1", str(layer)) for layer in layers)
-    _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
+    _mount(SOURCE, target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
 
 
 def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
@@ -128,14 +132,24 @@ def unmount(target: Path) -> None:
 
 def mounts_below(directory: Path) -> tuple[Path, ...]:
     """Return the mount points at or below a directory, the last mounted first, in the order to unmount them."""
-    root = str(directory.resolve())
+    root = directory.resolve()
+    return tuple(point for point, _source in _mounts() if point.is_relative_to(root))
+
+
+def mounts_of_attempts() -> tuple[Path, ...]:
+    """Return where attempts of any farm have mounted something, as this process sees it, the last mounted first."""
+    return tuple(point for point, source in _mounts() if source == SOURCE)
+
+
+def _mounts() -> tuple[tuple[Path, str], ...]:
+    """Return all mount points with their sources, the last mounted first."""
     found = []
     with Path("/proc/self/mountinfo").open("rb") as table:
         for line in table:
-            # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes as octal
-            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(line.split(b" ", 5)[4]))
-            if point == root or point.startswith(f"{root}/"):
-                found.append(Path(point))
+            # proc_pid_mountinfo(5): the fifth field, and the second behind " - ", with blanks and backslashes as octal
+            fields, _, system = line.partition(b" - ")
+            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(fields.split(b" ", 5)[4]))
+            found.append((Path(point), os.fsdecode(system.split(b" ")[1])))
     return tuple(reversed(found))
 
 

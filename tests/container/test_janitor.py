@@ -3,19 +3,33 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from farm.container.attempt_directory import IDENTITY, NEW, AttemptDirectory, AttemptsRoot, attempt_name
+from farm.container.attempt_directory import (
+    IDENTITY,
+    LABEL_ATTEMPTS,
+    LABEL_DIRECTORY,
+    LABEL_PROCESS,
+    NEW,
+    AttemptDirectory,
+    AttemptsRoot,
+    attempt_name,
+)
 from farm.container.host_clock import host_time
-from farm.container.janitor import Janitor
+from farm.container.janitor import Janitor, is_lost
 from farm.container.mounts import mounts_below
+from farm.container.owner_process import OwnerProcess
+from farm.container.process_start import process_start
 from tests.refusing import refuses
 
 if TYPE_CHECKING:
@@ -64,6 +78,58 @@ from farm.container.sandbox import connect
 swept = Janitor(connect(), AttemptsRoot.open(Path(sys.argv[1]), sys.argv[2])).sweep()
 print(swept.containers, swept.directories, sep=", ")
 """
+
+
+def gone() -> OwnerProcess:
+    """A process that has ended, as this one sees it."""
+    child = subprocess.Popen(["sleep", "1000"])
+    _boot, started = process_start(child.pid)
+    child.kill()
+    child.wait()
+    return replace(OwnerProcess.current(), pid=child.pid, started=started or 0)
+
+
+class TestWhatIsLost:
+    @pytest.fixture
+    def labels(self, tmp_path: Path) -> dict[str, str]:
+        """Those of a container whose worker has ended, and whose state was removed."""
+        root = AttemptsRoot.open(tmp_path / "attempts", "/srv/farm")
+        with AttemptDirectory.make(root, "a token") as attempt:
+            labels = attempt.labels
+        shutil.rmtree(root.path)
+        return labels | {LABEL_PROCESS: str(gone())}
+
+    def test_a_container_whose_owner_and_directory_are_gone_is_lost(
+        self, labels: dict[str, str], tmp_path: Path
+    ) -> None:
+        assert is_lost(labels)
+        AttemptsRoot.open(tmp_path / "attempts", "/srv/farm")  # made anew: another one
+        assert is_lost(labels)
+        (tmp_path / "attempts" / IDENTITY).write_text(labels[LABEL_ATTEMPTS])  # it was only moved
+        assert not is_lost(labels)
+
+    def test_a_container_whose_owner_lives_is_not(self, labels: dict[str, str]) -> None:
+        assert not is_lost(labels | {LABEL_PROCESS: str(OwnerProcess.current())})
+
+    @pytest.mark.parametrize("change", ["another boot", "mnt:[1]", "pid:[1]"])
+    def test_what_another_boot_or_namespace_says_of_a_process_is_no_proof(
+        self, labels: dict[str, str], change: str
+    ) -> None:
+        place = gone().place
+        kind = change.partition(":")[0]
+        other = re.sub(rf"{kind}:\[\d+\]", change, place) if ":" in change else f"{change}{place}"
+        assert other != place
+        assert not is_lost(labels | {LABEL_PROCESS: str(replace(gone(), place=other))})
+
+    @pytest.mark.parametrize("label", [LABEL_PROCESS, LABEL_DIRECTORY])
+    @pytest.mark.parametrize("value", [None, "", "x", "x; 1", "x; y z", "relative/attempts", "/a\0b"])
+    def test_a_container_without_such_labels_is_not(
+        self, labels: dict[str, str], label: str, value: str | None
+    ) -> None:
+        del labels[label]
+        if value is not None:
+            labels[label] = value
+        assert not is_lost(labels)
 
 
 class TestWhoseItIs:
@@ -257,6 +323,47 @@ class TestOnAHost:
         assert worker.communicate(timeout=60)[0] == "lost\n"
         assert mounts_below(root) == ()
         assert not (root / attempt_name(token)).exists()
+
+    def test_what_a_killed_worker_left_goes_after_its_directory_was_removed(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        """By the janitor of any farm: its own never comes again."""
+        another = Janitor(client, AttemptsRoot.open(tmp_path / "elsewhere", "another farm"))
+        token = f"lost-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=600)
+        try:
+            identity = (root / IDENTITY).read_text()
+            (root / IDENTITY).unlink()  # somebody removes the directory under a farm that runs
+            assert self.containers(client, token)
+            assert attempt_name(token) not in another.sweep().lost
+            assert len(self.containers(client, token)) == 1
+            assert len(mounts_below(root)) == 3
+            (root / IDENTITY).write_text(identity)
+        finally:
+            worker.kill()
+            worker.wait()
+        assert attempt_name(token) not in another.sweep().lost
+        assert len(self.containers(client, token)) == 1
+        subprocess.run(["rm", "-rf", root], check=False, stderr=subprocess.DEVNULL)  # all but what is mounted
+        assert len(mounts_below(root)) == 3
+        (container,) = self.containers(client, token)
+        assert {container, attempt_name(token)} <= set(another.sweep().lost)
+        assert self.containers(client, token) == []
+        assert mounts_below(root) == ()
+        assert not (root / attempt_name(token)).exists()
+
+    def test_mounts_of_others_stay_whatever_their_place_is_called(
+        self, client: docker.APIClient, tmp_path: Path
+    ) -> None:
+        place = tmp_path / "attempts" / ("a" * 32)
+        place.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+        try:
+            (place / "file").write_text("precious")
+            Janitor(client, AttemptsRoot.open(tmp_path / "elsewhere", "another farm")).sweep()
+            assert (place / "file").read_text() == "precious"
+        finally:
+            subprocess.run(["umount", place], check=True)
 
     def test_a_heartbeat_keeps_a_lease_past_its_first_end(self, root: Path, janitor: Janitor) -> None:
         with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), "beating-token", seconds=-1) as attempt:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 
+from farm.container.process_start import process_start
+
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +31,7 @@ def append_run(state: str, now: str, run: Mapping[str, object], command: str, en
     `engine` is docker or bubblewrap. `command` is the first word of the command: others may be secret.
     """
     # This process becomes Docker's command, or waits for bubblewrap: either way it exists as long as the run.
-    boot, started = _started(os.getpid())
+    boot, started = process_start(os.getpid())
     process = {"pid": os.getpid(), "boot": boot, "started": started}
     line = json.dumps({"at": now, "command": command, "engine": engine, **run, "process": process})
     descriptor = os.open(f"{state}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -43,13 +45,4 @@ def still_runs(process: object) -> bool:
     """Return whether the process of a record (its `process`) still exists, and its number was not used again."""
     if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
         return False
-    return _started(process["pid"]) == (process.get("boot"), process.get("started"))
-
-
-def _started(pid: int) -> tuple[str, int] | tuple[None, None]:
-    """Return when a process was started: the boot of the machine, and clock ticks since then (proc(5))."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as boot, open(f"/proc/{pid}/stat", "rb") as stat:
-            return boot.read().strip(), int(stat.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None, None
+    return process_start(process["pid"]) == (process.get("boot"), process.get("started"))
