@@ -7,10 +7,11 @@ which follows `pyproject.toml`.
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 
 from farm import __version__
-from farm.errors import FarmError
+from farm.errors import FarmError, plain_text
 
 MODULES_OF = {
     "build": ("anyio", "httpx", "license_expression", "pydantic", "rich"),
@@ -55,6 +56,17 @@ def missing_extra(verb: str, error: ModuleNotFoundError) -> MissingExtraError | 
     """Return the error for a module that a verb (`keys draft targets`) did not find; None if it is of no extra."""
     extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
     return MissingExtraError(f"farm {verb}", _WHOLE_EXTRA_OF.get(verb, extra)) if extra else None
+
+
+def exit_without(extra: str, program: str) -> None:
+    """End the process, with what to install, unless an extra is installed. A program calls it before it imports more.
+
+    `program` is the command by which it was started: `python -m web`.
+    """
+    if not is_installed(extra):
+        error = MissingExtraError(program, extra)
+        sys.stderr.write(f"{plain_text(error, 'farm')}\n")
+        sys.exit(error.exit_status)
 
 
 def is_installed(extra: str) -> bool:

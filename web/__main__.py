@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from farm.extras import exit_without
+
+if __name__ == "__main__":
+    exit_without("server", "python -m web")
+
 import argparse
 import sys
 from pathlib import Path

@@ -6,6 +6,11 @@ work. It needs root, because it mounts; see `farm.container.mounts`.
 
 from __future__ import annotations
 
+from farm.extras import exit_without
+
+if __name__ == "__main__":
+    exit_without("worker", "python -m workers.build")
+
 import argparse
 import logging
 import random

@@ -9,6 +9,11 @@ Run it with
 
 from __future__ import annotations
 
+from farm.extras import exit_without
+
+if __name__ == "__main__":
+    exit_without("server", "python -m workers.checker")
+
 import argparse
 import asyncio
 import logging

@@ -7,6 +7,11 @@ slower one would be refused each time.
 
 from __future__ import annotations
 
+from farm.extras import exit_without
+
+if __name__ == "__main__":
+    exit_without("server", "python -m workers.control")
+
 import argparse
 import logging
 import sys

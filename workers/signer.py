@@ -9,6 +9,11 @@ pins. Root and targets say which key signs for which role; a key may be in an HS
 
 from __future__ import annotations
 
+from farm.extras import exit_without
+
+if __name__ == "__main__":
+    exit_without("server", "python -m workers.signer")
+
 import argparse
 import logging
 import os

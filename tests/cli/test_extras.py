@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -96,3 +97,24 @@ def test_a_missing_module_tells_what_to_install(
 @pytest.mark.parametrize("name", ["farm.cli.gone", "tuf", None])
 def test_a_module_that_no_extra_brings_is_a_fault_of_farms_own(name: str | None) -> None:
     assert missing_extra("run", ModuleNotFoundError(name=name)) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "extra"),
+    [
+        ("web", "server"),
+        ("workers.control", "server"),
+        ("workers.signer", "server"),
+        ("workers.checker", "server"),
+        ("workers.build", "worker"),
+    ],
+)
+def test_a_program_without_its_extra_tells_what_to_install(program: str, extra: str) -> None:
+    missing = [module for modules in MODULES_OF.values() for module in modules]
+    start = f"import runpy, sys; sys.modules |= dict.fromkeys({missing}); "
+    start += f"runpy.run_module({program!r}, run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == os.EX_UNAVAILABLE
+    assert ended.stderr.startswith(f"farm: python -m {program} needs farm[{extra}]")
+    assert f"farm-{__version__}-py3-none-any.whl[{extra}]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
