@@ -112,6 +112,7 @@ def release_tasks(
         # The signer answers nothing else while a release is being checked.
         PeriodicTask("farm.control.orders", 1.0, BackgroundTask(delivery.deliver)),
         PeriodicTask("farm.control.advance", 1.0, advance),
+        PeriodicTask("farm.control.sign-previews", 1.0, BackgroundTask(channels.sign_previews)),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.check)),
     )
 

@@ -36,7 +36,10 @@ _UNREAD = "the signed policy cannot be read: see the log of the control process"
 
 
 class Channels:
-    """The pipelines of the farm's channels, for one thread: by the files in `recipes`, published in `repository`."""
+    """The pipelines of the farm's channels, by the files in `recipes`, published in `repository`.
+
+    For one thread, and another one for `sign_previews`.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,11 @@ class Channels:
         advance_all(pipelines, self._logged)
         for pipeline in pipelines:
             self._examine_previews(pipeline)
+
+    def sign_previews(self) -> None:
+        """Have signed what is prepared of the previews of all channels; the signer may be slow."""
+        for _, pipeline in list(self._pipelines.values()):
+            pipeline.sign_previews()
 
     def _examine_previews(self, pipeline: Pipeline) -> None:
         about = f"the previews of {pipeline.channel}"

@@ -26,6 +26,7 @@ from farm.server.pipeline.excuses.failed_builds import unbuilt
 from farm.server.pipeline.preview_round import PreviewRound
 from farm.server.pipeline.publishing.adoption import Adoption
 from farm.server.pipeline.publishing.preview_publication import PreviewPublication
+from farm.server.pipeline.publishing.preview_signing import PreviewSigning
 from farm.server.pipeline.publishing.publish import Publication
 from farm.server.pipeline.publishing.record_release import RecordedRelease, record_release
 from farm.server.pipeline.round import ChannelTools, Round
@@ -62,7 +63,9 @@ class Pipeline:
         unseen: Unseen = lambda _unit: (),
     ) -> None:
         self._tools = tools = ChannelTools(application, policy, repository, gates, unseen)
-        self._previews = PreviewRound(tools, PreviewPublication(application, tools.public, signer))
+        published = PreviewPublication(application, tools.public, signer)
+        self._signing = PreviewSigning(published)
+        self._previews = PreviewRound(tools, published, self._signing)
         self._adoption = Adoption(application, policy.name, tools.public)
         self._publication = Publication(
             application, policy.name, tools.public, signer, tools.collector.not_released, self._loading
@@ -98,6 +101,10 @@ class Pipeline:
     def examine_previews(self) -> None:
         """Renew the verdicts on the previews that aim at this channel."""
         self._previews.advance()
+
+    def sign_previews(self) -> None:
+        """Have signed what `examine_previews` has prepared. For a thread of its own: the signer may be slow."""
+        self._signing.sign()
 
     def _decide(self, this: Round, examined: Examination) -> RecordedRelease | RoundResult:
         """Record the release of what passes. A `RoundResult` if nothing passes, or if the channel is frozen."""

@@ -16,7 +16,6 @@ from farm.core.policy.gate_kind import GateKind, gate_key
 from farm.errors import FarmError
 from farm.server.jobs import jobs
 from farm.server.packages import packages
-from farm.server.pipeline.repository.signer_client import SignerUnreachableError
 from farm.server.pipeline.round import Round
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError
 from farm.server.pipeline.search.set_evaluation import SetEvaluation
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Marks
     from farm.server.pipeline.publishing.preview_publication import PreviewPublication
+    from farm.server.pipeline.publishing.preview_signing import PreviewSigning
     from farm.server.pipeline.round import ChannelTools
     from farm.server.pipeline.search.search import Answer
     from farm.server.previews.previews import Preview
@@ -70,9 +70,10 @@ class _Seen:
 class PreviewRound:
     """Renews the verdicts on the open previews that aim at one channel. For one thread in the whole farm."""
 
-    def __init__(self, tools: ChannelTools, publication: PreviewPublication) -> None:
+    def __init__(self, tools: ChannelTools, publication: PreviewPublication, signing: PreviewSigning) -> None:
         self._tools = tools
         self._publication = publication
+        self._signing = signing
         self._seen: dict[int, _Seen] = {}
         self._logged: dict[int, str] = {}
 
@@ -86,15 +87,13 @@ class PreviewRound:
         numbers = {preview.number for preview in asked}
         self._seen = {number: seen for number, seen in self._seen.items() if number in numbers}
         self._logged = {number: line for number, line in self._logged.items() if number in numbers}
+        self._signing.keep_only(numbers)
         if asked:
             self._tools.load()
         for preview in asked:
             try:
                 self._renew(preview.number)
                 self._logged.pop(preview.number, None)
-            except SignerUnreachableError as error:
-                self._log(preview.number, error)
-                return  # it would keep each of the others waiting too
             except FarmError as error:
                 self._log(preview.number, error)
 
@@ -113,9 +112,7 @@ class PreviewRound:
                 return
         prepared = self._judge(number)
         if prepared is not None:
-            judged = self._seen.pop(number)
-            self._publication.publish(*prepared)  # if the signer does not answer, it is tried again
-            self._seen[number] = judged
+            self._signing.add(*prepared)
 
     def _look(self, this: Round, number: int) -> _Seen:
         found = jobs.of_preview(this.unit.session, number, list(JobState))
@@ -130,7 +127,7 @@ class PreviewRound:
         return preview.verdict.rests or seen.at < before.at + _RENEWED
 
     def _judge(self, number: int) -> tuple[Preview, Release] | None:
-        """Renew the verdict on a preview; return it and its release once that can be published."""
+        """Renew the verdict on a preview; return it and its release if that can be signed, and is not yet."""
         with self._tools.application.planning() as unit:
             preview = previews.preview(unit.session, number)
             if preview is None or not previews.is_open(unit.session, number):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -60,12 +62,18 @@ def preview(farm: ReleasingFarm, *recipes: dict[str, bytes]) -> int:
     return submit_preview(farm.application, named, submitted_by="token:me", trace="trace").id
 
 
+def examine(farm: ReleasingFarm) -> None:
+    """Do what control does of previews in two threads."""
+    farm.pipeline.examine_previews()
+    farm.pipeline.sign_previews()
+
+
 def verdict(farm: ReleasingFarm, number: int, **how: object) -> PreviewVerdict:
     """Build and test until the preview is judged."""
     for _ in range(20):
         farm.build_all_but_tests()
         farm.pipeline.advance()
-        farm.pipeline.examine_previews()
+        examine(farm)
         farm.run_tests(**how)  # type: ignore[arg-type]
         if (found := stated(farm, number)) and found.decided:
             return found
@@ -135,12 +143,12 @@ def test_a_build_that_fails_is_the_verdict(releasing: ReleasingFarm) -> None:
 
 def test_while_it_is_built_and_tested_the_verdict_says_how_far(releasing: ReleasingFarm) -> None:
     number = preview(releasing, CHANGED)
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     found = stated(releasing, number)
     assert found is not None
     assert (found.state, found.summary) == (VerdictState.BUILDING, "0 of 1 build done")
     releasing.build_all_but_tests()
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     found = stated(releasing, number)
     assert found is not None
     assert (found.state, found.summary) == (VerdictState.TESTING, "0 of 2 tests done")
@@ -172,7 +180,7 @@ def test_another_release_has_the_verdict_renewed(releasing: ReleasingFarm) -> No
     verdict(releasing, number)
     releasing.submit(recipe("new"))
     releasing.settle()
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     found = stated(releasing, number)
     assert found is not None
     assert (found.base, found.state) == (2, VerdictState.PASSES)
@@ -203,7 +211,7 @@ def test_what_is_built_can_be_run_by_its_number_and_nothing_else_names_it(
 ) -> None:
     number = preview(releasing, CHANGED)
     before = releasing.released()
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     assert releasing.signer.previewed == {}, "it is not built yet"
     verdict(releasing, number, failing=("app-works",))  # what fails its tests can be tried all the more
     host = subscriber(releasing, tmp_path / "host")
@@ -217,7 +225,7 @@ def test_what_is_built_can_be_run_by_its_number_and_nothing_else_names_it(
     assert asked is not None
     assert asked.release == releasing.signer.previewed[f"preview-{number}"].digest
     releasing.signer.previewed.clear()
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     assert releasing.signer.previewed == {}, "it is signed once"
 
 
@@ -271,14 +279,46 @@ def test_a_signer_that_does_not_answer_is_asked_again(
     sign, releasing.signer.sign_preview = releasing.signer.sign_preview, unreachable  # type: ignore[method-assign]
     releasing.build_all_but_tests()
     for _ in range(2):
-        releasing.pipeline.examine_previews()
+        examine(releasing)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        f"preview {number} cannot be examined: the signer does not answer. "
+        f"preview {number} waits for the signer: the signer does not answer. "
     ], "it is logged once"
     assert releasing.signer.previewed == {}
     releasing.signer.sign_preview = sign  # type: ignore[method-assign]
     verdict(releasing, number)
     assert list(releasing.signer.previewed) == [f"preview-{number}"]
+
+
+def test_a_signer_that_is_slow_with_a_preview_delays_no_release_and_no_verdict(releasing: ReleasingFarm) -> None:
+    first = preview(releasing, CHANGED)
+    sign, asked, goes_on = releasing.signer.sign_preview, threading.Event(), threading.Event()
+
+    def slow(release: Release, *, base: str, until: datetime) -> None:
+        asked.set()
+        assert goes_on.wait(60)
+        sign(release, base=base, until=until)
+
+    releasing.signer.sign_preview = slow  # type: ignore[method-assign]
+    releasing.build_all_but_tests()
+    releasing.pipeline.examine_previews()
+    with ThreadPoolExecutor(1) as signing:
+        signed = signing.submit(releasing.pipeline.sign_previews)
+        assert asked.wait(60)
+        try:
+            releasing.submit(recipe("new"))
+            releasing.settle()
+            second = preview(releasing, recipe("newer"))
+            while stated(releasing, second) is None or not stated(releasing, second).decided:  # type: ignore[union-attr]
+                releasing.build_all_but_tests()
+                releasing.pipeline.examine_previews()
+            assert releasing.versions() == {"app": "1.0", "lib": "1.0", "new": "1.0"}
+            assert releasing.signer.previewed == {}
+        finally:
+            goes_on.set()
+        signed.result()
+    assert list(releasing.signer.previewed) == [f"preview-{first}"]
+    releasing.pipeline.sign_previews()
+    assert f"preview-{second}" in releasing.signer.previewed
 
 
 def unreachable(*_: object, **_options: object) -> None:
@@ -324,7 +364,7 @@ def test_a_preview_that_is_withdrawn_while_it_is_signed_cannot_be_run(releasing:
 
     releasing.signer.sign_preview = withdrawn_meanwhile  # type: ignore[method-assign]
     releasing.build_all_but_tests()
-    releasing.pipeline.examine_previews()
+    examine(releasing)
     assert list(releasing.signer.previewed) == [f"preview-{number}"]
     with refuses("unknown-preview"):
         open_preview(subscriber(releasing, tmp_path / "host"), number)
@@ -355,27 +395,27 @@ def test_an_open_preview_of_which_nothing_changes_keeps_nobody_from_writing(rele
     number = preview(releasing, CHANGED)
     for _ in range(2):
         releasing.build_all_but_tests()
-        releasing.pipeline.examine_previews()
+        examine(releasing)
     for state in (VerdictState.TESTING, VerdictState.PASSES):
         found = stated(releasing, number)
         assert found is not None
         assert found.state is state
-        releasing.pipeline.examine_previews()
+        examine(releasing)
         with statements(releasing.application.database) as made:
-            releasing.pipeline.examine_previews()
+            examine(releasing)
         assert not [line for line in made if line == "BEGIN IMMEDIATE" or "pg_advisory" in line or "UPDATE" in line]
         releasing.run_tests()
-        releasing.pipeline.examine_previews()
+        examine(releasing)
 
 
 def test_tests_that_wait_are_looked_at_again_after_a_time(releasing: ReleasingFarm) -> None:
     preview(releasing, CHANGED)
     releasing.build_all_but_tests()
     for _ in range(3):
-        releasing.pipeline.examine_previews()
+        examine(releasing)
     releasing.clock.passes(31)
     with statements(releasing.application.database) as made:
-        releasing.pipeline.examine_previews()
+        examine(releasing)
     assert any("BEGIN IMMEDIATE" in line or "pg_advisory" in line for line in made)
 
 
