@@ -129,11 +129,14 @@ ELSEWHERE = {
     "develop": "shell",
     "exec": "run",
     "history": "list",
+    "ls": "list",
     "outdated": "upgrade",
     "query": "search",
     "rdepends": "why --reverse",
     "show": "info",
     "status": "channel show",
     "tree": "graph",
+    "uninstall": "remove",
+    "update": "upgrade",
 }
 """Other programs' names for a verb, where similar letters do not lead to it."""

@@ -141,8 +141,11 @@ def test_the_front_page_says_what_goes_on(read_only_farm: ReadOnlyFarm) -> None:
     assert re.search(r"#5 succeeded oniguruma 6.9.9-3", front)
 
 
-def test_packages_are_searched_in_name_and_summary(stocked: StockedFarm, browser: TestClient) -> None:
+def test_packages_are_searched_by_words_of_name_summary_and_version(stocked: StockedFarm, browser: TestClient) -> None:
     stocked.build_samples(CHAIN)
+    assert "No package matches" not in text_of(page(browser, "/packages?q=oniguruma 6.9.9"))
+    assert "No package matches" not in text_of(page(browser, "/packages?q=processor JSON jq"))
+    assert "No package matches" in text_of(page(browser, "/packages?q=oniguruma JSON"))
     assert "jq" in text_of(page(browser, "/packages?q=JSON"))
     assert "oniguruma" not in text_of(page(browser, "/packages?q=JSON"))
     assert "No package matches “100%”" in text_of(page(browser, "/packages?q=100%25"))

@@ -16,8 +16,11 @@ from farm.core.names.wording import human_size
 from farm.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
+    from farm.trust.index.node import Listing
 
 
 @click.command()
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 @channel_option
 @json_option
 def search(text: str, channel: str, as_json: bool) -> None:
-    """Search the subscribed channels for packages by name or summary.
+    """Search the subscribed channels for packages by the words of their names, summaries and versions.
 
     Without TEXT, lists all packages.
 
@@ -33,14 +36,14 @@ def search(text: str, channel: str, as_json: bool) -> None:
     Example:
       farm search json
     """
-    host, wanted = open_host(Settings.from_environment()), text.lower()
+    host, words = open_host(Settings.from_environment()), text.lower().split()
     followed = host.subscriptions.all()
     searched = [str(subscription) for subscription in followed] if len(followed) > 1 and not channel else [channel]
     found, names = [], set[str]()
     for catalogue in map(host.catalogue, searched):
         listed = list(catalogue.listings())
         names.update(listing.name for listing in listed)
-        lines = (listing for listing in listed if wanted in listing.name or wanted in listing.summary.lower())
+        lines = (listing for listing in listed if _has_all(listing, words))
         found += [(catalogue, listing) for listing in sorted(lines, key=attrgetter("name"))]
     if as_json:
         forms = [
@@ -64,7 +67,13 @@ def search(text: str, channel: str, as_json: bool) -> None:
         for catalogue, listing in found
     ]
     headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
-    say_lines(table(rows, headings) if rows else [f"nothing found. {did_you_mean(wanted, names)}".strip()])
+    say_lines(table(rows, headings) if rows else [f"nothing found. {did_you_mean(text.lower(), names)}".strip()])
+
+
+def _has_all(listing: Listing, words: Sequence[str]) -> bool:
+    """Return whether a line of a search has each of these words, in lower case."""
+    said = (listing.name, listing.summary.lower(), printed_version(listing.version, listing.revision))
+    return all(any(word in part for part in said) for word in words)
 
 
 @click.command()

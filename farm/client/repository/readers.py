@@ -27,6 +27,7 @@ _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
 _NOTHING_THERE = 416
+_REDIRECTS = (301, 302, 303, 307, 308)
 _NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9._~:%\[\]-]")
 
 
@@ -103,6 +104,8 @@ class HttpReader:
                     raise FileNotFoundError(url)
                 if offset and response.status == _NOTHING_THERE:
                     return
+                if location := _location(response):
+                    raise OSError(f"{url} redirects to {location:.200}, and redirects are not followed")
                 if response.status not in ((200, 206) if offset else (200,)):
                     raise OSError(f"{url} answered with status {response.status}")
                 skip = offset - (_first_byte(response, url) if response.status == 206 else 0)
@@ -154,6 +157,13 @@ def shown(address: str) -> str:
     scheme, separator, rest = address.partition("://")
     place, slash, path = rest.partition("/")
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def _location(response: httpcore.Response) -> str:
+    """Return where an answer redirects to; empty for any other."""
+    if response.status not in _REDIRECTS:
+        return ""
+    return {name.lower(): value for name, value in response.headers}.get(b"location", b"").decode("ascii", "replace")
 
 
 def _first_byte(response: httpcore.Response, url: str) -> int:

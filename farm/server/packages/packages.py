@@ -88,6 +88,10 @@ def current_digests(session: Session) -> list[Digest]:
     return [Digest(digest) for digest in session.exec(query)]
 
 
+_MOST_WORDS = 10
+"""The words of a search that count."""
+
+
 def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     """Return the packages ever built under a name, the newest first."""
     query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)
@@ -95,15 +99,14 @@ def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
 
 
 def search(session: Session, text: str, *, after: str = "", limit: int = 50) -> list[Package]:
-    """Return one page of the current packages whose name or summary contains `text`, by name, those after `after`."""
+    """Return one page of the current packages that are found by `text`, by name, those after `after`.
+
+    Name, summary or version contains each of its words.
+    """
     query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
-    if text:
-        query = query.where(
-            or_(
-                col(PackageRow.name).icontains(text, autoescape=True),
-                col(PackageRow.summary).icontains(text, autoescape=True),
-            )
-        )
+    for word in text.split()[:_MOST_WORDS]:
+        columns = (PackageRow.name, PackageRow.summary, PackageRow.version)
+        query = query.where(or_(*(col(column).icontains(word, autoescape=True) for column in columns)))
     query = query.where(col(PackageRow.name) > after).order_by(col(PackageRow.name)).limit(limit)
     return Package.all(session, query)
 

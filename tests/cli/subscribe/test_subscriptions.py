@@ -59,6 +59,16 @@ def done(ended: subprocess.CompletedProcess[str], status: int = 0) -> str:
     return ended.stdout
 
 
+def test_a_search_finds_what_has_all_words_in_name_summary_or_version(
+    distribution: SmallDistribution, farm: Farm
+) -> None:
+    subscribe(farm, distribution)
+    assert [entry["name"] for entry in json.loads(done(farm("search", "THE gree 1.0", "--json")))] == ["greet"]
+    assert [entry["name"] for entry in json.loads(done(farm("search", "the", "--json")))] == ["greet", "say"]
+    assert "nothing found" in done(farm("search", "greet say"))
+    assert "Did you mean 'remove'?" in farm("uninstall", "greet").stderr
+
+
 def test_what_is_followed_is_listed_and_changed(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
     assert "follows no channel" in done(farm("subscriptions"))
     subscribe(farm, distribution, "--mirror", "https://mirror.example.net/farm")

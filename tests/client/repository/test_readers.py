@@ -94,6 +94,17 @@ def test_a_file_that_is_not_there_is_told_apart_from_trouble() -> None:
         list(HttpReader(url).stream("x"))
 
 
+def test_a_redirect_is_named_and_not_followed() -> None:
+    def elsewhere(connection: socket.socket, stop: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n")
+
+    with (
+        host(elsewhere) as url,
+        pytest.raises(OSError, match=r"redirects to http://127\.0\.0\.1:1/x, and"),
+    ):
+        list(HttpReader(url).stream("x"))
+
+
 def test_a_name_and_password_in_the_address_are_shown_to_the_host_and_to_nobody_else() -> None:
     seen: list[bytes] = []
 
