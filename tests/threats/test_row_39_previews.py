@@ -29,6 +29,7 @@ from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.preview_statement import PreviewStatement, preview_statement
 from farm.trust.ceremony.ceremony import list_preview_key
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
+from farm.trust.index.imports import Import
 from farm.trust.keys.key_files import load_or_create_key
 from farm.trust.keys.signers import Signers, read_signers
 from farm.trust.layout import hashed_path, preview_path, release_target
@@ -227,6 +228,17 @@ def test_a_statement_is_about_one_preview_for_its_time(
         open_preview(host, 17)
 
 
+def test_another_statement_by_the_preview_key_states_no_preview(dist: PreviewingDistribution, host: Host) -> None:
+    release = dist.changed()
+    dist.state(dist.preview_key, release)
+    assert open_preview(host, 17).release == release
+    stated = preview_statement(PreviewStatement(dist.domain, 17, BlobRef(release.digest, 1), now() + WEEK))
+    other = stated | {"predicateType": "https://slsa.dev/provenance/v1"}
+    (dist.public / preview_path(17)).write_bytes(sign_statement(other, dist.preview_key))
+    with refuses("preview-statement", "the statement has another type"):
+        open_preview(host, 17)
+
+
 def test_a_release_of_a_channel_is_no_preview_nor_is_another_preview(dist: PreviewingDistribution, host: Host) -> None:
     assert dist.released is not None
     for release in (dist.released, dist.changed(channel="edge"), dist.changed(number=18)):
@@ -260,6 +272,17 @@ def test_the_checker_asks_who_built_what_a_preview_changes(dist: PreviewingDistr
         dist.sign(dist.changed(CryptoSigner.generate_ed25519()))
     with pytest.raises(FarmError, match="and edge is not"):
         dist.sign(replace(dist.changed(), distribution="evil.example.org"))
+    theirs = Import(
+        distribution="evil.example.org",
+        channel="edge",
+        number=1,
+        release=Digest.of(b"release"),
+        root=Digest.of(b"root"),
+        address="https://evil.example.org",
+        packages=(),
+    )
+    with pytest.raises(FarmError, match="preview-17 changes what edge imports"):
+        dist.sign(replace(dist.changed(), imports=(theirs,)))
 
 
 def test_a_preview_is_signed_once_and_for_a_limited_time(dist: PreviewingDistribution) -> None:
