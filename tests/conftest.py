@@ -43,6 +43,7 @@ _LONG = (
     "attack",
     "build/kept/test_kept_builds.py",
     "build/kept/test_source_edits.py",
+    "build/sources/archives/test_confined.py",
     "checker",
     "cli/curate/test_advisory.py",
     "cli/curate/test_asking_to_sign.py",

@@ -180,5 +180,4 @@ def _no_release(packages: Sequence[PlacedPackage]) -> str:
 def _asked_of_host(needs: HostNeeds | None) -> str:
     if needs is None:
         return "not known here"
-    asked = [f"Linux {needs.kernel}"] if needs.kernel else []
-    return ", ".join([*asked, *needs.features, *needs.capabilities, *needs.devices]) or "nothing in particular"
+    return str(needs) or "nothing in particular"

@@ -147,6 +147,7 @@ def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
         ("needs", " ".join(entry.needs) or "nothing"),
         ("requires", " ".join(descriptor.requires) or "nothing"),
         ("provides", " ".join(descriptor.provides) or "nothing"),
+        *([("host", str(descriptor.host))] if str(descriptor.host) else []),
         ("package", descriptor.digest),
         ("tree", descriptor.tree),
         ("plan", descriptor.plan),

@@ -47,6 +47,11 @@ class HostNeeds(Form, record="needs of the host", omitted={"devices"}):
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """The needs as a list for people; empty if there are none."""
+        kernel = [f"Linux {self.kernel}"] if self.kernel else []
+        return ", ".join([*kernel, *self.features, *self.capabilities, *self.devices])
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin(Form, record="plugins of a package"):

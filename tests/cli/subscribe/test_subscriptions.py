@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.core.names.declared import HostNeeds
 from tests.client.distribution import SmallDistribution
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ def test_a_search_finds_what_has_all_words_in_name_summary_or_version(
     assert [entry["name"] for entry in json.loads(done(farm("search", "the", "--json")))] == ["greet", "say"]
     assert "nothing found" in done(farm("search", "greet say"))
     assert "Did you mean 'remove'?" in farm("uninstall", "greet").stderr
+
+
+def test_a_package_says_what_it_needs_of_the_host(distribution: SmallDistribution, farm: Farm) -> None:
+    distribution.package("traced", {"bin/traced": "x"}, host=HostNeeds("6.2", ("CONFIG_BPF",), ("CAP_BPF",)))
+    distribution.publish()
+    subscribe(farm, distribution)
+    assert "Linux 6.2, CONFIG_BPF, CAP_BPF" in done(farm("info", "traced"))
+    assert "\nhost " not in done(farm("info", "greet"))
 
 
 def test_what_is_followed_is_listed_and_changed(distribution: SmallDistribution, farm: Farm, tmp_path: Path) -> None:
