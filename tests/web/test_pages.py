@@ -193,6 +193,7 @@ def test_jobs_are_filtered_and_come_in_pages(
     assert "zlib" in page(browser, "/jobs?state=failed&kind=build")
     assert "jq" not in page(browser, "/jobs?state=failed&kind=build&name=")
     assert "jq" in page(browser, "/jobs?name=jq")
+    assert "No jobs match" not in page(browser, "/jobs?name=+JQ")
     assert "No jobs match" in page(browser, "/jobs?kind=test")
     page(browser, "/jobs?state=dreaming", 404)
     monkeypatch.setattr("web.pages.jobs._PAGE", 2)

@@ -45,7 +45,7 @@ def job_list(
     name: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """List jobs, newest first; an empty filter matches everything."""
-    name = name.strip()
+    name = name.strip().lower()  # as every name of a recipe is
     states = [known for known in JobState if known == state]
     kinds = [known for known in JobKind if known == kind]
     if (state and not states) or (kind and not kinds):

@@ -11,6 +11,7 @@ from farm.server.jobs import jobs
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobRow
 from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.records import Job
+from farm.server.tables.session import lock_preview_jobs
 from farm.server.tables.states import LEASED, AttemptState, JobState
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ def next_ready(
     ready = ready.with_for_update(skip_locked=True)
     hinted = Job.first(session, ready.where(JobRow.id == hint)) if hint is not None else None
     return hinted or Job.first(session, ready.order_by(col(JobRow.priority), col(JobRow.id)))
+
+
+def may_begin(session: Session, job: Job, *, most_jobs: int) -> bool:
+    """Return whether the submitter of a ready job may have it at work; no other job of a preview begins meanwhile.
+
+    `next_ready` cannot see what other transactions are about to claim.
+    """
+    if not job.preview:
+        return True
+    lock_preview_jobs(session)
+    query = select(JobRow.id).where(JobRow.id == job.id, _at_work_for_submitter() < most_jobs)
+    return session.exec(query).first() is not None
 
 
 def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime, most_jobs: int) -> bool:

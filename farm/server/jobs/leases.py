@@ -80,6 +80,8 @@ def claim(
             )
             if job is None:
                 return None
+            if not job_queue.may_begin(unit.session, job, most_jobs=unit.preview_policy.most_jobs):
+                continue
             lease = _grant(unit, job, worker)
         if lease is not None:
             return lease

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BUSY_SECONDS = 30
 _PLANNING_LOCK = 0x6661726D  # "farm": any constant, as long as all processes use the same
 _CHANGES_LOCK = 0x6661726E
+_PREVIEWS_LOCK = 0x6661726F
 _AT_END = "farm at end"
 
 
@@ -79,6 +80,12 @@ def lock_changes(session: Session) -> None:
     """Let one transaction at a time number its changes, until it ends: numbers are in the order of commits."""
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHANGES_LOCK})
+
+
+def lock_preview_jobs(session: Session) -> None:
+    """Let one transaction at a time claim a job of a preview, until it ends: submitters have few at work."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PREVIEWS_LOCK})
 
 
 def lock_planning(session: Session) -> None:

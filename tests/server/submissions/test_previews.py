@@ -264,6 +264,21 @@ def test_submissions_at_the_same_time_do_not_exceed_the_quota(stocked: SmallFarm
     assert sorted(ended) == ["open"] * 2 + ["preview-quota"] * 4
 
 
+def test_workers_that_claim_at_the_same_time_do_not_exceed_the_jobs_of_a_submitter(stocked: SmallFarm) -> None:
+    stocked.application = replace(stocked.application, preview_policy=PreviewPolicy(most_open=9, most_jobs=2))
+    for number in range(6):
+        preview(stocked, recipe(f"new-{number}"))
+    begin = threading.Barrier(6)
+
+    def claims(name: str) -> bool:
+        begin.wait()
+        return claim(stocked.application, stocked.workers[name]) is not None
+
+    names = [stocked.enrol(f"w{number}").name for number in range(begin.parties)]
+    with ThreadPoolExecutor(begin.parties) as workers:
+        assert sum(workers.map(claims, names)) == 2
+
+
 def test_a_submitter_has_a_quota(stocked: SmallFarm) -> None:
     few = PreviewPolicy(most_open=1, minutes_a_day=10)
     stocked.application = replace(stocked.application, preview_policy=few)
