@@ -11,7 +11,7 @@ import sys
 from importlib.util import find_spec
 
 from farm import __version__
-from farm.errors import FarmError, plain_text
+from farm.errors import FarmError
 
 MODULES_OF = {
     "build": ("anyio", "httpx", "license_expression", "pydantic", "rich"),
@@ -65,7 +65,7 @@ def exit_without(extra: str, program: str) -> None:
     """
     if not is_installed(extra):
         error = MissingExtraError(program, extra)
-        sys.stderr.write(f"{plain_text(error, 'farm')}\n")
+        sys.stderr.write(f"error: {error.message}\n help: {error.remedy}\n")
         sys.exit(error.exit_status)
 
 

@@ -20,14 +20,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.extras import MissingExtraError
-
-try:
-    from celery import signals
-except ModuleNotFoundError:
-    missing = MissingExtraError("workers.build", "worker")
-    sys.stderr.write(f"error: {missing.message}\n help: {missing.remedy}\n")
-    sys.exit(missing.exit_status)
+from celery import signals
 
 from farm.api.wire import BUILD_WAKE, LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient

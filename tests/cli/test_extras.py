@@ -115,6 +115,6 @@ def test_a_program_without_its_extra_tells_what_to_install(program: str, extra: 
     start += f"runpy.run_module({program!r}, run_name='__main__')"
     ended = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == os.EX_UNAVAILABLE
-    assert ended.stderr.startswith(f"farm: python -m {program} needs farm[{extra}]")
+    assert ended.stderr.startswith(f"error: python -m {program} needs farm[{extra}]")
     assert f"farm-{__version__}-py3-none-any.whl[{extra}]'" in ended.stderr
     assert "Traceback" not in ended.stderr

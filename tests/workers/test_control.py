@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
+
+import pytest
 
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
@@ -22,8 +22,6 @@ from workers.control import release_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from farm.server.transaction.unit_of_work import Application
 
@@ -62,31 +60,23 @@ def test_who_asks_for_a_release_waits_longer_than_it_may_be_looked_at(tmp_path: 
     assert CheckerClient(tmp_path / "checker.sock").deadline < LONGEST_SIGNING
 
 
-def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("task", ["farm.control.orders", "farm.control.sign-previews"])
+def test_what_waits_for_the_signer_keeps_no_other_duty_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
-    """The signer accepts no orders while it checks a release; the same few threads also watch leases."""
+    """The signer accepts nothing else while it checks a release; the same few threads also watch leases."""
     answered, brought = threading.Event(), threading.Event()
 
-    def deliver(_delivery: OrderDelivery) -> None:
+    def deliver(*_: object) -> None:
         answered.wait(30)
         brought.set()
 
     monkeypatch.setattr(OrderDelivery, "deliver", deliver)
-    monkeypatch.setattr(control, "Channels", lambda *_parts: None)  # there are none
+    monkeypatch.setattr(control, "Channels", lambda *_parts: SimpleNamespace(sign_previews=deliver))  # there are none
     places = dict.fromkeys(("blobs", "logs", "recipes", "repository"), tmp_path)
     settings = FarmSettings(database="", toolchains=(), signer=tmp_path / "signer.sock", **places)
     periodic_tasks = {duty.task: duty for duty in release_tasks(cast("Application", None), settings, None)}
-    periodic_tasks["farm.control.orders"].run()
+    periodic_tasks[task].run()
     assert not brought.is_set()
     answered.set()
     assert brought.wait(30)
-
-
-def test_a_build_worker_without_its_extra_says_what_to_install() -> None:
-    run = "import runpy, sys; sys.modules['celery'] = None; runpy.run_module('workers.build', run_name='__main__')"
-    ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout) == (os.EX_UNAVAILABLE, "")
-    assert ended.stderr.startswith(
-        "error: workers.build needs farm[worker]\n help: Install the wheel of farm with it: "
-    )

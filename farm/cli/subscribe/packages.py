@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @channel_option
 @json_option
 def search(text: str, channel: str, as_json: bool) -> None:
-    """Search the subscribed channels for packages by the words of their names, summaries and versions.
+    """Search the subscribed channels by words of names and summaries.
 
-    Without TEXT, lists all packages.
+    A package is found if its name, summary or version has each word of TEXT. Without TEXT, lists all packages.
 
     \b
     Example:
