@@ -65,11 +65,13 @@ def interleave(
     *,
     before: Callable[[str], object] | None = None,
     after: Callable[[], object] | None = None,
+    elsewhere: Callable[[], float] = lambda: 0.0,
 ) -> list[Measurement]:
     """Time every contender once a round, in turns (A B A B …), after one warm-up round that does not count.
 
     `before` (given the contender's name) and `after` run around each call, outside of its time. The garbage of one
-    does not burden the next.
+    does not burden the next. `elsewhere` returns the processor seconds that were used so far for a contender outside of
+    this process and its children.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     processor: dict[str, list[float]] = {name: [] for name in contenders}
@@ -79,9 +81,10 @@ def interleave(
                 if before is not None:
                     before(name)
                 gc.collect()
-                started, used = time.perf_counter(), _processor_seconds()
+                started, used = time.perf_counter(), _processor_seconds() + elsewhere()
                 contender()
-                elapsed, used = time.perf_counter() - started, _processor_seconds() - used
+                elapsed = time.perf_counter() - started
+                used = _processor_seconds() + elsewhere() - used
             finally:
                 if after is not None:
                     after()

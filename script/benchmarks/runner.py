@@ -36,6 +36,8 @@ WORKLOADS = {
     11: "load_images",
     12: "late_binding_start",
     14: "search_runs",
+    16: "first_package_page",
+    18: "edit_to_result",
 }
 """The modules by their row number in the list of workloads (docs/benchmarks.md)."""
 

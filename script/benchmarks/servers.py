@@ -39,6 +39,13 @@ class CountingServer:
         return sum(int(size) for size in _ANSWER.findall(self.log.read_bytes()))
 
 
+def free_port() -> tuple[str, int]:
+    """Return an address of the loopback and a port of it that nothing uses now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return "127.0.0.1", free.getsockname()[1]
+
+
 @contextmanager
 def static_server(folder: Path, log: Path) -> Iterator[CountingServer]:
     """Serve the files of a directory until the end of the block (`script.benchmarks.static_server`)."""
@@ -55,7 +62,7 @@ def static_server(folder: Path, log: Path) -> Iterator[CountingServer]:
 @contextmanager
 def image_registry(folder: Path) -> Iterator[CountingServer]:
     """Run Debian's docker-registry, with its data below `folder`, until the end of the block."""
-    host, port = _free_port()
+    host, port = free_port()
     folder.mkdir(parents=True)
     config = {
         "version": 0.1,
@@ -84,9 +91,3 @@ def _wait(process: subprocess.Popen[bytes], host: str, port: int) -> None:
         except OSError:
             time.sleep(0.05)
     raise FarmError(f"{process.args!r} does not answer on port {port}", remedy="Run it by hand to see what it says.")
-
-
-def _free_port() -> tuple[str, int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return "127.0.0.1", free.getsockname()[1]
