@@ -2,7 +2,7 @@
 
 An edit is another number in a patch beside the recipe, so that each one is new to both. `farm test` is a whole process:
 it reads the tree of recipes, builds in a hermetic container, checks and packs the files, and runs each test in a
-container of exactly what it needs. What the leaf needs is built before. rattler-build runs its script directly on the
+container of exactly what it needs. rattler-build runs its script directly on the
 system, here in a mount namespace with the same compiler.
 """
 
@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.cli.local_builds import prepare_toolchains
 from farm.cli.recipes_option import read_tree
@@ -27,8 +25,8 @@ from farm.container.sandbox import connect
 from farm.core.names.platform import Platform
 from farm.store.blobs import BlobStore
 from script.benchmarks.container_processor import ContainerProcessor
-from script.benchmarks.edited_leaf import LEAVES, NEEDED, PATCH, TOOLCHAIN, Leaf, rattler_form
-from script.benchmarks.measurement import interleave, run
+from script.benchmarks.edited_leaf import LEAVES, PATCH, TOOLCHAIN, Leaf
+from script.benchmarks.measurement import interleave
 from script.benchmarks.rattler_peer import RattlerBuild
 from script.benchmarks.table import Goal, Table
 
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 NUMBER = 18
 TITLE = "from a changed line to a tested package"
 _FARM, _PEER = "farm test", "rattler-build, with tests"
-_KEPT = "farm build --resume, in a kept tree; no tests"
 _PLATFORM = Platform("linux", "amd64")
 _WHY = "a container for the build and one for each test, and debug data in a package of its own"
 
@@ -66,7 +63,6 @@ class _Bench:
         self._tree = read_tree(None)
         self._store = BlobStore(self._host / "blobs")
         self._edits = 0
-        self._kept_edit = 0
         # What the leaves need at run time is made with the other one.
         self._own_toolchain("c")
         self._toolchain = self._own_toolchain(TOOLCHAIN)
@@ -83,7 +79,8 @@ class _Bench:
         """
         settings = self._ground.settings
         made = prepare_toolchains(self._tree, settings, (name,))[0]
-        for digest in (made.tree, made.archive.digest):
+        debs = made.debs.values()  # what the C library is packaged from
+        for digest in (made.tree, made.archive.digest, *debs):
             self._store.share(BlobStore(settings.host / "blobs"), digest)
         cache = self._host / "toolchains"
         toolchain = restore_toolchain(name, made.tree, made.archive, self._store, cache)
@@ -94,9 +91,6 @@ class _Bench:
     def table(self, leaf: Leaf, rounds: int) -> Table:
         self._prepare(leaf)
         contenders = {_FARM: lambda: self._farm("test", leaf.name), _PEER: lambda: self._peer.build(leaf.name)}
-        if leaf.kept_step:
-            self._keep(leaf)
-            contenders[_KEPT] = lambda: self._farm("build", "--resume", leaf.name)
         with ContainerProcessor.watching(connect(self._ground.settings.docker), self._state) as containers:
             measured = interleave(
                 contenders,
@@ -115,55 +109,29 @@ class _Bench:
 
     def _prepare(self, leaf: Leaf) -> None:
         """Build what the leaf needs, and the leaf once, so that all sources are here."""
-        self._write_recipe(leaf, 0, patch="")
+        self._write_recipe(leaf, patch="")
         self._farm("build", "--fetch-only", leaf.name)
         self._write_farm(leaf)
         self._farm("test", leaf.name)
-        for name in leaf.needs:
-            needed = self._tree.recipes[name]
-            form = rattler_form(needed, self._source(needed), NEEDED[name], platform=_PLATFORM, jobs=_jobs())
-            self._peer.write_recipe(name, {"recipe.yaml": yaml.safe_dump(form)})
-            self._peer.build(name)
 
     def _edit(self, leaf: Leaf, contender: str) -> None:
         self._edits += 1
         if contender == _FARM:
             self._write_farm(leaf)
-        elif contender == _PEER:
+        else:
             recipe = self._tree.recipes[leaf.name]
             text = leaf.rattler_recipe(recipe, self._source(recipe), self._edits, platform=_PLATFORM, jobs=_jobs())
-            self._peer.write_recipe(
-                leaf.name, {"recipe.yaml": text, PATCH: leaf.patch(self._archive(leaf), self._edits)}
-            )
-        else:
-            self._restore(leaf)
+            patch = leaf.patch(self._archive(leaf), self._edits)
+            self._peer.write_recipe(leaf.name, {"recipe.yaml": text, PATCH: patch})
 
-    def _keep(self, leaf: Leaf) -> None:
-        """Keep a tree in which all is compiled, and a copy of it, as it can be resumed once."""
-        self._edits += 1
-        self._kept_edit = self._edits
-        self._write_farm(leaf)
-        self._farm("shell", leaf.name, "--before", leaf.kept_step, "--", "true")
-        run(["cp", "-a", self._state / "kept", self._ground.directory / "kept"])
+    def _write_farm(self, leaf: Leaf) -> None:
+        """Write the farm's recipe with the newest edit."""
+        self._write_recipe(leaf, patch=leaf.patch(self._archive(leaf), self._edits))
 
-    def _restore(self, leaf: Leaf) -> None:
-        """Bring the kept tree back, and edit the line in it."""
-        shutil.rmtree(self._state / "kept")
-        run(["cp", "-a", self._ground.directory / "kept", self._state / "kept"])
-        (kept,) = (self._state / "kept").glob(f"{leaf.name}@*")
-        file = kept / "workspace" / "build" / "src" / leaf.file
-        file.write_text(file.read_text().replace(leaf.line(self._kept_edit), leaf.line(self._edits)))
-        self._write_farm(leaf, self._kept_edit)
-
-    def _write_farm(self, leaf: Leaf, number: int = 0) -> None:
-        """Write the farm's recipe with an edit; by default the newest."""
-        number = number or self._edits
-        self._write_recipe(leaf, number, patch=leaf.patch(self._archive(leaf), number))
-
-    def _write_recipe(self, leaf: Leaf, number: int, *, patch: str) -> None:
+    def _write_recipe(self, leaf: Leaf, *, patch: str) -> None:
         recipe = (self._ground.settings.recipes / "packages" / leaf.name / "recipe.yaml").read_text()
         place = self._recipes / "packages" / leaf.name
-        (place / "recipe.yaml").write_text(leaf.farm_recipe(recipe, number))
+        (place / "recipe.yaml").write_text(leaf.farm_recipe(recipe, self._edits))
         (place / PATCH).write_text(patch)
 
     def _archive(self, leaf: Leaf) -> Path:

@@ -9,14 +9,13 @@ import difflib
 import shlex
 import tarfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from farm.core.recipe.flags import with_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from farm.core.names.platform import Platform
@@ -31,8 +30,7 @@ class Leaf:
     """A recipe of the tree, and one line of its source in which `before` becomes `after`, with the number of the edit.
 
     `commands` build and install it for rattler-build, as the recipe's steps do for the farm. `prints` is the command
-    that prints the edited line; `tests` are others, with what they print. `kept_step` is the step before which a kept
-    tree has compiled everything, if that has a step of its own.
+    that prints the edited line; `tests` are others, with what they print.
     """
 
     name: str
@@ -42,8 +40,6 @@ class Leaf:
     prints: tuple[str, ...]
     tests: tuple[tuple[tuple[str, ...], str], ...]
     commands: tuple[str, ...]
-    needs: tuple[str, ...] = ()
-    kept_step: str = ""
 
     def line(self, number: int) -> str:
         """Return the text that an edit puts into the line."""
@@ -82,28 +78,19 @@ class Leaf:
         """Return the same for rattler-build. `source` is the path of the archive, beside which the patch is."""
         tests = [f'test {shlex.quote(printed)} = "$({shlex.join(command)})"' for command, printed in self.tests]
         tests.append(f"{shlex.join(self.prints)} | grep -q -w {shlex.quote(_edit(number))}")
-        needs = {"host": list(self.needs), "run": list(self.needs)}
-        content = rattler_form(recipe, source, self.commands, platform=platform, jobs=jobs)
-        content["source"]["patches"] = [PATCH]
-        content |= {"requirements": needs, "tests": [{"script": tests}]}
+        flags = dict(with_flags(recipe.flags, recipe.environment, platform))
+        variables = flags | {"MAKEFLAGS": f"-j{jobs}", "CONFIG_SHELL": "/bin/sh"}
+        content = {
+            "package": {"name": recipe.name, "version": str(recipe.version)},
+            "source": {"path": source, "patches": [PATCH]},
+            "build": {"number": 0, "script": {"env": variables, "content": list(self.commands)}},
+            "tests": [{"script": tests}],
+        }
         return yaml.safe_dump(content, sort_keys=False)
 
 
 def _edit(number: int) -> str:
     return f"edit {number}"
-
-
-def rattler_form(
-    recipe: Recipe, source: str, commands: Sequence[str], *, platform: Platform, jobs: int
-) -> dict[str, Any]:
-    """Return a recipe of rattler-build with the flags of the farm's, without needs and tests."""
-    flags = dict(with_flags(recipe.flags, recipe.environment, platform))
-    variables = flags | {"MAKEFLAGS": f"-j{jobs}", "CONFIG_SHELL": "/bin/sh"}
-    return {
-        "package": {"name": recipe.name, "version": str(recipe.version)},
-        "source": {"path": source},
-        "build": {"number": 0, "script": {"env": variables, "content": list(commands)}},
-    }
 
 
 FIGLET = Leaf(
@@ -120,35 +107,4 @@ FIGLET = Leaf(
     ),
 )
 
-JQ = Leaf(
-    name="jq",
-    file="src/main.c",
-    before="unmodified except for formatting",
-    after="unmodified but for formatting, {}",
-    prints=("jq", "--help"),
-    tests=((("jq", "-n", "1+1"), "2"),),
-    commands=(
-        "printf '#!/bin/sh\\nprintf %%s 1.7.1\\n' > scripts/version",
-        "autoreconf --force --install",
-        'export CPPFLAGS="-I$PREFIX/include" LDFLAGS="$LDFLAGS -L$PREFIX/lib -Wl,-rpath,$PREFIX/lib"',
-        './configure --prefix="$PREFIX" --libdir="$PREFIX/lib" --with-oniguruma=yes --disable-docs --disable-valgrind',
-        "make",
-        "MAKEFLAGS='' make install",
-        'rm "$PREFIX/lib/libjq.a"',
-        'strip --strip-unneeded "$PREFIX/bin/jq" "$PREFIX/lib/libjq.so"',
-    ),
-    needs=("oniguruma",),
-    kept_step="autotools: install",
-)
-
-ONIGURUMA = (
-    "autoreconf --force --install",
-    './configure --prefix="$PREFIX" --libdir="$PREFIX/lib" --disable-static',
-    "make",
-    "MAKEFLAGS='' make install",
-    'strip --strip-unneeded "$PREFIX/lib/libonig.so"',
-)
-"""The commands for the package that jq needs."""
-
-LEAVES = (FIGLET, JQ)
-NEEDED = {"oniguruma": ONIGURUMA}
+LEAVES = (FIGLET,)
