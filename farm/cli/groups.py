@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farm.cli.output import say
 from farm.cli.verbs import ELSEWHERE, FIRST, FORMER, GROUPS, VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class VerbGroup(click.Group):
@@ -76,6 +80,16 @@ class VerbGroup(click.Group):
 class Farm(VerbGroup):
     """The `farm` command: its help groups the verbs, and it accepts their former names."""
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Parse the command line, which may print help. Raises `ReaderGoneError`."""
+        with _reader_may_go():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb. Raises `ReaderGoneError`."""
+        with _reader_may_go():
+            return super().invoke(ctx)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a verb by its name, or by a former one."""
         if cmd_name not in FORMER:
@@ -111,3 +125,16 @@ class Farm(VerbGroup):
         names = difflib.get_close_matches(name, [*self.list_commands(ctx), *FORMER], n=1)
         near = ELSEWHERE.get(name) or next(iter(names), None)
         return near and FORMER.get(near, near)
+
+
+class ReaderGoneError(Exception):
+    """Whoever read the output has closed the pipe (`farm log … | head`)."""
+
+
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    # Click would end the process for a `BrokenPipeError`, with status 1.
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error

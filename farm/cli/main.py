@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from farm import __version__
-from farm.cli.groups import Farm
+from farm.cli.groups import Farm, ReaderGoneError
 from farm.cli.output import guarded, say
 from farm.cli.places import host_directory, state_directory
 from farm.cli.rendering import say_error, say_wrong_use
@@ -79,8 +79,7 @@ def _status(arguments: list[str] | None, waited: float) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("farm: interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe (`farm log … | head`): not an error.
+    except (ReaderGoneError, BrokenPipeError):  # the second from the flush above; it is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

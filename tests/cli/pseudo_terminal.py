@@ -1,4 +1,4 @@
-"""Running the `farm` command on a real pseudo-terminal, and what may be printed there."""
+"""Running commands on a real pseudo-terminal, typing into them, and what may be printed there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 COMMAND = Path(sys.executable).with_name("farm")
 OUR_COLOURS = re.compile(r"\x1b\[(?:0|1|2|31|32|33|36)m")
@@ -50,6 +50,52 @@ def on_a_terminal(arguments: tuple[str, ...], environment: Mapping[str, str], di
         process.kill()
         process.wait()
     return bytes(arrived)
+
+
+class Terminal:
+    """A person at a terminal, who types when something has been shown there."""
+
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], directory: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            command,
+            stdin=theirs, stdout=theirs, stderr=theirs,
+            env={**environment, "TERM": "xterm"}, cwd=directory, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self.shown = b""
+        self._seen = 0
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def until(self, pattern: str) -> str:
+        """Wait until a pattern is shown after what was waited for before, and return what matched it."""
+        deadline = time.monotonic() + _PATIENCE
+        while not (found := re.search(pattern.encode(), self.shown[self._seen :])):
+            assert time.monotonic() < deadline, self.shown
+            assert self._read(), self.shown
+        self._seen += found.end()
+        return found[0].decode(errors="replace")
+
+    def ended(self) -> int:
+        """Read until the command has ended; return its status."""
+        deadline = time.monotonic() + _PATIENCE
+        while self._read():
+            assert time.monotonic() < deadline, self.shown
+        os.close(self._ours)
+        return self.process.wait(_PATIENCE)
+
+    def _read(self) -> bool:
+        """Read what arrives within a second; returns whether there may be more."""
+        if not select.select([self._ours], [], [], 1)[0]:
+            return True
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:  # EIO: no process holds the other end any more
+            return False
+        self.shown += piece
+        return bool(piece)
 
 
 def text_of(arrived: bytes) -> str:

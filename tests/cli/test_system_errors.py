@@ -49,3 +49,15 @@ def test_a_state_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
     assert f"{tmp_path}/state/" in ended.stderr
     assert "mounted read-only: remount it read-write" in ended.stderr
     assert f"FARM_STATE (now {tmp_path}/state)" in ended.stderr
+
+
+@pytest.mark.parametrize("words", [("--help",), ("build", "--help"), ("lint", "--explain", "S101"), ("kept",)])
+def test_a_reader_who_has_seen_enough_is_no_error(words: tuple[str, ...], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"FARM_STATE": f"{tmp_path}/state"}
+    ended = subprocess.run(
+        [COMMAND, *words], env=environment, check=False, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")

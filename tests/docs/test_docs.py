@@ -30,6 +30,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#\s.*$", re.MULTILINE)
+_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 
 
@@ -96,20 +97,53 @@ def farm_commands(shell: str) -> Iterator[list[str]]:
             command.append(word)
 
 
-def check(words: list[str]) -> None:
-    """Raise `click.UsageError` for a command that does not exist, or does not have these options."""
+def code_in_prose(text: str) -> Iterator[str]:
+    """Yield what stands in backticks outside of fenced blocks."""
+    for _, span in _CODE.findall(_FENCE.sub("", text)):
+        yield " ".join(span.split())
+
+
+def commands_in_prose(text: str) -> Iterator[list[str]]:
+    """Yield the words of each `farm …` command within a sentence."""
+    for span in code_in_prose(text):
+        if span.startswith("farm "):
+            yield from farm_commands(span)
+
+
+def sections(text: str) -> list[str]:
+    """Return the parts of a page that begin with a heading of the second level."""
+    return re.split(r"^(?=## )", text, flags=re.MULTILINE)
+
+
+def options_of(words: list[str]) -> set[str]:
+    """Return the options that the verb of a command has."""
+    command, _ = verb_of(words)
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+
+
+def verb_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the verb of a command, and the words after it."""
     command: click.Command = farm
-    context = click.Context(command, info_name="farm")
-    rest = words[1:]
+    context, rest = click.Context(command, info_name="farm"), words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        name, found, rest = command.resolve_command(context, rest)
+        _, found, rest = command.resolve_command(context, rest)
         assert found is not None
-        command, context = found, click.Context(found, info_name=name, parent=context)
+        command = found
+    return command, rest
+
+
+def check(words: list[str], *, complete: bool = True) -> None:
+    """Raise `click.UsageError` for a command that does not exist, or does not have these options.
+
+    A sentence may leave out what a verb requires: then a command is not `complete`.
+    """
+    command, rest = verb_of(words)
+    context = click.Context(command, info_name=" ".join(words[: len(words) - len(rest)]))
     # `farm run` passes unknown options on, so a misspelled one would pass there.
     context.ignore_unknown_options = False
     given, _, _ = command.make_parser(context).parse_args(list(rest))
     for parameter in command.params:
-        if parameter.required and not given.get(str(parameter.name)):
+        if complete and parameter.required and not given.get(str(parameter.name)):
             raise click.UsageError(f"{parameter.name} is missing: {' '.join(words)}")
 
 
@@ -159,6 +193,30 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
             check(words)
         except click.UsageError as error:
             wrong.append(f"{' '.join(words)}: {error.message}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names_of)
+def test_every_command_in_a_sentence_exists(page: Path) -> None:
+    wrong = []
+    for words in commands_in_prose(page.read_text()):
+        try:
+            check(words, complete=False)
+        except click.BadOptionUsage:
+            continue  # an option without its value is how a sentence names it
+        except click.UsageError as error:
+            wrong.append(f"{' '.join(words)}: {error.message}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / name for name in ("maintain.md", "submissions.md")], ids=names_of)
+def test_every_option_in_a_sentence_is_of_a_verb_of_its_section(page: Path) -> None:
+    wrong = []
+    for section in sections(page.read_text()):
+        shown = [words for words in (*shown_commands(section), *commands_in_prose(section)) if len(words) > 1]
+        known = {option for words in shown for option in options_of(words)}
+        spans = [span.split()[0] for span in code_in_prose(section) if span.startswith("--")]
+        wrong += [f"{section.splitlines()[0]}: {option}" for option in spans if option not in known]
     assert wrong == []
 
 

@@ -25,7 +25,9 @@ from web.registry.image_cache import CacheLimits
 from web.settings import WebSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
-OPERATE, SUBSCRIBE, MAINTAIN = ((DOCS / f"{name}.md").read_text() for name in ("operate", "subscribe", "maintain"))
+OPERATE, SUBSCRIBE, SUBMISSIONS = (
+    (DOCS / f"{name}.md").read_text() for name in ("operate", "subscribe", "submissions")
+)
 _SCALES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "s": 1}
 
 
@@ -98,7 +100,7 @@ def test_the_registry_is_bounded_as_is_said() -> None:
 
 
 def test_every_state_of_a_job_is_named() -> None:
-    sentence = MAINTAIN[MAINTAIN.index("A job is `waiting`") :].partition("\n\n")[0]
+    sentence = SUBMISSIONS[SUBMISSIONS.index("A job is `waiting`") :].partition("\n\n")[0]
     assert [state for state in JobState if f"`{state}`" not in sentence] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +134,36 @@ def test_what_may_differ(shown: list[str], printed: list[str]) -> None:
 )
 def test_what_may_not(shown: list[str], printed: list[str]) -> None:
     assert not says(shown, printed)
+
+
+ELSEWHERE = """\
+# Names and typing
+
+```yaml
+# address.yaml
+url: https://farm.example.org/a
+```
+
+```console
+$ cat address.yaml | tail -n 1; echo at https://farm.example.org
+url: https://farm.example.org/a
+at https://farm.example.org
+$ PS1='jq@1:make ~/src$ ' bash --norc -i
+jq@1:make ~/src$ test -t 0 && echo a terminal
+a terminal
+jq@1:make ~/src$ exit
+exit
+```
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("", ""), ("a terminal\njq", "no terminal\njq"), ("\nat h", "\nof h")])
+def test_names_stand_for_what_is_elsewhere_and_lines_after_a_prompt_are_typed(
+    tmp_path: Path, right: str, wrong: str
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(ELSEWHERE.replace(right, wrong))
+    names = {"https://farm.example.org": "http://[::1]:80"}
+    with pytest.raises(AssertionError, match=f"-{wrong.strip()[:4]}") if right else nullcontext():
+        walk(Section(page, "# Names and typing"), tmp_path, {"PATH": os.environ["PATH"]}, names=names)
+    assert (tmp_path / "address.yaml").read_text() == "# address.yaml\nurl: http://[::1]:80/a\n"

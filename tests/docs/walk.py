@@ -3,13 +3,17 @@
 Of the fenced blocks of a section, in their order:
 
 - `console`, if it begins with a command: a line after `$ ` is a command, lines after `> ` continue it, the others
-  are its output. A command that ends with another status than 0 is followed by `$ echo $?`.
+  are its output. A command that ends with another status than 0 is followed by `$ echo $?`. Where the output shows a
+  prompt of `farm shell` (`jq@1:make ~/src$ rerun`), the command has a terminal, and what is behind it is typed there.
 - any other block whose first line is `# NAME`: written to the file NAME, unchanged.
+
+A page may name what is elsewhere in a test, such as a farm: `names` has what stands there for it.
 
 Digests, sizes, times and ports of the loopback match any others; `…` matches any text in a line, and alone in it
 any lines. Everything else must be equal, except for the widths of a table's columns.
 
-`UPDATE_GOLDEN=1` writes the output into the page, for review, where it differs from the page.
+`UPDATE_GOLDEN=1` writes the output into the page, for review, where it differs from the page. Lines of the page with
+`…` stay where they match.
 """
 
 from __future__ import annotations
@@ -21,22 +25,28 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.cli.pseudo_terminal import Terminal, text_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 ANY = "…"
 _PROMPT, _MORE, _STATUS = "$ ", "> ", "echo $?"
+_TYPED = re.compile(r"^(\S+@\d+:.* ~\S*\$) (.+)$")
 _FENCE = re.compile(r"^```(\w*)$")
 _FILE = re.compile(r"^# ([\w./-]+)$")
 _LIKE = (
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "DIGEST"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?"), "TIME"),
+    (re.compile(r"^\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB|GB)\b"), "SIZE"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|seconds?)\b"), "SECONDS"),
     (re.compile(r"\b127\.0\.0\.1:\d+"), "LOOPBACK"),
     (re.compile(r" {2,}"), "  "),
 )
+_READLINE = re.compile(rb"\x1b\[\?2004[hl]\r?")
+"""What readline tells the terminal, about pasted text."""
 
 
 @dataclass
@@ -48,6 +58,11 @@ class Step:
     file: str = ""
     command: str = ""
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def typed(self) -> list[tuple[str, str]]:
+        """What is typed into the command, each after its prompt."""
+        return [(found[1], found[2]) for line in self.lines if (found := _TYPED.match(line))]
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,7 @@ class Shell:
     """One shell in which commands run one after the other; their output is returned as a terminal would show it."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._folder = folder
+        self._folder, self._environment = folder, environment
         self._process = subprocess.Popen(
             ["bash"],
             cwd=folder,
@@ -141,6 +156,15 @@ class Shell:
         output, status = self._until_zero(), self._until_zero()
         return int(status), output.splitlines()
 
+    def type_into(self, command: str, typed: Sequence[tuple[str, str]]) -> tuple[int, list[str]]:
+        """Run a command on a terminal, type lines after their prompts, and return its status and what it showed."""
+        terminal = Terminal(("bash", "-c", command), self._environment, self._folder)
+        for prompt, line in typed:
+            terminal.until(re.escape(prompt) + " ")
+            terminal.type(line + "\r")
+        status = terminal.ended()
+        return status, text_of(_READLINE.sub(b"", terminal.shown)).splitlines()
+
     def _until_zero(self) -> str:
         assert self._process.stdout is not None
         content = bytearray()
@@ -155,10 +179,12 @@ def walk(
     folder: Path,
     environment: Mapping[str, str],
     meanwhile: Mapping[str, Callable[[], None]] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Carry out a section in `folder`; `meanwhile` runs before the content below the heading with that text.
 
-    The test fails where a command's output or status differs from the page.
+    `names` has, for texts of the page, what stands for them in this run, as the address of a farm. The test fails where
+    a command's output or status differs from the page.
     """
     parts = section.parts()
     missing = set(meanwhile or ()) - {heading for heading, _ in parts}
@@ -171,24 +197,50 @@ def walk(
             (meanwhile or {}).get(heading, lambda: None)()
             for number, step in enumerate(steps):
                 if step.file:
-                    shell.write(step.file, step.lines)
+                    shell.write(step.file, [_here(line, names or {}) for line in step.lines])
                     continue
-                status, output = shell.run(step.command)
+                status, output = _carry_out(shell, step, names or {})
                 where = f"line {step.start + 1}: $ {step.command}"
                 if status and [next_step.command for next_step in steps[number + 1 : number + 2]] != [_STATUS]:
                     wrong.append(f"{where}\n  ended with status {status}, which the page does not ask for")
                 if not says(step.lines, output):
-                    printed.append((step, output))
+                    printed.append((step, [_as_shown(line, step.lines) for line in output]))
                     wrong.append(f"{where}\n{_difference(step.lines, output)}")
     if os.environ.get("UPDATE_GOLDEN"):
         section.rewrite(printed)
     assert not wrong, f"{section.page.name}, {section.heading}\n" + "\n\n".join(wrong)
 
 
+def _carry_out(shell: Shell, step: Step, names: Mapping[str, str]) -> tuple[int, list[str]]:
+    command = _here(step.command, names)
+    if step.typed:
+        status, output = shell.type_into(command, [(prompt, _here(line, names)) for prompt, line in step.typed])
+    else:
+        status, output = shell.run(command)
+    return status, [_on_the_page(line, names) for line in output]
+
+
+def _here(text: str, names: Mapping[str, str]) -> str:
+    for shown, here in names.items():
+        text = text.replace(shown, here)
+    return text
+
+
+def _on_the_page(text: str, names: Mapping[str, str]) -> str:
+    for shown, here in names.items():
+        text = text.replace(here, shown)
+    return text
+
+
 def says(shown: Sequence[str], printed: Sequence[str]) -> bool:
     """Whether the output matches what a page shows, where `…` matches anything."""
     pattern = "".join("(.*\n)*" if line == ANY else re.escape(like(line)).replace(ANY, ".*") + "\n" for line in shown)
     return re.fullmatch(pattern, "".join(like(line) + "\n" for line in printed)) is not None
+
+
+def _as_shown(line: str, shown: Sequence[str]) -> str:
+    """Return the line of the page that stands for a printed line, where one with `…` does."""
+    return next((text for text in shown if ANY in text.strip(ANY) and says([text], [line])), line)
 
 
 def like(line: str) -> str:

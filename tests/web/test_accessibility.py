@@ -11,6 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.excuses import Excuse
+from farm.server.previews.previews import set_verdict
+from farm.server.submissions.previewing import submit_preview
+from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from tests.farms.served import serving
@@ -27,9 +30,10 @@ pytestmark = pytest.mark.browser
 
 GLIBC, ZLIB, ONIGURUMA, JQ = SAMPLES[0], SAMPLES[1], SAMPLES[5], SAMPLES[6]
 _OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+PREVIEW = "/submissions/8"
 PAGES = (
     "/", "/packages", "/packages?q=json", "/packages/jq", "/packages/oniguruma", "/packages/zlib", "/jobs",
-    "/jobs/2", "/jobs/5", "/jobs/6", "/submissions", "/submissions/2", "/channels", "/channels/edge",
+    "/jobs/2", "/jobs/5", "/jobs/6", "/submissions", "/submissions/2", PREVIEW, "/channels", "/channels/edge",
     "/channels/edge/releases/1", "/no-such-page",
 )  # fmt: skip
 
@@ -49,13 +53,28 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     lines = (f"\x1b[31mline\x1b[0m {number} {'x' * 300}" for number in range(400))
     log = b"".join(map(log_record, (*lines, "main.c:3:10: fatal error: readline.h: No such file or directory")))
     stocked.application.logs.append(failed.attempt.id, 0, log, limit=10_000_000)
-    stocked.fail(failed, "the step 'make' failed with exit status 2")
+    stocked.fail(failed, "dist.example.org/zlib: the step 'make: make' failed with exit status 2")
     running = stocked.begin(SAMPLES[2])
     stocked.application.logs.append(running.attempt.id, 0, log_record("checking for gcc... gcc"), limit=1000)
     stocked.submit(recipe("waits"))
+    assert f"/submissions/{failing_preview(stocked)}" == PREVIEW
     with serving(create_app(stocked.application)) as url:
         yield url
     database.close()
+
+
+def failing_preview(stocked: StockedFarm) -> int:
+    """Preview a library that breaks a program; return its number."""
+    changed = replace(ONIGURUMA, revision=3).recipe()
+    number = submit_preview(stocked.application, {"oniguruma": changed}, submitted_by="token:me", trace="t").id
+    found = PreviewFinding("proof", "jq", passed=False, message=SYMBOL, job=4)
+    change = PreviewChange("oniguruma", "6.9.9-1", "6.9.9-3", None)
+    verdict = PreviewVerdict(
+        VerdictState.FAILS, 1, "1 problem would hold it back", (found,), (change,), unknown=("soak",)
+    )
+    with stocked.application.writing() as unit:
+        set_verdict(unit.session, number, verdict, now=unit.now)
+    return number
 
 
 @pytest.mark.parametrize(("width", "scheme"), list(product((1280, 390), ("light", "dark"))))

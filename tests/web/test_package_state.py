@@ -53,7 +53,7 @@ def test_a_recipe_that_was_never_built_has_a_page(stocked: StockedFarm, browser:
     check_markup(browser.get(f"/packages/{name}"))
     text = text_of(html)
     assert SAMPLES[1].summary in text
-    assert "It has not been built yet" in text
+    assert "There is no package yet: the build failed. no Recipe" in text
     assert "edge release 1 not in it not built yet" in text
     assert f'href="/jobs?name={name}"' in html
     assert 'class="state failed"' in html

@@ -11,6 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.server.identities import access
+from farm.server.previews.previews import set_verdict
+from farm.server.submissions.previewing import submit_preview
+from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from farm.server.tables.states import Role
 from tests.farms.people import own, send, signed
 from tests.farms.small import SmallFarm, recipe
@@ -187,3 +190,29 @@ def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClien
     assert "OWNERS:1:3: curators.yaml names nobody" in text_of(page(browser, "/submissions"))
     page(browser, "/submissions?state=lost", 404)
     page(browser, "/submissions/99", 404)
+
+
+def test_a_preview_s_page_has_the_verdict_and_the_way_on(small: SmallFarm, browser: TestClient) -> None:
+    small.submit(A)
+    small.build_all()
+    number = submit_preview(small.application, {"a": recipe("a", revision=2)}, submitted_by="token:me", trace="t").id
+    html = page(browser, f"/submissions/{number}")
+    assert "No verdict yet." in html
+    assert f"Accept it with farm submission accept {number}" in text_of(html)
+
+    failed = PreviewFinding("tests", "a", passed=False, message="it printed <b>", job=1)
+    change = PreviewChange("a", "1.0-1", "1.0-2", None)
+    verdict = PreviewVerdict(
+        VerdictState.FAILS, 3, "1 problem would hold it back", (failed,), (change,), unknown=("soak",)
+    )
+    with small.application.writing() as unit:
+        set_verdict(unit.session, number, verdict, now=unit.now)
+    html = page(browser, f"/submissions/{number}")
+    text = text_of(html)
+    assert 'class="state fails"' in html
+    assert "1 problem would hold it back, on release 3 of" in text
+    assert 'tests (a): it printed &lt;b&gt; (<a href="/jobs/1">its log</a>)' in html
+    assert f"farm submit --preview --replace {number} DIRECTORY…" in text
+    assert f"farm submission accept {number}" not in text
+    assert "Decided only on release: soak." in text
+    assert 'href="/jobs" aria-current="true"' in html

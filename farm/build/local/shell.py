@@ -70,10 +70,16 @@ def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:
 
 
 def number_of_step(plan: Plan, step: str) -> int:
-    """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`."""
+    """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`.
+
+    `install` is the step `make: install`, where no other definition has a step of that name.
+    """
     names = [planned.name for planned in plan.steps]
     if step in names:
         return names.index(step)
+    parts = [number for number, name in enumerate(names) if name.endswith(f": {step}")]
+    if len(parts) == 1:
+        return parts[0]
     if step.isdecimal() and 1 <= int(step) <= len(names):
         return int(step) - 1
     listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))

@@ -89,19 +89,28 @@ class Sides:
         return Side(released_build(catalogue, name), lambda: released_files(self.host, catalogue, name))
 
     def _by_version(self, reference: Reference) -> Side:
-        """Return the newest released build of a version; without a subscription, the newest of this machine."""
+        """Return the newest released build of a version; of this machine, if no release of a subscription has it."""
         from farm.client.repository.earlier_releases import catalogue_with
 
         if not self.host.subscriptions.all():
-            for side in self._local(reference.name):
-                descriptor = side.build.descriptor
-                full = printed_version(descriptor.version, descriptor.revision)
-                if reference.version in (str(descriptor.version), full, side.build.identity.version):
-                    return side
-            return self._nothing_here(f"{reference.name} {reference.version}")
+            return self._local_version(reference) or self._nothing_here(f"{reference.name} {reference.version}")
         newest = self._release(replace(reference, version=""), [reference.name])
         known_as = newest.known_as(reference.name)
-        return self._released(catalogue_with(self.host, newest, known_as, reference.version), known_as)
+        try:
+            return self._released(catalogue_with(self.host, newest, known_as, reference.version), known_as)
+        except FarmError as error:
+            side = self._local_version(reference) if error.code == "no-such-version" else None
+            if side is None:
+                raise
+            return side
+
+    def _local_version(self, reference: Reference) -> Side | None:
+        for side in self._local(reference.name):
+            descriptor = side.build.descriptor
+            full = printed_version(descriptor.version, descriptor.revision)
+            if reference.version in (str(descriptor.version), full, side.build.identity.version):
+                return side
+        return None
 
     def _by_digest(self, reference: Reference, other: Reference) -> Side:
         from farm.client.audit.compared_builds import release_with_descriptor

@@ -56,5 +56,5 @@ def patch(
         say(f"  {changed}")
     for both in made.patch.changed_by_build:
         say(f"note: the build changes {both} too, and the patch has both changes", err=True)
-    say(f"{made.file}: entered in {made.recipe}")
+    say(f"{made.file.relative_to(root)}: entered in {made.recipe.relative_to(root)}")
     say(f"`farm build {made.tree.build.recipe}` builds with it", err=True)

@@ -57,7 +57,9 @@ def cause_of(unit: UnitOfWork, job: Job) -> JobCause:
     kind, because = CauseKind.SUBMISSION, None
     if last is not None and last.revision_id == job.revision_id:
         because = _because(unit, job)
-        kind = CauseKind.DEPENDENCY if because else CauseKind.RETRY
+        # A job that an earlier build answers is no further try at it: a preview was accepted, or a recipe sent again.
+        again = CauseKind.SUBMISSION if job.answered_by else CauseKind.RETRY
+        kind = CauseKind.DEPENDENCY if because else again
     inputs = None
     if earlier and earlier.subject and job.subject:
         inputs = input_changes(plan_of(unit, earlier.subject), plan_of(unit, job.subject))

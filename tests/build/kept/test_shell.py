@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pty
-import re
-import select
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +19,7 @@ import pytest
 from farm.core.names.digest import Digest
 from farm.store.blobs import BlobStore
 from tests.build.kept.conftest import COMMAND, MEND, SOURCES, new_maintainer
+from tests.cli.pseudo_terminal import Terminal
 
 if TYPE_CHECKING:
     from tests.build.kept.conftest import Maintainer
@@ -209,47 +207,8 @@ def test_what_a_kept_build_needs_and_the_machine_has_lost_is_named_with_the_way(
     assert farm("shell", "calc", "--", "true").status == 0
 
 
-class Terminal:
-    """A person at a real pseudo-terminal."""
-
-    def __init__(self, farm: Maintainer, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [COMMAND, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**farm.environment, "TERM": "xterm"},
-            cwd=farm.recipes,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.seen = ""
-
-    def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
-
-    def until(self, pattern: str) -> str:
-        deadline = time.monotonic() + 120
-        while not (found := re.search(pattern, self.seen)):
-            assert time.monotonic() < deadline, self.seen
-            if select.select([self._ours], [], [], 1)[0]:
-                try:
-                    piece = os.read(self._ours, 65536)
-                except OSError as error:
-                    raise AssertionError(self.seen) from error
-                self.seen += piece.decode(errors="replace")
-        self.seen = self.seen[found.end() :]
-        return found[0]
-
-    def ended(self) -> int:
-        status = self.process.wait(120)
-        os.close(self._ours)
-        return status
-
-
 def test_a_shell_on_a_terminal_greets_edits_lines_and_can_rerun(failed: Maintainer) -> None:
-    terminal = Terminal(failed, "shell", "calc")
+    terminal = Terminal([COMMAND, "shell", "calc"], failed.environment, failed.recipes)
     terminal.until(r"calc 1\.0-1, step 3 of 5, 'compile', failed")
     terminal.until(r"\n  make")
     terminal.until("farm build --resume calc@1")
@@ -271,7 +230,7 @@ def test_a_shell_on_a_terminal_greets_edits_lines_and_can_rerun(failed: Maintain
 
 
 def test_a_shell_of_a_killed_command_ends_with_the_next_one(failed: Maintainer) -> None:
-    terminal = Terminal(failed, "shell", "calc")
+    terminal = Terminal([COMMAND, "shell", "calc"], failed.environment, failed.recipes)
     terminal.until(r"src\$ ")
     terminal.process.kill()
     terminal.process.wait()

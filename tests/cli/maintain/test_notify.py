@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from farm.server.tables.session import Database
 
-MAINTAIN = Path(__file__).parents[3] / "docs" / "maintain.md"
+PAGE = Path(__file__).parents[3] / "docs" / "submissions.md"
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_wrong_addresses_and_kinds_are_refused_with_what_there_is(shell: Shell) 
 def test_the_example_of_the_docs_verifies_a_message_and_refuses_others(
     shell: Shell, receiver: Receiver, tmp_path: Path
 ) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", MAINTAIN.read_text(), re.DOTALL)
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "receive.py").write_text(program)
     secret = shell.json("notify", "add", receiver.url)["secret"]
     shell.stocked.submit(recipe("low"))

@@ -171,6 +171,6 @@ def test_the_page_shows_the_verdict_and_the_state(shells: People) -> None:
     assert "<b>it broke" not in page.text
     shown = text_of(page.text)
     assert "If it were released" in shown
-    assert "farm submission accept 2" in shown
+    assert "farm submit --preview --replace 2 DIRECTORY…" in shown
     shells.run("alice", "submission", "withdraw", "2")
-    assert "farm submission accept 2" not in text_of(httpx.get(f"{shells.url}/submissions/2").text)
+    assert "--replace 2" not in text_of(httpx.get(f"{shells.url}/submissions/2").text)

@@ -127,3 +127,13 @@ def test_a_line_that_only_asks_for_the_version_is_told_in_few_steps(line: str, i
     keys = f"tests:\n  - run: {line!r}\n"
     codes = {finding.code for finding in lint_tree(tree(keys), selection=Selection.of(("T102",))).findings}
     assert codes == ({"T102"} if is_question else set())
+
+
+@pytest.mark.parametrize(
+    ("host", "reported"),
+    [("127.0.0.1:8000", 0), ("localhost", 0), ("[::1]", 0), ("127.0.0.1.example.org", 1), ("localhost.example.org", 1)],
+)
+def test_nobody_is_on_the_way_to_this_machine(host: str, reported: int) -> None:
+    keys = RULES["S101"].good.replace("https://example.org/hello", f"http://{host}/hello", 1)
+    findings = linted(RULES["S101"], keys).findings
+    assert [finding.code for finding in findings] == ["S101"] * reported

@@ -14,6 +14,7 @@ from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError
 from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
+from farm.server.jobs.cause import CauseKind, cause_of
 from farm.server.jobs.leases import claim
 from farm.server.jobs.planning import plan_of
 from farm.server.packages import packages
@@ -100,6 +101,8 @@ def test_accepted_the_very_same_builds_are_the_farms_and_nothing_is_built_again(
     (accepted,) = taken.accepted
     assert (accepted.job.state, accepted.job.preview) == (JobState.SUCCEEDED, 0)
     assert accepted.job.answered_by == asked.accepted[0].job.id
+    with stocked.application.reading() as unit:
+        assert cause_of(unit, accepted.job).kind is CauseKind.SUBMISSION
     assert stocked.build_all() == []
     assert stocked.current() == found
     assert state_of(stocked, asked.id) is SubmissionState.TAKEN

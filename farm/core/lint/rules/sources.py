@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from farm.core.files.document import Node
     from farm.core.lint.written import WrittenRecipe
 
+_PLAIN_HTTP = re.compile(r"http://(?!(127\.[\d.]+|\[::1\]|localhost)(:\d+)?/)", re.IGNORECASE)
+"""Nobody is on the way to a server of this machine."""
 _TEMPLATE = re.compile(r"\{\{[^{}]*\bversion\b")
 _DIGEST = "fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1"
 _OTHER = "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb"
@@ -26,7 +28,7 @@ def _plain_http(written: WrittenRecipe) -> Iterator[Remark]:
         origins = source["origins"].items if "origins" in source else ()
         others = [value for origin in origins for key, value in origin.pairs if key.text == "url"]
         for node in (*([source["url"]] if "url" in source else []), *others):
-            if node.text.lower().startswith("http:"):
+            if _PLAIN_HTTP.match(node.text):
                 yield Remark(node, "the source is fetched over plain http", "Write https://, if the host offers it.")
 
 
