@@ -183,5 +183,10 @@ def test_a_newcomer_comes_to_a_released_package(farm: RunningFarm, tmp_path: Pat
             "/srv/clone": str(clone),
         }
         of_newcomer = environment(farm, tmp_path, resolver)
+        wrong = []
         for page, heading in SECTIONS:
-            walk(Section(ROOT / "docs" / page, heading), clone, of_newcomer, meanwhile.get(page), names)
+            try:
+                walk(Section(ROOT / "docs" / page, heading), clone, of_newcomer, meanwhile.get(page), names)
+            except AssertionError as error:
+                wrong.append(str(error))
+        assert not wrong, "\n\n".join(wrong)
