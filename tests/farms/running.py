@@ -139,7 +139,8 @@ class RunningFarm:
     def environment(self, **more: str) -> dict[str, str]:
         """Return a minimal environment in which the `farm` command finds this host."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "LANG") if name in os.environ}
-        return kept | {"FARM_HOST": str(self.host), "FARM_ALLOWED_NETWORKS": "127.0.0.0/8"} | more
+        loopback = dict.fromkeys(("FARM_ALLOWED_NETWORKS", "FARM_WEBHOOK_NETWORKS"), "127.0.0.0/8")
+        return kept | {"FARM_HOST": str(self.host)} | loopback | more
 
 
 def _free_port() -> int:
