@@ -185,15 +185,16 @@ _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 """A file system in memory, and how much of it a run needs: what tests write is flushed to a disk thousands of times."""
 
 
+_NICE = 9
+_NICE_WITH_DISTRIBUTION = 5
+
+
 def pytest_configure() -> None:
     """Put temporary folders into memory where there is room, as these tests wait for the disk otherwise.
 
-    Containers get more of the processors than tests: what is built in them is waited for longest. Nothing is garbage
-    while modules are imported.
+    Nothing is garbage while modules are imported.
     """
     gc.disable()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        os.nice(5)
     if gone := sorted(str(place) for place in _LONG_PLACES if not place.exists()):
         raise pytest.UsageError(f"tests/conftest.py names long tests that are gone: {', '.join(gone)}")
     if _MEMORY.is_dir():
@@ -225,6 +226,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.path, reverse=True)  # the attacks are last: many, and none is long
     items.sort(key=_place_in_run)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave the processors to containers, then to the tests of the distribution: these are what a run waits for."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        wanted = _NICE_WITH_DISTRIBUTION if item.location[0] in DISTRIBUTION else _NICE
+        os.nice(max(0, wanted - os.nice(0)))
 
 
 def _place_in_run(item: pytest.Item) -> tuple[bool, bool, str]:
