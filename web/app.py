@@ -18,6 +18,7 @@ from web.api import (
     blobs,
     channels,
     curation,
+    git,
     jobs,
     logs,
     operators,
@@ -61,6 +62,7 @@ _ROUTERS = (
     readiness.router,
     watch.router,
     webhooks.router,
+    git.router,
 )
 """What answers below `/api`."""
 

@@ -139,7 +139,8 @@ class BodyBounds:
             await _answer_early(answer_to(error), request, receive, send)
 
     def _limit(self, request: Request, asked: RouteRequirements) -> int:
-        return asked.limit(self._settings) if caller_of(request) else self._settings.stranger_bytes
+        known = bool(caller_of(request)) or asked.is_webhook
+        return asked.limit(self._settings) if known else self._settings.stranger_bytes
 
 
 def _check_address(request: Request) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from web.settings import WebSettings
 
 SUBMISSIONS = "/api/v1/submissions"
+WEBHOOKS = "/api/v1/git/{name}/webhook"
 DOCUMENTS = frozenset(
     {
         "/api/v1/advisories",
@@ -50,10 +51,17 @@ class RouteRequirements:
         """Whether it takes recipes."""
         return self.path == SUBMISSIONS
 
+    @property
+    def is_webhook(self) -> bool:
+        """Whether it takes webhooks of forges, which have a signature in place of a token."""
+        return self.path == WEBHOOKS
+
     def limit(self, settings: WebSettings) -> int:
-        """Return the most bytes of a body that a known caller may send."""
+        """Return the most bytes of a body that a known caller, or a forge, may send."""
         if self.submits:
             return settings.submission_bytes
+        if self.is_webhook:
+            return settings.webhook_bytes
         return settings.document_bytes if self.path in DOCUMENTS else settings.json_bytes
 
 

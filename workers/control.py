@@ -32,6 +32,9 @@ from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.events.deliveries import deliver_due
 from farm.server.federation.following import DistributionFollower
+from farm.server.git.status_delivery import deliver_statuses
+from farm.server.git.sync import SyncSettings, sync_next
+from farm.server.git.verdicts import show_verdicts
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
@@ -41,7 +44,7 @@ from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.server.submissions.previewing import expire_previews
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy
+from farm.store.http.exchange import ExchangePolicy
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.server")
 _MESSAGE_EXPIRES = 3600
+_REPOSITORIES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
 
 def notification_tasks(application: Application, settings: FarmSettings) -> tuple[PeriodicTask, ...]:
     """Return the task that sends messages to webhooks, whose addresses people choose: private ones are refused."""
-    policy = PostPolicy(AddressGuard(settings.webhook_networks, "FARM_WEBHOOK_NETWORKS"))
+    policy = ExchangePolicy(AddressGuard(settings.webhook_networks, "FARM_WEBHOOK_NETWORKS"))
     address = settings.address.rstrip("/")
     deliver = BackgroundTask(lambda: deliver_due(application, policy, address))
     return (PeriodicTask("farm.control.notify", 1.0, deliver),)
@@ -114,6 +118,30 @@ def release_tasks(
         PeriodicTask("farm.control.advance", 1.0, advance),
         PeriodicTask("farm.control.sign-previews", 1.0, BackgroundTask(channels.sign_previews)),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.check)),
+    )
+
+
+def git_tasks(application: Application, settings: FarmSettings) -> tuple[PeriodicTask, ...]:
+    """Return the tasks that read connected git repositories, and show verdicts on their forges.
+
+    People choose their addresses: private ones are refused.
+    """
+    policy = ExchangePolicy(AddressGuard(settings.allowed_networks))
+    address = settings.address.rstrip("/")
+    place = settings.git or settings.logs.parent / "git"
+    sync = SyncSettings(place, address, policy, every=timedelta(seconds=settings.git_seconds))
+
+    def update_forges() -> None:
+        show_verdicts(application, address)
+        deliver_statuses(application, policy)
+
+    return (
+        # Several: one that is slow delays no other one.
+        *(
+            PeriodicTask(f"farm.control.git-{number}", 2.0, BackgroundTask(lambda: sync_next(application, sync)))
+            for number in range(1, _REPOSITORIES_AT_ONCE + 1)
+        ),
+        PeriodicTask("farm.control.statuses", 2.0, BackgroundTask(update_forges)),
     )
 
 
@@ -228,6 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
             *notification_tasks(application, settings),
             *release_tasks(application, settings, following),
             *preview_tasks(application, settings),
+            *git_tasks(application, settings),
             *following_tasks(following),
         )
     except FarmError as error:

@@ -13,7 +13,8 @@ from farm.core.recipe.declared_sources import PLAIN_FILE_NAME
 LONGEST_ORIGIN = 200
 """The most characters of where the recipes of a preview were read."""
 FileName = Annotated[str, StringConstraints(max_length=128)]
-RecipeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,62}$")]
+RECIPE_NAME = r"[a-z0-9][a-z0-9+.-]{0,62}"
+RecipeName = Annotated[str, StringConstraints(pattern=f"^{RECIPE_NAME}$")]
 
 
 class PreviewRequest(Wire):
@@ -150,12 +151,31 @@ class SubmissionProgress(Wire):
     signed: Annotated[dict[str, Any], Omitted] = Field(default_factory=dict)
 
 
+class RecipeCommitWire(Wire):
+    """The commit that last changed a recipe from git, with what it says of its author and committer.
+
+    `signer` is the person whose known key has signed it, and `key` the fingerprint of the key.
+    """
+
+    url: str
+    commit: str
+    author: str
+    author_email: str
+    committer: str
+    committer_email: str
+    committed_at: datetime
+    signature: str
+    signer: str = ""
+    key: str = ""
+
+
 class SubmittedRecipeWire(Wire):
-    """A recipe of a submission, by its digest, and the names of its signers there."""
+    """A recipe of a submission, by its digest, and the names of its signers there; `commit` if it came from git."""
 
     name: str
     recipe: Digest
     signed_by: tuple[str, ...]
+    commit: Annotated[RecipeCommitWire | None, Omitted] = None
 
 
 class SubmissionRecordWire(Wire):

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
+from farm.store.git.trees import LARGEST_FILE, MOST_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
-LARGEST_FILE = 1024 * 1024
-MOST_FILES = 100_000
 
 
 def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.recipe_directory import read_recipe_directory
 from farm.errors import FarmError
-from farm.store.git_command import git_error, run_git
+from farm.store.git.command import git_error, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -53,9 +53,11 @@ class FarmSettings(BaseModel):
     says what is rebuilt. `images` says whether published packages can also be pulled as images. `repository` is the
     directory that is published (none: nothing is), `signer` the signer's Unix socket, `image_signer` the one on which
     web asks for images. `foreign` is where the metadata of other distributions is kept (default: next to `logs`),
-    `follow_seconds` how often they are checked, and `allowed_networks` the private networks that they may be in,
-    `webhook_networks` those that webhooks may be in. `address` is that at which people reach the farm, for links in
-    feeds and messages. `web` overrides bounds of the web process, by their names in `web.settings`.
+    `follow_seconds` how often they are checked. `git` is where copies of connected repositories are kept (default: next
+    to `logs`), `git_seconds` how often these are read without a webhook. `allowed_networks` are the private networks
+    that all of these may be in, `webhook_networks` those that webhooks may be in. `address` is that at which people
+    reach the farm, for links in feeds and messages. `web` overrides bounds of the web process, by their names in
+    `web.settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,6 +77,8 @@ class FarmSettings(BaseModel):
     image_signer: Path | None = None
     foreign: Path | None = None
     follow_seconds: Seconds = 60
+    git: Path | None = None
+    git_seconds: Seconds = 300
     allowed_networks: tuple[IPvAnyNetwork, ...] = ()
     webhook_networks: tuple[IPvAnyNetwork, ...] = ()
     lease_seconds: Seconds = 60

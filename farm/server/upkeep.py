@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from farm.core.plan.trouble import Trouble
 from farm.server.events import events, recording
+from farm.server.git.received_webhooks import forget_deliveries
+from farm.server.git.statuses import forget_statuses
 from farm.server.identities import identities
 from farm.server.jobs import attempts, job_queue, jobs
 from farm.server.jobs.troubles import after_trouble
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
 _KEEP_EVENTS = timedelta(days=90)
+_KEEP_WEBHOOKS = timedelta(days=30)
+_KEEP_STATUSES = timedelta(days=180)
+"""How long it is known what a forge shows of a commit."""
 _KEEP_STRANGERS = timedelta(days=30)
 """How long refused requests of unknown clients are stored. Those of known clients are stored for good."""
 
@@ -79,6 +84,8 @@ def forget(application: Application) -> None:
         outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)
         identities.delete_unknown_clients(unit.session, before=unit.now - _KEEP_STRANGERS)
         events.forget(unit.session, before=unit.now - _KEEP_EVENTS)
+        forget_deliveries(unit.session, before=unit.now - _KEEP_WEBHOOKS)
+        forget_statuses(unit.session, before=unit.now - _KEEP_STATUSES)
 
 
 def notify_after_quiet(application: Application) -> int:

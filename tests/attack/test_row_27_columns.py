@@ -10,6 +10,7 @@ from farm.server.tables.schema import METADATA
 from tests.attack import (
     columns_of_channels,
     columns_of_curation,
+    columns_of_git,
     columns_of_notifications,
     columns_of_packages,
     columns_of_previews,
@@ -31,6 +32,7 @@ TABLES = {
     **columns_of_curation.COLUMNS,
     **columns_of_notifications.COLUMNS,
     **columns_of_previews.COLUMNS,
+    **columns_of_git.COLUMNS,
 }
 EDITS = {
     edit: f"{table}.{column}: {edit.what}"

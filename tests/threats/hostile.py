@@ -13,9 +13,12 @@ from farm.core.plan.job import SourceOrigin
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import curation
+from farm.server.git.changes import put_change
+from farm.server.git.repositories import RepositoryRequest, connect
 from farm.server.identities import access
 from farm.server.identities.access import Actor
 from farm.server.tables.evidence import FailedTest, TestEvidence
+from farm.server.tables.git_rows import ChangeState, Forge, PreviewPermission
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import Role
@@ -99,6 +102,13 @@ class HostileFarm:
             by = Actor("ann", Role.CURATOR)
             curation.hold(unit, by, "edge", "glibc", why=TEXT, until=None)
             curation.report(unit, by, "edge", "jq", why=TEXT)
+            url = "https://git.example.org/dist/recipes.git"
+            asked = RepositoryRequest(
+                "main", url, "main", "", Forge.FORGEJO, "", "", PreviewPermission.MEMBERS, (TEXT,)
+            )
+            connect(unit, asked, by="ann")
+            state = ChangeState.UNAPPROVED
+            put_change(unit, "main", "pull/1", commit=40 * "a", author=TEXT, state=state, detail=TEXT)
 
 
 class Hostile:

@@ -15,7 +15,7 @@ from farm.server.events import webhooks
 from farm.server.events.deliveries import deliver_due
 from farm.server.tables.states import Role
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy
+from farm.store.http.exchange import ExchangePolicy
 from tests.farms.small import recipe
 from tests.server.events.receiver import Receiver, receiving
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.farms.served import ServedFarm
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-AS_SHIPPED = PostPolicy(seconds=2.0)
+AS_SHIPPED = ExchangePolicy(seconds=2.0)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_name_that_resolves_elsewhere_later_is_checked_each_time(
         client.submit({"a": recipe("a")})
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     guard = AddressGuard.of(["127.0.0.2/32"])  # stands for a public address
-    policy = PostPolicy(guard, seconds=0.5)
+    policy = ExchangePolicy(guard, seconds=0.5)
     assert deliver_due(farm.application, policy, farm.url) == 0
     with farm.application.writing() as unit:
         unit.session.connection().exec_driver_sql("UPDATE delivery SET due_at = created_at")
@@ -102,7 +102,7 @@ def test_a_redirect_leads_nowhere(farm: ServedFarm, inside: Receiver) -> None:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         guard = AddressGuard.of(["127.0.0.0/8"])
-        assert deliver_due(farm.application, PostPolicy(guard, seconds=2.0), farm.url) == 0
+        assert deliver_due(farm.application, ExchangePolicy(guard, seconds=2.0), farm.url) == 0
         assert len(outside.got) == 1
     assert inside.got == []
     assert trouble(farm) == "it answered with HTTP status 307"

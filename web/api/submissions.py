@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 
 from farm.api import submission_wire, wire
 from farm.errors import FarmError
+from farm.server.git.recipe_commits import commits_of
 from farm.server.jobs import jobs
 from farm.server.previews import previews
 from farm.server.recipes import recipes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.lint.finding import LintFinding
+    from farm.server.git.recipe_commits import RecipeCommit
     from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.pending_submissions import SubmissionView
@@ -82,8 +84,10 @@ def listed(
         wanted = SubmissionState(state) if state else None
         found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=limit + 1)
         views = view_submissions(unit, found[:limit])
+        commits = commits_of(unit.session, (view.record.id for view in views))
     next_before = found[limit - 1].id if len(found) > limit else None
-    return submission_wire.SubmissionPage(submissions=tuple(_record(view) for view in views), next_before=next_before)
+    records = tuple(_record(view, commits.get(view.record.id, {})) for view in views)
+    return submission_wire.SubmissionPage(submissions=records, next_before=next_before)
 
 
 @router.get("/submissions/{number}")
@@ -133,9 +137,10 @@ def contents(
         heads = recipes.heads(unit.session, [recipe.name for recipe in view.recipes])
         current = {name: recipes.revision(unit.session, head.current).files for name, head in heads.items()}
         envelopes = envelopes_of(unit, number)
+        commits = commits_of(unit.session, [number]).get(number, {})
     return submission_wire.SubmissionContents(
         distribution=application.inputs.distribution,
-        submission=_record(view),
+        submission=_record(view, commits),
         recipes={
             recipe.name: submission_wire.SubmittedFilesWire(
                 files=_encoded(application.recipes.files(recipe.files)),
@@ -203,7 +208,7 @@ def _taken(taken: Submission, warnings: tuple[LintFinding, ...] = ()) -> submiss
     )
 
 
-def _record(view: SubmissionView) -> submission_wire.SubmissionRecordWire:
+def _record(view: SubmissionView, commits: Mapping[str, RecipeCommit]) -> submission_wire.SubmissionRecordWire:
     return submission_wire.SubmissionRecordWire(
         id=view.record.id,
         state=view.record.state.value,
@@ -211,13 +216,23 @@ def _record(view: SubmissionView) -> submission_wire.SubmissionRecordWire:
         submitted_at=view.record.submitted_at,
         recipes=tuple(
             submission_wire.SubmittedRecipeWire(
-                name=recipe.name, recipe=recipe.digest, signed_by=view.signed_by[recipe.name]
+                name=recipe.name,
+                recipe=recipe.digest,
+                signed_by=view.signed_by[recipe.name],
+                commit=_commit(commits.get(recipe.name)),
             )
             for recipe in view.recipes
         ),
         waits_for=_unsigned(view.waits_for),
         preview=_preview_form(view.preview, view.stale),
     )
+
+
+def _commit(commit: RecipeCommit | None) -> submission_wire.RecipeCommitWire | None:
+    if commit is None:
+        return None
+    members = submission_wire.RecipeCommitWire.model_fields
+    return submission_wire.RecipeCommitWire(**{name: getattr(commit, name) for name in members})
 
 
 def _preview(

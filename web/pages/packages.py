@@ -16,6 +16,7 @@ from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.package.descriptor import Descriptor
 from farm.core.sets.proof.proof import called_commands
 from farm.server.channels import releases
+from farm.server.git.recipe_commits import commit_of
 from farm.server.jobs import attempts
 from farm.server.jobs.code_copies import copies_of
 from farm.server.jobs.planning import plan_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from farm.core.plan.plan import Plan
     from farm.core.recipe.recipe import Recipe
     from farm.server.channels.releases import ReleaseRecord
+    from farm.server.git.recipe_commits import RecipeCommit
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
@@ -166,6 +168,7 @@ def _view(unit: UnitOfWork, package: Package) -> dict[str, Any]:
         "toolchain": toolchain.name if toolchain else "",
         "builds": packages.builds_of(session, package.name, limit=20),
         "current": packages.current(session, package.name),
+        "commit": _commit(unit, package),
         "recipe": recipe_state(unit, package.name),
         "places": channel_places(unit, package.name),
         "memberships": releases.releases_with(session, package.digest),
@@ -177,6 +180,12 @@ def _view(unit: UnitOfWork, package: Package) -> dict[str, Any]:
         "opened": kinds_of(session, package.digest),
         "called": unless_lost(lambda: _called(unit, package)),
     }
+
+
+def _commit(unit: UnitOfWork, package: Package) -> RecipeCommit | None:
+    """Return the commit of the recipe that a package was built from, if it came from git."""
+    revision = recipes.find_revision(unit.session, package.recipe)
+    return commit_of(unit.session, revision.submission, revision.name) if revision else None
 
 
 def _called(unit: UnitOfWork, package: Package) -> list[Group]:

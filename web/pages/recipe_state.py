@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.server.channels import candidates, excuses, releases
+from farm.server.git.recipe_commits import commit_of
 from farm.server.jobs import jobs
 from farm.server.packages import packages
 from farm.server.recipes import recipes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.server.channels.releases import ReleaseRecord
+    from farm.server.git.recipe_commits import RecipeCommit
     from farm.server.tables.records import Job, Package, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
     from web.pages.excuse_cards import ExcuseCard
@@ -38,11 +40,15 @@ class ChannelPlace:
 
 @dataclass(frozen=True, slots=True)
 class RecipeState:
-    """The current revision of a recipe, whether it has been built, and its newest build job, if it has one."""
+    """The current revision of a recipe, whether it has been built, and its newest build job, if it has one.
+
+    `commit` is that of the revision, if it came from git.
+    """
 
     revision: RecipeRevision
     is_built: bool
     job: Job | None
+    commit: RecipeCommit | None
 
 
 def recipe_state(unit: UnitOfWork, package: str) -> RecipeState | None:
@@ -52,7 +58,9 @@ def recipe_state(unit: UnitOfWork, package: str) -> RecipeState | None:
     if head is None:
         return None
     newest = jobs.list_jobs(unit.session, name=head.name, kind=JobKind.BUILD, limit=1, preview=0)
-    return RecipeState(recipes.revision(unit.session, head.current), head.is_built, next(iter(newest), None))
+    revision = recipes.revision(unit.session, head.current)
+    commit = commit_of(unit.session, revision.submission, revision.name)
+    return RecipeState(revision, head.is_built, next(iter(newest), None), commit)
 
 
 def channel_places(unit: UnitOfWork, package: str) -> list[ChannelPlace]:

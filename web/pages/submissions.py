@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
+from farm.server.git.recipe_commits import commits_of
 from farm.server.jobs import jobs
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import ownership
@@ -64,6 +65,7 @@ def submission_page(
     with application.reading() as unit:
         view = find_submission(unit, number)
         found = jobs.list_jobs(unit.session, submission=number, limit=_JOBS)
+        commits = commits_of(unit.session, [number]).get(number, {})
         lines = job_lines(unit.session, found, now=unit.now)
     return pages.page(
         request,
@@ -71,4 +73,5 @@ def submission_page(
         view=view,
         waits={unsigned.recipe: unsigned.owners for unsigned in view.waits_for},
         lines=lines,
+        commits=commits,
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.farm_client import FarmClient
-    from farm.api.submission_wire import SubmissionContents, SubmissionRecordWire, SubmissionWire
+    from farm.api.submission_wire import RecipeCommitWire, SubmissionContents, SubmissionRecordWire, SubmissionWire
     from farm.cli.output import Line
     from farm.core.names.digest import Digest
 
@@ -279,7 +279,16 @@ def _sheet(record: SubmissionRecordWire) -> list[Line]:
     return [
         f"submission {record.id} of {record.submitted_by}, {since}: {record.state}",
         *table(rows, ("RECIPE", "SIGNED BY", "WAITS FOR", "DIGEST")),
+        *(_commit_line(recipe.name, recipe.commit) for recipe in record.recipes if recipe.commit),
     ]
+
+
+def _commit_line(name: str, commit: RecipeCommitWire) -> str:
+    by = f"{commit.author} <{commit.author_email}>"
+    if commit.committer != commit.author:
+        by += f", committed by {commit.committer} <{commit.committer_email}>"
+    signed = f"signed by {commit.signer}" if commit.signer else f"signature {commit.signature}"
+    return f"{name}: commit {commit.commit} of {commit.url} by {by}; {signed}{f', {commit.key}' if commit.key else ''}"
 
 
 def _differences(found: SubmissionContents, settings: Settings) -> Iterator[str]:

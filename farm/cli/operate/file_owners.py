@@ -71,6 +71,7 @@ _PLACES = (
     _Place("blobs", ROOT, STORE, 0o2750, _Within.BLOBS),
     _Place("logs", ROOT, STORE, 0o2770, _Within.FILES, "web"),
     _Place("foreign", ROOT, "control", 0o2770, _Within.FILES, "control"),
+    _Place("git", ROOT, "control", 0o2770, _Within.FILES, "control"),
     _Place("registry", ROOT, "web", 0o2770, _Within.FILES, "web"),
     _Place("public", ROOT, ROOT, 0o755),
     _Place("public/metadata", ROOT, "signer", 0o2775),

@@ -115,6 +115,7 @@ def _write_settings(
         "broker": home.broker,
         "signer": str(home.signer),
         "foreign": str(home.root / "foreign"),
+        "git": str(home.root / "git"),
         "follow_seconds": follow,
         "allowed_networks": list(home.allowed_networks),
         "webhook_networks": list(home.webhook_networks),

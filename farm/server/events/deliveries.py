@@ -23,7 +23,7 @@ from farm.server.events.signature import signed_headers
 from farm.server.tables.notification_rows import DeliveryRow, WebhookRow
 from farm.server.tables.reading import rows_with
 from farm.server.transaction.text import truncate_text
-from farm.store.http.post import PostPolicy, post
+from farm.store.http.exchange import ExchangePolicy, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +103,7 @@ def queue(session: Session, events: Iterable[EventRow], *, now: datetime) -> Non
             session.add_all(rows)
 
 
-def deliver_due(application: Application, policy: PostPolicy, address: str) -> int:
+def deliver_due(application: Application, policy: ExchangePolicy, address: str) -> int:
     """Send the messages that are due, to several webhooks at once; return how many were delivered.
 
     A webhook that is slow or down delays others little: it has its turn again after them. `address` is that of the
@@ -132,7 +132,7 @@ def _hooks_with_due(unit: UnitOfWork) -> list[int]:
     return list(unit.session.exec(query.limit(_HOOKS)))
 
 
-def _deliver_to(application: Application, hook: int, policy: PostPolicy, address: str) -> int:
+def _deliver_to(application: Application, hook: int, policy: ExchangePolicy, address: str) -> int:
     """Send some messages to one webhook, in order, until one fails or it was too slow; return how many it took."""
     until = time.monotonic() + _SECONDS_EACH
     for delivered in range(_MESSAGES):
@@ -177,11 +177,11 @@ def _body(unit: UnitOfWork, row: DeliveryRow, address: str) -> dict[str, Any]:
     return {"type": _TEST, "timestamp": utc_text(row.created_at), "data": {"url": f"{address}/"}}
 
 
-def _send(message: Message, policy: PostPolicy, *, at: int) -> tuple[str, bool]:
+def _send(message: Message, policy: ExchangePolicy, *, at: int) -> tuple[str, bool]:
     """Send a message; return why it was not taken (empty if it was), and whether the address is gone for good."""
     headers = signed_headers(message.secret, message.message, at, message.body)
     try:
-        status = post(message.url, message.body, headers, policy)
+        status = exchange("POST", message.url, headers, policy, body=message.body).status
     except FarmError as error:
         return truncate_text(error.message, longest=_LONGEST_TROUBLE), False
     return ("", False) if 200 <= status < 300 else (f"it answered with HTTP status {status}", status == _GONE)

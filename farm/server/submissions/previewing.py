@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
     from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
+    from farm.server.submissions.submission import Recording
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -55,12 +56,13 @@ def submit_preview(
     trace: str,
     origin: str = "",
     replaces: int | None = None,
+    record: Recording | None = None,
 ) -> Submission:
     """Build recipes, each as the files of its directory by name, apart from the farm's own, all together or none.
 
     `origin` is where the submitter read them. An open preview of the same submitter that it `replaces` is withdrawn.
-    Raises as `submit`, and `FarmError` (`preview-quota`, `nothing-to-preview`, `not-your-preview`); nothing has changed
-    then.
+    `record` is that of `submit`. Raises as `submit`, and `FarmError` (`preview-quota`, `nothing-to-preview`,
+    `not-your-preview`); nothing has changed then.
     """
     read = read_new(application, submitted)
     with application.planning() as unit:  # one at a time: what counts for the quota cannot change before the commit
@@ -79,6 +81,8 @@ def submit_preview(
             origin=truncate_text(origin, longest=LONGEST_ORIGIN),
             expires_at=unit.now + unit.preview_policy.lasts,
         )
+        if record is not None:
+            record(unit, number)
         accepted = _build_all(unit, graph, read, number=number, trace=trace)
         return Submission(number, trace, accepted, warnings=read.warnings)
 

@@ -20,6 +20,8 @@ from farm.server.submissions.recipe_intake import read_new
 from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, SubmissionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.core.lint.finding import LintFinding
     from farm.core.names.digest import Digest
     from farm.core.plan.graph import BuildGraph
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
     from farm.server.tables.records import Job, RecipeRevision
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
+
+    Recording = Callable[[UnitOfWork, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +66,23 @@ def submit(
     submitted_by: str,
     trace: str,
     envelope: bytes | None = None,
+    record: Recording | None = None,
 ) -> Submission:
     """Accept recipes, each as the files of its directory by name, all together or none.
 
     Where recipes have owners, the submission waits until an owner has signed each of them; `envelope` holds the
-    submitter's signature. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that
-    have to be raised, `FarmError` (`submitted-files`, `unowned-recipe`), `MissingDependencyError`,
-    `DependencyCycleError`, `DuplicatePackageError`, `SubmissionStatementError` or `OwnershipTroubleError`; nothing has
-    changed then.
+    submitter's signature. `record` writes what belongs to the submission, in its transaction. Raises one `RecipeError`
+    with the problems of all recipes, or then with the revisions that have to be raised, `FarmError` (`submitted-files`,
+    `unowned-recipe`), `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
+    `SubmissionStatementError` or `OwnershipTroubleError`; nothing has changed then.
     """
     read = read_new(application, submitted)
     with application.planning() as unit:
         graph = read.graph(unit)
         number = submissions.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
         submissions.add_submitted(unit.session, number, read.submitted())
+        if record is not None:
+            record(unit, number)
         wanted = {name: recipe.digest for name, recipe in read.recipes.items()}
         signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         if waits_for := unsigned(unit, number, wanted):

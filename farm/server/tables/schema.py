@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 from farm.errors import FarmError
 from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADATA`)
     curation_rows,
+    git_rows,
     identity_rows,
     import_rows,
     job_rows,
@@ -33,7 +34,7 @@ METADATA = Row.metadata
 _MIGRATION_LOCK = 0x6D696772
 FIRST_SCHEMA = "1000"
 """The oldest revision that can be migrated. Previews, before the first release, had lower ones."""
-NEWEST_SCHEMA = "1004"
+NEWEST_SCHEMA = "1006"
 """The revision of this program."""
 
 

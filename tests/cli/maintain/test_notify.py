@@ -16,7 +16,7 @@ import pytest
 from farm.server.events.deliveries import deliver_due
 from farm.server.tables.states import Role
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy
+from farm.store.http.exchange import ExchangePolicy
 from tests.cli.shell import Shell, signed_in
 from tests.farms.small import recipe
 from tests.farms.stocked import StockedFarm
@@ -51,7 +51,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def send(shell: Shell, *, allowed: str = "127.0.0.0/8") -> int:
-    policy = PostPolicy(AddressGuard.of([allowed]), seconds=2.0)
+    policy = ExchangePolicy(AddressGuard.of([allowed]), seconds=2.0)
     return deliver_due(shell.stocked.application, policy, "https://farm.example.org")
 
 

@@ -15,7 +15,7 @@ from farm.server.events import deliveries, webhooks
 from farm.server.events.deliveries import PAUSES, deliver_due
 from farm.server.events.webhooks import Webhook, add_webhook
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy
+from farm.store.http.exchange import ExchangePolicy
 from tests.farms.small import SmallFarm, recipe
 from tests.refusing import refuses
 from tests.server.events.receiver import Receiver, is_signed, receiving
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ME = "token:me"
 ADDRESS = "https://farm.example.org"
-QUICK = PostPolicy(AddressGuard.of(["127.0.0.0/8"]), seconds=1.0)
+QUICK = ExchangePolicy(AddressGuard.of(["127.0.0.0/8"]), seconds=1.0)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def add(farm: SmallFarm, url: str, *events: EventKind, owner: str = ME) -> str:
         return add_webhook(unit, owner, url, events)[1]
 
 
-def send(farm: SmallFarm, policy: PostPolicy = QUICK) -> int:
+def send(farm: SmallFarm, policy: ExchangePolicy = QUICK) -> int:
     return deliver_due(farm.application, policy, ADDRESS)
 
 

@@ -1,4 +1,4 @@
-"""Sends messages to names whose addresses change; run by `test_post.py` in a network namespace of its own.
+"""Sends messages to names whose addresses change; run by `test_exchange.py` in a network namespace of its own.
 
 There the C library asks a real name server on the loopback's port 53, and `INSIDE` and `OUTSIDE` are addresses of this
 machine. Prints as JSON, for each name, how each message to it ended; and how many each receiver got.
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from farm.errors import FarmError
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy, post
+from farm.store.http.exchange import ExchangePolicy, exchange
 from tests.client.name_server import NameServer
 from tests.server.events.receiver import receiving
 
@@ -26,7 +26,7 @@ ANSWERS = {
 
 def main() -> None:
     """Send two messages to each name; only the network of `OUTSIDE` is allowed."""
-    names, policy = NameServer(53), PostPolicy(AddressGuard.of([f"{OUTSIDE}/32"], "FARM_WEBHOOK_NETWORKS"), 5.0)
+    names, policy = NameServer(53), ExchangePolicy(AddressGuard.of([f"{OUTSIDE}/32"], "FARM_WEBHOOK_NETWORKS"), 5.0)
     names.addresses = {name: list(answers) for name, answers in ANSWERS.items()}
     with ExitStack() as running:
         running.enter_context(names.running())
@@ -36,9 +36,9 @@ def main() -> None:
     sys.stdout.write(json.dumps(found))
 
 
-def _sent(name: str, policy: PostPolicy) -> str:
+def _sent(name: str, policy: ExchangePolicy) -> str:
     try:
-        return str(post(f"http://{name}:{PORT}/", b"{}", {}, policy))
+        return str(exchange("POST", f"http://{name}:{PORT}/", {}, policy, body=b"{}").status)
     except FarmError as error:
         return f"{error.message} {error.remedy}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.errors import FarmError
-from farm.store.git_command import git_error, run_git
+from farm.store.git.command import git_error, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path

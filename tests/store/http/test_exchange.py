@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.post import PostPolicy, post
+from farm.store.http.exchange import ExchangePolicy, exchange
 from tests.server.events.receiver import receiving
 from tests.store.http import rebinding_names
 from tests.store.http.rebinding_names import INSIDE, OUTSIDE
@@ -32,7 +32,8 @@ exec "$@"
 def test_no_redirect_is_followed(status: int) -> None:
     with receiving() as elsewhere, receiving() as named:
         named.answers, named.header = [status], ("Location", elsewhere.url)
-        assert post(named.url, b"{}", {}, PostPolicy(AddressGuard.of(["127.0.0.0/8"]))) == status
+        policy = ExchangePolicy(AddressGuard.of(["127.0.0.0/8"]))
+        assert exchange("POST", named.url, {}, policy, body=b"{}").status == status
         assert (len(named.got), len(elsewhere.got)) == (1, 0)
 
 

@@ -1,6 +1,6 @@
-"""Sends a body to an address that a user has named: only to public addresses, within limits, following no redirect.
+"""One HTTP request to an address that a user has named: only to public addresses, within limits, without redirects.
 
-It uses no proxy of the environment, and reads nothing of the answer but its head.
+It uses no proxy of the environment.
 """
 
 from __future__ import annotations
@@ -23,22 +23,35 @@ if TYPE_CHECKING:
 _USER_AGENT = {"User-Agent": "farm", "Accept": "*/*", "Connection": "close"}
 
 
-class PostFailedError(FarmError):
+class NoAnswerError(FarmError):
     """There is no answer; the message is the reason. The receiver may have the body nevertheless."""
 
     code = "post-failed"
 
 
 @dataclass(frozen=True, slots=True)
-class PostPolicy:
+class ExchangePolicy:
     """The limits of a request: `seconds` for all of it, and which addresses may be connected to."""
 
     guard: AddressGuard = field(default_factory=AddressGuard)
     seconds: float = 10.0
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], policy: PostPolicy) -> int:
-    """Send a body, and return the status of the answer. Raises `PostFailedError`, `ForbiddenAddressError`."""
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The status of an answer, and its body, as far as it was asked for."""
+
+    status: int
+    body: bytes
+
+
+def exchange(
+    method: str, url: str, headers: Mapping[str, str], policy: ExchangePolicy, *, body: bytes = b"", most_bytes: int = 0
+) -> HttpAnswer:
+    """Send a request, and return the answer; without `most_bytes`, nothing is read of it but its head.
+
+    Raises `NoAnswerError`, also for an answer with more bytes, and `ForbiddenAddressError`.
+    """
     check_url(url)
     host = urlsplit(url).netloc
     deadline = time.monotonic() + policy.seconds
@@ -46,7 +59,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], policy: PostPolicy) 
     def remaining() -> float:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise PostFailedError(f"{host} did not answer within {policy.seconds:g} s")
+            raise NoAnswerError(f"{host} did not answer within {policy.seconds:g} s")
         return left
 
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), policy.seconds)
@@ -58,10 +71,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str], policy: PostPolicy) 
                 network_backend=GuardedBackend(policy.guard, remaining),
                 max_connections=1,
             ) as pool,
-            pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as response,
+            pool.stream(method, url, headers=sent, content=body, extensions={"timeout": timeouts}) as response,
         ):
-            return response.status
+            return HttpAnswer(response.status, _read(response, host, most_bytes) if most_bytes else b"")
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-        raise PostFailedError(f"{host} cannot be reached: {error or type(error).__name__}") from error
+        raise NoAnswerError(f"{host} cannot be reached: {error or type(error).__name__}") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-        raise PostFailedError(f"{host} broke off: {error or type(error).__name__}") from error
+        raise NoAnswerError(f"{host} broke off: {error or type(error).__name__}") from error
+
+
+def _read(response: httpcore.Response, host: str, most_bytes: int) -> bytes:
+    body = bytearray()
+    for piece in response.iter_stream():
+        body += piece
+        if len(body) > most_bytes:
+            raise NoAnswerError(f"{host} answered with more than {most_bytes:,} bytes")
+    return bytes(body)

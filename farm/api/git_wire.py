@@ -1,0 +1,105 @@
+"""The JSON of git repositories that recipes come from, as pydantic models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from farm.api.wire import Omitted, Wire
+
+ForgeText = Literal["github", "forgejo"]
+PreviewsText = Literal["members", "all"]
+RepositoryName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+MOST_MEMBERS = 500
+
+
+class RepositoryRequest(Wire):
+    """Let recipes come from a repository: those in `path`/packages, as they are on `branch`.
+
+    An empty `api` is the usual address of the forge's. Pull requests of `members` are previewed, or those of `all`.
+    """
+
+    name: RepositoryName
+    url: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    branch: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "main"
+    path: Annotated[str, StringConstraints(max_length=200)] = "recipes"
+    forge: ForgeText
+    api: Annotated[str, StringConstraints(max_length=1000)] = ""
+    token: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[!-~]*$")] = Field(default="", repr=False)
+    previews: PreviewsText = "members"
+    members: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=100)], ...], Field(max_length=MOST_MEMBERS)
+    ] = ()
+
+
+class RepositoryWire(Wire):
+    """A connected repository. `webhook` is the address for the forge; `secret` signs webhooks, and is shown once.
+
+    `head` is the commit of its branch up to which recipes were submitted; `refused` one whose recipes have errors.
+    `trouble` is why it could not be read the last time.
+    """
+
+    name: str
+    url: str
+    branch: str
+    path: str
+    forge: str
+    api: str
+    previews: str
+    members: tuple[str, ...]
+    webhook: str
+    with_token: bool
+    head: str
+    refused: Annotated[str, Omitted] = ""
+    synced_at: datetime | None = None
+    delivered_at: datetime | None = None
+    failures: int = 0
+    trouble: str = ""
+    secret: Annotated[str, Omitted] = ""
+
+
+class RepositoryPage(Wire):
+    """The connected repositories, by name."""
+
+    repositories: tuple[RepositoryWire, ...]
+
+
+class ChangeWire(Wire):
+    """An open pull request (`pull/12`) or a branch (`branch/topic`): its commit, and what has come of it."""
+
+    name: str
+    commit: str
+    author: str
+    state: Literal["seen", "unapproved", "delayed", "refused", "empty", "preview", "merged"]
+    submission: int | None = None
+    detail: str = ""
+    changed_at: datetime
+
+
+class CommitStatusWire(Wire):
+    """What the forge is to show of a commit. It is `delivered`, or waits, or was given up; `trouble` says why."""
+
+    commit: str
+    context: str
+    state: str
+    description: str
+    target: str
+    delivered: bool
+    trouble: str = ""
+    changed_at: datetime
+
+
+class RepositoryDetail(Wire):
+    """A repository with its changes, by name, and the newest commit statuses."""
+
+    repository: RepositoryWire
+    changes: tuple[ChangeWire, ...]
+    statuses: tuple[CommitStatusWire, ...]
+
+
+class WebhookResultWire(Wire):
+    """What came of a webhook."""
+
+    result: Literal["accepted", "repeated", "ignored", "ping"]

@@ -1,0 +1,273 @@
+"""`farm git`: repositories that recipes come from."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.groups import VerbGroup
+from farm.cli.options import json_option
+from farm.cli.output import say, table, tell_result, tell_table
+from farm.cli.remote import number_type
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.api.git_client import GitClient
+    from farm.api.git_wire import ChangeWire, CommitStatusWire, RepositoryDetail, RepositoryWire
+
+_SYNC_SECONDS = 600
+_POLL_SECONDS = 0.5
+_SHORT = 12
+
+
+@click.group(cls=VerbGroup, below="git")
+def git() -> None:
+    """Take recipes from git repositories: preview pull requests, and submit what is merged."""
+
+
+@click.command("connect")
+@click.argument("name")
+@click.argument("url")
+@click.option("--forge", type=click.Choice(["github", "forgejo"]), required=True, help="The program that hosts it.")
+@click.option("--branch", default="main", show_default=True, help="The branch whose recipes are submitted.")
+@click.option(
+    "--path",
+    "folder",
+    default="recipes",
+    show_default=True,
+    help="The directory with `packages` in it; '' for the top.",
+)
+@click.option("--api", default="", help="The address of the forge's API.  [default: the usual one of its host]")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    help="A token for the API, in a file, or - for standard input; without one no commit status is set.",
+)
+@click.option(
+    "--previews",
+    type=click.Choice(["members", "all"]),
+    default="members",
+    show_default=True,
+    help="Whose pull requests are previewed; others need `farm git preview`.",
+)
+@click.option("--member", "members", multiple=True, metavar="LOGIN", help="A member, by account; may be repeated.")
+@json_option
+def connect_repository(
+    *,
+    name: str,
+    url: str,
+    forge: str,
+    branch: str,
+    folder: str,
+    api: str,
+    token_file: Path | None,
+    previews: str,
+    members: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Connect the repository at URL as NAME; prints the address and the secret of its webhook, once.
+
+    What its branch has now is taken as known: submit it with `farm submit` where the farm lacks it. What is merged from
+    now on is submitted, with the signatures that owners of recipes have to give as ever. Pull requests of members are
+    previewed: of the accounts named with --member, and on GitHub of all who belong to the repository.
+
+    \b
+    Examples:
+      farm git connect main https://github.com/example/recipes.git --forge github --token-file token
+      farm git connect main https://git.example.org/dist/recipes.git --forge forgejo --token-file - --member alice
+    """
+    from farm.api.git_wire import RepositoryRequest
+
+    asked = {
+        "name": name,
+        "url": url,
+        "branch": branch,
+        "path": folder,
+        "forge": forge,
+        "api": api,
+        "token": _read_token(token_file),
+        "previews": previews,
+        "members": members,
+    }
+    from pydantic import ValidationError
+
+    try:
+        request = RepositoryRequest.model_validate(asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise click.UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+    with _connect() as farm:
+        made = farm.connect_repository(request)
+    lines = [f"repository {made.name}: {made.url} {made.branch}", f"webhook {made.webhook}", f"secret {made.secret}"]
+    tell_result(lines, made.model_dump(mode="json"), as_json=as_json)
+    if not as_json:
+        say(
+            "Give both to the forge now: the secret is not shown again. Content type JSON; pushes and pull requests.",
+            err=True,
+        )
+        say(f"Then: farm git sync {made.name} --wait", err=True)
+
+
+@click.command("list")
+@json_option
+def list_repositories(as_json: bool) -> None:
+    """List the connected repositories, and what is wrong with them.
+
+    \b
+    Example:
+      farm git list
+    """
+    with _connect() as farm:
+        found = farm.repositories()
+    rows = [(repository.name, repository.url, repository.branch, _state(repository)) for repository in found]
+    form = {"repositories": [repository.model_dump(mode="json") for repository in found]}
+    tell_table(rows, ("NAME", "URL", "BRANCH", "STATE"), form, nothing="no repositories", as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show the repository NAME: its pull requests and branches, and the commit statuses.
+
+    \b
+    Example:
+      farm git show main
+    """
+    with _connect() as farm:
+        found = farm.repository(name)
+    tell_result(_lines(found), found.model_dump(mode="json"), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def disconnect(name: str, as_json: bool) -> None:
+    """Take no more recipes from the repository NAME, and withdraw its previews. What was submitted stays.
+
+    \b
+    Example:
+      farm git disconnect main
+    """
+    with _connect() as farm:
+        gone = farm.disconnect_repository(name)
+    tell_result([f"repository {name} is disconnected: {gone.url}"], gone.model_dump(mode="json"), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--wait", is_flag=True, help="Wait until it is read, and show what has come of it.")
+@json_option
+def sync(name: str, *, wait: bool, as_json: bool) -> int:
+    """Have the repository NAME read now; with --wait, exits with status 1 if it cannot be read.
+
+    A webhook does the same, and so does a timer.
+
+    \b
+    Example:
+      farm git sync main --wait
+    """
+    with _connect() as farm:
+        before = farm.sync_repository(name)
+        if not wait:
+            line = f"{before.url} is read at once: farm git show {name}"
+            tell_result([line], before.model_dump(mode="json"), as_json=as_json)
+            return 0
+        say(f"reading {before.url}", err=True)
+        found = _after_reading(farm, before)
+    tell_result(_lines(found), found.model_dump(mode="json"), as_json=as_json)
+    if wrong := _why_unread(before, found.repository):
+        say(f"{name} was not read: {wrong}", err=True)
+    return int(bool(wrong))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("number", type=number_type)
+@json_option
+def preview(name: str, number: int, as_json: bool) -> None:
+    """Preview the pull request NUMBER of the repository NAME as it is now, whoever has opened it.
+
+    A later commit of somebody who is no member has to be asked for again.
+
+    \b
+    Example:
+      farm git preview main 12
+    """
+    with _connect() as farm:
+        asked = farm.preview_pull_request(name, number)
+    line = f"{asked.name} by {asked.author or 'nobody'} is previewed at {asked.commit[:_SHORT]}: farm git show {name}"
+    tell_result([line], asked.model_dump(mode="json"), as_json=as_json)
+
+
+def _connect() -> GitClient:
+    from farm.api.git_client import GitClient
+
+    settings = Settings.from_environment()
+    return GitClient(settings.url, settings.token)
+
+
+def _read_token(file: Path | None) -> str:
+    if file is None:
+        return ""
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
+    return text.strip()
+
+
+def _after_reading(farm: GitClient, before: RepositoryWire) -> RepositoryDetail:
+    """Wait until a repository was read, or could not be."""
+    began = time.monotonic()
+    while True:
+        found = farm.repository(before.name)
+        after = found.repository
+        done = (after.synced_at, after.failures) != (before.synced_at, before.failures)
+        if done or time.monotonic() - began > _SYNC_SECONDS:
+            return found
+        time.sleep(_POLL_SECONDS)
+
+
+def _why_unread(before: RepositoryWire, after: RepositoryWire) -> str:
+    if after.trouble:
+        return after.trouble
+    return f"control has not done it within {_SYNC_SECONDS} s" if after.synced_at == before.synced_at else ""
+
+
+def _lines(found: RepositoryDetail) -> Iterator[str]:
+    repository = found.repository
+    yield f"{repository.name}: {repository.url} {repository.branch}, recipes in {repository.path or 'the top'}"
+    yield f"state {_state(repository)}"
+    yield f"webhook {repository.webhook}"
+    yield f"previews of {'all' if repository.previews == 'all' else ', '.join(('members', *repository.members))}"
+    if repository.refused:
+        yield f"the recipes of {repository.refused[:_SHORT]} could not be submitted; a later commit has to mend them"
+    if found.changes:
+        yield ""
+        yield from map(str, table([*map(_change, found.changes)], ("CHANGE", "COMMIT", "BY", "STATE")))
+    if found.statuses:
+        yield ""
+        yield from map(str, table([*map(_status, found.statuses)], ("COMMIT", "CONTEXT", "STATUS", "DESCRIPTION")))
+
+
+def _change(change: ChangeWire) -> tuple[str, ...]:
+    number = f"preview {change.submission}" if change.submission else change.state
+    return change.name, change.commit[:_SHORT], change.author, f"{number}: {change.detail}" if change.detail else number
+
+
+def _status(status: CommitStatusWire) -> tuple[str, ...]:
+    state = status.state if status.delivered else f"{status.state}, not delivered: {status.trouble or 'waits'}"
+    return status.commit[:_SHORT], status.context, state, status.description
+
+
+def _state(repository: RepositoryWire) -> str:
+    if repository.trouble:
+        return f"{repository.failures} failed: {repository.trouble}"
+    if repository.synced_at is None:
+        return "not read yet"
+    return f"read {repository.synced_at:%Y-%m-%d %H:%M} UTC"

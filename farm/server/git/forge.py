@@ -1,0 +1,176 @@
+"""The API of a forge: open pull requests, and commit statuses. GitHub and Forgejo have the same forms for both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from farm.api.wire import LARGEST_NUMBER
+from farm.errors import FarmError
+from farm.server.tables.git_rows import Forge, PreviewPermission
+from farm.store.http.exchange import exchange
+
+if TYPE_CHECKING:
+    from farm.server.git.repositories import GitRepository
+    from farm.store.http.exchange import ExchangePolicy
+
+StatusState = Literal["pending", "success", "failure", "error"]
+LONGEST_DESCRIPTION = 140
+"""The most characters that GitHub takes."""
+_MOST_BYTES = 16 << 20
+_MOST_PAGES = 40
+_ANSWERED, _CREATED = 200, 201
+_INSIDE = ("OWNER", "MEMBER", "COLLABORATOR")
+_Model = TypeVar("_Model")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+_Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+
+
+class _Head(_Answer):
+    sha: _Commit
+
+
+class _Base(_Answer):
+    ref: str
+
+
+class _User(_Answer):
+    login: Annotated[str, StringConstraints(max_length=100)]
+
+
+class _PullRequest(_Answer):
+    number: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
+    head: _Head
+    base: _Base
+    user: _User | None = None
+    author_association: str = ""
+    merged: bool | None = None
+    merge_commit_sha: _Commit | None = None
+
+
+class _Status(_Answer):
+    # Forgejo calls the state of a status `status` when it is read.
+    state: str = ""
+    status: str = ""
+    context: str
+    target_url: str | None = None
+
+
+class ForgeError(FarmError):
+    """The forge has answered with something else than what was asked for."""
+
+    code = "forge"
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """An open pull request onto `branch`; `is_member`: its author may have it previewed without being asked for.
+
+    `merged` is the commit by which it was merged, if it was.
+    """
+
+    number: int
+    commit: str
+    branch: str
+    author: str
+    is_member: bool
+    merged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """What a forge shows of a commit: a state, a line, and an address with more."""
+
+    commit: str
+    context: str
+    state: StatusState
+    description: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeApi:
+    """The API of the forge that has a repository. Every method raises `NoAnswerError`, `ForgeError`."""
+
+    repository: GitRepository
+    policy: ExchangePolicy
+
+    def open_pull_requests(self) -> list[PullRequest]:
+        """Return the open pull requests onto the repository's branch."""
+        found: list[PullRequest] = []
+        for page in range(1, _MOST_PAGES + 1):
+            # GitHub reads `per_page`, Forgejo `limit`.
+            listed = self._get(f"pulls?state=open&per_page=100&limit=50&page={page}", list[_PullRequest])
+            if not listed:
+                return [pull for pull in found if pull.branch == self.repository.branch]
+            found += map(self._pull_request, listed)
+        raise ForgeError(f"{self.repository.project} has more than {_MOST_PAGES} pages of open pull requests")
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Return a pull request, open or not."""
+        return self._pull_request(self._get(f"pulls/{number}", _PullRequest))
+
+    def set_status(self, status: CommitStatus) -> None:
+        """Let the forge show the status of a commit."""
+        body = {
+            "state": status.state,
+            "target_url": status.target,
+            "description": status.description,
+            "context": status.context,
+        }
+        self._ask("POST", f"statuses/{status.commit}", _CREATED, json.dumps(body).encode())
+
+    def has_status(self, status: CommitStatus) -> bool:
+        """Return whether the forge shows this state of a commit already."""
+        found = self._get(f"commits/{status.commit}/statuses?per_page=100&limit=50", list[_Status])
+        newest = next((known for known in found if known.context == status.context), None)
+        return newest is not None and (newest.state or newest.status, newest.target_url) == (
+            status.state,
+            status.target,
+        )
+
+    def _pull_request(self, found: _PullRequest) -> PullRequest:
+        author = found.user.login if found.user else ""
+        repository = self.repository
+        is_member = (
+            repository.previews is PreviewPermission.ALL
+            or author.lower() in {member.lower() for member in repository.members}
+            or (repository.forge is Forge.GITHUB and found.author_association in _INSIDE)
+        )
+        merged = found.merge_commit_sha or "" if found.merged else ""
+        return PullRequest(found.number, found.head.sha, found.base.ref, author, is_member, merged)
+
+    def _get(self, path: str, kind: type[_Model]) -> _Model:
+        body = self._ask("GET", path, _ANSWERED)
+        try:
+            return TypeAdapter(kind).validate_json(body)
+        except ValidationError as error:
+            first: dict[str, Any] = dict(error.errors(include_url=False, include_input=False)[0])
+            place = ".".join(map(str, first["loc"]))
+            raise ForgeError(f"the forge's answer to {path.partition('?')[0]} has another form: {place}") from error
+
+    def _ask(self, method: str, path: str, expected: int, body: bytes = b"") -> bytes:
+        url = f"{self.repository.api}/repos/{self.repository.project}/{path}"
+        headers = self._headers() | ({"Content-Type": "application/json"} if body else {})
+        answer = exchange(method, url, headers, self.policy, body=body, most_bytes=_MOST_BYTES)
+        if answer.status != expected:
+            raise ForgeError(
+                f"the forge answered {method} {path.partition('?')[0]} with HTTP status {answer.status}",
+                remedy="See that the token may read pull requests and write commit statuses.",
+            )
+        return answer.body
+
+    def _headers(self) -> dict[str, str]:
+        token = self.repository.token
+        if self.repository.forge is Forge.GITHUB:
+            kind = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+            return kind | ({"Authorization": f"Bearer {token}"} if token else {})
+        return {"Accept": "application/json"} | ({"Authorization": f"token {token}"} if token else {})

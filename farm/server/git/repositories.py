@@ -1,0 +1,243 @@
+"""Repositories that recipes come from: connected, found, and due to be read. The secret is returned once."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sqlmodel import col, delete, select, update
+
+from farm.errors import FarmError
+from farm.server.tables.git_rows import (
+    CommitStatusRow,
+    Forge,
+    GitChangeRow,
+    GitDeliveryRow,
+    GitRepositoryRow,
+    PreviewPermission,
+)
+from farm.server.tables.reading import JSON_LIST, Record
+from farm.server.tables.writing import changes_rows
+from farm.server.transaction.text import truncate_text
+from farm.store.git.remote import GitRemote, check_remote_url
+from farm.store.http.download import check_url
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from farm.server.transaction.unit_of_work import UnitOfWork
+
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600))
+"""How long a repository that cannot be read is left alone, after each failure in a row; then as after the last."""
+RESERVED = timedelta(minutes=30)
+"""How long nobody else reads a repository that somebody has begun to read."""
+_SECRET_BYTES = 32
+_LONGEST_TROUBLE = 1000
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
+_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
+_PUBLIC_FORGE, _PUBLIC_API = "github.com", "https://api.github.com"
+_API_PATHS = {Forge.GITHUB: "/api/v3", Forge.FORGEJO: "/api/v1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitRepository(Record, texts={"members": JSON_LIST}):
+    """A connected repository. `head` is the commit of its branch up to which recipes were submitted; empty at first.
+
+    `trouble` is why it could not be read the last time, `failures` how often in a row.
+    """
+
+    name: str
+    url: str
+    branch: str
+    path: str
+    forge: Forge
+    api: str
+    project: str
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+    previews: PreviewPermission
+    members: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+    head: str
+    refused: str
+    due_at: datetime
+    synced_at: datetime | None
+    delivered_at: datetime | None
+    failures: int
+    trouble: str
+
+    @property
+    def submitter(self) -> str:
+        """The submitter of what comes from it, as the audit trail names it."""
+        return f"git:{self.name}"
+
+    @property
+    def remote(self) -> GitRemote:
+        """Where git reads it."""
+        return GitRemote(self.url, self.token)
+
+    @property
+    def packages(self) -> str:
+        """The directory of its recipes."""
+        return f"{self.path}/packages" if self.path else "packages"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRequest:
+    """A repository to be connected. An empty `api` is the usual one of the forge; an empty `path` is the top."""
+
+    name: str
+    url: str
+    branch: str
+    path: str
+    forge: Forge
+    api: str
+    token: str = field(repr=False)
+    previews: PreviewPermission
+    members: tuple[str, ...]
+
+
+def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitRepository:
+    """Let recipes come from a repository from now on; what it has now is taken as known, and not submitted.
+
+    Raises `ForbiddenAddressError`, `FarmError` (`invalid-repository`, `already-connected`).
+    """
+    check_remote_url(asked.url)
+    project, api = _project(asked.url), asked.api or usual_api(asked.forge, asked.url)
+    check_url(api)
+    if not _BRANCH.fullmatch(asked.branch) or ".." in asked.branch:
+        raise FarmError(f"{asked.branch[:100]!r} is no name of a branch", code="invalid-repository")
+    if asked.path and any(part in ("", ".", "..") for part in asked.path.split("/")):
+        raise FarmError(
+            f"{asked.path[:100]!r} is no directory of a repository",
+            remedy="Name the directory that has `packages` in it, as recipes; '' for the top.",
+            code="invalid-repository",
+        )
+    if unit.session.get(GitRepositoryRow, asked.name) is not None:
+        raise FarmError(
+            f"a repository {asked.name} is connected already",
+            remedy="Choose another name, or disconnect it first: farm git disconnect.",
+            code="already-connected",
+        )
+    row = GitRepositoryRow(
+        name=asked.name,
+        url=asked.url,
+        branch=asked.branch,
+        path=asked.path,
+        forge=asked.forge,
+        api=api.rstrip("/"),
+        project=project,
+        secret=secrets.token_hex(_SECRET_BYTES),
+        token=asked.token,
+        previews=asked.previews,
+        members=JSON_LIST.write(sorted(set(asked.members))),
+        created_by=by,
+        created_at=unit.now,
+        due_at=unit.now,
+    )
+    return GitRepository.added(unit.session, row)
+
+
+def usual_api(forge: Forge, url: str) -> str:
+    """Return the address of the API of the forge that has a repository."""
+    parts = urlsplit(url)
+    if forge is Forge.GITHUB and parts.netloc == _PUBLIC_FORGE:
+        return _PUBLIC_API
+    return f"{parts.scheme}://{parts.netloc}{_API_PATHS[forge]}"
+
+
+def repositories(session: Session) -> list[GitRepository]:
+    """Return the connected repositories by name."""
+    return GitRepository.all(session, select(GitRepositoryRow).order_by(GitRepositoryRow.name))
+
+
+def repository(session: Session, name: str) -> GitRepository | None:
+    """Return a connected repository."""
+    return GitRepository.first(session, select(GitRepositoryRow).where(GitRepositoryRow.name == name))
+
+
+def find_repository(session: Session, name: str) -> GitRepository:
+    """Return a connected repository. Raises `FarmError` (`not-found`)."""
+    found = repository(session, name)
+    if found is None:
+        raise FarmError(f"no repository {name[:100]!r} is connected", remedy="See `farm git list`.", code="not-found")
+    return found
+
+
+def remove_repository(session: Session, name: str) -> None:
+    """Delete a repository, and what is known of its changes. Who wrote the recipes stays recorded."""
+    for row in (GitDeliveryRow, GitChangeRow, CommitStatusRow):
+        session.exec(delete(row).where(col(row.repository) == name))
+    session.exec(delete(GitRepositoryRow).where(col(GitRepositoryRow.name) == name))
+
+
+def make_due(session: Session, name: str, *, now: datetime, delivered: bool = False) -> None:
+    """Let a repository be read at once: somebody asks for it, or a webhook (`delivered`) says that it has changed."""
+    values = {"due_at": now} | ({"delivered_at": now} if delivered else {})
+    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(**values))
+
+
+def try_again(session: Session, name: str) -> None:
+    """Forget that the recipes of a commit of the branch could not be submitted."""
+    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(refused=""))
+
+
+def due(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """Return the repositories that are due to be read, those that have waited longest first."""
+    query = select(GitRepositoryRow.name).where(col(GitRepositoryRow.due_at) <= now)
+    return list(session.exec(query.order_by(col(GitRepositoryRow.due_at)).limit(limit)))
+
+
+def reserve(unit: UnitOfWork, name: str) -> GitRepository | None:
+    """Return a repository if it is due, and let nobody else read it for a while."""
+    until = unit.now + RESERVED
+    mine = (col(GitRepositoryRow.name) == name) & (col(GitRepositoryRow.due_at) <= unit.now)
+    if not changes_rows(unit.session, update(GitRepositoryRow).where(mine).values(due_at=until)):
+        return None
+    return repository(unit.session, name)
+
+
+def set_synced(unit: UnitOfWork, reserved: GitRepository, *, again: timedelta) -> None:
+    """Record that a repository was read; it is due `again`, or at once where somebody has asked meanwhile."""
+    _end(unit, reserved, unit.now + again, synced_at=unit.now, failures=0, trouble="")
+
+
+def set_trouble(unit: UnitOfWork, reserved: GitRepository, trouble: str) -> None:
+    """Record why a repository could not be read; it is tried again after a pause that grows."""
+    failures = reserved.failures + 1
+    pause = PAUSES[min(failures, len(PAUSES)) - 1]
+    text = truncate_text(trouble, longest=_LONGEST_TROUBLE)
+    _end(unit, reserved, unit.now + pause, failures=failures, trouble=text)
+
+
+def set_head(session: Session, name: str, commit: str) -> None:
+    """Record that the recipes of the branch were submitted up to a commit."""
+    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(head=commit, refused=""))
+
+
+def set_refused(session: Session, name: str, commit: str) -> None:
+    """Record that the recipes of a commit of the branch cannot be submitted: a later commit has to mend them."""
+    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(refused=commit))
+
+
+def _end(unit: UnitOfWork, reserved: GitRepository, due_at: datetime, **values: object) -> None:
+    same = col(GitRepositoryRow.name) == reserved.name
+    unit.session.exec(update(GitRepositoryRow).where(same).values(**values))
+    unasked = same & (col(GitRepositoryRow.due_at) == reserved.due_at)
+    unit.session.exec(update(GitRepositoryRow).where(unasked).values(due_at=due_at))
+
+
+def _project(url: str) -> str:
+    project = urlsplit(url).path.strip("/").removesuffix(".git")
+    if not _PROJECT.fullmatch(project):
+        raise FarmError(
+            f"{project[:100]!r} is not OWNER/REPOSITORY",
+            remedy="Write the address as https://HOST/OWNER/REPOSITORY.git.",
+            code="invalid-repository",
+        )
+    return project

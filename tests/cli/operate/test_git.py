@@ -1,0 +1,125 @@
+"""`farm git`: from the command line to a repository of a real git server, read as control reads it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.server.git.sync import SyncSettings, sync_next
+from farm.server.identities import access
+from farm.server.tables.states import Role
+from tests.cli.shell import Shell
+from tests.farms.served import serving
+from tests.farms.stocked import StockedFarm
+from tests.server.git.forge import TOKEN, GitForge, serving_forge
+from tests.server.git.git_farm import ADDRESS, LIB, POLICY
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.server.tables.session import Database
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def shell(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    stocked = StockedFarm.open(database, tmp_path, real_time=True)
+    with stocked.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="me", role=Role.ADMIN, lasts=timedelta(days=1))
+    with serving(create_app(stocked.application, address=ADDRESS)) as url:
+        monkeypatch.setenv("FARM_URL", url)
+        monkeypatch.setenv("FARM_TOKEN", token)
+        yield Shell(stocked, capsys, tmp_path / "none")
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[GitForge]:
+    with serving_forge(tmp_path / "forge") as forge:
+        yield forge
+
+
+@contextmanager
+def control(shell: Shell, place: Path) -> Iterator[None]:
+    """Read what is due again and again, as control does."""
+    done, settings = threading.Event(), SyncSettings(place, ADDRESS, POLICY)
+
+    def run() -> None:
+        while not done.wait(0.05):
+            sync_next(shell.stocked.application, settings)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def connect(shell: Shell, forge: GitForge, tmp_path: Path, *more: str) -> str:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    where = ("--api", forge.api, "--token-file", str(tmp_path / "token"))
+    return shell.run("git", "connect", "main", forge.url, "--forge", "github", *where, *more)
+
+
+def test_a_repository_is_connected_read_and_disconnected(shell: Shell, forge: GitForge, tmp_path: Path) -> None:
+    said = connect(shell, forge, tmp_path)
+    assert f"repository main: {forge.url} main\nwebhook {ADDRESS}/api/v1/git/main/webhook\nsecret " in said
+    assert TOKEN not in said
+    assert "not read yet" in shell.run("git", "list")
+    forge.open_pull("topic", {"lib": LIB}, author="eve\x1b[1m", association="NONE")
+    with control(shell, tmp_path / "git"):
+        said = shell.run("git", "sync", "main", "--wait")
+    assert "state read 20" in said
+    assert "pull/1  " in said
+    assert "eve\\x1b[1m" in said
+    assert "waits for a maintainer of the farm: farm git preview main 1" in said
+    assert "pull/1 by eve" in shell.run("git", "preview", "main", "1")
+    assert "delayed" in shell.run("git", "show", "main")
+    assert shell.json("git", "show", "main")["changes"][0]["state"] == "delayed"
+    assert shell.json("git", "list")["repositories"][0]["with_token"] is True
+    assert "is disconnected" in shell.run("git", "disconnect", "main")
+    assert "no repositories" in shell.run("git", "list")
+
+
+def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
+    shell: Shell, forge: GitForge, tmp_path: Path
+) -> None:
+    connect(shell, forge, tmp_path, "--branch", "trunk")
+    with control(shell, tmp_path / "git"):
+        said = shell.run("git", "sync", "main", "--wait", status=1)
+    assert "it has no branch trunk" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("connect", "A", "https://example.org/a/b.git", "--forge", "github"), 2, "name: "),
+        (
+            ("connect", "a", "ssh://git@example.org/a/b.git", "--forge", "github"),
+            1,
+            "a repository is read over https, also a public one",
+        ),
+        (("connect", "a", "http://example.org/a/b.git", "--forge", "github"), 1, "a repository is read over https"),
+        (("connect", "a", "https://example.org/b.git", "--forge", "github"), 1, "is not OWNER/REPOSITORY"),
+        (("connect", "a", "https://example.org/a/b.git"), 2, "--forge"),
+        (("show", "other"), 1, "no repository 'other' is connected"),
+        (("sync", "other"), 1, "no repository 'other' is connected"),
+        (("preview", "other", "1"), 1, "no repository 'other' is connected"),
+        (("disconnect", "other"), 1, "no repository 'other' is connected"),
+    ],
+)
+def test_what_cannot_be_is_said(shell: Shell, arguments: tuple[str, ...], status: int, said: str) -> None:
+    assert said in shell.run("git", *arguments, status=status)

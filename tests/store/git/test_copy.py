@@ -1,0 +1,118 @@
+"""A copy of a remote repository, fetched from a real git server; and what such a server may not do to it."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.store.git.copy import GitCopy
+from farm.store.git.program import GitError, GitLimits
+from farm.store.git.remote import GitRemote, check_remote_url
+from farm.store.git.trees import read_directory
+from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError
+from tests.refusing import refuses
+from tests.server.git.forge import TOKEN, GitForge, serving_forge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOOPBACK = AddressGuard.of(["127.0.0.0/8"])
+RECIPE = {"recipe.yaml": b"name: jq\n"}
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[GitForge]:
+    with serving_forge(tmp_path / "forge") as serving:
+        yield serving
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> GitCopy:
+    return GitCopy(tmp_path / "copy.git", LOOPBACK)
+
+
+def test_commits_are_fetched_by_their_refs_and_read_as_objects(forge: GitForge, copy: GitCopy) -> None:
+    head = forge.commit({"jq": RECIPE})
+    forge.push("main", "main:topic/x")
+    remote = GitRemote(forge.url)
+    assert copy.branches(remote) == {"main": head, "topic/x": head}
+    assert not copy.has(head)
+    assert copy.fetch(remote, {"refs/heads/main": head}) == {"refs/heads/main": head}
+    assert read_directory(copy.git, head, "recipes/packages/jq") == RECIPE
+    asked = len(forge.requests)
+    assert copy.fetch(remote, {"refs/heads/topic/x": head}) == {"refs/heads/topic/x": head}
+    assert len(forge.requests) == asked, "a commit that is here is fetched again"
+
+
+def test_a_ref_that_has_moved_is_returned_as_it_is(forge: GitForge, copy: GitCopy) -> None:
+    wanted = "f" * 40
+    assert copy.fetch(GitRemote(forge.url), {"refs/heads/main": wanted})["refs/heads/main"] != wanted
+
+
+def test_the_token_is_sent_to_a_private_repository_and_is_in_no_file_and_no_argument(
+    forge: GitForge, copy: GitCopy
+) -> None:
+    forge.private = True
+    with pytest.raises(GitError, match="terminal prompts disabled"):
+        copy.branches(GitRemote(forge.url))
+    assert "main" in copy.branches(GitRemote(forge.url, TOKEN))
+    assert TOKEN not in "".join(path.read_text() for path in copy.directory.rglob("*") if path.is_file())
+
+
+def test_a_copy_that_has_become_too_large_is_made_anew(forge: GitForge, copy: GitCopy) -> None:
+    head = forge.commit({"jq": RECIPE})
+    forge.push("main")
+    copy.fetch(GitRemote(forge.url), {"refs/heads/main": head})
+    small = GitCopy(copy.directory, LOOPBACK, most_bytes=1)
+    assert small.branches(GitRemote(forge.url)) == {"main": head}
+    assert not small.has(head)
+
+
+def test_a_pack_that_is_too_large_is_refused_and_leaves_nothing(forge: GitForge, copy: GitCopy) -> None:
+    head = forge.commit({"jq": {**RECIPE, "huge": secrets.token_bytes(3 << 20)}})
+    forge.push("main")
+    bounded = GitCopy(copy.directory, LOOPBACK, GitLimits(file=1 << 20))
+    with pytest.raises(GitError):
+        bounded.fetch(GitRemote(forge.url), {"refs/heads/main": head})
+    assert not bounded.has(head)
+    assert sum(path.stat().st_size for path in copy.directory.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_a_server_that_does_not_end_is_left(forge: GitForge, copy: GitCopy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bounded = GitCopy(copy.directory, LOOPBACK, GitLimits(seconds=1))
+        with pytest.raises(GitError, match="it was not done after 1 s"):
+            bounded.branches(GitRemote(f"http://127.0.0.1:{silent.getsockname()[1]}/a/b.git"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ssh://git@example.org/a/b.git", "git@example.org:a/b.git", "git://example.org/a/b.git", "file:///etc/a/b.git",
+     "/a/b", "http://example.org/a/b.git", "https://user:pass@example.org/a/b.git", "ext::sh -c id", "https://example.org/a/b?x",
+     "-oProxyCommand=id", "--upload-pack=id", "https://example.org/a\n/b.git", "https:///a/b.git"],
+)  # fmt: skip
+def test_only_https_and_http_of_this_machine_are_addresses_of_repositories(url: str) -> None:
+    with pytest.raises(ForbiddenAddressError):
+        check_remote_url(url)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a/b.git", "http://127.0.0.1:8080/a/b.git", "http://[::1]/a/b"])
+def test_addresses_of_repositories(url: str) -> None:
+    check_remote_url(url)
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/a\nb", "refs/heads/a b", "--upload-pack=x", "refs/heads/a:refs/heads/main",
+                                 "refs/tags/x", "HEAD", "refs/heads/*", "refs/heads/a\0b"])  # fmt: skip
+def test_what_is_no_branch_and_no_pull_request_is_not_fetched(forge: GitForge, copy: GitCopy, ref: str) -> None:
+    with refuses("git", "is no branch and no pull request"):
+        copy.fetch(GitRemote(forge.url), {ref: "f" * 40})
+
+
+@pytest.mark.parametrize("commit", ["HEAD", "-x", "f" * 39, "main", f"{'f' * 40}\n", "../../etc"])
+def test_only_commits_are_looked_for(forge: GitForge, copy: GitCopy, commit: str) -> None:
+    with refuses("git", "is no commit"):
+        copy.fetch(GitRemote(forge.url), {"refs/heads/main": commit})
