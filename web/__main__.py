@@ -19,6 +19,7 @@ from farm.server.application import CHANGING, FarmSettings, open_application
 from web.app import create_app
 from web.connections import bounded_protocol
 from web.settings import WebSettings
+from web.warming import warm_up
 
 _GOODBYE_SECONDS = 3  # how long followers of logs may stay connected once it stops
 
@@ -37,15 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
     except FarmError as error:
         sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
+    app = create_app(
+        application,
+        bounds,
+        repository=settings.repository,
+        images=settings.images,
+        image_signer=settings.image_signer,
+        address=settings.address,
+    )
+    warm_up(app)
     uvicorn.run(
-        create_app(
-            application,
-            bounds,
-            repository=settings.repository,
-            images=settings.images,
-            image_signer=settings.image_signer,
-            address=settings.address,
-        ),
+        app,
         http=bounded_protocol(bounds),
         ws="none",
         host=options.host,

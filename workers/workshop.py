@@ -23,7 +23,7 @@ from farm.core.plan.job import BlobRef
 from farm.store.blobs import BlobStore
 from farm.store.errors import MissingBlobError
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from farm.store.unpack import PackageCache
 from farm.trust.keys.key_files import KeyFileError, load_key
 

@@ -5,14 +5,19 @@ Most of the time of `farm run` is loading code, so nothing is imported here befo
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
+
+_GARBAGE_AFTER = 50_000
+"""Objects. Nearly all that a command makes as it starts lives to its end: searching that costs a tenth of the time."""
 
 
 def main() -> None:
     """Run the command; ends the process as `farm.cli.main.main` does."""
     try:
+        gc.set_threshold(_GARBAGE_AFTER)
         began = time.monotonic()
         if sys.argv[1:2] == ["run"] and "_FARM_COMPLETE" not in os.environ:
             _run_again()

@@ -42,7 +42,7 @@ def local_builds(
     from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
     from farm.store.http.address_guard import AddressGuard
-    from farm.store.http.download import DownloadPolicy
+    from farm.store.http.download_policy import DownloadPolicy
 
     settings = Settings.from_environment()
     choice = choice or ChannelChoice()

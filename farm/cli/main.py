@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -61,6 +60,8 @@ def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
         try:
             status = _status(arguments, waited)
         except Exception:  # noqa: BLE001  # a fault of farm's own, printed whole while all that is written is escaped
+            import traceback
+
             traceback.print_exc()
             status = 1
         sys.exit(status)

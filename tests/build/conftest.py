@@ -26,7 +26,7 @@ from farm.core.plan.plan import Plan, PlannedDependency, PlannedSource
 from farm.core.recipe.recipe import Limits, Step, Test
 from farm.store.blobs import BlobStore
 from farm.store.errors import MissingBlobError
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from farm.store.unpack import PackageCache
 from farm.trust.keys.key_files import create_key
 from tests.build.local_builds import Local, toolchains_host

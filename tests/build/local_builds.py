@@ -13,7 +13,7 @@ from farm.build.recipe_directory import read_recipe_directory
 from farm.core.names.platform import Platform
 from farm.core.policy.tree import load_tree
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from farm.core.plan.job import BuildOrder, SourceOrigin
 from farm.core.recipe.recipe import Limits
 from farm.store.blobs import BlobStore
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from tests.core.plan.values import DEBS, planned
 from tests.store.http.source_server import SourceServer, source_server
 

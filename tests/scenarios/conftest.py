@@ -14,7 +14,8 @@ import pytest
 
 from farm.cli.settings import Settings
 from farm.container.mounts import unmount_below
-from tests.scenarios.farm import Farm
+from farm.core.names.digest import Digest
+from tests.scenarios.farm import Farm, HostToolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def tree(tmp_path: Path) -> Farm:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]) -> Iterator[Farm]:
+def built(tmp_path_factory: pytest.TempPathFactory, toolchain: HostToolchain) -> Iterator[Farm]:
     farm = Farm(tmp_path_factory.mktemp("farm"), toolchain=toolchain).recipe("good")
     assert "built good" in farm.run("build", "good").done().message
     yield farm
@@ -48,15 +49,14 @@ def farm(built: Farm) -> Farm:
 
 
 @pytest.fixture(scope="session")
-def toolchain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """This host's own toolchain `c`, made if it is missing: a farm must link to it in order to share it."""
+def toolchain(tmp_path_factory: pytest.TempPathFactory) -> HostToolchain:
+    """This host's own toolchain `c`, made if it is missing."""
     host = Settings.from_environment().host
     preparing = Farm(tmp_path_factory.mktemp("toolchain")).setting(HOME=os.environ["HOME"], FARM_HOST=str(host))
     tree = preparing.run("toolchain", "prepare", "c").done().output.split()[1]
-    records = [json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")]
-    record = next(found for found in records if found["tree"] == tree)
-    blobs = [Path("blobs", "sha256", digest[7:9], digest[9:]) for digest in (tree, record["archive"]["digest"])]
-    return {str(place): host / place for place in (Path("toolchains"), *blobs)}
+    records = {path: json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")}
+    record, found = next((path, value) for path, value in records.items() if value["tree"] == tree)
+    return HostToolchain(host, (Digest(tree), Digest(found["archive"]["digest"])), record)
 
 
 @pytest.fixture

@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from farm.container.attempt_directory import IDENTITY, LABEL_ATTEMPTS
+from farm.store.blobs import BlobStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from farm.core.names.digest import Digest
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,10 +67,19 @@ class Outcome:
         return self
 
 
+@dataclass(frozen=True)
+class HostToolchain:
+    """A toolchain of the host directory `host`: the digests of its manifest and archive, and its record."""
+
+    host: Path
+    blobs: tuple[Digest, Digest]
+    record: Path
+
+
 class Farm:
     """The directories of one farm below `root`. Without `toolchain` (see conftest) it can build nothing."""
 
-    def __init__(self, root: Path, *, toolchain: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, root: Path, *, toolchain: HostToolchain | None = None) -> None:
         self.root = root
         self.recipes = root / "recipes"
         self.state = root / "state"
@@ -75,9 +87,10 @@ class Farm:
         self._builds = bool(toolchain)
         self.environment: dict[str, str] = {}
         self.reset()
-        for place, target in (toolchain or {}).items():
-            (self.host / place).parent.mkdir(parents=True, exist_ok=True)
-            (self.host / place).symlink_to(target)
+        if toolchain:
+            for digest in toolchain.blobs:
+                BlobStore(self.host / "blobs").share(BlobStore(toolchain.host / "blobs"), digest)
+            (self.host / "toolchains").symlink_to(toolchain.host / "toolchains")
 
     def reset(self) -> Farm:
         """Rewrite the tree, without recipes, and forget all settings; built packages stay."""

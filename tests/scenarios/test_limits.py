@@ -10,11 +10,10 @@ import pytest
 
 from farm.build.local_logs import LocalLogs
 from farm.container.mounts import unmount_below
-from tests.scenarios.farm import HANGS, Farm, attempts_of, containers_of
+from tests.scenarios.farm import HANGS, Farm, HostToolchain, attempts_of, containers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from subprocess import Popen
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
@@ -52,7 +51,7 @@ UNUSABLE = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def hanging(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]) -> Iterator[tuple[Farm, Popen[str]]]:
+def hanging(tmp_path_factory: pytest.TempPathFactory, toolchain: HostToolchain) -> Iterator[tuple[Farm, Popen[str]]]:
     """A build that hangs for a minute, the smallest limit: other tests may run meanwhile."""
     farm = Farm(tmp_path_factory.mktemp("hanging"), toolchain=toolchain)
     farm.recipe("x", "limits: {minutes: 1}", run="echo begun; sleep 1000")

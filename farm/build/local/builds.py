@@ -15,8 +15,6 @@ from farm.build.attempt.workshop import Workshop
 from farm.build.kept.kept_builds import KeptBuilds
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
-from farm.build.local.gates import judge_gates
-from farm.build.local.interfaces import compare_libraries
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
@@ -36,7 +34,7 @@ from farm.core.plan.job import TestOrder
 from farm.core.recipe.packages import made_packages
 from farm.core.recipe.test_selection import select_tests
 from farm.errors import in_lines
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from farm.store.private_directory import check_own
 from farm.store.unpack import PackageCache
 from farm.trust.keys.key_files import load_or_create_key
@@ -192,6 +190,8 @@ class LocalBuilds:
 
     def judge_gates(self, name: str) -> GateVerdicts:
         """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before."""
+        from farm.build.local.gates import judge_gates  # noqa: PLC0415  # only `farm test` judges
+
         return judge_gates(self.recipe(name), self._outcomes, self._tree.channels.values(), self._state.store)
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
@@ -220,6 +220,8 @@ class LocalBuilds:
 
         Raises as `farm.build.local.interfaces.compare_libraries`.
         """
+        from farm.build.local.interfaces import compare_libraries  # noqa: PLC0415  # only `farm diff` compares
+
         return compare_libraries(name, (before, after), self.builder, self._toolchains)
 
     def recipe(self, name: str) -> Recipe:

@@ -23,7 +23,7 @@ from farm.errors import FarmError
 from farm.store.blobs import pieces_of
 from farm.store.errors import BlobMismatchError
 from farm.store.http.address_guard import ForbiddenAddressError
-from farm.store.http.download import Downloader, DownloadPolicy, OriginFailedError, check_url
+from farm.store.http.download_policy import DownloadPolicy, OriginFailedError, check_url
 from farm.store.quarantine import Quarantine
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from farm.build.toolchain.apt import Apt
     from farm.core.recipe.recipe import Origin
     from farm.store.blobs import BlobStore
+    from farm.store.http.download import Downloader
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class SourceFetcher:
 
     @cached_property
     def _downloader(self) -> Downloader:
+        from farm.store.http.download import Downloader  # noqa: PLC0415  # most builds download nothing
+
         return Downloader(self.policy)
 
     def fresh(self) -> SourceFetcher:

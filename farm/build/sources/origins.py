@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm.build.toolchain.apt import PoolFile
-from farm.store.http.download import OriginFailedError
+from farm.store.http.download_policy import OriginFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

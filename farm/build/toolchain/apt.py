@@ -14,6 +14,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from farm.store.durable_file import replace_file
 from farm.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.build.toolchain.apt_sources import AptSource
 
@@ -97,20 +98,24 @@ class SourcePackage:
 class Apt:
     """apt in its own directory, which processes may share: its commands take turns."""
 
-    def __init__(self, state: Path, sources: Sequence[AptSource], settings: Sequence[str] = ()) -> None:
-        """`settings` are lines of apt.conf(5). Nothing is written before the first command."""
+    def __init__(
+        self, state: Path, sources: Sequence[AptSource], settings: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        """`settings` returns lines of apt.conf(5). Nothing is run or written before the first command."""
         self.state = Path(state).absolute()
         self.sources = tuple(sources)
         self._offline = False
         self._text = "\n".join(source.stanza() for source in self.sources)
-        self._configuration = _CONFIGURATION.format(state=self.state) + "".join(f"{line}\n" for line in settings)
+        self._settings = settings
 
     @classmethod
     def of_machine(cls, state: Path, suite: str) -> Apt:
         """Return a private apt over this machine's signed sources for `suite`; raises `NoSignedSourceError`."""
-        dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
-        settings = [line for line in dump.splitlines() if _SETTING.fullmatch(line)]
-        return cls(state, machine_sources(Path("/etc/apt"), suite), settings)
+        return cls(state, machine_sources(Path("/etc/apt"), suite), _settings_of_machine)
+
+    @cached_property
+    def _configuration(self) -> str:
+        return _CONFIGURATION.format(state=self.state) + "".join(f"{line}\n" for line in self._settings())
 
     def refresh(self, *, max_age: float = _FRESH_FOR) -> None:
         """Fetch the signed indices unless they are younger than `max_age` seconds; raises `AptError`."""
@@ -229,6 +234,11 @@ class Apt:
             )
         except subprocess.TimeoutExpired as error:
             raise AptError(f"finish {command[0]}", f"no answer within {_COMMAND_SECONDS} seconds") from error
+
+
+def _settings_of_machine() -> list[str]:
+    dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
+    return [line for line in dump.splitlines() if _SETTING.fullmatch(line)]
 
 
 def _uri(archive: str, file: PoolFile) -> str:

@@ -19,9 +19,9 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from farm.build.toolchain.apt import Apt
+from farm.build.toolchain.base_paths import base_paths
 from farm.build.toolchain.debian_root import ROOT_FORMAT, make_root, settle_root
 from farm.build.toolchain.lock import DebDroppedError, fetch_debs, lock_in_force, relock
-from farm.core.fileset.forest import BaseTree
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
@@ -36,6 +36,7 @@ from farm.store.unpack import PackageCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from farm.core.fileset.forest import BaseTree
     from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock
     from farm.store.blobs import BlobStore
 
@@ -68,8 +69,8 @@ class Toolchain:
 
     @cached_property
     def base(self) -> BaseTree:
-        """The paths of the root, for laying a link forest over it."""
-        return BaseTree.of(self.manifest)
+        """The paths of the root, for laying a link forest over it; raises as `manifest`."""
+        return base_paths(self.root.parent, self.tree, lambda: self.manifest)
 
 
 def ensure_toolchain(

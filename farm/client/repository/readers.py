@@ -13,8 +13,9 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import httpcore
 
 from farm.errors import FarmError
-from farm.store.http.address_guard import ForbiddenAddressError, GuardedBackend
+from farm.store.http.address_guard import ForbiddenAddressError
 from farm.store.http.authorities import trusted_authorities
+from farm.store.http.guarded_backend import GuardedBackend
 from farm.store.http.time_limits import TransferLimits
 
 if TYPE_CHECKING:

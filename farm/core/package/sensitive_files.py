@@ -179,7 +179,7 @@ def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveF
         places.append(Sensitivity.LIBRARY_VARIANT)
     if not places and path.startswith("lib") and _hides_module(manifest, path, inside):
         places.append(Sensitivity.PYTHON_MODULE)
-    if is_above(path) and resolve(manifest, inside) is None:
+    if resolve(manifest, inside) is None and is_above(path):
         places.append(Sensitivity.DIRECTORY_LINK)
     yield from (SensitiveFinding(path, why) for why in places)
 

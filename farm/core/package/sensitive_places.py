@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache, cached_property
+from itertools import chain, takewhile
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Sensitivity(Enum):
@@ -127,11 +128,21 @@ def _read(globs: str) -> list[list[str]]:
     return [pattern.split("/") for glob in globs.split() for pattern in _expanded(glob)]
 
 
-class _Top(NamedTuple):
-    """The patterns below a top directory; `any` matches all of them at once, because most paths match none."""
+@dataclass(frozen=True)
+class _Top:
+    """The patterns below a top directory. Each is compiled when it is first asked for, as most packages ask for few."""
 
-    any: re.Pattern[str]
-    each: list[tuple[Sensitivity, re.Pattern[str]]]
+    patterns: Mapping[Sensitivity, Sequence[str]]
+
+    @cached_property
+    def any(self) -> re.Pattern[str]:
+        """What matches all of them at once, because most paths match none."""
+        return re.compile("|".join(chain.from_iterable(self.patterns.values())))
+
+    @cached_property
+    def each(self) -> list[tuple[Sensitivity, re.Pattern[str]]]:
+        """What matches those of one reason."""
+        return [(why, re.compile("|".join(patterns))) for why, patterns in self.patterns.items()]
 
 
 @cache  # most programs never ask, and need not wait for the patterns
@@ -140,13 +151,7 @@ def _by_top() -> dict[str, _Top]:
     for why, globs in _PLACES.items():
         for parts in _read(globs):
             found[parts[0]][why].append(_pattern(parts))
-    return {
-        top: _Top(
-            re.compile("|".join(pattern for patterns in of.values() for pattern in patterns)),
-            [(why, re.compile("|".join(patterns))) for why, patterns in of.items()],
-        )
-        for top, of in found.items()
-    }
+    return {top: _Top(of) for top, of in found.items()}
 
 
 @cache

@@ -6,6 +6,7 @@ time; the sandbox and the bounded filters are the second and third line of defen
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from farm.core.names.version import Version
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from farm.core.files.fields import Fields
 
 _LONGEST_TEMPLATE = 1024
@@ -54,12 +57,6 @@ class Templates:
     def __init__(self, *, name: str, version: Version, revision: int) -> None:
         self.name, self.version, self.revision = name, version, revision
         self._values = {"name": name, "version": _VersionText(version.text), "revision": str(revision)}
-        self._environment = SandboxedEnvironment(
-            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0
-        )
-        self._environment.filters = dict(_FILTERS)
-        self._environment.globals = {}
-        self._environment.tests = {}
 
     def render(self, text: str) -> str:
         """Return the text with its expressions rendered; raises `TemplateRefusedError`."""
@@ -70,9 +67,7 @@ class Templates:
                 f"a template has at most {_LONGEST_TEMPLATE} characters, and this has {len(text)}"
             )
         try:
-            tree = self._environment.parse(text)
-            _check(tree)
-            result = self._environment.from_string(tree).render(self._values)
+            result = _compiled(text).render(self._values)
         except (TemplateError, TypeError, ValueError, RecursionError) as error:
             raise TemplateRefusedError(f"this template makes no value: {error}") from error
         if len(result) > _LONGEST_RESULT:
@@ -87,6 +82,26 @@ def read_templates(fields: Fields) -> Templates:
         version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
         revision=fields.integer("revision", 1, least=1, most=999_999),
     )
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Template:
+    """Return a checked template. Most are those of the steps, which all recipes of a tree have in common."""
+    environment = _environment()
+    tree = environment.parse(text)
+    _check(tree)
+    return environment.from_string(tree)
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0
+    )
+    environment.filters = dict(_FILTERS)
+    environment.globals = {}
+    environment.tests = {}
+    return environment
 
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData)

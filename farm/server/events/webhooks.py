@@ -16,7 +16,7 @@ from farm.server.events.signature import new_secret
 from farm.server.tables.notification_rows import DeliveryRow, WebhookRow
 from farm.server.tables.reading import ColumnText, Record
 from farm.server.tables.writing import add_rows
-from farm.store.http.download import check_url
+from farm.store.http.download_policy import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import httpcore
 
 from farm.errors import FarmError
-from farm.store.http.address_guard import AddressGuard, GuardedBackend
+from farm.store.http.address_guard import AddressGuard
 from farm.store.http.authorities import trusted_authorities
-from farm.store.http.download import check_url
+from farm.store.http.download_policy import check_url
+from farm.store.http.guarded_backend import GuardedBackend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from farm.core.names.digest import ZEROS, Digest
 from farm.core.recipe.recipe import Origin
 from farm.store.blobs import BlobStore
 from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from tests.store.http.source_server import SourceServer, source_server
 
 if TYPE_CHECKING:

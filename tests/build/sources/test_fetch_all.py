@@ -13,7 +13,7 @@ from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.store.blobs import BlobStore
 from farm.store.http.address_guard import AddressGuard
-from farm.store.http.download import DownloadPolicy
+from farm.store.http.download_policy import DownloadPolicy
 from tests.build.local_builds import recipe_files
 from tests.store.http.source_server import SourceServer, source_server
 

@@ -19,6 +19,10 @@ def apt(tmp_path_factory: pytest.TempPathFactory) -> Apt:
     return Apt.of_machine(tmp_path_factory.mktemp("apt"), "trixie")
 
 
+def without_a_way_out() -> tuple[str, ...]:
+    return 'Acquire::http::Proxy "http://127.0.0.1:1";', 'Acquire::Retries "0";'
+
+
 def snapshot() -> dict[str, tuple[int, int]]:
     paths = [path for top in SYSTEM for path in Path(top).rglob("*") if path.exists()]
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_ino) for path in paths}
@@ -74,14 +78,14 @@ def test_every_version_of_a_source_package_is_known_with_its_files(apt: Apt) -> 
 def test_indices_that_cannot_be_renewed_still_answer_for_sources(apt: Apt) -> None:
     apt.refresh()
     os.utime(apt.state / "refreshed", (0, 0))
-    cut_off = Apt(apt.state, apt.sources, ['Acquire::http::Proxy "http://127.0.0.1:1";', 'Acquire::Retries "0";'])
+    cut_off = Apt(apt.state, apt.sources, without_a_way_out)
     assert cut_off.sources_of("jq")
     with pytest.raises(AptError, match=r"127\.0\.0\.1"):
         cut_off.resolve(["make"])
 
 
 def test_without_any_index_the_archive_s_failure_is_the_error(apt: Apt, tmp_path: Path) -> None:
-    cut_off = Apt(tmp_path, apt.sources, ['Acquire::http::Proxy "http://127.0.0.1:1";', 'Acquire::Retries "0";'])
+    cut_off = Apt(tmp_path, apt.sources, without_a_way_out)
     with pytest.raises(AptError, match="could not read the package indices"):
         cut_off.sources_of("jq")
 

@@ -78,3 +78,10 @@ def test_a_part_that_the_version_lacks_is_an_error() -> None:
 def test_any_text_is_rendered_or_refused(text: str) -> None:
     with suppress(TemplateRefusedError):
         assert len(TEMPLATES.render(text)) <= 4096
+
+
+def test_a_template_of_a_step_is_rendered_for_each_recipe_by_itself() -> None:
+    other = Templates(name="zlib", version=Version("1.3"), revision=1)
+    for _ in range(2):
+        assert TEMPLATES.render("-flag={{ name }}-{{ version.minor }}") == "-flag=jq-7"
+        assert other.render("-flag={{ name }}-{{ version.minor }}") == "-flag=zlib-3"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpcore
 import pytest
 
-from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError, GuardedBackend
+from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError
+from farm.store.http.guarded_backend import GuardedBackend
 
 
 @pytest.mark.parametrize(

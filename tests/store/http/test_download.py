@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError
-from farm.store.http.download import Downloader, DownloadPolicy, OriginFailedError, check_url
+from farm.store.http.download import Downloader
+from farm.store.http.download_policy import DownloadPolicy, OriginFailedError, check_url
 from tests.store.http.source_server import SourceServer, source_server
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from farm.build.sources.archives.confined_process import FAILED, MOST_SAID, REFUSED
+from farm.build.sources.archives.confined_ending import FAILED, MOST_SAID, REFUSED
 from farm.build.sources.archives.members import UnreadableArchiveError
 from farm.errors import FarmError
 

@@ -13,15 +13,14 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from farm.build.sources.archives.as_tar import write_as_tar
-from farm.build.sources.archives.flat_tar import check_not_flat
+from farm.build.sources.archives.confined_ending import FAILED, MOST_SAID, REFUSED
 from farm.build.sources.archives.members import UnreadableArchiveError
 
-REFUSED, FAILED = 3, 4
-MOST_SAID = 64 << 10
-"""The bytes that may be written to standard error."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _NOBODY = 65534
 
 
@@ -31,10 +30,11 @@ def main(arguments: list[str]) -> int:
     With a suffix (`.zip`), it is written as tar; with an empty one, it is a tar archive that is only looked at.
     """
     suffix, memory, processor, wall, most = arguments
+    read = _reader(suffix, int(most))
     _confine(int(memory), int(processor), float(wall), int(most))
     try:
         with os.fdopen(0, "rb", closefd=False) as source, os.fdopen(1, "wb", closefd=False) as destination:
-            _read(source, suffix, destination, int(most))
+            read(source, destination)
     except UnreadableArchiveError as error:
         return _refuse(error.message, error.remedy)
     except MemoryError:
@@ -47,11 +47,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _read(source: BinaryIO, suffix: str, destination: BinaryIO, most_bytes: int) -> None:
+def _reader(suffix: str, most_bytes: int) -> Callable[[BinaryIO, BinaryIO], object]:
+    """Return what reads the archive. Its code is loaded here: later, without rights, that may be impossible."""
     if suffix:
-        write_as_tar(source, suffix, destination, most_bytes=most_bytes)
-    else:
-        check_not_flat(source)
+        from farm.build.sources.archives.as_tar import write_as_tar  # noqa: PLC0415
+
+        return lambda source, destination: write_as_tar(source, suffix, destination, most_bytes=most_bytes)
+    from farm.build.sources.archives.flat_tar import check_not_flat  # noqa: PLC0415
+
+    return lambda source, _destination: check_not_flat(source)
 
 
 def _confine(memory: int, processor: int, wall: float, most_bytes: int) -> None:
