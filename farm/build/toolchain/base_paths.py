@@ -33,7 +33,7 @@ def base_paths(home: Path, tree: Digest, manifest: Callable[[], Manifest]) -> Ba
         return kept
     found = BaseTree.of(manifest())
     form = {"format": _FORMAT, "tree": tree, "directories": sorted(found.directories), "paths": sorted(found.paths)}
-    with suppress(PermissionError):  # of another user's toolchain: then it is computed each time
+    with suppress(OSError):  # another user's, or a disk that is full or read-only: then they are computed each time
         replace_file(file, canonical_json(form), durable=False)
     return found
 
