@@ -42,8 +42,8 @@ TITLE = "from a changed line to a tested package"
 _FARM, _PEER = "farm test", "rattler-build, with tests"
 _PLATFORM = Platform("linux", "amd64")
 _WHY = (
-    "the farm's own Python process takes two fifths of the processor time: it loads its code, reads all recipes, and "
-    "digests and examines what was built"
+    "the compiler alone takes nearly all of the peer's time. Of the farm's, a third is its own process: half of "
+    "that is loading code, the rest reads all recipes, and digests and examines what was built"
 )
 
 

@@ -56,7 +56,7 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> HostToolchain:
     tree = preparing.run("toolchain", "prepare", "c").done().output.split()[1]
     records = {path: json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")}
     record, found = next((path, value) for path, value in records.items() if value["tree"] == tree)
-    return HostToolchain(host, (Digest(tree), Digest(found["archive"]["digest"])), record)
+    return HostToolchain(host, (Digest(tree), Digest(found["archive"]["digest"])), record, record.stat().st_mtime_ns)
 
 
 @pytest.fixture

@@ -69,11 +69,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class HostToolchain:
-    """A toolchain of the host directory `host`: the digests of its manifest and archive, and its record."""
+    """A toolchain of the host directory `host`: the digests of its manifest and archive, its record, and when made."""
 
     host: Path
     blobs: tuple[Digest, Digest]
     record: Path
+    made: int
 
 
 class Farm:

@@ -24,7 +24,7 @@ from farm.server.tables.reading import JSON_LIST, Record
 from farm.server.tables.writing import changes_rows
 from farm.server.transaction.text import truncate_text
 from farm.store.git.remote import GitRemote, check_remote_url
-from farm.store.http.download import check_url
+from farm.store.http.download_policy import check_url
 
 if TYPE_CHECKING:
     from sqlmodel import Session

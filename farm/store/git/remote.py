@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from farm.errors import FarmError
 from farm.store.http.address_guard import ForbiddenAddressError
-from farm.store.http.download import check_url
+from farm.store.http.download_policy import check_url
 from farm.store.http.resolving import addresses_of
 
 if TYPE_CHECKING:
