@@ -3,7 +3,8 @@
 # Constant. Each step is a directory that holds `script`, and NUL-separated `arguments` and `environment`, so that no
 # value is ever part of a shell's text. Marker lines say which step begins, and which lines are the driver's own.
 #
-# usage: driver.bash NONCE STEPS DIRECTORY   (each step starts in DIRECTORY, which is made)
+# usage: driver.bash NONCE STEPS DIRECTORY [-x]
+#   (each step starts in DIRECTORY, which is made; with -x, bash prints its commands)
 #
 # One pipe for both streams: the kernel keeps the lines in the order in which they were written.
 exec 2>&1
@@ -75,7 +76,7 @@ for step in "$2"/*; do
         for assignment in "${environment[@]}"; do
             export "$assignment"
         done
-        exec /usr/bin/bash -eu "$step/script" "${arguments[@]}"
+        exec /usr/bin/bash -eu ${4:+-x} "$step/script" "${arguments[@]}"
     ) || status=$?
     if [ "$status" -ne 0 ]; then
         if forks_refused; then

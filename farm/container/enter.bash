@@ -17,6 +17,6 @@ if [ $# -eq 0 ]; then
     exec /usr/bin/bash --rcfile /run/farm/shell.bash -i
 fi
 if [ "$1" = rerun ]; then
-    exec /usr/bin/bash -c '. /run/farm/rerun.bash; rerun'
+    exec /usr/bin/bash -c '. /run/farm/rerun.bash; "$@"' enter "$@"
 fi
 exec "$@"

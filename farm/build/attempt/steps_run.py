@@ -16,6 +16,7 @@ from farm.container.environment import OutputFullError
 from farm.container.file_watch import OpenWatch
 from farm.container.sandbox_spec import SandboxLimits, SandboxSpec
 from farm.container.step_driver import StepLog, write_driver
+from farm.core.buildlog.excerpt import script_excerpt
 from farm.core.buildlog.remedy import remedy_of
 from farm.core.package.elf.file import InvalidElfError
 from farm.core.package.layout import LayoutError
@@ -154,13 +155,15 @@ class StepsRun:
         self.workspace.out.check_not_full()
         if result.exit_code:
             found = keeper.first_error(steps.step)
-            raise BuildFailedError(
+            error = BuildFailedError(
                 f"{package}: {self._named(steps.number)} failed with exit status {result.exit_code}",
                 remedy=remedy_of(found),
                 code="step-failed",
                 step=steps.step,
                 first_error=found,
             )
+            error.excerpt = error.excerpt or script_excerpt(self.order.plan.steps[steps.number].script)
+            raise error
 
     def _named(self, number: int) -> str:
         """Return a step by its name, with its line of the recipe where that is known."""

@@ -138,7 +138,10 @@ class OrderBuilder:
                 except FarmError as trouble:
                     error.remedy += f" ({trouble.message})"
                 else:
-                    error.remedy += f" `farm shell {order.plan.name.short}` opens the build where it failed."
+                    name = order.plan.name.short
+                    error.remedy += f" `farm shell {name}` opens the build where it failed."
+                    if error.code == "step-failed" and not (error.first_error and error.first_error.sure):
+                        error.remedy += f" `farm shell {name} -- rerun -x` prints each command as it runs."
             raise
 
     def keep(

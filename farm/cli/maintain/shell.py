@@ -43,14 +43,15 @@ def shell(
 
     NAME is a recipe, a kept build (see `farm kept`), or the number of a job of the farm, whose build is repeated here
     with the farm's inputs (FARM_URL, FARM_TOKEN). Without a kept build, a recipe is built until its sources are
-    unpacked; with --before, until that step. `rerun` runs the step again, `show-step` prints it. What you change in
-    /build, /tmp and /out is kept. With a COMMAND, runs it instead of a shell, and exits with its status.
+    unpacked; with --before, until that step. `rerun` runs the step again, and with -x prints each
+    of its commands; `show-step` prints its text. What you change in /build, /tmp and /out is kept. With a COMMAND, runs
+    it instead of a shell, and exits with its status.
 
     \b
     Examples:
       farm shell jq
       farm shell jq --before make
-      farm shell jq -- rerun
+      farm shell jq -- rerun -x
       farm shell 12
     """
     from farm.build.local.shell import enter_step, reach_step

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from farm.core.buildlog.first_error import FirstError
 
 _READ = "Fix the recipe or the source."
+_SILENT = "The step has printed nothing: one of its commands failed in silence, as `grep -q`, `test` and `cmp -s` do."
 _NO_PACKAGE = "No known package of the distribution has it: name its package in build-needs, or write a recipe for it."
 _REMEDIES = {
     ErrorKind.NETWORK: "A build has no network. Name what it downloads as a source of the recipe.",
@@ -31,7 +32,9 @@ _IN_PACKAGES = (
 
 def remedy_of(error: FirstError | None) -> str:
     """Return what to do about an error, as imperative sentences."""
-    if error is None or not error.sure:
+    if error is None:
+        return _SILENT
+    if not error.sure:
         return "No line of the log is an error for certain: read it from here on, then fix the recipe or the source."
     if error.provider:
         return f"The package {error.provider} provides {error.subject}: name it in build-needs."

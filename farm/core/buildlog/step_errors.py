@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
 
 _KEPT = 8
+_LAST_LINES = 12
+"""Lines of the end of a step that are shown where no line is the error for certain."""
 _CLUSTER = 20
 """Complaints of commands that are no further apart than this many lines belong together."""
 _RIGHT_BEFORE = 4
@@ -51,7 +53,7 @@ class StepErrors:
     """Takes the lines of one step and what families say of them. `choose` may be asked at any time."""
 
     def __init__(self) -> None:
-        self._recent: deque[ContextLine] = deque(maxlen=AROUND)
+        self._recent: deque[ContextLine] = deque(maxlen=_LAST_LINES)
         self._open: list[_Found] = []
         self._end = 0
         self._last: _Found | None = None
@@ -88,11 +90,14 @@ class StepErrors:
         elif said is not None:
             self._failed(said, line.number)
         if line.text.strip() and not isinstance(said, Sign):
-            self._last = _Found(Candidate(line, ErrorKind.UNKNOWN, Strength.HINT, shown.text), tuple(self._recent))
+            self._last = self._with_context(Candidate(line, ErrorKind.UNKNOWN, Strength.HINT, shown.text))
         self._recent.append(shown)
 
+    def _with_context(self, candidate: Candidate) -> _Found:
+        return _Found(candidate, tuple(self._recent)[-AROUND:])
+
     def _found(self, candidate: Candidate) -> None:
-        found = _Found(candidate, tuple(self._recent))
+        found = self._with_context(candidate)
         number = candidate.line.number
         if candidate.strength is Strength.CERTAIN:
             self._last_certain = number
@@ -152,16 +157,20 @@ class StepErrors:
         if choice is None:
             return None
         found, candidate = choice.found, choice.found.candidate
+        number = candidate.line.number
+        # Where nothing is certain, the end of the step is read too.
+        around = (*found.before, *found.after, *(() if choice.sure else self._recent))
+        context = sorted({line.number: line for line in around}.values(), key=lambda line: line.number)
         return FirstError(
             kind=candidate.kind,
             sure=choice.sure,
-            line=candidate.line.number,
+            line=number,
             step=candidate.line.step,
             text=candidate.text,
             subject=candidate.subject[:LONGEST_SUBJECT],
             detail=candidate.detail,
-            before=found.before,
-            after=tuple(found.after),
+            before=tuple(line for line in context if line.number < number),
+            after=tuple(line for line in context if line.number > number),
         )
 
     def _chosen(self) -> _Choice | None:

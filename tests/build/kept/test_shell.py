@@ -114,6 +114,19 @@ def test_rerun_runs_the_failed_step_with_its_status(failed: Maintainer) -> None:
     assert "\x1e" not in ended.output
 
 
+def test_a_step_that_fails_in_silence_shows_its_script_and_rerun_x_the_command(farm: Maintainer) -> None:
+    farm.edit("      make\n", '      test "$SPECIAL" = other\n')
+    ended = farm("build", "calc")
+    assert ended.status == 1
+    assert '3 | test "$SPECIAL" = other' in ended.message
+    assert "has printed nothing" in ended.message
+    assert "`farm shell calc -- rerun -x`" in ended.message
+    again = farm("shell", "calc", "--", "rerun", "-x")
+    assert again.status == 1
+    assert again.output.splitlines()[-1].endswith("= other")
+    assert farm("shell", "calc", "--", "rerun", "-y").message.endswith("usage: rerun [-x]\n")
+
+
 def test_a_shell_needs_a_terminal(failed: Maintainer) -> None:
     ended = failed("shell", "calc")
     assert ended.status == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.core.buildlog.error_kind import ErrorKind
-from farm.core.buildlog.excerpt import excerpt
+from farm.core.buildlog.excerpt import excerpt, script_excerpt
 from farm.core.buildlog.families.autoconf import Autoconf
 from farm.core.buildlog.first_error import AROUND, FirstError
 from farm.core.buildlog.log_line import LogLine, text_line
@@ -256,6 +256,27 @@ def test_the_remedy_names_the_package_or_the_way_out() -> None:
     assert remedy_of(provided) == "The package zlib provides zlib.h: name it in build-needs."
     assert "no network" in remedy_of(found("curl: (6) Could not resolve host: a.example.org", MAKE))
     assert "read it from here on" in remedy_of(found("odd"))
+
+
+def test_where_no_line_is_certain_the_end_of_the_step_is_shown_too() -> None:
+    error = found("begin", "cleanup failed: perhaps", *(f"line {number}" for number in range(3, 31)))
+    assert not error.sure
+    assert [line.number for line in error.context] == [1, 2, 3, 4, 5, 6, 7, *range(19, 31)]
+    assert excerpt(error)[1] == ">  2 | cleanup failed: perhaps"
+    assert excerpt(error)[7:9] == ("   …", "  19 | line 19")
+    odd = found(*(f"line {number}" for number in range(1, 31)))
+    assert [line.number for line in odd.context] == [*range(19, 31)]
+    assert odd.line == 30
+    certain = found(COMPILER, *(f"line {number}" for number in range(2, 31)), MAKE)
+    assert certain.context[-1].number == 1 + AROUND
+
+
+def test_of_a_step_that_printed_nothing_its_script_is_to_be_read() -> None:
+    assert "printed nothing" in remedy_of(None)
+    assert script_excerpt("make\ngrep -q x y\n") == ("1 | make", "2 | grep -q x y")
+    long = script_excerpt("x\n" * 25)
+    assert long[0] == " 1 | x"
+    assert long[-2:] == ("20 | x", "… 5 more lines")
 
 
 def driver(number: int, text: str) -> LogLine:
