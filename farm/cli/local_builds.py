@@ -37,7 +37,7 @@ def local_builds(
     from farm.build.local_state import LocalState
     from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.channel_choice import ChannelChoice, channel_builds
-    from farm.cli.progress import TerminalProgress, building, fetching_sources, work_ahead_line
+    from farm.cli.progress import TerminalProgress, building, fetching_sources, making_toolchain, work_ahead_line
     from farm.cli.subscriber import open_host
     from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
@@ -59,6 +59,7 @@ def local_builds(
             say=partial(say, err=True),
             detail=partial(say, err=True) if verbose else lambda _text: None,
             sources=fetching_sources,
+            toolchain=making_toolchain,
         )
         builds = LocalBuilds(
             tree,
@@ -80,6 +81,7 @@ def local_builds(
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
     """Return toolchains of this host by name, or all, making missing ones; prints on standard error what it relocks."""
     from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
+    from farm.cli.progress import making_toolchain
     from farm.store.blobs import BlobStore
 
     store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
@@ -88,7 +90,12 @@ def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, .
         definition = definition_of(tree, name)
         made.append(
             ensure_toolchain_within_suite(
-                definition, tree.lock_of(name), store, cache, say=lambda text: say(text, err=True)
+                definition,
+                tree.lock_of(name),
+                store,
+                cache,
+                say=lambda text: say(text, err=True),
+                making=making_toolchain,
             )
         )
     return made

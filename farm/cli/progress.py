@@ -162,6 +162,16 @@ def fetching_sources(total: int) -> Iterator[Callable[[FetchProgress], None]]:
         yield update
 
 
+@contextlib.contextmanager
+def making_toolchain(name: str) -> Iterator[Callable[[str], None]]:
+    """Print that a toolchain is made, and at its end how long it took; show what is being done in a line that moves."""
+    say(f"making toolchain {name}, once on this host", err=True)
+    begun = time.monotonic()
+    with moving_line() as show:
+        yield lambda doing: show(f"toolchain {name}: {doing}")
+    say(f"made toolchain {name} in {time.monotonic() - begun:.0f} s", err=True)
+
+
 def _line(progress: BuildProgress) -> str:
     took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
     log = f", log: {progress.log}" if progress.log and progress.state != "unpacking" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 
 from farm.build.attempt.errors import BuildFailedError
 from farm.build.local_logs import is_growing
+from farm.build.local_state import LocalState
 from farm.build.sources.fetch_all import SourcesNotFetchedError
 from farm.container.sandbox_spec import Variation
 from farm.core.names.digest import Digest
@@ -235,3 +237,15 @@ def test_a_wrong_source_of_a_late_recipe_is_found_before_anything_is_built(local
         assert (local.seen, server.requests) == ([], [])
     local.builds().build(["hello"])
     assert ("hello", "built") in local.seen
+
+
+def test_a_digest_of_zeros_is_found_wrong_before_a_toolchain_is_made(local: Local, tmp_path: Path) -> None:
+    elsewhere = replace(local, state=LocalState(tmp_path / "state", tmp_path / "host"))
+    with source_server() as server:
+        url = server.serve("/data", b"new data")
+        source = f"source:\n  - file: hello.c\n  - url: {url}\n    sha256: {'0' * 64}\n"
+        recipe = local.files["packages/hello/recipe.yaml"].decode().replace("source: {file: hello.c}\n", source)
+        local.files["packages/hello/recipe.yaml"] = recipe.encode()
+        with pytest.raises(SourcesNotFetchedError, match=Digest.of(b"new data").hex):
+            elsewhere.builds().build(["hello"])
+    assert not list((tmp_path / "host").glob("toolchains/c-*"))

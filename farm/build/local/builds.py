@@ -29,6 +29,7 @@ from farm.container.sandbox import Sandbox, connect
 from farm.core.buildlog.excerpt import excerpt
 from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import ZEROS
 from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
 from farm.core.recipe.packages import made_packages
@@ -99,7 +100,9 @@ class LocalBuilds:
         self._state = state
         self._reports = reports or Reports()
         self._graph = BuildGraph.of(tree.recipes)
-        self._toolchains = TreeToolchains(tree, state.store, state.toolchains, self._reports.say)
+        self._toolchains = TreeToolchains(
+            tree, state.store, state.toolchains, self._reports.say, self._reports.toolchain
+        )
         self._workshop = _workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
         self._outcomes = Outcomes(self._graph, state.store)
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
@@ -312,6 +315,8 @@ class LocalBuilds:
 
         Returns the recipes that have to be; whether those above them have to be is known later.
         """
+        # Who writes zeros as a digest waits for the right one, and not for a toolchain that is made before.
+        self._fetch_missing([self._tree.recipes[name] for name in needed if _lacks_digest(self._tree.recipes[name])])
         self._available.look_ahead(package for name in needed for package in made_packages(self._tree.recipes[name]))
         to_build = set()
         for number, name in enumerate(needed, 1):
@@ -319,11 +324,13 @@ class LocalBuilds:
                 continue  # the plan of what is above an unknown outcome is known only when that is
             if not self._is_known(name, number, len(needed)):
                 to_build.add(name)
-        unknown = [self._tree.recipes[name] for name in needed if name not in self._outcomes]
-        if missing := missing_sources(unknown, self._workshop.store):
+        self._fetch_missing([self._tree.recipes[name] for name in needed if name not in self._outcomes])
+        return to_build
+
+    def _fetch_missing(self, recipes: Sequence[Recipe]) -> None:
+        if missing := missing_sources(recipes, self._workshop.store):
             with self._reports.sources(len(missing)) as progress:
                 fetch_all(missing, self._files, self._workshop.fetcher.fresh(), progress)
-        return to_build
 
     def _say_what_is_ahead(
         self, needed: Sequence[str], to_build: set[str], wanted: Sequence[str], *, tests: bool
@@ -351,6 +358,10 @@ class LocalBuilds:
         outcome = self.builder.make(order, progress, against=self.against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
+
+
+def _lacks_digest(recipe: Recipe) -> bool:
+    return any(source.digest == ZEROS for source in recipe.sources)
 
 
 def _workshop(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.build.sources.fetch_all import FetchProgress
+    from farm.build.toolchain.toolchain import Making
     from farm.container.log_record import LogRecord
 
 
@@ -56,7 +57,7 @@ class Reports:
 
     `ahead` is called before the first build, unless only what was asked for is built. `detail` gets notes for those who
     want to know why something is built; `sources` is entered with the number of sources to fetch, and its value called
-    with each change.
+    with each change. `toolchain` is entered while a toolchain is made.
     """
 
     progress: Callable[[BuildProgress], None] = lambda _: None
@@ -67,3 +68,4 @@ class Reports:
     sources: Callable[[int], AbstractContextManager[Callable[[FetchProgress], None]]] = lambda _: nullcontext(
         lambda _progress: None
     )
+    toolchain: Making = lambda _: nullcontext(lambda _doing: None)

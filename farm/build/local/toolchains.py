@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
-from farm.build.toolchain.toolchain import ensure_toolchain_within_suite, made_toolchain
+from farm.build.toolchain.toolchain import ensure_toolchain_within_suite, made_toolchain, unreported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from farm.build.toolchain.toolchain import Toolchain
+    from farm.build.toolchain.toolchain import Making, Toolchain
     from farm.core.names.digest import Digest
     from farm.core.policy.tree import RecipeTree
     from farm.store.blobs import BlobStore
@@ -21,18 +21,31 @@ if TYPE_CHECKING:
 class TreeToolchains:
     """The toolchains of a tree. `cache` is the host's directory of unpacked ones; `say` gets notes."""
 
-    def __init__(self, tree: RecipeTree, store: BlobStore, cache: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        tree: RecipeTree,
+        store: BlobStore,
+        cache: Path,
+        say: Callable[[str], None],
+        making: Making = unreported,
+    ) -> None:
         self._tree = tree
         self._store = store
         self._cache = cache
         self._say = say
+        self._making = making
         self._made: dict[str, Toolchain] = {}
 
     def ensure(self, name: str) -> Toolchain:
         """Return a toolchain by its name, made if it is missing. Raises as `ensure_toolchain_within_suite`."""
         if name not in self._made:
             self._made[name] = ensure_toolchain_within_suite(
-                self._tree.toolchains[name], self._tree.lock_of(name), self._store, self._cache, say=self._say
+                self._tree.toolchains[name],
+                self._tree.lock_of(name),
+                self._store,
+                self._cache,
+                say=self._say,
+                making=self._making,
             )
         return self._made[name]
 

@@ -11,12 +11,12 @@ import json
 import os
 import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.base_paths import base_paths
@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock
     from farm.store.blobs import BlobStore
 
+Making: TypeAlias = "Callable[[str], AbstractContextManager[Callable[[str], None]]]"
+"""Is entered with the name of a toolchain while it is made; its value is called with what is being done."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
+
+
+def unreported(_name: str) -> AbstractContextManager[Callable[[str], None]]:
+    """Report nothing of a toolchain that is made; a value of `Making`."""
+    return nullcontext(lambda _doing: None)
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ def ensure_toolchain(
     cache_dir: Path,
     *,
     apt: Callable[[], Apt] | None = None,
+    making: Making = unreported,
 ) -> Toolchain:
     """Return the toolchain of a lock; make it if it is missing, which takes some 25 s, `mmdebstrap` and the user root.
 
@@ -91,14 +100,15 @@ def ensure_toolchain(
     record = _Record(cache_dir, definition, lock)
     if toolchain := record.read(store):
         return toolchain
-    with locked(cache_dir / f".{record.path.stem}.lock"):
-        if toolchain := record.read(store):
+    with making(definition.name) as report, locked(cache_dir / f".{record.path.stem}.lock"):
+        if toolchain := record.read(store):  # made by the process that had the lock
             return toolchain
         with _workplace(cache_dir, record.path.stem) as work:
+            report(f"fetching {len(lock.debs)} Debian packages")
             fetch_debs(lock, store, apt or (lambda: Apt.of_machine(cache_dir / "apt", definition.suite)), work=work)
             made = work / "home" / "root"
             made.parent.mkdir()
-            captured = _make(definition, lock, store, made, work)
+            captured = _make(definition, lock, store, made, work=work, report=report)
             _move_home(made.parent, _home(cache_dir, definition.name, captured.tree))
         record.write(captured)
         return record.toolchain(captured.tree, captured.archive, store)
@@ -111,6 +121,7 @@ def ensure_toolchain_within_suite(
     cache_dir: Path,
     *,
     say: Callable[[str], None],
+    making: Making = unreported,
 ) -> Toolchain:
     """Return the toolchain of the lock in force; if its packages are gone, lock again within the suite first.
 
@@ -120,11 +131,11 @@ def ensure_toolchain_within_suite(
     other plan digests than one that still has the old packages. Raises `AptError`, and `debian-root-failed`.
     """
     try:
-        return ensure_toolchain(definition, lock_in_force(lock, cache_dir), store, cache_dir)
+        return ensure_toolchain(definition, lock_in_force(lock, cache_dir), store, cache_dir, making=making)
     except DebDroppedError as error:
         say(f"{error.message}. Locking {definition.name} again within {definition.suite}, on this farm only.")
     renewed = relock(definition, lock, Apt.of_machine(cache_dir / "apt", definition.suite), cache_dir)
-    return ensure_toolchain(definition, renewed, store, cache_dir)
+    return ensure_toolchain(definition, renewed, store, cache_dir, making=making)
 
 
 def made_toolchain(
@@ -168,11 +179,21 @@ def check_root(root: Path, tree: Digest) -> Manifest:
     return manifest
 
 
-def _make(definition: ToolchainDefinition, lock: ToolchainLock, store: BlobStore, root: Path, work: Path) -> Captured:
+def _make(
+    definition: ToolchainDefinition,
+    lock: ToolchainLock,
+    store: BlobStore,
+    root: Path,
+    *,
+    work: Path,
+    report: Callable[[str], None],
+) -> Captured:
     for deb in lock.debs:
         store.verify(deb.digest)  # mmdebstrap reads the files without the store's check
     debs = {deb: store.path(deb.digest) for deb in lock.debs}
+    report(f"installing {len(lock.debs)} Debian packages")
     make_root(debs, root, work=work, excludes=definition.excludes, removes=definition.removes)
+    report("packing what they installed")
     captured = capture_tree(root, scan_tree(root, absolute_links=True), store, prefix="")
     os.sync()  # a root is never read back as a whole, so it must not be recorded before it is on the disk
     return captured

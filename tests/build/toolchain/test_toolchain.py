@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import subprocess
 from dataclasses import replace
@@ -25,6 +26,7 @@ from farm.store.errors import MissingBlobError
 from tests.refusing import refuses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.toolchain
@@ -93,6 +95,24 @@ def test_the_next_start_makes_nothing(made: Toolchain, lock: ToolchainLock, monk
     monkeypatch.setenv("PATH", "/nonexistent")
     cache = made.root.parent.parent
     assert ensure_toolchain(DEFINITION, lock, made.store, cache, apt=no_apt) == made
+
+
+def test_what_is_done_to_make_one_is_reported_and_nothing_when_it_is_there(
+    made: Toolchain, lock: ToolchainLock, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    @contextlib.contextmanager
+    def making(name: str) -> Iterator[Callable[[str], None]]:
+        said.append(f"making {name}")
+        yield said.append
+        said.append("made")
+
+    for _ in range(2):
+        ensure_toolchain(DEFINITION, lock, made.store, tmp_path / "cache", apt=no_apt, making=making)
+    packages = f"{len(lock.debs)} Debian packages"
+    doing = [f"fetching {packages}", f"installing {packages}", "packing what they installed"]
+    assert said == [f"making {DEFINITION.name}", *doing, "made"]
 
 
 def test_every_package_is_kept_as_a_blob(made: Toolchain, lock: ToolchainLock) -> None:
