@@ -210,6 +210,25 @@ def test_a_missing_header_names_the_package_that_has_it_and_the_line_of_the_log(
     assert log[error.place.line - 1] == f"run 1 | {error.first_error.text}"
 
 
+def test_a_failed_test_names_the_package_of_the_program_that_it_lacks_and_the_lines_that_differ(local: Local) -> None:
+    simple = "version: '1.0'\nsummary: A program\nlicense: MIT\ntoolchain: c\n"
+    for name in ("sh", "tool"):
+        run = f'steps:\n  - run: install -D /usr/bin/dash "$DESTDIR/usr/bin/{name}"\n'
+        local.files[f"packages/{name}/recipe.yaml"] = f"name: {name}\n{simple}{run}".encode()
+    tests = (
+        "\n  - {name: lacks, run: tool --version, needs: [sh]}"
+        "\n  - {name: lacks more, run: other, needs: [sh]}"
+        '\n  - {name: differs, run: "echo a; hello", needs: [sh], prints: "a\\ngoodbye"}\n'
+    )
+    local.files["packages/hello/recipe.yaml"] = local.files["packages/hello/recipe.yaml"].rstrip() + tests.encode()
+    local.builds().build(["tool"])
+    outcomes = {name: outcome.message for _, name, outcome in local.builds().test(["hello"])}
+    assert outcomes["it greets"] == ""
+    assert outcomes["lacks"].endswith("\nThe package tool provides tool: name it in the test's needs.")
+    assert "\nNo package that was built or fetched here has other." in outcomes["lacks more"]
+    assert outcomes["differs"].endswith("expected (-) and printed (+):\n   a\n  -goodbye\n  +hello")
+
+
 def test_a_record_whose_blobs_are_gone_or_that_is_damaged_is_built_again(local: Local) -> None:
     local.builds().build(["greet"])
     (record,) = (local.state.root / "builds").iterdir()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.inputs import trial_root
 from farm.build.attempt.log_keeper import LogKeeper
+from farm.build.attempt.text_difference import difference
 from farm.build.attempt.trial_sandbox import TrialSandbox
 from farm.build.attempt.workshop import time_now
 from farm.core.names.wording import counted
@@ -40,8 +41,12 @@ def run_test(
     attempt: AttemptDirectory,
     log: LogSink,
     cancelled: Callable[[], bool] = lambda: False,
+    differs: Callable[[tuple[str, ...]], object] = lambda _lines: None,
 ) -> TestOutcome:
     """Run a test, and sign its outcome. A failed test is an outcome, not an error.
+
+    `differs` is called with the lines that show how what it printed differs from what it should print, if that is why
+    it failed; they are in the log too.
 
     Raises `BuildCancelledError`, and the errors of stores and sandbox for faults of the worker.
     """
@@ -56,8 +61,14 @@ def run_test(
             take=lambda piece: printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)]),
             minutes=test.minutes,
         )
-        message = _failed_limit(order, result, full=keeper.full) or verdict(test, result.exit_code, bytes(printed))
+        limit = _failed_limit(order, result, full=keeper.full)
+        message = limit or verdict(test, result.exit_code, bytes(printed))
         keeper.say(message or "passed")
+        if test.prints is not None and not limit and result.exit_code == test.exit and len(printed) <= _MATCHED_BYTES:
+            lines = difference(printed.decode("utf-8", "replace").strip(), test.prints.strip())
+            for line in lines:
+                keeper.say(line)
+            differs(lines)
         outcome = TestOutcome(not message, result.exit_code, message, keeper.commit())
     statement = result_statement(order, outcome, workshop.tester_run(attempt, started))
     return replace(outcome, attestation=workshop.attest(statement))

@@ -26,7 +26,9 @@ from farm.container.attempt_directory import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.janitor import Janitor
 from farm.container.sandbox import Sandbox, connect
+from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.excerpt import excerpt
+from farm.core.buildlog.remedy import remedy_for_test
 from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import ZEROS
@@ -179,16 +181,19 @@ class LocalBuilds:
         """Run a test of a recipe. Logs are there of tests that fail, and while one runs."""
         packages = tuple(package.as_dependency() for package in self._around(name, test))
         order = TestOrder(test, self._outcomes[name][0].descriptor.digest, packages, self._tree.recipes[name].limits)
-        kind, logs = of_test(test.name), self._state.logs
+        kind, logs, lines = of_test(test.name), self._state.logs, list[str]()
         with self.builder.attempt() as attempt, logs.begin(name, kind, self._reports.log) as log:
-            outcome = run_test(order, self._workshop, attempt=attempt, log=log)
+            outcome = run_test(order, self._workshop, attempt=attempt, log=log, differs=lines.extend)
         if outcome.passed:
             logs.remove(name, kind)
             return outcome
-        message = f"{outcome.message}; its log is {log.place}"
+        message = f"{outcome.message}; its log is {log.place}{in_lines(lines, len(lines))}"
         found = self._state.first_error_of(outcome.log)
         if found and found.sure:
             message += in_lines(excerpt(found), len(found.context) + 1)
+            if found.kind is ErrorKind.MISSING_PROGRAM:
+                package = self._available.provider_of(found.kind, found.subject)
+                message += f"\n{remedy_for_test(found.subject, package)}"
         return replace(outcome, message=message)
 
     def judge_gates(self, name: str) -> GateVerdicts:

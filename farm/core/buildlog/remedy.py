@@ -30,6 +30,13 @@ _IN_PACKAGES = (
 )
 
 
+def remedy_for_test(program: str, provider: str) -> str:
+    """Return what to do about a program that a test lacks; `provider` is the package that has it, if one is known."""
+    if provider:
+        return f"The package {provider} provides {program}: name it in the test's needs."
+    return f"No package that was built or fetched here has {program}. Name the one that has it in the test's needs."
+
+
 def remedy_of(error: FirstError | None) -> str:
     """Return what to do about an error, as imperative sentences."""
     if error is None:
