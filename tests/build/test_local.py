@@ -229,6 +229,16 @@ def test_a_failed_test_names_the_package_of_the_program_that_it_lacks_and_the_li
     assert outcomes["differs"].endswith("expected (-) and printed (+):\n   a\n  -goodbye\n  +hello")
 
 
+def test_a_license_text_that_is_too_short_is_named(local: Local) -> None:
+    steps = local.files["packages/greet/recipe.yaml"].decode()
+    for name, size in (("SHORT", 199), ("WHOLE", 200)):
+        steps += f'      head -c {size} /dev/zero | install -D /dev/stdin "$DESTDIR/usr/share/licenses/greet/{name}"\n'
+    local.files["packages/greet/recipe.yaml"] = steps.encode()
+    local.builds().build(["greet"])
+    named = "greet: /usr/share/licenses/greet/SHORT has only 199 bytes: look whether it is the whole license"
+    assert [text for text in local.said if "license" in text] == [named]
+
+
 def test_a_record_whose_blobs_are_gone_or_that_is_damaged_is_built_again(local: Local) -> None:
     local.builds().build(["greet"])
     (record,) = (local.state.root / "builds").iterdir()

@@ -18,6 +18,7 @@ from farm.build.local.build_orders import BuildOrders
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
+from farm.build.local.short_license_texts import short_license_texts
 from farm.build.local.toolchains import TreeToolchains
 from farm.build.local_logs import of_test
 from farm.build.sources.fetch import SourceFetcher
@@ -363,6 +364,8 @@ class LocalBuilds:
         outcome = self.builder.make(order, progress, against=self.against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
+        for note in short_license_texts(outcome.packages, self._state.store):
+            self._reports.say(note)
 
 
 def _lacks_digest(recipe: Recipe) -> bool:
