@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.core.buildlog.log_line import LogLine
 
 _KEPT = 8
-_LAST_LINES = 12
+_LAST_LINES = 2 * AROUND + 1
 """Lines of the end of a step that are shown where no line is the error for certain."""
 _CLUSTER = 20
 """Complaints of commands that are no further apart than this many lines belong together."""

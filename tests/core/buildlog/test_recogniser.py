@@ -261,11 +261,11 @@ def test_the_remedy_names_the_package_or_the_way_out() -> None:
 def test_where_no_line_is_certain_the_end_of_the_step_is_shown_too() -> None:
     error = found("begin", "cleanup failed: perhaps", *(f"line {number}" for number in range(3, 31)))
     assert not error.sure
-    assert [line.number for line in error.context] == [1, 2, 3, 4, 5, 6, 7, *range(19, 31)]
+    assert [line.number for line in error.context] == [1, 2, 3, 4, 5, 6, 7, *range(20, 31)]
     assert excerpt(error)[1] == ">  2 | cleanup failed: perhaps"
-    assert excerpt(error)[7:9] == ("   …", "  19 | line 19")
+    assert excerpt(error)[7:9] == ("   …", "  20 | line 20")
     odd = found(*(f"line {number}" for number in range(1, 31)))
-    assert [line.number for line in odd.context] == [*range(19, 31)]
+    assert [line.number for line in odd.context] == [*range(20, 31)]
     assert odd.line == 30
     certain = found(COMPILER, *(f"line {number}" for number in range(2, 31)), MAKE)
     assert certain.context[-1].number == 1 + AROUND
