@@ -14,10 +14,11 @@ from farm.cli.settings import Settings
 from farm.core.names.actor_name import token_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from farm.api.farm_client import FarmClient
     from farm.api.wire import AttemptWire, JobPage, JobRequestWire, JobWire
+    from farm.cli.output import Line
 
 UNFINISHED = ("waiting", "blocked", "ready", "leased", "running", "set-aside")
 """The states of jobs that can be cancelled."""
@@ -257,6 +258,15 @@ def _why(job: JobWire, requests: Sequence[JobRequestWire]) -> str:
 def log_address(job: int, attempt: int, line: int) -> str:
     """Return the address of a line of a log on the farm at FARM_URL."""
     return f"{Settings.from_environment().url}/jobs/{job}?attempt={attempt}&line={line}#L{line}"
+
+
+def error_of_job(farm: FarmClient, job: int) -> Iterator[Line]:
+    """Yield the first error of a job's newest attempt, for people; nothing if none is known."""
+    from farm.cli.first_error_lines import first_error_lines
+
+    attempts = farm.job(job).attempts
+    if attempts and (found := farm.first_error(attempts[-1].id)):
+        yield from first_error_lines(found, log_address(job, attempts[-1].number, found.line))
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> AttemptWire:

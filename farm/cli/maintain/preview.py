@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from farm.cli.output import say, styled
+from farm.cli.maintain.jobs import error_of_job
+from farm.cli.output import say, say_lines, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.api.farm_client import FarmClient
-    from farm.api.submission_wire import PreviewWire, SubmissionWire, VerdictWire
+    from farm.api.submission_wire import SubmissionProgress, SubmissionRecordWire, SubmissionWire
+    from farm.cli.output import Line
     from farm.cli.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -48,13 +50,15 @@ def preview_lines(made: SubmissionWire, settings: Settings) -> Iterator[str]:
     yield f"submission {made.id} is a preview{until}: {settings.submission_page(made.id)}"
 
 
-def verdict_lines(number: int, preview: PreviewWire) -> Iterator[str]:
-    """Yield what is known of a preview, for people."""
+def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgress) -> Iterator[Line]:
+    """Yield what is known of a preview, for people; nothing of a submission that is none."""
+    if (preview := made.preview) is None:
+        return
     yield f"aims at {preview.channel}, ends {preview.expires_at:%Y-%m-%d %H:%M} UTC" + (
         f", from {preview.origin}" if preview.origin else ""
     )
-    if preview.release:
-        yield f"run it: farm run --preview {number} NAME…"
+    if preview.release and made.state == "preview":
+        yield f"run it: farm run --preview {made.id} NAME…"
     verdict = preview.verdict
     if verdict is None:
         yield "no verdict yet"
@@ -65,12 +69,14 @@ def verdict_lines(number: int, preview: PreviewWire) -> Iterator[str]:
     for finding in verdict.findings:
         about = f" ({finding.package})" if finding.package else ""
         yield f"  {'noted' if finding.passed else 'refused'} by {finding.gate}{about}: {finding.message}"
+        if finding.job and not finding.passed:
+            yield from error_of_job(farm, finding.job)
     if verdict.unknown:
         yield f"  decided only on release: {', '.join(verdict.unknown)}"
     if verdict.stale:
         yield (
             f"  {', '.join(verdict.stale)} changed in the farm since: make it anew with "
-            f"`farm submit --preview --replace {number}`"
+            f"`farm submit --preview --replace {made.id}`"
         )
 
 
@@ -84,19 +90,14 @@ def follow_preview(farm: FarmClient, number: int) -> int:
             return 1
         verdict = progress.preview.verdict if progress.preview else None
         if verdict and verdict.state in ("passes", "fails") and progress.preview:
-            _say_verdict(number, progress.preview, verdict)
+            say(styled(verdict.state, fg="green" if verdict.state == "passes" else "red") + f": {verdict.summary}")
+            say_lines(verdict_lines(farm, progress))
             return int(verdict.state != "passes")
         now = f"{verdict.state}: {verdict.summary}" if verdict else "building"
         if now != shown:
             shown = now
             say(now, err=True)
         time.sleep(_POLL_SECONDS)
-
-
-def _say_verdict(number: int, preview: PreviewWire, verdict: VerdictWire) -> None:
-    say(styled(verdict.state, fg="green" if verdict.state == "passes" else "red") + f": {verdict.summary}")
-    for line in verdict_lines(number, preview):
-        say(line)
 
 
 def _current(farm: FarmClient, name: str) -> Mapping[str, bytes]:

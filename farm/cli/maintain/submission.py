@@ -90,12 +90,12 @@ def show(number: int, as_json: bool) -> None:
     settings = Settings.from_environment()
     with connect() as farm:
         found = farm.submission_contents(number)
-    if as_json:
-        say_json(found.model_dump(mode="json"))
-    else:
+        if as_json:
+            say_json(found.model_dump(mode="json"))
+            return
         say_lines(_sheet(found.submission))
         if found.submission.preview:
-            say_lines(verdict_lines(number, found.submission.preview))
+            say_lines(verdict_lines(farm, found.submission))
             say(f"page: {settings.submission_page(number)}")
         say_lines(_differences(found, settings))
 
@@ -120,8 +120,7 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     own = find_own_key(settings, key, name)
     with connect() as farm:
         found = farm.submission_contents(number)
-        if found.submission.preview:
-            say_lines(verdict_lines(number, found.submission.preview), err=True)
+        say_lines(verdict_lines(farm, found.submission), err=True)
         if found.submission.state == "preview" and not found.submission.waits_for:
             _accept_unowned(farm, found, settings, yes=yes, as_json=as_json)
             return

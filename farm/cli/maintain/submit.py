@@ -20,8 +20,7 @@ from farm.cli.channel_lines import (
     waits_for_signer,
     waits_for_thaw,
 )
-from farm.cli.first_error_lines import first_error_lines
-from farm.cli.maintain.jobs import log_address
+from farm.cli.maintain.jobs import error_of_job
 from farm.cli.maintain.preview import follow_preview, preview_lines, read_previewed
 from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
 from farm.cli.output import console, say, say_json, say_lines, styled
@@ -228,9 +227,8 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     bad = [job for job in ended.values() if job.state != "succeeded"]
     for job in bad:
         say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error.partition(chr(10))[0]}", err=True)
-        attempts = farm.job(job.id).attempts if job.state == "failed" else ()
-        if attempts and (found := farm.first_error(attempts[-1].id)):
-            say_lines(first_error_lines(found, log_address(job.id, attempts[-1].number, found.line)), err=True)
+        if job.state == "failed":
+            say_lines(error_of_job(farm, job.id), err=True)
     return bool(bad)
 
 

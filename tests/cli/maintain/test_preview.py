@@ -16,6 +16,7 @@ from farm.server.submissions.owners import Ownership, set_ownership
 from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from tests.cli.curate.signing_people import People, people
 from tests.farms.small import recipe
+from tests.farms.stocked import log_record
 from tests.web.page_reading import text_of
 
 if TYPE_CHECKING:
@@ -99,6 +100,22 @@ def test_following_a_preview_ends_with_its_verdict(shells: People) -> None:
         assert "refused by proof (a): no such symbol" in shells.shown.readouterr().out
         shells.run("alice", "submission", "withdraw", "2")
         assert follow_preview(farm, 2) == 1
+
+
+def test_of_a_build_that_stops_a_preview_the_first_error_is_shown(shells: People) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    farm = shells.farm
+    lease = farm.claim()
+    line = "a.c:2:52: error: 'WHO' undeclared (first use in this function)"
+    farm.application.logs.append(lease.attempt.id, 0, log_record(line), limit=1 << 20)
+    farm.fail(lease, "the step build failed")
+    failed = PreviewFinding("build", "a", passed=False, message="the step build failed", job=lease.job.id)
+    judged(shells, 2, VerdictState.FAILS, failed)
+    shown = shells.run("bob", "submission", "show", "2")
+    assert f"> 1 | {line}" in shown
+    assert f"/jobs/{lease.job.id}?attempt=1&line=1#L1" in shown
+    shells.run("alice", "submission", "withdraw", "2")
+    assert "run it:" not in shells.run("bob", "submission", "show", "2")
 
 
 def test_a_watch_ends_once_a_preview_has_a_verdict_with_status_1_if_it_fails(shells: People) -> None:
