@@ -96,3 +96,35 @@ def test_a_patch_that_does_not_apply_and_one_that_is_not_there_end_the_build(gre
         assert caught.value.step == "debian-patches"
         if b"absent" not in greeter.files["packages/greeter/recipe.yaml"]:
             edited(greeter, b"[CVE-2026-1.patch, CVE-2026-1.patch]", b"[absent.patch]")
+
+
+def with_series(local: Local, series: str, **patches: str) -> Local:
+    """The example without `patches`, and with another series in Debian's archive."""
+    edited(local, b", patches: [CVE-2026-1.patch]", b"")
+    files = DEBIAN | {"debian/patches/series": series} | {f"debian/patches/{name}": patches[name] for name in patches}
+    local.files["packages/greeter/greeter_1.0-2+deb13u1.debian.tar.xz"] = archive(files, "w:xz")
+    return local
+
+
+def test_the_last_patch_of_a_series_is_applied_also_without_a_newline_behind_it(greeter: Local) -> None:
+    with_series(greeter, "CVE-2026-1.patch\nname.patch")
+    assert license_text(greeter) == "MIT, of Debian\n"
+
+
+@pytest.mark.parametrize("series", ["", "# all fixes are upstream now\n\n"], ids=["empty", "comments"])
+def test_a_series_that_names_no_patch_ends_the_build_with_what_to_do(greeter: Local, series: str) -> None:
+    with pytest.raises(BuildFailedError) as caught:
+        with_series(greeter, series).builds().build(["greeter"])
+    assert caught.value.step == "debian-patches"
+    log = greeter.state.logs.newest("greeter")
+    assert log is not None
+    assert "series names no patch: name them under `patches`, or leave the step out" in log.read_text()
+
+
+def test_a_patch_for_other_lines_than_those_of_the_source_ends_the_build(greeter: Local) -> None:
+    """With a tolerance of two lines, `patch` would take it."""
+    other = DEBIAN["debian/patches/CVE-2026-1.patch"].replace(" int main(void) {", " int main(int argc) {")
+    assert other not in DEBIAN.values()
+    with pytest.raises(BuildFailedError) as caught:
+        with_series(greeter, "other\n", other=other).builds().build(["greeter"])
+    assert caught.value.step == "debian-patches"
