@@ -188,7 +188,8 @@ class LocalBuilds:
         if outcome.passed:
             logs.remove(name, kind)
             return outcome
-        message = f"{outcome.message}; its log is {log.place}{in_lines(lines, len(lines))}"
+        where = f"; its log is {log.place}" if log.place else ""
+        message = f"{outcome.message}{where}{in_lines(lines, len(lines))}"
         found = self._state.first_error_of(outcome.log)
         if found and found.sure:
             message += in_lines(excerpt(found), len(found.context) + 1)

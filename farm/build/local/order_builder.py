@@ -15,7 +15,7 @@ from farm.build.attempt.workshop import time_now
 from farm.build.attempt.workspace import Workspace
 from farm.build.kept.record import KeptBuild
 from farm.build.local.reports import BuildProgress
-from farm.build.local_logs import BUILD
+from farm.build.local_logs import BUILD, REBUILD
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.container.attempt_directory import AttemptDirectory
 from farm.errors import FarmError, Place
@@ -89,7 +89,7 @@ class OrderBuilder:
         Raises what `farm.build.attempt.build.build` raises, with the path of the log.
         """
         progress = BuildProgress(order.plan.name.short, "rebuilding")
-        with self.attempt() as attempt, self.logged(progress) as log:
+        with self.attempt() as attempt, self.logged(progress, REBUILD) as log:
             return build(order, workshop, attempt=attempt, log=log)
 
     def _build_or_keep(self, order: BuildOrder, progress: BuildProgress) -> BuildOutcome:
@@ -99,12 +99,13 @@ class OrderBuilder:
                 return build(order, self.workshop, attempt=attempt, log=log, workspace=workspace)
 
     @contextmanager
-    def logged(self, progress: BuildProgress) -> Iterator[GrowingLog]:
+    def logged(self, progress: BuildProgress, kind: str = BUILD) -> Iterator[GrowingLog]:
         """Begin the log of a build, and report its progress with it; yields the log.
 
-        A failure names the line of its error there, and who provides what is missing.
+        `kind` is `BUILD`, `REBUILD` or `UNPACK`. A failure names the line of its error there, and who provides what is
+        missing.
         """
-        with self.state.logs.begin(progress.recipe, BUILD, self.reports.log) as log:
+        with self.state.logs.begin(progress.recipe, kind, self.reports.log) as log:
             self.reports.progress(replace(progress, log=log.place))
             try:
                 yield log
@@ -113,9 +114,10 @@ class OrderBuilder:
                     self._explain(error, log.place)
                 raise
 
-    def _explain(self, error: BuildFailedError, log: Path) -> None:
+    def _explain(self, error: BuildFailedError, log: Path | None) -> None:
         found = error.first_error
-        error.place = error.place or Place(str(log), found.line if found else 0)
+        if log:
+            error.place = error.place or Place(str(log), found.line if found else 0)
         if found and (package := self.provider_of(found.kind, found.subject)):
             error.provided_by(package)
 

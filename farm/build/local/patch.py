@@ -10,6 +10,7 @@ from farm.build.attempt.workspace import Workspace
 from farm.build.kept.resuming import run_until, steps_that_unpack
 from farm.build.kept.source_edits import make_patch
 from farm.build.local.reports import BuildProgress
+from farm.build.local_logs import UNPACK
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.declared_sources import recipe_file
@@ -116,7 +117,7 @@ def _check_sources(tree: KeptTree, recipe: Recipe, *, without: str) -> None:
 def _patch_of(builder: OrderBuilder, tree: KeptTree, added: Sequence[str]) -> SourcePatch:
     order = tree.build.order
     progress = BuildProgress(order.plan.name.short, "unpacking")
-    with builder.attempt() as attempt, builder.logged(progress) as log:
+    with builder.attempt() as attempt, builder.logged(progress, UNPACK) as log:
         workspace = Workspace.of_attempt(attempt, order.limits)
         run_until(
             order,

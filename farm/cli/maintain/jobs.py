@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,17 +89,30 @@ def log(what: str, follow: bool, only_error: bool, as_json: bool) -> None:
 
 def _log_here(recipe: str, *, follow: bool) -> None:
     from farm.build.local_logs import LocalLogs, lines_of
-    from farm.errors import FarmError
+    from farm.errors import FarmError, did_you_mean
 
-    newest = LocalLogs.below(Settings.from_environment().state).newest(recipe)
+    logs = LocalLogs.below(Settings.from_environment().state)
+    newest = logs.newest(recipe) or logs.newest(_recipe_that_makes(recipe))
     if newest is None:
+        remedy = "`farm build` and `farm test` write logs; a job of the farm is named by its number."
         raise FarmError(
             f"there is no log of {recipe} on this machine",
-            remedy="`farm build` and `farm test` write logs; a job of the farm is named by its number.",
+            remedy=did_you_mean(recipe, logs.recipes(), remedy),
             code="no-log",
         )
     say(f"{newest}:", err=True)
     say_lines(lines_of(newest, follow=follow))
+
+
+def _recipe_that_makes(package: str) -> str:
+    """Return the recipe of the tree here that makes a package, as `gzip` makes `gzip-debug`; empty if none does."""
+    from farm.cli.recipes_option import read_tree
+    from farm.core.plan.graph import BuildGraph
+    from farm.errors import FarmError
+
+    with suppress(FarmError):  # it may be called outside a tree
+        return BuildGraph.of(read_tree(None).recipes).recipe_of(package)
+    return ""
 
 
 def _log_of_job(job: int, *, follow: bool, only_error: bool, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,9 +12,6 @@ from farm.build.local_logs import BUILD, LocalLogs, of_test
 from farm.cli.main import farm
 from farm.container.log_record import LogRecord
 from farm.errors import FarmError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -27,6 +24,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalLogs:
 def write(logs: LocalLogs, kind: str, text: str, moment: int) -> Path:
     with logs.begin("jq", kind, lambda _record: None) as log:
         log(LogRecord(0.0, "output", "make", text))
+    assert log.place is not None
     os.utime(log.place, (moment, moment))
     return log.place
 
@@ -55,3 +53,17 @@ def test_where_there_is_none_the_error_says_what_writes_one(logs: LocalLogs, nam
 def test_what_only_jobs_have_is_refused(logs: LocalLogs, option: str) -> None:
     write(logs, BUILD, "text", 1)
     assert CliRunner().invoke(farm, ["log", "jq", option]).exit_code == 2
+
+
+def test_a_name_that_resembles_one_with_logs_is_asked_about(logs: LocalLogs) -> None:
+    write(logs, BUILD, "text", 1)
+    said = CliRunner().invoke(farm, ["log", "jqq"])
+    assert isinstance(said.exception, FarmError)
+    assert (said.exception.code, said.exception.remedy) == ("no-log", "Did you mean jq?")
+
+
+def test_the_name_of_an_output_is_that_of_its_recipe(logs: LocalLogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_RECIPES", str(Path(__file__).parents[3] / "recipes"))
+    write(logs, BUILD, "text", 1)
+    said = CliRunner().invoke(farm, ["log", "jq-debug"])
+    assert (said.exit_code, said.stdout) == (0, "make | text\n"), said.exception
