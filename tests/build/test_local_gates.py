@@ -81,11 +81,41 @@ def test_a_symbol_that_no_library_has_is_found(tree: Local) -> None:
     assert "gone" in violations[0].reason
 
 
-def test_a_proof_without_all_that_a_package_needs_to_run_is_left_to_the_farm(tree: Local) -> None:
+def test_a_package_without_all_that_it_needs_to_run_is_left_to_the_farm_by_name(tree: Local) -> None:
     text = tree.files["packages/hello/recipe.yaml"].partition(b"tests:")[0]
     tree.files["packages/hello/recipe.yaml"] = text + (
         b"      printf '#!/usr/bin/bash\\n' | install -D --mode=0755 /dev/stdin \"$DESTDIR/usr/bin/script\"\n"
     )
     verdicts = judged(tree)
-    assert (verdicts.judged, verdicts.at_farm) == (("hardening", "licenses"), ("abi", "proof", "soak"))
+    assert (verdicts.judged, verdicts.at_farm) == (("hardening", "licenses", "proof"), ("abi", "soak"))
+    assert verdicts.unproven == ("hello",)
+    assert verdicts.violations == ()
+
+
+LIBRARY = (
+    b"      echo 'const char *greet(void) { return 0; } void gone(void) {}' >stub.c\n"
+    b"      cc -shared -fPIC -Wl,-soname,libgreet.so.1 -o libgreet.so stub.c\n"
+    b"      echo 'void gone(void); int main(void) { gone(); }' >second.c\n"
+    b"      cc $CFLAGS $LDFLAGS -o second second.c -L. -lgreet\n"
+    b'      install -D second "$DESTDIR/usr/bin/second"\n'
+)
+
+
+def test_an_output_beside_the_main_package_is_proven_too(tree: Local) -> None:
+    edit(tree, b"tests:", LIBRARY + b"outputs:\n  more: [bin/second]\ntests:")
+    (violation,) = judged(tree).violations
+    assert (violation.gate, violation.package) == ("proof", "hello-more")
+    assert "imports gone" in violation.reason
+    assert violation.remedy.startswith("Link the file with the library that has the symbol.")
+
+
+def test_an_output_without_all_that_it_needs_to_run_is_left_to_the_farm_by_name(tree: Local) -> None:
+    edit(
+        tree,
+        b"tests:",
+        b"      printf '#!/usr/bin/bash\\n' | install -D --mode=0755 /dev/stdin \"$DESTDIR/usr/bin/script\"\n"
+        b"outputs:\n  scripts: [bin/script]\ntests:",
+    )
+    verdicts = judged(tree)
+    assert (verdicts.judged, verdicts.unproven) == (("hardening", "licenses", "proof"), ("hello-scripts",))
     assert verdicts.violations == ()

@@ -99,6 +99,7 @@ def _form(outcomes: Sequence[_Tested], verdicts: Mapping[str, GateVerdicts]) -> 
             "recipe": recipe,
             "judged": verdict.judged,
             "at-farm": verdict.at_farm,
+            "unproven": verdict.unproven,
             "violations": [asdict(violation) for violation in verdict.violations],
         }
         for recipe, verdict in verdicts.items()
@@ -121,7 +122,8 @@ def _gate_lines(recipe: str, verdicts: GateVerdicts) -> Iterator[Line]:
         if found.remedy:
             yield f"       {found.remedy}"
     if verdicts.judged and not verdicts.violations:
-        farm = f"; a farm judges {in_words(verdicts.at_farm)}" if verdicts.at_farm else ""
+        left = [*verdicts.at_farm, *([f"proof of {in_words(verdicts.unproven)}"] if verdicts.unproven else [])]
+        farm = f"; a farm judges {in_words(left)}" if left else ""
         yield f"gates  {recipe}: {in_words(verdicts.judged)} would let it pass{farm}"
 
 

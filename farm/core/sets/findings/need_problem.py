@@ -9,7 +9,7 @@ from farm.core.sets.findings.problem import FileProblem, Problem, listed
 
 
 @dataclass(frozen=True, slots=True)
-class _ModuleProblem(Problem):
+class ModuleProblem(Problem):
     """A problem of one pkg-config module of a package."""
 
     package: str
@@ -18,7 +18,7 @@ class _ModuleProblem(Problem):
 
 @dataclass(frozen=True, slots=True)
 class MissingModule(
-    _ModuleProblem,
+    ModuleProblem,
     code="missing-module",
     sentence="{self.package}: the pkg-config module {self.module} requires {self.required}, "
     "which no package of the set provides",
@@ -30,7 +30,7 @@ class MissingModule(
 
 @dataclass(frozen=True, slots=True)
 class OtherModuleVersion(
-    _ModuleProblem,
+    ModuleProblem,
     code="other-module-version",
     parties=("package", "provider"),
     sentence="{self.package}: the pkg-config module {self.module} requires {self.required}, "
@@ -44,7 +44,7 @@ class OtherModuleVersion(
 
 
 @dataclass(frozen=True, slots=True)
-class MissingLinkerLibrary(_ModuleProblem, code="missing-linker-library"):
+class MissingLinkerLibrary(ModuleProblem, code="missing-linker-library"):
     """A pkg-config module names a library that a linker would not find."""
 
     library: str
@@ -118,7 +118,7 @@ class MissingForExtra(Problem, code="missing-for-extra", parties=("package", "pr
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictingModule(_ModuleProblem, code="conflicting-module", parties=("package", "provider")):
+class ConflictingModule(ModuleProblem, code="conflicting-module", parties=("package", "provider")):
     """A pkg-config module requires a module and conflicts with the version of it that the set has."""
 
     conflicts: str
@@ -135,7 +135,7 @@ class ConflictingModule(_ModuleProblem, code="conflicting-module", parties=("pac
 
 @dataclass(frozen=True, slots=True)
 class MissingLinkerFile(
-    _ModuleProblem,
+    ModuleProblem,
     code="missing-linker-file",
     sentence="{self.package}: the pkg-config module {self.module} links with {self.path}, "
     "which no package of the set has",
