@@ -7,6 +7,7 @@ it is the number of an error of the system.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -15,23 +16,28 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.build.sources.archives.confined_ending import FAILED, MOST_SAID, REFUSED
+from farm.build.sources.archives.confined_ending import FAILED, REFUSED
 from farm.build.sources.archives.members import UnreadableArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LONGEST = 2000
+"""The characters of a message or remedy; each may take twelve bytes in JSON."""
+_PR_SET_PDEATHSIG = 1
 _NOBODY = 65534
 
 
 def main(arguments: list[str]) -> int:
     """Read the archive within the limits, in MiB, seconds, seconds and bytes; return the exit status.
 
+    The last argument is the process that waits for it, and with which it ends.
     With a suffix (`.zip`), it is written as tar; with an empty one, it is a tar archive that is only looked at.
     """
-    suffix, memory, processor, wall, most = arguments
+    suffix, memory, processor, wall, most, parent = arguments
     read = _reader(suffix, int(most))
     _confine(int(memory), int(processor), float(wall), int(most))
+    _end_with(int(parent))
     try:
         with os.fdopen(0, "rb", closefd=False) as source, os.fdopen(1, "wb", closefd=False) as destination:
             read(source, destination)
@@ -62,7 +68,7 @@ def _confine(memory: int, processor: int, wall: float, most_bytes: int) -> None:
     """Limit this process; it cannot undo that."""
     _limit(resource.RLIMIT_AS, memory << 20)
     _limit(resource.RLIMIT_CPU, processor, more=5)  # SIGXCPU comes first, and says why
-    _limit(resource.RLIMIT_FSIZE, max(most_bytes, MOST_SAID))
+    _limit(resource.RLIMIT_FSIZE, most_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 16)
     signal.setitimer(signal.ITIMER_REAL, wall)  # the default action ends it, even if nobody waits for it any more
@@ -74,6 +80,18 @@ def _confine(memory: int, processor: int, wall: float, most_bytes: int) -> None:
     _limit(resource.RLIMIT_NPROC, 0)
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that waits for it ends, even by SIGKILL.
+
+    To be called after the user was changed, with which the kernel would forget it. What counts is the end of the
+    *thread* that has started this process: the one that waits for it.
+    """
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:  # it has ended before
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _limit(kind: int, wanted: int, *, more: int = 0) -> None:
     _, most = resource.getrlimit(kind)
     soft, hard = (limit if most == resource.RLIM_INFINITY else min(limit, most) for limit in (wanted, wanted + more))
@@ -81,7 +99,7 @@ def _limit(kind: int, wanted: int, *, more: int = 0) -> None:
 
 
 def _refuse(message: str, remedy: str) -> int:
-    sys.stderr.write(json.dumps({"message": message, "remedy": remedy}))
+    sys.stderr.write(json.dumps({"message": message[:_LONGEST], "remedy": remedy[:_LONGEST]}))
     return REFUSED
 
 

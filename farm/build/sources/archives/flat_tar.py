@@ -60,8 +60,9 @@ def check_not_flat(file: BinaryIO) -> None:
     except _UNREADABLE:
         return
     if names:
+        some = ", ".join(f"{name!r:.200}" for name in names[:3])
         raise UnreadableArchiveError(
-            f"its files lie in no directory ({', '.join(names[:3])}), and the first directory of a path is left out",
+            f"its files lie in no directory ({some}), and the first directory of a path is left out",
             remedy="Write unpack: false, and unpack it in a step: tar -xf /sources/NAME.",
         )
 

@@ -10,17 +10,21 @@ import struct
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from farm.build.sources.archives import confined_process
+from farm.build.sources.archives import confined, confined_process
 from farm.build.sources.archives.confined import ArchiveReader, ReadingCancelledError, ReadingLimits
 from farm.build.sources.archives.members import UnreadableArchiveError
+from tests.peak_memory import takes_at_most
 
 MOST = 1 << 30
+MAKER = str(os.getpid())
 BOMB = 700 << 20
 
 
@@ -82,7 +86,7 @@ def test_a_refusal_arrives_with_its_remedy_and_leaves_nothing(tmp_path: Path) ->
     assert not (tmp_path / "x.tar").exists()
     with tarfile.open(tmp_path / "flat.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("README"), io.BytesIO())
-    with pytest.raises(UnreadableArchiveError, match=r"lie in no directory \(README\)") as caught:
+    with pytest.raises(UnreadableArchiveError, match=r"lie in no directory \('README'\)") as caught:
         ArchiveReader().check_not_flat(tmp_path / "flat.tar")
     assert "unpack: false" in caught.value.remedy
 
@@ -138,7 +142,7 @@ def test_the_process_has_no_rights_and_ends_when_the_attempt_is_cancelled(tmp_pa
 
 
 def test_a_process_that_nobody_waits_for_ends_by_itself(bomb: Path) -> None:
-    command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "0.3", str(MOST)]
+    command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "0.3", str(MOST), MAKER]
     with bomb.open("rb") as source:
         ended = subprocess.run(command, stdin=source, stdout=subprocess.DEVNULL, check=False)
     assert ended.returncode == -signal.SIGALRM
@@ -147,7 +151,79 @@ def test_a_process_that_nobody_waits_for_ends_by_itself(bomb: Path) -> None:
 def test_a_full_disk_is_no_fault_of_the_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a/f", bytes(1 << 20))
-    command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "100", str(MOST)]
+    command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "100", str(MOST), MAKER]
     with (tmp_path / "x.zip").open("rb") as source, Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command, stdin=source, stdout=full, stderr=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stderr) == (confined_process.FAILED, b"28")
+
+
+def test_a_refusal_with_long_names_arrives_cut_and_with_nothing_a_terminal_obeys(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "flat.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        for number in range(3):
+            tar.addfile(tarfile.TarInfo(f"{number}\x1b]0;title\x07" + "\U0001f4e6" * 15_000), io.BytesIO())
+    with pytest.raises(UnreadableArchiveError, match="its files lie in no directory") as caught:
+        ArchiveReader().check_not_flat(tmp_path / "flat.tar")
+    assert "unpack: false" in caught.value.remedy
+    assert "0\\x1b]0;title\\x07" in caught.value.message
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 1000
+
+
+def test_all_archives_of_an_attempt_together_are_read_within_the_limits(tmp_path: Path, bomb: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a/f", b"content")
+    reader = ArchiveReader()
+    reader.write_as_tar(bomb, ".zip", tmp_path / "bomb.tar", most_bytes=MOST)
+    assert 0 < reader._worked <= reader._taken + 1
+    for limits in (ReadingLimits(wall=reader._taken + 0.01), ReadingLimits(processor=int(reader._worked))):
+        reader.limits = limits
+        with pytest.raises(UnreadableArchiveError, match="reading the archives of the build takes longer than"):
+            reader.write_as_tar(tmp_path / "x.zip", ".zip", tmp_path / "x.tar", most_bytes=MOST)
+
+
+_WORKER = """
+import sys
+from pathlib import Path
+from farm.build.sources.archives.confined import ArchiveReader
+ArchiveReader().write_as_tar(Path(sys.argv[1]), ".zip", Path(sys.argv[2]), most_bytes=1 << 30)
+"""
+
+
+def test_the_process_ends_with_a_worker_that_is_killed(tmp_path: Path, bomb: Path) -> None:
+    made = tmp_path / "x.tar"
+    worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(bomb), str(made)])
+    try:
+        while not (made.exists() and made.stat().st_size):
+            assert worker.poll() is None
+        (child,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+        stat = Path(f"/proc/{child}/stat")
+        os.kill(int(child), signal.SIGSTOP)  # so that it cannot end by itself
+    finally:
+        worker.kill()
+        worker.wait()
+    hangs = time.monotonic() + 60
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
+            assert time.monotonic() < hangs
+            time.sleep(0.05)
+
+
+def test_a_process_whose_maker_has_ended_before_ends_at_once(bomb: Path) -> None:
+    command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "100", str(MOST), "1"]
+    with bomb.open("rb") as source:
+        ended = subprocess.run(command, stdin=source, stdout=subprocess.DEVNULL, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_only_the_beginning_of_what_a_process_says_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that a hostile archive has taken over can write without end."""
+    talker = tmp_path / "talker.py"
+    talker.write_text("import os, sys\nfor _ in range(1024):\n    os.write(2, b'x' * (1 << 16))\nsys.exit(9)\n")
+    (tmp_path / "x.tar").write_bytes(b"")
+    monkeypatch.setattr(confined, "_PROCESS", "talker")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with takes_at_most(2 << 20), pytest.raises(UnreadableArchiveError, match="ended with status 9"):
+        ArchiveReader().check_not_flat(tmp_path / "x.tar")
+    assert "xxxx" in caplog.text
