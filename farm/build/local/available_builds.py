@@ -10,7 +10,6 @@ from farm.core.comparison.inputs import input_changes
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
-from farm.trust.attestation.provenance import claimed_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,15 +68,12 @@ class AvailableBuilds:
         return None
 
     def seconds_of(self, recipe: str) -> float | None:
-        """Return how long the newest known build of a recipe took: one recorded here, or the channel's.
+        """Return how long the newest build of a recipe took that is recorded here; None if none is.
 
-        None if none is known.
+        The channel is not asked: that would be a request for each recipe, for the sake of one line.
         """
         with suppress(FarmError, OSError):
-            here = self.state.seconds_of(recipe)
-            if here is None and self.published and (found := self.published.find((recipe,))):
-                return claimed_run(self.state.store.read(found.outcome.provenance)).seconds
-            return here
+            return self.state.seconds_of(recipe)
         return None
 
     def provider_of(self, kind: ErrorKind, subject: str) -> str:

@@ -10,7 +10,8 @@ import fcntl
 import hashlib
 import json
 import os
-from contextlib import AbstractContextManager, contextmanager
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from farm.core.buildlog.recogniser import Recogniser
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.descriptors import opened
-from farm.store.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,8 @@ _TAIL = 16 * 1024
 _MOST_SCANNED = 8 << 20
 """Bytes at the end of a log in which its first error is looked for."""
 _MOST_SCANS = 8
+_PATIENCE, _PAUSE = 5.0, 0.05
+"""Seconds to wait for others that scan a log, and between two attempts."""
 
 
 class LogOffsetError(FarmError):
@@ -157,9 +159,24 @@ class LogStore:
             offset += len(piece)
         return recogniser.first_error()
 
-    def scanning(self, attempt_id: int) -> AbstractContextManager[object]:
-        """Return a context in which nobody else scans the attempt's log, in any process, and few scan any."""
-        return locked(self.root / f".scan-{attempt_id % _MOST_SCANS}")
+    @contextmanager
+    def scanning(self, attempt_id: int) -> Iterator[None]:
+        """Return a context in which nobody else scans the attempt's log, in any process, and few scan any.
+
+        Raises `FarmError` (`overloaded`) when others take long.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with opened(self.root / f".scan-{attempt_id % _MOST_SCANS}", os.O_RDWR | os.O_CREAT) as descriptor:
+            until = time.monotonic() + _PATIENCE
+            while not _is_locked(descriptor):
+                if time.monotonic() > until:
+                    raise FarmError(
+                        f"the log of attempt {attempt_id} cannot be read while others are",
+                        remedy="Send the report again in a moment.",
+                        code="overloaded",
+                    )
+                time.sleep(_PAUSE)
+            yield
 
     def _near_end(self, attempt_id: int) -> tuple[int, int]:
         """Return how many lines are before the part in which errors are looked for, and where that part begins."""
@@ -204,6 +221,15 @@ class LogStore:
 
     def _path(self, attempt_id: int) -> Path:
         return self.root / f"{attempt_id:d}.jsonl"
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Take the lock of a file unless another process has it; return whether it was taken."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write_all(descriptor: int, content: bytes, offset: int) -> None:

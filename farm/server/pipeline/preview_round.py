@@ -88,6 +88,8 @@ class PreviewRound:
         self._seen = {number: seen for number, seen in self._seen.items() if number in numbers}
         self._logged = {number: line for number, line in self._logged.items() if number in numbers}
         self._signing.keep_only(numbers)
+        for number in self._signing.take_refused():
+            self._seen.pop(number, None)
         if asked:
             self._tools.load()
         for preview in asked:

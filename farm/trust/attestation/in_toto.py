@@ -46,7 +46,19 @@ def reading_statement(refused: Callable[[str], FarmError]) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, FarmError) as error:
-        raise refused(f"the statement cannot be read: {error!r:.200}") from error
+        raise refused(f"the statement cannot be read: {_reason(error):.200}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return in words why a statement cannot be read."""
+    match error:
+        case FarmError():
+            return error.message
+        case KeyError():
+            return f"it lacks {error.args[0]!r}"
+        case ValueError():
+            return str(error)
+    return "a value in it has another type than it should"
 
 
 def resource(name: str, digest: Digest) -> dict[str, Any]:

@@ -137,3 +137,23 @@ def test_nobody_is_on_the_way_to_this_machine(host: str, reported: int) -> None:
     keys = RULES["S101"].good.replace("https://example.org/hello", f"http://{host}/hello", 1)
     findings = linted(RULES["S101"], keys).findings
     assert [finding.code for finding in findings] == ["S101"] * reported
+
+
+@pytest.mark.parametrize(
+    ("steps", "replaced"),
+    [
+        ("[./COPYING, COPYING]", ()),
+        ("[doc//COPYING, doc/./COPYING]", ()),
+        (
+            "[COPYING]}\n  - license: {package: '{{ name }}', files: [old/COPYING]",
+            ("old/COPYING would replace COPYING",),
+        ),
+        ("[COPYING]}\n  - license: {package: other, files: [old/COPYING]", ()),
+        ("['{{ name }}/COPYING', hello/COPYING]", ()),
+    ],
+)
+def test_license_texts_are_compared_as_the_step_installs_them(steps: str, replaced: tuple[str, ...]) -> None:
+    report = linted(RULES["L102"], f"steps:\n  - license: {{files: {steps}}}\n")
+    found = [finding.problem.message for finding in report.findings if finding.code == "L102"]
+    assert len(found) == len(replaced)
+    assert all(message.startswith(start) for message, start in zip(found, replaced, strict=True))

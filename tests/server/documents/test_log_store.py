@@ -116,3 +116,16 @@ def test_the_first_error_is_looked_for_near_the_end_and_has_its_number_in_the_wh
         found = logs.first_error(1)
         assert found is not None
         assert found.line == number
+
+
+def test_who_waits_too_long_for_others_that_scan_is_sent_away_for_a_moment(
+    logs: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_store, "_PATIENCE", 0.2)
+    with logs.scanning(1):
+        with refuses("overloaded"), logs.scanning(1):
+            pass
+        with logs.scanning(2):
+            pass
+    with logs.scanning(1):
+        pass

@@ -17,6 +17,7 @@ from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.policy.gates.set_gates import ProofGate, TestsGate
 from farm.core.policy.gates.soak import SoakGate
+from farm.errors import FarmError
 from farm.server.channels import candidates, flaky_tests
 from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.policy_gates import package_gates
@@ -319,6 +320,31 @@ def test_a_signer_that_is_slow_with_a_preview_delays_no_release_and_no_verdict(r
     assert list(releasing.signer.previewed) == [f"preview-{first}"]
     releasing.pipeline.sign_previews()
     assert f"preview-{second}" in releasing.signer.previewed
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), FarmError("the signer refuses it")])
+def test_a_preview_that_is_not_signed_stops_no_other_and_is_prepared_again(
+    releasing: ReleasingFarm, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = preview(releasing, CHANGED), preview(releasing, recipe("new"))
+    sign, prepared = releasing.signer.sign_preview, []
+
+    def refusing(release: Release, *, base: str, until: datetime) -> None:
+        if release.channel == f"preview-{first}":
+            prepared.append(release)
+            raise error
+        sign(release, base=base, until=until)
+
+    releasing.signer.sign_preview = refusing  # type: ignore[method-assign]
+    for _ in range(10):
+        releasing.build_all_but_tests()
+        examine(releasing)
+    assert list(releasing.signer.previewed) == [f"preview-{second}"]
+    assert len(prepared) > 1
+    assert sum(f"preview {first} is not signed" in record.message for record in caplog.records) == 1
+    releasing.signer.sign_preview = sign  # type: ignore[method-assign]
+    examine(releasing)
+    assert sorted(releasing.signer.previewed) == sorted([f"preview-{first}", f"preview-{second}"])
 
 
 def unreachable(*_: object, **_options: object) -> None:

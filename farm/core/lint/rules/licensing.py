@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.core.lint.finding import Severity
 from farm.core.lint.rule import Remark, Rule
+from farm.core.recipe.template import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,30 +37,33 @@ def _installs(step: Step) -> bool:
 def _one_name_twice(written: WrittenRecipe) -> Iterator[Remark]:
     seen: dict[tuple[str, str], str] = {}
     for item in _texts(written):
-        package, text = item.package, item.node.text
-        first = seen.setdefault((package, text.rpartition("/")[2]), text)
-        if first != text:
+        first = seen.setdefault((item.package, posixpath.basename(item.path)), item.path)
+        if first != item.path:
             yield Remark(
                 item.node,
-                f"{text} would replace {first}: the step license installs both under the same name",
+                f"{item.path} would replace {first}: the step license installs both under the same name",
                 "In a step before, copy one under another name: cp tools/COPYING COPYING.tools.",
             )
 
 
 class _Text(NamedTuple):
-    """A license text as a step names it, and the directory below `share/licenses` that it goes to."""
+    """A license text, the directory below `share/licenses` that it goes to, and where a step names it."""
 
     package: str
+    path: str
     node: Node
 
 
 def _texts(written: WrittenRecipe) -> Iterator[_Text]:
+    recipe = written.recipe
+    templates = Templates(name=recipe.name, version=recipe.version, revision=recipe.revision)
     for step in written.at("steps").items:
         for name, arguments in step.pairs:
             if name.text in _STEPS:
                 given = {key.text: value for key, value in arguments.pairs}
-                package = given["package"].text if "package" in given else written.recipe.name
-                yield from (_Text(package, item) for item in (given["files"].items if "files" in given else ()))
+                package = templates.render(given["package"].text) if "package" in given else recipe.name
+                for item in given["files"].items if "files" in given else ():
+                    yield _Text(package, posixpath.normpath(templates.render(item.text)), item)
 
 
 RULES = (

@@ -29,6 +29,7 @@ class PreviewSigning:
         self._publication = publication
         self._waiting: dict[int, tuple[Preview, Release]] = {}
         self._logged: dict[int, str] = {}
+        self._refused: set[int] = set()
         self._lock = threading.Lock()
 
     def add(self, preview: Preview, release: Release) -> None:
@@ -41,27 +42,43 @@ class PreviewSigning:
         with self._lock:
             self._waiting = {number: waiting for number, waiting in self._waiting.items() if number in numbers}
 
+    def take_refused(self) -> set[int]:
+        """Return the previews that could not be signed as they were prepared, since this was last called."""
+        with self._lock:
+            refused, self._refused = self._refused, set()
+        return refused
+
     def sign(self) -> None:
-        """Have the waiting previews signed, and record them. An error is logged once, and tried again next time."""
+        """Have the waiting previews signed, and record them. An error of one is logged once, and the others go on.
+
+        While the signer cannot be reached, all wait. After another error a preview has to be prepared again.
+        """
         with self._lock:
             waiting = dict(self._waiting)
         for number, prepared in waiting.items():
             try:
                 self._publication.publish(*prepared)
-            except FarmError as error:
+            except SignerUnreachableError as error:
                 self._log(number, error)
-                if isinstance(error, SignerUnreachableError):
-                    return  # it would keep each of the others waiting too
+                return  # it would keep each of the others waiting too
+            except Exception as error:  # noqa: BLE001  # the others go on
+                self._log(number, error)
+                self._forget(number, prepared)
+                with self._lock:
+                    self._refused.add(number)
             else:
                 self._logged.pop(number, None)
                 self._forget(number, prepared)
 
-    def _forget(self, number: int, signed: tuple[Preview, Release]) -> None:
+    def _forget(self, number: int, prepared: tuple[Preview, Release]) -> None:
         with self._lock:
-            if self._waiting.get(number) == signed:  # else, a newer one waits
+            if self._waiting.get(number) == prepared:  # else, a newer one waits
                 del self._waiting[number]
 
-    def _log(self, number: int, error: FarmError) -> None:
-        if self._logged.get(number) != error.message:
-            _LOG.error("preview %d waits for the signer: %s. %s", number, error.message, error.remedy)
-        self._logged[number] = error.message
+    def _log(self, number: int, error: Exception) -> None:
+        if self._logged.get(number) != str(error):
+            if isinstance(error, FarmError):
+                _LOG.error("preview %d is not signed: %s. %s", number, error.message, error.remedy)
+            else:
+                _LOG.error("preview %d is not signed, after an unexpected error", number, exc_info=error)
+        self._logged[number] = str(error)
