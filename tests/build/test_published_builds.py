@@ -224,8 +224,8 @@ def test_a_package_that_the_channel_has_broken_is_built_and_all_others_are_fetch
         blob.unlink()
         blob.write_bytes(whole)
     assert fresh.seen == [("greet", "fetched"), ("hello", "building"), ("hello", "built")]
-    (warning,) = [line for line in fresh.said if "broken" in line]
-    assert warning.startswith("hello is built, as dist.example.org/edge has it broken: ")
+    (warning,) = [line for line in fresh.said if "cannot be taken" in line]
+    assert warning.startswith("hello is built, as it cannot be taken from dist.example.org/edge: ")
     assert not any(line.startswith("nothing is taken") for line in fresh.said)
 
 

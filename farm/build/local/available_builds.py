@@ -127,11 +127,11 @@ class AvailableBuilds:
         return None
 
     def _refuse(self, plan: Plan, error: FarmError | OSError) -> None:
-        """Do not take one package, which the channel offers broken, and say so; after some, take nothing any more."""
+        """Do not take one package, which is broken or cannot be fetched, and say so; after some, take nothing more."""
         if self.published and plan.digest not in self._refused:
             self._refused.add(plan.digest)
             self._failed += 1
-            why = f"{plan.name.short} is built, as {self.published.channel} has it broken"
+            why = f"{plan.name.short} is built, as it cannot be taken from {self.published.channel}"
             self.reports.say(f"{why}: {getattr(error, 'message', error)}")
             if self._failed >= _FAILURES:
                 self._give_up(error)
