@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +16,11 @@ from farm.build.attempt.errors import BuildFailedError
 from farm.build.local.toolchains import TreeToolchains
 from farm.build.local_state import LocalState
 from farm.client.gc.collect import collect_garbage
+from farm.client.repository import channel_builds
 from farm.client.repository.channel_builds import ChannelBuilds
 from farm.client.repository.host import Host
 from farm.client.repository.progress import NO_PROGRESS
+from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.policy.tree import load_tree
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
@@ -240,11 +243,23 @@ def test_a_package_that_was_never_fetched_is_named_as_what_provides_a_library(fr
     assert "name it in build-needs" in caught.value.remedy
 
 
-def test_how_long_the_farm_took_is_known_of_what_was_never_built_here(fresh: Local) -> None:
+def test_a_channel_that_does_not_answer_delays_no_error_of_a_build(
+    fresh: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, answered = threading.Event(), list[bool]()
+    monkeypatch.setattr(channel_builds, "_PATIENCE", 0.2)
+    monkeypatch.setattr(channel_builds, "_checked", lambda *_: answered.append(goes_on.wait(60)))
+    assert fresh.published is not None
+    assert fresh.published.provider_of(ErrorKind.MISSING_LIBRARY, "greet") == ""
+    assert answered == []
+    goes_on.set()
+
+
+def test_no_channel_is_asked_how_long_builds_take(fresh: Local) -> None:
     fresh.files["packages/greet/greet.c"] = b'const char *greet(void) { return "good day"; }\n'
     fresh.builds().build(["hello"])
     (ahead,) = fresh.ahead
-    assert [(build.recipe, build.seconds is None) for build in ahead.builds] == [("greet", False)]
+    assert [(build.recipe, build.seconds is None) for build in ahead.builds] == [("greet", True)]
 
 
 def test_another_toolchain_is_said_once(fresh: Local, tmp_path: Path) -> None:

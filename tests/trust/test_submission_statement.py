@@ -11,7 +11,9 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
+from farm.errors import FarmError
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.in_toto import reading_statement
 from farm.trust.attestation.submission_statement import (
     MOST_RECIPES,
     PREDICATE_TYPE,
@@ -104,3 +106,18 @@ def test_one_signature_has_one_smallest_form() -> None:
     opened = read_submission(padded, {"alice": KEYS["alice"]})
     assert opened.envelope == plain != padded
     assert read_submission(opened.envelope, KEYS).said == SAID
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("sha256"), "the statement cannot be read: it lacks 'sha256'"),
+        (FarmError("'x' is no digest"), "the statement cannot be read: 'x' is no digest"),
+        (TypeError("string indices must be integers"), "the statement cannot be read: a value in it has another type"),
+    ],
+)
+def test_what_is_wrong_with_a_statement_is_said_in_words(error: Exception, words: str) -> None:
+    with pytest.raises(SubmissionStatementError) as caught, reading_statement(SubmissionStatementError):
+        raise error
+    assert words in caught.value.message
+    assert "Error(" not in caught.value.message

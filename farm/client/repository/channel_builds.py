@@ -6,6 +6,7 @@ digests, its build by the builders that the distribution allows. Archives are fe
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
@@ -18,7 +19,7 @@ from farm.core.plan.published_build import PublishedBuild
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.plan.job import DependencyArchive
     from farm.core.plan.plan import Plan
+
+_PATIENCE = 5.0
+"""Seconds to wait for a hint."""
 
 
 class ChannelBuilds:
@@ -95,17 +99,28 @@ class ChannelBuilds:
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
         """Return the package of the release that provides what a build has missed; empty if it is not found.
 
-        Those are looked at whose names suggest it: no index of the release says which files its packages have.
+        Those are looked at whose names suggest it: no index of the release says which files its packages have. It is
+        a hint, so that it is not waited for longer than some seconds.
         """
         paths = set(paths_of(kind, subject))
-        names = likely_packages(subject) if paths else ()
-        self.prepare(names)
+        found: list[str] = []
+        search = threading.Thread(
+            target=lambda: found.extend(self._having(paths, likely_packages(subject) if paths else ())), daemon=True
+        )
+        search.start()
+        search.join(_PATIENCE)
+        return found[0] if found else ""
+
+    def _having(self, paths: set[str], names: Iterable[str]) -> Iterator[str]:
+        """Yield the first package that has one of the paths, if any has."""
         for name in names:
-            with suppress(FarmError, OSError):  # it is a hint
+            with suppress(FarmError, OSError):
+                if name not in self._known:
+                    self._known[name] = _checked(self._catalogue, name)
                 found = self._of(name)
                 if found and any(entry.path in paths for entry in found[0].manifest.entries):
-                    return name
-        return ""
+                    yield name
+                    return
 
     def _of(self, name: str) -> tuple[VerifiedPackage, Plan] | None:
         """Return what is known of a package, or raise what is wrong with it."""
