@@ -253,6 +253,9 @@ def test_a_channel_that_does_not_answer_delays_no_error_of_a_build(
     assert fresh.published.provider_of(ErrorKind.MISSING_LIBRARY, "greet") == ""
     assert answered == []
     goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == channel_builds.HINT:
+            thread.join(60)
 
 
 def test_no_channel_is_asked_how_long_builds_take(fresh: Local) -> None:

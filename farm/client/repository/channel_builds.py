@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from farm.core.plan.job import DependencyArchive
     from farm.core.plan.plan import Plan
 
+HINT = "hint"
+"""The name of the thread that looks for one."""
 _PATIENCE = 5.0
-"""Seconds to wait for a hint."""
+"""Seconds to wait for it."""
 
 
 class ChannelBuilds:
@@ -105,7 +107,9 @@ class ChannelBuilds:
         paths = set(paths_of(kind, subject))
         found: list[str] = []
         search = threading.Thread(
-            target=lambda: found.extend(self._having(paths, likely_packages(subject) if paths else ())), daemon=True
+            target=lambda: found.extend(self._having(paths, likely_packages(subject) if paths else ())),
+            name=HINT,
+            daemon=True,
         )
         search.start()
         search.join(_PATIENCE)

@@ -31,8 +31,8 @@ _NOBODY = 65534
 def main(arguments: list[str]) -> int:
     """Read the archive within the limits, in MiB, seconds, seconds and bytes; return the exit status.
 
-    The last argument is the process that waits for it, and with which it ends.
-    With a suffix (`.zip`), it is written as tar; with an empty one, it is a tar archive that is only looked at.
+    With a suffix (`.zip`), it is written as tar; with an empty one, it is a tar archive that is only looked at. The
+    last argument is the process that waits for this one, which ends with it.
     """
     suffix, memory, processor, wall, most, parent = arguments
     read = _reader(suffix, int(most))

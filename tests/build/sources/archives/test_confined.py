@@ -20,6 +20,7 @@ import pytest
 
 from farm.build.sources.archives import confined, confined_process
 from farm.build.sources.archives.confined import ArchiveReader, ReadingCancelledError, ReadingLimits
+from farm.build.sources.archives.confined_ending import FAILED
 from farm.build.sources.archives.members import UnreadableArchiveError
 from tests.peak_memory import takes_at_most
 
@@ -154,7 +155,7 @@ def test_a_full_disk_is_no_fault_of_the_archive(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", confined_process.__name__, ".zip", "1024", "100", "100", str(MOST), MAKER]
     with (tmp_path / "x.zip").open("rb") as source, Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command, stdin=source, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (ended.returncode, ended.stderr) == (confined_process.FAILED, b"28")
+    assert (ended.returncode, ended.stderr) == (FAILED, b"28")
 
 
 def test_a_refusal_with_long_names_arrives_cut_and_with_nothing_a_terminal_obeys(tmp_path: Path) -> None:
