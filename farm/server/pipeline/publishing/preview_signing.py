@@ -78,7 +78,8 @@ class PreviewSigning:
     def _log(self, number: int, error: Exception) -> None:
         if self._logged.get(number) != str(error):
             if isinstance(error, FarmError):
-                _LOG.error("preview %d is not signed: %s. %s", number, error.message, error.remedy)
+                state = "waits for the signer" if isinstance(error, SignerUnreachableError) else "is not signed"
+                _LOG.error("preview %d %s: %s. %s", number, state, error.message, error.remedy)
             else:
                 _LOG.error("preview %d is not signed, after an unexpected error", number, exc_info=error)
         self._logged[number] = str(error)
