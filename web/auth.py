@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +10,7 @@ from fastapi import Depends, Request
 
 from farm.api.signing import WINDOW, SignedWorkerRequest, UnsignedRequestError, read_signed
 from farm.errors import FarmError
-from farm.server.git.received_webhooks import read_head
-from farm.server.git.repositories import find_repository
+from farm.server.git.received_webhooks import read_webhook
 from farm.server.identities import access, identities
 from farm.server.jobs.leases import Holder
 from farm.server.tables.records import Token
@@ -25,15 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.server.git.received_webhooks import WebhookHead
-    from farm.server.git.repositories import GitRepository
+    from farm.server.git.received_webhooks import Webhook
     from farm.server.tables.records import Worker
     from farm.server.tables.states import JobKind
 
 
 _API = "/api/v1/"
 _WORKERS = "/api/v1/worker/"
-_WEBHOOK = re.compile(r"/api/v1/git/([^/]{1,40})/webhook")
 _LOOKING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -147,20 +143,23 @@ def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call
     return call
 
 
-def check_caller(request: Request, application: Application, roles: Sequence[Role]) -> None:
+def check_caller(
+    request: Request, application: Application, roles: Sequence[Role], *, webhook_about: str | None = None
+) -> None:
     """Authenticate a request by its head alone; afterwards `caller_of` returns the caller.
 
-    Below `/api/v1/worker` requests are signed, and so are webhooks of forges, whose signature is of the body; elsewhere
-    in the API a request that may change something needs a token, with one of `roles` if there are any. All others may
-    be anonymous. Raises `FarmError` if the caller is refused.
+    Below `/api/v1/worker` requests are signed, and so are webhooks of forges (`webhook_about` a repository), whose
+    signature is of the body; elsewhere in the API a request that may change something needs a token, with one of
+    `roles` if there are any. All others may be anonymous. Raises `FarmError` if the caller is refused.
     """
     path: str = request.scope["path"]
     if path.startswith(_WORKERS):
         request.state.call = call = _signed(request, application)
         # For the answer if the report does not match the lease.
         request.state.worker = call.worker.name
-    elif request.method == "POST" and (webhook := _WEBHOOK.fullmatch(path)):
-        request.state.webhook = _signed_webhook(request, application, webhook[1])
+    elif webhook_about is not None:
+        with application.reading() as unit:
+            request.state.webhook = read_webhook(unit.session, webhook_about, request.headers)
     elif path.startswith(_API) and request.method not in _LOOKING:
         request.state.token = token = _token(request, application)
         request.state.caller = token.actor
@@ -168,9 +167,9 @@ def check_caller(request: Request, application: Application, roles: Sequence[Rol
             check_token(token, roles)
 
 
-def webhook_head(request: Request) -> tuple[GitRepository, WebhookHead]:
-    """Return the repository that a webhook is about, and its head; its signature is not compared yet."""
-    found: tuple[GitRepository, WebhookHead] = request.state.webhook
+def webhook_of(request: Request) -> Webhook:
+    """Return what a webhook says in its headers; its signature is compared when its body was received."""
+    found: Webhook = request.state.webhook
     return found
 
 
@@ -249,13 +248,6 @@ def _token(request: Request, application: Application) -> Token:
             f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy=_ASK, code="unauthenticated"
         )
     return token
-
-
-def _signed_webhook(request: Request, application: Application, name: str) -> tuple[GitRepository, WebhookHead]:
-    """Return the repository and the head of a webhook; one without a signature is refused before its body is read."""
-    with application.reading() as unit:
-        repository = find_repository(unit.session, name)
-    return repository, read_head(repository.forge, request.headers)
 
 
 def _target(request: Request) -> str:

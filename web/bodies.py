@@ -1,6 +1,7 @@
 """Authentication, and bounds on bodies, before the application sees a request.
 
-A token with its role, or a signature, is verified before the first byte of a body is read. A body that is too
+A token with its role, or a signature, is verified before the first byte of a body is read; that of a webhook, which is
+of its body, while this is received. A body that is too
 large or has too many values is 413, one that is too slow 408, one too many 503, a NUL in the address 400; each leaves
 an audit row.
 """
@@ -18,9 +19,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from farm.errors import FarmError
-from web.auth import caller_of, check_caller, check_signed_body, refuse
+from web.auth import caller_of, check_caller, check_signed_body, refuse, webhook_of
 from web.problems import answer_to
 from web.receiving import Body, Spool
+from web.webhook_bodies import WebhookBodies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,6 +101,7 @@ class BodyBounds:
         self._application = application
         self._routes = routes
         self._spool = Spool(application.blobs, settings.spool_bytes)
+        self._webhooks = WebhookBodies(settings)
         # Reports and heartbeats of workers never wait behind submissions.
         self._submissions = BytesInFlight(settings.submission_bytes, settings.turn_seconds)
         self._ordinary = BytesInFlight(_ORDINARY_AT_ONCE * settings.document_bytes, settings.turn_seconds)
@@ -115,7 +118,14 @@ class BodyBounds:
         try:
             _check_address(request)
             asked = self._routes.asked(request.scope)
-            await run_in_threadpool(check_caller, request, self._application, asked.roles)
+            await run_in_threadpool(
+                check_caller, request, self._application, asked.roles, webhook_about=asked.webhook_about
+            )
+            if asked.webhook_about is not None:
+                await self._webhooks.verify(webhook_of(request), receive, _promised(request))
+                begun = True
+                await self._app(request.scope, _again(b"", receive), send)
+                return
             if _STREAMED.fullmatch(request.scope["path"]):
                 begun = True
                 await self._app(request.scope, receive, send)
@@ -139,8 +149,7 @@ class BodyBounds:
             await _answer_early(answer_to(error), request, receive, send)
 
     def _limit(self, request: Request, asked: RouteRequirements) -> int:
-        known = bool(caller_of(request)) or asked.is_webhook
-        return asked.limit(self._settings) if known else self._settings.stranger_bytes
+        return asked.limit(self._settings) if caller_of(request) else self._settings.stranger_bytes
 
 
 def _check_address(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from web.settings import WebSettings
 
 SUBMISSIONS = "/api/v1/submissions"
-WEBHOOKS = "/api/v1/git/{name}/webhook"
+GIT, WEBHOOK = "/api/v1/git", "/{name}/webhook"
+WEBHOOKS = GIT + WEBHOOK
 DOCUMENTS = frozenset(
     {
         "/api/v1/advisories",
@@ -40,28 +41,25 @@ DOCUMENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RouteRequirements:
-    """The requirements of a route: one of `roles`, if any. `path` is its pattern; a body that is `parsed` is JSON."""
+    """The requirements of a route: one of `roles`, if any. `path` is its pattern; a body that is `parsed` is JSON.
+
+    `webhook_about` is the repository that a webhook of a forge is about: it has a signature in place of a token.
+    """
 
     path: str = ""
     roles: tuple[Role, ...] = ()
     parsed: bool = False
+    webhook_about: str | None = None
 
     @property
     def submits(self) -> bool:
         """Whether it takes recipes."""
         return self.path == SUBMISSIONS
 
-    @property
-    def is_webhook(self) -> bool:
-        """Whether it takes webhooks of forges, which have a signature in place of a token."""
-        return self.path == WEBHOOKS
-
     def limit(self, settings: WebSettings) -> int:
-        """Return the most bytes of a body that a known caller, or a forge, may send."""
+        """Return the most bytes of a body that a known caller may send."""
         if self.submits:
             return settings.submission_bytes
-        if self.is_webhook:
-            return settings.webhook_bytes
         return settings.document_bytes if self.path in DOCUMENTS else settings.json_bytes
 
 
@@ -78,9 +76,11 @@ class Routes:
 
     def asked(self, scope: Scope) -> RouteRequirements:
         """Return the requirements for a request; None if no route of the API matches."""
-        return next(
-            (asked for route, asked in self._routes if route.matches(scope)[0] is Match.FULL), RouteRequirements()
-        )
+        for route, asked in self._routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return replace(asked, webhook_about=found["path_params"]["name"]) if asked.path == WEBHOOKS else asked
+        return RouteRequirements()
 
 
 def _roles(dependant: Dependant) -> Iterator[Role]:

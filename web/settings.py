@@ -19,8 +19,9 @@ class WebSettings:
       a request must arrive within `head_seconds`. A client that reads nothing of its answer for `stalled_seconds` is
       cut off.
     - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
-      one, `document_bytes` of what carries documents of others, `webhook_bytes` of a forge's webhook,
-      `submission_bytes` of submitted recipes, `blob_bytes` of a blob. JSON may have `json_values` values.
+      one, `document_bytes` of what carries documents of others, `submission_bytes` of submitted recipes, `blob_bytes`
+      of a blob, `webhook_bytes` of a forge's webhook: `webhooks` of these may arrive at a time, and none is kept. JSON
+      may have `json_values` values.
       `body_seconds` may be spent waiting for a body, and a second more for each `body_rate` bytes that came. What is
       larger than `memory_bytes` waits on disk until it is whole; all of that together has `spool_bytes`. A body waits
       `turn_seconds` at most until it is handled.
@@ -39,6 +40,7 @@ class WebSettings:
     document_bytes: int = 4 << 20
     submission_bytes: int = 64 << 20
     webhook_bytes: int = 4 << 20
+    webhooks: int = 32
     json_values: int = 20_000
     blob_bytes: int = 8 << 30
     body_seconds: float = 30.0

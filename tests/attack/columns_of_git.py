@@ -30,7 +30,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "synced_at delivered_at failures trouble",
         _READ,
     ),
-    "git_delivery": _all("repository delivery at", _READ),
+    "git_delivery": _all("repository signature at", _READ),
     "git_change": _all("repository name commit author state submission_id detail approved changed_at", _READ),
     "commit_status": _all(
         "repository commit context state description target sent unsure attempts due_at trouble changed_at", _TOLD

@@ -13,14 +13,19 @@ import pytest
 
 from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
+from farm.server.git import repositories
+from farm.server.git.repositories import RepositoryRequest
 from farm.server.identities import identities
+from farm.server.tables.git_rows import Forge, PreviewPermission
 from farm.server.tables.states import Role
 from tests.farms.small import SmallFarm, recipe
 from tests.web.web_process import WebProcess, web_process
+from tests.workers.programs import eventually
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SUBMISSIONS = "/api/v1/submissions"
 _MB = 1 << 20
@@ -98,6 +103,32 @@ def test_who_waits_for_leave_to_send_gets_it_only_with_a_token(farm: WebProcess)
             head = f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
             connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {_MB}\r\n\r\n".encode())
             assert connection.recv(1000)[:12] == first
+
+
+def test_webhooks_of_strangers_take_no_room_from_submissions_and_arrive_only_so_many_at_a_time(
+    tmp_path: Path,
+) -> None:
+    with web_process(tmp_path, spool_bytes=4 * _MB, webhooks=2) as farm, ExitStack() as opened:
+        asked = RepositoryRequest("main", "https://git.example.org/a/b.git", "main", "", Forge.GITHUB, "", "",
+                                  PreviewPermission.MEMBERS, ())  # fmt: skip
+        with farm.application.writing() as unit:
+            repositories.connect(unit, asked, by="token:admin")
+        head = b"POST /api/v1/git/main/webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: %s\r\n" % (b"0" * 64)
+        head += b"Content-Length: %d\r\n\r\n" % (3 * _MB)
+        for _ in range(2):
+            opened.enter_context(farm.connect()).sendall(head + b" " * _MB)
+        headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
+        answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 3 * _MB, headers=headers, timeout=30)
+        assert answer.status_code == 422, "it is read, and is no submission"
+
+        def refused() -> bool:
+            with farm.connect() as connection:
+                connection.sendall(head)
+                return b'"overloaded"' in answer_of(connection)
+
+        assert refused()
+        opened.close()
+        eventually(lambda: not refused(), what="their places are free again")
 
 
 def test_large_bodies_of_known_callers_take_turns(narrow: WebProcess) -> None:

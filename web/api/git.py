@@ -1,7 +1,7 @@
 """Routes of git repositories: connected by operators, looked at by all who submit; and webhooks of their forges.
 
-A webhook has no token: its signature is verified here, before anything in it is read, and it is then only a reason to
-look. What strangers have written into the repository is read by control.
+A webhook has no token: its signature was verified while its body was received (`web.webhook_bodies`), and it is only a
+reason to look. What strangers have written into the repository is read by control.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 
 from farm.api import git_wire, wire
-from farm.errors import FarmError
 from farm.server.git import changes, disconnecting, repositories, statuses
 from farm.server.git.received_webhooks import receive_webhook
 from farm.server.identities.access import audit
@@ -23,16 +21,16 @@ from web.auth import (
     ApplicationHere,
     MaintainerOrCurator,
     MaintainerOrCuratorActor,
-    refuse,
-    webhook_head,
+    webhook_of,
 )
+from web.routes import GIT, WEBHOOK, WEBHOOKS
 
 if TYPE_CHECKING:
     from farm.server.git.changes import Change
     from farm.server.git.repositories import GitRepository
     from farm.server.git.statuses import StatusRecord
 
-router = APIRouter(prefix="/api/v1/git", tags=["git"])
+router = APIRouter(prefix=GIT, tags=["git"])
 _STATUSES = 100
 
 
@@ -122,20 +120,11 @@ def preview(
     return _change(approved)
 
 
-@router.post("/{name}/webhook", status_code=202)
-async def webhook(request: Request, application: ApplicationHere, name: str) -> git_wire.WebhookResultWire:
+@router.post(WEBHOOK, status_code=202)
+def webhook(request: Request, application: ApplicationHere, name: str) -> git_wire.WebhookResultWire:  # noqa: ARG001
     """Take a webhook of a forge, signed with the secret of the repository."""
-    return await run_in_threadpool(_take, request, application, name, await request.body())
-
-
-def _take(request: Request, application: ApplicationHere, name: str, body: bytes) -> git_wire.WebhookResultWire:
-    repository, head = webhook_head(request)
-    try:
-        with application.writing() as unit:
-            result = receive_webhook(unit, repository, head, body)
-    except FarmError as error:
-        refuse(request, application, actor=f"git:{name}", error=error)
-        raise
+    with application.writing() as unit:
+        result = receive_webhook(unit, webhook_of(request))
     return git_wire.WebhookResultWire(result=result.value)
 
 
@@ -149,7 +138,7 @@ def _form(repository: GitRepository, address: str) -> git_wire.RepositoryWire:
         api=repository.api,
         previews=repository.previews.value,
         members=repository.members,
-        webhook=f"{address}{router.prefix}/{repository.name}/webhook",
+        webhook=f"{address}{WEBHOOKS.format(name=repository.name)}",
         with_token=bool(repository.token),
         head=repository.head,
         refused=repository.refused,

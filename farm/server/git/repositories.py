@@ -165,8 +165,13 @@ def find_repository(session: Session, name: str) -> GitRepository:
     """Return a connected repository. Raises `FarmError` (`not-found`)."""
     found = repository(session, name)
     if found is None:
-        raise FarmError(f"no repository {name[:100]!r} is connected", remedy="See `farm git list`.", code="not-found")
+        raise not_connected(name)
     return found
+
+
+def not_connected(name: str) -> FarmError:
+    """Return the error for a name that no repository has."""
+    return FarmError(f"no repository {name[:100]!r} is connected", remedy="See `farm git list`.", code="not-found")
 
 
 def remove_repository(session: Session, name: str) -> None:

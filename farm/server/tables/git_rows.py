@@ -69,10 +69,10 @@ class GitRepositoryRow(Row, table=True):
 
 
 class GitDeliveryRow(Row, table=True):
-    """A webhook that was received, by the forge's own id of it: again, it does nothing."""
+    """A webhook that was received, by the signature of its body: again, it does nothing."""
 
     repository: str = Field(primary_key=True)
-    delivery: str = Field(primary_key=True)
+    signature: str = Field(primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 

@@ -66,7 +66,8 @@ def run_closed_git(
 ) -> bytes:
     """Run git on what strangers have written: within limits, and by no settings but its own and these `settings`.
 
-    Settings are passed in the environment, where no list of processes shows a token. Raises `GitError`.
+    `place` is a bare repository, or becomes one. Settings are passed in the environment, where no list of processes
+    shows a token. Raises `GitError`.
     """
     bounds = (
         *("timeout", "-s", "KILL", str(limits.seconds)),  # it ends them all, also when this process has ended
@@ -81,6 +82,7 @@ def _closed(settings: Iterable[tuple[str, str]]) -> dict[str, str]:
     numbered |= {f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in enumerate(chosen)}
     return numbered | {
         "GIT_CONFIG_COUNT": str(len(chosen)),
+        "GIT_DIR": ".",  # the repository is `place` or none, never one around it
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_ATTR_NOSYSTEM": "1",

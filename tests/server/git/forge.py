@@ -149,7 +149,7 @@ class GitForge:
         return headers, body
 
     def send(self, address: str, secret: str, event: str, payload: Any = None, *, delivery: str = "") -> httpx.Response:
-        headers, body = self.webhook(secret, event, payload or {"zen": "x"}, delivery=delivery)
+        headers, body = self.webhook(secret, event, payload or {"zen": str(uuid.uuid4())}, delivery=delivery)
         return httpx.post(address, headers=headers, content=body)
 
     # What the API answers

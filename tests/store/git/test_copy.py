@@ -112,6 +112,14 @@ def test_what_is_no_branch_and_no_pull_request_is_not_fetched(forge: GitForge, c
         copy.fetch(GitRemote(forge.url), {ref: "f" * 40})
 
 
+def test_a_broken_copy_is_not_taken_for_a_part_of_a_repository_around_it(forge: GitForge, tmp_path: Path) -> None:
+    head = forge.commit({"jq": RECIPE})
+    inside = forge.tree / "farm" / "copy.git"
+    inside.mkdir(parents=True)  # what a removal that was interrupted has left
+    with pytest.raises(GitError, match="not a git repository"):
+        GitCopy(inside, LOOPBACK).git("rev-parse", "--verify", head)
+
+
 @pytest.mark.parametrize("commit", ["HEAD", "-x", "f" * 39, "main", f"{'f' * 40}\n", "../../etc"])
 def test_only_commits_are_looked_for(forge: GitForge, copy: GitCopy, commit: str) -> None:
     with refuses("git", "is no commit"):

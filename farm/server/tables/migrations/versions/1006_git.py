@@ -33,7 +33,7 @@ def upgrade() -> None:
     op.create_table(
         "git_delivery",
         sa.Column("repository", sa.String(), primary_key=True),
-        sa.Column("delivery", sa.String(), primary_key=True),
+        sa.Column("signature", sa.String(), primary_key=True),
         sa.Column("at", UtcDateTime(), nullable=False, index=True),
     )
     op.create_table(
