@@ -13,6 +13,10 @@ ForgeText = Literal["github", "forgejo"]
 PreviewsText = Literal["members", "all"]
 RepositoryName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 MOST_MEMBERS = 500
+Members = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...], Field(max_length=MOST_MEMBERS)
+]
+Token = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[!-~]*$")]
 
 
 class RepositoryRequest(Wire):
@@ -27,11 +31,9 @@ class RepositoryRequest(Wire):
     path: Annotated[str, StringConstraints(max_length=200)] = "recipes"
     forge: ForgeText
     api: Annotated[str, StringConstraints(max_length=1000)] = ""
-    token: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[!-~]*$")] = Field(default="", repr=False)
+    token: Token = Field(default="", repr=False)
     previews: PreviewsText = "members"
-    members: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=100)], ...], Field(max_length=MOST_MEMBERS)
-    ] = ()
+    members: Members = ()
 
 
 class RepositoryWire(Wire):

@@ -34,16 +34,22 @@ class _Answer(BaseModel):
 _Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 
+class _User(_Answer):
+    login: Annotated[str, StringConstraints(max_length=100)]
+
+
+class _Repository(_Answer):
+    full_name: str
+    owner: _User
+
+
 class _Head(_Answer):
     sha: _Commit
+    repo: _Repository | None = None  # none where it was deleted
 
 
 class _Base(_Answer):
     ref: str
-
-
-class _User(_Answer):
-    login: Annotated[str, StringConstraints(max_length=100)]
 
 
 class _PullRequest(_Answer):
@@ -72,7 +78,7 @@ class ForgeError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """An open pull request onto `branch`; `is_member`: its author may have it previewed without being asked for.
+    """An open pull request onto `branch`; `is_member`: it may be previewed without being asked for.
 
     `merged` is the commit by which it was merged, if it was.
     """
@@ -139,14 +145,22 @@ class ForgeApi:
 
     def _pull_request(self, found: _PullRequest) -> PullRequest:
         author = found.user.login if found.user else ""
-        repository = self.repository
-        is_member = (
-            repository.previews is PreviewPermission.ALL
-            or author.lower() in {member.lower() for member in repository.members}
-            or (repository.forge is Forge.GITHUB and found.author_association in _INSIDE)
-        )
+        is_member = self.repository.previews is PreviewPermission.ALL or self._is_of_member(found)
         merged = found.merge_commit_sha or "" if found.merged else ""
         return PullRequest(found.number, found.head.sha, found.base.ref, author, is_member, merged)
+
+    def _is_of_member(self, found: _PullRequest) -> bool:
+        """Return whether a member has opened a pull request, and nobody else can push to what it would merge."""
+        author, head, repository = found.user, found.head.repo, self.repository
+        if author is None or head is None or not author.login:  # an account that was deleted may have no name
+            return False
+        # The author is who opened it. Into a fork, its owner pushes, and whom they let; into the repository, members.
+        own = head.owner.login.lower() == author.login.lower()
+        if not own and head.full_name.lower() != repository.project.lower():
+            return False
+        return author.login.lower() in {member.lower() for member in repository.members} or (
+            repository.forge is Forge.GITHUB and found.author_association in _INSIDE
+        )
 
     def _get(self, path: str, kind: type[_Model]) -> _Model:
         body = self._ask("GET", path, _ANSWERED)

@@ -42,6 +42,8 @@ class Pull:
     base: str = "main"
     state: str = "open"
     merged_by: str = ""
+    of: str = ""
+    """The repository that its branch is in; empty for its author's own fork, `-` for one that was deleted."""
 
 
 @dataclass
@@ -186,7 +188,12 @@ class GitForge:
             "number": pull.number,
             "state": pull.state,
             "title": "a pull request",
-            "head": {"sha": self.head_of(pull), "ref": pull.branch, "label": f"{pull.author}:{pull.branch}"},
+            "head": {
+                "sha": self.head_of(pull),
+                "ref": pull.branch,
+                "label": f"{pull.author}:{pull.branch}",
+                "repo": None if pull.of == "-" else _repository(pull.of or f"{pull.author}/recipes"),
+            },
             "base": {"ref": pull.base, "sha": self.git("rev-parse", "main", place=self.bare)},
             "user": {"login": pull.author, "id": 1},
             "merged": bool(pull.merged_by),
@@ -226,6 +233,10 @@ class GitForge:
     def _refuse(self, status: int, why: str) -> tuple[int, Any]:
         self.refused.append(why)
         return status, {"message": why}
+
+
+def _repository(name: str) -> dict[str, Any]:
+    return {"id": 1, "full_name": name, "owner": {"id": 1, "login": name.partition("/")[0]}}
 
 
 @contextmanager
