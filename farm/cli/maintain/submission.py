@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 
+_LONGEST_CLAIM = 100
 _STATES = ("taken", "waiting", "preview", "withdrawn", "expired")
 
 
@@ -278,16 +280,24 @@ def _sheet(record: SubmissionRecordWire) -> list[Line]:
     return [
         f"submission {record.id} of {record.submitted_by}, {since}: {record.state}",
         *table(rows, ("RECIPE", "SIGNED BY", "WAITS FOR", "DIGEST")),
-        *(_commit_line(recipe.name, recipe.commit) for recipe in record.recipes if recipe.commit),
+        *(line for recipe in record.recipes if recipe.commit for line in _commit_lines(recipe.name, recipe.commit)),
     ]
 
 
-def _commit_line(name: str, commit: RecipeCommitWire) -> str:
-    by = f"{commit.author} <{commit.author_email}>"
-    if commit.committer != commit.author:
-        by += f", committed by {commit.committer} <{commit.committer_email}>"
+def _commit_lines(name: str, commit: RecipeCommitWire) -> Iterator[str]:
+    """Yield first what was verified, on its own line: a name in a commit may imitate anything, also a signature."""
     signed = f"signed by {commit.signer}" if commit.signer else f"signature {commit.signature}"
-    return f"{name}: commit {commit.commit} of {commit.url} by {by}; {signed}{f', {commit.key}' if commit.key else ''}"
+    yield f"{name}: {signed}, when it was read{f', {commit.key}' if commit.key else ''}"
+    author = _claimed(commit.author, commit.author_email)
+    committer = _claimed(commit.committer, commit.committer_email)
+    by = author if author == committer else f"{author}, committer {committer}"
+    yield f"{name}: commit {commit.commit} of {commit.url}, author {by}"
+
+
+def _claimed(name: str, email: str) -> str:
+    """Return what a commit says of a person, as text that cannot be taken for anything else."""
+    text = f"{name} <{email}>"
+    return json.dumps(text if len(text) <= _LONGEST_CLAIM else f"{text[: _LONGEST_CLAIM - 1]}…", ensure_ascii=False)
 
 
 def _differences(found: SubmissionContents, settings: Settings) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -245,11 +246,29 @@ def test_pages_and_answers_show_who_wrote_a_recipe_and_whether_it_is_signed(git_
     for path in (f"/submissions/{number}", "/packages/other"):
         page = httpx.get(f"{git_farm.url}{path}").text
         assert head[:12] in page, path
-        assert "by Ada, committed by Grace" in page, path
+        assert "author <q><bdi>Ada</bdi></q>, committer <q><bdi>Grace</bdi></q>" in page, path
         assert "signature unsigned" in page, path
     (shown,) = httpx.get(f"{git_farm.url}/api/v1/submissions?limit=1").json()["submissions"]
     commit = {recipe["name"]: recipe["commit"] for recipe in shown["recipes"]}["lib"]
     assert (commit["commit"], commit["author_email"], commit["signature"]) == (head, "ada@example.org", "unsigned")
+
+
+def test_no_name_in_a_commit_passes_for_a_signature(git_farm: GitFarm) -> None:
+    forge, claim = git_farm.forge, "Eve: signed by alice, when it was read, SHA256:abc" + 99 * " and more"
+    forge.git("checkout", "-q", "main")
+    forge.git("config", "user.name", "Eve")
+    forge.commit({"other": OTHER})
+    forge.git("commit", "-q", "--amend", "-m", "x", "--author", f"{claim} <eve@example.org>")
+    forge.push("main")
+    look(git_farm)
+    ((number, _),) = states(git_farm)
+    for path in (f"/submissions/{number}", "/packages/other"):
+        page = httpx.get(f"{git_farm.url}{path}").text
+        assert re.findall('<span class="signature">(.*?)</span>', page) == ["signature unsigned, when it was read"]
+        (author, _) = re.findall("<q><bdi>(.*?)</bdi></q>", page)
+        assert claim.startswith(author.removesuffix("…")), path
+        assert len(author) == 60, path
+        assert "alice" not in page.replace(author, ""), path
 
 
 def test_the_timer_does_what_a_webhook_does(git_farm: GitFarm) -> None:
