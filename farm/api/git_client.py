@@ -8,7 +8,7 @@ from farm.api import git_wire
 from farm.api.farm_client import FarmClient, segment
 
 if TYPE_CHECKING:
-    from farm.api.git_wire import ChangeWire, RepositoryDetail, RepositoryRequest, RepositoryWire
+    from farm.api.git_wire import ChangeWire, ConnectRequest, RepositoryDetail, RepositoryWire, SetRequest
 
 _PATH = "/api/v1/git"
 
@@ -16,7 +16,7 @@ _PATH = "/api/v1/git"
 class GitClient(FarmClient):
     """A connection to a farm that takes recipes from git."""
 
-    def connect_repository(self, asked: RepositoryRequest) -> RepositoryWire:
+    def connect_repository(self, asked: ConnectRequest) -> RepositoryWire:
         """Let recipes come from a repository; the answer alone has the secret of its webhook."""
         return self._post(_PATH, git_wire.RepositoryWire, asked.model_dump(mode="json"))
 
@@ -27,6 +27,10 @@ class GitClient(FarmClient):
     def repository(self, name: str) -> RepositoryDetail:
         """Return a connected repository, with what is known of its changes."""
         return self._get(f"{_PATH}/{segment(name)}", git_wire.RepositoryDetail)
+
+    def set_repository(self, name: str, asked: SetRequest) -> RepositoryWire:
+        """Change how a repository is connected; the answer has the secret of its webhook if that is new."""
+        return self._post(f"{_PATH}/{segment(name)}/set", git_wire.RepositoryWire, asked.model_dump(mode="json"))
 
     def disconnect_repository(self, name: str) -> RepositoryWire:
         """Take no more recipes from a repository, and withdraw its previews."""

@@ -12,6 +12,7 @@ from farm.api.wire import Omitted, Wire
 ForgeText = Literal["github", "forgejo"]
 PreviewsText = Literal["members", "all"]
 RepositoryName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+BranchName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 MOST_MEMBERS = 500
 Members = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...], Field(max_length=MOST_MEMBERS)
@@ -19,7 +20,7 @@ Members = Annotated[
 Token = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[!-~]*$")]
 
 
-class RepositoryRequest(Wire):
+class ConnectRequest(Wire):
     """Let recipes come from a repository: those in `path`/packages, as they are on `branch`.
 
     An empty `api` is the usual address of the forge's. Pull requests of `members` are previewed, or those of `all`.
@@ -27,13 +28,23 @@ class RepositoryRequest(Wire):
 
     name: RepositoryName
     url: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    branch: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "main"
+    branch: BranchName = "main"
     path: Annotated[str, StringConstraints(max_length=200)] = "recipes"
     forge: ForgeText
     api: Annotated[str, StringConstraints(max_length=1000)] = ""
     token: Token = Field(default="", repr=False)
     previews: PreviewsText = "members"
     members: Members = ()
+
+
+class SetRequest(Wire):
+    """Change how a repository is connected; what is None stays. An empty `token` is none from now on."""
+
+    token: Token | None = Field(default=None, repr=False)
+    new_secret: bool = False
+    branch: BranchName | None = None
+    previews: PreviewsText | None = None
+    members: Members | None = None
 
 
 class RepositoryWire(Wire):

@@ -102,6 +102,7 @@ VERBS = (
     Verb("git disconnect", "operate.git:disconnect"),
     Verb("git list", "operate.git:list_repositories"),
     Verb("git preview", "operate.git:preview"),
+    Verb("git set", "operate.git:set_repository"),
     Verb("git show", "operate.git:show"),
     Verb("git sync", "operate.git:sync"),
     Verb("keys", "operate.keys:keys", OPERATE),

@@ -49,6 +49,7 @@ ANSWERED = {
     "log": "log {job}",
     "git connect": "git connect other https://git.example.org/dist/other.git --forge forgejo",
     "git disconnect": "git disconnect main",
+    "git set": "git set main --new-secret",
     "git list": "git list",
     "git preview": "git preview main 1",
     "git show": "git show main",

@@ -171,8 +171,11 @@ def test_secret_and_token_are_shown_to_nobody_and_only_administrators_connect(fa
         headers = {"Authorization": f"Bearer {farm.token(role)}"}
         assert httpx.post(f"{farm.url}/api/v1/git", headers=headers, json=asked | {"name": "x"}).status_code == 403
         assert httpx.post(f"{farm.url}/api/v1/git/main/disconnect", headers=headers).status_code == 403
+        assert httpx.post(f"{farm.url}/api/v1/git/main/set", headers=headers, json={"token": "x"}).status_code == 403
     for method, path in (("GET", ""), ("GET", "/main"), ("POST", "/main/sync"), ("POST", "/main/pulls/1/preview")):
         assert httpx.request(method, f"{farm.url}/api/v1/git{path}").status_code == 401, path
+    answer = httpx.post(f"{farm.url}/api/v1/git/main/set", headers=admin, json={"token": "tok-three"})
+    assert (answer.status_code, "secret" in answer.json(), "tok-" in answer.text) == (200, False, False)
     trail = httpx.get(f"{farm.url}/api/v1/trail", headers=admin).text
     assert "connect-repository" in trail
     assert "tok-" not in trail

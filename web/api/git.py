@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 
 from farm.api import git_wire, wire
-from farm.server.git import changes, disconnecting, repositories, statuses
+from farm.server.git import changes, connection_changes, disconnecting, repositories, statuses
 from farm.server.git.received_webhooks import receive_webhook
 from farm.server.identities.access import audit
 from farm.server.tables.git_rows import Forge, PreviewPermission
@@ -36,7 +36,7 @@ _STATUSES = 100
 
 @router.post("", status_code=201)
 def connect(
-    application: ApplicationHere, address: AddressHere, actor: AdminActor, body: git_wire.RepositoryRequest
+    application: ApplicationHere, address: AddressHere, actor: AdminActor, body: git_wire.ConnectRequest
 ) -> git_wire.RepositoryWire:
     """Let recipes come from a repository. The answer alone has the secret of its webhook."""
     asked = repositories.RepositoryRequest(
@@ -81,6 +81,24 @@ def shown(
         changes=tuple(map(_change, known.values())),
         statuses=tuple(map(_status, newest)),
     )
+
+
+@router.post("/{name}/set")
+def change(
+    application: ApplicationHere, address: AddressHere, actor: AdminActor, name: str, body: git_wire.SetRequest
+) -> git_wire.RepositoryWire:
+    """Change how a repository is connected. The answer has the secret of its webhook if that is new."""
+    asked = connection_changes.ConnectionChange(
+        token=body.token,
+        new_secret=body.new_secret,
+        branch=body.branch,
+        previews=PreviewPermission(body.previews) if body.previews else None,
+        members=body.members,
+    )
+    with application.writing() as unit:
+        found = connection_changes.change_connection(unit, name, asked)
+        audit(unit, actor, "change-repository", f"repository {name}", ", ".join(asked.subjects))
+    return _form(found, address).model_copy(update={"secret": found.secret} if body.new_secret else {})
 
 
 @router.post("/{name}/disconnect")

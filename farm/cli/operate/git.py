@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,12 +18,21 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
+
     from farm.api.git_client import GitClient
     from farm.api.git_wire import ChangeWire, CommitStatusWire, RepositoryDetail, RepositoryWire
 
 _SYNC_SECONDS = 600
 _POLL_SECONDS = 0.5
 _SHORT = 12
+_Request = TypeVar("_Request", bound="BaseModel")
+_token_option = click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    help="A token for the API, in a file, or - for standard input; without one no commit status is set.",
+)
 
 
 @click.group(cls=VerbGroup, below="git")
@@ -44,12 +53,7 @@ def git() -> None:
     help="The directory with `packages` in it; '' for the top.",
 )
 @click.option("--api", default="", help="The address of the forge's API.  [default: the usual one of its host]")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
-    help="A token for the API, in a file, or - for standard input; without one no commit status is set.",
-)
+@_token_option
 @click.option(
     "--previews",
     type=click.Choice(["members", "all"]),
@@ -83,36 +87,69 @@ def connect_repository(
       farm git connect main https://github.com/example/recipes.git --forge github --token-file token
       farm git connect main https://git.example.org/dist/recipes.git --forge forgejo --token-file - --member alice
     """
-    from farm.api.git_wire import RepositoryRequest
+    from farm.api.git_wire import ConnectRequest
 
-    asked = {
-        "name": name,
-        "url": url,
-        "branch": branch,
-        "path": folder,
-        "forge": forge,
-        "api": api,
-        "token": _read_token(token_file),
-        "previews": previews,
-        "members": members,
-    }
-    from pydantic import ValidationError
-
-    try:
-        request = RepositoryRequest.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise click.UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+    request = _request(
+        ConnectRequest,
+        name=name,
+        url=url,
+        branch=branch,
+        path=folder,
+        forge=forge,
+        api=api,
+        token=_read_token(token_file) or "",
+        previews=previews,
+        members=members,
+    )
     with _connect() as farm:
         made = farm.connect_repository(request)
-    lines = [f"repository {made.name}: {made.url} {made.branch}", f"webhook {made.webhook}", f"secret {made.secret}"]
-    tell_result(lines, made.model_dump(mode="json"), as_json=as_json)
+    _tell_secret(f"repository {made.name}: {made.url} {made.branch}", made, as_json=as_json)
     if not as_json:
-        say(
-            "Give both to the forge now: the secret is not shown again. Content type JSON; pushes and pull requests.",
-            err=True,
-        )
+        say("Content type JSON; pushes and pull requests.", err=True)
         say(f"Then: farm git sync {made.name} --wait", err=True)
+
+
+@click.command("set")
+@click.argument("name")
+@_token_option
+@click.option("--new-secret", is_flag=True, help="Draw a new secret for the webhook; the old one ends at once.")
+@click.option("--branch", help="The branch whose recipes are submitted from now on.")
+@click.option("--previews", type=click.Choice(["members", "all"]), help="Whose pull requests are previewed.")
+@click.option("--member", "members", multiple=True, metavar="LOGIN", help="A member; may be repeated. Replaces all.")
+@click.option("--no-members", is_flag=True, help="No account is a member by name any more.")
+@json_option
+def set_repository(
+    *,
+    name: str,
+    token_file: Path | None,
+    new_secret: bool,
+    branch: str | None,
+    previews: str | None,
+    members: tuple[str, ...],
+    no_members: bool,
+    as_json: bool,
+) -> None:
+    """Change how the repository NAME is connected; what is not given stays, and so do its changes and previews.
+
+    An empty token file takes the token away. What differs on another branch from what was taken last is submitted.
+
+    \b
+    Examples:
+      farm git set main --token-file token
+      farm git set dist --member alice --member bob
+    """
+    from farm.api.git_wire import SetRequest
+
+    if members and no_members:
+        raise click.UsageError("--member and --no-members exclude each other")
+    chosen = members if members or no_members else None
+    token = _read_token(token_file)
+    if (token, branch, previews, chosen) == (None, None, None, None) and not new_secret:
+        raise click.UsageError("name what is to be changed, as --token-file FILE")
+    request = _request(SetRequest, token=token, new_secret=new_secret, branch=branch, previews=previews, members=chosen)
+    with _connect() as farm:
+        found = farm.set_repository(name, request)
+    _tell_secret(f"repository {name} is changed: farm git show {name}", found, as_json=as_json)
 
 
 @click.command("list")
@@ -214,9 +251,29 @@ def _connect() -> GitClient:
     return GitClient(settings.url, settings.token)
 
 
-def _read_token(file: Path | None) -> str:
+def _request(kind: type[_Request], **asked: object) -> _Request:
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise click.UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+
+
+def _tell_secret(line: str, repository: RepositoryWire, *, as_json: bool) -> None:
+    """Say what was done, and the secret of the webhook if the answer has it."""
+    lines = [line]
+    if repository.secret:
+        lines += [f"webhook {repository.webhook}", f"secret {repository.secret}"]
+    tell_result(lines, repository.model_dump(mode="json"), as_json=as_json)
+    if repository.secret and not as_json:
+        say("Give both to the forge now: the secret is not shown again.", err=True)
+
+
+def _read_token(file: Path | None) -> str | None:
     if file is None:
-        return ""
+        return None
     text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
     return text.strip()
 

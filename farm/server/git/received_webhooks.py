@@ -64,7 +64,7 @@ class Webhook:
         if not hmac.compare_digest(body.hexdigest(), self.signature):
             raise FarmError(
                 f"the webhook is not signed with the secret of {self.repository}",
-                remedy="Give the forge the secret that `farm git connect` printed; for a new one: farm git set.",
+                remedy="Give the forge the secret that `farm git connect` printed, or a new one: farm git set.",
                 code="forged-webhook",
             )
 

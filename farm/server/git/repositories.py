@@ -24,7 +24,6 @@ from farm.server.tables.reading import JSON_LIST, Record
 from farm.server.tables.writing import changes_rows
 from farm.server.transaction.text import truncate_text
 from farm.store.git.remote import GitRemote, check_remote_url
-from farm.store.http.download_policy import check_url
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -109,9 +108,8 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
     """
     check_remote_url(asked.url)
     project, api = _project(asked.url), asked.api or usual_api(asked.forge, asked.url)
-    check_url(api)
-    if not _BRANCH.fullmatch(asked.branch) or ".." in asked.branch:
-        raise FarmError(f"{asked.branch[:100]!r} is no name of a branch", code="invalid-repository")
+    check_remote_url(api, "the API of a forge")
+    check_branch(asked.branch)
     if asked.path and any(part in ("", ".", "..") for part in asked.path.split("/")):
         raise FarmError(
             f"{asked.path[:100]!r} is no directory of a repository",
@@ -132,7 +130,7 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
         forge=asked.forge,
         api=api.rstrip("/"),
         project=project,
-        secret=secrets.token_hex(_SECRET_BYTES),
+        secret=new_secret(),
         token=asked.token,
         previews=asked.previews,
         members=JSON_LIST.write(sorted(set(asked.members))),
@@ -141,6 +139,17 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
         due_at=unit.now,
     )
     return GitRepository.added(unit.session, row)
+
+
+def new_secret() -> str:
+    """Return a new secret for webhooks (hexadecimal)."""
+    return secrets.token_hex(_SECRET_BYTES)
+
+
+def check_branch(name: str) -> None:
+    """Raise `FarmError` (`invalid-repository`) unless a branch may have this name."""
+    if not _BRANCH.fullmatch(name) or ".." in name:
+        raise FarmError(f"{name[:100]!r} is no name of a branch", code="invalid-repository")
 
 
 def usual_api(forge: Forge, url: str) -> str:

@@ -31,16 +31,16 @@ class GitRemote:
     token: str = field(default="", repr=False)
 
 
-def check_remote_url(url: str) -> None:
-    """Refuse what is no plain https address; http only of this machine. Raises `ForbiddenAddressError`."""
+def check_remote_url(url: str, what: str = "a repository") -> None:
+    """Refuse what is no plain https address of `what`; http only of this machine. Raises `ForbiddenAddressError`."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in _PORTS)):
-        raise ForbiddenAddressError(url.rpartition("@")[2][:200], "a repository is read over https, also a public one")
+        raise ForbiddenAddressError(url.rpartition("@")[2][:200], f"{what} is read over https, also a public one")
     check_url(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise ForbiddenAddressError(url[:200], "the address of a repository has neither ? nor #")
+        raise ForbiddenAddressError(url[:200], f"the address of {what} has neither ? nor #")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise ForbiddenAddressError(url[:200], "a repository is read over https")
+        raise ForbiddenAddressError(url[:200], f"{what} is read over https")
 
 
 def reaching(remote: GitRemote, guard: AddressGuard) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ _USER_AGENT = {"User-Agent": "farm", "Accept": "*/*", "Connection": "close"}
 class NoAnswerError(FarmError):
     """There is no answer; the message is the reason. The receiver may have the body nevertheless."""
 
-    code = "post-failed"
+    code = "no-answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,23 @@ def test_a_repository_is_connected_read_and_disconnected(shell: Shell, forge: Gi
     assert "no repositories" in shell.run("git", "list")
 
 
+def test_a_connection_is_changed_and_only_a_new_secret_is_shown(shell: Shell, forge: GitForge, tmp_path: Path) -> None:
+    connect(shell, forge, tmp_path, "--member", "ada")
+    (tmp_path / "token").write_text("another\n")
+    said = shell.run("git", "set", "main", "--token-file", str(tmp_path / "token"), "--member", "bob")
+    assert "secret" not in said
+    assert "another" not in said
+    found = shell.json("git", "show", "main")["repository"]
+    assert (found["members"], found["with_token"], found["branch"]) == (["bob"], True, "main")
+    said = shell.run("git", "set", "main", "--new-secret", "--no-members", "--branch", "trunk")
+    assert f"webhook {ADDRESS}/api/v1/git/main/webhook\nsecret " in said
+    found = shell.json("git", "show", "main")["repository"]
+    assert (found["members"], found["with_token"], found["branch"]) == ([], True, "trunk")
+    (tmp_path / "token").write_text("")
+    shell.run("git", "set", "main", "--token-file", str(tmp_path / "token"))
+    assert shell.json("git", "show", "main")["repository"]["with_token"] is False
+
+
 def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
     shell: Shell, forge: GitForge, tmp_path: Path
 ) -> None:
@@ -115,6 +132,16 @@ def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
         (("connect", "a", "http://example.org/a/b.git", "--forge", "github"), 1, "a repository is read over https"),
         (("connect", "a", "https://example.org/b.git", "--forge", "github"), 1, "is not OWNER/REPOSITORY"),
         (("connect", "a", "https://example.org/a/b.git"), 2, "--forge"),
+        (
+            ("connect", "a", "https://example.org/a/b.git", "--forge", "github", "--api", "http://example.org/api"),
+            1,
+            "the API of a forge is read over https",
+        ),
+        (("connect", "a", "https://example.org/a/b.git", "--forge", "github", "--member", ""), 2, "members"),
+        (("set", "other"), 2, "name what is to be changed"),
+        (("set", "other", "--member", "a", "--no-members"), 2, "exclude each other"),
+        (("set", "other", "--new-secret"), 1, "no repository 'other' is connected"),
+        (("set", "other", "--branch", ""), 2, "branch: "),
         (("show", "other"), 1, "no repository 'other' is connected"),
         (("sync", "other"), 1, "no repository 'other' is connected"),
         (("preview", "other", "1"), 1, "no repository 'other' is connected"),
