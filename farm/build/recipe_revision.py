@@ -14,7 +14,7 @@ from farm.store.git.command import git_error, run_git
 from farm.store.git.trees import read_directory
 
 
-def commit_of(directory: Path, ref: str) -> str:
+def commit_of_ref(directory: Path, ref: str) -> str:
     """Return the commit that a ref names in the repository around a directory. Raises the error `git`."""
     found = _git(_place(directory), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return found.decode().strip()

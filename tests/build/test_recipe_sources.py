@@ -9,7 +9,7 @@ import pytest
 
 from farm.build.recipe_directory import read_recipe_directory
 from farm.build.recipe_patch import patched_recipes
-from farm.build.recipe_revision import commit_of, read_recipe_at
+from farm.build.recipe_revision import commit_of_ref, read_recipe_at
 from tests.refusing import refuses
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ def test_a_recipe_is_read_as_it_was_at_a_commit_without_touching_the_work_tree(t
     (directory / "new").write_bytes(b"")
     git(tree, "add", str(directory / "new"))
     before = git(tree, "status", "--porcelain")
-    assert read_recipe_at(directory, commit_of(directory, "main")) == committed
+    assert read_recipe_at(directory, commit_of_ref(directory, "main")) == committed
     assert git(tree, "status", "--porcelain") == before
 
 
 def test_a_recipe_that_is_gone_from_the_work_tree_is_read(tree: Path) -> None:
     directory = tree / "recipes" / "packages" / "jq"
-    commit = commit_of(directory, "HEAD")
+    commit = commit_of_ref(directory, "HEAD")
     git(tree, "rm", "-rqf", str(directory))
     assert read_recipe_at(directory, commit)["recipe.yaml"] == JQ
 
@@ -59,9 +59,9 @@ def test_a_ref_is_a_commit_and_no_option(tree: Path) -> None:
     directory = tree / "recipes" / "packages" / "jq"
     for ref in ("nothing", "--all", "--output=x", "HEAD:recipes"):
         with refuses("git", "no such commit"):
-            commit_of(directory, ref)
+            commit_of_ref(directory, ref)
     with refuses("unreadable-recipes", "has no files at commit"):
-        read_recipe_at(tree / "recipes" / "packages" / "other", commit_of(directory, "HEAD"))
+        read_recipe_at(tree / "recipes" / "packages" / "other", commit_of_ref(directory, "HEAD"))
 
 
 def test_links_in_a_commit_are_refused(tree: Path) -> None:
@@ -70,7 +70,7 @@ def test_links_in_a_commit_are_refused(tree: Path) -> None:
     git(tree, "add", ".")
     git(tree, "commit", "-qm", "two")
     with refuses("unreadable-recipes", "is not a regular file in that commit"):
-        read_recipe_at(directory, commit_of(directory, "HEAD"))
+        read_recipe_at(directory, commit_of_ref(directory, "HEAD"))
 
 
 def test_no_program_of_the_repository_runs(tree: Path) -> None:
@@ -80,7 +80,7 @@ def test_no_program_of_the_repository_runs(tree: Path) -> None:
     git(tree, "config", "diff.evil.textconv", f"touch {ran}")
     git(tree, "config", "core.fsmonitor", f"touch {ran}")
     (tree / ".gitattributes").write_text("* filter=evil diff=evil export-subst\n")
-    read_recipe_at(directory, commit_of(directory, "HEAD"))
+    read_recipe_at(directory, commit_of_ref(directory, "HEAD"))
     assert not ran.exists()
 
 

@@ -34,9 +34,9 @@ def read_previewed(
 
         return patched_recipes(patch.read_bytes(), lambda name: _current(farm, name)), f"patch {patch.name}"
     if ref is not None:
-        from farm.build.recipe_revision import commit_of, read_recipe_at
+        from farm.build.recipe_revision import commit_of_ref, read_recipe_at
 
-        commit = commit_of(directories[0], ref)
+        commit = commit_of_ref(directories[0], ref)
         recipes = {directory.resolve().name: read_recipe_at(directory, commit) for directory in directories}
         return recipes, f"commit {commit}" + (f" ({ref})" if not commit.startswith(ref) else "")
     return {directory.resolve().name: read_recipe_directory(directory) for directory in directories}, ""

@@ -73,5 +73,3 @@ def test_what_differs_on_another_branch_is_submitted(git_farm: GitFarm) -> None:
     git_farm.look()
     assert git_farm.repository().head == head
     assert forge.states_of(head, "farm/submission") == ["success"]
-        head, "farm/submission"
-    )
