@@ -36,7 +36,8 @@ def connect(farm: ServedFarm, kind: str = "github") -> GitRepository:
 
 def is_due(farm: ServedFarm) -> bool:
     with farm.application.reading() as unit:
-        return repositories.due(unit.session, now=unit.now, limit=9) == ["main"]
+        soon = unit.now + repositories.BETWEEN_WEBHOOKS
+        return repositories.due(unit.session, now=soon, limit=9) == ["main"]
 
 
 def sign(body: bytes, secret: str) -> str:
@@ -91,6 +92,16 @@ def test_one_that_is_sent_again_does_nothing_whatever_it_is_called(farm: ServedF
     assert not is_due(farm)
     other = {"X-Hub-Signature-256": f"sha256={sign(BODY + b' ', secret)}"}
     assert send(farm, other, BODY + b" ").json() == {"result": "accepted"}
+
+
+def test_many_make_one_look_some_seconds_after_the_last(farm: ServedFarm) -> None:
+    secret = connect(farm).secret
+    for body in (b"1", b"2", b"3"):
+        send(farm, {"X-Hub-Signature-256": f"sha256={sign(body, secret)}"}, body)
+    with farm.application.reading() as unit:
+        found = repositories.find_repository(unit.session, "main")
+    assert found.synced_at is not None
+    assert found.due_at == found.synced_at + repositories.BETWEEN_WEBHOOKS
 
 
 def test_what_is_not_about_commits_is_ignored_and_a_ping_answered(farm: ServedFarm) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600))
 """How long a repository that cannot be read is left alone, after each failure in a row; then as after the last."""
+BETWEEN_WEBHOOKS = timedelta(seconds=15)
+"""How long after a reading webhooks are waited for before the next."""
 RESERVED = timedelta(minutes=30)
 """How long nobody else reads a repository that somebody has begun to read."""
 _SECRET_BYTES = 32
@@ -191,8 +193,15 @@ def remove_repository(session: Session, name: str) -> None:
 
 
 def make_due(session: Session, name: str, *, now: datetime, delivered: bool = False) -> None:
-    """Let a repository be read at once: somebody asks for it, or a webhook (`delivered`) says that it has changed."""
-    values = {"due_at": now} | ({"delivered_at": now} if delivered else {})
+    """Let a repository be read at once: somebody asks for it, or a webhook (`delivered`) says that it has changed.
+
+    Then it is read `BETWEEN_WEBHOOKS` after it was last, so that many webhooks are one reason to look.
+    """
+    values = {"due_at": now}
+    if delivered:
+        query = select(GitRepositoryRow.synced_at).where(GitRepositoryRow.name == name)
+        read = session.exec(query).first()
+        values = {"due_at": max(now, read + BETWEEN_WEBHOOKS) if read else now, "delivered_at": now}
     session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(**values))
 
 

@@ -61,6 +61,8 @@ class GitFarm:
             return repositories.connect(unit, RepositoryRequest(**(asked | more)), by="token:admin")  # type: ignore[arg-type]
 
     def webhook(self, event: str = "pull_request") -> str:
+        """Send a webhook some time after the last look."""
+        self.farm.clock.passes(repositories.BETWEEN_WEBHOOKS.total_seconds())
         answer = self.forge.send(f"{self.url}/api/v1/git/main/webhook", self.secret, event)
         assert answer.status_code == 202, answer.text
         result: str = answer.json()["result"]
