@@ -47,7 +47,7 @@ class Repository:
 
     @property
     def copy(self) -> GitCopy:
-        return GitCopy(self.place)
+        return GitCopy(self.place / ".git")
 
 
 @pytest.fixture
