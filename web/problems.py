@@ -38,6 +38,7 @@ _STATUS = {
     "already": 409,
     "already-connected": 409,
     "already-previewed": 409,
+    "commit-changed": 409,
     "job-state": 409,
     "too-many-webhooks": 409,
     "webhook-disabled": 409,

@@ -40,6 +40,7 @@ class GitClient(FarmClient):
         """Have a repository read now; return it as it was before."""
         return self._post(f"{_PATH}/{segment(name)}/sync", git_wire.RepositoryWire, {})
 
-    def preview_pull_request(self, name: str, number: int) -> ChangeWire:
-        """Have a pull request previewed as it is now, whoever its author is."""
-        return self._post(f"{_PATH}/{segment(name)}/pulls/{number}/preview", git_wire.ChangeWire, {})
+    def preview_pull_request(self, name: str, number: int, commit: str) -> ChangeWire:
+        """Have a pull request previewed at its newest commit, which this has to be, whoever its author is."""
+        asked = {"commit": commit}
+        return self._post(f"{_PATH}/{segment(name)}/pulls/{number}/preview", git_wire.ChangeWire, asked)

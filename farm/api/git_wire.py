@@ -80,7 +80,10 @@ class RepositoryPage(Wire):
 
 
 class ChangeWire(Wire):
-    """An open pull request (`pull/12`) or a branch (`branch/topic`): its commit, and what has come of it."""
+    """An open pull request (`pull/12`) or branch (`branch/topic`): its commit, and what has come of it.
+
+    Or what is merged, and waits for owners: `merged/40` is submission 40.
+    """
 
     name: str
     commit: str
@@ -89,6 +92,12 @@ class ChangeWire(Wire):
     submission: int | None = None
     detail: str = ""
     changed_at: datetime
+
+
+class PreviewRequest(Wire):
+    """Preview a pull request at the commit that somebody has looked at."""
+
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 
 class CommitStatusWire(Wire):

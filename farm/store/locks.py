@@ -28,6 +28,19 @@ def take_lock(file: IO[str] | int, kind: int, place: Path, waiting: Waiting) -> 
 
 
 @contextmanager
+def locked_if_free(file: Path) -> Iterator[bool]:
+    """Hold the lock of `file`, and yield True; yield False at once where somebody else holds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Hold the lock of `file`, which is made if it is missing, like its directory; waits for other processes."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -27,11 +27,13 @@ def _all(columns: str, why: Nothing) -> dict[str, Column]:
 COLUMNS: Mapping[str, Mapping[str, Column]] = {
     "git_repository": _all(
         "name url branch path forge api project secret token previews members created_by created_at head refused due_at "
-        "synced_at delivered_at failures trouble",
+        "synced_at delivered_at retries not_before failures trouble",
         _READ,
     ),
     "git_delivery": _all("repository signature at", _READ),
-    "git_change": _all("repository name commit author state submission_id detail approved changed_at", _READ),
+    "git_change": _all(
+        "repository name commit author state submission_id detail approved retry_at ended changed_at", _READ
+    ),
     "commit_status": _all(
         "repository commit context state description target sent unsure attempts due_at trouble changed_at", _TOLD
     ),

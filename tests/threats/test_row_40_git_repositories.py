@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.server.git.change_previews import RETRY_UNREADABLE
 from farm.server.git.sync import SyncSettings, sync_repository
 from farm.server.tables.git_rows import ChangeState
 from farm.store.git.copy import GitCopy
@@ -23,6 +24,7 @@ from tests.server.events.receiver import receiving
 from tests.server.git.forge import serving_forge
 from tests.server.git.git_farm import CHANGED, LIB, git_farm_of
 from tests.server.git.test_previews_of_changes import due
+from tests.server.pipeline.test_newest_tests import with_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,10 +128,8 @@ def test_a_tree_that_leads_out_of_itself_is_not_fetched(git_farm: GitFarm, path:
     commit = forge.git("commit-tree", done.stdout.decode().strip(), "-p", "main", "-m", "evil")
     forge.git("branch", "-f", "evil-tree", commit)
     open_pull(git_farm)
-    due(git_farm)
-    assert sync_repository(git_farm.application, git_farm.settings, "main")
-    assert "fsck" in git_farm.repository().trouble or "hasDot" in git_farm.repository().trouble
-    assert git_farm.changes() == {}
+    said = detail(git_farm)
+    assert "fsck" in said or "hasDot" in said
     assert not GitCopy(git_farm.settings.directory / "main.git").has(commit)
 
 
@@ -139,11 +139,23 @@ def test_a_pull_request_that_cannot_be_fetched_keeps_no_other_one_back(git_farm:
     git_farm.forge.git("update-ref", "-d", f"refs/pull/{bad.number}/head", place=git_farm.forge.bare)
     bad_commit = git_farm.forge.git("rev-parse", "bad")
     git_farm.forge.head_of = lambda pull: bad_commit if pull is bad else git_farm.forge.git("rev-parse", pull.branch)  # type: ignore[method-assign]
-    git_farm.forge.open_pull("good", {"lib": CHANGED})
+    git_farm.forge.open_pull("good", {"other": with_tests("other", "other-works")})
     due(git_farm)
-    assert sync_repository(git_farm.application, git_farm.settings, "main")
-    assert git_farm.repository().trouble
-    assert list(git_farm.changes()) == ["pull/2"]
+    git_farm.look()
+    assert git_farm.preview_of(2)
+    change = git_farm.changes()["pull/1"]
+    assert change.state is ChangeState.REFUSED
+    assert change.detail.startswith("git: ")
+    assert git_farm.repository().failures == 0, "somebody's pull request is taken for trouble of the repository"
+    asked = len(git_farm.forge.requests)
+    due(git_farm)
+    git_farm.look()
+    assert not [path for path in git_farm.forge.requests[asked:] if path.endswith("git-upload-pack")]
+    git_farm.farm.clock.passes(RETRY_UNREADABLE.total_seconds())
+    git_farm.forge.push(f"{bad_commit}:refs/pull/{bad.number}/head")
+    due(git_farm)
+    git_farm.look()
+    assert git_farm.preview_of(1)
 
 
 def test_nothing_that_a_server_or_a_user_configures_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,12 +127,16 @@ def sync(
 
 @router.post("/{name}/pulls/{number}/preview", status_code=202)
 def preview(
-    application: ApplicationHere, actor: MaintainerOrCuratorActor, name: str, number: wire.Number
+    application: ApplicationHere,
+    actor: MaintainerOrCuratorActor,
+    name: str,
+    number: wire.Number,
+    body: git_wire.PreviewRequest,
 ) -> git_wire.ChangeWire:
-    """Have a pull request previewed at its present commit, whoever its author is; a later commit needs it again."""
+    """Have a pull request previewed at the commit that was looked at; a later one is refused, and needs it again."""
     with application.writing() as unit:
         repositories.find_repository(unit.session, name)
-        approved = changes.approve_change(unit, name, f"{changes.PULL}{number}")
+        approved = changes.approve_change(unit, name, f"{changes.PULL}{number}", body.commit)
         repositories.make_due(unit.session, name, now=unit.now)
         audit(unit, actor, "preview-pull-request", f"{name} {approved.name}", f"commit {approved.commit}")
     return _change(approved)

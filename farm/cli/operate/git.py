@@ -228,18 +228,21 @@ def sync(name: str, *, wait: bool, as_json: bool) -> int:
 @click.command()
 @click.argument("name")
 @click.argument("number", type=number_type)
+@click.option("--commit", metavar="SHA", help="The commit that you have looked at, in full.  [default: you are asked]")
 @json_option
-def preview(name: str, number: int, as_json: bool) -> None:
-    """Preview the pull request NUMBER of the repository NAME as it is now, whoever has opened it.
+def preview(name: str, number: int, *, commit: str | None, as_json: bool) -> None:
+    """Preview the pull request NUMBER of the repository NAME at the commit that you have looked at.
 
-    A later commit of somebody who is no member has to be asked for again.
+    If something was pushed to it since, nothing is built. A later commit of somebody who is no member has to be asked
+    for again.
 
     \b
-    Example:
+    Examples:
       farm git preview main 12
+      farm git preview main 12 --commit 4479124d0c8f3c0b7c2f6f1d4b1c2f8f0e9a7b6c
     """
     with _connect() as farm:
-        asked = farm.preview_pull_request(name, number)
+        asked = farm.preview_pull_request(name, number, commit or _ask_commit(farm, name, number))
     line = f"{asked.name} by {asked.author or 'nobody'} is previewed at {asked.commit[:_SHORT]}: farm git show {name}"
     tell_result([line], asked.model_dump(mode="json"), as_json=as_json)
 
@@ -269,6 +272,26 @@ def _tell_secret(line: str, repository: RepositoryWire, *, as_json: bool) -> Non
     tell_result(lines, repository.model_dump(mode="json"), as_json=as_json)
     if repository.secret and not as_json:
         say("Give both to the forge now: the secret is not shown again.", err=True)
+
+
+def _ask_commit(farm: GitClient, name: str, number: int) -> str:
+    """Show the commit that would be built, and ask whether it is the one that was looked at."""
+    from farm.errors import FarmError
+
+    changes = farm.repository(name).changes
+    change = next((change for change in changes if change.name == f"pull/{number}"), None)
+    if change is None:
+        raise FarmError(
+            f"{name} has no open pull request {number} that the farm knows",
+            remedy=f"See `farm git show {name}`; `farm git sync {name}` has it read now.",
+            code="not-found",
+        )
+    say(f"{change.name} by {change.author or 'nobody'} is at the commit {change.commit}", err=True)
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here: name the commit that you have looked at with --commit")
+    if not click.confirm("Have you looked at this commit, and is it to be built?", err=True):
+        raise click.Abort
+    return change.commit
 
 
 def _read_token(file: Path | None) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.server.git import repositories
-from farm.server.git.change_previews import withdraw_preview
 from farm.server.git.changes import changes_of
+from farm.server.git.withdrawing import withdraw_open
 
 if TYPE_CHECKING:
     from farm.server.git.repositories import GitRepository
@@ -20,6 +20,6 @@ def disconnect(unit: UnitOfWork, name: str, *, by: str) -> GitRepository:
     """
     found = repositories.find_repository(unit.session, name)
     for change in changes_of(unit.session, name).values():
-        withdraw_preview(unit, found, change, f"{by} has disconnected the repository")
+        withdraw_open(unit, found, change.submission, f"{by} has disconnected the repository")
     repositories.remove_repository(unit.session, name)
     return found

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
@@ -14,6 +17,8 @@ from farm.server.tables.git_rows import Forge, PreviewPermission
 from farm.store.http.exchange import exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm.server.git.repositories import GitRepository
     from farm.store.http.exchange import ExchangePolicy
 
@@ -22,7 +27,10 @@ LONGEST_DESCRIPTION = 140
 """The most characters that GitHub takes."""
 _MOST_BYTES = 16 << 20
 _MOST_PAGES = 40
-_ANSWERED, _CREATED = 200, 201
+_ANSWERED, _CREATED, _MISSING = 200, 201, 404
+_TOO_MANY = 429
+_BUSY = (403, _TOO_MANY, 503)
+_USUAL_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=2)
 _INSIDE = ("OWNER", "MEMBER", "COLLABORATOR")
 _Model = TypeVar("_Model")
 
@@ -53,6 +61,7 @@ class _Base(_Answer):
 
 
 class _PullRequest(_Answer):
+    state: str = "open"
     number: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
     head: _Head
     base: _Base
@@ -75,10 +84,23 @@ class ForgeError(FarmError):
 
     code = "forge"
 
+    def __init__(self, message: str, *, remedy: str = "", status: int | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        """The HTTP status of the answer, if that is what is wrong."""
+
+
+class ForgeBusyError(ForgeError):
+    """The forge answers nothing for a while: so many requests were made that it asks for a `pause`."""
+
+    def __init__(self, pause: timedelta, status: int) -> None:
+        super().__init__(f"the forge asks for a pause of {round(pause.total_seconds())} s", status=status)
+        self.pause = pause
+
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """An open pull request onto `branch`; `is_member`: it may be previewed without being asked for.
+    """A pull request onto `branch`; `is_member`: it may be previewed without being asked for.
 
     `merged` is the commit by which it was merged, if it was.
     """
@@ -89,6 +111,7 @@ class PullRequest:
     author: str
     is_member: bool
     merged: str = ""
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +143,14 @@ class ForgeApi:
             found += map(self._pull_request, listed)
         raise ForgeError(f"{self.repository.project} has more than {_MOST_PAGES} pages of open pull requests")
 
-    def pull_request(self, number: int) -> PullRequest:
-        """Return a pull request, open or not."""
-        return self._pull_request(self._get(f"pulls/{number}", _PullRequest))
+    def pull_request(self, number: int) -> PullRequest | None:
+        """Return a pull request, open or not; None if it was deleted."""
+        try:
+            return self._pull_request(self._get(f"pulls/{number}", _PullRequest))
+        except ForgeError as error:
+            if error.status == _MISSING:
+                return None
+            raise
 
     def set_status(self, status: CommitStatus) -> None:
         """Let the forge show the status of a commit."""
@@ -147,7 +175,9 @@ class ForgeApi:
         author = found.user.login if found.user else ""
         is_member = self.repository.previews is PreviewPermission.ALL or self._is_of_member(found)
         merged = found.merge_commit_sha or "" if found.merged else ""
-        return PullRequest(found.number, found.head.sha, found.base.ref, author, is_member, merged)
+        return PullRequest(
+            found.number, found.head.sha, found.base.ref, author, is_member, merged, is_open=found.state == "open"
+        )
 
     def _is_of_member(self, found: _PullRequest) -> bool:
         """Return whether a member has opened a pull request, and nobody else can push to what it would merge."""
@@ -175,10 +205,13 @@ class ForgeApi:
         url = f"{self.repository.api}/repos/{self.repository.project}/{path}"
         headers = self._headers() | ({"Content-Type": "application/json"} if body else {})
         answer = exchange(method, url, headers, self.policy, body=body, most_bytes=_MOST_BYTES)
+        if answer.status in _BUSY and (pause := _pause(answer.status, answer.headers)) is not None:
+            raise ForgeBusyError(pause, answer.status)
         if answer.status != expected:
             raise ForgeError(
                 f"the forge answered {method} {path.partition('?')[0]} with HTTP status {answer.status}",
                 remedy="See that the token may read pull requests and write commit statuses.",
+                status=answer.status,
             )
         return answer.body
 
@@ -188,3 +221,19 @@ class ForgeApi:
             kind = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
             return kind | ({"Authorization": f"Bearer {token}"} if token else {})
         return {"Accept": "application/json"} | ({"Authorization": f"token {token}"} if token else {})
+
+
+def _pause(status: int, headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long a forge wants not to be asked (RFC 9110 section 10.2.3, or GitHub's); None: no limit."""
+    after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    found = None
+    with suppress(ValueError, OverflowError):
+        if after:
+            found = (
+                timedelta(seconds=int(after)) if after.isdigit() else parsedate_to_datetime(after) - datetime.now(UTC)
+            )
+        elif reset and headers.get("x-ratelimit-remaining") == "0":
+            found = datetime.fromtimestamp(int(reset), UTC) - datetime.now(UTC)
+    if found is None and status == _TOO_MANY:
+        found = _USUAL_PAUSE
+    return None if found is None else min(max(found, timedelta(seconds=1)), _LONGEST_PAUSE)

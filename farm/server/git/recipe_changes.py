@@ -12,12 +12,12 @@ from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.curation.signed_orders import who_orders
 from farm.server.submissions.owners import Ownership, ownership
-from farm.store.git.commits import allowed_signers, commit_record, last_commit_of
+from farm.store.git.commits import allowed_signers, commit_record, last_commits_of
 from farm.store.git.trees import read_directory
 from farm.trust.attestation.submission_statement import MOST_RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from farm.server.git.repositories import GitRepository
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
@@ -48,7 +48,7 @@ def changed_recipes(
     below = f"{repository.packages}/"
     paths = (path.removeprefix(below) for path in copy.changed_paths(old, new, repository.packages))
     names = sorted({path.partition("/")[0] for path in paths if "/" in path})
-    kept = [name for name in names if _has(copy, new, f"{below}{name}/{RECIPE_FILE}")]
+    kept = _with_recipe(copy, new, below, names)
     if wrong := next((name for name in kept if not re.fullmatch(RECIPE_NAME, name)), None):
         raise FarmError(
             f"{below}{wrong[:100]!r} is no directory of a recipe: recipes have names of a-z, 0-9, +, . and -",
@@ -67,7 +67,9 @@ def changed_recipes(
         left -= sum(map(len, recipes[name].values()))
     with application.reading() as unit:
         signers = allowed_signers(_people(unit))
-    return ChangedRecipes(recipes, _commits(copy, new, {name: f"{below}{name}" for name in kept}, signers))
+    last = last_commits_of(copy, old, new, repository.packages, kept)
+    read = {commit: commit_record(copy, commit, signers) for commit in dict.fromkeys(last.values())}
+    return ChangedRecipes(recipes, {name: read[commit] for name, commit in last.items()})
 
 
 def _people(unit: UnitOfWork) -> Mapping[str, str]:
@@ -75,15 +77,10 @@ def _people(unit: UnitOfWork) -> Mapping[str, str]:
     return {**(who_orders(unit.session) or {}), **unambiguous_keys((ownership(unit.session) or Ownership()).curators)}
 
 
-def _commits(copy: GitCopy, new: str, places: Mapping[str, str], signers: str) -> dict[str, CommitRecord]:
-    last = {name: last_commit_of(copy, new, place) for name, place in places.items()}
-    read = {commit: commit_record(copy, commit, signers) for commit in _once(last.values())}
-    return {name: read[commit] for name, commit in last.items()}
-
-
-def _once(commits: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(commits))
-
-
-def _has(copy: GitCopy, commit: str, path: str) -> bool:
-    return bool(copy.git("ls-tree", "-z", "--full-tree", commit, "--", path))
+def _with_recipe(copy: GitCopy, commit: str, below: str, names: Sequence[str]) -> list[str]:
+    """Return those directories that have a recipe at a commit; all with a line feed in the name: git cannot say."""
+    asked = [name for name in names if "\n" not in name]
+    given = "".join(f"{commit}:{below}{name}/{RECIPE_FILE}\n" for name in asked).encode("utf-8", "surrogateescape")
+    answers = copy.git("cat-file", "--batch-check=%(objecttype)", given=given).split(b"\n") if asked else []
+    found = {name for name, answer in zip(asked, answers, strict=False) if answer == b"blob"}
+    return [name for name in names if name in found or "\n" in name]

@@ -41,7 +41,7 @@ class RecipeCommit(Record):
     key: str
 
 
-def record_commits(session: Session, number: int, url: str, commits: Mapping[str, CommitRecord]) -> None:
+def record_commits(session: Session, number: int, url: str, commits: Mapping[str, CommitRecord | RecipeCommit]) -> None:
     """Record the commits of the recipes of a submission, which were read from the repository at `url`."""
     for name, found in commits.items():
         row = RecipeCommitRow(

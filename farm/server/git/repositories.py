@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, or_, select, update
 
 from farm.errors import FarmError
 from farm.server.tables.git_rows import (
@@ -26,6 +26,7 @@ from farm.server.transaction.text import truncate_text
 from farm.store.git.remote import GitRemote, check_remote_url
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -48,7 +49,8 @@ _API_PATHS = {Forge.GITHUB: "/api/v3", Forge.FORGEJO: "/api/v1"}
 class GitRepository(Record, texts={"members": JSON_LIST}):
     """A connected repository. `head` is the commit of its branch up to which recipes were submitted; empty at first.
 
-    `trouble` is why it could not be read the last time, `failures` how often in a row.
+    `trouble` is why it could not be read the last time, `failures` how often in a row. `refused` is tried at each look
+    where it `retries`, else no more. Nothing is asked of the forge before `not_before`.
     """
 
     name: str
@@ -66,9 +68,11 @@ class GitRepository(Record, texts={"members": JSON_LIST}):
     created_at: datetime
     head: str
     refused: str
+    retries: bool
     due_at: datetime
     synced_at: datetime | None
     delivered_at: datetime | None
+    not_before: datetime | None
     failures: int
     trouble: str
 
@@ -207,19 +211,19 @@ def make_due(session: Session, name: str, *, now: datetime, delivered: bool = Fa
 
 def try_again(session: Session, name: str) -> None:
     """Forget that the recipes of a commit of the branch could not be submitted."""
-    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(refused=""))
+    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(refused="", retries=False))
 
 
 def due(session: Session, *, now: datetime, limit: int) -> list[str]:
     """Return the repositories that are due to be read, those that have waited longest first."""
-    query = select(GitRepositoryRow.name).where(col(GitRepositoryRow.due_at) <= now)
+    query = select(GitRepositoryRow.name).where(col(GitRepositoryRow.due_at) <= now, may_be_asked(now))
     return list(session.exec(query.order_by(col(GitRepositoryRow.due_at)).limit(limit)))
 
 
 def reserve(unit: UnitOfWork, name: str) -> GitRepository | None:
     """Return a repository if it is due, and let nobody else read it for a while."""
     until = unit.now + RESERVED
-    mine = (col(GitRepositoryRow.name) == name) & (col(GitRepositoryRow.due_at) <= unit.now)
+    mine = (col(GitRepositoryRow.name) == name) & (col(GitRepositoryRow.due_at) <= unit.now) & may_be_asked(unit.now)
     if not changes_rows(unit.session, update(GitRepositoryRow).where(mine).values(due_at=until)):
         return None
     return repository(unit.session, name)
@@ -238,14 +242,59 @@ def set_trouble(unit: UnitOfWork, reserved: GitRepository, trouble: str) -> None
     _end(unit, reserved, unit.now + pause, failures=failures, trouble=text)
 
 
-def set_head(session: Session, name: str, commit: str) -> None:
-    """Record that the recipes of the branch were submitted up to a commit."""
-    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(head=commit, refused=""))
+def pause(unit: UnitOfWork, name: str, until: datetime) -> None:
+    """Ask nothing of a repository's forge for a while, whoever wants it: so the forge says."""
+    same = col(GitRepositoryRow.name) == name
+    unit.session.exec(update(GitRepositoryRow).where(same).values(not_before=until))
 
 
-def set_refused(session: Session, name: str, commit: str) -> None:
-    """Record that the recipes of a commit of the branch cannot be submitted: a later commit has to mend them."""
-    session.exec(update(GitRepositoryRow).where(col(GitRepositoryRow.name) == name).values(refused=commit))
+def may_be_asked(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that the forge of a repository has asked for no pause."""
+    return or_(col(GitRepositoryRow.not_before).is_(None), col(GitRepositoryRow.not_before) <= now)
+
+
+def set_waiting(unit: UnitOfWork, reserved: GitRepository, until: datetime, why: str) -> None:
+    """Record that a repository is read again later, which is no failure."""
+    _end(unit, reserved, until, trouble=truncate_text(why, longest=_LONGEST_TROUBLE))
+
+
+def set_head(unit: UnitOfWork, known: GitRepository, commit: str) -> None:
+    """Record that the recipes of the branch were submitted up to a commit.
+
+    Raises `FarmError` (`repository-changed`) where it was disconnected, or another commit was recorded since.
+    """
+    same = _same(known) & (col(GitRepositoryRow.head) == known.head)
+    values = {"head": commit, "refused": "", "retries": False}
+    if not changes_rows(unit.session, update(GitRepositoryRow).where(same).values(**values)):
+        raise _changed(known)
+
+
+def set_refused(unit: UnitOfWork, known: GitRepository, commit: str, *, retries: bool) -> None:
+    """Record that the recipes of a commit of the branch cannot be submitted: a later commit has to mend them.
+
+    Or another submission, where it `retries`. Raises as `set_head`.
+    """
+    values = {"refused": commit, "retries": retries}
+    if not changes_rows(unit.session, update(GitRepositoryRow).where(_same(known)).values(**values)):
+        raise _changed(known)
+
+
+def check_connected(unit: UnitOfWork, known: GitRepository) -> None:
+    """Check that a repository is connected still, and not another one of this name. Raises as `set_head`."""
+    if unit.session.exec(select(GitRepositoryRow.name).where(_same(known))).first() is None:
+        raise _changed(known)
+
+
+def _same(known: GitRepository) -> ColumnElement[bool]:
+    return (col(GitRepositoryRow.name) == known.name) & (col(GitRepositoryRow.created_at) == known.created_at)
+
+
+def _changed(known: GitRepository) -> FarmError:
+    return FarmError(
+        f"the repository {known.name} was disconnected, or read by another control, while it was read",
+        remedy="It is read again by itself, where it is connected.",
+        code="repository-changed",
+    )
 
 
 def _end(unit: UnitOfWork, reserved: GitRepository, due_at: datetime, **values: object) -> None:

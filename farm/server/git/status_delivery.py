@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from farm.errors import FarmError
 from farm.server.git import statuses
-from farm.server.git.forge import CommitStatus, ForgeApi
-from farm.server.git.repositories import repository
+from farm.server.git.forge import CommitStatus, ForgeApi, ForgeBusyError
+from farm.server.git.repositories import pause, repository
 from farm.server.transaction.text import truncate_text
 from farm.store.http.exchange import NoAnswerError
 
@@ -49,6 +49,12 @@ def _deliver_to(application: Application, keys: list[tuple[str, str, str]], poli
             continue
         try:
             _send(ForgeApi(known, policy), found)
+        except ForgeBusyError as error:
+            with application.writing() as unit:
+                until = unit.now + error.pause
+                pause(unit, known.name, until)
+                statuses.set_deferred(unit, found, until)
+            return delivered
         except FarmError as error:
             trouble = truncate_text(error.message, longest=_LONGEST_TROUBLE)
             unsure = isinstance(error, NoAnswerError)  # the forge may have it nevertheless

@@ -14,7 +14,8 @@ from sqlmodel import col, delete, select
 from farm.core.names.escaping import escape_control_chars
 from farm.server.events.deliveries import PAUSES
 from farm.server.git.forge import LONGEST_DESCRIPTION, CommitStatus
-from farm.server.tables.git_rows import CommitStatusRow
+from farm.server.git.repositories import may_be_asked
+from farm.server.tables.git_rows import CommitStatusRow, GitRepositoryRow
 from farm.server.tables.reading import Record
 from farm.server.transaction.text import truncate_text
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from farm.server.git.forge import StatusState
     from farm.server.transaction.unit_of_work import UnitOfWork
 
-PREVIEW, SUBMISSION = "farm/preview", "farm/submission"
-"""The contexts: what would happen to a change, and what came of it when it was merged."""
 RESERVED = timedelta(seconds=30)
 """How long nobody else sends a status that somebody is sending."""
 
@@ -51,10 +50,23 @@ class StatusRecord(Record):
     changed_at: datetime
 
 
+def preview_context(repository: str) -> str:
+    """Return the context in which a connected repository shows what would happen to a change.
+
+    It has the repository's name: two connections to one project do not overwrite each other's verdicts.
+    """
+    return f"farm/preview/{repository}"
+
+
+def submission_context(repository: str) -> str:
+    """Return the context in which a connected repository shows what has come of a merge."""
+    return f"farm/submission/{repository}"
+
+
 def is_shown(session: Session, repository: str, status: CommitStatus) -> bool:
     """Return whether the forge shows a status, or will."""
     row = session.get(CommitStatusRow, (repository, status.commit, status.context), populate_existing=True)
-    return row is not None and (row.state, row.target) == (status.state, status.target)
+    return row is not None and _shown(row) == _shown(status)
 
 
 def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
@@ -97,7 +109,8 @@ def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str, 
     """Return the keys of the statuses that are due to be sent, those that have waited longest first."""
     query = (
         select(CommitStatusRow.repository, CommitStatusRow.commit, CommitStatusRow.context)
-        .where(col(CommitStatusRow.due_at) <= now)
+        .join(GitRepositoryRow, col(GitRepositoryRow.name) == col(CommitStatusRow.repository))
+        .where(col(CommitStatusRow.due_at) <= now, may_be_asked(now))
         .order_by(col(CommitStatusRow.due_at))
     )
     return [(repository, commit, context) for repository, commit, context in session.exec(query.limit(limit))]
@@ -132,6 +145,13 @@ def set_unsent(unit: UnitOfWork, tried: StatusRecord, trouble: str, *, unsure: b
         row.due_at = unit.now + PAUSES[row.attempts - 1] if row.attempts <= len(PAUSES) else None
 
 
+def set_deferred(unit: UnitOfWork, tried: StatusRecord, until: datetime) -> None:
+    """Record that the forge takes no status before then: no failure, and no attempt."""
+    row = _same(unit, tried)
+    if row is not None:
+        row.due_at, row.attempts, row.unsure = until, tried.attempts, tried.unsure
+
+
 def forget_statuses(session: Session, *, before: datetime) -> None:
     """Delete statuses that have not changed for long, and are not to be sent."""
     old = (col(CommitStatusRow.changed_at) < before) & col(CommitStatusRow.due_at).is_(None)
@@ -146,4 +166,8 @@ def _same(unit: UnitOfWork, record: StatusRecord) -> CommitStatusRow | None:
         populate_existing=True,
         with_for_update=True,
     )
-    return row if row is not None and (row.state, row.target) == (record.state, record.target) else None
+    return row if row is not None and _shown(row) == _shown(record) else None
+
+
+def _shown(status: CommitStatusRow | StatusRecord | CommitStatus) -> tuple[str, str, str]:
+    return status.state, status.description, status.target

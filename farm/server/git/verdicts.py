@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.server.git import changes
 from farm.server.git.repositories import repository
-from farm.server.git.statuses import PREVIEW, commit_status, is_shown, show
+from farm.server.git.statuses import commit_status, is_shown, preview_context, show
 from farm.server.jobs import attempts
 from farm.server.previews import previews
 from farm.server.submissions import submissions
@@ -26,6 +26,7 @@ _SHOWN: dict[ChangeState, StatusState] = {
     ChangeState.REFUSED: "failure",
     ChangeState.EMPTY: "success",
 }
+_PREVIEWED = (ChangeState.PREVIEW, ChangeState.MERGED)
 _OVER: dict[SubmissionState, tuple[StatusState, str]] = {
     SubmissionState.TAKEN: ("success", "accepted: the farm has taken these builds"),
     SubmissionState.WITHDRAWN: ("error", "the preview was withdrawn; push again, or ask for a new one"),
@@ -36,13 +37,22 @@ _OVER: dict[SubmissionState, tuple[StatusState, str]] = {
 def show_verdicts(application: Application, address: str) -> int:
     """Let forges show the verdicts on previews that have changed; return how many there were."""
     with application.reading() as unit:
-        found = changes.changes_in(unit.session, (ChangeState.PREVIEW,))
-        asked = [(change.repository, status_of(unit, change, address)) for change in found]
-        news = [(name, status) for name, status in asked if status and not is_shown(unit.session, name, status)]
-    for name, status in news:
+        # One verdict for a commit: two changes at it would contradict each other for ever.
+        found = {(change.repository, change.commit): change for change in changes.previewed(unit.session)}
+        asked = [(change, status_of(unit, change, address)) for change in found.values()]
+        over = {(change.repository, change.name): _is_over(unit, change) for change in found.values()}
+        news = [
+            (change, status)
+            for change, status in asked
+            if status
+            and (over[change.repository, change.name] or not is_shown(unit.session, change.repository, status))
+        ]
+    for change, status in news:
         with application.writing() as unit:
-            if repository(unit.session, name) is not None:
-                show(unit, name, status)
+            if repository(unit.session, change.repository) is not None:
+                show(unit, change.repository, status)
+                if over[change.repository, change.name]:
+                    changes.set_ended(unit.session, change)
     return len(news)
 
 
@@ -50,8 +60,10 @@ def status_of(unit: UnitOfWork, change: Change, address: str) -> CommitStatus | 
     """Return the status of a change; None for a branch that was never previewed."""
     if change.state in _SHOWN and (change.is_pull_request or change.state is not ChangeState.EMPTY):
         page = f"{address}/submissions"
-        return commit_status(change.commit, PREVIEW, _SHOWN[change.state], change.detail, page)
-    if change.state is not ChangeState.PREVIEW or change.submission is None:
+        return commit_status(
+            change.commit, preview_context(change.repository), _SHOWN[change.state], change.detail, page
+        )
+    if change.state not in _PREVIEWED or change.submission is None:
         return None
     page = f"{address}/submissions/{change.submission}"
     record = submissions.submission(unit.session, change.submission)
@@ -62,7 +74,12 @@ def status_of(unit: UnitOfWork, change: Change, address: str) -> CommitStatus | 
     else:
         preview = previews.preview(unit.session, change.submission)
         state, line = _of_verdict(unit, preview.verdict if preview else None)
-    return commit_status(change.commit, PREVIEW, state, line, page)
+    return commit_status(change.commit, preview_context(change.repository), state, line, page)
+
+
+def _is_over(unit: UnitOfWork, change: Change) -> bool:
+    record = submissions.submission(unit.session, change.submission) if change.submission is not None else None
+    return record is None or record.state in _OVER
 
 
 def _of_verdict(unit: UnitOfWork, verdict: PreviewVerdict | None) -> tuple[StatusState, str]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlmodel import and_, col, func, or_, select, update
+from sqlmodel import and_, col, exists, func, or_, select, update
 
 from farm.core.names.digest import Digest
 from farm.server.events.recording import touch_submission
+from farm.server.tables.git_rows import ChangeState, GitChangeRow
 from farm.server.tables.job_rows import AttemptRow, JobRow
 from farm.server.tables.preview_rows import PreviewRow
 from farm.server.tables.preview_verdict import VERDICT, PreviewVerdict
@@ -118,8 +119,11 @@ def set_removed(session: Session, number: int, *, now: datetime) -> None:
 
 
 def count_open(session: Session, submitter: str) -> int:
-    """Return how many open previews a submitter has."""
-    query = select(func.count()).select_from(SubmissionRow)
+    """Return how many open previews a submitter has; those that were merged and wait for owners do not count."""
+    merged = exists().where(
+        col(GitChangeRow.submission_id) == col(SubmissionRow.id), col(GitChangeRow.state) == ChangeState.MERGED
+    )
+    query = select(func.count()).select_from(SubmissionRow).where(~merged)
     return session.exec(
         query.where(SubmissionRow.submitted_by == submitter, SubmissionRow.state == SubmissionState.PREVIEW)
     ).one()

@@ -68,7 +68,7 @@ def submit_preview(
     with application.planning() as unit:  # one at a time: what counts for the quota cannot change before the commit
         if replaces is not None:
             _withdraw_replaced(unit, replaces, submitted_by)
-        _check_quota(unit, submitted_by)
+        check_quota(unit, submitted_by)
         graph = read.graph(unit)
         number = submissions.add_submission(
             unit.session, submitted_by=submitted_by, trace=trace, now=unit.now, state=SubmissionState.PREVIEW
@@ -196,7 +196,8 @@ def _withdraw_replaced(unit: UnitOfWork, number: int, submitted_by: str) -> None
     audit(unit, Actor(submitted_by), "withdraw-submission", f"submission {number}", "replaced by a newer preview")
 
 
-def _check_quota(unit: UnitOfWork, submitted_by: str) -> None:
+def check_quota(unit: UnitOfWork, submitted_by: str) -> None:
+    """Check that somebody may have another preview. Raises `FarmError` (`preview-quota`)."""
     policy = unit.preview_policy
     has = previews.count_open(unit.session, submitted_by)
     if has >= policy.most_open:

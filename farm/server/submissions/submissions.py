@@ -94,6 +94,14 @@ def list_submissions(
     return SubmissionRecord.all(session, query)
 
 
+def waiting_of(session: Session, submitter: str) -> list[SubmissionRecord]:
+    """Return the submissions of a submitter that wait for owners, oldest first."""
+    query = select(SubmissionRow).where(
+        SubmissionRow.state == SubmissionState.WAITING, SubmissionRow.submitted_by == submitter
+    )
+    return SubmissionRecord.all(session, query.order_by(col(SubmissionRow.id)))
+
+
 def count_waiting(session: Session) -> int:
     """Return how many submissions wait for owners."""
     query = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.state == SubmissionState.WAITING)

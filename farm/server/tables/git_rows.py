@@ -61,9 +61,11 @@ class GitRepositoryRow(Row, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     head: str = ""  # the commit of the branch up to which recipes were submitted
     refused: str = ""  # a commit of the branch whose recipes could not be submitted
+    retries: bool = False  # `refused` is tried at each look: another submission may bring what it lacks
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     synced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the last webhook
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the forge has asked for a pause
     failures: int = 0  # since it was last read
     trouble: str = Field(default="", sa_type=Text)
 
@@ -77,7 +79,10 @@ class GitDeliveryRow(Row, table=True):
 
 
 class GitChangeRow(Row, table=True):
-    """An open pull request (`pull/12`) or a branch (`branch/topic`) of a repository, at its newest known commit."""
+    """An open pull request (`pull/12`) or branch (`branch/topic`) of a repository, at its newest known commit.
+
+    Or what was merged, and waits for owners: `merged/40` is submission 40.
+    """
 
     __table_args__ = (
         CheckConstraint("state IN ('seen', 'unapproved', 'delayed', 'refused', 'empty', 'preview', 'merged')", "state"),
@@ -92,6 +97,8 @@ class GitChangeRow(Row, table=True):
     submission_id: int | None = Field(default=None, foreign_key="submission.id", index=True)
     detail: str = Field(default="", sa_type=Text)
     approved: str = ""  # the commit that somebody has asked a preview of
+    retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # what was refused is tried again
+    ended: bool = False  # its preview has ended, and the forge was told
     changed_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -10,11 +10,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from farm.store.git.copy import GitCopy
 
 _LONGEST = 200
+_COMMIT = "//"  # no path begins so
 _SSH_KIND = b"ssh-ed25519"
 _FORMAT = "%x00".join(("%H", "%an", "%ae", "%cn", "%ce", "%ct", "%G?", "%GS", "%GF"))
 
@@ -56,7 +57,25 @@ def allowed_signers(people: Mapping[str, str]) -> str:
     return "".join(f'"{name}" namespaces="git" ssh-ed25519 {_ssh_key(key)}\n' for name, key in sorted(people.items()))
 
 
-def last_commit_of(copy: GitCopy, commit: str, below: str) -> str:
+def last_commits_of(copy: GitCopy, old: str, new: str, below: str, names: Collection[str]) -> dict[str, str]:
+    """Return the newest commit that has changed something below each of these directories of the directory `below`.
+
+    They differ between the two commits, so that commit is between them. Git is run once, and once more for each that
+    only a merge has changed.
+    """
+    span, found = (f"{old}..{new}", "--", f"{below}/"), dict[str, str]()
+    listed = copy.git("log", "--topo-order", "-z", f"--format={_COMMIT}%H", "--name-only", "--no-renames", *span)
+    commit = ""
+    for part in listed.decode("utf-8", "surrogateescape").split("\0"):
+        if part.startswith(_COMMIT):
+            commit = part.removeprefix(_COMMIT)
+        else:
+            path = part.removeprefix("\n")  # git separates the files of a commit from it so
+            found.setdefault(path.removeprefix(f"{below}/").partition("/")[0], commit)
+    return {name: found.get(name) or _last_commit_of(copy, new, f"{below}/{name}") for name in names}
+
+
+def _last_commit_of(copy: GitCopy, commit: str, below: str) -> str:
     """Return the newest commit, from `commit` back, that has changed something below a directory."""
     found = copy.git("log", "-1", "--format=%H", commit, "--", f"{below}/").decode().strip()
     return found or commit

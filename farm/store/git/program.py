@@ -41,9 +41,16 @@ _CLOSED = {
 
 
 class GitError(FarmError):
-    """Git has failed, or there is none; the message is what it has printed about it."""
+    """Git has failed, or there is none; the message is what it has printed about it.
+
+    `status` is that with which it ended, if it ended by itself.
+    """
 
     code = "git"
+
+    def __init__(self, message: str, *, remedy: str = "", status: int | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class GitLimits:
     seconds: int = 300
     cpu_seconds: int = 300
     memory: int = 4 << 30
-    file: int = 512 << 20
+    file: int = 2 << 30
     output: int = 64 << 20
 
 
@@ -117,7 +124,8 @@ def _output(command: list[str], place: Path, environment: Mapping[str, str], giv
         if size > limits.output:
             raise GitError(f"git has printed {size:,} bytes, more than {limits.output:,}")
         if done.returncode != 0:
-            raise GitError(_said(errors.read(_READ)) or f"git ended with status {done.returncode}")
+            said = _said(errors.read(_READ)) or f"git ended with status {done.returncode}"
+            raise GitError(said, status=done.returncode)
         return output.read()
 
 

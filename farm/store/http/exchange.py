@@ -40,10 +40,11 @@ class ExchangePolicy:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The status of an answer, and its body, as far as it was asked for."""
+    """The status of an answer, its headers by name in lower case, and its body, as far as it was asked for."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def exchange(
@@ -74,7 +75,8 @@ def exchange(
             ) as pool,
             pool.stream(method, url, headers=sent, content=body, extensions={"timeout": timeouts}) as response,
         ):
-            return HttpAnswer(response.status, _read(response, host, most_bytes) if most_bytes else b"")
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            return HttpAnswer(response.status, _read(response, host, most_bytes) if most_bytes else b"", headers)
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
         raise NoAnswerError(f"{host} cannot be reached: {error or type(error).__name__}") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:

@@ -79,14 +79,26 @@ def test_a_repository_is_connected_read_and_disconnected(shell: Shell, forge: Gi
     assert f"repository main: {forge.url} main\nwebhook {ADDRESS}/api/v1/git/main/webhook\nsecret " in said
     assert TOKEN not in said
     assert "not read yet" in shell.run("git", "list")
-    forge.open_pull("topic", {"lib": LIB}, author="eve\x1b[1m", association="NONE")
+    pull = forge.open_pull("topic", {"lib": LIB}, author="eve\x1b[1m", association="NONE")
     with control(shell, tmp_path / "git"):
         said = shell.run("git", "sync", "main", "--wait")
     assert "state read 20" in said
     assert "pull/1  " in said
     assert "eve\\x1b[1m" in said
-    assert "waits for a maintainer of the farm: farm git preview main 1" in said
-    assert "pull/1 by eve" in shell.run("git", "preview", "main", "1")
+    first = forge.head_of(pull)
+    assert f"waits for a maintainer: farm git preview main 1 --commit {first}" in said
+    said = shell.run("git", "preview", "main", "1", status=2)
+    assert f"pull/1 by eve\\x1b[1m is at the commit {first}" in said
+    assert "with --commit" in said
+    assert shell.json("git", "show", "main")["changes"][0]["state"] == "unapproved"
+    second = forge.update_pull(pull, {"lib": LIB | {"fix.patch": b""}})
+    with control(shell, tmp_path / "git"):
+        shell.run("git", "sync", "main", "--wait")
+    assert f"pull/1 is at the commit {second} by now" in shell.run(
+        "git", "preview", "main", "1", "--commit", first, status=1
+    )
+    assert shell.json("git", "show", "main")["changes"][0]["state"] == "unapproved"
+    assert "pull/1 by eve" in shell.run("git", "preview", "main", "1", "--commit", second)
     assert "delayed" in shell.run("git", "show", "main")
     assert shell.json("git", "show", "main")["changes"][0]["state"] == "delayed"
     assert shell.json("git", "list")["repositories"][0]["with_token"] is True
@@ -145,6 +157,7 @@ def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
         (("show", "other"), 1, "no repository 'other' is connected"),
         (("sync", "other"), 1, "no repository 'other' is connected"),
         (("preview", "other", "1"), 1, "no repository 'other' is connected"),
+        (("preview", "other", "1", "--commit", "f" * 40), 1, "no repository 'other' is connected"),
         (("disconnect", "other"), 1, "no repository 'other' is connected"),
     ],
 )

@@ -60,6 +60,8 @@ class GitForge:
     requests: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     """The statuses of the next answers to commit statuses, without a look at them."""
+    busy: tuple[int, dict[str, str]] | None = None
+    """The status and the headers of all answers of the API, while it is set."""
     before: Callable[[], None] = lambda: None
     """Runs when a status was taken, before it is answered."""
 
@@ -135,7 +137,7 @@ class GitForge:
         self.push("main")
         return pull.merged_by
 
-    def states_of(self, commit: str, context: str = "farm/preview") -> list[str]:
+    def states_of(self, commit: str, context: str = "farm/preview/main") -> list[str]:
         return [status["state"] for status in self.statuses if status["sha"] == commit and status["context"] == context]
 
     def webhook(self, secret: str, event: str, payload: Any, *, delivery: str = "") -> tuple[dict[str, str], bytes]:
@@ -169,7 +171,8 @@ class GitForge:
         if method == "GET" and asked == "pulls":
             return 200, self._open_pulls(parse_qs(parts.query))
         if method == "GET" and (found := re.fullmatch(r"pulls/([0-9]+)", asked)):
-            return 200, self._form(self.pulls[int(found[1])])
+            pull = self.pulls.get(int(found[1]))
+            return (200, self._form(pull)) if pull else (404, {"message": "Not Found"})
         if method == "GET" and (found := re.fullmatch(r"commits/([0-9a-f]{40})/statuses", asked)):
             return 200, [self._status(status) for status in reversed(self.statuses) if status["sha"] == found[1]]
         if method == "POST" and (found := re.fullmatch(r"statuses/([0-9a-f]{40})", asked)):
@@ -261,11 +264,18 @@ def serving_forge(root: Path, *, kind: str = "github") -> Iterator[GitForge]:
             forge.requests.append(f"{self.command} {self.path}")
             headers = {name.lower(): value for name, value in self.headers.items()}
             if self.path.startswith("/api/"):
-                status, form = forge.answer(self.command, self.path, headers, body)
+                more = forge.busy[1] if forge.busy else {}
+                if forge.busy:
+                    status, form = forge.busy[0], {"message": "no more for now"}
+                else:
+                    status, form = forge.answer(self.command, self.path, headers, body)
                 content, kind = json.dumps(form).encode(), "application/json"
             else:
+                more = {}
                 status, kind, content = _git_answer(forge, self.command, self.path, headers, body)
             self.send_response(status)
+            for name, value in more.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             if status == 401:

@@ -43,11 +43,12 @@ def test_from_a_pull_request_to_a_release_with_the_builds_of_its_preview(git_far
     farm.test_runs.clear()
     assert git_farm.webhook("push") == "accepted"
     git_farm.look()
-    assert forge.states_of(merge, "farm/submission") == ["success"]
+    assert forge.states_of(merge, "farm/submission/main") == ["success"]
     assert farm.build_all_but_tests() == [], "what was built in the preview is built again"
     farm.settle()
     assert farm.releases() == 2
     assert farm.released() == built
     assert farm.test_runs == [], "what was tested in the preview is tested again"
     assert git_farm.changes() == {}
-    assert forge.states_of(head) == ["pending", "success"]
+    assert forge.states_of(head) == ["pending", "success", "success"]
+    assert "accepted: the farm has taken these builds" in [told["description"] for told in forge.statuses]

@@ -30,9 +30,10 @@ OTHER = with_tests("other", "other-works")
 
 
 def ask(farm: GitFarm, pull: int) -> None:
-    """Do what `farm git preview` does."""
+    """Do what `farm git preview` does at the present commit."""
+    commit = farm.forge.head_of(farm.forge.pulls[pull])
     with farm.application.writing() as unit:
-        changes.approve_change(unit, "main", f"pull/{pull}")
+        changes.approve_change(unit, "main", f"pull/{pull}", commit)
         repositories.make_due(unit.session, "main", now=unit.now)
 
 
@@ -61,7 +62,7 @@ def test_a_strangers_pull_request_waits_until_it_is_asked_for_at_each_commit(git
     assert git_farm.changes()["pull/1"].state is ChangeState.UNAPPROVED
     assert not GitCopy(git_farm.settings.directory / "main.git").has(first), "it is fetched before anybody has asked"
     assert forge.states_of(first) == ["pending"]
-    assert forge.statuses[-1]["description"] == "waits for a maintainer of the farm: farm git preview main 1"
+    assert forge.statuses[-1]["description"] == f"waits for a maintainer: farm git preview main 1 --commit {first}"
     ask(git_farm, 1)
     git_farm.look()
     number = git_farm.preview_of(1)
@@ -199,7 +200,7 @@ def test_beyond_the_quota_a_pull_request_waits_for_its_turn(git_farm: GitFarm) -
 
 def test_more_pull_requests_than_a_page_has_are_all_seen(git_farm: GitFarm) -> None:
     for number in range(5):  # the stand-in lists two at a time
-        git_farm.forge.open_pull(f"topic-{number}", {}, author="eve", association="NONE")
+        git_farm.forge.open_pull(f"topic-{number}", {f"lib{number}": LIB}, author="eve", association="NONE")
     due(git_farm)
     git_farm.look()
     assert len(git_farm.changes()) == 5

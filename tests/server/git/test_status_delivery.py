@@ -23,7 +23,7 @@ PAGE = "https://farm.example.org/submissions/1"
 def put(farm: GitFarm, state: str = "pending", line: str = "x", target: str = PAGE) -> str:
     commit = farm.forge.git("rev-parse", "main")
     with farm.application.writing() as unit:
-        show(unit, "main", commit_status(commit, "farm/preview", state, line, target))  # type: ignore[arg-type]
+        show(unit, "main", commit_status(commit, "farm/preview/main", state, line, target))  # type: ignore[arg-type]
     return commit
 
 
@@ -41,7 +41,7 @@ def test_each_state_is_sent_once_and_the_same_state_not_again(git_farm: GitFarm)
     commit = put(git_farm)
     assert deliver(git_farm) == 1
     assert deliver(git_farm) == 0
-    put(git_farm, line="another line")
+    put(git_farm)
     assert deliver(git_farm) == 0
     put(git_farm, "success")
     put(git_farm, "failure")
@@ -89,7 +89,7 @@ def test_one_that_arrived_before_the_farm_was_killed_is_not_sent_twice(git_farm:
 def test_one_that_did_not_arrive_before_the_farm_was_killed_is_sent(git_farm: GitFarm) -> None:
     commit = put(git_farm)
     with git_farm.application.writing() as unit:
-        assert statuses.reserve(unit, ("main", commit, "farm/preview")) is not None
+        assert statuses.reserve(unit, ("main", commit, "farm/preview/main")) is not None
     assert deliver(git_farm) == 0
     git_farm.farm.clock.passes(statuses.RESERVED.total_seconds())
     assert deliver(git_farm) == 1

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from farm.store.git.commits import SignatureState, allowed_signers, commit_record, last_commit_of
+from farm.store.git.commits import SignatureState, allowed_signers, commit_record, last_commits_of
 from farm.store.git.copy import GitCopy
 
 if TYPE_CHECKING:
@@ -110,11 +110,31 @@ def test_a_signature_of_another_kind_is_not_verified_and_runs_nothing(repository
 
 
 def test_the_commit_of_a_directory_is_the_last_that_changed_it_also_behind_a_merge(repository: Repository) -> None:
-    repository.commit("packages/a/recipe.yaml")
+    old = repository.commit("packages/a/recipe.yaml")
     repository.git("checkout", "-q", "-b", "topic")
     wanted = repository.commit("packages/a/fix.patch")
     repository.git("checkout", "-q", "main")
-    repository.commit("packages/b/recipe.yaml")
+    other = repository.commit("packages/b/recipe.yaml")
     repository.git("merge", "-q", "--no-ff", "-m", "merge", "topic")
     head = repository.commit("packages/ab/recipe.yaml")
-    assert last_commit_of(repository.copy, head, "packages/a") == wanted
+    found = last_commits_of(repository.copy, old, head, "packages", ["a", "b", "ab"])
+    assert found == {"a": wanted, "b": other, "ab": head}
+    for name, commit in found.items():
+        assert repository.git("log", "-1", "--format=%H", head, "--", f"packages/{name}/") == commit
+
+
+def test_the_commit_of_a_directory_that_only_a_merge_has_changed_is_the_merge(repository: Repository) -> None:
+    old = repository.commit("packages/a/recipe.yaml")
+    repository.git("checkout", "-q", "-b", "topic")
+    repository.commit("x")
+    repository.git("checkout", "-q", "main")
+    repository.commit("y")
+    repository.git("merge", "-q", "--no-ff", "--no-commit", "topic")
+    evil = repository.commit("packages/b/recipe.yaml")
+    assert last_commits_of(repository.copy, old, evil, "packages", ["b"]) == {"b": evil}
+
+
+def test_no_name_of_a_file_passes_for_a_commit(repository: Repository) -> None:
+    old = repository.commit("packages/a/recipe.yaml")
+    wanted = repository.commit(f"packages/a/x\n/{old}")
+    assert last_commits_of(repository.copy, old, wanted, "packages", ["a"]) == {"a": wanted}

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("due_at", UtcDateTime(), nullable=False, index=True),
         sa.Column("synced_at", UtcDateTime()),
         sa.Column("delivered_at", UtcDateTime()),
+        sa.Column("not_before", UtcDateTime()),
+        sa.Column("retries", sa.Boolean(), nullable=False),
         *_required(sa.String, "branch path forge project secret token previews created_by head refused"),
         *_required(sa.Text, "url api members trouble"),
         *_required(sa.Integer, "failures"),
@@ -42,6 +44,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id"), index=True),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.Column("retry_at", UtcDateTime()),
+        sa.Column("ended", sa.Boolean(), nullable=False),
         *_required(sa.String, "commit author state approved"),
         *_required(sa.Text, "detail"),
         sa.CheckConstraint(
