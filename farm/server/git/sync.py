@@ -150,8 +150,9 @@ class _Sync:
         head, ref = branches.get(branch), f"refs/heads/{branch}"
         if head is None:
             raise FarmError(f"it has no branch {branch}", code="no-branch")
-        if self._copy.fetch(self._repository.remote, {ref: head})[ref] != head:
-            raise FarmError(f"{branch} is being pushed to just now", code="being-pushed")
+        self._copy.fetch(self._repository.remote, {ref: head})
+        if not self._copy.has(head):  # else the branch has moved on meanwhile: next time
+            raise FarmError(f"{branch} is being rewritten just now", code="being-rewritten")
         return head
 
     def _renew_all(self, pulls: Sequence[PullRequest], branches: Mapping[str, str], head: str) -> list[FarmError]:

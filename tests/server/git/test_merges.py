@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from farm.server.git import repositories
+from farm.errors import FarmError
+from farm.server.git import changes, merged_changes, repositories
+from farm.server.git.change_previews import RETRY
 from farm.server.git.recipe_commits import commits_of
+from farm.server.git.sync import sync_repository
 from farm.server.identities.access import Actor
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
@@ -19,11 +22,13 @@ from farm.server.submissions.pending_submissions import accept
 from farm.server.submissions.previewing import expire_previews
 from farm.server.tables.git_rows import ChangeState
 from farm.server.tables.states import SubmissionState
+from farm.server.transaction.planning_inputs import PreviewPolicy
 from farm.store.git.commits import SignatureState
 from farm.store.git.copy import GitCopy
 from tests.farms.people import own, signed
+from tests.refusing import refuses
 from tests.server.git.git_farm import APP, CHANGED, LIB
-from tests.server.git.test_previews_of_changes import AGAIN, OTHER, due
+from tests.server.git.test_previews_of_changes import AGAIN, OTHER, ask, due
 from tests.server.pipeline.test_newest_tests import with_tests
 
 if TYPE_CHECKING:
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 WRONG = {"recipe.yaml": LIB["recipe.yaml"].replace(b"license: MIT", b"licens: MIT")}
+SUBMISSION = "farm/submission/main"
+THIRD = with_tests("lib", "lib-works", flag="z", revision=3)
+NEEDS_OTHER = with_tests("more", "more-works", needs=("other",))
 CHANGED_APP = with_tests("app", "app-works", needs=("lib",), flag="z", revision=2)
 
 
@@ -285,3 +293,157 @@ def test_the_timer_does_what_a_webhook_does(git_farm: GitFarm) -> None:
     git_farm.farm.clock.passes(git_farm.settings.every.total_seconds())
     git_farm.look()
     assert [state for _, state in states(git_farm)] == ["taken"]
+
+
+def settle_owned(farm: GitFarm, number: int, *recipes: dict[str, bytes]) -> None:
+    accept(farm.application, Actor("token:alice"), number, signed("alice", *recipes))
+
+
+def expire(farm: GitFarm) -> None:
+    farm.farm.clock.passes(timedelta(days=8).total_seconds())
+    expire_previews(farm.application)
+
+
+def test_a_merge_that_needs_what_waits_for_an_owner_is_submitted_once_that_is_accepted(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    git_farm.forge.commit({"other": OTHER})
+    git_farm.forge.push("main")
+    look(git_farm)
+    head = git_farm.forge.commit({"more": NEEDS_OTHER})
+    git_farm.forge.push("main")
+    look(git_farm)
+    assert git_farm.repository().refused == head
+    assert git_farm.forge.states_of(head, SUBMISSION) == ["failure"]
+    ((waiting, _),) = states(git_farm)
+    settle_owned(git_farm, waiting, OTHER)
+    look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["taken", "waiting"]
+    assert git_farm.repository().refused == ""
+    assert git_farm.forge.states_of(head, SUBMISSION) == ["failure", "pending"]
+
+
+def test_what_was_merged_again_withdraws_what_waits_for_owners_with_the_older_recipes(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED, "other": OTHER})
+    look(git_farm)
+    preview = git_farm.preview_of(1)
+    git_farm.forge.merge(pull)
+    look(git_farm)
+    git_farm.forge.commit({"lib": THIRD})
+    git_farm.forge.push("main")
+    look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["withdrawn", "waiting"]
+    assert git_farm.submission(preview).record.state is SubmissionState.WITHDRAWN
+    newer = git_farm.submission(states(git_farm)[-1][0])
+    assert [recipe.name for recipe in newer.recipes] == ["lib", "other"], "what else was merged is lost"
+    with git_farm.application.reading() as unit:
+        assert set(commits_of(unit.session, [newer.record.id])[newer.record.id]) == {"lib", "other"}
+    settle_owned(git_farm, newer.record.id, THIRD, OTHER)
+    taken = current(git_farm)
+    expire(git_farm)
+    for _ in range(2):
+        look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["withdrawn", "taken"]
+    assert current(git_farm) == taken
+
+
+def test_two_submissions_that_wait_are_withdrawn_by_a_later_merge(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    for recipe in (CHANGED, THIRD):
+        git_farm.forge.commit({"lib": recipe})
+        git_farm.forge.push("main")
+        look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["withdrawn", "waiting"]
+
+
+def test_killed_while_an_expired_merge_is_submitted_again_there_is_one_submission_with_its_author(
+    git_farm: GitFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(git_farm.farm)
+    git_farm.forge.merge(pull := git_farm.forge.open_pull("topic", {"lib": CHANGED}))
+    git_farm.forge.git("reset", "-q", "--hard", "HEAD~1")
+    pull.state, pull.merged_by = "open", ""
+    git_farm.forge.push("main")
+    look(git_farm)
+    git_farm.forge.merge(pull)
+    look(git_farm)
+    expire(git_farm)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    due(git_farm)
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "set_merged", kill)
+        with pytest.raises(Killed):
+            sync_repository(git_farm.application, git_farm.settings, "main")
+    for _ in range(2):
+        look(git_farm)
+    (_, waiting) = states(git_farm)
+    assert waiting[1] == "waiting"
+    with git_farm.application.reading() as unit:
+        assert commits_of(unit.session, [waiting[0]])[waiting[0]]["lib"].author == "Ada"
+
+
+def test_an_expired_merge_that_cannot_be_submitted_again_holds_nothing_up(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    git_farm.forge.merge(pull)
+    look(git_farm)
+    expire(git_farm)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(*_: object, **__: object) -> None:
+            raise FarmError("no blob")
+
+        patch.setattr(merged_changes, "submit", fail)
+        look(git_farm)
+    (change,) = git_farm.changes().values()
+    assert change.detail.endswith("cannot be submitted again: no blob")
+    git_farm.farm.clock.passes(RETRY.total_seconds())
+    look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["expired", "waiting"]
+
+
+def test_a_merged_pull_request_cannot_be_asked_for_again(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    git_farm.forge.merge(pull)
+    look(git_farm)
+    expire(git_farm)
+    with refuses("not-found"):
+        ask(git_farm, 1)
+    look(git_farm)
+    assert [state for _, state in states(git_farm)] == ["expired", "waiting"]
+
+
+def test_what_is_pushed_to_a_branch_whose_merge_waits_is_previewed(git_farm: GitFarm) -> None:
+    own(git_farm.farm)
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    first = git_farm.preview_of(1)
+    git_farm.forge.commit({"lib": CHANGED})  # the same recipes, without the pull request
+    git_farm.forge.push("main")
+    look(git_farm)
+    assert list(git_farm.changes()) == [f"merged/{first}"]
+    git_farm.forge.update_pull(pull, {"lib": THIRD})
+    look(git_farm)
+    assert git_farm.preview_of(1) != first
+    assert git_farm.submission(first).record.state is SubmissionState.PREVIEW
+
+
+def test_merges_that_wait_take_no_place_in_the_quota(git_farm: GitFarm) -> None:
+    git_farm.application = replace(git_farm.application, preview_policy=PreviewPolicy(most_open=1))
+    own(git_farm.farm)
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    git_farm.forge.merge(pull)
+    look(git_farm)
+    git_farm.forge.open_pull("next", {"other": OTHER})
+    look(git_farm)
+    assert git_farm.preview_of(2)

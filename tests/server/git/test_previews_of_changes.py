@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.first_error import FirstError
-from farm.server.git import changes, disconnecting, repositories
+from farm.server.git import changes, disconnecting, recipe_changes, repositories
+from farm.server.git.change_previews import RETRY
 from farm.server.git.sync import sync_repository
 from farm.server.jobs import attempts
+from farm.server.submissions.previewing import expire_previews
 from farm.server.tables.evidence import FIRST_ERROR
 from farm.server.tables.git_rows import ChangeState
 from farm.server.tables.states import SubmissionState
 from farm.server.transaction.planning_inputs import PreviewPolicy
+from farm.store.git import program
 from farm.store.git.copy import GitCopy
 from tests.refusing import refuses
+from tests.server.git.forge import Pull
 from tests.server.git.git_farm import ADDRESS, CHANGED, LIB
 from tests.server.pipeline.test_newest_tests import with_tests
 
@@ -250,3 +255,151 @@ def test_a_farm_that_is_disconnected_withdraws_the_previews(git_farm: GitFarm) -
     assert git_farm.submission(number).record.state is SubmissionState.WITHDRAWN
     with git_farm.application.reading() as unit:
         assert repositories.repositories(unit.session) == []
+
+
+def branch(farm: GitFarm, name: str, recipes: dict[str, dict[str, bytes]]) -> str:
+    farm.forge.git("checkout", "-q", "-B", name, "main")
+    commit = farm.forge.commit(recipes)
+    farm.forge.push(name)
+    farm.forge.git("checkout", "-q", "main")
+    return commit
+
+
+def look(farm: GitFarm) -> None:
+    due(farm)
+    farm.look()
+
+
+def test_only_the_commit_that_was_looked_at_is_previewed(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    pull = forge.open_pull("topic", {"lib": CHANGED}, author="eve", association="NONE")
+    look(git_farm)
+    seen = forge.head_of(pull)
+    forge.update_pull(pull, {"lib": AGAIN})
+    look(git_farm)
+    with git_farm.application.writing() as unit, refuses("commit-changed"):
+        changes.approve_change(unit, "main", "pull/1", seen)
+    look(git_farm)
+    assert git_farm.changes()["pull/1"].state is ChangeState.UNAPPROVED
+
+
+def test_what_lacks_a_recipe_of_the_farm_is_previewed_once_it_is_there(git_farm: GitFarm) -> None:
+    git_farm.forge.open_pull("topic", {"more": with_tests("more", "more-works", needs=("other",))})
+    look(git_farm)
+    assert git_farm.changes()["pull/1"].state is ChangeState.REFUSED
+    git_farm.forge.commit({"other": OTHER})
+    git_farm.forge.push("main")
+    git_farm.farm.clock.passes(RETRY.total_seconds())
+    look(git_farm)
+    assert git_farm.preview_of(1)
+
+
+def test_two_changes_at_one_commit_have_one_preview_and_a_verdict_that_stays(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    commit = branch(git_farm, "one", {"lib": CHANGED})
+    forge.push("one:two")
+    look(git_farm)
+    assert list(git_farm.changes()) == ["branch/one"]
+    for _ in range(4):
+        assert git_farm.tell() == 0
+    assert forge.states_of(commit) == ["pending"]
+
+
+def test_a_pull_request_of_a_pushed_branch_has_the_preview_of_the_branch(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    commit = branch(git_farm, "topic", {"lib": CHANGED})
+    look(git_farm)
+    number = git_farm.changes()["branch/topic"].submission
+    forge.push("topic:refs/pull/1/head")
+    forge.pulls[1] = Pull(1, "topic", "eve", "NONE")
+    look(git_farm)
+    assert list(git_farm.changes()) == ["pull/1"]
+    assert git_farm.preview_of(1) == number
+    assert git_farm.changes()["pull/1"].author == "eve"
+    assert forge.states_of(commit) == ["pending"]
+
+
+def test_two_connections_to_a_project_show_their_verdicts_side_by_side(git_farm: GitFarm) -> None:
+    git_farm.connect("docs", path="docs")
+    assert sync_repository(git_farm.application, git_farm.settings, "docs")
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    with git_farm.application.writing() as unit:
+        repositories.make_due(unit.session, "docs", now=unit.now)
+    assert sync_repository(git_farm.application, git_farm.settings, "docs")
+    git_farm.tell()
+    head = git_farm.forge.head_of(pull)
+    assert git_farm.forge.states_of(head, "farm/preview/main") == ["pending"]
+    assert git_farm.forge.states_of(head, "farm/preview/docs") == ["success"]
+
+
+def test_a_pull_request_that_is_missing_from_the_list_is_not_taken_for_closed(git_farm: GitFarm) -> None:
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    number = git_farm.preview_of(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(git_farm.forge, "_open_pulls", lambda _: [])
+        look(git_farm)
+    assert git_farm.preview_of(1) == number
+    assert git_farm.submission(number).record.state is SubmissionState.PREVIEW
+    pull.base = "other"
+    look(git_farm)
+    assert git_farm.changes() == {}
+    assert git_farm.submission(number).record.state is SubmissionState.WITHDRAWN
+
+
+def test_a_pull_request_that_the_forge_has_deleted_is_over(git_farm: GitFarm) -> None:
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    number = git_farm.preview_of(1)
+    del git_farm.forge.pulls[pull.number]
+    look(git_farm)
+    assert git_farm.changes() == {}
+    assert git_farm.submission(number).record.state is SubmissionState.WITHDRAWN
+
+
+def test_a_commit_that_is_replaced_or_closed_does_not_stay_pending(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    pull = forge.open_pull("topic", {"lib": CHANGED})
+    stranger = forge.open_pull("strange", {"other": OTHER}, author="eve", association="NONE")
+    look(git_farm)
+    first, waits = forge.head_of(pull), forge.head_of(stranger)
+    second = forge.update_pull(pull, {"lib": AGAIN})
+    look(git_farm)
+    assert forge.states_of(first) == ["pending", "error"]
+    pull.state = stranger.state = "closed"
+    look(git_farm)
+    assert forge.states_of(second) == ["pending", "error"]
+    assert forge.states_of(waits) == ["pending", "error"]
+
+
+def test_beyond_the_quota_nothing_is_fetched(git_farm: GitFarm) -> None:
+    git_farm.application = replace(git_farm.application, preview_policy=PreviewPolicy(most_open=0))
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    for _ in range(2):
+        look(git_farm)
+    assert git_farm.changes()["pull/1"].state is ChangeState.DELAYED
+    assert not GitCopy(git_farm.settings.directory / "main.git").has(git_farm.forge.head_of(pull))
+
+
+def test_an_ended_preview_is_told_once_and_not_looked_at_again(git_farm: GitFarm) -> None:
+    pull = git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    git_farm.farm.clock.passes(timedelta(days=8).total_seconds())
+    expire_previews(git_farm.application)
+    git_farm.tell()
+    assert git_farm.forge.states_of(git_farm.forge.head_of(pull)) == ["pending", "error"]
+    with git_farm.application.reading() as unit:
+        assert changes.previewed(unit.session) == []
+
+
+def test_many_recipes_need_no_process_for_each(git_farm: GitFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"lib{number}" for number in range(30)]
+    git_farm.forge.open_pull("topic", {name: with_tests(name, f"{name}-works") for name in names})
+    ran: list[str] = []
+    whole = program._output
+    monkeypatch.setattr(program, "_output", lambda command, *more: ran.append(command[-1]) or whole(command, *more))
+    monkeypatch.setattr(recipe_changes, "read_directory", lambda *_, **__: OTHER)  # two for each
+    due(git_farm)
+    sync_repository(git_farm.application, git_farm.settings, "main")
+    assert len(ran) < len(names)

@@ -1,4 +1,4 @@
-"""Several readers, restarts, limits of the forge and broken copies: no merge is lost, and no repository blocks others."""
+"""Several readers, limits of the forge, and broken copies: no merge is lost, and no repository blocks another."""
 
 from __future__ import annotations
 
