@@ -150,7 +150,8 @@ def test_a_pull_request_that_cannot_be_fetched_keeps_no_other_one_back(git_farm:
     asked = len(git_farm.forge.requests)
     due(git_farm)
     git_farm.look()
-    assert not [path for path in git_farm.forge.requests[asked:] if path.endswith("git-upload-pack")]
+    listing = [path for path in git_farm.forge.requests[asked:] if path.endswith("git-upload-pack")]
+    assert len(listing) == 2, "more was asked of git than which refs there are"
     git_farm.farm.clock.passes(RETRY_UNREADABLE.total_seconds())
     git_farm.forge.push(f"{bad_commit}:refs/pull/{bad.number}/head")
     due(git_farm)

@@ -72,4 +72,4 @@ def test_what_differs_on_another_branch_is_submitted(git_farm: GitFarm) -> None:
     change(git_farm, branch="trunk")
     git_farm.look()
     assert git_farm.repository().head == head
-    assert forge.states_of(head, "farm/submission") == ["success"]
+    assert forge.states_of(head, "farm/submission/main") == ["success"]
