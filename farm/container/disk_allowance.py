@@ -39,6 +39,9 @@ class DiskAllowance:
             return True
         if has_entries and free_entries < _RESERVED_ENTRIES and free_entries < self._free_entries:
             return True
+        if free > self._free + _SLACK:  # others have freed it, and what is added here must not count against that
+            self._measure()
+            free = self._free
         may_take = self._used + max(0, self._free - free)
         may_have = self._entries + max(0, self._free_entries - free_entries)
         if may_take > self._most or may_have > self._most_entries:

@@ -51,7 +51,7 @@ ANSWERED = {
     "git disconnect": "git disconnect main",
     "git set": "git set main --new-secret",
     "git list": "git list",
-    "git preview": "git preview main 1",
+    "git preview": f"git preview main 1 --commit {'a' * 40}",
     "git show": "git show main",
     "git sync": "git sync main",
     "notify add": "notify add https://hooks.example.org/x",

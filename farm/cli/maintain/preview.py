@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from farm.cli.settings import Settings
 
 _POLL_SECONDS = 0.5
+_POLLS_UNTIL_SIGNED = 20
+"""How often a preview is asked for that has a verdict, until it is signed and can be run."""
 
 
 def read_previewed(
@@ -82,7 +84,7 @@ def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgr
 
 def follow_preview(farm: FarmClient, number: int) -> int:
     """Show how far a preview is until its verdict is known; return 1 unless it passes."""
-    shown = ""
+    shown, patience = "", _POLLS_UNTIL_SIGNED
     while True:
         progress = farm.submission(number)
         if progress.state != "preview":
@@ -90,6 +92,10 @@ def follow_preview(farm: FarmClient, number: int) -> int:
             return 1
         verdict = progress.preview.verdict if progress.preview else None
         if verdict and verdict.state in ("passes", "fails") and progress.preview:
+            if verdict.changes and not progress.preview.release and patience > 0:
+                patience -= 1
+                time.sleep(_POLL_SECONDS)
+                continue
             say(styled(verdict.state, fg="green" if verdict.state == "passes" else "red") + f": {verdict.summary}")
             say_lines(verdict_lines(farm, progress))
             return int(verdict.state != "passes")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from farm.api.farm_client import FarmClient
+from farm.cli.maintain import preview
 from farm.cli.maintain.preview import follow_preview
 from farm.server.previews import previews
 from farm.server.submissions import submissions
@@ -90,7 +91,8 @@ def test_without_owners_a_token_accepts(shells: People) -> None:
     assert "with the build of the preview" in shells.run("bob", "submission", "accept", "2", "--yes")
 
 
-def test_following_a_preview_ends_with_its_verdict(shells: People) -> None:
+def test_following_a_preview_ends_with_its_verdict(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "_POLL_SECONDS", 0.01)
     shells.run("alice", "submit", "--preview", shells.recipe(CHANGED))
     judged(shells, 2, VerdictState.PASSES)
     with FarmClient(shells.url) as farm:
