@@ -122,6 +122,8 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     own = find_own_key(settings, key, name)
     with connect() as farm:
         found = farm.submission_contents(number)
+        if found.submission.state not in ("waiting", "preview"):
+            raise FarmError(f"submission {number} is {found.submission.state}: nothing of it waits to be accepted")
         say_lines(verdict_lines(farm, found.submission), err=True)
         if found.submission.state == "preview" and not found.submission.waits_for:
             _accept_unowned(farm, found, settings, yes=yes, as_json=as_json)

@@ -43,12 +43,25 @@ def spdx_expression(text: str) -> str:
         raise InvalidValueError("the license is empty", remedy="Write an SPDX identifier such as MIT.")
     unknown = licensing.unknown_license_keys(expression)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], licensing.known_symbols, n=1)
-        remedy = f"Did you mean {near[0]}?" if near else "See https://spdx.org/licenses for the identifiers."
+        near = _similar(unknown[0], licensing.known_symbols)
+        remedy = f"Did you mean {near}?" if near else "See https://spdx.org/licenses for the identifiers."
         raise InvalidValueError(f"{quoted(unknown[0])} is not an SPDX license identifier", remedy=remedy)
     if str(expression) != text:
         raise InvalidValueError(f"{quoted(text)} is not the canonical spelling", remedy=f"Write {expression}.")
     return text
+
+
+def _similar(word: str, known: Collection[str]) -> str:
+    """Return the identifiers that an unknown license may stand for; empty if none is like it.
+
+    `GPLv2+` is a known license with "or any later version"; `BSD` and `Apache` name several licenses.
+    """
+    gnu = _GNU.fullmatch(word.removesuffix("+"))
+    if gnu and word.endswith("+") and (later := f"{gnu[1].upper()}-{gnu[2]}.{gnu[3] or 0}-or-later") in known:
+        return later
+    begun = [name for name in known if name.lower().startswith(f"{word.lower()}-")]
+    begun.sort(key=lambda name: (name.count("."), len(name), name))
+    return ", ".join(begun[:4]) or next(iter(difflib.get_close_matches(word, known, n=1)), "")
 
 
 def _refuse_without_only_or_later(text: str, licensing: Licensing) -> None:

@@ -148,7 +148,7 @@ def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: Peop
         withdrawn = shells.run(who, "submission", "withdraw", str(number), "--why", "not now")
         assert withdrawn == f"submission {number} is withdrawn\n"
     shells.run("alice", "submission", "accept", "2", "--yes", status=1)
-    assert "submission 2 waits for no signature of alice" in shells.stderr
+    assert "submission 2 is withdrawn: nothing of it waits to be accepted" in shells.stderr
     assert shells.json("alice", "submission", "withdraw", "4") == {"id": 4, "jobs": [], "state": "withdrawn"}
 
 
@@ -223,8 +223,8 @@ def test_who_has_no_key_submits_as_ever_and_leaves_no_state(shells: People) -> N
     assert all(line.startswith("packages/b/recipe.yaml:") for line in shells.stderr.splitlines())
     shells.run("ann", "submission", "list")
     assert not (shells.place / "ann").exists()
-    shells.run("ann", "submission", "accept", "1", status=2)
-    assert "make one with `farm keys me`" in shells.stderr
+    shells.run("ann", "submission", "accept", "1", status=1)
+    assert "submission 1 is taken: nothing of it waits to be accepted" in shells.stderr
 
 
 def test_a_fault_of_the_file_is_told_to_who_submits(shells: People) -> None:

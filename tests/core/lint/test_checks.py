@@ -132,6 +132,20 @@ def test_a_gnu_license_without_only_or_later_is_asked_for_it(license_name: str) 
     assert "GPL-3.0-or-later" in finding.problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("license_name", "meant"),
+    [
+        ("LGPLv2.1+", "LGPL-2.1-or-later"),
+        ("BSD", "BSD-1-Clause, BSD-2-Clause, BSD-3-Clause, BSD-4-Clause"),
+        ("MIT OR Apache", "Apache-1.0, Apache-1.1, Apache-2.0"),
+        ("Appache-2.0", "Apache-2.0"),
+    ],
+)
+def test_an_unknown_license_is_answered_with_those_that_it_may_be(license_name: str, meant: str) -> None:
+    (finding,) = lint_tree(tree(f"license: {license_name}\n")).findings
+    assert finding.problem.remedy == f"Did you mean {meant}?"
+
+
 class Complaining:
     """A checker that has one complaint about every text, and keeps the texts."""
 
