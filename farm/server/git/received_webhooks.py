@@ -74,6 +74,8 @@ def read_webhook(session: Session, name: str, headers: Mapping[str, str]) -> Web
 
     Raises `FarmError` (`not-found`, `unsigned-webhook`).
     """
+    if not any(header in headers for _, signatures in _HEADERS.values() for header in signatures):
+        raise _unsigned()
     query = select(GitRepositoryRow.forge, GitRepositoryRow.secret).where(GitRepositoryRow.name == name)
     found = session.exec(query).first()
     if found is None:
@@ -83,12 +85,16 @@ def read_webhook(session: Session, name: str, headers: Mapping[str, str]) -> Web
     # The first that is there counts: another one that fits does not make up for it.
     signature = _SIGNATURE.fullmatch(next((headers[header] for header in signatures if header in headers), ""))
     if signature is None:
-        raise FarmError(
-            "the webhook has no signature",
-            remedy="Give the forge the secret that `farm git connect` printed.",
-            code="unsigned-webhook",
-        )
+        raise _unsigned()
     return Webhook(name, headers.get(event, ""), signature[2], secret)
+
+
+def _unsigned() -> FarmError:
+    return FarmError(
+        "the webhook has no signature",
+        remedy="Give the forge the secret that `farm git connect` printed.",
+        code="unsigned-webhook",
+    )
 
 
 def receive_webhook(unit: UnitOfWork, webhook: Webhook) -> WebhookResult:
