@@ -345,9 +345,7 @@ class TestOnAHost:
         assert attempt_name(token) not in another.sweep().lost
         assert len(self.containers(client, token)) == 1
         subprocess.run(["rm", "-rf", root], check=False, stderr=subprocess.DEVNULL)  # all but what is mounted
-        assert len(mounts_below(root)) == 3
-        (container,) = self.containers(client, token)
-        assert {container, attempt_name(token)} <= set(another.sweep().lost)
+        another.sweep()  # or the janitor of a farm that runs on this host meanwhile
         assert self.containers(client, token) == []
         assert mounts_below(root) == ()
         assert not (root / attempt_name(token)).exists()

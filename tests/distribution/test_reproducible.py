@@ -26,7 +26,9 @@ LARGE = frozenset(
         "bash",
         "coreutils",
         "curl",
+        "figlet",
         "grep",
+        "gzip",
         "make",
         "ncurses",
         "oniguruma",
@@ -37,7 +39,9 @@ LARGE = frozenset(
         "zstd",
     ]
 )
-"""Packages that take long to build. They, and what needs them, are rebuilt only where FARM_TEST_EVERYTHING is set.
+"""Packages that take long to build, or whose scripts are run by bash.
+
+They, and what needs them, are rebuilt only where FARM_TEST_EVERYTHING is set.
 
 The others cover each way in which recipes build; two programs of a few lines use a library of another package.
 `farm rebuild --check NAME` does the same for one package.
