@@ -128,7 +128,7 @@ class Farm(VerbGroup):
 
 
 class ReaderGoneError(Exception):
-    """Whoever read the output has closed the pipe (`farm log … | head`)."""
+    """The program that read the output has closed the pipe (`farm log … | head`)."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""When a process was started, by which it is told from a later one with its number. Imports nothing."""
+"""When a process was started, which distinguishes it from a later one with its number. Imports nothing."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.attack.editing import Column
 
 _READ = Nothing("where recipes are read, and which are previewed: what is released is checked like any submission")
-_TOLD = Nothing("what a forge is told: no decision about a release reads it")
+_STATUS = Nothing("the status of a commit: no decision about a release reads it")
 _SHOWN = Nothing("who wrote a recipe, for people to read: no decision about a release reads it")
 
 
@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "repository name commit author state submission_id detail approved retry_at ended changed_at", _READ
     ),
     "commit_status": _all(
-        "repository commit context state description target sent unsure attempts due_at trouble changed_at", _TOLD
+        "repository commit context state description target sent unsure attempts due_at trouble changed_at", _STATUS
     ),
     "recipe_commit": _all(
         "submission_id name url commit author author_email committer committer_email committed_at signature signer key",

@@ -31,7 +31,7 @@ class Change(Record, columns={"submission": "submission_id"}):
 
     Or what was merged and waits for owners (`merged/40`): submission 40, which was the preview of a change.
     `submission` is its preview, once there was one; `approved` the commit that somebody has asked a preview of. What
-    was refused is tried again at `retry_at`, unless None. `ended`: the forge was told that its preview has ended.
+    was refused is tried again at `retry_at`, unless None. `ended`: the forge was notified that its preview has ended.
     """
 
     repository: str
@@ -69,7 +69,7 @@ def change_at(session: Session, repository: str, name: str) -> Change | None:
 
 
 def previewed(session: Session) -> list[Change]:
-    """Return the changes of all repositories that have a preview whose end was not told yet."""
+    """Return the changes of all repositories that have a preview whose end the forge was not notified of yet."""
     states = (ChangeState.PREVIEW, ChangeState.MERGED)
     query = select(GitChangeRow).where(col(GitChangeRow.state).in_(states), col(GitChangeRow.ended).is_(False))
     return Change.all(session, query.order_by(GitChangeRow.repository, GitChangeRow.name))
@@ -90,7 +90,7 @@ def has_other_at(session: Session, change: Change) -> bool:
 
 
 def set_ended(session: Session, change: Change) -> None:
-    """Record that the forge was told of the end of a change's preview."""
+    """Record that the forge was notified of the end of a change's preview."""
     same = _named(change.repository, change.name) & (col(GitChangeRow.submission_id) == change.submission)
     session.exec(update(GitChangeRow).where(same).values(ended=True))
 

@@ -243,7 +243,7 @@ def set_trouble(unit: UnitOfWork, reserved: GitRepository, trouble: str) -> None
 
 
 def pause(unit: UnitOfWork, name: str, until: datetime) -> None:
-    """Ask nothing of a repository's forge for a while, whoever wants it: so the forge says."""
+    """Ask nothing of a repository's forge for a while, even if a webhook asks for it: so the forge says."""
     same = col(GitRepositoryRow.name) == name
     unit.session.exec(update(GitRepositoryRow).where(same).values(not_before=until))
 

@@ -84,7 +84,7 @@ def _read(application: Application, settings: SyncSettings, reserved: GitReposit
         with application.writing() as unit:
             repositories.set_trouble(unit, reserved, error.message)
     except Exception as error:  # noqa: BLE001
-        # Whatever it is: without a record of it, nobody would be told, and it would be tried again after 30 minutes.
+        # Whatever it is: without a record of it, nobody would know, and it would be tried again after 30 minutes.
         _LOG.exception("the repository %s cannot be read", reserved.name)
         with application.writing() as unit:
             repositories.set_trouble(unit, reserved, f"{type(error).__name__}: {error}")

@@ -32,7 +32,7 @@ class Target:
 def targets(pulls: Iterable[PullRequest], branches: Mapping[str, str], branch: str) -> list[Target]:
     """Return the targets of a repository whose recipes are on `branch`; `branches` are commits by name.
 
-    Whoever pushes a branch may write to the repository, so it is a member's. Of several at one commit, only one is a
+    Who pushes a branch may write to the repository, so it is a member's. Of several at one commit, only one is a
     target: a pull request rather than a branch, the lowest number; it is a member's if any of them is.
     """
     numbered = sorted(pulls, key=lambda pull: pull.number)

@@ -1,4 +1,4 @@
-"""Rows of git repositories that recipes come from: their changes, what forges are told, and who wrote a recipe."""
+"""Rows of git repositories that recipes come from: their changes, their commit statuses, and who wrote a recipe."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class GitChangeRow(Row, table=True):
     detail: str = Field(default="", sa_type=Text)
     approved: str = ""  # the commit that somebody has asked a preview of
     retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # what was refused is tried again
-    ended: bool = False  # its preview has ended, and the forge was told
+    ended: bool = False  # its preview has ended, and the forge was notified
     changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
