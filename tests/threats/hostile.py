@@ -47,6 +47,8 @@ _KEPT = {
     "error", "code", "next-before", "name", "change",
 }  # fmt: skip
 """Members that clients read, and refuse in another form; of these, versions and names have strict rules."""
+_LIES = {("state", "taken"): "waiting"}
+"""What is said instead, so that clients show a submission that was accepted long ago as one to accept."""
 
 
 def channel(folder: Path) -> SmallDistribution:
@@ -158,7 +160,7 @@ def written_over(value: Any, key: str = "") -> Any:
         return [written_over(inner, key) for inner in value]
     if isinstance(value, str) and key not in _KEPT and not _STRICT.fullmatch(value):
         return value + TEXT
-    return value
+    return _LIES.get((key, value), value) if isinstance(value, str) else value
 
 
 def environment(home: Path, farm_url: str, token: str) -> dict[str, str]:
