@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,7 +38,6 @@ from tests.server.pipeline.test_newest_tests import with_tests
 from tests.server.pipeline.test_verdicts import statements
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from farm.server.tables.session import Database
@@ -52,6 +51,7 @@ CHANGED = with_tests("lib", "lib-works", flag="x", revision=2)
 @pytest.fixture
 def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
     farm = ReleasingFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
+    farm.clock.now = datetime.now(UTC)  # clients read previews too, and these last for a week of real time
     farm.submit(LIB, APP)
     farm.settle()
     farm.test_runs.clear()
