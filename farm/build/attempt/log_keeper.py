@@ -55,9 +55,9 @@ class LogKeeper(AbstractContextManager["LogKeeper"]):
         """Add a line of the worker itself, about a step or the whole attempt."""
         self(LogRecord(time.time(), WORKERS_STREAM, step, text))
 
-    def first_error(self, step: str) -> FirstError | None:
-        """Return the first error of a step that has failed just now; None if it has printed nothing."""
-        return self._recogniser.first_error() if self._recogniser.step == step else None
+    def first_error(self, step: str, status: int | None = None) -> FirstError | None:
+        """Return the first error of a step that has failed just now, with `status`; None if it has printed nothing."""
+        return self._recogniser.first_error(status) if self._recogniser.step == step else None
 
     def commit(self) -> Digest:
         """Store the log and return its digest; nothing can be added afterwards."""

@@ -154,7 +154,7 @@ class StepsRun:
         # Before the exit status: this is the reason of a step that fails for lack of space, or that ignores it.
         self.workspace.out.check_not_full()
         if result.exit_code:
-            found = keeper.first_error(steps.step)
+            found = keeper.first_error(steps.step, result.exit_code)
             error = BuildFailedError(
                 f"{package}: {self._named(steps.number)} failed with exit status {result.exit_code}",
                 remedy=remedy_of(found),

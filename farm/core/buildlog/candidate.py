@@ -51,6 +51,10 @@ class Sign(IntEnum):
     """The outermost of these programs ends: if lines follow, the step went on all the same."""
     PASSED = 4
     """A test has passed: what it printed was no error."""
+    IGNORED = 5
+    """A program that runs others reports that one has failed, and goes on all the same."""
+    COMMAND = 6
+    """An echoed command, or progress: nothing that a failed command prints."""
 
 
 class Family(Protocol):

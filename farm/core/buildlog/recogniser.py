@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 2000
 _PASSED = ("ok ", "PASS: ", "XFAIL: ", "SKIP: ")
-# An echoed command, a compiler's warning, the progress of ninja and CMake: whatever they name, they are no errors.
+# The last line of a log, by the worker.
+_ENDED = re.compile(r"(?:step-failed: .* failed with exit|it ended with) status ([0-9]{1,3})(?:,|$)")
+# An echoed command, the progress of ninja and CMake, a warning: whatever they name, they are no errors.
 _COMMAND = re.compile(
     r"^(?:\s*(?:\+ |libtool: \w+: +|\[[\d/ ]+%?\] )?(?:\S*/)?[\w.+-]+ (?:\S*/libtool )?-{1,2}\w"
-    r"|\[[\d/ ]+%?\] |[^\s:]+:\d+:(?:\d+:)? warning: |checking |-- (?!Configuring incomplete)|\S*configure: WARNING)"
+    r"|\[[\d/ ]+%?\] |checking |-- (?!Configuring incomplete))"
 )
+_WARNING = re.compile(r"^(?:[^\s:]+:\d+:(?:\d+:)? warning: |\S*configure: WARNING)")
 # Of these, one is in every line that a family looks for. Looking for each is ten times faster than one pattern of all.
 _WORDS = (
     "error", "fail", "fatal", "undefined", "not found", "no such", "cannot", "can't", "couldn't", "could not",
@@ -52,28 +55,37 @@ class Recogniser:
 
     def see(self, line: LogLine) -> None:
         """Take the next line."""
+        if line.step and line.step != self.step:
+            self._begin(line.step)
+        if line.driver and (ended := _ENDED.match(line.text)):
+            self._errors.status = int(ended[1])
         if not line.step:
             return  # the worker's own
-        if line.step != self.step:
-            self._begin(line.step)
         self._errors.take(line, self._said(line))
 
-    def first_error(self) -> FirstError | None:
-        """Return the first error of the last step; None if that has printed nothing."""
+    def first_error(self, status: int | None = None) -> FirstError | None:
+        """Return the first error of the last step; None if that has printed nothing.
+
+        `status` is the exit status of the step, where the log does not say it yet.
+        """
+        if status is not None:
+            self._errors.status = status
         return self._errors.choose()
 
     def _said(self, line: LogLine) -> Candidate | Sign | None:
         text = line.text
         if text.startswith(_PASSED):
             return Sign.PASSED
-        is_plain = len(text) > _LONGEST_LINE or bool(_COMMAND.match(text)) or not _is_interesting(text)
-        if len(text) > _LONGEST_LINE:
+        is_long = len(text) > _LONGEST_LINE
+        is_command = not is_long and bool(_COMMAND.match(text))
+        is_plain = is_long or is_command or bool(_WARNING.match(text)) or not _is_interesting(text)
+        if is_long:
             # A stranger wrote it: what the patterns have to do grows faster than a line.
             line = replace(line, text=text[:_LONGEST_LINE])
         for family in self._families:
             if (not is_plain or family.is_open) and (said := family.see(line)):
                 return said
-        return None
+        return Sign.COMMAND if is_command else None
 
 
 def _is_interesting(text: str) -> bool:

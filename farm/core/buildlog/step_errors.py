@@ -30,6 +30,12 @@ _FAR = 100
 """Lines between an error and the failure that it caused, while other jobs run beside it."""
 _WENT_ON = 40
 """Lines after the end of the outermost make that show that the step went on."""
+_COMMANDS = 3
+"""Commands that were echoed after an error, which show that it was tolerated unless something reports the failure."""
+_NOT_FOUND = 127
+"""The exit status of a shell that has not found a program."""
+_MAKE = 2
+"""The exit status of a make that failed."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,9 @@ class StepErrors:
         self._open: list[_Found] = []
         self._end = 0
         self._last: _Found | None = None
+        self._not_found: _Found | None = None
+        self.status: int | None = None
+        """The exit status of the step, if it is known."""
         self._forget()
 
     def _forget(self) -> None:
@@ -67,8 +76,10 @@ class StepErrors:
         self._last_message = 0
         self._hint: _Found | None = None
         self._failure: _Choice | None = None
+        self._ignored: _Found | None = None
         self._is_ahead = False
         self._whole_at = 0
+        self._commands = 0
 
     def take(self, line: LogLine, said: Candidate | Sign | None) -> None:
         """Take a line of the step, and what it is."""
@@ -79,19 +90,27 @@ class StepErrors:
             found.after.append(shown)
         if self._open:
             self._open = [found for found in self._open if len(found.after) < AROUND]
-        if self._whole_at and said not in (None, Sign.PASSED) and line.number > self._whole_at + _WENT_ON:
+        if said not in (None, Sign.PASSED, Sign.COMMAND) and self._has_gone_on(line.number):
             self._forget()
         if line.text.strip():
             self._end = line.number
         if isinstance(said, Candidate):
             self._found(said)
-        elif said is Sign.PASSED:
-            self._passed()
         elif said is not None:
-            self._failed(said, line.number)
-        if line.text.strip() and not isinstance(said, Sign):
+            self._signed(said, line.number)
+        if line.text.strip() and (said is Sign.COMMAND or not isinstance(said, Sign)):
             self._last = self._with_context(Candidate(line, ErrorKind.UNKNOWN, Strength.HINT, shown.text))
         self._recent.append(shown)
+
+    def _signed(self, sign: Sign, number: int) -> None:
+        if sign is Sign.COMMAND:
+            self._commands += 1
+        elif sign is Sign.PASSED:
+            self._passed()
+        elif sign is Sign.IGNORED:
+            self._was_ignored()
+        else:
+            self._failed(sign, number)
 
     def _with_context(self, candidate: Candidate) -> _Found:
         return _Found(candidate, tuple(self._recent)[-AROUND:])
@@ -100,7 +119,7 @@ class StepErrors:
         found = self._with_context(candidate)
         number = candidate.line.number
         if candidate.strength is Strength.CERTAIN:
-            self._last_certain = number
+            self._last_certain, self._commands = number, 0
             self._certain = self._known()
             if len(self._certain) < _KEPT:
                 self._certain.append(found)
@@ -109,6 +128,8 @@ class StepErrors:
             if number > self._last_message + _CLUSTER:
                 self._messages = []
             self._last_message = number
+            if candidate.kind is ErrorKind.MISSING_PROGRAM:
+                self._not_found = found
             if len(self._messages) < _KEPT:
                 self._messages.append(found)
                 self._open.append(found)
@@ -124,6 +145,17 @@ class StepErrors:
             self._messages = []
             self._hint = None
 
+    def _was_ignored(self) -> None:
+        """Forget what failed, also where an inner make has reported it; it may still be the cause of a later one."""
+        if not self._whole_at:
+            ignored = self._failure.found if self._failure else next(iter(self._known()), None)
+            self._forget()
+            self._ignored = ignored
+
+    def _has_gone_on(self, number: int) -> bool:
+        """Return whether the step has gone on after the end of the outermost make, to the line `number`."""
+        return bool(self._whole_at) and (number > self._whole_at + _WENT_ON or self._commands >= _COMMANDS)
+
     def _failed(self, sign: Sign, number: int) -> None:
         if self._failure is None and sign is Sign.FAILED_AHEAD and not (self._is_ahead and self._known()):
             # Its output follows: what came before is of other commands.
@@ -132,7 +164,7 @@ class StepErrors:
             return
         if self._failure is None:
             self._failure = self._confirmed(number)
-        self._whole_at = number if sign is Sign.FAILED_AS_A_WHOLE else 0
+        self._whole_at, self._commands = (number if sign is Sign.FAILED_AS_A_WHOLE else 0), 0
 
     def _known(self) -> list[_Found]:
         return [found for found in self._certain if found.candidate.strength is Strength.CERTAIN]
@@ -149,7 +181,8 @@ class StepErrors:
             return _Choice(complained, sure=number - self._last_message <= _RIGHT_BEFORE)
         if self._hint is not None and number - self._hint.number <= _CLUSTER:
             return _Choice(self._hint, sure=False)
-        return _Choice(self._last, sure=False) if self._last is not None else None
+        last = self._ignored or self._last
+        return _Choice(last, sure=False) if last is not None else None
 
     def choose(self) -> FirstError | None:
         """Return the first error of the step, if it has failed; None if it printed nothing."""
@@ -174,17 +207,20 @@ class StepErrors:
         )
 
     def _chosen(self) -> _Choice | None:
-        went_on = self._whole_at and self._end > self._whole_at + _WENT_ON
+        if self.status == _NOT_FOUND and self._not_found and self._end - self._not_found.number <= _RIGHT_BEFORE:
+            return _Choice(self._not_found, sure=True)
         if self._failure is not None:
-            return replace(self._failure, sure=self._failure.sure and not went_on)
+            is_other = self._end > self._whole_at > 0 and self.status not in (None, _MAKE)
+            return replace(self._failure, sure=self._failure.sure and not is_other and not self._has_gone_on(self._end))
         at_end = self._end - self._last_message
         complained = self._messages[0] if self._messages else None
         certain = self._known() or self._behind
         is_near = self._end - max([self._last_certain, *(found.number for found in certain)]) <= _FAR
         if len(certain) > 1 and all(found.candidate.is_last for found in certain):
             certain = certain[-1:]
-        if certain and (complained is None or at_end > _RIGHT_BEFORE or is_near):
-            return _Choice(certain[0], sure=is_near)
+        went_on = self._commands >= _COMMANDS and not any(found.candidate.kind is ErrorKind.TEST for found in certain)
+        if certain and (complained is None or at_end > _RIGHT_BEFORE or (is_near and not went_on)):
+            return _Choice(certain[0], sure=is_near and not went_on)
         if complained is not None and at_end <= _NEAR:
             return _Choice(complained, sure=at_end <= _RIGHT_BEFORE)
         if self._hint is not None and self._end - self._hint.number <= 2 * _CLUSTER:

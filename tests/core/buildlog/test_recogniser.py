@@ -72,6 +72,7 @@ def test_what_only_looks_like_an_error_is_none(harmless: str) -> None:
         ("b.c:(.text+0x0): multiple definition of `main'; a.o:a.c: first defined here", ErrorKind.LINKER, "main"),
         ("bash: line 3: cmake: command not found", ErrorKind.MISSING_PROGRAM, "cmake"),
         ("/bin/sh: 1: perl: not found", ErrorKind.MISSING_PROGRAM, "perl"),
+        ("/run/farm/steps/002/script: line 4: exec: tcc: not found", ErrorKind.MISSING_PROGRAM, "tcc"),
         ("./configure: 1: eval: tcc: not found", ErrorKind.MISSING_PROGRAM, "tcc"),
         ("/usr/bin/env: \u2018python\u2019: No such file or directory", ErrorKind.MISSING_PROGRAM, "python"),
         ("Can't locate Foo/Bar.pm in @INC (you may need", ErrorKind.MISSING_MODULE, "Foo/Bar"),
@@ -175,6 +176,58 @@ def test_a_make_that_failed_and_was_forgiven_is_not_the_failure() -> None:
     later = [f"line {number}" for number in range(60)]
     error = found(COMPILER, MAKE, *later, "cp: cannot stat 'x': No such file or directory")
     assert (error.line, error.sure) == (63, True)
+
+
+IGNORED = "make: [Makefile:9: docs] Error 2 (ignored)"
+COMMANDS = [f"cc -c {name}.c" for name in "bcd"]
+
+
+@pytest.mark.parametrize(
+    "tolerated",
+    [
+        [COMPILER, "make[1]: *** [Makefile:3: a.o] Error 1", IGNORED],
+        ["FAIL: adds", "make[1]: *** [Makefile:3: check] Error 1", IGNORED],
+        ["not ok 3 - adds", IGNORED],
+        [COMPILER, MAKE, *COMMANDS],
+        [COMPILER, *COMMANDS],
+    ],
+)
+def test_an_error_that_was_tolerated_is_not_shown_as_the_sure_cause(tolerated: list[str]) -> None:
+    assert not found(*tolerated, "all of it was made").sure
+    error = found(*tolerated, "cp: cannot stat 'x': No such file or directory")
+    assert (error.line, error.sure) == (len(tolerated) + 1, True)
+
+
+def test_of_a_parallel_make_an_error_beside_an_ignored_one_is_still_pointed_to() -> None:
+    error = found("begin", COMPILER, "make: [Makefile:9: clean] Error 1 (ignored)", "cc -c b.c", MAKE)
+    assert (error.line, error.sure) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "ending", ["step-failed: d/a: the step 'make' failed with exit status {}", "it ended with status {}, not 0"]
+)
+def test_the_exit_status_tells_a_program_that_was_not_found_from_errors_before_it(ending: str) -> None:
+    texts = [COMPILER, MAKE, "script: line 7: mkdoc: command not found"]
+    lines = [LogLine(number, "make", text) for number, text in enumerate(texts, 1)]
+    recogniser = Recogniser()
+    for line in lines:
+        recogniser.see(line)
+    asked = recogniser.first_error(127)
+    read = first_error([*lines, LogLine(4, "", ending.format(127), driver=True)])
+    assert asked == read
+    assert asked is not None
+    assert (asked.line, asked.sure, asked.subject) == (3, True, "mkdoc")
+    other = first_error([*lines, LogLine(4, "", ending.format(1), driver=True)])
+    assert other is not None
+    assert not other.sure  # make ends with 2
+
+
+def test_no_log_of_configure_says_how_the_step_ended() -> None:
+    text = "config.log:1: step-failed: x failed with exit status 127"
+    lines = [LogLine(1, "make", COMPILER), LogLine(2, "make", "x: line 1: y: command not found")]
+    error = first_error([*lines, LogLine(3, "make", text, driver=True)])
+    assert error is not None
+    assert error.line == 1
 
 
 def test_the_last_of_chained_exceptions_is_the_error() -> None:

@@ -17,7 +17,7 @@ class Makes(RuleFamily):
     signs = (
         (Sign.FAILED_AS_A_WHOLE, re.compile(r"(?:^|/)g?make: \*\*\* \[")),
         (Sign.FAILED, re.compile(_MAKE + r"\*\*\* (?:\[|Waiting for|Deleting|wait: )")),
-        (Sign.PASSED, re.compile(_MAKE + r"\[.*\] (?:Error \d+|\w+) \(ignored\)$")),
+        (Sign.IGNORED, re.compile(_MAKE + r"\[.*\] (?:Error \d+|\w+) \(ignored\)$")),
         (Sign.FAILED_AHEAD, re.compile(r"^FAILED: ")),
         (Sign.FAILED, re.compile(r"^(?:ninja|samu): (?:build|job) (?:stopped|failed)|^scons: \*\*\* \[")),
         (

@@ -32,7 +32,7 @@ class Missing(RuleFamily):
             ErrorKind.MISSING_PROGRAM, rf"\bsh: (?:line )?(?:\d+: )?{_NAME}: (?:command )?not found$", Strength.MESSAGE
         ),
         rule(ErrorKind.MISSING_PROGRAM, rf": line \d+: {_NAME}: command not found$", Strength.MESSAGE),
-        rule(ErrorKind.MISSING_PROGRAM, rf": \d+: (?:eval: |exec: )?{_NAME}: not found$", Strength.MESSAGE),
+        rule(ErrorKind.MISSING_PROGRAM, rf": (?:line )?\d+: (?:eval: |exec: )?{_NAME}: not found$", Strength.MESSAGE),
         rule(
             ErrorKind.MISSING_PROGRAM,
             rf"(?:^|/)g?make(?:\[\d+\])?: {_NAME}: (?:No such file or directory|Command not found)$",
