@@ -85,7 +85,7 @@ class StepsRun:
         spec = build_spec(
             self.order, self.workshop, self.attempt, self.workspace, command=command, binds=(*self.binds, bind)
         )
-        log = StepLog([step.name for step in steps], nonce=nonce, sink=self.keeper, first=self.first)
+        log = StepLog([step.title for step in steps], nonce=nonce, sink=self.keeper, first=self.first)
         begun = -1
 
         def take(_stream: Stream, piece: bytes) -> None:
@@ -168,7 +168,7 @@ class StepsRun:
     def _named(self, number: int) -> str:
         """Return a step by its name, with its line of the recipe where that is known."""
         step = self.order.plan.steps[number]
-        return f"the step {step.name!r}" + (f" ({RECIPE_FILE}:{step.line})" if step.line else "")
+        return f"the step {step.title!r}" + (f" ({RECIPE_FILE}:{step.line})" if step.line else "")
 
 
 def build_spec(

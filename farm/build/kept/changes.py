@@ -39,4 +39,4 @@ def _changes(kept: Plan, now: Plan, step: int) -> Iterator[str]:
     for number in range(step):
         one, other = kept.steps[number : number + 1], now.steps[number : number + 1]
         if one != other:
-            yield f"step {number + 1}, {one[0].name!r}"
+            yield f"step {number + 1}, {one[0].title!r}"

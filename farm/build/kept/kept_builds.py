@@ -26,12 +26,13 @@ from farm.build.kept.source_states import source_states
 from farm.container.attempt_directory import take_over
 from farm.container.disk_allowance import disk_usage
 from farm.core.names.canonical_json import canonical_json
+from farm.core.names.wording import human_size
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _NAME = re.compile(r"([a-z0-9][a-z0-9+._-]*)@([0-9]{1,9})")
 _NEW, _OLD = ".new-", ".old-"
@@ -79,6 +80,10 @@ class KeptTree:
         """Read its record again, which another command may have replaced."""
         return KeptBuild.from_dict(json.loads((self.path / _RECORD).read_bytes()))
 
+    def is_edited(self) -> bool:
+        """Return whether somebody has edited its sources, in a shell or from outside of one."""
+        return self.build.edited or self.has_other_sources()
+
     def has_other_sources(self) -> bool:
         """Return whether its sources differ from those that were kept, or cannot be compared with them."""
         try:
@@ -112,17 +117,21 @@ class KeptTree:
 
 @dataclass(frozen=True, slots=True)
 class KeptBuilds:
-    """The kept builds of one state, below `root`, which only its owner may enter; `budget` is in bytes, in all."""
+    """The kept builds of one state, below `root`, which only its owner may enter; `budget` is in bytes, in all.
+
+    `say` gets a sentence where edits keep more than that.
+    """
 
     root: Path
     budget: int
+    say: Callable[[str], object] = lambda _text: None
 
     @classmethod
-    def open(cls, root: Path, budget: int) -> KeptBuilds:
+    def open(cls, root: Path, budget: int, say: Callable[[str], object] = lambda _text: None) -> KeptBuilds:
         """Make the directory if it is missing, and remove what killed processes have left in it."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
-        kept = cls(root, budget)
+        kept = cls(root, budget, say)
         for path in root.iterdir():
             if path.name.startswith((_NEW, _OLD)):
                 _remove_unused(path)
@@ -138,8 +147,15 @@ class KeptBuilds:
         return tuple(sorted(found, key=lambda tree: (tree.build.kept, _number(tree.path)), reverse=True))
 
     def find(self, name: str) -> KeptTree | None:
-        """Return a kept build by its name, or the newest one of a recipe."""
-        return next((tree for tree in self.all() if name in (tree.name, tree.build.recipe)), None)
+        """Return a kept build by its name, or the newest one of a recipe, or None if none of the recipe is kept.
+
+        Raises the error `no-kept-build` for the name of a kept build (`jq@2`) that is not there.
+        """
+        found = self.all()
+        tree = next((tree for tree in found if name in (tree.name, tree.build.recipe)), None)
+        if tree is None and "@" in name:
+            raise no_kept_build(name, found)
+        return tree
 
     def add(self, build: KeptBuild, workspace: Path) -> KeptTree:
         """Keep a copy of a workspace in which nothing runs, and make room for it.
@@ -175,8 +191,8 @@ class KeptBuilds:
     def make_room(self, latest: KeptTree) -> tuple[str, ...]:
         """Remove what `latest` takes the place of, then the oldest until all are within the budget.
 
-        Of each recipe stay the newest, and all that somebody has edited. Removes neither `latest` nor what is in use;
-        returns the names of what it removed.
+        Of each recipe stay the newest; everywhere, all that somebody has edited, which `say` gets the names of where it
+        is over the budget. Removes neither `latest` nor what is in use; returns the names of what it removed.
         """
         removed, newest, left = [], set[str](), []
         for tree in self.all():
@@ -187,11 +203,25 @@ class KeptBuilds:
                 newest.add(tree.build.recipe)
                 left.append(tree)
         total = sum(tree.build.size for tree in left)
+        edited = []
         for tree in reversed(left):
-            if total > self.budget and tree.path != latest.path and self.remove(tree):
+            if total <= self.budget or tree.path == latest.path:
+                continue
+            if self.remove(tree, edited=False):
                 total -= tree.build.size
                 removed.append(tree.name)
+            elif tree.is_edited():
+                edited.append(tree.name)
+        if edited:
+            self._say_what_stays(edited, total)
         return tuple(removed)
+
+    def _say_what_stays(self, edited: Sequence[str], total: int) -> None:
+        self.say(
+            f"kept builds take {human_size(total)}, more than FARM_KEPT_GB allows, as edits are not removed: "
+            f"{', '.join(edited)}. `farm patch {edited[0]}` makes a patch of the edits, "
+            f"`farm kept --remove {edited[0]}` removes them."
+        )
 
     def forget(self, recipe: str) -> None:
         """Remove the kept builds of a recipe that nobody has edited: it has been built since."""
@@ -238,6 +268,18 @@ class KeptBuilds:
                     raise
             else:
                 return path
+
+
+def no_kept_build(name: str, found: Sequence[KeptTree]) -> FarmError:
+    """Return the error of a recipe, or of the name of a kept build, of which nothing is among those that were found."""
+    recipe, is_one, _ = name.partition("@")
+    message = f"there is no kept build {name}" if is_one else f"no build of {recipe} is kept"
+    others = [tree.name for tree in found if tree.build.recipe == recipe]
+    if others:
+        remedy = f"Name one of these, whose numbers are not versions: {', '.join(reversed(others))}."
+    else:
+        remedy = f"`farm build {recipe}` keeps one that fails; `farm kept` lists them."
+    return FarmError(message, remedy=remedy, code="no-kept-build")
 
 
 class _Unfinished:

@@ -50,5 +50,5 @@ class KeptBuild(Form, record="kept build", constants={"format": 1}):
 
     @property
     def step_name(self) -> str:
-        """The name of the step of `entry`."""
-        return self.order.plan.steps[self.entry].name
+        """The name of the step of `entry`, for people."""
+        return self.order.plan.steps[self.entry].title

@@ -109,7 +109,7 @@ class LocalBuilds:
         self._workshop = _workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
         self._outcomes = Outcomes(self._graph, state.store)
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
-        self.kept = KeptBuilds.open(state.kept, kept_bytes)
+        self.kept = KeptBuilds.open(state.kept, kept_bytes, self._reports.say)
         self._available = AvailableBuilds(self._workshop, state, self._reports, published)
         self.builder = OrderBuilder(self._workshop, state, self._reports, self.kept, self._available.provider_of)
         self._against = published if against_newest else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.errors import BuildFailedError
 from farm.build.kept.changes import changes_before
+from farm.build.kept.kept_builds import no_kept_build
 from farm.build.kept.resuming import resume
 from farm.build.local.reports import BuildProgress
 from farm.build.local.shell import lost_inputs
@@ -35,11 +36,7 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
     """
     tree = builds.kept.find(name)
     if tree is None:
-        raise FarmError(
-            f"no build of {name} is kept",
-            remedy=f"`farm build {name}` keeps one that fails; `farm kept` lists them.",
-            code="no-kept-build",
-        )
+        raise no_kept_build(name, ())
     builder = builds.builder
     with tree.used(alone=True), builder.attempt() as attempt:
         order = tree.build.order if tree.build.farm_job else _order_now(builds, tree)

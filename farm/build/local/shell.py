@@ -74,7 +74,7 @@ def number_of_step(plan: Plan, step: str) -> int:
 
     `install` is the step `make: install`, where no other definition has a step of that name.
     """
-    names = [planned.name for planned in plan.steps]
+    names = [planned.title for planned in plan.steps]
     if step in names:
         return names.index(step)
     parts = [number for number, name in enumerate(names) if name.endswith(f": {step}")]

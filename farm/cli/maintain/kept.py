@@ -15,7 +15,12 @@ from farm.core.names.wording import human_size
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm.build.kept.kept_builds import KeptBuilds, KeptTree
+    from farm.build.kept.record import Stop
+
+_KINDS: Mapping[Stop, str] = {"failed": "failed", "before": "stopped", "ended": "resumed"}
 
 
 @click.command()
@@ -25,8 +30,9 @@ if TYPE_CHECKING:
 def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
     """List builds that failed, or that `farm shell` stopped, and that are kept on this machine; all, or those of NAMES.
 
-    A name is a recipe (jq) or a kept build (jq@2). The oldest are removed when all take more than FARM_KEPT_GB; of each
-    recipe, only the newest stay.
+    A name is a recipe (jq) or a kept build (jq@2). KIND is `failed`, `stopped` by `farm shell` before a step, `resumed`
+    to its end, or `of job 12` of the farm; `edited` where somebody has changed its sources. The oldest are removed when
+    all take more than FARM_KEPT_GB; of each recipe, only the newest stay. What was edited stays until you remove it.
 
     \b
     Examples:
@@ -54,6 +60,7 @@ def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
     rows = [
         (
             tree.name,
+            f"{_kind(tree)}{', edited' if tree.is_edited() else ''}",
             f"{tree.build.order.plan.version}-{tree.build.order.plan.revision}",
             tree.build.kept,
             human_size(tree.build.size),
@@ -61,16 +68,23 @@ def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
         )
         for tree in chosen
     ]
-    headings = ("BUILD", "VERSION", "KEPT", "SIZE", "WHERE IT STANDS")
+    headings = ("BUILD", "KIND", "VERSION", "KEPT", "SIZE", "WHERE IT STANDS")
     tell_table(rows, headings, list(map(_form, chosen)), nothing="no build is kept", as_json=as_json)
 
 
 def _chosen(found: KeptBuilds, names: tuple[str, ...]) -> tuple[KeptTree, ...]:
+    from farm.build.kept.kept_builds import no_kept_build
+
     everything = found.all()
     for name in names:
         if not any(name in (tree.name, tree.build.recipe) for tree in everything):
-            raise FarmError(f"no build of {name} is kept", remedy="`farm kept` lists them.", code="no-kept-build")
+            raise no_kept_build(name, everything)
     return tuple(tree for tree in everything if not names or tree.name in names or tree.build.recipe in names)
+
+
+def _kind(tree: KeptTree) -> str:
+    """Return in a word why a build is kept."""
+    return f"of job {tree.build.farm_job}" if tree.build.farm_job else _KINDS[tree.build.stop]
 
 
 def _form(tree: KeptTree) -> dict[str, Any]:
@@ -79,13 +93,14 @@ def _form(tree: KeptTree) -> dict[str, Any]:
         "name": tree.name,
         "recipe": build.recipe,
         "version": f"{plan.version}-{plan.revision}",
+        "kind": _KINDS[build.stop],
         "plan": plan.digest,
         "stop": build.stop,
         "step": build.step + 1,
         "step-name": build.step_name,
         "message": build.message,
         "kept": build.kept,
-        "edited": build.edited,
+        "edited": tree.is_edited(),
         "bytes": build.size,
         "path": str(tree.workspace),
         "job": build.farm_job or None,

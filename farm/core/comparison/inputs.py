@@ -117,7 +117,7 @@ def _steps(before: Sequence[Step], after: Sequence[Step]) -> tuple[_Values, _Val
     first = _common(before, after)
     last = _common(before[first:][::-1], after[first:][::-1])
     old, new = (
-        {f"{number} {step.name}": _step(step) for number, step in _numbered(steps, first, last)}
+        {f"{number} {step.title}": _step(step) for number, step in _numbered(steps, first, last)}
         for steps in (before, after)
     )
     return old, new

@@ -67,6 +67,9 @@ class CarriedSource:
     of: tuple[str, ...]
 
 
+_TITLES: Mapping[str, str] = {"licence": "license"}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a build, ready to run: constant shell text, its `"$@"`, and the variables it adds.
@@ -79,6 +82,12 @@ class Step:
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     line: int = field(default=0, compare=False)
+
+    @property
+    def title(self) -> str:
+        """Its name for people. Plans, whose digests must not change, keep the former spelling `licence`."""
+        definition, colon, run = self.name.partition(":")
+        return f"{_TITLES.get(definition, definition)}{colon}{run}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain values for canonical JSON."""

@@ -84,8 +84,14 @@ def test_it_is_found_by_its_name_and_the_newest_by_its_recipe(kept: KeptBuilds, 
     first.recorded(replace(first.build, edited=True))
     kept.add(build(kept="2026-12-01T13:00:00Z"), made)
     assert names(kept) == ["thing@2", "thing@1"]
-    found = [kept.find(name) for name in ("thing", "thing@1", "thing@3", "other")]
-    assert [tree.name if tree else None for tree in found] == ["thing@2", "thing@1", None, None]
+    found = [kept.find(name) for name in ("thing", "thing@1", "other")]
+    assert [tree.name if tree else None for tree in found] == ["thing@2", "thing@1", None]
+    with refuses("no-kept-build", "there is no kept build thing@3") as refused:
+        kept.find("thing@3")
+    assert "whose numbers are not versions: thing@1, thing@2." in str(refused.value.remedy)
+    with refuses("no-kept-build", "there is no kept build other@1.0") as refused:
+        kept.find("other@1.0")
+    assert "`farm build other` keeps one that fails" in str(refused.value.remedy)
 
 
 def test_of_a_recipe_stay_the_newest_and_those_that_were_edited(kept: KeptBuilds, tmp_path: Path) -> None:
@@ -144,6 +150,22 @@ def test_the_oldest_leave_when_all_are_over_the_budget_and_never_the_one_just_ma
         kept.add(build(name, kept=f"2026-12-01T{hour}:00:00Z"), made)
     assert names(kept) == ["c@1", "b@1"]
     assert names(KeptBuilds.open(tmp_path / "measured", 0)) == ["thing@1"]
+
+
+def test_what_was_edited_stays_over_the_budget_and_is_announced_with_how_to_keep_it(tmp_path: Path) -> None:
+    made, said = workspace(tmp_path / "workspace", size=100 * KB), list[str]()
+    kept = KeptBuilds.open(tmp_path / "kept", 0, said.append)
+    for hour, name in enumerate("abc", 10):
+        tree = kept.add(build(name, kept=f"2026-12-01T{hour}:00:00Z"), made)
+        if name == "a":
+            (tree.source_directory / "main.c").write_bytes(b"edited")
+    assert names(kept) == ["c@1", "a@1"]
+    assert said[-1].startswith("kept builds take ")
+    assert "edits are not removed: a@1. `farm patch a@1` makes a patch" in said[-1]
+    (kept.root / "a@1").rename(tmp_path / "elsewhere")
+    said.clear()
+    kept.add(build("d", kept="2026-12-01T14:00:00Z"), made)
+    assert (names(kept), said) == (["d@1"], [])
 
 
 def test_what_is_in_use_is_not_removed_and_not_resumed(kept: KeptBuilds, tmp_path: Path) -> None:

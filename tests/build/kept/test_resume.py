@@ -119,6 +119,11 @@ def test_nothing_to_resume_is_an_error_with_the_way(farm: Maintainer) -> None:
     ended = farm("build", "--resume", "calc")
     assert ended.status == 1
     assert "no build of calc is kept" in ended.message
+    for verb in (("build", "--resume"), ("kept",), ("files",), ("shell",)):
+        ended = farm(*verb, "calc@99")
+        assert ended.status == 1
+        assert "error: there is no kept build calc@99\n" in ended.message
+        assert "`farm build calc` keeps one that fails" in ended.message
     assert "`farm build calc`" in ended.message
 
 

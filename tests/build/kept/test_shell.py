@@ -34,6 +34,7 @@ def test_the_error_of_a_failed_build_names_the_shell(farm: Maintainer) -> None:
     (kept,) = json.loads(farm("kept", "--json").done().output)
     assert (kept["name"], kept["stop"], kept["step"], kept["step-name"]) == ("calc@1", "failed", 3, "compile")
     assert "the step 'compile' (recipe.yaml:13) failed" in kept["message"]
+    assert kept["kind"] == "failed"
     assert "step 3 of 5, 'compile', failed" in farm("kept").done().output
 
 
@@ -54,7 +55,9 @@ def test_what_a_clean_build_has_overtaken_leaves_unless_somebody_edited_it(farm:
     farm("shell", "calc", "--", *MEND).done()
     farm.edit("-Dy=z, ", "-Dy=x, SPARE: '', ")
     farm("build", "calc").done()
-    assert "calc@1" in farm("kept").done().output
+    assert "calc@1  failed, edited  1.0-1" in farm("kept").done().output
+    (kept,) = json.loads(farm("kept", "--json").done().output)
+    assert (kept["kind"], kept["edited"]) == ("failed", True)
 
 
 def test_directory_and_variables_are_exactly_those_of_the_step(failed: Maintainer) -> None:

@@ -47,6 +47,7 @@ def _plan_digest(tree: RecipeTree) -> Digest:
 def test_a_recipe_with_either_spelling_has_the_same_plan(tree: RecipeTree, before: RecipeTree) -> None:
     assert tree.recipes["zlib"].steps == before.recipes["zlib"].steps
     assert "licence" in {step.name for step in tree.recipes["zlib"].steps}
+    assert "license" in {step.title for step in tree.recipes["zlib"].steps}
     assert _plan_digest(tree) == _plan_digest(before)
 
 
