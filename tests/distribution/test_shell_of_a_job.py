@@ -65,11 +65,16 @@ def test_a_failed_job_is_opened_on_a_machine_that_has_nothing_of_it(farm: Runnin
     assert before.stdout == "hello.c\n", before.stderr
 
 
-def test_a_build_that_succeeded_is_said_not_to_fail(farm: RunningFarm, tmp_path: Path) -> None:
+def test_a_build_that_succeeded_is_opened_after_all_steps(farm: RunningFarm, tmp_path: Path) -> None:
     (job,) = farm.builds_of("greet")
-    ended = elsewhere(farm, tmp_path, "shell", str(job), "--", "true")
-    assert (ended.returncode, "does not fail here" in ended.stderr) == (1, True), ended.stderr
-    assert elsewhere(farm, tmp_path, "kept").stdout == "no build is kept\n"
+    ended = elsewhere(farm, tmp_path, "shell", str(job), "--", "sh", "-c", "ls /out/usr/lib; pwd")
+    assert ended.returncode == 0, ended.stderr
+    assert "does not fail here: this is what it is after all steps" in ended.stderr
+    assert "libgreet.so" in ended.stdout
+    (kept,) = json.loads(elsewhere(farm, tmp_path, "kept", "--json").stdout)
+    assert (kept["recipe"], kept["job"], kept["stop"]) == ("greet", job, "ended")
+    again = elsewhere(farm, tmp_path, "shell", str(job), "--", "true")
+    assert (again.returncode, again.stderr) == (0, ""), "it is kept"
 
 
 def test_a_token_is_needed_and_a_job_that_is_there(farm: RunningFarm, tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ def shell(
     """Enter the failed step of the kept build of NAME, in the sandbox and with the variables of the step.
 
     NAME is a recipe, a kept build (see `farm kept`), or the number of a job of the farm, whose build is repeated here
-    with the farm's inputs (FARM_URL, FARM_TOKEN). Without a kept build, a recipe is built until its sources are
-    unpacked; with --before, until that step. `rerun` runs the step again, and with -x prints each
-    of its commands; `show-step` prints its text. What you change in /build, /tmp and /out is kept. With a COMMAND, runs
-    it instead of a shell, and exits with its status.
+    with the farm's inputs (FARM_URL, FARM_TOKEN), until it fails or all its steps have run. Without a kept build, a
+    recipe is built until its sources are unpacked; with --before, until that step. `rerun` runs the step again, and
+    with -x prints each of its commands; `show-step` prints its text. What you change in /build, /tmp and /out is kept.
+    With a COMMAND, runs it instead of a shell, and exits with its status.
 
     \b
     Examples:
@@ -57,16 +57,13 @@ def shell(
     from farm.build.local.shell import enter_step, reach_step
 
     with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
-        if name.isdecimal():
-            tree = _reach_failure(builds, int(name), before)
-        else:
-            tree = reach_step(builds, name, before=before)
+        tree = _reach_end(builds, int(name), before) if name.isdecimal() else reach_step(builds, name, before=before)
     # Not within: the progress would be in the way of the shell.
     return enter_step(builds.builder, tree, _entry(tree, command))
 
 
-def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
-    from farm.build.local.farm_job import FarmBuild, reach_failure
+def _reach_end(builds: LocalBuilds, job: int, before: str) -> KeptTree:
+    from farm.build.local.farm_job import FarmBuild, reach_end
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef, BuildOrder
 
@@ -83,7 +80,7 @@ def _reach_failure(builds: LocalBuilds, job: int, before: str) -> KeptTree:
             BlobRef(Digest(archive.digest), archive.size),
             lambda digest: farm.fetch_job_blob(job, digest, workshop.store, size=most),
         )
-        return reach_failure(builds.builder, farm_build, before=before)
+        return reach_end(builds.builder, farm_build, before=before)
 
 
 def _entry(tree: KeptTree, command: tuple[str, ...]) -> Entry:
