@@ -147,7 +147,11 @@ class MovingBuildLine:
 
 @contextlib.contextmanager
 def fetching_sources(total: int) -> Iterator[Callable[[FetchProgress], None]]:
-    """Show how many of `total` sources have been fetched, in a line that moves."""
+    """Show how many of `total` sources have been fetched, in a line that moves; elsewhere, those that take long."""
+    if not sys.stderr.isatty():
+        with contextlib.closing(_SourceLines()) as lines:
+            yield lines.update
+        return
     with moving_line() as show:
         begun = time.monotonic()
         shown = 0.0
@@ -160,6 +164,30 @@ def fetching_sources(total: int) -> Iterator[Callable[[FetchProgress], None]]:
                 show(f"fetching sources: {progress.files} of {total}, {human_size(progress.size)}")
 
         yield update
+
+
+class _SourceLines:
+    """A line for each source whose download takes long, and another at its end; `close` ends the waiting."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, threading.Timer]] = {}
+
+    def update(self, progress: FetchProgress) -> None:
+        if progress.event == "begun":
+            timer = threading.Timer(_PATIENCE, say, (f"fetching {progress.file}",), {"err": True})
+            timer.daemon = True
+            self._begun[progress.file] = time.monotonic(), timer
+            timer.start()
+        elif progress.event and progress.file in self._begun:
+            begun, timer = self._begun.pop(progress.file)
+            timer.cancel()
+            if (seconds := time.monotonic() - begun) >= _PATIENCE:
+                what = "fetched" if progress.event == "fetched" else "could not fetch"
+                say(f"{what} {progress.file}, after {seconds:.0f} s", err=True)
+
+    def close(self) -> None:
+        for _, timer in self._begun.values():
+            timer.cancel()
 
 
 @contextlib.contextmanager

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 
 from farm.build.local.reports import BuildAhead, BuildProgress, WorkAhead
-from farm.cli.progress import building, work_ahead_line
+from farm.build.sources.fetch_all import FetchProgress
+from farm.cli.progress import building, fetching_sources, work_ahead_line
 from farm.container.log_record import LogRecord
 from tests.cli.pseudo_terminal import obeyed
 from tests.cli.test_output import Terminal
@@ -52,6 +54,33 @@ def test_elsewhere_a_line_says_where_the_log_grows(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == (
         "[2/3] building jq, log: /state/logs/jq/build-1.log\n[2/3] built jq in 4 s\n[1/1] unpacking jq\n"
     )
+
+
+def test_elsewhere_a_source_that_takes_long_is_named_when_it_begins_and_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.cli.progress._PATIENCE", 0.05)
+    with fetching_sources(4) as update:
+        for name in ("slow", "hopeless", "stopped", "quick"):
+            update(FetchProgress(0, 4, 0, f"{name}.tar.gz of jq", "begun"))
+        update(FetchProgress(1, 4, 10, "quick.tar.gz of jq", "fetched"))
+        update(FetchProgress(1, 4, 20))
+        until_lines(capsys, said := [], 3)
+        update(FetchProgress(2, 4, 20, "slow.tar.gz of jq", "fetched"))
+        update(FetchProgress(2, 4, 20, "hopeless.tar.gz of jq", "failed"))
+        update(FetchProgress(2, 4, 20, "late.tar.gz of jq", "begun"))
+    time.sleep(0.1)
+    said += capsys.readouterr().err.splitlines()
+    assert sorted(said[:3]) == [f"fetching {name}.tar.gz of jq" for name in ("hopeless", "slow", "stopped")]
+    assert said[3:] == ["fetched slow.tar.gz of jq, after 0 s", "could not fetch hopeless.tar.gz of jq, after 0 s"]
+
+
+def until_lines(capsys: pytest.CaptureFixture[str], said: list[str], count: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(said) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        said += capsys.readouterr().err.splitlines()
 
 
 def test_a_terminal_shows_the_last_line_of_the_log_and_obeys_nothing_in_it() -> None:

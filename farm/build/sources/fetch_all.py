@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from farm.build.sources.archives.archive_format import SNIFFED, check_format
 from farm.build.sources.archives.members import UnreadableArchiveError
@@ -29,11 +29,16 @@ PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How many files of `total` are there, and how many bytes have arrived in all."""
+    """How many files of `total` are there, and how many bytes have arrived in all.
+
+    `event` is what has just happened to `file`, named with its recipe, unless only bytes have arrived.
+    """
 
     files: int
     total: int
     size: int
+    file: str = ""
+    event: Literal["", "begun", "fetched", "failed"] = ""
 
 
 class SourcesNotFetchedError(RecipeError):
@@ -77,15 +82,18 @@ def fetch_all(
     shared = replace(fetcher, arrived=counting.arrived)
 
     def problem_of(wanted: MissingSource) -> Problem | None:
+        name = f"{wanted.source.file} of {wanted.recipe}"
+        counting.file(name, "begun")
         try:
             shared.fetch(wanted.digest, wanted.source.url, wanted.source.origins)
             with fetcher.store.path(wanted.digest).open("rb") as file:
                 check_format(wanted.source, file.read(SNIFFED))
         except FarmError as error:
+            counting.file(name, "failed")
             path = recipe_file(wanted.recipe)
-            name = f"{wanted.source.file}: " if isinstance(error, UnreadableArchiveError) else ""
-            return source_problem(files[path], path, wanted.number, f"{name}{error.message}", error.remedy)
-        counting.done()
+            at_fault = f"{wanted.source.file}: " if isinstance(error, UnreadableArchiveError) else ""
+            return source_problem(files[path], path, wanted.number, f"{at_fault}{error.message}", error.remedy)
+        counting.file(name, "fetched")
         return None
 
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -108,13 +116,11 @@ class _Counting:
         self._files = self._size = 0
 
     def arrived(self, size: int) -> None:
-        self._add(0, size)
-
-    def done(self) -> None:
-        self._add(1, 0)
-
-    def _add(self, files: int, size: int) -> None:
         with self._lock:
-            self._files += files
             self._size += size
             self._progress(FetchProgress(self._files, self._total, self._size))
+
+    def file(self, name: str, event: Literal["begun", "fetched", "failed"]) -> None:
+        with self._lock:
+            self._files += event == "fetched"
+            self._progress(FetchProgress(self._files, self._total, self._size, name, event))

@@ -60,8 +60,10 @@ def recipes(server: SourceServer, *names: str, **digests: str) -> dict[str, byte
     return files
 
 
-def fetch(files: dict[str, bytes], store: BlobStore, *names: str) -> list[FetchProgress]:
-    tree, seen = load_tree(files), []
+def fetch(
+    files: dict[str, bytes], store: BlobStore, *names: str, seen: list[FetchProgress] | None = None
+) -> list[FetchProgress]:
+    tree, seen = load_tree(files), [] if seen is None else seen
     fetch_all(
         missing_sources([tree.recipes[name] for name in names], store), files, SourceFetcher(store, HERE), seen.append
     )
@@ -71,7 +73,11 @@ def fetch(files: dict[str, bytes], store: BlobStore, *names: str) -> list[FetchP
 def test_every_source_is_fetched_once_with_progress_in_files_and_bytes(server: SourceServer, tmp_path: Path) -> None:
     store, files = BlobStore(tmp_path), recipes(server, "one", "two")
     seen = fetch(files, store, "one", "two")
-    assert seen[-1] == FetchProgress(4, 4, sum(map(len, server.bodies.values())))
+    last = seen[-1]
+    assert (last.files, last.total, last.size) == (4, 4, sum(map(len, server.bodies.values())))
+    files_of = [f"{file}.tar of {recipe}" for recipe in ("one", "two") for file in ("first", "second")]
+    for event in ("begun", "fetched"):
+        assert sorted(one.file for one in seen if one.event == event) == sorted(files_of)
     assert sorted(server.requests) == sorted(server.bodies)
     assert all(store.has(Digest.of(body)) for body in server.bodies.values())
     assert missing_sources([load_tree(files).recipes["one"]], store) == []
@@ -79,9 +85,10 @@ def test_every_source_is_fetched_once_with_progress_in_files_and_bytes(server: S
 
 def test_all_failures_are_reported_with_file_line_and_column(server: SourceServer, tmp_path: Path) -> None:
     files = recipes(server, "one", "two", two="0" * 64, one="ab" * 32)
-    store = BlobStore(tmp_path)
+    store, seen = BlobStore(tmp_path), list[FetchProgress]()
     with pytest.raises(SourcesNotFetchedError) as caught:
-        fetch(files, store, "two", "one")
+        fetch(files, store, "two", "one", seen=seen)
+    assert [one.event for one in seen].count("failed") == 2
     first, second = caught.value.problems
     assert str(first.place) == "packages/one/recipe.yaml:10:13"
     assert (first.excerpt.strip(), first.length) == (f"sha256: {'ab' * 32}", 64)
