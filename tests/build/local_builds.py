@@ -80,6 +80,7 @@ class Local:
     state: LocalState
     files: dict[str, bytes] = field(default_factory=recipe_files)
     seen: list[tuple[str, str]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     ahead: list[WorkAhead] = field(default_factory=list)
     log: Path | None = None
@@ -90,6 +91,7 @@ class Local:
     def builds(self, *, against_newest: bool = False) -> LocalBuilds:
         """Start with fresh state, as a command does."""
         self.seen.clear()
+        self.numbers.clear()
         self.ahead.clear()
         return LocalBuilds(
             load_tree(self.files),
@@ -111,4 +113,5 @@ class Local:
 
     def note(self, progress: BuildProgress) -> None:
         self.seen.append((progress.recipe, progress.state))
+        self.numbers.append(progress.number)
         self.log = progress.log or self.log

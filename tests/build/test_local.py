@@ -95,6 +95,15 @@ def test_only_what_the_chosen_tests_need_is_built(local: Local) -> None:
         list(local.builds().test(["hello"], only=["it needs*"]))
 
 
+def test_recipes_are_numbered_in_the_order_in_which_they_are_obtained(local: Local) -> None:
+    other = GREET.replace("name: greet", "name: other").replace("greet.c", "other.c")
+    local.files |= {"packages/other/recipe.yaml": other.encode(), "packages/other/other.c": b"int other;\n"}
+    local.builds().build(["other"])
+    local.builds().build(["hello", "other"])
+    states = [("other", "kept"), ("greet", "building"), ("greet", "built"), ("hello", "building"), ("hello", "built")]
+    assert (local.seen, local.numbers) == (states, [1, 2, 2, 3, 3])
+
+
 def test_what_is_built_first_is_said_with_how_long_it_took(local: Local) -> None:
     local.builds().build(["greet"])
     assert local.ahead == []

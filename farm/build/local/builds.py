@@ -303,11 +303,11 @@ class LocalBuilds:
             try:
                 to_build = self._prepare(needed)
                 self._say_what_is_ahead(needed, to_build, wanted, tests=tests)
-                for number, name in enumerate(needed, 1):
+                for name in needed:
                     if name in self._outcomes:
                         continue
-                    if name in to_build or not self._is_known(name, number, len(needed)):
-                        self._build(name, number, len(needed))
+                    if name in to_build or not self._is_known(name, needed):
+                        self._build(name, needed)
                 self._available.bring((package.as_dependency() for package in here()), unpacked=False)
             except NotFetchedError as error:
                 if self._against:
@@ -326,10 +326,10 @@ class LocalBuilds:
         self._fetch_missing([self._tree.recipes[name] for name in needed if _lacks_digest(self._tree.recipes[name])])
         self._available.look_ahead(package for name in needed for package in made_packages(self._tree.recipes[name]))
         to_build = set()
-        for number, name in enumerate(needed, 1):
+        for name in needed:
             if name in self._outcomes or not all(need in self._outcomes for need in self._graph.needs[name]):
                 continue  # the plan of what is above an unknown outcome is known only when that is
-            if not self._is_known(name, number, len(needed)):
+            if not self._is_known(name, needed):
                 to_build.add(name)
         self._fetch_missing([self._tree.recipes[name] for name in needed if name not in self._outcomes])
         return to_build
@@ -348,16 +348,21 @@ class LocalBuilds:
             builds = (BuildAhead(name, name in to_build, self._available.seconds_of(name)) for name in first)
             self._reports.ahead(WorkAhead(tuple(wanted), tests, tuple(builds)))
 
-    def _is_known(self, name: str, number: int, total: int) -> bool:
+    def _number(self, needed: Sequence[str]) -> int:
+        """Return the number of the recipe that comes next, as they are obtained: those that are known come first."""
+        return 1 + sum(name in self._outcomes for name in needed)
+
+    def _is_known(self, name: str, needed: Sequence[str]) -> bool:
         """Record the outcome of a recipe that need not be built, and return whether there is one."""
         known = self._available.known(self._orders.order(self._tree.recipes[name]))
         if known:
-            outcome, state = known
+            (outcome, state), number = known, self._number(needed)
             self._outcomes.add(name, outcome.packages, state)
-            self._reports.progress(BuildProgress(name, state, number, total))
+            self._reports.progress(BuildProgress(name, state, number, len(needed)))
         return known is not None
 
-    def _build(self, name: str, number: int, total: int) -> None:
+    def _build(self, name: str, needed: Sequence[str]) -> None:
+        number, total = self._number(needed), len(needed)
         order = self._orders.order(self._tree.recipes[name])
         self._available.bring(order.archives)
         started = time.monotonic()
