@@ -95,6 +95,23 @@ def test_only_what_the_chosen_tests_need_is_built(local: Local) -> None:
         list(local.builds().test(["hello"], only=["it needs*"]))
 
 
+def test_a_test_waits_for_its_own_needs_only(local: Local) -> None:
+    first = b"tests:\n  - {name: it needs more, command: [never], needs: [never]}\n"
+    local.files["packages/hello/recipe.yaml"] = local.files["packages/hello/recipe.yaml"].replace(b"tests:\n", first)
+    never = GREET.replace("name: greet", "name: never").replace("greet.c", "never.c")
+    local.files |= {"packages/never/recipe.yaml": never.encode(), "packages/never/never.c": b"no C"}
+    run = local.builds().test(["hello"])
+    _, name, outcome = next(run)
+    assert (name, outcome.passed) == ("it greets", True)
+    assert ("never", "building") not in local.seen
+    (ahead,) = local.ahead
+    assert {"greet", "never"} <= {build.recipe for build in ahead.builds}
+    with pytest.raises(BuildFailedError):
+        next(run)
+    assert local.seen.count(("hello", "testing")) == 1
+    assert max(local.numbers) == 5, "of all recipes"
+
+
 def test_recipes_are_numbered_in_the_order_in_which_they_are_obtained(local: Local) -> None:
     other = GREET.replace("name: greet", "name: other").replace("greet.c", "other.c")
     local.files |= {"packages/other/recipe.yaml": other.encode(), "packages/other/other.c": b"int other;\n"}

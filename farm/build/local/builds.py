@@ -5,13 +5,12 @@ A plan that was built here is not built again; a dependency with an unchanged tr
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.package_test import run_test
-from farm.build.attempt.workshop import Workshop
 from farm.build.kept.kept_builds import KeptBuilds
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
@@ -20,13 +19,9 @@ from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
 from farm.build.local.short_license_texts import short_license_texts
 from farm.build.local.toolchains import TreeToolchains
+from farm.build.local.workshop import local_workshop
 from farm.build.local_logs import of_test
-from farm.build.sources.fetch import SourceFetcher
 from farm.build.sources.fetch_all import fetch_all, missing_sources
-from farm.container.attempt_directory import AttemptsRoot
-from farm.container.empty_image import EmptyImage
-from farm.container.janitor import Janitor
-from farm.container.sandbox import Sandbox, connect
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.excerpt import excerpt
 from farm.core.buildlog.remedy import remedy_for_test
@@ -40,8 +35,6 @@ from farm.core.recipe.test_selection import select_tests
 from farm.errors import in_lines
 from farm.store.http.download_policy import DownloadPolicy
 from farm.store.private_directory import check_own
-from farm.store.unpack import PackageCache
-from farm.trust.keys.key_files import load_or_create_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -106,7 +99,7 @@ class LocalBuilds:
         self._toolchains = TreeToolchains(
             tree, state.store, state.toolchains, self._reports.say, self._reports.toolchain
         )
-        self._workshop = _workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
+        self._workshop = local_workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
         self._outcomes = Outcomes(self._graph, state.store)
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes, self._reports.say)
@@ -162,21 +155,27 @@ class LocalBuilds:
     def test(self, names: Iterable[str], *, only: Sequence[str] = ()) -> Iterator[tuple[str, str, TestOutcome]]:
         """Run the tests of recipes, as `tests` selects them; yields recipe, test name and outcome.
 
-        Only what these tests need is built. Raises as `tests`, `build`, `OpenSetError`.
+        Only what these tests need is built. Each runs as soon as its own needs are there: of a recipe, first those of
+        which nothing has to be built. Raises as `tests`, `build`, `OpenSetError`.
         """
         chosen = self.tests(names, only=only)
-
-        def needed() -> Iterator[BuiltPackage]:
-            return (package for name, tests in chosen.items() for test in tests for package in self._around(name, test))
-
-        # A need without a recipe is of another distribution, or a capability.
-        needs = {need for tests in chosen.values() for test in tests for need in test.needs} & self._graph.makes.keys()
         wanted = tuple(chosen)
-        self._obtain(self._needed(wanted, also=needs, runtime=True), needed, wanted=wanted, tests=True)
+        every = self._needed_to_test(wanted, [test for tests in chosen.values() for test in tests], wanted)
+        self._say_what_is_ahead(every, self._prepare(every), wanted, tests=True)
         for number, (name, tests) in enumerate(chosen.items(), 1):
-            self._reports.progress(BuildProgress(name, "testing", number, len(chosen)))
-            for test in tests:
+            shown = -1
+            needed = {test: self._needed_to_test([name], [test], wanted) for test in tests}
+            for test in sorted(tests, key=lambda test: sum(need not in self._outcomes for need in needed[test])):
+                self._obtain(needed[test], partial(self._around, name, test), among=every)
+                if shown != len(self._outcomes.states):  # what was obtained has lines of its own
+                    shown = len(self._outcomes.states)
+                    self._reports.progress(BuildProgress(name, "testing", number, len(chosen)))
                 yield name, test.name, self._test(name, test)
+
+    def _needed_to_test(self, names: Sequence[str], tests: Iterable[Test], wanted: Sequence[str]) -> tuple[str, ...]:
+        # A need without a recipe is of another distribution, or a capability.
+        needs = {need for test in tests for need in test.needs} & self._graph.makes.keys()
+        return self._needed(names, also=needs, runtime=True, wanted=wanted)
 
     def _test(self, name: str, test: Test) -> TestOutcome:
         """Run a test of a recipe. Logs are there of tests that fail, and while one runs."""
@@ -202,6 +201,7 @@ class LocalBuilds:
         """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before."""
         from farm.build.local.gates import judge_gates  # noqa: PLC0415  # only `farm test` judges
 
+        self._obtain(self._needed_to_test([name], (), [name]), lambda: ())  # it may have no test
         return judge_gates(self.recipe(name), self._outcomes, self._tree.channels.values(), self._state.store)
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
@@ -254,21 +254,24 @@ class LocalBuilds:
     def _recipes_of(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
 
-    def _needed(self, wanted: Sequence[str], *, also: Iterable[str] = (), runtime: bool = False) -> tuple[str, ...]:
-        """Return the recipes whose packages are needed to build `wanted`, and with them the packages `also`.
+    def _needed(
+        self, names: Sequence[str], *, also: Iterable[str] = (), runtime: bool = False, wanted: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the recipes whose packages are needed to build `names`, and with them the packages `also`.
 
-        With `runtime`, also to run them outside a build.
+        With `runtime`, also to run them outside a build. `wanted` are all recipes that were asked for, if there are
+        others: no channel's packages are taken for them.
         """
 
         def is_given(name: str) -> bool:
-            return self._against is not None and name not in wanted and self._against.has(name)
+            return self._against is not None and name not in (wanted or names) and self._against.has(name)
 
-        needed = self._graph.needed_for([*wanted, *also], is_given=is_given)
+        needed = self._graph.needed_for([*names, *also], is_given=is_given)
         if runtime:
             # Not together with `wanted`, so that the C library's own tests are not run.
-            needed = self._graph.needed_for([*needed, *self._toolchains.runtime_of(wanted)], is_given=is_given)
+            needed = self._graph.needed_for([*needed, *self._toolchains.runtime_of(names)], is_given=is_given)
         if self._against:
-            self._take_newest(self._against, [name for name in needed if is_given(name)])
+            self._take_newest(self._against, [name for name in needed if is_given(name) and name not in self._outcomes])
         return needed
 
     def _take_newest(self, against: PublishedBuilds, recipes: Sequence[str]) -> None:
@@ -293,21 +296,22 @@ class LocalBuilds:
         here: Callable[[], Iterable[BuiltPackage]],
         *,
         wanted: Sequence[str] = (),
-        tests: bool = False,
+        among: Sequence[str] = (),
     ) -> None:
         """Obtain the outcomes of the recipes `needed`; then the archives of the packages `here` are in the store.
 
-        What cannot be fetched after all is built. `wanted` are the recipes that a person asked for, to build or test.
+        What cannot be fetched after all is built. `wanted` are the recipes that a person asked for, if what is built
+        before them is to be reported; `among` all recipes that are counted, if there are others.
         """
         while True:
             try:
-                to_build = self._prepare(needed)
-                self._say_what_is_ahead(needed, to_build, wanted, tests=tests)
+                to_build = self._prepare(needed, among)
+                self._say_what_is_ahead(needed, to_build, wanted)
                 for name in needed:
                     if name in self._outcomes:
                         continue
-                    if name in to_build or not self._is_known(name, needed):
-                        self._build(name, needed)
+                    if name in to_build or not self._is_known(name, among or needed):
+                        self._build(name, among or needed)
                 self._available.bring((package.as_dependency() for package in here()), unpacked=False)
             except NotFetchedError as error:
                 if self._against:
@@ -317,7 +321,7 @@ class LocalBuilds:
             else:
                 return
 
-    def _prepare(self, needed: Sequence[str]) -> set[str]:
+    def _prepare(self, needed: Sequence[str], among: Sequence[str] = ()) -> set[str]:
         """Learn what is known already, and fetch the sources of all that may have to be built.
 
         Returns the recipes that have to be; whether those above them have to be is known later.
@@ -329,7 +333,7 @@ class LocalBuilds:
         for name in needed:
             if name in self._outcomes or not all(need in self._outcomes for need in self._graph.needs[name]):
                 continue  # the plan of what is above an unknown outcome is known only when that is
-            if not self._is_known(name, needed):
+            if not self._is_known(name, among or needed):
                 to_build.add(name)
         self._fetch_missing([self._tree.recipes[name] for name in needed if name not in self._outcomes])
         return to_build
@@ -340,7 +344,7 @@ class LocalBuilds:
                 fetch_all(missing, self._files, self._workshop.fetcher.fresh(), progress)
 
     def _say_what_is_ahead(
-        self, needed: Sequence[str], to_build: set[str], wanted: Sequence[str], *, tests: bool
+        self, needed: Sequence[str], to_build: set[str], wanted: Sequence[str], *, tests: bool = False
     ) -> None:
         """Report what is built before the recipes that were asked for, if anything is."""
         first = [name for name in needed if name not in self._outcomes and (tests or name not in wanted)]
@@ -376,23 +380,3 @@ class LocalBuilds:
 
 def _lacks_digest(recipe: Recipe) -> bool:
     return any(source.digest == ZEROS for source in recipe.sources)
-
-
-def _workshop(
-    state: LocalState, toolchains: TreeToolchains, platform: Platform, docker: str, policy: DownloadPolicy
-) -> Workshop:
-    """Return the workshop of this machine, after cleaning up after killed attempts."""
-    client = connect(docker)
-    attempts = AttemptsRoot.open(state.attempts, str(state.root.absolute()))
-    Janitor(client, attempts).sweep()
-    return Workshop(
-        store=state.store,
-        cache=PackageCache(state.packages),
-        toolchains=toolchains.of_tree,
-        sandbox=Sandbox(client, EmptyImage.of(platform).ensure(client), worker="local"),
-        fetcher=SourceFetcher(state.store, policy, apt=toolchains.apt()),
-        signer=load_or_create_key(state.key),
-        attempts=attempts,
-        obtain=state.store.size,  # nothing is fetched: it raises `MissingBlobError`
-        jobs=os.cpu_count() or 1,
-    )
