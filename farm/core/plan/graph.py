@@ -39,8 +39,9 @@ class MissingDependencyError(FarmError):
 
     code = "missing-dependency"
 
-    def __init__(self, missing: tuple[MissingDependency, ...]) -> None:
-        remedy = "Correct the name, or write a recipe for it."
+    def __init__(
+        self, missing: tuple[MissingDependency, ...], remedy: str = "Correct the name, or write a recipe for it."
+    ) -> None:
         if len(missing) == 1:
             super().__init__(str(missing[0]), remedy=f"{missing[0].hint} {remedy}".lstrip())
         else:

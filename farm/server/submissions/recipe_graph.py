@@ -39,7 +39,8 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
         # The graph has only the given recipes: similar names are searched in the whole distribution.
         known = sorted({*recipes.all_packages(unit.session), *found})
         raise MissingDependencyError(
-            tuple(replace(dependency, hint=did_you_mean(dependency.need, known)) for dependency in error.missing)
+            tuple(replace(dependency, hint=did_you_mean(dependency.need, known)) for dependency in error.missing),
+            "Correct the name, or submit a recipe that makes it, before these or with them.",
         ) from None
 
 

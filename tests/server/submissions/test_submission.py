@@ -163,7 +163,9 @@ def test_the_nearest_name_is_looked_for_in_the_whole_distribution(farm: SmallFar
     farm.submit(ONIGURUMA)
     with pytest.raises(MissingDependencyError) as caught:
         farm.submit(recipe("jq", needs=("onigurma",)))
-    assert "oniguruma" in caught.value.remedy
+    assert caught.value.message == "jq needs 'onigurma', which no recipe makes"
+    assert caught.value.remedy.startswith("Did you mean oniguruma")
+    assert caught.value.remedy.endswith("submit a recipe that makes it, before these or with them.")
 
 
 def test_a_cycle_through_what_is_there_already_is_refused(farm: SmallFarm) -> None:
