@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.attempt.errors import BuildFailedError
+from farm.build.local.toolchains import TreeToolchains
 from farm.build.local_logs import is_growing
 from farm.build.local_state import LocalState
 from farm.build.sources.fetch_all import SourcesNotFetchedError
 from farm.container.sandbox_spec import Variation
 from farm.core.names.digest import Digest
+from farm.core.policy.tree import load_tree
 from farm.store.locks import locked
 from tests.build.local_builds import GREET, recipe_files
 from tests.store.http.source_server import source_server
@@ -234,6 +236,24 @@ def test_a_missing_header_names_the_package_that_has_it_and_the_line_of_the_log(
     assert error.place is not None
     log = Path(error.place.file).read_text().splitlines()
     assert log[error.place.line - 1] == f"run 1 | {error.first_error.text}"
+
+
+def test_a_program_that_another_toolchain_has_is_said_to_be_there(local: Local) -> None:
+    tree = load_tree(local.files)
+    made = TreeToolchains(tree, local.state.store, local.state.toolchains, print).ensure("full")
+    assert "usr/bin/bison" in {entry.path for entry in made.manifest.entries}
+    local.files["packages/greet/recipe.yaml"] = GREET.replace(
+        "      cc ", "      bison --version\n      cc ", 1
+    ).encode()
+    with pytest.raises(BuildFailedError) as caught:
+        local.builds().build(["greet"])
+    assert caught.value.remedy.startswith(
+        "The toolchain `full` has bison: write `toolchain: full` in the recipe, or name a package that provides it"
+    )
+    local.files["packages/greet/recipe.yaml"] = GREET.replace("cc $", "no-such-cc $").encode()
+    with pytest.raises(BuildFailedError) as caught:
+        local.builds().build(["greet"])
+    assert caught.value.remedy.startswith("No known package")
 
 
 def test_a_failed_test_names_the_package_of_the_program_that_it_lacks_and_the_lines_that_differ(local: Local) -> None:

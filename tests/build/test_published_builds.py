@@ -25,7 +25,7 @@ from farm.core.policy.tree import load_tree
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.trust.keys.key_files import load_or_create_key
-from tests.build.local_builds import HELLO, Local, toolchains_host
+from tests.build.local_builds import GREET, HELLO, Local, toolchains_host
 from tests.client.distribution import SmallDistribution
 from tests.client.images import subscribe
 
@@ -241,6 +241,22 @@ def test_a_package_that_was_never_fetched_is_named_as_what_provides_a_library(fr
     assert caught.value.first_error is not None
     assert (caught.value.first_error.subject, caught.value.first_error.provider) == ("greet", "greet")
     assert "name it in build-needs" in caught.value.remedy
+
+
+def test_a_package_of_another_name_is_found_by_its_summary_or_if_it_is_known(local: Local, tmp_path: Path) -> None:
+    other = GREET.replace("A library that greets", "Greet people, with hail")
+    other += "".join(f'      install -D /usr/bin/dash "$DESTDIR/usr/bin/{name}"\n' for name in ("hail", "wave"))
+    local.files["packages/greet/recipe.yaml"] = other.encode()
+    channel = publish(tmp_path / "distribution", local, "glibc", "gcc-libs", "greet")
+    new = replace(local, state=LocalState(tmp_path / "new", tmp_path / "host"))
+    follow(new, channel)
+    assert new.published is not None
+    assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "hail") == "greet"
+    again(new)
+    assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == ""
+    new.published.prepare(["greet"])
+    assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == "greet"
+    assert archives_of(new, channel) == set()
 
 
 def test_a_channel_that_does_not_answer_delays_no_error_of_a_build(

@@ -39,11 +39,11 @@ class BuildFailedError(FarmError):
         """The number of that step; that of all steps where what they installed is at fault."""
         self.excerpt = excerpt(first_error) if first_error else ()
 
-    def provided_by(self, package: str) -> None:
-        """Name the package that provides what was missing."""
-        if self.first_error is not None:
+    def provided_by(self, package: str, toolchain: str) -> None:
+        """Name the package that provides what was missing, and the other toolchain that has it, if they are known."""
+        if self.first_error is not None and (package or toolchain):
             self.first_error = replace(self.first_error, provider=package)
-            self.remedy = remedy_of(self.first_error)
+            self.remedy = remedy_of(self.first_error, toolchain)
 
 
 class EmptyOutputError(FarmError):

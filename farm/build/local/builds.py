@@ -104,7 +104,9 @@ class LocalBuilds:
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes, self._reports.say)
         self._available = AvailableBuilds(self._workshop, state, self._reports, published)
-        self.builder = OrderBuilder(self._workshop, state, self._reports, self.kept, self._available.provider_of)
+        self.builder = OrderBuilder(
+            self._workshop, state, self._reports, self.kept, self._available.provider_of, self._toolchain_with
+        )
         self._against = published if against_newest else None
         self.against = self._against.release if self._against else ""
         """The release whose newest packages are taken whatever their plans; usually empty."""
@@ -250,6 +252,10 @@ class LocalBuilds:
         needed = [other for other in self._needed([recipe.name]) if other != recipe.name]
         self._obtain(needed, lambda: self._outcomes.dependencies_of(recipe))
         return self._orders.order(recipe)
+
+    def _toolchain_with(self, recipe: str, kind: ErrorKind, subject: str) -> str:
+        own = self._tree.recipes.get(recipe)  # a build of a farm's job may have none here
+        return self._toolchains.with_missing(kind, subject, besides=own.toolchain if own else "")
 
     def _recipes_of(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(self._graph.recipe_of(name) for name in names))

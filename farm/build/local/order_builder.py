@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 class OrderBuilder:
     """Builds on this machine, and records the outcomes in `state`. Builds that fail are in `kept` afterwards.
 
-    `provider_of` returns the package that provides what a build has missed, or nothing. `farm_job` is the number of the
-    farm's job that is built here, or 0.
+    `provider_of` returns the package that provides what a build has missed, or nothing, and `toolchain_with` the other
+    toolchain that has what the recipe of this name has missed. `farm_job` is the number of the farm's job that is built
+    here, or 0.
     """
 
     workshop: Workshop
@@ -50,6 +51,7 @@ class OrderBuilder:
     reports: Reports
     kept: KeptBuilds
     provider_of: Callable[[ErrorKind, str], str]
+    toolchain_with: Callable[[str, ErrorKind, str], str]
     farm_job: int = 0
 
     def make(self, order: BuildOrder, progress: BuildProgress, *, against: str = "") -> BuildOutcome:
@@ -111,15 +113,16 @@ class OrderBuilder:
                 yield log
             except BuildFailedError as error:
                 with suppress(OSError, FarmError):  # a damaged blob must not hide why the build failed
-                    self._explain(error, log.place)
+                    self._explain(error, log.place, progress.recipe)
                 raise
 
-    def _explain(self, error: BuildFailedError, log: Path | None) -> None:
+    def _explain(self, error: BuildFailedError, log: Path | None, recipe: str) -> None:
         found = error.first_error
         if log:
             error.place = error.place or Place(str(log), found.line if found else 0)
-        if found and (package := self.provider_of(found.kind, found.subject)):
-            error.provided_by(package)
+        if found:
+            kind, subject = found.kind, found.subject
+            error.provided_by(self.provider_of(kind, subject), self.toolchain_with(recipe, kind, subject))
 
     @contextmanager
     def failure_kept(self, order: BuildOrder, workspace: Workspace) -> Iterator[None]:

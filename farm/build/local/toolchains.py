@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
 from farm.build.toolchain.toolchain import ensure_toolchain_within_suite, made_toolchain, unreported
+from farm.core.buildlog.providers import has_any, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from farm.build.toolchain.toolchain import Making, Toolchain
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.names.digest import Digest
     from farm.core.policy.tree import RecipeTree
     from farm.store.blobs import BlobStore
@@ -51,8 +53,19 @@ class TreeToolchains:
 
     def is_made(self, name: str) -> bool:
         """Return whether this host has a toolchain, so that `ensure` only looks it up."""
-        made = made_toolchain(self._tree.toolchains[name], self._tree.lock_of(name), self._store, self._cache)
-        return made is not None
+        return self._made_here(name) is not None
+
+    def with_missing(self, kind: ErrorKind, subject: str, *, besides: str) -> str:
+        """Return a toolchain of this host that has what a build with the toolchain `besides` has missed; or nothing."""
+        paths = set(paths_of(kind, subject))
+        for name in sorted(self._tree.toolchains) if paths else ():
+            made = self._made_here(name) if name != besides else None
+            if made and has_any((entry.path for entry in made.manifest.entries), paths):
+                return name
+        return ""
+
+    def _made_here(self, name: str) -> Toolchain | None:
+        return made_toolchain(self._tree.toolchains[name], self._tree.lock_of(name), self._store, self._cache)
 
     def of_tree(self, tree: Digest) -> Toolchain:
         """Return one of those that were made, by its tree digest."""

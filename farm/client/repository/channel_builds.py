@@ -10,10 +10,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from farm.client.repository.download import PARALLEL
-from farm.core.buildlog.providers import likely_packages, paths_of
+from farm.core.buildlog.providers import likely_packages, paths_of, words_of
 from farm.core.plan.job import BuildOutcome, BuiltPackage
 from farm.core.plan.published_build import PublishedBuild
 from farm.errors import FarmError
@@ -33,6 +34,8 @@ HINT = "hint"
 """The name of the thread that looks for one."""
 _PATIENCE = 5.0
 """Seconds to wait for it."""
+_MOST_BY_SUMMARY = 16
+"""How many packages are looked at because of their summaries."""
 
 
 class ChannelBuilds:
@@ -101,19 +104,29 @@ class ChannelBuilds:
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
         """Return the package of the release that provides what a build has missed; empty if it is not found.
 
-        Those are looked at whose names suggest it: no index of the release says which files its packages have. It is
-        a hint, so that it is not waited for longer than some seconds.
+        Those are looked at that are known already, and those whose names or summaries suggest it: no index of the
+        release says which files its packages have. It is a hint, so that it is not waited for longer than some seconds.
         """
         paths = set(paths_of(kind, subject))
         found: list[str] = []
         search = threading.Thread(
-            target=lambda: found.extend(self._having(paths, likely_packages(subject) if paths else ())),
+            target=lambda: found.extend(self._having(paths, self._candidates(subject) if paths else ())),
             name=HINT,
             daemon=True,
         )
         search.start()
         search.join(_PATIENCE)
         return found[0] if found else ""
+
+    def _candidates(self, subject: str) -> Iterator[str]:
+        """Yield names of packages that may provide a missing thing, the likeliest first."""
+        yield from sorted(self._known)
+        yield from likely_packages(subject)
+        words = set(words_of(subject))
+        with suppress(FarmError, OSError):
+            listings = sorted(self._catalogue.listings(), key=lambda listing: (len(listing.name), listing.name))
+            named = (one.name for one in listings if words.intersection(words_of(f"{one.name} {one.summary}")))
+            yield from islice(named, _MOST_BY_SUMMARY)
 
     def _having(self, paths: set[str], names: Iterable[str]) -> Iterator[str]:
         """Yield the first package that has one of the paths, if any has."""

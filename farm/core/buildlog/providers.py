@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from farm.core.buildlog.error_kind import ErrorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
+_DEBIAN = re.compile(r"^usr/|(?<=/)[a-z0-9_]+-linux-gnu[a-z0-9]*/")
+"""What paths in the root of a toolchain have more than those of a package."""
 _INDEXED = re.compile(
     r"include/.+|bin/[^/]+|sbin/[^/]+|lib/[^/]+\.(?:so|a)|lib/[^/]+\.so\.[0-9]+"
     r"|(?:lib|share)/pkgconfig/[^/]+\.pc|(?:lib|share)/cmake/[^/]+/[^/]+[Cc]onfig\.cmake"
@@ -35,6 +37,11 @@ def paths_of(kind: ErrorKind, subject: str) -> tuple[str, ...]:
     if kind is ErrorKind.MISSING_PACKAGE:
         return _package(subject)
     return ()
+
+
+def has_any(root: Iterable[str], paths: Collection[str]) -> bool:
+    """Return whether one of the paths, as in a package, is among those of the root of a toolchain."""
+    return any(_DEBIAN.sub("", path) in paths for path in root)
 
 
 def best_provider(packages: Iterable[str]) -> str:
@@ -65,7 +72,22 @@ def likely_packages(subject: str) -> tuple[str, ...]:
     parts = [part for part in subject.lower().split("/") if part]
     words: list[str] = []
     for part in (*parts[:1], *parts[-1:]):
-        stem = re.sub(r"(?:\.h(?:h|pp|xx)?|\.so(?:\.[0-9]+)*|\.a)$", "", part)
+        stem = _stem(part)
         bare = stem.removeprefix("lib")
         words += (stem, bare, f"lib{bare}", re.sub(r"[-_.]?[0-9.]+$", "", bare))
     return tuple(dict.fromkeys(word for word in words if _PACKAGE.fullmatch(word)))[:8]
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a name or summary by which the provider of a missing file may be found, in lower case.
+
+    `diffutils: cmp, diff` and `libcmp.so.1` have `cmp` in common.
+    """
+    whole = [_stem(word.strip(".")).removeprefix("lib") for word in re.split(r"[^a-z0-9+._-]+", text.lower())]
+    parts = (part for word in whole for part in word.split("-"))
+    return tuple(word for word in dict.fromkeys((*whole, *parts)) if len(word) > 1)
+
+
+def _stem(file: str) -> str:
+    """Return the name of a header or library without its ending."""
+    return re.sub(r"(?:\.h(?:h|pp|xx)?|\.so(?:\.[0-9]+)*|\.a)$", "", file)

@@ -37,14 +37,23 @@ def remedy_for_test(program: str, provider: str) -> str:
     return f"No package that was built or fetched here has {program}. Name the one that has it in the test's needs."
 
 
-def remedy_of(error: FirstError | None) -> str:
-    """Return what to do about an error, as imperative sentences."""
+def remedy_of(error: FirstError | None, toolchain: str = "") -> str:
+    """Return what to do about an error, as imperative sentences.
+
+    `toolchain` is another toolchain of the tree that has what is missing, if one is known.
+    """
     if error is None:
         return _SILENT
     if not error.sure:
         return "No line of the log is an error for certain: read it from here on, then fix the recipe or the source."
     if error.provider:
-        return f"The package {error.provider} provides {error.subject}: name it in build-needs."
+        other = f" The toolchain `{toolchain}` has it too." if toolchain else ""
+        return f"The package {error.provider} provides {error.subject}: name it in build-needs.{other}"
+    if toolchain:
+        return (
+            f"The toolchain `{toolchain}` has {error.subject}: write `toolchain: {toolchain}` in the recipe, or name a "
+            "package that provides it in build-needs."
+        )
     if error.kind in _IN_PACKAGES and error.subject:
         return _NO_PACKAGE
     return _REMEDIES.get(error.kind, _READ)
