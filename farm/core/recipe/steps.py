@@ -129,7 +129,8 @@ class StepLibrary:
         """Return the step that a recipe names, by its name or its former one; None for an unknown name."""
         if name in self.nameable:
             return self.definitions[name]
-        return next((self.definitions[new] for new in self.nameable if self.definitions[new].formerly == name), None)
+        nameable = [self.definitions[new] for new in self.nameable] if name else []
+        return next((definition for definition in nameable if definition.formerly == name), None)
 
     @property
     def nameable(self) -> tuple[str, ...]:

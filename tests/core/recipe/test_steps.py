@@ -23,6 +23,11 @@ def test_automatic_steps_cannot_be_named() -> None:
     assert [definition.name for definition in library().automatic("last")] == ["finish"]
 
 
+def test_a_step_without_a_name_is_none_of_those_without_a_former_name() -> None:
+    assert library().definitions["autotools"].formerly == ""
+    assert library().find("") is None
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
