@@ -5,6 +5,7 @@ Nothing that was read may be used before `Document.finish` has passed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from farm.core.files.document import Node, parse
@@ -87,16 +88,19 @@ class Fields:
         self.document = document
         self.node = node
         self._by_key: dict[str, Node] = {}
+        self._lacking: set[str] = set()
         if not check_kind(document, node, name, "mapping"):
             return
         document.declare(node, known=tuple(known), required=tuple(required))
         absent = set(known) - {key.text for key, _ in node.pairs}
         missing = [key for key in required if key in absent]
+        self._lacking.update(missing)
         for key, value in node.pairs:
             if key.text in known:
                 self._by_key[key.text] = value
                 continue
             near = nearest(key.text, absent)
+            self._lacking.add(near)
             document.report(key, f"{name} has no key {quoted(key.text)}", suggestion(key.text, absent))
             if near in missing:
                 missing.remove(near)
@@ -139,7 +143,19 @@ class Fields:
 
     def report(self, key: str, message: str, remedy: str = "") -> None:
         """Record a problem with the value at a key."""
+        if key not in self:
+            self._lacking.add(key)
         self.document.report(self._by_key.get(key, self.node), message, remedy)
+
+    def unread(self) -> frozenset[str]:
+        """Return the keys without a right value: with a problem in it, misspelt, or absent where they must not be."""
+        whole, found = (self.node.line, self.node.column), set(self._lacking)
+        starts = [(key.line, key.column) for key, _ in self.node.pairs]
+        for problem in self.document.problems:
+            place = (problem.place.line, problem.place.column)
+            if place > whole:  # else it is about no key in particular
+                found.add(self.node.pairs[bisect_right(starts, place) - 1][0].text)
+        return frozenset(found)
 
     def text(self, key: str, default: str = "") -> str:
         """Return the text at a key."""

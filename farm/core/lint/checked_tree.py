@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.files.problems import RecipeError
 from farm.core.lint.dependencies import dependency_cycles, unknown_needs
-from farm.core.lint.written import WrittenRecipe
+from farm.core.lint.written import WrittenRecipe, names_step
 from farm.core.policy.tree import recipe_directories, survey_tree
 from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class CheckedTree:
     """A tree as far as it can be read, its recipes as they are written, by directory, and all problems.
 
-    `invalid` are those of the files, `unknown` and `cycles` those between the recipes that can be read.
+    Recipes with problems are there as far as they can be read. `invalid` are the problems of the files, `unknown` and
+    `cycles` those between the recipes.
     """
 
     tree: RecipeTree
@@ -57,16 +58,25 @@ def load_checked_tree(files: Mapping[str, bytes]) -> RecipeTree:
 
 
 def _written(survey: TreeSurvey, files: Mapping[str, bytes]) -> dict[str, WrittenRecipe]:
-    found = {}
-    directories = recipe_directories(files)
-    for directory, recipe in survey.tree.recipes.items():
-        beside = directories[directory]
-        toolchain = survey.tree.toolchains.get(recipe.toolchain)
-        found[directory] = WrittenRecipe.of(
-            recipe,
-            {name: content for name, content in beside.items() if name != RECIPE_FILE},
-            text=beside[RECIPE_FILE],
-            file=recipe_file(directory),
-            runtime=toolchain.runtime if toolchain else (),
-        )
-    return found
+    return {
+        directory: _written_recipe(survey, directory, beside)
+        for directory, beside in recipe_directories(files).items()
+        if directory in survey.tree.recipes or directory in survey.partial
+    }
+
+
+def _written_recipe(survey: TreeSurvey, directory: str, files: Mapping[str, bytes]) -> WrittenRecipe:
+    part = survey.partial.get(directory)
+    recipe = part.recipe if part else survey.tree.recipes[directory]
+    toolchain = survey.tree.toolchains.get(recipe.toolchain)
+    written = WrittenRecipe.of(
+        recipe,
+        {name: content for name, content in files.items() if name != RECIPE_FILE},
+        text=files[RECIPE_FILE],
+        file=recipe_file(directory),
+        runtime=toolchain.runtime if toolchain else (),
+        part=part,
+    )
+    if names_step(written, survey.tree.steps.unreadable):
+        return replace(written, unread=written.unread | {"steps"})
+    return written

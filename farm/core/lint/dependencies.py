@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import quoted
 from farm.core.lint.written import package_of
 from farm.core.plan.graph import cycles
-from farm.core.recipe.packages import made_packages
+from farm.core.recipe.packages import KnownPackages, made_packages
 from farm.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 def unknown_needs(recipes: Mapping[str, WrittenRecipe], unread: Collection[str]) -> Iterator[Problem]:
     """Yield a problem for each item of a list of needs that no recipe makes.
 
-    Recipes of the directories `unread` have errors of their own: they make the package of that name, and may have any
-    outputs.
+    Recipes of the directories `unread` have problems of their own.
     """
-    made = {package for written in recipes.values() for package in made_packages(written.recipe)} | {*unread}
-    outputs_of_unread = tuple(f"{name}-" for name in unread)
+    every = frozenset(package for written in recipes.values() for package in made_packages(written.recipe))
+    made = KnownPackages(every, frozenset(unread))
     for written in recipes.values():
         for _, items in written.lists_of_needs():
             for item in items:
                 need = package_of(item)
-                if "/" in need or need in made or need.startswith(outputs_of_unread):
+                if "/" in need or need in made:
                     continue
                 remedy = did_you_mean(need, made, "Correct the name, or write a recipe for it.")
                 yield written.document.problem_at(item, f"no recipe makes the package {quoted(need)}", remedy)

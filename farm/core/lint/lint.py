@@ -95,7 +95,8 @@ def _of_shell_text(
 
 def _shell_texts(checked: CheckedTree, files: Mapping[str, bytes]) -> Iterator[ShellText]:
     for recipe in checked.recipes.values():
-        yield from texts_of_recipe(recipe.document, recipe.root)
+        texts = texts_of_recipe(recipe.document, recipe.root)
+        yield from (text for text in texts if not recipe.is_faulty(text.node))
     for name in checked.tree.steps.definitions:
         path = f"steps/{name}.yaml"
         yield from texts_of_step(*parse(files[path], path))

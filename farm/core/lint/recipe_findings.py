@@ -30,8 +30,10 @@ def lint_recipe(
 
     `looked_for` are the codes that could be in `found`: whether an allowance of another one is used is unknown.
     """
-    codes = selection.codes
+    codes, is_whole = selection.codes, not (written.unread or written.faults)
     kept = [*found, *(finding for code in sorted(codes) for finding in RULES[code].findings(written))]
+    if "lint" in written.unread:  # nobody knows what it allows
+        kept = [finding for finding in kept if not RULES[finding.code].allowable]
     about_allowances: list[LintFinding] = []
     for number, allowance in enumerate(written.recipe.allowances):
         code = allowance.code
@@ -42,7 +44,7 @@ def lint_recipe(
             about_allowances.append(_of_allowance(UNKNOWN, written, number, why, remedy))
             continue
         left = [finding for finding in kept if code not in (finding.code, finding.check)]
-        was_run = rule.code in codes and (rule.check is not None or rule.code in looked_for)
+        was_run = is_whole and rule.code in codes and (rule.check is not None or rule.code in looked_for)
         if len(left) == len(kept) and was_run:
             why = f"{code} reports nothing here"
             about_allowances.append(_of_allowance(UNUSED, written, number, why, "Remove it from lint."))

@@ -30,7 +30,8 @@ class Rule:
     The letter of `code` is its family, its name is in kebab case. `why` is a paragraph of Markdown. `bad` and `good`
     are keys of a recipe: a test checks that the first is reported and the second is not. `beside` are further files of
     the example. `check` yields remarks about one recipe; it is None for what is found while a whole tree is read, or
-    by another program. A recipe may allow what a rule reports, if the rule is `allowable`.
+    by another program. A recipe may allow what a rule reports, if the rule is `allowable`. `reads` are the keys of the
+    recipe without which there is nothing to check: where a value of one could not be read, the rule is not applied.
     """
 
     code: str
@@ -42,10 +43,11 @@ class Rule:
     check: Callable[[WrittenRecipe], Iterable[Remark]] | None = None
     allowable: bool = True
     beside: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     def findings(self, written: WrittenRecipe) -> list[LintFinding]:
         """Return what the rule finds in a recipe."""
-        if self.check is None:
+        if self.check is None or not written.unread.isdisjoint(self.reads):
             return []
         return [
             LintFinding(self.code, self.name, self.severity, written.document.problem_at(*remark))

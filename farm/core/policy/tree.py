@@ -22,8 +22,8 @@ from farm.core.recipe.distributions import (
     read_distribution,
     read_distributions,
 )
-from farm.core.recipe.load import load_recipe
-from farm.core.recipe.packages import made_packages
+from farm.core.recipe.load import PartlyReadError, load_recipe
+from farm.core.recipe.packages import KnownPackages, made_packages
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
 from farm.errors import FarmError, Place
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from farm.core.policy.channel import ChannelPolicy
+    from farm.core.recipe.load import PartialRecipe
     from farm.core.recipe.recipe import Recipe
 
 _Value = TypeVar("_Value")
@@ -72,12 +73,13 @@ class RecipeTree:
 class TreeSurvey:
     """A tree as far as it can be read, and the problems of its files.
 
-    `unread` are the directories of the recipes that could not be read. Without a readable `distribution.yaml`, the
-    tree's distribution has no name.
+    `unread` are the directories of the recipes that have problems, and are not in the tree; `partial` is what could be
+    read of them. Without a readable `distribution.yaml`, the tree's distribution has no name.
     """
 
     tree: RecipeTree
     unread: frozenset[str]
+    partial: Mapping[str, PartialRecipe]
     problems: tuple[Problem, ...]
 
 
@@ -121,6 +123,7 @@ class _TreeReader:
         self._files = files
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
+        self._partial: dict[str, PartialRecipe] = {}
 
     def read(self) -> TreeSurvey:
         distribution = self._file(DISTRIBUTION, read_distribution)
@@ -136,9 +139,10 @@ class _TreeReader:
         own = distribution.domain if distribution else ""
         others = self._file(DISTRIBUTIONS, partial(read_distributions, own=own), absent={})
         recipes, unread = self._recipes(steps, others)
-        self._check_recipes(recipes)
+        named = {name: part.recipe for name, part in self._partial.items() if "name" not in part.unread}
+        self._check_recipes(recipes | named)
         # The tree of a farm that accepts submitted recipes has none itself.
-        made = self._made(recipes) if recipes or unread else None
+        made = self._made(recipes, unread) if recipes or unread else None
         if made is not None:
             self._check_runtime(made, toolchains)
         policies, warn = self._below("channels", ".yaml"), self._warnings.append
@@ -156,7 +160,7 @@ class _TreeReader:
             owners,
             tuple(self._warnings),
         )
-        return TreeSurvey(tree, unread, tuple(self._problems))
+        return TreeSurvey(tree, unread, self._partial, tuple(self._problems))
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
         try:
@@ -185,7 +189,7 @@ class _TreeReader:
 
     def _recipes(
         self, steps: StepLibrary, others: Mapping[str, OtherDistribution] | None
-    ) -> tuple[Mapping[str, Recipe], frozenset[str]]:
+    ) -> tuple[dict[str, Recipe], frozenset[str]]:
         recipes: dict[str, Recipe] = {}
         unread: set[str] = set()
         toolchains = [PurePosixPath(path).stem for path in self._below("toolchains", ".yaml")]
@@ -200,12 +204,19 @@ class _TreeReader:
                 distributions=others,
                 warn=self._warnings.append,
             )
-            recipe = self._attempt(partial(read, text))
+            recipe = self._attempt(partial(self._recipe, directory, partial(read, text)))
             if recipe is None:
                 unread.add(directory)
             else:
                 recipes[directory] = recipe
         return recipes, frozenset(unread)
+
+    def _recipe(self, directory: str, read: Callable[[], Recipe]) -> Recipe:
+        try:
+            return read()
+        except PartlyReadError as error:
+            self._partial[directory] = error.part
+            raise
 
     def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:
         """Record recipes in other directories than their own, and packages that two recipes make."""
@@ -224,7 +235,7 @@ class _TreeReader:
                 message = f"the package {package} is made by {recipe_file(directories[0])} too"
                 self._note_at(recipe_file(directory), keys, message, "Rename the output or recipe.")
 
-    def _check_runtime(self, made: set[str], toolchains: Mapping[str, ToolchainDefinition]) -> None:
+    def _check_runtime(self, made: KnownPackages, toolchains: Mapping[str, ToolchainDefinition]) -> None:
         for name, toolchain in toolchains.items():
             for number, package in enumerate(toolchain.runtime):
                 if package not in made:
@@ -232,16 +243,15 @@ class _TreeReader:
                     path = f"toolchains/{name}.yaml"
                     self._note_at(path, ("runtime", number), message, suggestion(package, made))
 
-    def _made(self, recipes: Mapping[str, Recipe]) -> set[str]:
-        # A recipe with problems of its own exists nevertheless.
+    def _made(self, recipes: Mapping[str, Recipe], unread: frozenset[str]) -> KnownPackages:
         directories = {path.split("/")[1] for path in self._files if path.startswith("packages/")}
-        return {name for recipe in recipes.values() for name in recipe.package_names} | directories
+        made = {name for recipe in recipes.values() for name in recipe.package_names}
+        return KnownPackages(frozenset(made | directories), unread)
 
     def _note_at(self, file: str, keys: tuple[str | int, ...], message: str, remedy: str) -> None:
         """Record a problem with a value of a file that could be read, at the last of `keys` that it has."""
         document, root = parse(self._files[file], file)
-        document.report(node_at(root, *keys), message, remedy)
-        self._problems += document.problems
+        self._problems.append(document.problem_at(node_at(root, *keys), message, remedy))
 
     def _note(self, file: str, message: str, remedy: str) -> None:
         self._problems.append(Problem(Place(file), message, remedy))

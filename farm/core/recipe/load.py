@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
 from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.core.files.matching import InvalidValueError
-from farm.core.files.problems import quoted, suggestion
+from farm.core.files.problems import Problem, RecipeError, quoted, suggestion
 from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.version import Version
 from farm.core.recipe.allowances import read_allowances
@@ -21,10 +22,27 @@ from farm.core.recipe.sources import read_sources
 from farm.core.recipe.template import read_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from farm.core.files.document import Observe, Warn
     from farm.core.recipe.steps import StepLibrary
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRecipe:
+    """A recipe as far as it could be read, for checks alone: harmless values stand for those of the keys `unread`."""
+
+    recipe: Recipe
+    unread: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+class PartlyReadError(RecipeError):
+    """A recipe has problems; `part` is what could be read of it nevertheless."""
+
+    def __init__(self, problems: Iterable[Problem], recipe: Recipe, unread: frozenset[str]) -> None:
+        super().__init__(problems)
+        self.part = PartialRecipe(recipe, unread, self.problems)
 
 
 def load_recipe(
@@ -43,12 +61,27 @@ def load_recipe(
     Errors name `file`; `patches` are the files beside the recipe by name (patches and other local sources). Its
     toolchain must be one of `toolchains`, and the distributions that it requires packages from must be in
     `distributions`, where these are given. `warn` is called for deprecated keys, `observe` as `Document` says. Raises
-    `RecipeError` with all problems.
+    `RecipeError` with all problems: `PartlyReadError`, unless the text cannot be read at all.
     """
     fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED, warn=warn, observe=observe)
+    recipe = _recipe(fields, text, steps, patches, toolchains=toolchains, distributions=distributions)
+    if fields.document.problems:
+        raise PartlyReadError(fields.document.problems, recipe, fields.unread())
+    return recipe
+
+
+def _recipe(
+    fields: Fields,
+    text: bytes,
+    steps: StepLibrary,
+    beside: Mapping[str, bytes],
+    *,
+    toolchains: Collection[str] | None,
+    distributions: Collection[str] | None,
+) -> Recipe:
     templates = read_templates(fields)
-    sources, carried = read_sources(fields, templates, patches)
-    recipe = Recipe(
+    sources, carried = read_sources(fields, templates, beside)
+    return Recipe(
         name=templates.name,
         version=templates.version,
         revision=templates.revision,
@@ -75,9 +108,8 @@ def load_recipe(
         waivers=_waivers(fields),
         allowances=read_allowances(fields),
         source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
-        digest=recipe_digest(text, sources, patches),
+        digest=recipe_digest(text, sources, beside),
     )
-    return fields.document.finished(recipe)
 
 
 def _summary(fields: Fields) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,9 @@ from farm.core.files.problems import RecipeError
 from farm.core.lint.checked_tree import load_checked_tree
 from farm.core.lint.finding import Severity
 from farm.core.lint.lint import lint_tree
+from farm.core.lint.registry import RULES
 from farm.core.lint.shell_text import ShellComplaint
+from farm.core.recipe.declared_sources import KEYS
 from tests.core.lint.examples import named, tree
 
 if TYPE_CHECKING:
@@ -78,14 +81,82 @@ def test_needs_are_sorted_by_package() -> None:
 def test_a_recipe_with_errors_of_its_own_can_be_needed() -> None:
     broken = "name: broken\nsumary: x\n"
     found = codes("build-needs: [broken, broken-dev]\n", broken=broken)
-    assert set(found) == {"F001"}
+    assert set(found) == {"F001", "T101"}
     with pytest.raises(RecipeError) as caught:
         load_checked_tree(tree("build-needs: [brokn, zlib]\n", broken=broken))
     assert {problem.place.file for problem in caught.value.problems} == {
         "packages/broken/recipe.yaml",
         "packages/hello/recipe.yaml",
     }
-    assert "Did you mean broken?" in str(caught.value)
+    assert "Did you mean broken or broken-doc?" in str(caught.value)
+
+
+# A value of each key that cannot be read: of the wrong kind, or in a wrong form.
+UNREADABLE = dict.fromkeys(KEYS, "{a: {b: c}}") | {
+    "name": "Hello!", "version": "[]", "license": "Nonsense-1", "source": "{url: nowhere}", "home": "nowhere",
+    "toolchain": "no", "build-needs": "[Bad!]", "requires": "[Bad!]", "steps": "[no-such-step]", "links": "[a]",
+    "tests": "[{needs: [Bad!]}]", "test-needs": "zlib", "lint": "[{allow: D101}]", "host": "[]",
+    "limits": "{minutes: 0}", "outputs": "{dev: []}", "hardening": "{waive: [x]}", "environment": "[]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", UNREADABLE)
+def test_a_value_that_cannot_be_read_causes_no_other_findings(key: str) -> None:
+    keys = f"{key}: {UNREADABLE[key]}\n"
+    assert set(codes(keys)) == {"F001"}, keys
+    # Nor does a key that is misspelt, in place of the right one.
+    files = tree(keys)
+    text = files["packages/hello/recipe.yaml"].decode()
+    misspelt = re.sub(rf"(?m)^{key}:", f"{key[:-1]}:", text)
+    assert misspelt != text
+    found = lint_tree(files | {"packages/hello/recipe.yaml": misspelt.encode()}).findings
+    assert {finding.code for finding in found} == {"F001"}, misspelt
+
+
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.check])
+def test_a_value_that_cannot_be_read_hides_no_finding_about_another(code: str) -> None:
+    rule = RULES[code]
+    report = lint_tree(tree(f"{rule.bad}replaces: [Bad!]\n", beside=rule.beside))
+    assert [finding.code for finding in report.findings if finding.code != "F001"] == [code]
+    assert [finding.problem.place.file for finding in report.errors if finding.code == "F001"] == [
+        "packages/hello/recipe.yaml"
+    ]
+    assert "hello" not in report.tree.recipes
+
+
+def test_unknown_needs_and_cycles_are_reported_together_with_all_else() -> None:
+    keys = "summary: ''\nhome: nowhere\nbuild-needs: [Bad!, greeter, nosuch]\ntests:\n  - run: x\n    needs: [nosuch]\n"
+    report = lint_tree(tree(keys, greeter=named("greeter", "build-needs: [hello]\n")), shell=Complaining())
+    found = [finding.code for finding in report.findings if "hello" in finding.problem.place.file]
+    assert sorted(found) == ["F001", "F001", "F001", "N001", "N001", "P102", "P102"]
+    cycles = [finding.problem.place.file for finding in report.findings if finding.code == "N002"]
+    assert cycles == ["packages/greeter/recipe.yaml"]
+
+
+def test_an_allowance_in_a_recipe_with_problems_is_not_said_to_be_unused() -> None:
+    lint = "lint:\n  - {allow: D101, reason: It is so}\n"
+    assert codes(f"{lint}summary: x\n") == ["A101"]
+    assert codes(f"{lint}summary: The end.\n") == ["F001"]
+
+
+def test_what_a_broken_allowance_may_allow_is_not_reported() -> None:
+    report = lint_tree(tree("summary: A program\nlint: [{allow: D101}, {allow: SC2045}]\n"), shell=Complaining())
+    found = {finding.code for finding in report.findings if "hello" in finding.problem.place.file}
+    assert found == {"F001"}
+
+
+def test_the_outputs_of_a_recipe_with_problems_are_missed_nowhere() -> None:
+    channel = b"gates: [proof]\ntransitions:\n  - {name: both, packages: [zlib, greeter-lib]}\n"
+    files = tree(greeter=named("greeter", "outputs: {lib: 1}\n")) | {"channels/extra.yaml": channel}
+    assert [finding.problem.place.file for finding in lint_tree(files).findings] == ["packages/greeter/recipe.yaml"]
+
+
+def test_a_recipe_with_problems_in_the_wrong_directory_is_reported_as_well() -> None:
+    found = lint_tree(tree(greeter=named("salute", "home: nowhere\n"))).findings
+    assert [finding.problem.message for finding in found] == [
+        "the recipe salute lies in the directory greeter",
+        "'nowhere' is not an http or https URL",
+    ]
 
 
 def test_cycles_without_a_common_recipe_are_all_reported() -> None:
@@ -109,7 +180,7 @@ def test_a_step_with_errors_is_not_reported_again_where_it_is_named() -> None:
     files = tree() | {"steps/license.yaml": b"name: license\nsumary: x\n"}
     found = lint_tree(files).findings
     assert {(finding.code, finding.problem.place.file) for finding in found} >= {("F001", "steps/license.yaml")}
-    assert not [f for f in found if f.code == "F001" and f.problem.place.file.startswith("packages/")]
+    assert not [f for f in found if f.problem.place.file.startswith("packages/")]
 
 
 def test_a_version_in_the_url_is_found_only_as_a_whole() -> None:

@@ -53,6 +53,7 @@ RULES = (
         "summary: A program that greets\n",
         "summary: Program that greets\n",
         _article,
+        reads=("summary",),
     ),
     Rule(
         "D102",
@@ -62,6 +63,7 @@ RULES = (
         "summary: hello, a program that greets\n",
         "summary: Program that greets\n",
         _own_name,
+        reads=("name", "summary"),
     ),
     Rule(
         "D103",
@@ -71,6 +73,7 @@ RULES = (
         "summary: Program that greets people by their names, in the morning, at noon, in the evening and at night\n",
         "summary: Program that greets people by their names\n",
         _long,
+        reads=("summary",),
     ),
     Rule(
         "D104",
@@ -82,5 +85,6 @@ RULES = (
         "home: https://example.org/hello\nsource:\n  url: https://example.org/hello-{{ version }}.tar.gz\n"
         "  sha256: fc75b1824aba7a954ef0886371d951c3bf4b6e0a921d1aefc553f309702d6ed1\n",
         _no_home,
+        reads=("home", "source"),
     ),
 )

@@ -76,6 +76,7 @@ RULES = (
         "steps:\n  - run: make install\n",
         "steps:\n  - run: make install\n  - license: {files: [COPYING]}\n",
         _no_text,
+        reads=("steps",),
     ),
     Rule(
         "L102",
@@ -87,5 +88,6 @@ RULES = (
         "steps:\n  - run: cp tools/COPYING COPYING.tools\n  - license: {files: [COPYING, COPYING.tools]}\n",
         _one_name_twice,
         allowable=False,
+        reads=("name", "version", "revision", "steps"),
     ),
 )

@@ -28,7 +28,7 @@ def _plain_http(written: WrittenRecipe) -> Iterator[Remark]:
         origins = source["origins"].items if "origins" in source else ()
         others = [value for origin in origins for key, value in origin.pairs if key.text == "url"]
         for node in (*([source["url"]] if "url" in source else []), *others):
-            if _PLAIN_HTTP.match(node.text):
+            if _PLAIN_HTTP.match(node.text) and not written.is_faulty(node):
                 yield Remark(node, "the source is fetched over plain http", "Write https://, if the host offers it.")
 
 
@@ -127,6 +127,7 @@ RULES = (
         _fetched(("https://example.org/hello-latest.tar.gz", _DIGEST)),
         _GOOD,
         _unversioned,
+        reads=("version", "source"),
     ),
     Rule(
         "S104",
@@ -136,6 +137,7 @@ RULES = (
         _fetched(("https://example.org/hello-1.0.tar.gz", _DIGEST)),
         _GOOD,
         _literal_version,
+        reads=("version",),
     ),
     Rule(
         "S105",
@@ -156,5 +158,6 @@ RULES = (
         "source:\n  - file: hello.c\n  - file: words.txt\n",
         _unnamed_files,
         beside=("hello.c", "words.txt"),
+        reads=("source",),
     ),
 )

@@ -57,6 +57,7 @@ RULES = (
         "tests: []\n",
         "tests:\n  - command: [hello]\n    prints: Hello, world.\n",
         _no_tests,
+        reads=("tests",),
     ),
     Rule(
         "T102",
@@ -67,5 +68,6 @@ RULES = (
         'tests:\n  - command: [hello, --version]\n    matches: "1.0"\n'
         "  - command: [hello, farm]\n    prints: Hello, farm.\n",
         _only_version,
+        reads=("tests",),
     ),
 )
