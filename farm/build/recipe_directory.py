@@ -11,7 +11,7 @@ from farm.errors import FarmError
 from farm.store.git.trees import LARGEST_FILE, MOST_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
 
@@ -23,21 +23,46 @@ def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dic
     directory, a link, a file over 1 MiB, or more than 100,000 files.
     """
     files: dict[str, bytes] = {}
+    for path in _paths(root, leave_out):
+        files[path.relative_to(root).as_posix()] = _read(path)
+    return files
+
+
+def read_readable_recipes(root: Path) -> tuple[dict[str, bytes], dict[str, FarmError]]:
+    """Return the content of a tree of recipes as `read_recipe_directory` does, without what cannot be read of recipes.
+
+    The errors are by the name of the recipe's directory. Raises the error `unreadable-recipes` for other files.
+    """
+    files: dict[str, bytes] = {}
+    unreadable: dict[str, FarmError] = {}
+    for path in _paths(root):
+        place = path.relative_to(root)
+        try:
+            files[place.as_posix()] = _read(path)
+        except FarmError as error:
+            if place.parts[0] != "packages" or len(place.parts) < 3:
+                raise
+            unreadable.setdefault(place.parts[1], error)
+    return files, unreadable
+
+
+def _paths(root: Path, leave_out: Collection[str] = ()) -> Iterator[Path]:
+    """Yield the paths of all files below a directory, without hidden ones. Raises the error `unreadable-recipes`."""
+    count = 0
     try:
         for folder, folders, names in os.walk(root, onerror=_raise):
             skipped = leave_out if Path(folder) == root else ()
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in skipped)
             for name in sorted(name for name in names if not name.startswith(".") and name not in skipped):
-                path = Path(folder, name)
-                files[path.relative_to(root).as_posix()] = _read(path)
-                if len(files) > MOST_FILES:
+                count += 1
+                if count > MOST_FILES:
                     raise _unreadable(f"{root} holds more than {MOST_FILES:,} files")
+                yield Path(folder, name)
     except OSError as error:
         raise _unreadable(
             f"cannot read the recipes in {root}: {error.strerror or error}",
             remedy="Name the directory with --recipes or FARM_RECIPES.",
         ) from error
-    return files
 
 
 def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
@@ -72,8 +97,11 @@ def _read(path: Path) -> bytes:
             f"{path} is not a regular file",
             remedy="Replace it with the file itself. If this is no tree of recipes, name that with --recipes.",
         )
-    with path.open("rb") as file:
-        content = file.read(LARGEST_FILE + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise _unreadable(f"cannot read {path}: {error.strerror or error}", remedy="See who may read it.") from error
     if len(content) > LARGEST_FILE:
         raise _unreadable(f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url.")
     return content

@@ -9,58 +9,53 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.output import say
+from farm.cli.recipes_option import warn_of_left_out
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from farm.build.local.builds import LocalBuilds
+    from farm.build.local.reports import Reports
     from farm.build.toolchain.toolchain import Toolchain
     from farm.cli.channel_choice import ChannelChoice
+    from farm.cli.progress import BuildLines, MovingBuildLine
     from farm.container.log_record import LogRecord
+    from farm.core.lint.part_of_tree import RecipeScope
     from farm.core.policy.tree import RecipeTree
     from farm.core.recipe.toolchain import ToolchainDefinition
 
 
 @contextlib.contextmanager
 def local_builds(
-    recipes: Path | None, *, verbose: bool = False, instead: Path | None = None, choice: ChannelChoice | None = None
+    recipes: Path | None,
+    scope: RecipeScope | None = None,
+    *,
+    verbose: bool = False,
+    instead: Path | None = None,
+    choice: ChannelChoice | None = None,
 ) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
     """Open the local builds of a tree of recipes, with progress on standard error; yields the names of its recipes too.
 
-    `instead` is the directory of one recipe, which replaces that of the same name in the tree. `choice` is the channel
-    to take published builds from. `farm gc` waits until the end of the block.
+    Recipes outside `scope` may have problems; by default, none may. `instead` is the directory of one recipe, which
+    replaces that of the same name in the tree. `choice` is the channel to take published builds from. `farm gc` waits
+    until the end of the block.
     """
     from farm.build.local.builds import LocalBuilds
-    from farm.build.local.reports import Reports
     from farm.build.local_state import LocalState
-    from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.channel_choice import ChannelChoice, channel_builds
-    from farm.cli.progress import TerminalProgress, building, fetching_sources, making_toolchain, work_ahead_line
+    from farm.cli.progress import TerminalProgress, building
     from farm.cli.subscriber import open_host
-    from farm.core.lint.checked_tree import load_checked_tree
     from farm.core.names.platform import Platform
     from farm.store.http.address_guard import AddressGuard
     from farm.store.http.download_policy import DownloadPolicy
 
     settings = Settings.from_environment()
     choice = choice or ChannelChoice()
-    files = read_recipe_directory(recipes or settings.recipes)
-    if instead:
-        files = with_recipe(files, instead)
-    tree = load_checked_tree(files)
+    files, tree = _read(recipes or settings.recipes, scope, instead)
     host = open_host(settings)
     with building() as show, host.in_use(TerminalProgress().wait_for):
-        reports = Reports(
-            progress=show.progress,
-            ahead=lambda ahead: say(work_ahead_line(ahead), err=True),
-            log=_print_line if verbose else show.log,
-            say=partial(say, err=True),
-            detail=partial(say, err=True) if verbose else lambda _text: None,
-            sources=fetching_sources,
-            toolchain=making_toolchain,
-        )
         builds = LocalBuilds(
             tree,
             files,
@@ -68,7 +63,7 @@ def local_builds(
             platform=Platform("linux", "amd64"),
             docker=settings.docker,
             policy=DownloadPolicy(guard=AddressGuard.of(settings.allowed_networks)),
-            reports=reports,
+            reports=_reports(show, verbose=verbose),
             kept_bytes=settings.kept_bytes,
             published=channel_builds(choice, host, tree.distribution.domain),
             against_newest=bool(choice.against),
@@ -76,6 +71,33 @@ def local_builds(
         yield builds, tuple(tree.recipes)
     if builds.against and not {"built", "kept"}.isdisjoint(builds.states.values()):
         say(f"built against {builds.against}: a farm would not make this from the tree's recipes", err=True)
+
+
+def _read(recipes: Path, scope: RecipeScope | None, instead: Path | None) -> tuple[Mapping[str, bytes], RecipeTree]:
+    from farm.build.recipe_directory import read_readable_recipes, with_recipe
+    from farm.core.lint.part_of_tree import load_part
+
+    files, unreadable = read_readable_recipes(recipes)
+    if instead:
+        files = with_recipe(files, instead)
+    tree = load_part(files, scope, unreadable)
+    warn_of_left_out(tree)
+    return files, tree
+
+
+def _reports(show: BuildLines | MovingBuildLine, *, verbose: bool) -> Reports:
+    from farm.build.local.reports import Reports
+    from farm.cli.progress import fetching_sources, making_toolchain, work_ahead_line
+
+    return Reports(
+        progress=show.progress,
+        ahead=lambda ahead: say(work_ahead_line(ahead), err=True),
+        log=_print_line if verbose else show.log,
+        say=partial(say, err=True),
+        detail=partial(say, err=True) if verbose else lambda _text: None,
+        sources=fetching_sources,
+        toolchain=making_toolchain,
+    )
 
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:

@@ -9,8 +9,10 @@ import click
 
 from farm.cli.output import say
 from farm.cli.settings import Settings
+from farm.errors import in_words
 
 if TYPE_CHECKING:
+    from farm.core.lint.part_of_tree import RecipeScope
     from farm.core.policy.tree import RecipeTree
 
 recipes_option = click.option(
@@ -18,12 +20,36 @@ recipes_option = click.option(
 )
 
 
-def read_tree(recipes: Path | None) -> RecipeTree:
-    """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `unreadable-recipes`."""
-    from farm.build.recipe_directory import read_recipe_directory
-    from farm.core.lint.checked_tree import load_checked_tree
+def read_tree(recipes: Path | None, scope: RecipeScope | None = None) -> RecipeTree:
+    """Read and check the whole tree, or of one with problems the `scope`; warn of what is outdated or left out.
 
-    tree = load_checked_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
+    Raises `RecipeError`, `unreadable-recipes`.
+    """
+    from farm.build.recipe_directory import read_readable_recipes
+    from farm.core.lint.part_of_tree import load_part
+
+    files, unreadable = read_readable_recipes(recipes or Settings.from_environment().recipes)
+    tree = load_part(files, scope, unreadable)
     for warning in tree.warnings:
         say(f"warning: {warning}", err=True)
+    warn_of_left_out(tree)
     return tree
+
+
+def scope_of(*names: str, runs: bool = False, own_tests: bool = False) -> RecipeScope:
+    """Return what has to be readable to build recipes, packages or kept builds (`jq@2`) by name.
+
+    With `runs` also to run them, with `own_tests` to test them.
+    """
+    from farm.core.lint.part_of_tree import RecipeScope
+    from farm.core.plan.need_graph import NeedKind
+
+    kinds = (NeedKind.RUN,) if runs or own_tests else ()
+    return RecipeScope(tuple(name.partition("@")[0] for name in names), kinds, own_tests)
+
+
+def warn_of_left_out(tree: RecipeTree) -> None:
+    """Print which recipes have problems, and are left out as nothing needs them."""
+    if names := tree.left_out:
+        have = "has problems, and is" if len(names) == 1 else "have problems, and are"
+        say(f"warning: {in_words(names)} {have} left out: see `farm lint {' '.join(names)}`", err=True)

@@ -109,6 +109,18 @@ def test_two_recipes_of_one_package_name_are_both_named(tree: Farm) -> None:
     tree.run(*LINT).refused("two-of-one-name")
 
 
+def test_a_recipe_with_problems_stops_only_what_needs_it(tree: Farm) -> None:
+    tree.recipe("good").recipe("other", "build-needs: [x]").file("packages/x/recipe.yaml", BAD_RECIPES["wrong-type"])
+    (tree.recipes / "packages" / "linked").mkdir()
+    (tree.recipes / "packages" / "linked" / "recipe.yaml").symlink_to("/etc/shadow")
+    assert tree.run("graph", "good").refused("problems-elsewhere", status=0).output == "good 1-1\n"
+    tree.run("test", "--list", "good").refused("problems-elsewhere", status=0)
+    tree.run("graph", "other").refused("problems-of-what-is-needed")
+    tree.run("graph", "linked").refused("link-of-what-is-needed")
+    for words in (("graph", "good", "--reverse"), ("graph", "--all"), ("graph", "nosuch"), ("build", "--all")):
+        tree.run(*words).refused("link-of-what-is-needed")
+
+
 def test_without_a_docker_engine_it_is_said_what_is_missing(tree: Farm) -> None:
     tree.recipe("good").setting(DOCKER_HOST="unix:///nowhere/docker.sock")
     tree.run("build", "good").refused("no-docker")
@@ -127,6 +139,16 @@ class TestOnAFarmThatHasBuilt:
         farm.run("test", "gool").refused("unknown-name")
         farm.run("plan", "gool").refused("unknown-name")
         assert farm.snapshot() == before
+
+    def test_what_needs_no_recipe_with_problems_is_built_and_tested(self, farm: Farm) -> None:
+        farm.recipe("shell").file("packages/x/recipe.yaml", BAD_RECIPES["wrong-type"])
+        farm.recipe("y", "build-needs: [good]\ntests: [{command: [/bin/true], needs: [x]}]")
+        assert farm.run("build", "y").done().output.startswith("PACKAGE")
+        assert "x/recipe.yaml:" in farm.run("test", "y").message
+        assert "good" in farm.run("files", "good").done().output
+        assert farm.run("plan", "good").done().message.startswith("warning: x has problems")
+        farm.file("packages/y/recipe.yaml", "name: [").run("files", "good").done()
+        assert "y/recipe.yaml:" in farm.run("shell", "y", "--", "true").message
 
     def test_a_toolchain_without_a_lock_is_told_how_to_get_one(self, farm: Farm) -> None:
         lock = (farm.recipes / "toolchains" / "c.lock").read_bytes()

@@ -95,7 +95,7 @@ class LocalBuilds:
         self._files = files
         self._state = state
         self._reports = reports or Reports()
-        self._graph = BuildGraph.of(tree.recipes)
+        self._graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
         self._toolchains = TreeToolchains(
             tree, state.store, state.toolchains, self._reports.say, self._reports.toolchain
         )

@@ -47,7 +47,7 @@ def forecast(
 
     What it needs is taken from its newest builds here, in the order of building.
     """
-    graph = BuildGraph.of(tree.recipes)
+    graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
     toolchains = TreeToolchains(tree, state.store, state.toolchains, lambda _: None)
     outcomes = Outcomes(graph, state.store)
     orders = BuildOrders(tree, files, platform, toolchains, outcomes, state.store)
@@ -79,7 +79,7 @@ def changes_since(tree: RecipeTree, name: str, plan: Plan) -> tuple[InputChange,
     Toolchain and dependencies are those of the plan: what this tree would build them to is not known here. A build-need
     that the plan does not have is an input without a value before. Raises `UnknownRecipeError`, `FarmError`.
     """
-    recipe = tree.recipes[BuildGraph.of(tree.recipes).recipe_of(name)]
+    recipe = tree.recipes[BuildGraph.of(tree.recipes, whole=tree.is_whole).recipe_of(name)]
     known = {dependency.name.short for dependency in plan.dependencies}
     here = tuple(need for need in recipe.build_needs if need.rpartition("/")[2] in known)
     dependencies = [replace(dependency, direct=dependency.name.short in here) for dependency in plan.dependencies]

@@ -12,8 +12,8 @@ from farm.build.kept.source_edits import make_patch
 from farm.build.local.reports import BuildProgress
 from farm.build.local_logs import UNPACK
 from farm.core.names.digest import Digest
-from farm.core.policy.tree import load_tree
-from farm.core.recipe.declared_sources import recipe_file
+from farm.core.policy.tree import files_beside
+from farm.core.recipe.declared_sources import read_declared_sources, recipe_file
 from farm.core.recipe.recipe import Source
 from farm.core.recipe.source_entry import with_source_file
 from farm.errors import FarmError
@@ -88,7 +88,9 @@ def patch_recipe(
         raise FarmError(f"{path} exists already", remedy="Name another file, or use --replace.", code="patch-exists")
     entered = content if is_named else with_source_file(content, request.file)
     changed = {recipe_file(recipe.name): entered, f"{folder}/{request.file}": text}
-    _check_entered(load_tree({**files, **changed}).recipes[recipe.name].sources, recipe, request.file, text)
+    beside = files_beside({**files, **changed}, recipe.name)
+    sources = read_declared_sources(entered, beside, file=recipe_file(recipe.name)).sources
+    _check_entered(sources, recipe, request.file, text)
     _write(root, files, changed)
     return PatchedRecipe(tree, patch, path, root / recipe_file(recipe.name))
 

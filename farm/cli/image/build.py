@@ -13,7 +13,7 @@ from farm.cli.image.options import image_settings, output_option
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import say_lines, tell_result
 from farm.cli.progress import TerminalProgress
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
@@ -100,7 +100,7 @@ def _build_locally(recipes: Path | None, channel: str, names: Sequence[str]) -> 
     from farm.cli.channel_choice import ChannelChoice
     from farm.cli.local_builds import local_builds
 
-    with local_builds(recipes, choice=ChannelChoice(channel)) as (builds, _names):
+    with local_builds(recipes, scope_of(*names, runs=True), choice=ChannelChoice(channel)) as (builds, _names):
         return builds.closure(names)
 
 

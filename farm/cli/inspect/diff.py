@@ -10,7 +10,7 @@ import click
 from farm.cli.name_completion import package_names
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.cli.settings import Settings
 from farm.core.comparison.reference import Reference
 from farm.errors import FarmError
@@ -134,7 +134,7 @@ def _interfaces(one: Side, other: Side, recipes: Path | None) -> tuple[ComparedI
     before, after = (side.build.descriptor for side in (one, other))
     if not (one.is_local and other.is_local) or before.name != after.name:
         raise click.UsageError("--abi compares two builds of one package that are on this machine.")
-    with local_builds(recipes) as (builds, _every):
+    with local_builds(recipes, scope_of()) as (builds, _every):
         return tuple(builds.compare_libraries(before.name.short, before.plan, after.plan))
 
 

@@ -15,6 +15,7 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.core.lint.part_of_tree import RecipeScope
     from farm.core.plan.need_graph import NeedGraph, NeedKind
 
 
@@ -48,6 +49,8 @@ def graph(
       farm graph jq --channel edge
       farm graph --all --dot | dot -Tsvg > needs.svg
     """
+    from farm.core.lint.part_of_tree import RecipeScope
+
     if everything == bool(names):
         raise click.UsageError("Name packages, or use --all.")
     if dot and as_json:
@@ -59,7 +62,9 @@ def graph(
     if channel:
         shown, roots = _of_channel(names, channel, whole=everything or reverse)
     else:
-        shown, roots = _of_recipes(names, recipes, _kinds(only_build=only_build, only_run=only_run, tests=tests))
+        kinds = _kinds(only_build=only_build, only_run=only_run, tests=tests)
+        scope = None if everything or reverse else RecipeScope(names, tuple(kinds))
+        shown, roots = _of_recipes(names, recipes, kinds, scope)
     shown = shown.reverse() if reverse else shown
     starts = roots or shown.tops()
     if as_json:
@@ -75,12 +80,14 @@ def _kinds(*, only_build: bool, only_run: bool, tests: bool) -> list[NeedKind]:
     return [kind for kind, is_wanted in wanted if is_wanted]
 
 
-def _of_recipes(names: tuple[str, ...], recipes: Path | None, kinds: list[NeedKind]) -> tuple[NeedGraph, list[str]]:
+def _of_recipes(
+    names: tuple[str, ...], recipes: Path | None, kinds: list[NeedKind], scope: RecipeScope | None
+) -> tuple[NeedGraph, list[str]]:
     from farm.core.plan.graph import BuildGraph
     from farm.core.plan.need_graph import recipe_graph
 
-    tree = read_tree(recipes)
-    builds = BuildGraph.of(tree.recipes)
+    tree = read_tree(recipes, scope)
+    builds = BuildGraph.of(tree.recipes, whole=tree.is_whole)
     runtime = {name: definition.runtime for name, definition in tree.toolchains.items()}
     roots = list(dict.fromkeys(builds.recipe_of(name) for name in names))
     return recipe_graph(tree.recipes, builds, runtime, kinds), roots

@@ -26,18 +26,19 @@ def rebuilt_here(question: Question) -> Section | None:
     """
     from farm.build.local.forecast import forecast
     from farm.build.local_state import LocalState
-    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.recipe_directory import read_readable_recipes
+    from farm.cli.recipes_option import scope_of
+    from farm.core.lint.part_of_tree import load_part
     from farm.core.names.platform import Platform
-    from farm.core.policy.tree import load_tree
 
     settings = question.settings
     place = question.recipes or settings.recipes
     if not question.recipes and not (place / "packages").is_dir():
         return None
-    files = read_recipe_directory(place)
-    tree = load_tree(files)
+    files, unreadable = read_readable_recipes(place)
+    tree = load_part(files, scope_of(question.short), unreadable)
     try:
-        BuildGraph.of(tree.recipes).recipe_of(question.short)
+        BuildGraph.of(tree.recipes, whole=tree.is_whole).recipe_of(question.short)
     except UnknownRecipeError:
         return None
     state = LocalState(settings.state, settings.host)

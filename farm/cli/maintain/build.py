@@ -11,7 +11,7 @@ from farm.cli.local_builds import local_builds
 from farm.cli.name_completion import kept_names, recipe_names
 from farm.cli.options import json_option
 from farm.cli.output import say, say_document, say_lines, table, tell_result
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.core.names.wording import counted, human_size
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def build(
     """
     if resume and (names or everything or fetch_only):
         raise click.UsageError("--resume goes on with one kept build: name nothing else.")
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
+    scope = None if everything else scope_of(*([resume] if resume else names))
+    with local_builds(recipes, scope, verbose=verbose, choice=choice) as (builds, every):
         if fetch_only:
             to_build = builds.fetch(chosen_recipes(names, every, everything))
             line = f"all sources are here; to be built: {', '.join(to_build) or 'nothing'}"
@@ -126,7 +127,8 @@ def rebuild(
 
     variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)
     same = different = 0
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
+    scope = None if everything else scope_of(*names)
+    with local_builds(recipes, scope, verbose=verbose, choice=choice) as (builds, every):
         for name in reversed(chosen_recipes(names, every, everything)):
             for rebuilt in builds.rebuild(name, variation):
                 is_same = rebuilt.difference is None
@@ -153,7 +155,7 @@ def plan(name: str, recipes: Path | None, choice: ChannelChoice) -> None:
     Example:
       farm plan jq | sha256sum
     """
-    with local_builds(recipes, choice=choice) as (builds, _every):
+    with local_builds(recipes, scope_of(name), choice=choice) as (builds, _every):
         say_document(builds.plan(name).to_json())
 
 

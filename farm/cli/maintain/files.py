@@ -13,7 +13,7 @@ from farm.cli.maintain.shell import standing
 from farm.cli.name_completion import kept_names
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.cli.settings import Settings
 from farm.core.names.wording import human_size
 
@@ -63,7 +63,7 @@ def files(name: str, provides: str, recipes: Path | None, choice: ChannelChoice,
     if provides:
         _tell_providers(provides, as_json=as_json)
         return
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
+    with local_builds(recipes, scope_of(name), verbose=verbose, choice=choice) as (builds, _every):
         found = files_of(builds, name)
     if found.kept:
         say(f"{found.kept.name}: {standing(found.kept.build)}; this is what lies in /out", err=True)

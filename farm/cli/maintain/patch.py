@@ -10,7 +10,7 @@ from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.name_completion import kept_names
 from farm.cli.output import say
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def patch(
       farm patch jq fix-build.patch --message "Find oniguruma with pkg-config"
     """
     from farm.build.local.patch import PatchRequest, patch_recipe
-    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.recipe_directory import read_readable_recipes
 
     root = recipes or Settings.from_environment().recipes
     request = PatchRequest(file or f"{name.partition('@')[0]}.patch", message, added, replace)
-    with local_builds(root, choice=choice) as (builds, _every):
-        made = patch_recipe(builds, name, request, root=root, files=read_recipe_directory(root))
+    with local_builds(root, scope_of(name), choice=choice) as (builds, _every):
+        made = patch_recipe(builds, name, request, root=root, files=read_readable_recipes(root)[0])
     for changed in made.patch.files:
         say(f"  {changed}")
     for both in made.patch.changed_by_build:

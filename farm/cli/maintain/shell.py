@@ -13,7 +13,7 @@ from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
 from farm.cli.name_completion import kept_names
 from farm.cli.output import say
-from farm.cli.recipes_option import recipes_option
+from farm.cli.recipes_option import recipes_option, scope_of
 from farm.cli.remote import connect
 from farm.core.names.escaping import escape_control_chars
 
@@ -56,7 +56,8 @@ def shell(
     """
     from farm.build.local.shell import enter_step, reach_step
 
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, _every):
+    scope = scope_of(*([] if name.isdecimal() else [name]))
+    with local_builds(recipes, scope, verbose=verbose, choice=choice) as (builds, _every):
         tree = _reach_end(builds, int(name), before) if name.isdecimal() else reach_step(builds, name, before=before)
     # Not within: the progress would be in the way of the shell.
     return enter_step(builds.builder, tree, _entry(tree, command))

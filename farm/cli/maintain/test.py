@@ -13,7 +13,7 @@ from farm.cli.maintain.build import chosen_recipes, names_argument, verbose_opti
 from farm.cli.name_completion import names_of_tests
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, styled, tell_table
-from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.recipes_option import read_tree, recipes_option, scope_of
 from farm.errors import in_words
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def test(
         _list(names, recipes, only, everything=everything, as_json=as_json)
         return 0
     outcomes, verdicts = list[_Tested](), dict[str, "GateVerdicts"]()
-    with local_builds(recipes, verbose=verbose, choice=choice) as (builds, every):
+    scope = None if everything else scope_of(*names, own_tests=True)
+    with local_builds(recipes, scope, verbose=verbose, choice=choice) as (builds, every):
         wanted = chosen_recipes(names, every, everything)
         for recipe, name, outcome in builds.test(wanted, only=only):
             outcomes.append((recipe, name, outcome))
@@ -133,8 +134,8 @@ def _list(
     from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.test_selection import select_tests
 
-    tree = read_tree(recipes)
-    graph = BuildGraph.of(tree.recipes)
+    tree = read_tree(recipes, None if everything else scope_of(*names))
+    graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
     wanted = dict.fromkeys(map(graph.recipe_of, chosen_recipes(names, tuple(tree.recipes), everything)))
     tests = [
         (recipe, test)

@@ -11,7 +11,7 @@ from farm.cli.channel_choice import NO_CHANNEL, ChannelChoice
 from farm.cli.groups import VerbGroup
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import tell_result, tell_table
-from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.recipes_option import read_tree, recipes_option, scope_of
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -235,9 +235,9 @@ def _built(name: str, directory: Path | None, recipes: Path | None, taken_from: 
             "FARM_RECIPES. A package of another subscription (CHANNEL:PACKAGE) needs none.",
         )
     state = LocalState(settings.state, settings.host)
-    is_own = taken_from.rpartition("/")[0] == read_tree(recipes).distribution.domain
+    is_own = taken_from.rpartition("/")[0] == read_tree(recipes, scope_of()).distribution.domain
     choice = ChannelChoice(taken_from if is_own else NO_CHANNEL)
-    with local_builds(recipes, instead=directory, choice=choice) as (builds, _every):
+    with local_builds(recipes, scope_of(own or name, runs=True), instead=directory, choice=choice) as (builds, _every):
         if own and name not in (makes := builds.recipe(own).package_names):
             # Otherwise the tree's own recipe of that name would be built without notice.
             raise OverrideError(

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 class CheckedTree:
     """A tree as far as it can be read, its recipes as they are written, by directory, and all problems.
 
-    Recipes with problems are there as far as they can be read. `invalid` are the problems of the files, `unknown` and
-    `cycles` those between the recipes.
+    The recipes `unread` have problems, and are there as far as they can be read. `invalid` are the problems of the
+    files, `unknown` and `cycles` those between the recipes.
     """
 
     tree: RecipeTree
     recipes: Mapping[str, WrittenRecipe]
+    unread: frozenset[str]
     invalid: tuple[Problem, ...]
     unknown: tuple[Problem, ...]
     cycles: tuple[Problem, ...]
@@ -43,7 +44,7 @@ def check_tree(files: Mapping[str, bytes]) -> CheckedTree:
     survey = survey_tree(files)
     written = _written(survey, files)
     unknown, cycles = unknown_needs(written, survey.unread), dependency_cycles(written)
-    return CheckedTree(survey.tree, written, survey.problems, tuple(unknown), tuple(cycles))
+    return CheckedTree(survey.tree, written, survey.unread, survey.problems, tuple(unknown), tuple(cycles))
 
 
 def load_checked_tree(files: Mapping[str, bytes]) -> RecipeTree:

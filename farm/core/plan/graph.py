@@ -103,13 +103,16 @@ class BuildGraph:
     levels: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, recipes: Mapping[str, Recipe]) -> BuildGraph:
+    def of(cls, recipes: Mapping[str, Recipe], *, whole: bool = True) -> BuildGraph:
         """Build the graph. Raises `DuplicatePackageError`, `MissingDependencyError`, `DependencyCycleError`.
 
-        Names with a slash belong to other distributions, whose packages are built elsewhere.
+        Names with a slash belong to other distributions, whose packages are built elsewhere. Unless `recipes` are
+        `whole`, their tests may name others.
         """
         makes = _makers(recipes)
         builds, requires, test_needs, missing = _edges(recipes, makes)
+        if not whole:
+            missing = {(name, need) for name, need in missing if need in _needs_of_builds(recipes[name])}
         if missing:
             raise MissingDependencyError(
                 tuple(MissingDependency(recipe, need, did_you_mean(need, makes)) for recipe, need in sorted(missing))
@@ -209,6 +212,10 @@ def _edges(
             missing |= {(name, package) for package in here if package not in makes}
             edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
     return *named, missing
+
+
+def _needs_of_builds(recipe: Recipe) -> tuple[str, ...]:
+    return (*recipe.build_needs, *recipe.required_packages)
 
 
 def _waits_for(builds: _Edges, requires: _Edges) -> _Edges:

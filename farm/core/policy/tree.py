@@ -46,7 +46,8 @@ class RecipeTree:
 
     `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
     are imported from. `owners` are the owners of recipes; None where the tree has none. `warnings` are about forms that
-    the next release will no longer read.
+    the next release will no longer read. `left_out` are recipes with problems that are not needed, and not among
+    `recipes`; then these are only what is needed.
     """
 
     distribution: Distribution
@@ -59,6 +60,12 @@ class RecipeTree:
     distributions: Mapping[str, OtherDistribution] = field(default_factory=dict)
     owners: Owners | None = None
     warnings: tuple[Problem, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all recipes are there, so that no name is unknown."""
+        return not self.left_out
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
         """Return the lock of a toolchain; raises `FarmError` (`missing-toolchain-lock`)."""
