@@ -12,6 +12,8 @@ from farm.cli.output import moving_line, say, say_lines, styled, tell_result
 from farm.cli.recipes_option import recipes_option
 from farm.cli.settings import Settings
 from farm.core.names.wording import counted
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,12 +66,16 @@ def lint(
     selection = Selection.of(select, ignore)
     with moving_line() as show:
         report = lint_tree(files, within=within, selection=selection, shell=ShellPrograms.installed(show))
-    _tell(report, names, as_json=as_json)
-    return int(bool(report.errors or (strict and report.warnings)))
+    failed = bool(report.errors or (strict and report.warnings))
+    _tell(report, names, failed=failed, as_json=as_json)
+    return int(failed)
 
 
 def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the files of the tree, and the beginnings of the paths to lint. Raises `UnknownRecipeError`."""
+    """Return the files of the tree, and the beginnings of the paths to lint.
+
+    Raises `UnknownRecipeError`, and the error `not-a-recipe` for a path of something else.
+    """
     from farm.build.recipe_directory import name_of_recipe, with_recipe
     from farm.core.plan.graph import UnknownRecipeError
     from farm.core.policy.tree import recipe_directories
@@ -82,16 +88,35 @@ def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[
         elif not path.exists():
             raise UnknownRecipeError(name, known)
         elif path.resolve().is_relative_to(root.resolve()):
-            inside = path.resolve().relative_to(root.resolve()).as_posix()
-            shown.append("" if inside == "." else f"{inside}/" if path.is_dir() else inside)
+            shown.append(_within(files, root, path))
         else:
             directory = path if path.is_dir() else path.parent
+            if not (directory / RECIPE_FILE).is_file():
+                raise _not_a_recipe(f"{path} is no recipe: there is no {directory / RECIPE_FILE}")
             files = with_recipe(files, directory)
             shown.append(f"packages/{name_of_recipe(directory)}/")
     return files, tuple(shown) or ("",)
 
 
-def _tell(report: LintReport, names: tuple[str, ...], *, as_json: bool) -> None:
+def _within(files: Iterable[str], root: Path, path: Path) -> str:
+    """Return the beginning of the paths of what a path within the tree names; of a file beside a recipe, the recipe."""
+    from farm.core.policy.tree import is_of_tree
+
+    parts = path.resolve().relative_to(root.resolve()).parts
+    if parts[:1] == ("packages",):
+        parts = parts[:2]
+    inside = "".join(f"{part}/" for part in parts) if (root / Path(*parts)).is_dir() else "/".join(parts)
+    if any(is_of_tree(file) for file in files if file.startswith(inside)):
+        return inside
+    raise _not_a_recipe(f"{path} is nothing that is checked: no recipe, step, toolchain or channel of {root}")
+
+
+def _not_a_recipe(message: str) -> FarmError:
+    remedy = "Name a recipe, a directory with a recipe.yaml, or a file of the tree of recipes."
+    return FarmError(message, remedy=remedy, code="not-a-recipe")
+
+
+def _tell(report: LintReport, names: tuple[str, ...], *, failed: bool, as_json: bool) -> None:
     sheet = _sheet(report.tree)
     if as_json:
         listed = [finding.to_dict() for finding in report.findings]
@@ -101,7 +126,7 @@ def _tell(report: LintReport, names: tuple[str, ...], *, as_json: bool) -> None:
     kinds = ((len(report.errors), "error"), (len(report.warnings), "warning"))
     if report.findings:
         say(", ".join(counted(number, kind) for number, kind in kinds if number), err=True)
-    if not report.errors:
+    if not failed:
         counts = ", ".join(f"{len(found)} {kind}" for kind, found in sheet.items())
         say(f"{' '.join(names) or counts}: OK")
         if report.order and not names:

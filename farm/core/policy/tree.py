@@ -107,6 +107,19 @@ def survey_tree(files: Mapping[str, bytes]) -> TreeSurvey:
     return _TreeReader(files).read()
 
 
+def is_of_tree(path: str) -> bool:
+    """Return whether a path, relative to the tree's root, is that of a file which `load_tree` reads."""
+    *above, name = path.split("/")
+    match above:
+        case []:
+            return name in (DISTRIBUTION, CURATORS, OWNERS, DISTRIBUTIONS)
+        case ["steps" | "channels"]:
+            return name.endswith(".yaml")
+        case ["toolchains"]:
+            return name.endswith((".yaml", ".lock"))
+    return len(above) == 2 and above[0] == "packages"
+
+
 def files_beside(files: Mapping[str, bytes], recipe: str) -> Mapping[str, bytes]:
     """Return the files next to `packages/<recipe>/recipe.yaml`, by name."""
     prefix = f"packages/{recipe}/"

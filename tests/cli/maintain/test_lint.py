@@ -57,8 +57,12 @@ def test_only_errors_and_strict_warnings_fail(tree: Path, capsys: pytest.Capture
     assert shown.err.endswith("\n\n1 error, 1 warning\n")
     assert lint(tree, "hello") == 0
     assert capsys.readouterr().err.endswith("\n\n1 warning\n")
-    assert lint(tree, "hello", "--strict") == 1
     assert lint(tree, "hello", "--strict", "--ignore", "D101") == 0
+    assert capsys.readouterr().out == "hello: OK\n"
+    assert lint(tree, "hello", "--strict") == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.endswith("\n\n1 warning\n")
 
 
 def test_findings_are_listed_as_json(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +100,26 @@ def test_what_a_path_names_is_shown(
     assert "Did you mean hello?" in capsys.readouterr().err
 
 
+def test_what_is_no_recipe_is_not_said_to_be_right(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tree / "notes.txt").touch()
+    (tree / "packages" / "empty").mkdir()
+    (tree / "packages" / "hello" / "fix.patch").touch()
+    assert lint(tree, "recipes/packages/hello/fix.patch") == 0
+    assert "'fix.patch' lies beside the recipe and no source names it" in capsys.readouterr().err
+    outside = ["/etc/passwd", "/etc"]
+    inside = ["recipes/notes.txt", "recipes/packages/empty"]
+    for place in [*outside, *inside]:
+        assert lint(tree, place) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert f"{place} is no" in shown.err
+        assert "Name a recipe, a directory with a recipe.yaml" in shown.err
+    assert lint(tree, "recipes/toolchains/full.lock") == 0
+
+
 def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert lint(Path("nowhere"), "--explain", "plain-http") == 0
     assert capsys.readouterr().out.startswith("### S101 plain-http\n\nWarning. ")
@@ -107,6 +131,6 @@ def test_every_verb_that_reads_the_tree_reports_needs_with_their_places(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["plan", "hello", "--recipes", str(tree)])
+        main(["plan", "wrong", "--recipes", str(tree)])
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("packages/wrong/recipe.yaml:12:15: no recipe makes the package 'helo'\n")
