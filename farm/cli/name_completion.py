@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import click
 
 _MOST = 1000
@@ -19,8 +17,17 @@ _MOST = 1000
 
 def package_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the names that begin with `incomplete`: of recipes, of local builds, of packages that were used before."""
-    named = dict.fromkeys(name for name in _names(context) if name.startswith(incomplete))
-    return sorted(named)[:_MOST]
+    names = local_names(_recipes(context), Settings.from_environment().state_place)
+    return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
+
+
+def local_names(recipes: Path, state: Path) -> set[str]:
+    """Return the names of recipes, of local builds, and of packages that were used before."""
+    from farm.client.repository.known_names import KnownNames
+
+    folders = [folder for folder in (recipes / "packages", state / "builds-of") if folder.is_dir()]
+    names = {place.name for folder in folders for place in folder.iterdir() if place.is_dir()}
+    return names.union(KnownNames(state).all())
 
 
 def recipe_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -57,13 +64,3 @@ def names_of_tests(context: click.Context, _parameter: click.Parameter, incomple
 
 def _recipes(context: click.Context) -> Path:
     return Path(context.params.get("recipes") or Settings.from_environment().recipes)
-
-
-def _names(context: click.Context) -> Iterator[str]:
-    from farm.client.repository.known_names import KnownNames
-
-    settings = Settings.from_environment()
-    for folder in (_recipes(context) / "packages", settings.state_place / "builds-of"):
-        if folder.is_dir():
-            yield from (place.name for place in folder.iterdir() if place.is_dir())
-    yield from KnownNames(settings.state_place).all()

@@ -86,7 +86,7 @@ def test_why_answers_what_it_can_and_says_where_to_ask(tree: Farm) -> None:
         f"held back: not known, as no farm answers at {NO_FARM}; name the farm in FARM_URL",
         "needed: in no root of this machine; --image looks in an image, --reverse in a channel",
     ]
-    assert tree.json("why", "unknown").keys() == {"asked", "held", "needed"}
+    assert tree.json("why", "say-doc").keys() == {"asked", "rebuilt", "held", "needed"}
 
 
 def test_why_compares_the_recipe_with_the_build_of_the_channel(tree: Farm, followed: SmallDistribution) -> None:
@@ -97,6 +97,16 @@ def test_why_compares_the_recipe_with_the_build_of_the_channel(tree: Farm, follo
     assert "  dependency say a new build-need added" in lines
     changed = {(change["kind"], change["name"]) for change in tree.json("why", "greet")["rebuilt"]["inputs"]}
     assert {("version", "version"), ("dependency", "say")} <= changed
+
+
+def test_why_of_an_unknown_name_is_an_error(tree: Farm) -> None:
+    tree.run("why", "grete").refused("why-of-an-unknown-recipe")
+    tree.run("why", "libssl.so.3", "--json").refused("why-of-a-library")
+
+
+def test_why_of_what_only_a_channel_has_is_none(tree: Farm, followed: SmallDistribution) -> None:
+    assert tree.run("why", "alone").done().output.splitlines()[-1].startswith("needed: in no root of this machine")
+    tree.run("why", "alnoe").refused("why-of-an-unknown-package")
 
 
 def test_why_names_the_roots_that_need_a_package(tree: Farm, followed: SmallDistribution) -> None:

@@ -59,8 +59,12 @@ def why(
         raise click.UsageError("Name one of --root, --image and --channel.")
     if not (reverse or root or image):
         from farm.cli.inspect.why_sections import Question, sections_about
+        from farm.cli.inspect.why_unknown import check_known
 
-        sections = sections_about(Question(what, channel, recipes, Settings.from_environment()))
+        question = Question(what, channel, recipes, Settings.from_environment())
+        sections = sections_about(question)
+        if not any(section.knows for section in sections.values()):
+            check_known(question, farm_answered=isinstance(sections["held"].form, list))
         lines = (line for section in sections.values() for line in section.lines)
         forms = {name: section.form for name, section in sections.items()}
         tell_result(lines, {"asked": what} | forms, as_json=as_json)

@@ -50,10 +50,10 @@ def held_back(question: Question) -> Section:
             found = [excuse for excuse in every if _is_about(excuse, question.short)]
     except FarmUnreachableError as error:
         line = f"held back: not known, as no farm answers at {question.settings.url}; name the farm in FARM_URL"
-        return Section({"why-not": error.message}, [line])
+        return Section({"why-not": error.message}, [line], knows=False)
     where = ", ".join(channels) or "any channel"
     if not found:
-        return Section([], [f"held back: no (channels of the farm: {where})"])
+        return Section([], [f"held back: no (channels of the farm: {where})"], knows=False)
     return Section(found, ["held back:", *excuse_blocks(found, indent="  ")])
 
 

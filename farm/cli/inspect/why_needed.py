@@ -38,4 +38,4 @@ def needed(question: Question) -> Section:
         lines += map(chain_line, chains) if chains else ["  no requested package needs it"]
     if not lines:
         lines = ["needed: in no root of this machine; --image looks in an image, --reverse in a channel"]
-    return Section(forms, lines)
+    return Section(forms, lines, knows=bool(forms))

@@ -44,10 +44,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One answer: JSON values for programs, and lines for people."""
+    """One answer: JSON values for programs, and lines for people; `knows`: it is about a package that was found."""
 
     form: Any
     lines: Sequence[Line]
+    knows: bool = True
 
 
 def sections_about(question: Question) -> dict[str, Section]:
@@ -66,4 +67,4 @@ def _section(name: str, target: str, question: Question) -> Section | None:
         missing = missing_extra("why", error)
         if missing is None:
             raise
-        return Section({"missing-extra": missing.extra}, [f"{name}: not known, as {missing.message}"])
+        return Section({"missing-extra": missing.extra}, [f"{name}: not known, as {missing.message}"], knows=False)

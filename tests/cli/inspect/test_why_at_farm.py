@@ -31,6 +31,10 @@ def test_an_excuse_is_shown_for_each_package_that_it_is_about(shell: Shell) -> N
     assert (excuse["package"], excuse["root"]) == ("jq", "oniguruma")
 
 
+def test_a_name_that_nothing_has_is_unknown(shell: Shell) -> None:
+    assert "nor has the farm at" in shell.run("why", "jqq", status=1)
+
+
 def test_the_cause_of_the_newest_job_is_shown(shell: Shell) -> None:
     found = shell.json("why", "jq")["at-farm"]
     assert found["cause"]["kind"] == "submission"
