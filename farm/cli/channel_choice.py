@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.name_completion import channel_names
 from farm.cli.output import say
 
 if TYPE_CHECKING:
@@ -31,12 +32,18 @@ class ChannelChoice:
     against: str = ""
 
 
+def _channels_or_none(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    none = [NO_CHANNEL] if NO_CHANNEL.startswith(incomplete) else []
+    return [*channel_names(context, parameter, incomplete), *none]
+
+
 def channel_options(verb: Callable[..., object]) -> Callable[..., object]:
     """Give a verb the options of a `ChannelChoice`, which it gets as `choice`."""
 
     @click.option(
         "--channel",
         default="",
+        shell_complete=_channels_or_none,
         help="Take builds that this channel has published, instead of building; by default the subscribed channel of "
         "the tree's distribution, if there is one. `none`: build everything.",
     )
@@ -45,6 +52,7 @@ def channel_options(verb: Callable[..., object]) -> Callable[..., object]:
         "--against",
         default="",
         metavar="CHANNEL",
+        shell_complete=channel_names,
         help="Build against the newest packages of this channel, even where the tree has other recipes for them.",
     )
     @wraps(verb)

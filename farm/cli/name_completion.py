@@ -1,4 +1,4 @@
-"""Completion of package names for shells, from what is on this machine: nothing is fetched, and nothing built."""
+"""Completion of names for shells, from what is on this machine: nothing is fetched, and nothing built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 1000
 
 def package_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the names that begin with `incomplete`: of recipes, of local builds, of packages that were used before."""
-    names = local_names(_recipes(context), Settings.from_environment().state_place)
+    names = local_names(recipes_of(context), Settings.from_environment().state_place)
     return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
 
 
@@ -32,7 +32,7 @@ def local_names(recipes: Path, state: Path) -> set[str]:
 
 def recipe_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of recipes that begin with `incomplete`."""
-    folder = _recipes(context) / "packages"
+    folder = recipes_of(context) / "packages"
     names = (place.name for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else ()
     return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
 
@@ -54,13 +54,35 @@ def names_of_tests(context: click.Context, _parameter: click.Parameter, incomple
     from farm.errors import FarmError
 
     names: set[str] = set()
-    # While an option lacks its value, click has not yet taken what stands before it for the names.
-    for recipe in (*(context.params.get("names") or ()), *context.args):
-        place = _recipes(context) / "packages" / recipe / RECIPE_FILE
+    for recipe in names_before(context, "names"):
+        place = recipes_of(context) / "packages" / recipe / RECIPE_FILE
         with suppress(OSError, FarmError):  # a recipe that cannot be read has no names to offer
             names |= {test.name for test in read_tests(Fields.of_file(place.read_bytes(), str(place), "", known=KEYS))}
     return sorted(name for name in names if name.startswith(incomplete))[:_MOST]
 
 
-def _recipes(context: click.Context) -> Path:
+def channel_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the subscribed channels that begin with `incomplete`: full names, else those within their distribution."""
+    from farm.client.repository.subscriptions import Subscriptions
+    from farm.errors import FarmError
+
+    followed = list[str]()
+    with suppress(FarmError):  # a damaged record
+        followed = [str(subscription) for subscription in Subscriptions(Settings.from_environment().state_place).all()]
+    short = [name.rpartition("/")[2] for name in followed]
+    found = [name for name in followed if name.startswith(incomplete)] or [
+        name for name in short if name.startswith(incomplete) and short.count(name) == 1
+    ]
+    return found[:_MOST]
+
+
+def names_before(context: click.Context, parameter: str) -> list[str]:
+    """Return the names that an argument has so far."""
+    given = context.params.get(parameter) or ()
+    # While an option lacks its value, click has not yet taken what stands before it for the argument.
+    return [*([given] if isinstance(given, str) else given), *context.args]
+
+
+def recipes_of(context: click.Context) -> Path:
+    """Return the tree of recipes that a command line names."""
     return Path(context.params.get("recipes") or Settings.from_environment().recipes)

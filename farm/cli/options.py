@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.name_completion import channel_names
+
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
     from farm.trust.metadata.key_names import KeyNames
 
-channel_option = click.option("--channel", default="", help="DISTRIBUTION/CHANNEL, if several are subscribed.")
+channel_option = click.option(
+    "--channel", default="", shell_complete=channel_names, help="DISTRIBUTION/CHANNEL, if several are subscribed."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

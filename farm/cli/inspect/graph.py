@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.name_completion import package_names
+from farm.cli.name_completion import channel_names, package_names
 from farm.cli.options import json_option
 from farm.cli.output import moving_line, say_json, say_lines
 from farm.cli.recipes_option import read_tree, recipes_option
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 @click.option("--depth", type=click.IntRange(0), help="The most steps from NAMES.")
 @click.option("--dot", is_flag=True, help="Print the graph in the language of graphviz.")
 @recipes_option
-@click.option("--channel", default="", help="Show the packages of a subscribed channel's newest release.")
+@click.option(
+    "--channel",
+    default="",
+    shell_complete=channel_names,
+    help="Show the packages of a subscribed channel's newest release.",
+)
 @json_option
 def graph(
     names: tuple[str, ...], everything: bool, reverse: bool, only_build: bool, only_run: bool, tests: bool,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.maintain.completion import rule_codes
 from farm.cli.options import json_option
 from farm.cli.output import moving_line, say, say_lines, styled, tell_result
 from farm.cli.recipes_option import recipes_option
@@ -28,9 +29,23 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="[NAME|PATH]...", nargs=-1)
 @recipes_option
 @click.option("--strict", is_flag=True, help="Exit with status 1 for warnings too.")
-@click.option("--select", multiple=True, metavar="CODE", help="Run only this rule, or family (S101, S); repeatable.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Leave out this rule, or family; repeatable.")
-@click.option("--explain", metavar="CODE", help="Explain a rule, with examples, and check nothing.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CODE",
+    shell_complete=rule_codes,
+    help="Run only this rule, or family (S101, S); repeatable.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    shell_complete=rule_codes,
+    help="Leave out this rule, or family; repeatable.",
+)
+@click.option(
+    "--explain", metavar="CODE", shell_complete=rule_codes, help="Explain a rule, with examples, and check nothing."
+)
 @json_option
 def lint(
     *,

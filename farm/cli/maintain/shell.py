@@ -11,6 +11,7 @@ import click
 from farm.cli.channel_choice import channel_options
 from farm.cli.local_builds import local_builds
 from farm.cli.maintain.build import verbose_option
+from farm.cli.maintain.completion import names_of_steps
 from farm.cli.name_completion import kept_names
 from farm.cli.output import say
 from farm.cli.recipes_option import recipes_option, scope_of
@@ -32,7 +33,13 @@ _SHOWN_LINES = 12
 @click.command()
 @click.argument("name", shell_complete=kept_names)
 @click.argument("command", nargs=-1)
-@click.option("--before", default="", metavar="STEP", help="Stop before this step, by its name or number.")
+@click.option(
+    "--before",
+    default="",
+    metavar="STEP",
+    shell_complete=names_of_steps,
+    help="Stop before this step, by its name or number.",
+)
 @recipes_option
 @channel_options
 @verbose_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from farm.api.git_wire import ChangeWire, CommitStatusWire, RepositoryDetail, RepositoryWire
 
 _SYNC_SECONDS = 600
+_COMPLETION_SECONDS = 2.0
+"""How long a person who completes a word waits for the farm."""
 _POLL_SECONDS = 0.5
 _SHORT = 12
 _Request = TypeVar("_Request", bound="BaseModel")
@@ -33,6 +36,15 @@ _token_option = click.option(
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
     help="A token for the API, in a file, or - for standard input; without one no commit status is set.",
 )
+
+
+def _repository_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the git repositories that begin with `incomplete`, if the farm answers soon."""
+    from farm.errors import FarmError
+
+    with suppress(FarmError), _connect(timeout=_COMPLETION_SECONDS) as farm:
+        return sorted(found.name for found in farm.repositories() if found.name.startswith(incomplete))
+    return []
 
 
 @click.group(cls=VerbGroup, below="git")
@@ -110,7 +122,7 @@ def connect_repository(
 
 
 @click.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=_repository_names)
 @_token_option
 @click.option("--new-secret", is_flag=True, help="Draw a new secret for the webhook; the old one ends at once.")
 @click.option("--branch", help="The branch whose recipes are submitted from now on.")
@@ -169,7 +181,7 @@ def list_repositories(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_repository_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show the repository NAME: its pull requests and branches, and the commit statuses.
@@ -184,7 +196,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_repository_names)
 @json_option
 def disconnect(name: str, as_json: bool) -> None:
     """Take no more recipes from the repository NAME, and withdraw its previews. What was submitted stays.
@@ -199,7 +211,7 @@ def disconnect(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_repository_names)
 @click.option("--wait", is_flag=True, help="Wait until it is read, and show what has come of it.")
 @json_option
 def sync(name: str, *, wait: bool, as_json: bool) -> int:
@@ -226,7 +238,7 @@ def sync(name: str, *, wait: bool, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_repository_names)
 @click.argument("number", type=number_type)
 @click.option("--commit", metavar="SHA", help="The commit that you have looked at, in full.  [default: you are asked]")
 @json_option
@@ -247,11 +259,11 @@ def preview(name: str, number: int, *, commit: str | None, as_json: bool) -> Non
     tell_result([line], asked.model_dump(mode="json"), as_json=as_json)
 
 
-def _connect() -> GitClient:
+def _connect(timeout: float = 60.0) -> GitClient:
     from farm.api.git_client import GitClient
 
     settings = Settings.from_environment()
-    return GitClient(settings.url, settings.token)
+    return GitClient(settings.url, settings.token, timeout=timeout)
 
 
 def _request(kind: type[_Request], **asked: object) -> _Request:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.name_completion import channel_names
 from farm.cli.options import json_option
 from farm.cli.output import tell_result
 from farm.cli.settings import Settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "channels",
     multiple=True,
     metavar="DISTRIBUTION/CHANNEL",
+    shell_complete=channel_names,
     help="A channel to mirror; may be repeated, for channels of one distribution.",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.groups import VerbGroup
+from farm.cli.name_completion import channel_names
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_table
 from farm.cli.settings import Settings
@@ -56,7 +57,7 @@ def subscriptions(context: click.Context, as_json: bool) -> None:
 
 
 @subscriptions.command("set")
-@click.argument("name", metavar="DISTRIBUTION/CHANNEL")
+@click.argument("name", metavar="DISTRIBUTION/CHANNEL", shell_complete=channel_names)
 @mirror_option
 @click.option("--no-mirrors", is_flag=True, help="Fetch from the owner's address only.")
 @priority_option
@@ -77,7 +78,7 @@ def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, prio
 
 
 @click.command()
-@click.argument("name", metavar="DISTRIBUTION/CHANNEL")
+@click.argument("name", metavar="DISTRIBUTION/CHANNEL", shell_complete=channel_names)
 @click.option("--force", is_flag=True, help="Even if roots are installed from it; they are not upgraded any more.")
 def unsubscribe(name: str, force: bool) -> None:
     """Stop following a channel, and forget its pinned root.

@@ -13,6 +13,7 @@ from farm.server.git.sync import SyncSettings, sync_next
 from farm.server.identities import access
 from farm.server.tables.states import Role
 from tests.cli.shell import Shell
+from tests.cli.test_name_completion import completed
 from tests.farms.served import serving
 from tests.farms.stocked import StockedFarm
 from tests.server.git.forge import TOKEN, GitForge, serving_forge
@@ -79,6 +80,7 @@ def test_a_repository_is_connected_read_and_disconnected(shell: Shell, forge: Gi
     assert f"repository main: {forge.url} main\nwebhook {ADDRESS}/api/v1/git/main/webhook\nsecret " in said
     assert TOKEN not in said
     assert "not read yet" in shell.run("git", "list")
+    assert completed("git", "show", "m") == completed("git", "preview", "") == ["main"]
     pull = forge.open_pull("topic", {"lib": LIB}, author="eve\x1b[1m", association="NONE")
     with control(shell, tmp_path / "git"):
         said = shell.run("git", "sync", "main", "--wait")
