@@ -37,7 +37,7 @@ class LocalRecord(Form, record="record of a local build", omitted={"release", "a
     """The record of a plan's outcome: as `BuildOutcome`, and where it is from.
 
     `release` has published the build (`dist.example.org/edge release 12`); empty if it was built here. `against` is the
-    release that its dependencies were taken from, whatever the recipes say: a farm would not make this plan from them.
+    release that its dependencies were taken from, whatever the recipes say: a farm may make another plan from them.
     """
 
     packages: tuple[BuiltPackage, ...]

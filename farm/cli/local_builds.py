@@ -69,8 +69,8 @@ def local_builds(
             against_newest=bool(choice.against),
         )
         yield builds, tuple(tree.recipes)
-    if builds.against and not {"built", "kept"}.isdisjoint(builds.states.values()):
-        say(f"built against {builds.against}: a farm would not make this from the tree's recipes", err=True)
+    if against := builds.built_against:
+        say(f"built against {against}: from the tree's recipes, a farm may make something else", err=True)
 
 
 def _read(recipes: Path, scope: RecipeScope | None, instead: Path | None) -> tuple[Mapping[str, bytes], RecipeTree]:

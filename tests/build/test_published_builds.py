@@ -298,17 +298,39 @@ def test_a_build_against_the_newest_packages_takes_them_whatever_their_plans(
     fresh: Local, channel: SmallDistribution
 ) -> None:
     fresh.files["packages/greet/greet.c"] = b"no C at all"
-    (hello, *_) = fresh.builds(against_newest=True).build(["hello"])
+    builds = fresh.builds(against_newest=True)
+    (hello, *_) = builds.build(["hello"])
+    assert (builds.against, builds.built_against) == ("dist.example.org/edge release 1", "")
     assert fresh.seen == [
         ("greet", "fetched"),
         ("hello", "fetched"),
     ]  # with these dependencies, it is the published one
     with_leaf(fresh).files["packages/leaf/leaf.c"] += b"/* mine */\n"
-    (leaf, *_) = fresh.builds(against_newest=True).build(["leaf"])
+    builds = fresh.builds(against_newest=True)
+    (leaf, *_) = builds.build(["leaf"])
     assert fresh.seen == [("greet", "fetched"), ("leaf", "building"), ("leaf", "built")]
+    assert builds.built_against == "dist.example.org/edge release 1"
     record = json.loads((fresh.state.root / "builds" / f"{leaf.descriptor.plan.hex}.json").read_bytes())
     assert record["against"] == "dist.example.org/edge release 1"
     assert hello.descriptor.digest == channel.entries["hello"][1].descriptor.digest
+
+
+def test_what_was_built_without_the_channels_packages_is_not_said_to_be_against_it(fresh: Local) -> None:
+    with_leaf(fresh).files["packages/leaf/recipe.yaml"] = (
+        LEAF.replace("build-needs: [greet]\n", "").replace(" -lgreet", "").encode()
+    )
+    fresh.files["packages/leaf/leaf.c"] = b"int main(void) { return 0; }\n"
+    builds = fresh.builds(against_newest=True)
+    (leaf, *_) = builds.build(["leaf"])
+    assert ("leaf", "built") in fresh.seen
+    assert builds.built_against == ""
+    record = json.loads((fresh.state.root / "builds" / f"{leaf.descriptor.plan.hex}.json").read_bytes())
+    assert "against" not in record
+    # What the channel has published is that also when it is here already.
+    for state in ("fetched", "kept"):
+        builds = fresh.builds(against_newest=True)
+        builds.build(["hello"])
+        assert (builds.states["hello"], builds.built_against) == (state, "")
 
 
 def test_against_a_channel_what_it_lacks_is_built_from_the_tree(fresh: Local) -> None:

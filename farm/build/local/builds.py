@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.package_test import run_test
 from farm.build.kept.kept_builds import KeptBuilds
+from farm.build.local.against import AgainstChannel
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
 from farm.build.local.order_builder import OrderBuilder
@@ -107,7 +108,7 @@ class LocalBuilds:
         self.builder = OrderBuilder(
             self._workshop, state, self._reports, self.kept, self._available.provider_of, self._toolchain_with
         )
-        self._against = published if against_newest else None
+        self._against = AgainstChannel(published, self._graph) if published and against_newest else None
         self.against = self._against.release if self._against else ""
         """The release whose newest packages are taken whatever their plans; usually empty."""
 
@@ -115,6 +116,12 @@ class LocalBuilds:
     def states(self) -> Mapping[str, State]:
         """How the packages of each recipe were obtained so far."""
         return self._outcomes.states
+
+    @property
+    def built_against(self) -> str:
+        """The release whose newest packages something was built with on this machine; usually empty."""
+        found = self._against and any(self._against.unpublished(self._outcomes, self._state))
+        return self.against if found else ""
 
     def build(self, names: Iterable[str]) -> tuple[BuiltPackage, ...]:
         """Build the packages `names` and all that they need; return all packages of their recipes.
@@ -280,10 +287,9 @@ class LocalBuilds:
             self._take_newest(self._against, [name for name in needed if is_given(name) and name not in self._outcomes])
         return needed
 
-    def _take_newest(self, against: PublishedBuilds, recipes: Sequence[str]) -> None:
+    def _take_newest(self, against: AgainstChannel, recipes: Sequence[str]) -> None:
         """Take the newest packages of these recipes, whatever their plans, with all that they need at run time."""
-        names = [package for name in recipes for package in self._tree.recipes[name].package_names]
-        newest = {package.descriptor.name.short: package for package in against.newest(names)}
+        newest = against.take([self._tree.recipes[name] for name in recipes])
         self._outcomes.beside |= newest
         for number, name in enumerate(recipes, 1):
             made = made_packages(self._tree.recipes[name])
@@ -377,7 +383,8 @@ class LocalBuilds:
         self._available.bring(order.archives)
         started = time.monotonic()
         progress = BuildProgress(name, "building", number, total)
-        outcome = self.builder.make(order, progress, against=self.against)
+        against = self.against if self._against and self._against.is_below(name) else ""
+        outcome = self.builder.make(order, progress, against=against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
         for note in short_license_texts(outcome.packages, self._state.store):
