@@ -114,11 +114,10 @@ class FarmClient:
         """Return a submission with its files."""
         return self._get(f"/api/v1/submissions/{number}/recipes", submission_wire.SubmissionContents)
 
-    def accept(self, number: int, envelope: bytes | None) -> submission_wire.SubmissionWire:
+    def accept(self, number: int, envelope: bytes | None, *, why: str = "") -> submission_wire.SubmissionWire:
         """Accept a submission, with an owner's signature on its recipes; a preview may need none."""
-        return self._post(
-            f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, {"envelope": {}} | signed(envelope)
-        )
+        body = {"envelope": {}} | signed(envelope) | ({"why": why} if why else {})
+        return self._post(f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, body)
 
     def withdraw_submission(
         self, number: int, *, envelope: bytes | None = None, order: bytes | None = None, why: str = ""

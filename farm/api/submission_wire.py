@@ -225,9 +225,13 @@ class RecipeFilesWire(Wire):
 
 
 class AcceptRequest(Wire):
-    """An owner signs recipes of a submission in a DSSE envelope (JSON). Empty for a preview without owners."""
+    """An owner signs recipes of a submission in a DSSE envelope (JSON). Empty for a preview without owners.
+
+    `why` is the reason where the verdict on a preview is against it, for the audit trail.
+    """
 
     envelope: dict[str, Any]
+    why: Annotated[str, StringConstraints(max_length=2000), Omitted] = ""
 
 
 class SubmissionWithdrawalRequest(Wire):

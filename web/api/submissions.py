@@ -163,7 +163,8 @@ def accept(
 
     A preview is accepted likewise: the farm takes its builds as they are. Without owners it needs no signature.
     """
-    return _taken(pending_submissions.accept(application, actor, number, _envelope(body.envelope or None)))
+    envelope = _envelope(body.envelope or None)
+    return _taken(pending_submissions.accept(application, actor, number, envelope, why=body.why))
 
 
 @router.post("/submissions/{number}/withdraw")

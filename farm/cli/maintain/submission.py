@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from farm.cli.groups import VerbGroup
 from farm.cli.maintain.preview import verdict_lines
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table, tell_result, tell_table
+from farm.cli.output import say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options
 from farm.cli.remote import clock, connect, number_type
 from farm.cli.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
     from farm.api.submission_wire import RecipeCommitWire, SubmissionContents, SubmissionRecordWire, SubmissionWire
     from farm.cli.output import Line
+    from farm.cli.personal_key import OwnKey
     from farm.core.names.digest import Digest
 
 
@@ -105,18 +107,22 @@ def show(number: int, as_json: bool) -> None:
 @submission.command("accept")
 @click.argument("number", type=number_type)
 @own_key_options
-@click.option("--yes", is_flag=True, help="Sign without asking.")
+@click.option("--yes", is_flag=True, help="Sign without asking; not against the verdict on a preview.")
+@click.option("--despite-verdict", "despite", metavar="REASON", help="With --yes also a preview that does not pass.")
 @json_option
-def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
+def accept(*, number: int, key: Path | None, name: str | None, yes: bool, despite: str | None, as_json: bool) -> None:
     """Accept submission NUMBER, signing it as an owner, after showing its differences from your own tree.
 
     A preview is accepted in the same way, and its builds are taken as they are; where its recipes have no owners, your
     token is enough. Your own tree is FARM_RECIPES. The signature covers the digests of the files that are shown,
     computed here, of the whole submission: it is accepted as a whole, with the last signature that is missing.
 
+    What is accepted although its preview does not pass becomes the farm's recipe, and channels hold it back.
+
     \b
-    Example:
+    Examples:
       farm submission accept 12
+      farm submission accept 12 --yes --despite-verdict "the next submission mends its dependents"
     """
     settings = Settings.from_environment()
     own = find_own_key(settings, key, name)
@@ -125,45 +131,91 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
         if found.submission.state not in ("waiting", "preview"):
             raise FarmError(f"submission {number} is {found.submission.state}: nothing of it waits to be accepted")
         say_lines(verdict_lines(farm, found.submission), err=True)
+        consent = _Consent(_doubt(found.submission), yes=yes, despite=(despite or "").strip())
+        consent.check(number)
         if found.submission.state == "preview" and not found.submission.waits_for:
-            _accept_unowned(farm, found, settings, yes=yes, as_json=as_json)
-            return
-        if own is None:
+            lines, taken = _accept_unowned(farm, found, settings, consent)
+        elif own is not None:
+            lines, taken = _accept_signed(farm, found, settings, consent, own)
+        else:
             raise click.UsageError(
                 "There is no key to sign with: make one with `farm keys me`, or name one with --key."
             )
-        say_lines(_sheet(found.submission), err=True)
-        digests = _checked(found, settings)
-        mine = [unsigned.recipe for unsigned in found.submission.waits_for if own.name in unsigned.owners]
-        if not mine:
-            waits = "; ".join(f"{whom(unsigned)} ({unsigned.recipe})" for unsigned in found.submission.waits_for)
-            raise FarmError(
-                f"submission {number} waits for no signature of {own.name}",
-                remedy=f"It waits for {waits}." if waits else "",
-            )
-        say_lines(_differences(found, settings), err=True)
-        if not yes:
-            others = ", ".join(sorted(digests.keys() - mine))
-            beside = f", together with {others}," if others else ""
-            question = f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?"
-            confirm_signing(question, f"submission {number}")
-        taken = farm.accept(number, sign_digests(digests, found.distribution, own))
-    after = waiting_lines(taken) if taken.waits_for else _accepted_lines(found, taken)
-    lines = [f"{own.name} has signed {', '.join(mine)}", *after]
     tell_result(lines, taken.model_dump(mode="json"), as_json=as_json)
 
 
-def _accept_unowned(
-    farm: FarmClient, found: SubmissionContents, settings: Settings, *, yes: bool, as_json: bool
-) -> None:
-    """Accept a preview whose recipes need no signature."""
+@dataclass(frozen=True, slots=True)
+class _Consent:
+    """What somebody has said in advance; `doubt` is what the verdict on a preview has against it, or empty."""
+
+    doubt: str
+    yes: bool
+    despite: str
+
+    def check(self, number: int) -> None:
+        """Show the doubt; refuse where nobody is asked and nobody has said why it is accepted."""
+        if not self.doubt:
+            return
+        say(styled(f"preview {number} {self.doubt}", fg="red", bold=True), err=True)
+        if self.yes and not self.despite:
+            raise FarmError(
+                f"submission {number} is not accepted with --yes alone: its preview {self.doubt}",
+                remedy=f"Wait for its verdict (`farm watch --submission {number} --exit-when-done`), replace it with a "
+                f"better one (`farm submit --preview --replace {number}`), or say why: --despite-verdict REASON.",
+                code="preview-does-not-pass",
+            )
+
+    def ask(self, question: str, number: int) -> None:
+        """Ask, unless the answer is known."""
+        if not self.yes:
+            although = f", although its preview {self.doubt}" if self.doubt else ""
+            confirm_signing(f"{question}{although}?", f"submission {number}")
+
+
+def _doubt(record: SubmissionRecordWire) -> str:
+    """Return what is known against accepting a preview; empty for one that passes, and for other submissions."""
+    if record.state != "preview":
+        return ""
+    verdict = record.preview.verdict if record.preview else None
+    if verdict is None:
+        return "has no verdict yet"
+    if verdict.state == "passes":
+        return ""
+    return f"fails: {verdict.summary}" if verdict.state == "fails" else f"has no verdict yet: {verdict.summary}"
+
+
+def _accept_signed(
+    farm: FarmClient, found: SubmissionContents, settings: Settings, consent: _Consent, own: OwnKey
+) -> tuple[list[str], SubmissionWire]:
+    """Sign a submission as an owner, and so accept it if no other signature is missing."""
     number = found.submission.id
+    say_lines(_sheet(found.submission), err=True)
+    digests = _checked(found, settings)
+    mine = [unsigned.recipe for unsigned in found.submission.waits_for if own.name in unsigned.owners]
+    if not mine:
+        waits = "; ".join(f"{whom(unsigned)} ({unsigned.recipe})" for unsigned in found.submission.waits_for)
+        raise FarmError(
+            f"submission {number} waits for no signature of {own.name}",
+            remedy=f"It waits for {waits}." if waits else "",
+        )
+    say_lines(_differences(found, settings), err=True)
+    others = ", ".join(sorted(digests.keys() - mine))
+    beside = f", together with {others}," if others else ""
+    consent.ask(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}", number)
+    taken = farm.accept(number, sign_digests(digests, found.distribution, own), why=consent.despite)
+    after = waiting_lines(taken) if taken.waits_for else _accepted_lines(found, taken)
+    return [f"{own.name} has signed {', '.join(mine)}", *after], taken
+
+
+def _accept_unowned(
+    farm: FarmClient, found: SubmissionContents, settings: Settings, consent: _Consent
+) -> tuple[list[str], SubmissionWire]:
+    """Accept a preview whose recipes need no signature."""
     _checked(found, settings)
     say_lines(_differences(found, settings), err=True)
-    if not yes:
-        confirm_signing(f"Accept the preview of {', '.join(sorted(found.recipes))}?", f"submission {number}")
-    taken = farm.accept(number, None)
-    tell_result(_accepted_lines(found, taken), taken.model_dump(mode="json"), as_json=as_json)
+    consent.ask(f"Accept the preview of {', '.join(sorted(found.recipes))}", found.submission.id)
+    taken = farm.accept(found.submission.id, None, why=consent.despite)
+    return _accepted_lines(found, taken), taken
 
 
 def _accepted_lines(found: SubmissionContents, taken: SubmissionWire) -> list[str]:

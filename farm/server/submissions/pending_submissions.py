@@ -21,6 +21,7 @@ from farm.server.submissions.owners import Ownership, keep_signature, lacking, o
 from farm.server.submissions.previewing import close_accepted, end_preview, stale_recipes
 from farm.server.submissions.recipe_intake import read_stored
 from farm.server.submissions.submission import Submission, make_all_current
+from farm.server.tables.preview_verdict import VerdictState
 from farm.server.tables.states import SubmissionState
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
@@ -83,11 +84,14 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
     return views
 
 
-def accept(application: Application, actor: Actor, number: int, envelope: bytes | None = None) -> Submission:
+def accept(
+    application: Application, actor: Actor, number: int, envelope: bytes | None = None, *, why: str = ""
+) -> Submission:
     """Take an owner's signature on recipes of a submission; with the last missing one, accept the submission.
 
     A preview is accepted likewise, and its builds are taken as they are: those whose plans are still the same. Where
-    recipes have no owners, it needs no signature. Everything is checked again against the current state.
+    recipes have no owners, it needs no signature. Everything is checked again against the current state. The verdict
+    decides nothing: unless it is `passes`, the audit trail has it, and the reason (`why`).
     Raises `FarmError` (`not-found`), `AlreadyError`, `FarmError` (`not-an-owner`, `stale-preview`), and what `submit`
     raises; nothing has changed then.
     """
@@ -98,7 +102,8 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes 
             _check_fresh(unit, number)
         kept = submissions.submitted(unit.session, [number])[number]
         person, waits_for = _sign(unit, number, _digests(kept), envelope)
-        audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
+        details = (f"signed by {person}" if person else "", _verdict_line(unit, number), reason_of(why) if why else "")
+        audit(unit, actor, "accept", f"submission {number}", "; ".join(filter(None, details)))
         if waits_for:
             return Submission(number, record.trace, (), waits_for, person)
         read = read_stored(application, kept)
@@ -108,6 +113,15 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes 
             close_accepted(unit, number)
         accepted = make_all_current(unit, graph, read, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
+
+
+def _verdict_line(unit: UnitOfWork, number: int) -> str:
+    """Return in a line what is known of a preview that is accepted although it does not pass; empty for others."""
+    preview = previews.preview(unit.session, number)
+    verdict = preview.verdict if preview else None
+    if preview is None or (verdict and verdict.state is VerdictState.PASSES):
+        return ""
+    return f"preview {verdict.state}: {verdict.summary}" if verdict else "preview without a verdict"
 
 
 def _sign(

@@ -69,7 +69,7 @@ def test_a_preview_is_asked_for_listed_shown_and_accepted(shells: People) -> Non
     assert "decided only on release: soak" in shown
     assert f"page: {shells.url}/submissions/2" in shown
     shells.run("mallory", "submission", "accept", "2", "--yes", status=1)
-    accepted = shells.run("alice", "submission", "accept", "2", "--yes")
+    accepted = shells.run("alice", "submission", "accept", "2", "--yes", "--despite-verdict", "b is removed next")
     assert "a: job 3, with the build of the preview (job 2)" in accepted
     assert shells.farm.build_all() == []
 
@@ -88,7 +88,50 @@ def test_without_owners_a_token_accepts(shells: People) -> None:
     shells.farm.build_all()
     with shells.farm.application.writing() as unit:
         set_ownership(unit.session, Ownership())
+    judged(shells, 2, VerdictState.PASSES)
     assert "with the build of the preview" in shells.run("bob", "submission", "accept", "2", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("state", "doubt"),
+    [
+        (VerdictState.FAILS, "fails: in a line"),
+        (VerdictState.BUILDING, "has no verdict yet: in a line"),
+        (None, "has no verdict yet"),
+    ],
+)
+@pytest.mark.parametrize("owned", [True, False])
+def test_what_does_not_pass_is_accepted_in_advance_only_with_a_reason(
+    shells: People, state: VerdictState | None, doubt: str, *, owned: bool
+) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    if state:
+        judged(shells, 2, state)
+    if not owned:
+        with shells.farm.application.writing() as unit:
+            set_ownership(unit.session, Ownership())
+    for words in (("--yes",), ("--yes", "--despite-verdict", " ")):
+        shells.run("alice", "submission", "accept", "2", *words, status=1)
+        assert f"preview 2 {doubt}" in shells.stderr
+        assert f"submission 2 is not accepted with --yes alone: its preview {doubt}" in shells.stderr
+        assert "--despite-verdict REASON" in shells.stderr
+    shells.run("alice", "submission", "accept", "2", "--yes", "--despite-verdict", "its user goes next")
+    trail = shells.json("ann", "channel", "trail")["trail"]
+    details = [entry["detail"] for entry in trail if entry["action"] == "accept"]
+    assert len(details) == 1
+    assert details[0].endswith("its user goes next")
+    assert ("preview fails: in a line" in details[0]) == (state is VerdictState.FAILS)
+
+
+def test_who_is_asked_reads_the_verdict_in_the_question(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question) or len(asked) > 1)
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    judged(shells, 2, VerdictState.FAILS)
+    shells.run("alice", "submission", "accept", "2", status=1)
+    judged(shells, 2, VerdictState.PASSES)
+    shells.run("alice", "submission", "accept", "2")
+    assert ["although its preview fails: in a line?" in question for question in asked] == [True, False]
 
 
 def test_following_a_preview_ends_with_its_verdict(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
