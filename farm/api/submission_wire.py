@@ -12,6 +12,13 @@ from farm.core.recipe.declared_sources import PLAIN_FILE_NAME
 
 LONGEST_ORIGIN = 200
 """The most characters of where the recipes of a preview were read."""
+OUTCOMES = {
+    "accepted": "its jobs are under way",
+    "done": "all its jobs have succeeded",
+    "failed": "a job has failed",
+    "superseded": "later submissions have replaced it",
+}
+"""What has come of an accepted submission, and how people read it."""
 FileName = Annotated[str, StringConstraints(max_length=128)]
 RECIPE_NAME = r"[a-z0-9][a-z0-9+.-]{0,62}"
 RecipeName = Annotated[str, StringConstraints(pattern=f"^{RECIPE_NAME}$")]
@@ -76,7 +83,8 @@ class VerdictWire(Wire):
 class PreviewWire(Wire):
     """The preview of a submission: the channel that it aims at, its end, and its verdict once there is one.
 
-    `release` is the digest of its signed release, by which it can be run.
+    `release` is the digest of its signed release, by which it can be run. `outcome` is what has come of it since it was
+    accepted, one of `OUTCOMES`, and `why` the reason in a line.
     """
 
     channel: str
@@ -84,6 +92,8 @@ class PreviewWire(Wire):
     expires_at: datetime
     verdict: VerdictWire | None = None
     release: Annotated[Digest | None, Omitted] = None
+    outcome: Annotated[str, Omitted] = ""
+    why: Annotated[str, Omitted] = ""
 
 
 class AcceptedWire(Wire):

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from farm.server.identities import access
 from farm.server.previews.previews import set_verdict
+from farm.server.submissions.pending_submissions import accept
 from farm.server.submissions.previewing import submit_preview
 from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
 from farm.server.tables.states import Role
@@ -178,7 +179,7 @@ def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClien
     assert "1 waits for an owner" in text_of(page(browser, "/jobs"))
     listed = text_of(page(browser, "/submissions"))
     assert "#2 waiting a, b alice (a) token:<b>eve</b>" in listed
-    assert "#1 taken z" in listed
+    assert "#1 taken its jobs are under way z" in listed
     assert "#1" not in text_of(page(browser, "/submissions?state=waiting"))
     one = text_of(page(browser, "/submissions/2"))
     assert "nothing is built until an owner of each has signed" in one
@@ -216,3 +217,29 @@ def test_a_preview_s_page_has_the_verdict_and_the_way_on(small: SmallFarm, brows
     assert f"farm submission accept {number}" not in text
     assert "Decided only on release: soak." in text
     assert 'href="/jobs" aria-current="true"' in html
+
+
+@pytest.mark.parametrize("judged", [None, VerdictState.BUILDING, VerdictState.PASSES])
+def test_the_page_of_an_accepted_preview_says_what_has_come_of_it(
+    small: SmallFarm, browser: TestClient, judged: VerdictState | None
+) -> None:
+    """It never says for ever that it is built: nobody goes on with a verdict then."""
+    small.submit(A)
+    small.build_all()
+    number = submit_preview(small.application, {"a": recipe("a", revision=2)}, submitted_by="token:me", trace="t").id
+    if judged:
+        with small.application.writing() as unit:
+            set_verdict(unit.session, number, PreviewVerdict(judged, 1, "0 of 1 build done"), now=unit.now)
+    accept(small.application, access.Actor("token:me"), number)
+    answers = [page(browser, "/submissions"), page(browser, f"/submissions/{number}")]
+    assert all("its jobs are under way" in text_of(html) for html in answers)
+    assert "building" not in text_of(answers[1])
+    assert ("The preview ended before there was a verdict." in text_of(answers[1])) == (judged != VerdictState.PASSES)
+    small.fail(small.claim())
+    (listed, *_) = browser.get("/api/v1/submissions").json()["submissions"]
+    form = browser.get(f"/api/v1/submissions/{number}").json()["preview"]
+    assert listed["preview"] == form
+    assert (form["outcome"], form["why"][:3]) == ("failed", "a: ")
+    assert (form["verdict"] or {"state": None})["state"] == (judged if judged is VerdictState.PASSES else None)
+    assert f"It was accepted: a job has failed: {form['why']}" in text_of(page(browser, f"/submissions/{number}"))
+    assert '<a href="/packages/a">a</a>' in page(browser, f"/submissions/{number}")

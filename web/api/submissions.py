@@ -14,7 +14,6 @@ from farm.api import submission_wire, wire
 from farm.errors import FarmError
 from farm.server.git.recipe_commits import commits_of
 from farm.server.jobs import jobs
-from farm.server.previews import previews
 from farm.server.recipes import recipes
 from farm.server.submissions import pending_submissions, submissions
 from farm.server.submissions.pending_submissions import envelopes_of, find_submission, view_submissions
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from farm.core.lint.finding import LintFinding
     from farm.server.git.recipe_commits import RecipeCommit
-    from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.pending_submissions import SubmissionView
     from farm.server.submissions.submission import Submission
@@ -97,14 +95,14 @@ def progress(application: ApplicationHere, number: wire.Number) -> submission_wi
         found = jobs.list_jobs(unit.session, submission=number, limit=2000)
         forms = job_forms(unit.session, found)
         record = submissions.submission(unit.session, number)
-        preview = previews.preview(unit.session, number)
-    if record is None or (record.state is SubmissionState.TAKEN and not found):
-        raise NotFoundError(f"there is no submission {number} that made jobs")
+        if record is None or (record.state is SubmissionState.TAKEN and not found):
+            raise NotFoundError(f"there is no submission {number} that made jobs")
+        (view,) = view_submissions(unit, [record])
     return submission_wire.SubmissionProgress(
         id=number,
         jobs=tuple(reversed(forms)),
         state="" if record.state is SubmissionState.TAKEN else record.state.value,
-        preview=_preview_form(preview),
+        preview=_preview_form(view),
     )
 
 
@@ -225,7 +223,7 @@ def _record(view: SubmissionView, commits: Mapping[str, RecipeCommit]) -> submis
             for recipe in view.recipes
         ),
         waits_for=_unsigned(view.waits_for),
-        preview=_preview_form(view.preview, view.stale),
+        preview=_preview_form(view),
     )
 
 
@@ -256,17 +254,20 @@ def _preview(
     )
     note(request, application, actor=actor, subject=f"submission {made.id}", trace=made.trace, detail="a preview")
     with application.reading() as unit:
-        preview = previews.preview(unit.session, made.id)
-    return _taken(made, made.warnings if warnings else ()).model_copy(update={"preview": _preview_form(preview)})
+        view = find_submission(unit, made.id)
+    return _taken(made, made.warnings if warnings else ()).model_copy(update={"preview": _preview_form(view)})
 
 
-def _preview_form(preview: Preview | None, stale: tuple[str, ...] = ()) -> submission_wire.PreviewWire | None:
-    if preview is None:
+def _preview_form(view: SubmissionView) -> submission_wire.PreviewWire | None:
+    if view.preview is None:
         return None
-    form = submission_wire.PreviewWire.model_validate(preview)
-    if stale and form.verdict is not None:  # newer than the verdict
-        return form.model_copy(update={"verdict": form.verdict.model_copy(update={"stale": stale})})
-    return form
+    form = submission_wire.PreviewWire.model_validate(view.preview)
+    verdict = form.verdict if view.verdict else None
+    if view.stale and verdict:  # newer than the verdict
+        verdict = verdict.model_copy(update={"stale": view.stale})
+    progress = view.progress if view.record.state is SubmissionState.TAKEN else None
+    come_of = {"outcome": progress.state, "why": progress.detail} if progress else {}
+    return form.model_copy(update={"verdict": verdict, **come_of})
 
 
 def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[submission_wire.UnsignedWire, ...]:

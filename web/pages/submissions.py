@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from farm.api.submission_wire import OUTCOMES
 from farm.api.wire import Number
 from farm.server.git.recipe_commits import commits_of
 from farm.server.jobs import jobs
@@ -48,6 +49,7 @@ def submission_list(
         request,
         "submissions.html",
         views=views,
+        outcomes=OUTCOMES,
         states=list(SubmissionState),
         chosen=state,
         troubles=said.troubles if said else (),
@@ -71,6 +73,7 @@ def submission_page(
         request,
         "submission.html",
         view=view,
+        outcome=OUTCOMES.get(view.progress.state, "") if view.progress else "",
         waits={unsigned.recipe: unsigned.owners for unsigned in view.waits_for},
         lines=lines,
         commits=commits,

@@ -54,16 +54,22 @@ def preview_lines(made: SubmissionWire, settings: Settings) -> Iterator[str]:
 
 def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgress) -> Iterator[Line]:
     """Yield what is known of a preview, for people; nothing of a submission that is none."""
+    from farm.api.submission_wire import OUTCOMES
+
     if (preview := made.preview) is None:
         return
     yield f"aims at {preview.channel}, ends {preview.expires_at:%Y-%m-%d %H:%M} UTC" + (
         f", from {preview.origin}" if preview.origin else ""
     )
-    if preview.release and made.state == "preview":
+    is_open = made.state == "preview"
+    if preview.release and is_open:
         yield f"run it: farm run --preview {made.id} NAME…"
+    if preview.outcome:
+        why = f": {preview.why}" if preview.why else f"; what comes of it: farm channel show {preview.channel}"
+        yield f"it was accepted: {OUTCOMES.get(preview.outcome, preview.outcome)}{why}"
     verdict = preview.verdict
     if verdict is None:
-        yield "no verdict yet"
+        yield "no verdict yet" if is_open else "its preview ended before there was a verdict"
         return
     yield f"on release {verdict.base or 'none'} of {preview.channel}: {verdict.state}, {verdict.summary}"
     for change in verdict.changes:

@@ -72,10 +72,11 @@ def list_submissions(waiting: bool, state: str | None, limit: int, as_json: bool
             ", ".join(recipe.name for recipe in record.recipes),
             "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in record.waits_for),
             record.preview.verdict.state if record.preview and record.preview.verdict else "",
+            record.preview.outcome if record.preview else "",
         )
         for record in page.submissions
     ]
-    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR", "VERDICT")
+    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR", "VERDICT", "OUTCOME")
     tell_table(rows, headings, page.model_dump(mode="json"), nothing="no submissions", as_json=as_json)
 
 

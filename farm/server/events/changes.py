@@ -16,6 +16,8 @@ from farm.server.tables.session import lock_changes
 from farm.server.tables.states import PackageState, ProgressState, SubjectKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlmodel import Session
 
 MOST = 500
@@ -108,6 +110,13 @@ def followed(
     return Followed(number, True, states, _newest_of_each(jobs[:MOST]), more=len(jobs) > MOST)  # noqa: FBT003
 
 
+def progress_of(session: Session, submissions: Iterable[int]) -> dict[int, TrackedState]:
+    """Return the progress of submissions, by number."""
+    query = select(TrackedStateRow).where(TrackedStateRow.subject == SubjectKind.SUBMISSION)
+    rows = rows_with(session, query, TrackedStateRow.name, [str(number) for number in submissions])
+    return {int(row.name): TrackedState.of(row) for row in rows}
+
+
 def _changed_states(session: Session, submitter: str, since: int) -> list[TrackedState]:
     query = select(TrackedStateRow).where(TrackedStateRow.submitter == submitter, col(TrackedStateRow.number) > since)
     query = query.where(TrackedStateRow.subject != SubjectKind.BUILD)
@@ -125,10 +134,7 @@ def _changed_jobs(session: Session, submitter: str, since: int) -> list[Job]:
 
 
 def _one(session: Session, submission: int) -> list[TrackedState]:
-    query = select(TrackedStateRow).where(
-        TrackedStateRow.subject == SubjectKind.SUBMISSION, TrackedStateRow.name == str(submission)
-    )
-    return TrackedState.all(session, query)
+    return list(progress_of(session, [submission]).values())
 
 
 def _unfinished(session: Session, submitter: str, now: datetime) -> list[TrackedState]:

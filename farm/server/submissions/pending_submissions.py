@@ -14,6 +14,7 @@ from farm.core.policy.curators import unambiguous_keys
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
 from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
+from farm.server.events.changes import progress_of
 from farm.server.identities.access import audit
 from farm.server.previews import previews
 from farm.server.submissions import submissions
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
+    from farm.server.events.changes import TrackedState
     from farm.server.identities.access import Actor
     from farm.server.previews.previews import Preview
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submissions import SubmissionRecord, SubmittedRecipe
+    from farm.server.tables.preview_verdict import PreviewVerdict
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _OPEN = (SubmissionState.WAITING, SubmissionState.PREVIEW)
@@ -45,6 +48,7 @@ class SubmissionView:
     """A submission and its recipes, the signers of each recipe, and what it waits for.
 
     `preview` is set if it asked for one, and `stale` are the recipes that have changed in the farm since then.
+    `progress` is what has come of it.
     """
 
     record: SubmissionRecord
@@ -53,6 +57,14 @@ class SubmissionView:
     waits_for: tuple[Unsigned, ...] = ()
     preview: Preview | None = None
     stale: tuple[str, ...] = ()
+    progress: TrackedState | None = None
+
+    @property
+    def verdict(self) -> PreviewVerdict | None:
+        """The verdict on its preview. Where that ended before it was decided there is none: nobody goes on with it."""
+        verdict = self.preview.verdict if self.preview else None
+        is_open = self.record.state is SubmissionState.PREVIEW
+        return verdict if verdict and (is_open or verdict.decided) else None
 
 
 def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
@@ -70,6 +82,7 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
     found = submissions.submitted(unit.session, (submission.id for submission in records))
     given = submissions.signatures_with(unit.session, found)
     asked = previews.previews(unit.session, found)
+    come_of = progress_of(unit.session, found)
     views = []
     for record in records:
         wanted = _digests(found[record.id])
@@ -80,7 +93,8 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
         waits_for = lacking(unit, owners, record.id, wanted) if record.state in _OPEN and owners is not None else ()
         stale = stale_recipes(unit, record.id) if record.state is SubmissionState.PREVIEW else ()
         preview = asked.get(record.id)
-        views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for, preview, stale))
+        progress = come_of.get(record.id)
+        views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for, preview, stale, progress))
     return views
 
 

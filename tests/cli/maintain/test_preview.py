@@ -72,6 +72,17 @@ def test_a_preview_is_asked_for_listed_shown_and_accepted(shells: People) -> Non
     accepted = shells.run("alice", "submission", "accept", "2", "--yes", "--despite-verdict", "b is removed next")
     assert "a: job 3, with the build of the preview (job 2)" in accepted
     assert shells.farm.build_all() == []
+    assert "it was accepted: all its jobs have succeeded" in shells.run("bob", "submission", "show", "2")
+    assert shells.run("bob", "submission", "list").splitlines()[1].split()[-2:] == ["fails", "done"]
+
+
+def test_of_what_ended_before_its_verdict_nothing_says_that_it_is_built(shells: People) -> None:
+    shells.run("mallory", "submit", "--preview", shells.recipe(CHANGED))
+    judged(shells, 2, VerdictState.BUILDING)
+    assert "building" in shells.run("bob", "submission", "list")
+    shells.run("mallory", "submission", "withdraw", "2")
+    assert "building" not in shells.run("bob", "submission", "list")
+    assert "its preview ended before there was a verdict" in shells.run("bob", "submission", "show", "2")
 
 
 def test_what_is_printed_at_once_names_the_page(shells: People) -> None:
