@@ -11,7 +11,8 @@ from farm.api.wire import Omitted, Wire
 
 ForgeText = Literal["github", "forgejo"]
 PreviewsText = Literal["members", "all"]
-RepositoryName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+REPOSITORY_NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
+RepositoryName = Annotated[str, StringConstraints(pattern=REPOSITORY_NAME)]
 BranchName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 MOST_MEMBERS = 500
 Members = Annotated[

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli.groups import VerbGroup
+from farm.cli.operate.git_input import check_name, make_request, read_new_token, read_token, token_option
 from farm.cli.options import json_option
 from farm.cli.output import say, table, tell_result, tell_table
 from farm.cli.remote import number_type
@@ -18,8 +18,7 @@ from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pydantic import BaseModel
+    from pathlib import Path
 
     from farm.api.git_client import GitClient
     from farm.api.git_wire import ChangeWire, CommitStatusWire, RepositoryDetail, RepositoryWire
@@ -29,13 +28,6 @@ _COMPLETION_SECONDS = 2.0
 """How long a person who completes a word waits for the farm."""
 _POLL_SECONDS = 0.5
 _SHORT = 12
-_Request = TypeVar("_Request", bound="BaseModel")
-_token_option = click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
-    help="A token for the API, in a file, or - for standard input; without one no commit status is set.",
-)
 
 
 def _repository_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -53,7 +45,7 @@ def git() -> None:
 
 
 @click.command("connect")
-@click.argument("name")
+@click.argument("name", callback=check_name)
 @click.argument("url")
 @click.option("--forge", type=click.Choice(["github", "forgejo"]), required=True, help="The program that hosts it.")
 @click.option("--branch", default="main", show_default=True, help="The branch whose recipes are submitted.")
@@ -65,7 +57,7 @@ def git() -> None:
     help="The directory with `packages` in it; '' for the top.",
 )
 @click.option("--api", default="", help="The address of the forge's API.  [default: the usual one of its host]")
-@_token_option
+@token_option
 @click.option(
     "--previews",
     type=click.Choice(["members", "all"]),
@@ -101,7 +93,7 @@ def connect_repository(
     """
     from farm.api.git_wire import ConnectRequest
 
-    request = _request(
+    request = make_request(
         ConnectRequest,
         name=name,
         url=url,
@@ -109,7 +101,7 @@ def connect_repository(
         path=folder,
         forge=forge,
         api=api,
-        token=_read_token(token_file) or "",
+        token=read_new_token(token_file),
         previews=previews,
         members=members,
     )
@@ -122,8 +114,8 @@ def connect_repository(
 
 
 @click.command("set")
-@click.argument("name", shell_complete=_repository_names)
-@_token_option
+@click.argument("name", callback=check_name, shell_complete=_repository_names)
+@token_option
 @click.option("--new-secret", is_flag=True, help="Draw a new secret for the webhook; the old one ends at once.")
 @click.option("--branch", help="The branch whose recipes are submitted from now on.")
 @click.option("--previews", type=click.Choice(["members", "all"]), help="Whose pull requests are previewed.")
@@ -155,10 +147,12 @@ def set_repository(
     if members and no_members:
         raise click.UsageError("--member and --no-members exclude each other")
     chosen = members if members or no_members else None
-    token = _read_token(token_file)
+    token = read_token(token_file)
     if (token, branch, previews, chosen) == (None, None, None, None) and not new_secret:
         raise click.UsageError("name what is to be changed, as --token-file FILE")
-    request = _request(SetRequest, token=token, new_secret=new_secret, branch=branch, previews=previews, members=chosen)
+    request = make_request(
+        SetRequest, token=token, new_secret=new_secret, branch=branch, previews=previews, members=chosen
+    )
     with _connect() as farm:
         found = farm.set_repository(name, request)
     _tell_secret(f"repository {name} is changed: farm git show {name}", found, as_json=as_json)
@@ -181,7 +175,7 @@ def list_repositories(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", shell_complete=_repository_names)
+@click.argument("name", callback=check_name, shell_complete=_repository_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show the repository NAME: its pull requests and branches, and the commit statuses.
@@ -196,7 +190,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", shell_complete=_repository_names)
+@click.argument("name", callback=check_name, shell_complete=_repository_names)
 @json_option
 def disconnect(name: str, as_json: bool) -> None:
     """Take no more recipes from the repository NAME, and withdraw its previews. What was submitted stays.
@@ -211,7 +205,7 @@ def disconnect(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", shell_complete=_repository_names)
+@click.argument("name", callback=check_name, shell_complete=_repository_names)
 @click.option("--wait", is_flag=True, help="Wait until it is read, and show what has come of it.")
 @json_option
 def sync(name: str, *, wait: bool, as_json: bool) -> int:
@@ -238,7 +232,7 @@ def sync(name: str, *, wait: bool, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name", shell_complete=_repository_names)
+@click.argument("name", callback=check_name, shell_complete=_repository_names)
 @click.argument("number", type=number_type)
 @click.option("--commit", metavar="SHA", help="The commit that you have looked at, in full.  [default: you are asked]")
 @json_option
@@ -253,8 +247,11 @@ def preview(name: str, number: int, *, commit: str | None, as_json: bool) -> Non
       farm git preview main 12
       farm git preview main 12 --commit 4479124d0c8f3c0b7c2f6f1d4b1c2f8f0e9a7b6c
     """
+    from farm.api.git_wire import PreviewRequest
+
+    looked_at = make_request(PreviewRequest, commit=commit.lower()).commit if commit is not None else ""
     with _connect() as farm:
-        asked = farm.preview_pull_request(name, number, commit or _ask_commit(farm, name, number))
+        asked = farm.preview_pull_request(name, number, looked_at or _ask_commit(farm, name, number))
     line = f"{asked.name} by {asked.author or 'nobody'} is previewed at {asked.commit[:_SHORT]}: farm git show {name}"
     tell_result([line], asked.model_dump(mode="json"), as_json=as_json)
 
@@ -264,16 +261,6 @@ def _connect(timeout: float = 60.0) -> GitClient:
 
     settings = Settings.from_environment()
     return GitClient(settings.url, settings.token, timeout=timeout)
-
-
-def _request(kind: type[_Request], **asked: object) -> _Request:
-    from pydantic import ValidationError
-
-    try:
-        return kind.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise click.UsageError(f"{first['loc'][0]}: {first['msg']}") from error
 
 
 def _tell_secret(line: str, repository: RepositoryWire, *, as_json: bool) -> None:
@@ -304,13 +291,6 @@ def _ask_commit(farm: GitClient, name: str, number: int) -> str:
     if not click.confirm("Have you looked at this commit, and is it to be built?", err=True):
         raise click.Abort
     return change.commit
-
-
-def _read_token(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
-    return text.strip()
 
 
 def _after_reading(farm: GitClient, before: RepositoryWire) -> RepositoryDetail:

@@ -114,9 +114,11 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
     """
     check_remote_url(asked.url)
     project, api = _project(asked.url), asked.api or usual_api(asked.forge, asked.url)
-    check_remote_url(api, "the API of a forge")
+    check_remote_url(
+        api, "the API of a forge", form="https://HOST/api/v1 (of Forgejo) or https://HOST/api/v3 (of GitHub)"
+    )
     check_branch(asked.branch)
-    if asked.path and any(part in ("", ".", "..") for part in asked.path.split("/")):
+    if asked.path and (any(part in ("", ".", "..") for part in asked.path.split("/")) or not asked.path.isprintable()):
         raise FarmError(
             f"{asked.path[:100]!r} is no directory of a repository",
             remedy="Name the directory that has `packages` in it, as recipes; '' for the top.",
@@ -154,8 +156,12 @@ def new_secret() -> str:
 
 def check_branch(name: str) -> None:
     """Raise `FarmError` (`invalid-repository`) unless a branch may have this name."""
-    if not _BRANCH.fullmatch(name) or ".." in name:
-        raise FarmError(f"{name[:100]!r} is no name of a branch", code="invalid-repository")
+    if not _BRANCH.fullmatch(name) or ".." in name or name.startswith("refs/"):
+        raise FarmError(
+            f"{name[:100]!r} is no name of a branch",
+            remedy="Name it as `git branch -r` does, without its remote and without refs/heads/: main.",
+            code="invalid-repository",
+        )
 
 
 def usual_api(forge: Forge, url: str) -> str:

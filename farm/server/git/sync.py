@@ -82,7 +82,7 @@ def _read(application: Application, settings: SyncSettings, reserved: GitReposit
     except FarmError as error:
         _LOG.warning("the repository %s cannot be read: %s", reserved.name, error.message)
         with application.writing() as unit:
-            repositories.set_trouble(unit, reserved, error.message)
+            repositories.set_trouble(unit, reserved, ". ".join(filter(None, (error.message, error.remedy))))
     except Exception as error:  # noqa: BLE001
         # Whatever it is: without a record of it, nobody would know, and it would be tried again after 30 minutes.
         _LOG.exception("the repository %s cannot be read", reserved.name)
@@ -149,7 +149,11 @@ class _Sync:
         branch = self._repository.branch
         head, ref = branches.get(branch), f"refs/heads/{branch}"
         if head is None:
-            raise FarmError(f"it has no branch {branch}", code="no-branch")
+            raise FarmError(
+                f"it has no branch {branch}",
+                remedy=f"Name one that it has: farm git set {self._repository.name} --branch BRANCH.",
+                code="no-branch",
+            )
         self._copy.fetch(self._repository.remote, {ref: head})
         if not self._copy.has(head):  # else the branch has moved on meanwhile: next time
             raise FarmError(f"{branch} is being rewritten just now", code="being-rewritten")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443}
 _RESOLVE_SECONDS = 10.0
+_REPOSITORY_FORM = "https://HOST/OWNER/REPOSITORY.git"
 _LOOPBACK_NAME = "localhost"
 
 
@@ -31,16 +32,23 @@ class GitRemote:
     token: str = field(default="", repr=False)
 
 
-def check_remote_url(url: str, what: str = "a repository") -> None:
-    """Refuse what is no plain https address of `what`; http only of this machine. Raises `ForbiddenAddressError`."""
-    if not url.startswith(tuple(f"{scheme}://" for scheme in _PORTS)):
-        raise ForbiddenAddressError(url.rpartition("@")[2][:200], f"{what} is read over https, also a public one")
-    check_url(url)
-    parts = urlsplit(url)
-    if parts.query or parts.fragment:
-        raise ForbiddenAddressError(url[:200], f"the address of {what} has neither ? nor #")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise ForbiddenAddressError(url[:200], f"{what} is read over https")
+def check_remote_url(url: str, what: str = "a repository", *, form: str = _REPOSITORY_FORM) -> None:
+    """Refuse what is no plain https address of `what`; http only of this machine. Raises `ForbiddenAddressError`.
+
+    `form` says how such an address is written.
+    """
+    try:
+        if not url.startswith(tuple(f"{scheme}://" for scheme in _PORTS)):
+            raise ForbiddenAddressError(url.rpartition("@")[2][:200], f"{what} is read over https, also a public one")
+        check_url(url)
+        parts = urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ForbiddenAddressError(url[:200], f"the address of {what} has neither ? nor #")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise ForbiddenAddressError(url[:200], f"{what} is read over https")
+    except ForbiddenAddressError as error:
+        usual = f"Write it as {form}, without credentials: a token is read from --token-file"
+        raise ForbiddenAddressError(error.address, error.why, usual=usual) from error
 
 
 def reaching(remote: GitRemote, guard: AddressGuard) -> Iterator[tuple[str, str]]:
@@ -57,7 +65,7 @@ def reaching(remote: GitRemote, guard: AddressGuard) -> Iterator[tuple[str, str]
         raise FarmError(f"{host} cannot be resolved: {error}", code="unreachable") from error
     for address in addresses:
         if violation := guard.violation(address):
-            raise ForbiddenAddressError(host, violation)
+            raise ForbiddenAddressError(host, violation, setting=guard.setting)
     if not _is_address(host):
         shown = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
         yield "http.curloptResolve", f"{host}:{port}:{shown}"

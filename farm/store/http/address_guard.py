@@ -26,10 +26,12 @@ class ForbiddenAddressError(FarmError):
 
     code = "forbidden-address"
 
-    def __init__(self, address: str, why: str, *, setting: str = "") -> None:
-        """`setting` is where an operator can list the network of the address, if anywhere."""
+    def __init__(
+        self, address: str, why: str, *, setting: str = "", usual: str = "Use a public http or https URL"
+    ) -> None:
+        """`setting` is where an operator can list the network of the address, if anywhere; `usual` what to do else."""
         listed = f"; an operator can list private networks in {setting}" if setting else ""
-        super().__init__(f"the address {address} is refused: {why}", remedy=f"Use a public http or https URL{listed}.")
+        super().__init__(f"the address {address} is refused: {why}", remedy=f"{usual}{listed}.")
         self.address = address
         self.why = why
 

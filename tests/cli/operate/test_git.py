@@ -131,13 +131,17 @@ def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
     connect(shell, forge, tmp_path, "--branch", "trunk")
     with control(shell, tmp_path / "git"):
         said = shell.run("git", "sync", "main", "--wait", status=1)
-    assert "it has no branch trunk" in said
+    assert "it has no branch trunk. Name one that it has: farm git set main --branch BRANCH." in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("connect", "A", "https://example.org/a/b.git", "--forge", "github"), 2, "name: "),
+        (
+            ("connect", "A", "https://example.org/a/b.git", "--forge", "github"),
+            2,
+            "'A' is no name of a repository: choose",
+        ),
         (
             ("connect", "a", "ssh://git@example.org/a/b.git", "--forge", "github"),
             1,
@@ -151,11 +155,15 @@ def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
             1,
             "the API of a forge is read over https",
         ),
-        (("connect", "a", "https://example.org/a/b.git", "--forge", "github", "--member", ""), 2, "members"),
+        (
+            ("connect", "a", "https://example.org/a/b.git", "--forge", "github", "--member", ""),
+            2,
+            "--member names an account in 1",
+        ),
         (("set", "other"), 2, "name what is to be changed"),
         (("set", "other", "--member", "a", "--no-members"), 2, "exclude each other"),
         (("set", "other", "--new-secret"), 1, "no repository 'other' is connected"),
-        (("set", "other", "--branch", ""), 2, "branch: "),
+        (("set", "other", "--branch", ""), 2, "a branch has a name of 1 to 200 characters"),
         (("show", "other"), 1, "no repository 'other' is connected"),
         (("sync", "other"), 1, "no repository 'other' is connected"),
         (("preview", "other", "1"), 1, "no repository 'other' is connected"),
@@ -165,3 +173,82 @@ def test_what_is_wrong_with_a_repository_is_said_and_is_the_status(
 )
 def test_what_cannot_be_is_said(shell: Shell, arguments: tuple[str, ...], status: int, said: str) -> None:
     assert said in shell.run("git", *arguments, status=status)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("", "the address of a repository has 1 to 1,000 characters"),
+        ("x" * 1001, "the address of a repository has 1 to 1,000 characters"),
+        ("git@github.com:a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
+        ("http://example.org/a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
+        ("https://me:secret@example.org/a/b.git", "a token is read from --token-file"),
+        ("https://example.org/a/b.git#main", "has neither ? nor #"),
+        ("https://example.org:99999/a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
+        ("https://exam ple.org/a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
+    ],
+)
+def test_an_address_that_cannot_be_is_answered_with_how_one_is_written(shell: Shell, url: str, said: str) -> None:
+    shown = shell.run("git", "connect", "a", url, "--forge", "github", status=1 if 0 < len(url) <= 1000 else 2)
+    assert said in shown
+    assert "secret@" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--branch", ""), "a branch has a name of 1 to 200 characters, as main"),
+        (("--branch", "b" * 201), "a branch has a name of 1 to 200 characters, as main"),
+        (("--branch", "a b"), "'a b' is no name of a branch\n help: Name it as `git branch -r` does"),
+        (("--branch", "refs/heads/main"), "without refs/heads/: main"),
+        (("--path", "p" * 201), "--path has at most 200 characters"),
+        (("--path", "../x"), "'../x' is no directory of a repository"),
+        (("--path", "a\nb"), "is no directory of a repository"),
+        (("--api", "x" * 1001), "--api has at most 1,000 characters"),
+        (("--api", "https://h/api?x"), "https://HOST/api/v1 (of Forgejo)"),
+        (("--member", "m" * 101), "--member names an account in 1 to 100 characters"),
+    ],
+)
+def test_an_option_that_cannot_be_is_answered_with_what_to_change(
+    shell: Shell, options: tuple[str, ...], said: str
+) -> None:
+    status = 2 if len(options[1]) > 200 or not options[1] or "m" * 101 in options else 1
+    shown = shell.run(
+        "git", "connect", "a", "https://example.org/a/b.git", "--forge", "github", *options, status=status
+    )
+    assert said in shown
+    assert "tring should" not in shown
+
+
+@pytest.mark.parametrize("content", [b"two words", b"one\ntwo", b"t" * 1001, b"\xff\xfe", "café".encode()])
+@pytest.mark.parametrize("verb", [("connect", "a", "https://example.org/a/b.git", "--forge", "github"), ("set", "a")])
+def test_a_file_with_more_than_a_token_is_refused_without_showing_it(
+    shell: Shell, tmp_path: Path, verb: tuple[str, ...], content: bytes
+) -> None:
+    (tmp_path / "token").write_bytes(content)
+    shown = shell.run("git", *verb, "--token-file", str(tmp_path / "token"), status=2)
+    assert "the token file has more than a token in it: save only the token" in shown
+    assert content.decode(errors="replace") not in shown
+
+
+def test_an_empty_token_file_connects_nothing_and_a_byte_order_mark_is_no_token(shell: Shell, tmp_path: Path) -> None:
+    address = ("connect", "a", "https://example.org/a/b.git", "--forge", "github", "--token-file")
+    (tmp_path / "token").write_text(" \n")
+    assert "has no token in it" in shell.run("git", *address, str(tmp_path / "token"), status=1)
+    assert "no repositories" in shell.run("git", "list")
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbftoken\r\n")
+    shell.run("git", *address, str(tmp_path / "token"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "A", "-" * 2, "n" * 41])
+@pytest.mark.parametrize("verb", [("show",), ("set", "--new-secret"), ("sync",), ("disconnect",)])
+def test_what_can_be_no_name_is_answered_with_what_a_name_is(shell: Shell, verb: tuple[str, ...], name: str) -> None:
+    shown = shell.run("git", *verb, "--", name, status=2)
+    assert "is no name of a repository: choose 1 to 40 lower-case letters, digits and hyphens" in shown
+
+
+@pytest.mark.parametrize("commit", ["", "abc", "main", "f" * 41])
+def test_what_is_no_commit_is_answered_with_how_to_get_one(shell: Shell, commit: str) -> None:
+    shown = shell.run("git", "preview", "main", "1", "--commit", commit, status=2)
+    assert f"{commit!r} is no commit in full" in shown
+    assert "git rev-parse" in shown
