@@ -32,6 +32,7 @@ from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.events.deliveries import deliver_due
 from farm.server.federation.following import DistributionFollower
+from farm.server.git.disconnecting import remove_ended
 from farm.server.git.status_delivery import deliver_statuses
 from farm.server.git.sync import SyncSettings, sync_next
 from farm.server.git.verdicts import show_verdicts
@@ -134,6 +135,7 @@ def git_tasks(application: Application, settings: FarmSettings) -> tuple[Periodi
     def update_forges() -> None:
         show_verdicts(application, address)
         deliver_statuses(application, policy)
+        remove_ended(application)
 
     return (
         # Several: one that is slow delays no other one.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlmodel import col, delete, or_, select, update
+from sqlmodel import col, delete, exists, or_, select, update
 
 from farm.errors import FarmError
 from farm.server.tables.git_rows import (
@@ -35,6 +35,8 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600
 """How long a repository that cannot be read is left alone, after each failure in a row; then as after the last."""
 BETWEEN_WEBHOOKS = timedelta(seconds=15)
 """How long after a reading webhooks are waited for before the next."""
+KEPT_TO_END = timedelta(hours=1)
+"""How long a repository that was disconnected is kept, with its token, for its last statuses to be sent."""
 RESERVED = timedelta(minutes=30)
 """How long nobody else reads a repository that somebody has begun to read."""
 _SECRET_BYTES = 32
@@ -42,6 +44,8 @@ _LONGEST_TROUBLE = 1000
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _PUBLIC_FORGE, _PUBLIC_API = "github.com", "https://api.github.com"
+_ENDED = "@"
+"""In the name of a repository that was disconnected; nothing can be connected by such a name."""
 _API_PATHS = {Forge.GITHUB: "/api/v3", Forge.FORGEJO: "/api/v1"}
 
 
@@ -130,6 +134,8 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
             remedy="Choose another name, or disconnect it first: farm git disconnect.",
             code="already-connected",
         )
+    for left in ended(unit.session, name=asked.name):
+        remove_repository(unit.session, left)  # the new connection shows statuses of its own
     row = GitRepositoryRow(
         name=asked.name,
         url=asked.url,
@@ -174,7 +180,7 @@ def usual_api(forge: Forge, url: str) -> str:
 
 def repositories(session: Session) -> list[GitRepository]:
     """Return the connected repositories by name."""
-    return GitRepository.all(session, select(GitRepositoryRow).order_by(GitRepositoryRow.name))
+    return GitRepository.all(session, select(GitRepositoryRow).where(~_is_ended()).order_by(GitRepositoryRow.name))
 
 
 def repository(session: Session, name: str) -> GitRepository | None:
@@ -202,6 +208,33 @@ def remove_repository(session: Session, name: str) -> None:
     session.exec(delete(GitRepositoryRow).where(col(GitRepositoryRow.name) == name))
 
 
+def keep_to_end(unit: UnitOfWork, known: GitRepository) -> None:
+    """Remove a repository, but for the statuses that its forge is yet to show: these are kept under another name."""
+    row = unit.session.get_one(GitRepositoryRow, known.name, populate_existing=True)
+    name = f"{known.name}{_ENDED}{secrets.token_hex(8)}"
+    kept = {"name": name, "secret": "", "due_at": unit.now + KEPT_TO_END}
+    unit.session.add(GitRepositoryRow(**(row.model_dump() | kept)))
+    unit.session.flush()
+    mine = col(CommitStatusRow.repository) == known.name
+    unit.session.exec(update(CommitStatusRow).where(mine).values(repository=name))
+    remove_repository(unit.session, known.name)
+
+
+def ended(session: Session, *, name: str) -> list[str]:
+    """Return what is kept of repositories of this name that were disconnected."""
+    of_name = col(GitRepositoryRow.name).startswith(f"{name}{_ENDED}", autoescape=True)
+    return list(session.exec(select(GitRepositoryRow.name).where(of_name)))
+
+
+def silent(session: Session, *, now: datetime) -> list[str]:
+    """Return what is kept of disconnected repositories that have nothing more to send, or had their time."""
+    sends = exists().where(
+        col(CommitStatusRow.repository) == col(GitRepositoryRow.name), col(CommitStatusRow.due_at).is_not(None)
+    )
+    is_over = or_(~sends, col(GitRepositoryRow.due_at) <= now)
+    return list(session.exec(select(GitRepositoryRow.name).where(_is_ended(), is_over)))
+
+
 def make_due(session: Session, name: str, *, now: datetime, delivered: bool = False) -> None:
     """Let a repository be read at once: somebody asks for it, or a webhook (`delivered`) says that it has changed.
 
@@ -222,7 +255,7 @@ def try_again(session: Session, name: str) -> None:
 
 def due(session: Session, *, now: datetime, limit: int) -> list[str]:
     """Return the repositories that are due to be read, those that have waited longest first."""
-    query = select(GitRepositoryRow.name).where(col(GitRepositoryRow.due_at) <= now, may_be_asked(now))
+    query = select(GitRepositoryRow.name).where(~_is_ended(), col(GitRepositoryRow.due_at) <= now, may_be_asked(now))
     return list(session.exec(query.order_by(col(GitRepositoryRow.due_at)).limit(limit)))
 
 
@@ -289,6 +322,10 @@ def check_connected(unit: UnitOfWork, known: GitRepository) -> None:
     """Check that a repository is connected still, and not another one of this name. Raises as `set_head`."""
     if unit.session.exec(select(GitRepositoryRow.name).where(_same(known))).first() is None:
         raise _changed(known)
+
+
+def _is_ended() -> ColumnElement[bool]:
+    return col(GitRepositoryRow.name).contains(_ENDED, autoescape=True)
 
 
 def _same(known: GitRepository) -> ColumnElement[bool]:

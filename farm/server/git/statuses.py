@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from farm.server.git.forge import StatusState
     from farm.server.transaction.unit_of_work import UnitOfWork
 
+_PENDING = "pending"
 RESERVED = timedelta(seconds=30)
 """How long nobody else sends a status that somebody is sending."""
 
@@ -89,6 +90,24 @@ def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
     row.due_at, row.attempts, row.unsure, row.trouble = unit.now, 0, False, ""
     unit.session.add(row)
     unit.session.flush()
+
+
+def end_pending(unit: UnitOfWork, repository: str, line: str) -> bool:
+    """Let the forge show an error in place of what is pending there; return whether it is yet to show anything.
+
+    What it has not seen is dropped, and so is what it shows for good.
+    """
+    yet = False
+    for row in unit.session.exec(select(CommitStatusRow).where(CommitStatusRow.repository == repository)).all():
+        is_pending, is_known = row.state == _PENDING, bool(row.sent or row.unsure)
+        if is_pending and is_known:
+            show(unit, repository, CommitStatus(row.commit, row.context, "error", line, row.target))
+        if row.due_at is None or (is_pending and not is_known):
+            unit.session.delete(row)
+        else:
+            yet = True
+    unit.session.flush()
+    return yet
 
 
 def commit_status(commit: str, context: str, state: StatusState, line: str, target: str) -> CommitStatus:

@@ -1,0 +1,88 @@
+"""A repository that is disconnected leaves nothing pending on its forge, and then nothing of itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlmodel import select
+
+from farm.errors import FarmError
+from farm.server.git import disconnecting, repositories
+from farm.server.git.sync import sync_repository
+from farm.server.tables.git_rows import GitRepositoryRow
+from tests.server.git.forge import TOKEN
+from tests.server.git.git_farm import CHANGED
+from tests.server.git.test_previews_of_changes import due, look
+
+if TYPE_CHECKING:
+    from tests.server.git.git_farm import GitFarm
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+
+def rows(farm: GitFarm) -> tuple[list[str], list[str]]:
+    """The names of all repositories in the database, and the tokens."""
+    with farm.application.reading() as unit:
+        found = unit.session.exec(select(GitRepositoryRow)).all()
+        return [row.name for row in found], [row.token for row in found]
+
+
+def disconnected(farm: GitFarm) -> None:
+    with farm.application.planning() as unit:
+        disconnecting.disconnect(unit, "main", by="a test")
+
+
+def test_what_is_pending_when_it_is_disconnected_ends_on_the_forge(git_farm: GitFarm) -> None:
+    """Nobody would ever look at it again, and it would hold a merge back for ever."""
+    forge = git_farm.forge
+    pull = forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    assert forge.states_of(forge.head_of(pull)) == ["pending"]
+    disconnected(git_farm)
+    with git_farm.application.reading() as unit:
+        assert repositories.due(unit.session, now=unit.now + timedelta(days=1), limit=9) == []
+        with pytest.raises(FarmError, match="no repository 'main' is connected"):
+            repositories.find_repository(unit.session, "main")
+    disconnecting.remove_ended(git_farm.application)
+    git_farm.tell()
+    assert forge.states_of(forge.head_of(pull)) == ["pending", "error"]
+    assert forge.statuses[-1]["description"] == "the farm no longer previews this repository: it was disconnected"
+    assert rows(git_farm)[1] == [TOKEN]
+    disconnecting.remove_ended(git_farm.application)
+    assert rows(git_farm) == ([], []), "the token is kept"
+
+
+def test_what_a_forge_takes_no_more_is_given_up_after_an_hour_and_its_token_removed(git_farm: GitFarm) -> None:
+    git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    disconnected(git_farm)
+    git_farm.forge.answers = [500] * 9
+    git_farm.tell()
+    disconnecting.remove_ended(git_farm.application)
+    assert rows(git_farm)[1] == [TOKEN]
+    git_farm.farm.clock.passes(repositories.KEPT_TO_END.total_seconds())
+    disconnecting.remove_ended(git_farm.application)
+    assert rows(git_farm) == ([], [])
+
+
+def test_what_is_connected_again_has_nothing_left_of_the_connection_before(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    pull = forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    disconnected(git_farm)
+    git_farm.connect()
+    assert rows(git_farm)[0] == ["main"]
+    git_farm.look()
+    assert forge.states_of(forge.head_of(pull)) == ["pending", "pending"]
+
+
+def test_what_the_forge_has_never_seen_is_not_sent_at_the_end(git_farm: GitFarm) -> None:
+    git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    due(git_farm)
+    assert sync_repository(git_farm.application, git_farm.settings, "main")
+    disconnected(git_farm)
+    assert rows(git_farm) == ([], [])
+    git_farm.tell()
+    assert git_farm.forge.statuses == []
