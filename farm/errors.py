@@ -50,6 +50,11 @@ class FarmError(Exception):
         self.remedy = remedy
         self.place = place
 
+    @property
+    def in_a_line(self) -> str:
+        """What happened, and what to do, where there is one line for both."""
+        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+
 
 def lost_blobs_of(error: BaseException | None) -> tuple[str, ...]:
     """Return the blobs whose loss an error is about: its own, and those of the errors that led to it."""

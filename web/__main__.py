@@ -17,6 +17,7 @@ from farm.build.recipe_directory import read_recipe_directory
 from farm.errors import FarmError, plain_text
 from farm.server.application import CHANGING, FarmSettings, open_application
 from web.app import create_app
+from web.auth import Guards
 from web.connections import bounded_protocol
 from web.settings import WebSettings
 from web.warming import warm_up
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         images=settings.images,
         image_signer=settings.image_signer,
         address=settings.address,
+        guards=Guards(webhooks=settings.webhook_guard, git=settings.source_guard),
     )
     warm_up(app)
     uvicorn.run(

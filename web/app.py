@@ -31,6 +31,7 @@ from web.api import (
     webhooks,
     work,
 )
+from web.auth import Guards
 from web.bodies import BodyBounds
 from web.log_following import EventStreams
 from web.pages.installation import install_pages
@@ -76,11 +77,13 @@ def create_app(
     images: bool = True,
     image_signer: Path | None = None,
     address: str = DEFAULT_ADDRESS,
+    guards: Guards | None = None,
 ) -> FastAPI:
     """Return the application that serves one farm.
 
     It serves the directory `repository` below `/repository` and, with `images`, images below `/v2`; the signer signs
     statements about these over the socket `image_signer`. Links that leave it begin with `address`.
+    Addresses that control would not reach are refused by `guards` when they are given.
     """
     # No pages about the API: FastAPI's load scripts from another site. `/api/openapi.json` is for tools.
     app = FastAPI(
@@ -99,6 +102,7 @@ def create_app(
     app.state.streams = EventStreams(app.state.settings)
     app.state.watchers = Watchers(application, app.state.settings)
     app.state.address = address.rstrip("/")
+    app.state.guards = guards or Guards()
     app.state.readiness = readiness.Readiness()
     problems.install(app)
     for router in _ROUTERS:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from farm.server.git.received_webhooks import Webhook
     from farm.server.tables.records import Worker
     from farm.server.tables.states import JobKind
+    from farm.store.http.address_guard import AddressGuard
 
 
 _API = "/api/v1/"
@@ -52,6 +53,23 @@ def address_of(request: Request) -> str:
 
 
 AddressHere = Annotated[str, Depends(address_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The addresses that control may reach for webhooks, and for git; None where that is not known here."""
+
+    webhooks: AddressGuard | None = None
+    git: AddressGuard | None = None
+
+
+def guards_of(request: Request) -> Guards:
+    """Return the guards of the addresses that people choose."""
+    guards: Guards = request.app.state.guards
+    return guards
+
+
+GuardsHere = Annotated[Guards, Depends(guards_of)]
 ApplicationHere = Annotated[Application, Depends(application_of)]
 SettingsHere = Annotated[WebSettings, Depends(settings_of)]
 

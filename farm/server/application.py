@@ -25,6 +25,7 @@ from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, PreviewPolicy, ToolchainRef
 from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
+from farm.store.http.address_guard import AddressGuard
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force, steps_texts
 
@@ -92,6 +93,17 @@ class FarmSettings(BaseModel):
     preview_jobs_at_once: Annotated[int, Field(ge=1)] = 4
     preview_minutes_a_day: Annotated[int, Field(ge=1)] = 600
     web: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    @property
+    def source_guard(self) -> AddressGuard | None:
+        """The addresses at which git repositories may be; None where the file says nothing: it may be that of web."""
+        return AddressGuard(self.allowed_networks) if "allowed_networks" in self.model_fields_set else None
+
+    @property
+    def webhook_guard(self) -> AddressGuard | None:
+        """The addresses at which webhooks may be; None where the file says nothing."""
+        is_said = "webhook_networks" in self.model_fields_set
+        return AddressGuard(self.webhook_networks, "FARM_WEBHOOK_NETWORKS") if is_said else None
 
     @classmethod
     def read(cls, path: Path) -> FarmSettings:

@@ -47,11 +47,13 @@ class Shell:
 
 
 @contextmanager
-def signed_in(stocked: StockedFarm, monkeypatch: pytest.MonkeyPatch, name: str, role: Role) -> Iterator[None]:
-    """Serve a farm, with its address and a token in the environment of the command."""
+def signed_in(
+    stocked: StockedFarm, monkeypatch: pytest.MonkeyPatch, name: str, role: Role, **how: Any
+) -> Iterator[None]:
+    """Serve a farm as `how` says, with its address and a token in the environment of the command."""
     with stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name=name, role=role, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application)) as url:
+    with serving(create_app(stocked.application, **how)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         yield

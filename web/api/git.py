@@ -19,6 +19,7 @@ from web.auth import (
     AddressHere,
     AdminActor,
     ApplicationHere,
+    GuardsHere,
     MaintainerOrCurator,
     MaintainerOrCuratorActor,
     webhook_of,
@@ -36,7 +37,11 @@ _STATUSES = 100
 
 @router.post("", status_code=201)
 def connect(
-    application: ApplicationHere, address: AddressHere, actor: AdminActor, body: git_wire.ConnectRequest
+    application: ApplicationHere,
+    address: AddressHere,
+    guards: GuardsHere,
+    actor: AdminActor,
+    body: git_wire.ConnectRequest,
 ) -> git_wire.RepositoryWire:
     """Let recipes come from a repository. The answer alone has the secret of its webhook."""
     asked = repositories.RepositoryRequest(
@@ -51,7 +56,7 @@ def connect(
         members=body.members,
     )
     with application.writing() as unit:
-        made = repositories.connect(unit, asked, by=actor.name)
+        made = repositories.connect(unit, asked, by=actor.name, guard=guards.git)
         audit(unit, actor, "connect-repository", f"repository {made.name}", f"{made.url} {made.branch}")
     return _form(made, address).model_copy(update={"secret": made.secret})
 

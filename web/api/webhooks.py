@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from farm.api import notification_wire, wire
 from farm.server.events import webhooks
 from farm.server.identities.access import audit
-from web.auth import ApplicationHere, MaintainerOrCurator, MaintainerOrCuratorActor, actor_of
+from web.auth import ApplicationHere, GuardsHere, MaintainerOrCurator, MaintainerOrCuratorActor, actor_of
 
 if TYPE_CHECKING:
     from farm.server.events.webhooks import Webhook
@@ -19,11 +19,14 @@ router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
 @router.post("/webhooks", status_code=201)
 def add(
-    application: ApplicationHere, actor: MaintainerOrCuratorActor, body: notification_wire.WebhookRequest
+    application: ApplicationHere,
+    guards: GuardsHere,
+    actor: MaintainerOrCuratorActor,
+    body: notification_wire.WebhookRequest,
 ) -> notification_wire.WebhookWire:
     """Register an address for one's own events. The answer alone has the secret."""
     with application.writing() as unit:
-        made, secret = webhooks.add_webhook(unit, actor.name, body.url, body.events)
+        made, secret = webhooks.add_webhook(unit, actor.name, body.url, body.events, guard=guards.webhooks)
         audit(unit, actor, "add-webhook", f"webhook {made.id}", _where(made))
     return _form(made, 0).model_copy(update={"secret": secret})
 

@@ -109,6 +109,8 @@ def _write_settings(
         "toolchains": [_share(home, toolchain) for toolchain in toolchains],
         "repository": str(home.public),
         "address": home.address,
+        "allowed_networks": list(home.allowed_networks),
+        "webhook_networks": list(home.webhook_networks),
     }
     web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
     control = {
@@ -117,8 +119,6 @@ def _write_settings(
         "foreign": str(home.root / "foreign"),
         "git": str(home.root / "git"),
         "follow_seconds": follow,
-        "allowed_networks": list(home.allowed_networks),
-        "webhook_networks": list(home.webhook_networks),
     }
     _write(home.web_settings, both | web, users.gid("web") if users else None)
     _write(home.control_settings, both | control, users.gid("control") if users else None)

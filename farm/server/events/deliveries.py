@@ -183,7 +183,7 @@ def _send(message: Message, policy: ExchangePolicy, *, at: int) -> tuple[str, bo
     try:
         status = exchange("POST", message.url, headers, policy, body=message.body).status
     except FarmError as error:
-        return truncate_text(error.message, longest=_LONGEST_TROUBLE), False
+        return truncate_text(error.in_a_line, longest=_LONGEST_TROUBLE), False
     return ("", False) if 200 <= status < 300 else (f"it answered with HTTP status {status}", status == _GONE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlmodel import col, delete, func, select
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.server.transaction.unit_of_work import UnitOfWork
+    from farm.store.http.address_guard import AddressGuard
 
 MOST_EACH = 10
 """How many webhooks a person may have."""
@@ -47,13 +49,17 @@ class Webhook(Record, texts={"events": _KINDS}):
     disabled_at: datetime | None
 
 
-def add_webhook(unit: UnitOfWork, owner: str, url: str, events: Iterable[EventKind]) -> tuple[Webhook, str]:
+def add_webhook(
+    unit: UnitOfWork, owner: str, url: str, events: Iterable[EventKind], *, guard: AddressGuard | None = None
+) -> tuple[Webhook, str]:
     """Register an address for the events of `owner`; return the webhook and its secret.
 
-    Raises `ForbiddenAddressError`, `FarmError` (`too-many-webhooks`). What the name resolves to is checked each time
-    something is sent.
+    Raises `ForbiddenAddressError`, `FarmError` (`too-many-webhooks`). An address that `guard` forbids is refused at
+    once; what a name resolves to is checked each time something is sent.
     """
     check_url(url)
+    if guard is not None:
+        guard.check_host(urlsplit(url).hostname or "")
     if len(webhooks_of(unit.session, owner)) >= MOST_EACH:
         raise FarmError(
             f"you have {MOST_EACH} webhooks, the most allowed",

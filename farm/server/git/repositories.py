@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.server.transaction.unit_of_work import UnitOfWork
+    from farm.store.http.address_guard import AddressGuard
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900, 3600))
 """How long a repository that cannot be read is left alone, after each failure in a row; then as after the last."""
@@ -111,9 +112,10 @@ class RepositoryRequest:
     members: tuple[str, ...]
 
 
-def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitRepository:
+def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str, guard: AddressGuard | None = None) -> GitRepository:
     """Let recipes come from a repository from now on; what it has now is taken as known, and not submitted.
 
+    Addresses that `guard` forbids are refused at once; what a name resolves to is checked at each reading.
     Raises `ForbiddenAddressError`, `FarmError` (`invalid-repository`, `already-connected`).
     """
     check_remote_url(asked.url)
@@ -121,6 +123,9 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str) -> GitReposi
     check_remote_url(
         api, "the API of a forge", form="https://HOST/api/v1 (of Forgejo) or https://HOST/api/v3 (of GitHub)"
     )
+    if guard is not None:
+        for address in (asked.url, api):
+            guard.check_host(urlsplit(address).hostname or "")
     check_branch(asked.branch)
     if asked.path and (any(part in ("", ".", "..") for part in asked.path.split("/")) or not asked.path.isprintable()):
         raise FarmError(

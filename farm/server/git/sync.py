@@ -82,7 +82,7 @@ def _read(application: Application, settings: SyncSettings, reserved: GitReposit
     except FarmError as error:
         _LOG.warning("the repository %s cannot be read: %s", reserved.name, error.message)
         with application.writing() as unit:
-            repositories.set_trouble(unit, reserved, ". ".join(filter(None, (error.message, error.remedy))))
+            repositories.set_trouble(unit, reserved, error.in_a_line)
     except Exception as error:  # noqa: BLE001
         # Whatever it is: without a record of it, nobody would know, and it would be tried again after 30 minutes.
         _LOG.exception("the repository %s cannot be read", reserved.name)

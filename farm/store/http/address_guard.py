@@ -6,8 +6,10 @@ checked, not the URL.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import INADDR_LOOPBACK, inet_aton, inet_ntoa
 from typing import TYPE_CHECKING, TypeAlias
 
 from farm.errors import FarmError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
+_LOOPBACK_NAME = "localhost"
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
@@ -66,6 +69,26 @@ class AddressGuard:
             if candidate is not None and not _is_public(candidate):
                 return f"{address} is {_kind(candidate)}"
         return ""
+
+    def check_host(self, host: str) -> None:
+        """Refuse a host that is written as an address that must not be connected to, or is this machine by its name.
+
+        Raises `ForbiddenAddressError`. Another name is looked up when it is connected to, not here.
+        """
+        written = _written_address(host)
+        if written and (violation := self.violation(written)):
+            raise ForbiddenAddressError(host, violation, setting=self.setting)
+
+
+def _written_address(host: str) -> str:
+    """Return the address that a host of a URL is without a look-up: `127.1` is one to a resolver; empty if none."""
+    if host.rstrip(".").lower().split(".")[-1] == _LOOPBACK_NAME:  # RFC 6761 section 6.3
+        return str(IPv4Address(INADDR_LOOPBACK))
+    with suppress(ValueError):
+        return str(ip_address(host))
+    with suppress(OSError):
+        return inet_ntoa(inet_aton(host))
+    return ""
 
 
 def _embedded(address: Address) -> IPv4Address | None:

@@ -21,6 +21,7 @@ from tests.cli.shell import Shell, signed_in
 from tests.farms.small import recipe
 from tests.farms.stocked import StockedFarm
 from tests.server.events.receiver import Receiver, is_signed, receiving
+from web.auth import Guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,24 @@ def shell(
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     with signed_in(stocked, monkeypatch, "me", Role.MAINTAINER):
         yield Shell(stocked, capsys, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "LOCALHOST.:1", "a.localhost", "[::1]:80", "10.0.0.1", "127.1", "0x7f000001"]
+)
+def test_an_address_that_nothing_would_be_sent_to_is_refused_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    stocked = StockedFarm.open(database, tmp_path, real_time=True)
+    guards = Guards(webhooks=AddressGuard.of(["192.168.7.0/24"], "FARM_WEBHOOK_NETWORKS"))
+    with signed_in(stocked, monkeypatch, "me", Role.MAINTAINER, guards=guards):
+        shell = Shell(stocked, capsys, tmp_path / "none")
+        said = shell.run("notify", "add", f"https://{host}/farm", status=1)
+        assert f"the address {host.removesuffix(':1').removesuffix(':80').strip('[]').lower()} is refused: " in said
+        assert "an operator can list private networks in FARM_WEBHOOK_NETWORKS" in said
+        assert "no webhooks" in shell.run("notify", "list")
+        shell.run("notify", "add", "https://192.168.7.9/farm")
+        shell.run("notify", "add", "https://ci.example.org/farm")
 
 
 @pytest.fixture

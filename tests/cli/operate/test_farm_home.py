@@ -94,9 +94,9 @@ def test_the_networks_of_webhooks_are_not_those_of_sources(tmp_path: Path, monke
     networks = {"allowed_networks": settings.allowed_networks, "webhook_networks": settings.webhook_networks}
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, **networks)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
-    written = FarmSettings.read(home.control_settings)
-    assert list(map(str, written.webhook_networks)) == ["10.1.0.0/16", "fd00::/8"]
-    assert list(map(str, written.allowed_networks)) == ["10.2.0.0/16"]
+    for written in (FarmSettings.read(home.control_settings), FarmSettings.read(home.web_settings)):
+        assert list(map(str, written.webhook_networks)) == ["10.1.0.0/16", "fd00::/8"]
+        assert list(map(str, written.allowed_networks)) == ["10.2.0.0/16"]
     monkeypatch.setenv("FARM_WEBHOOK_NETWORKS", "here")
     with pytest.raises(click.UsageError, match="FARM_WEBHOOK_NETWORKS: 'here' does not"):
         Settings.from_environment()

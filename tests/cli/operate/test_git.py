@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farm.server.git.sync import SyncSettings, sync_next
-from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.cli.shell import Shell
+from farm.store.http.address_guard import AddressGuard
+from tests.cli.shell import Shell, signed_in
 from tests.cli.test_name_completion import completed
-from tests.farms.served import serving
 from tests.farms.stocked import StockedFarm
 from tests.server.git.forge import TOKEN, GitForge, serving_forge
 from tests.server.git.git_farm import ADDRESS, LIB, POLICY
-from web.app import create_app
+from web.auth import Guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +35,8 @@ def shell(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    with stocked.application.writing() as unit:
-        token, _ = access.issue_token(unit, name="me", role=Role.ADMIN, lasts=timedelta(days=1))
-    with serving(create_app(stocked.application, address=ADDRESS)) as url:
-        monkeypatch.setenv("FARM_URL", url)
-        monkeypatch.setenv("FARM_TOKEN", token)
+    loopback = Guards(git=AddressGuard.of(["127.0.0.0/8"]))
+    with signed_in(stocked, monkeypatch, "me", Role.ADMIN, address=ADDRESS, guards=loopback):
         yield Shell(stocked, capsys, tmp_path / "none")
 
 
@@ -186,6 +181,7 @@ def test_what_cannot_be_is_said(shell: Shell, arguments: tuple[str, ...], status
         ("https://example.org/a/b.git#main", "has neither ? nor #"),
         ("https://example.org:99999/a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
         ("https://exam ple.org/a/b.git", "Write it as https://HOST/OWNER/REPOSITORY.git"),
+        ("https://10.1.2.3/a/b.git", "list private networks in FARM_ALLOWED_NETWORKS"),
     ],
 )
 def test_an_address_that_cannot_be_is_answered_with_how_one_is_written(shell: Shell, url: str, said: str) -> None:
