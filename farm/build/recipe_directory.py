@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.store.git.trees import LARGEST_FILE, MOST_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
 
@@ -63,6 +64,23 @@ def _paths(root: Path, leave_out: Collection[str] = ()) -> Iterator[Path]:
             f"cannot read the recipes in {root}: {error.strerror or error}",
             remedy="Name the directory with --recipes or FARM_RECIPES.",
         ) from error
+
+
+def read_recipe_directories(directories: Iterable[Path]) -> dict[str, dict[str, bytes]]:
+    """Return the files of recipes, each of its directory, by the directory's name.
+
+    Raises the error `unreadable-recipes`, also for a directory without a recipe.
+    """
+    recipes = {}
+    for directory in directories:
+        recipes[directory.resolve().name] = files = read_recipe_directory(directory)
+        if RECIPE_FILE not in files:
+            raise FarmError(
+                f"{directory} has no {RECIPE_FILE}",
+                remedy="Name the directory of a recipe, as recipes/packages/NAME.",
+                code="unreadable-recipes",
+            )
+    return recipes
 
 
 def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:

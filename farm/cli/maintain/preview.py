@@ -29,7 +29,7 @@ def read_previewed(
 
     They are in `directories`, as these are now or at a commit (`ref`), or are the farm's own with a `patch`.
     """
-    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.recipe_directory import read_recipe_directories
 
     if patch is not None:
         from farm.build.recipe_patch import patched_recipes
@@ -41,7 +41,7 @@ def read_previewed(
         commit = commit_of_ref(directories[0], ref)
         recipes = {directory.resolve().name: read_recipe_at(directory, commit) for directory in directories}
         return recipes, f"commit {commit}" + (f" ({ref})" if not commit.startswith(ref) else "")
-    return {directory.resolve().name: read_recipe_directory(directory) for directory in directories}, ""
+    return read_recipe_directories(directories), ""
 
 
 def preview_lines(made: SubmissionWire, settings: Settings) -> Iterator[str]:

@@ -113,9 +113,9 @@ def _submit(
     channel: str | None,
     as_json: bool,
 ) -> int:
-    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.recipe_directory import read_recipe_directories
 
-    recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
+    recipes = read_recipe_directories(directories)
     own = find_own_key(settings, key, name)
     envelope = sign_digests(digests_of(recipes), distribution_of(settings, directories), own) if own else None
     with connect() as farm:

@@ -23,6 +23,7 @@ from farm.cli.personal_key import operator_of
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 from farm.cli.signals import ending_signals
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,7 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
         settings.webhook_networks,
     )
     check_directory(home)
+    _redis_program()  # before the toolchains, which take long
     take_directory(home)
     _check_port(port)
     users = take_users(home, settings.users)
@@ -162,12 +164,20 @@ def _python(module: str, **options: object) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *chain.from_iterable(words))
 
 
-def _redis(home: FarmHome) -> tuple[str, ...]:
+def _redis_program() -> str:
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        raise click.ClickException("redis-server is not installed; script/bootstrap installs it.")
+        raise FarmError(
+            "neither redis-server nor valkey-server is installed",
+            remedy="Install one, as root: apt-get install redis-server. In a clone, script/bootstrap does so.",
+            code="no-redis",
+        )
+    return program
+
+
+def _redis(home: FarmHome) -> tuple[str, ...]:
     return (
-        program,
+        _redis_program(),
         *("--port", "0"),
         *("--unixsocket", str(home.redis)),
         *("--unixsocketperm", "770"),  # its directory is open only to the group of control

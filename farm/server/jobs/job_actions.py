@@ -145,11 +145,9 @@ def _retry_rebuild(unit: UnitOfWork, job: Job, trace: str) -> Job:
 
 
 def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
-    if job.revision_id is None or not _is_newest(unit, job):
-        raise JobStateError(
-            f"job {job.id} is not the newest build of {job.name}",
-            remedy="Submit the recipe that you want to have built.",
-        )
+    newest = newest_build(BuildScope(unit, job.preview), job.name)
+    if job.revision_id is None or newest is None or newest.id != job.id:
+        raise _replaced(job, newest)
     new = jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
@@ -165,6 +163,14 @@ def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
     return jobs.find_job(unit.session, new.id)
 
 
-def _is_newest(unit: UnitOfWork, job: Job) -> bool:
-    latest = newest_build(BuildScope(unit, job.preview), job.name)
-    return latest is not None and latest.id == job.id
+def _replaced(job: Job, newest: Job | None) -> JobStateError:
+    """Return the error for a build whose recipe has a newer one."""
+    submit = "submit the recipe that you want to have built."
+    if newest is None:
+        return JobStateError(f"job {job.id} is not the newest build of {job.name}", remedy=submit.capitalize())
+    of = f" of submission {newest.submission}" if newest.submission is not None else ""
+    by = f"job {newest.id}{of} has replaced it, and is {newest.state}"
+    return JobStateError(
+        f"job {job.id} is not the newest build of {job.name}: {by}",
+        remedy=f"See `farm log {newest.id}`, or {submit}",
+    )

@@ -68,6 +68,14 @@ def test_an_owners_submission_goes_through_and_says_that_it_was_signed(shells: P
     assert shells.json("alice", "submit", shells.recipe(A))["signed_by"] == "alice"
 
 
+def test_a_directory_without_a_recipe_is_answered_with_what_it_lacks(shells: People, tmp_path: Path) -> None:
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "recipe.yml").write_text("name: z\n")
+    for options in ((), ("--preview",)):
+        shells.run("alice", "submit", *options, str(tmp_path / "z"), status=1)
+        assert f"{tmp_path / 'z'} has no recipe.yaml\n help: Name the directory of a recipe" in shells.stderr
+
+
 def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     shells.run("alice", "submit", shells.recipe(A))
     places = [shells.recipe(recipe("a", flag="x")), shells.recipe(B)]

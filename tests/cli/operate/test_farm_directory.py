@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from farm.cli.main import main
 from farm.cli.operate.farm_home import FarmHome, check_directory, take_directory
+from tests.farms.running import RECIPES
 from tests.refusing import refuses
 
 HOLD = """\
@@ -52,6 +54,21 @@ def test_what_is_made_is_for_nobody_else(tmp_path: Path) -> None:
     os.close(take_directory(home(tmp_path / "a" / "state")))
     made = [tmp_path / "a" / "state", tmp_path / "a" / "state" / "run"]
     assert [stat.S_IMODE(directory.stat().st_mode) for directory in made] == [0o700, 0o700]
+
+
+def test_without_redis_nothing_is_made_and_the_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    for name, value in {"PATH": str(tmp_path), "FARM_STATE": str(state), "FARM_HOST": str(tmp_path / "host")}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--recipes", str(RECIPES)])
+    assert ended.value.code == 1
+    assert "neither redis-server nor valkey-server is installed" in (said := capsys.readouterr().err)
+    assert "apt-get install redis-server" in said
+    assert not (state / "keys").exists()
+    assert not (state / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["what?", "number#1", "100%"])

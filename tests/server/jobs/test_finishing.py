@@ -254,8 +254,10 @@ def test_trying_again_unblocks_everything(farm: SmallFarm) -> None:
         again = retry(unit, failed.id, trace="t")
     assert again.state is JobState.READY
     assert farm.build_all() == ["b", "a"]
-    with farm.application.planning() as unit, pytest.raises(JobStateError, match="newest"):
+    with farm.application.planning() as unit, pytest.raises(JobStateError, match="newest") as caught:
         retry(unit, failed.id, trace="t")
+    assert f"job {again.id} of submission 1 has replaced it, and is succeeded" in caught.value.message
+    assert f"farm log {again.id}" in caught.value.remedy
 
 
 def test_submitting_what_failed_again_tries_again(farm: SmallFarm) -> None:

@@ -60,10 +60,14 @@ def _checked_path(member: Member) -> str:
     return path
 
 
+def _has_link(members: Mapping[str, Member]) -> bool:
+    return any(member.kind not in ("file", "directory") for member in members.values())
+
+
 def _check(members: Mapping[str, Member], most_bytes: int) -> None:
     """Refuse too many members, too many bytes, and members below a file or a link."""
     if not any(member.kind == "file" for member in members.values()):
-        raise UnreadableArchiveError("it has no files")
+        raise UnreadableArchiveError("it has only links, and no files" if _has_link(members) else "it has no files")
     if len(members) > MOST_MEMBERS:
         raise UnreadableArchiveError(f"it has more than {MOST_MEMBERS:,} members")
     if any(member.size < 0 for member in members.values()):

@@ -188,6 +188,7 @@ FILE, LINK, PIPE, DEVICE = 0o100644, 0o120777, 0o010644, 0o020644
         ([("a/null", b"", DEVICE)], "a device, a pipe or a socket"),
         ([("a/", b"", 0o040755)], "no files"),
         ([], "no files"),
+        ([("a/link", b"elsewhere", LINK)], "only links, and no files"),
         ([("a/large", bytes(MOST + 1), FILE)], "more than the 64 MiB"),
     ],
 )
