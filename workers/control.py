@@ -44,6 +44,7 @@ from farm.server.pipeline.repository.order_delivery import OrderDelivery
 from farm.server.pipeline.repository.public_store import PublicStore
 from farm.server.pipeline.repository.signer_client import SignerClient
 from farm.server.submissions.previewing import expire_previews
+from farm.store.git.program import GitLimits
 from farm.store.http.address_guard import AddressGuard
 from farm.store.http.exchange import ExchangePolicy
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
@@ -130,7 +131,14 @@ def git_tasks(application: Application, settings: FarmSettings) -> tuple[Periodi
     policy = ExchangePolicy(AddressGuard(settings.allowed_networks))
     address = settings.address.rstrip("/")
     place = settings.git or settings.logs.parent / "git"
-    sync = SyncSettings(place, address, policy, every=timedelta(seconds=settings.git_seconds))
+    sync = SyncSettings(
+        place,
+        address,
+        policy,
+        limits=GitLimits(file=settings.git_bytes),  # a repository that is larger as one pack cannot be fetched
+        every=timedelta(seconds=settings.git_seconds),
+        most_bytes=settings.git_bytes,
+    )
 
     def update_forges() -> None:
         show_verdicts(application, address)

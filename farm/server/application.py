@@ -25,6 +25,7 @@ from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, PreviewPolicy, ToolchainRef
 from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
+from farm.store.git.copy import MOST_BYTES
 from farm.store.http.address_guard import AddressGuard
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force, steps_texts
@@ -55,10 +56,10 @@ class FarmSettings(BaseModel):
     directory that is published (none: nothing is), `signer` the signer's Unix socket, `image_signer` the one on which
     web asks for images. `foreign` is where the metadata of other distributions is kept (default: next to `logs`),
     `follow_seconds` how often they are checked. `git` is where copies of connected repositories are kept (default: next
-    to `logs`), `git_seconds` how often these are read without a webhook. `allowed_networks` are the private networks
-    that all of these may be in, `webhook_networks` those that webhooks may be in. `address` is that at which people
-    reach the farm, for links in feeds and messages. `web` overrides bounds of the web process, by their names in
-    `web.settings`.
+    to `logs`), `git_seconds` how often these are read without a webhook, `git_bytes` how large each may become.
+    `allowed_networks` are the private networks that all of these may be in, `webhook_networks` those that webhooks may
+    be in. `address` is that at which people reach the farm, for links in feeds and messages. `web` overrides bounds of
+    the web process, by their names in `web.settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,6 +81,7 @@ class FarmSettings(BaseModel):
     follow_seconds: Seconds = 60
     git: Path | None = None
     git_seconds: Seconds = 300
+    git_bytes: Annotated[int, Field(ge=1 << 20)] = MOST_BYTES
     allowed_networks: tuple[IPvAnyNetwork, ...] = ()
     webhook_networks: tuple[IPvAnyNetwork, ...] = ()
     lease_seconds: Seconds = 60

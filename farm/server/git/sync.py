@@ -20,7 +20,7 @@ from farm.server.git.merged_changes import renew_merged
 from farm.server.git.merges import submit_merged
 from farm.server.git.targets import branch_targets, targets
 from farm.server.tables.git_rows import ChangeState
-from farm.store.git.copy import GitCopy
+from farm.store.git.copy import MOST_BYTES, GitCopy
 from farm.store.git.program import GitError, GitLimits
 from farm.store.http.exchange import ExchangePolicy
 from farm.store.locks import locked_if_free
@@ -41,13 +41,17 @@ _REPOSITORIES = 16
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
-    """How repositories are read: their copies are below `directory`, links begin with `address`, `every` is a timer."""
+    """How repositories are read: their copies are below `directory`, links begin with `address`, `every` is a timer.
+
+    A copy that has more than `most_bytes` is made anew.
+    """
 
     directory: Path
     address: str
     policy: ExchangePolicy = field(default_factory=ExchangePolicy)
     limits: GitLimits = field(default_factory=GitLimits)
     every: timedelta = timedelta(minutes=5)
+    most_bytes: int = MOST_BYTES
 
 
 def sync_next(application: Application, settings: SyncSettings) -> bool:
@@ -95,7 +99,8 @@ def _read(application: Application, settings: SyncSettings, reserved: GitReposit
 
 def _sync(application: Application, settings: SyncSettings, repository: GitRepository) -> None:
     """Read a repository; where its copy turns out to be broken, that is made anew, once."""
-    copy = GitCopy(settings.directory / f"{repository.name}.git", settings.policy.guard, settings.limits)
+    place, guard = settings.directory / f"{repository.name}.git", settings.policy.guard
+    copy = GitCopy(place, guard, settings.limits, settings.most_bytes)
     try:
         _Sync(application, settings, repository, copy).run()
     except GitError as error:

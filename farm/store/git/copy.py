@@ -26,6 +26,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _REF = re.compile(r"refs/(heads|pull)/[^\x00-\x20\x7f~^:?*\[\\]{1,200}")
 _KEPT_AS = "refs/farm/"
 _REMOVED = ".removed"
+MOST_BYTES = 2 << 30
+"""How large a copy may become, where no setting says otherwise."""
 _LISTED = 8 << 20
 _NONE = 1
 """The status of `git merge-base` where there is none."""
@@ -43,7 +45,7 @@ class GitCopy:
     directory: Path
     guard: AddressGuard = field(default_factory=AddressGuard)
     limits: GitLimits = field(default_factory=GitLimits)
-    most_bytes: int = 2 << 30
+    most_bytes: int = MOST_BYTES
     most_packs: int = 50
 
     def branches(self, remote: GitRemote) -> dict[str, str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LONGEST_MESSAGE = 500
 _READ = 1 << 16
+_PROMPTS = "terminal prompts disabled"
+_ASKED_FOR = "The server asks for a token, or refuses the one it was sent: farm git set NAME --token-file FILE."
 _KILLED = (124, 137, -9)
 _CLOSED = {
     "core.hooksPath": "/dev/null",
@@ -125,7 +127,7 @@ def _output(command: list[str], place: Path, environment: Mapping[str, str], giv
             raise GitError(f"git has printed {size:,} bytes, more than {limits.output:,}")
         if done.returncode != 0:
             said = _said(errors.read(_READ)) or f"git ended with status {done.returncode}"
-            raise GitError(said, status=done.returncode)
+            raise GitError(said, remedy=_ASKED_FOR if _PROMPTS in said else "", status=done.returncode)
         return output.read()
 
 

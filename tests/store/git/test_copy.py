@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +72,77 @@ def test_a_copy_that_has_become_too_large_is_made_anew(forge: GitForge, copy: Gi
     small = GitCopy(copy.directory, LOOPBACK, most_bytes=1)
     assert small.branches(GitRemote(forge.url)) == {"main": head}
     assert not small.has(head)
+
+
+def packs(copy: GitCopy) -> list[Path]:
+    return list((copy.directory / "objects" / "pack").glob("*.pack"))
+
+
+def test_many_packs_become_one_and_all_that_was_fetched_stays(forge: GitForge, copy: GitCopy) -> None:
+    few, remote = GitCopy(copy.directory, LOOPBACK, most_packs=2), GitRemote(forge.url)
+    heads = []
+    for number in range(4):
+        heads.append(forge.commit({"jq": {"recipe.yaml": b"name: jq\n# %d\n" % number}}))
+        forge.push("-f", f"main:refs/heads/topic-{number}")
+        few.fetch(remote, {f"refs/heads/topic-{number}": heads[-1]})
+    assert len(packs(few)) == 4
+    few.branches(remote)
+    assert len(packs(few)) == 1
+    assert few.is_sound()
+    assert all(few.has(head) for head in heads)
+    assert read_directory(few.git, heads[2], "recipes/packages/jq") == {"recipe.yaml": b"name: jq\n# 2\n"}
+    asked = len(forge.requests)
+    few.fetch(remote, {"refs/heads/topic-1": heads[1]})
+    assert len(forge.requests) == asked, "it is fetched again"
+    new = forge.commit({"jq": {"more": b""}})
+    forge.push("main:refs/heads/topic-9")
+    assert few.fetch(remote, {"refs/heads/topic-9": new}) == {"refs/heads/topic-9": new}
+
+
+@pytest.mark.parametrize("token", ["", "a-wrong-one"])
+def test_a_server_that_asks_who_it_is_gets_no_answer_from_a_person_or_a_program(
+    forge: GitForge, copy: GitCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    forge.private = True
+    program, asked = tmp_path / "ask", tmp_path / "asked"
+    program.write_text(f"#!/bin/sh\ntouch {asked}\necho x\n")
+    program.chmod(0o700)
+    for name in ("GIT_ASKPASS", "SSH_ASKPASS"):
+        monkeypatch.setenv(name, str(program))
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "1")
+    remote = GitRemote(forge.url, token)
+    for ask in (copy.branches, lambda remote: copy.fetch(remote, {"refs/heads/main": "f" * 40})):
+        with pytest.raises(GitError) as caught:
+            ask(remote)
+        assert "farm git set NAME --token-file FILE" in caught.value.remedy
+    assert not asked.exists()
+
+
+READ = """
+import sys
+from pathlib import Path
+from farm.store.git.copy import GitCopy
+from farm.store.git.program import GitError
+from farm.store.git.remote import GitRemote
+from farm.store.http.address_guard import AddressGuard
+try:
+    GitCopy(Path(sys.argv[1]), AddressGuard.of(["127.0.0.0/8"])).branches(GitRemote(sys.argv[2]))
+except GitError as error:
+    print("refused:", error.message)
+"""
+
+
+def test_on_a_terminal_nobody_is_asked_for_a_password(forge: GitForge, tmp_path: Path) -> None:
+    """Git asks on the terminal of its process, whatever its standard input is."""
+    forge.private = True
+    on_a_terminal = "import pty, sys; pty.spawn(sys.argv[1:])"
+    read = (sys.executable, "-c", READ, str(tmp_path / "copy.git"), forge.url)
+    done = subprocess.run(
+        [sys.executable, "-c", on_a_terminal, *read],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith(b"refused: could not read Username")
 
 
 def test_a_pack_that_is_too_large_is_refused_and_leaves_nothing(forge: GitForge, copy: GitCopy) -> None:
