@@ -93,7 +93,7 @@ def find_job(session: Session, job_id: int, *, lock: bool = False) -> Job:
     """Return a job, as `job` does. Raises `FarmError` (`unknown-job`)."""
     found = job(session, job_id, lock=lock)
     if found is None:
-        raise FarmError(f"there is no job {job_id}", remedy="See `farm jobs`.", code="unknown-job")
+        raise FarmError(f"there is no job {job_id}", code="unknown-job")
     return found
 
 
