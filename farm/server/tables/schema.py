@@ -52,19 +52,25 @@ def migrate(database: Database) -> None:
     with database.connection() as connection:
         if _revision(connection) == NEWEST_SCHEMA:
             return
-    # Needed once for each release, and slow to import.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415  needed once for each release, and slow to import
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
+    config = alembic_config()
     with database.connection() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         _check_known(_revision(connection), config)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def alembic_config() -> Config:
+    """Return where Alembic finds the migrations."""
+    from alembic.config import Config  # noqa: PLC0415  slow to import
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _check_known(revision: str, config: Config) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make(out: Output, folder: Path) -> None:
-    """Write `rows.sql` and `database.json`."""
+    """Write `rows.sql` and `database.json` of the newest schema into a folder of its name; those of 1000 are above it."""
     path = folder / "rows.db"
     database.migrated(path)
     database.filled(path)
@@ -25,11 +25,12 @@ def make(out: Output, folder: Path) -> None:
     # Indexes come last; Alembic makes those of one table in any order.
     first = next(number for number, statement in enumerate(statements) if statement.startswith("CREATE INDEX"))
     statements[first:-1] = sorted(statements[first:-1])
-    out.write("rows.sql", "\n".join(statements) + "\n")
+    revision = database.revision(path)
+    out.write(f"schema-{revision}/rows.sql", "\n".join(statements) + "\n")
     content = {
-        "revision": database.revision(path),
+        "revision": revision,
         "schema": database.schema(),
-        "rows": database.rows(path),
+        "rows": database.rows(f"sqlite:///{path}"),
         "states": database.states(),
     }
-    out.write("database.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+    out.write(f"schema-{revision}/database.json", json.dumps(content, indent=1, sort_keys=True) + "\n")

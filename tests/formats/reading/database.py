@@ -69,6 +69,14 @@ def revision(path: Path) -> str:
     return str(version)
 
 
+def load(sql: str, path: Path) -> None:
+    """Make a database from a dump, whose rows obey no constraint."""
+    with closing(sqlite3.connect(path)) as rows:
+        rows.execute("PRAGMA foreign_keys = OFF")
+        rows.execute("PRAGMA ignore_check_constraints = ON")
+        rows.executescript(sql)
+
+
 def migrated(path: Path) -> None:
     """Upgrade a database to the current schema."""
     with closing(Database(f"sqlite:///{path}")) as database:
@@ -139,12 +147,11 @@ def _value(table: sa.Table, column: sa.Column[Any], number: int) -> Any:
     return f"{table.name} {column.name} {number}"
 
 
-def rows(path: Path, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[list[Any]]]:
-    """Return all rows of these tables, as the farm's types read them, with these columns; or all, sorted by name."""
+def rows(url: str, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[list[Any]]]:
+    """Return all rows of these tables of a database, as the farm's types read them, with these columns; or all, sorted by name."""
     chosen = columns or {table.name: sorted(table.columns.keys()) for table in METADATA.sorted_tables}
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        found = {
+    with closing(Database(url)) as opened, opened.connection() as connection:
+        return {
             name: sorted(
                 (
                     [_plain(getattr(row, column)) for column in known]
@@ -154,8 +161,6 @@ def rows(path: Path, columns: Mapping[str, Sequence[str]] | None = None) -> dict
             )
             for name, known in chosen.items()
         }
-    engine.dispose()
-    return found
 
 
 def _plain(value: Any) -> Any:
