@@ -19,6 +19,7 @@ from farm.core.policy.strictness import as_strict_as_signed
 from farm.core.policy.tree import load_tree
 from farm.errors import FarmError, Place
 from farm.server.documents.log_store import LogStore
+from farm.server.submissions.kept_needs import complete_needs
 from farm.server.submissions.owners import apply_owners, ownership
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
@@ -123,7 +124,7 @@ CHANGING = ("packages", "channels", CURATORS, OWNERS)
 
 
 def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Application:
-    """Migrate the database, and return the application.
+    """Migrate the database, with what only the recipes themselves can complete, and return the application.
 
     `recipe_files` is the content of the tree `settings.recipes` by path. The parts in `CHANGING` are ignored, except
     the owners of recipes, within what is signed, at the very first start: before owners are known, nobody may submit.
@@ -157,6 +158,7 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     with application.writing() as unit:
         if ownership(unit.session) is None and (policies := _first_owners(settings, recipe_files)):
             apply_owners(unit, policies)
+    complete_needs(application)
     return application
 
 

@@ -203,6 +203,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             )
         ),
         "submission_id": _one("it came with another submission", "UPDATE recipe_revision SET submission_id = 1"),
+        "needs_kept": _one("its needs are not known", "UPDATE recipe_revision SET needs_kept = FALSE"),
     },
     "recipe": {
         "name": _one(
@@ -235,8 +236,11 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "another recipe makes a package", "UPDATE recipe_output SET recipe = 'viral' WHERE package = 'tool'"
         ),
     },
-    "recipe_need": dict.fromkeys(
-        ("recipe", "needs"),
-        _one("a recipe needs what it does not name", "INSERT INTO recipe_need VALUES ('next', 'viral')"),
+    "revision_need": dict.fromkeys(
+        ("revision_id", "needs", "at_build"),
+        _one(
+            "a recipe needs what it does not name",
+            "INSERT INTO revision_need SELECT id, 'viral', TRUE FROM recipe_revision WHERE name = 'next'",
+        ),
     ),
 }

@@ -64,6 +64,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
                 Edit("a build is to be done again, and a stranger does it", workings.builds_otherwise),
             )
         ),
+        "to_settle": _one("all jobs are to be settled", "UPDATE job SET to_settle = TRUE"),
         "rebuild": _one(
             "the rebuild that differed is the first build",
             "UPDATE job SET rebuild = 0, state = 'succeeded', error_code = '' WHERE rebuild AND state = 'failed'",

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FOLDERS = {"1000": "", "1006": "schema-1006/"}
 KNOWN = {revision: kept.read_json(f"{folder}database.json") for revision, folder in FOLDERS.items()}
-DROPPED: Mapping[str, str] = {}
-"""Tables that a later schema has no more, each with the table or column that has its rows now."""
+DROPPED = {"recipe_need": "revision_need"}
+"""Tables that a later schema has no more, each with the table that has its rows now."""
 TABLES = [(revision, table) for revision, known in KNOWN.items() for table in known["schema"] if table not in DROPPED]
 
 

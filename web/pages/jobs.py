@@ -138,7 +138,7 @@ def _view(unit: UnitOfWork, job: Job) -> dict[str, Any]:
         "test": test,
         "subject": subject,
         "built": recorded if has_built else (),
-        "waits_for": jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
+        "waits_for": jobs.awaited(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
         "first": recorded[0] if job.rebuild and recorded else None,
         "difference": _difference(unit, plan, tries) if job.rebuild and plan else None,
         "comparison": comparisons.comparison(session, subject_of(job)) if compares else None,

@@ -109,8 +109,8 @@ class BuildGraph:
         Names with a slash belong to other distributions, whose packages are built elsewhere. Unless `recipes` are
         `whole`, their tests may name others.
         """
-        makes = _makers(recipes)
-        builds, requires, test_needs, missing = _edges(recipes, makes)
+        makes = makers(recipes)
+        builds, requires, test_needs, missing = direct_edges(recipes, makes)
         if not whole:
             missing = {(name, need) for name, need in missing if need in _needs_of_builds(recipes[name])}
         if missing:
@@ -180,7 +180,7 @@ def cycles(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, ...]]:
     Names that no recipe makes are ignored.
     """
     makes = {package: name for name in sorted(recipes) for package in made_packages(recipes[name])}
-    builds, requires, _, _ = _edges(recipes, makes)
+    builds, requires, _, _ = direct_edges(recipes, makes)
     needs = _waits_for(builds, requires)
     while True:
         try:
@@ -197,10 +197,13 @@ def cycles(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, ...]]:
 _Edges: TypeAlias = "dict[str, tuple[str, ...]]"
 
 
-def _edges(
+def direct_edges(
     recipes: Mapping[str, Recipe], makes: Mapping[str, str]
 ) -> tuple[_Edges, _Edges, _Edges, set[tuple[str, str]]]:
-    """Return which recipes each one names: to be built, at run time, for its tests; and names that nothing makes."""
+    """Return which recipes each one names: to be built, at run time, for its tests; and names that nothing makes.
+
+    `makes` maps package names to the recipes that make them.
+    """
     named: tuple[_Edges, _Edges, _Edges] = ({}, {}, {})
     missing: set[tuple[str, str]] = set()
     for name in sorted(recipes):
@@ -222,7 +225,8 @@ def _waits_for(builds: _Edges, requires: _Edges) -> _Edges:
     return {name: tuple(sorted(reachable(builds[name], requires.__getitem__))) for name in builds}
 
 
-def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+def makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    """Return the recipe that makes each package name. Raises `DuplicatePackageError`."""
     makes = {name: name for name in sorted(recipes)}
     for name in sorted(recipes):
         for package in sorted(made_packages(recipes[name])):

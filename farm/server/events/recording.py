@@ -20,7 +20,7 @@ from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.session import at_end, lock_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -68,6 +68,11 @@ class _Touched:
 def touch_job(session: Session, job: int, *, now: datetime) -> None:
     """Note that a job was made, or has another state."""
     _touched(session, now).jobs.add(job)
+
+
+def touch_jobs(session: Session, jobs: Iterable[int], *, now: datetime) -> None:
+    """Note that jobs were made, or have another state."""
+    _touched(session, now).jobs.update(jobs)
 
 
 def touch_submission(session: Session, submission: int, *, now: datetime) -> None:

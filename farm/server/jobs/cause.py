@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from farm.core.comparison.inputs import input_changes
-from farm.server.jobs import jobs
 from farm.server.jobs.planning import plan_of
 from farm.server.jobs.rebuild_policy import policy_in_force
+from farm.server.previews.build_scope import BuildScope
+from farm.server.previews.reach import reach
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.records import Job
 from farm.server.tables.states import JobKind, JobState
@@ -82,6 +83,9 @@ def _earlier(unit: UnitOfWork, job: Job, state: JobState | None = None) -> Job |
 
 def _because(unit: UnitOfWork, job: Job) -> Job | None:
     """Return the newest build before a job, of the same trace, that made one of its needs."""
+    if job.revision_id is None:
+        return None
+    needs = reach(BuildScope(unit, job.preview), job.revision_id, through_unbuilt=True)
     query = (
         select(JobRow)
         .where(
@@ -89,7 +93,7 @@ def _because(unit: UnitOfWork, job: Job) -> Job | None:
             col(JobRow.id) < job.id,
             JobRow.kind == JobKind.BUILD,
             JobRow.state == JobState.SUCCEEDED,
-            col(JobRow.name).in_(jobs.needs_of(unit.session, job.id)),
+            col(JobRow.name).in_(needs.built | needs.unbuilt),
         )
         .order_by(col(JobRow.id).desc())
         .limit(1)

@@ -23,36 +23,63 @@ from farm.server.packages import plans
 from farm.server.packages.build_numbers import give_number
 from farm.server.previews import builds, heads, previews
 from farm.server.previews.build_scope import BuildScope
+from farm.server.previews.reach import Reach, reach
 from farm.server.recipes import recipes
+from farm.server.recipes.needs import built_against, dependents
 from farm.server.tables.job_rows import JobRow
-from farm.server.tables.reading import rows_with
-from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeRow
+from farm.server.tables.reading import in_parts
+from farm.server.tables.recipe_rows import RecipeRow
 from farm.server.tables.records import Job
-from farm.server.tables.states import ENDED, JobKind, JobState
+from farm.server.tables.states import ENDED, HELD, JobKind, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlmodel import Session
 
     from farm.core.plan.plan import Plan
     from farm.server.tables.records import RecipeHead
-    from farm.server.transaction.unit_of_work import UnitOfWork
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
-_UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
+_AT_ONCE = 500
+"""Jobs that one transaction settles, while others wait to write."""
+_MARKED_AT_ONCE = 50
+_BROKEN = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
 def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
-    """Settle these jobs, and all that depend on them, until nothing changes."""
+    """Settle these jobs, and all that depend on them, until nothing changes; what is too much for once is marked.
+
+    Needs a planning transaction. `settle_marked` goes on with what is marked.
+    """
     open_ends = deque(job.id for job in start)
-    while open_ends:
+    for _ in range(_AT_ONCE):
+        if not open_ends:
+            return
         job = jobs.find_job(unit.session, open_ends.popleft())
+        if job.to_settle:
+            jobs.unmark(unit.session, job.id)
         # Nothing depends on a rebuild: its plan is built already.
         if job.kind is not JobKind.BUILD or job.rebuild:
             continue
-        if job.state in _UNSETTLED and not _settle(unit, job):
+        if job.state in HELD and not _settle(unit, job):
             continue
         open_ends.extend(follower.id for follower in _followers(unit, job))
+    jobs.mark_to_settle(unit.session, open_ends)
+
+
+def settle_marked(application: Application, *, submission: int | None = None) -> int:
+    """Settle some of the jobs that are marked, perhaps only those of a submission; return how many.
+
+    It may run at any time, in several processes at once, and be interrupted.
+    """
+    with application.reading() as unit:
+        if not jobs.marked(unit.session, submission=submission, limit=1):
+            return 0
+    with application.planning() as unit:
+        some = jobs.marked(unit.session, submission=submission, limit=_MARKED_AT_ONCE)
+        settle_all(unit, some)
+    return len(some)
 
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
@@ -79,11 +106,16 @@ def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
 
 def newest_build(scope: BuildScope, recipe: str) -> Job | None:
     """Return the newest build of the current revision of a recipe; in a preview the farm's, if it has no own."""
-    head = scope.head(recipe)
-    if head is None:
-        return None
-    own = jobs.latest_of_revision(scope.unit.session, head.current, preview=scope.preview)
-    return own or jobs.latest_of_revision(scope.unit.session, head.current)
+    return newest_builds(scope, [recipe]).get(recipe)
+
+
+def newest_builds(scope: BuildScope, names: Iterable[str]) -> dict[str, Job | None]:
+    """Return the newest builds, as `newest_build` does, of those of these recipes that exist, by name."""
+    current = {name: head.current for name, head in scope.heads(names).items()}
+    found = jobs.latest_of_revisions(scope.unit.session, current.values())
+    if scope.preview:
+        found |= jobs.latest_of_revisions(scope.unit.session, current.values(), preview=scope.preview)
+    return {name: found.get(revision) for name, revision in current.items()}
 
 
 def _built_before(scope: BuildScope, before: RecipeHead) -> Digest | None:
@@ -101,7 +133,7 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
     """
     seen_by_all = not job.preview or previews.is_accepted(unit.session, job.preview)
     preview = None if seen_by_all else job.preview
-    found = jobs.waiting_for(unit.session, job.name, _UNSETTLED, preview=preview)
+    found = jobs.waiting_for(unit.session, job.name, HELD, preview=preview)
     if job.subject is not None and job.state in ENDED:
         found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,), preview=preview)
     return [follower for follower in found if follower.id != job.id]
@@ -110,10 +142,11 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
 def _settle(unit: UnitOfWork, job: Job) -> bool:
     """Move one waiting or blocked job to the state that it belongs in; return whether anything changed."""
     scope = BuildScope(unit, job.preview)
-    needs = jobs.needs_of(unit.session, job.id)
-    unbuilt = [name for name, head in scope.heads(needs).items() if not head.is_built]
-    broken = [name for name in unbuilt if _is_broken(scope, name)]
-    if broken:
+    unbuilt = [name for name, head in scope.heads(jobs.awaited(unit.session, job.id)).items() if not head.is_built]
+    found = Reach(frozenset(), frozenset(unbuilt)) if unbuilt else reach(scope, revision_of(unit, job).id)
+    if not unbuilt and found.unbuilt:
+        jobs.set_awaited(unit.session, job.id, found.unbuilt)
+    if broken := _broken(scope, found.unbuilt):
         if job.state is JobState.BLOCKED:
             return False
         message = f"{', '.join(broken)} could not be built"
@@ -121,16 +154,16 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
     if job.state is JobState.BLOCKED:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
         return _settle(unit, jobs.find_job(unit.session, job.id)) or True
-    return not unbuilt and plan_build(unit, job, needs)
+    return not found.unbuilt and plan_build(unit, job, found.built)
 
 
-def _is_broken(scope: BuildScope, name: str) -> bool:
-    """Return whether the current revision of a recipe cannot be built without a person's help."""
-    latest = newest_build(scope, name)
-    return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
+def _broken(scope: BuildScope, names: Iterable[str]) -> list[str]:
+    """Return those of these recipes whose current revision cannot be built without a person's help, by name."""
+    newest = newest_builds(scope, names)
+    return [name for name, build in newest.items() if build is None or build.state in _BROKEN]
 
 
-def plan_build(unit: UnitOfWork, job: Job, needs: Sequence[str]) -> bool:
+def plan_build(unit: UnitOfWork, job: Job, needs: Iterable[str]) -> bool:
     """Plan a build whose `needs`, recipes, are built; return whether its state changed. Needs a planning transaction.
 
     Then the job is ready to be claimed, or done already, or it waits for a job with the same plan. The farm takes the
@@ -179,7 +212,7 @@ def _to_rebuild(scope: BuildScope, job: Job, before: Digest, after: Digest) -> s
     # Under every policy: replacing a library does not replace its copies.
     names = holders_of_old_code(scope, {name for name, _ in changed})
     if is_rebuilt(scope, before, after):
-        return names.union(recipes.recipes_that_need(session, job.name))
+        return names.union(built_against(session, job.name))
     # A build that failed after an earlier change may succeed with this one, whatever it changes.
     return names.union(build.dependent for build in open_builds(session, [job.name]))
 
@@ -194,7 +227,6 @@ def _repeat(scope: BuildScope, build: Job, *, because: Job) -> Job:
         name=build.name,
         revision_id=build.revision_id,
         submission=because.submission,
-        needs=jobs.needs_of(session, build.id),
         trace=because.trace,
         now=scope.unit.now,
         preview=preview,
@@ -227,14 +259,16 @@ def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
         .correlate(RecipeRow)
         .scalar_subquery()
     )
-    query = (
-        select(RecipeNeedRow.needs, RecipeRow.name, RecipeRow.newest_plan, JobRow)
-        .join(RecipeRow, col(RecipeRow.name) == col(RecipeNeedRow.recipe))
-        .join(JobRow, col(JobRow.id) == newest)
-        .where(col(RecipeRow.newest_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
-    )
-    found = [
-        OpenBuild(need, name, Digest(plan or ""), Job.of(job))
-        for need, name, plan, job in rows_with(session, query, RecipeNeedRow.needs, needed)
-    ]
-    return sorted(found, key=lambda build: (build.needed, build.dependent))
+    found = []
+    for some in in_parts(needed):
+        users = dependents(some)
+        query = (
+            select(users.c.needed, RecipeRow.name, RecipeRow.newest_plan, JobRow)
+            .join(users, col(RecipeRow.name) == users.c.dependent)
+            .join(JobRow, col(JobRow.id) == newest)
+            .where(col(RecipeRow.newest_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
+            .order_by(users.c.needed, RecipeRow.name)
+        )
+        rows = session.exec(query, execution_options={"populate_existing": True})
+        found += [OpenBuild(need, name, Digest(plan or ""), Job.of(job)) for need, name, plan, job in rows]
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from farm.core.names.canonical_json import canonical_json
 from farm.errors import FarmError
 from farm.server.jobs import attempts, comparisons, jobs, work_orders
+from farm.server.jobs.blocking import waits_for
 from farm.server.jobs.dependents import newest_build, settle_all
 from farm.server.jobs.rebuilding import request_rebuild
 from farm.server.jobs.troubles import taken
@@ -105,8 +106,9 @@ def _instead_of_retrying(unit: UnitOfWork, job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
         return "Nothing is left to do: submit the recipe with a higher revision to have it built again."
     if job.state is JobState.BLOCKED:
-        broken = [newest_build(BuildScope(unit, job.preview), name) for name in jobs.needs_of(unit.session, job.id)]
-        ended = [str(build.id) for build in broken if build and build.state in (JobState.FAILED, JobState.CANCELLED)]
+        ended = [
+            str(build.id) for build in waits_for(unit, job) if build.state in (JobState.FAILED, JobState.CANCELLED)
+        ]
         if ended:
             return f"Try again what blocks it: farm retry {' '.join(ended)}"
         return "Fix what blocks it: see its page."
@@ -154,7 +156,6 @@ def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
         name=job.name,
         revision_id=job.revision_id,
         submission=job.submission,
-        needs=jobs.needs_of(unit.session, job.id),
         trace=trace,
         now=unit.now,
         preview=job.preview,

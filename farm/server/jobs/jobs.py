@@ -9,23 +9,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal_column
-from sqlmodel import col, delete, func, not_, or_, select, update
+from sqlmodel import col, delete, func, insert, not_, or_, select, update
 
 from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
 from farm.errors import FarmError
-from farm.server.events.recording import touch_job
+from farm.server.events.recording import touch_job, touch_jobs
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.reading import rows_with
+from farm.server.tables.reading import in_parts, rows_with
 from farm.server.tables.recipe_rows import SubmissionRow
 from farm.server.tables.records import Job
-from farm.server.tables.states import ACTIVE, ENDED, PENDING, SUPERSEDED, JobKind, JobState, SubmissionState, may_become
+from farm.server.tables.states import (
+    ACTIVE,
+    ENDED,
+    HELD,
+    PENDING,
+    SUPERSEDED,
+    JobKind,
+    JobState,
+    SubmissionState,
+    may_become,
+)
 from farm.server.tables.writing import add_rows, changes_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
@@ -48,11 +58,10 @@ def add_job(
     revision_id: int | None = None,
     submission: int | None = None,
     subject: Digest | None = None,
-    needs: Iterable[str] = (),
     rebuild: bool = False,
     preview: int = 0,
 ) -> Job:
-    """Add a job in state `waiting`; a build waits for the recipes in `needs`, as a `preview` sees them.
+    """Add a job in state `waiting`; what a build waits for is found when it is settled.
 
     A `rebuild` carries out the plan `subject` again, to see whether it gives the same packages.
     """
@@ -71,9 +80,32 @@ def add_job(
         trace=trace,
     )
     job = Job.added(session, row)
-    set_needs(session, job.id, needs)
     touch_job(session, job.id, now=now)
     return job
+
+
+def add_builds(
+    session: Session, revisions: Mapping[str, int], *, submission: int, trace: str, now: datetime, preview: int = 0
+) -> dict[str, int]:
+    """Add jobs, in state `waiting`, that build these revisions by recipe, for the farm or for a preview.
+
+    Returns their numbers by recipe, ascending.
+    """
+    same: dict[str, Any] = {"kind": JobKind.BUILD, "submission_id": submission, "state": JobState.WAITING}
+    same |= {"trace": trace, "preview": preview, "priority": PREVIEW_PRIORITY if preview else 0}
+    rows = [
+        {**same, "name": name, "revision_id": revision, "created_at": now, "changed_at": now}
+        for name, revision in revisions.items()
+    ]
+    if not rows:
+        return {}
+    before = newest_job(session)  # what others add meanwhile is of other submissions
+    session.exec(insert(JobRow), params=rows)
+    mine = col(JobRow.id) > before, JobRow.submission_id == submission, JobRow.preview == preview
+    numbers = select(JobRow.name, JobRow.id).where(*mine).order_by(col(JobRow.id))
+    added = {name: number for name, number in session.exec(numbers) if number is not None}
+    touch_jobs(session, added.values(), now=now)
+    return added
 
 
 def add_ready_job(session: Session, *, now: datetime, **values: Any) -> Job:
@@ -95,6 +127,12 @@ def find_job(session: Session, job_id: int, *, lock: bool = False) -> Job:
     if found is None:
         raise FarmError(f"there is no job {job_id}", code="unknown-job")
     return found
+
+
+def find_jobs(session: Session, numbers: Iterable[int]) -> dict[int, Job]:
+    """Return these jobs by number, as the transaction sees them now; those that there are."""
+    rows = rows_with(session, select(JobRow), JobRow.id, numbers)
+    return {job.id: job for job in map(Job.of, rows)}
 
 
 def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
@@ -134,7 +172,7 @@ def set_subject(session: Session, job_id: int, subject: Digest) -> None:
 
 
 def waiting_for(session: Session, recipe: str, states: Sequence[JobState], *, preview: int | None = 0) -> list[Job]:
-    """Return the jobs in one of `states` that need this recipe to be built, oldest first.
+    """Return the jobs in one of `states` that were found to wait for this recipe, oldest first.
 
     Those of a preview, or the farm's own (0), or all of them (None).
     """
@@ -147,16 +185,48 @@ def waiting_for(session: Session, recipe: str, states: Sequence[JobState], *, pr
     return Job.all(session, _of_preview(query, preview))
 
 
-def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
-    """Return the recipes that a job waits for, sorted."""
+def awaited(session: Session, job_id: int) -> tuple[str, ...]:
+    """Return the recipes that a build was found to wait for when it was last settled, sorted."""
     query = select(JobNeedRow.recipe).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.recipe)
     return tuple(session.exec(query))
 
 
-def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
-    """Replace the needs of a job."""
+def set_awaited(session: Session, job_id: int, recipes: Iterable[str]) -> None:
+    """Record the recipes that a build waits for, instead of those before."""
     session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
     add_rows(session, (JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes))))
+
+
+def add_awaited(session: Session, awaited: Mapping[int, Iterable[str]]) -> None:
+    """Record the recipes that new builds wait for."""
+    rows = [{"job_id": job, "recipe": name} for job, names in awaited.items() for name in sorted(names)]
+    if rows:
+        session.exec(insert(JobNeedRow), params=rows)
+
+
+def mark_to_settle(session: Session, numbers: Iterable[int]) -> None:
+    """Mark waiting or blocked builds whose state may have to change: `settle_marked` looks at them."""
+    for part in in_parts(numbers):
+        session.exec(update(JobRow).where(col(JobRow.id).in_(part), col(JobRow.state).in_(HELD)).values(to_settle=True))
+
+
+def mark_waiting_for(session: Session, recipes: Iterable[str]) -> None:
+    """Mark the blocked builds that wait for one of these recipes, of the farm and of any preview."""
+    for part in in_parts(recipes):
+        waiting = select(JobNeedRow.job_id).where(col(JobNeedRow.recipe).in_(part))
+        blocked = col(JobRow.id).in_(waiting), col(JobRow.state) == JobState.BLOCKED
+        session.exec(update(JobRow).where(*blocked).values(to_settle=True))
+
+
+def marked(session: Session, *, submission: int | None = None, limit: int) -> list[Job]:
+    """Return jobs that are marked to be settled, oldest first; perhaps only those of a submission."""
+    query = select(JobRow).where(col(JobRow.to_settle)).order_by(col(JobRow.id)).limit(limit)
+    return Job.all(session, query if submission is None else query.where(JobRow.submission_id == submission))
+
+
+def unmark(session: Session, number: int) -> None:
+    """Record that a job is settled."""
+    session.exec(update(JobRow).where(col(JobRow.id) == number).values(to_settle=False))
 
 
 def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
@@ -207,25 +277,26 @@ def _by_subject(session: Session, query: SelectOfScalar[JobRow], subjects: Itera
 
 def latest_of_revision(session: Session, revision_id: int, *, preview: int = 0) -> Job | None:
     """Return the newest build job of a recipe revision, rebuilds left out: of the farm, or of a preview."""
-    query = (
-        select(JobRow)
-        .where(
-            JobRow.revision_id == revision_id,
-            JobRow.kind == JobKind.BUILD,
-            JobRow.preview == preview,
-            not_(col(JobRow.rebuild)),
-        )
-        .order_by(col(JobRow.id).desc())
-        .limit(1)
+    return latest_of_revisions(session, [revision_id], preview=preview).get(revision_id)
+
+
+def latest_of_revisions(session: Session, revisions: Iterable[int], *, preview: int = 0) -> dict[int, Job]:
+    """Return the newest build job of each of these recipe revisions that has one, as `latest_of_revision` does."""
+    newest = (
+        select(func.max(JobRow.id))
+        .where(JobRow.kind == JobKind.BUILD, JobRow.preview == preview, not_(col(JobRow.rebuild)))
+        .group_by(col(JobRow.revision_id))
     )
-    return Job.first(session, query)
+    numbers = [number for number in rows_with(session, newest, JobRow.revision_id, revisions) if number is not None]
+    rows = rows_with(session, select(JobRow), JobRow.id, numbers)
+    return {row.revision_id: Job.of(row) for row in rows if row.revision_id is not None}
 
 
-def pending_of_recipe(session: Session, name: str) -> list[Job]:
-    """Return the farm's build jobs of a recipe that no worker has yet, rebuilds left out."""
-    query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
+def pending_of_recipes(session: Session, names: Iterable[str]) -> list[Job]:
+    """Return the farm's build jobs of these recipes that no worker has yet, rebuilds left out."""
+    query = select(JobRow).where(JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
     query = query.where(not_(col(JobRow.rebuild)), JobRow.preview == 0)
-    return Job.all(session, query)
+    return [Job.of(row) for row in rows_with(session, query, JobRow.name, names)]
 
 
 def of_preview(session: Session, preview: int, states: Sequence[JobState]) -> list[Job]:

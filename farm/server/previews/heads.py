@@ -13,17 +13,20 @@ from farm.server.tables.records import RecipeHead
 from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlmodel import Session
 
     from farm.core.names.digest import Digest
 
 
-def add_submitted(session: Session, preview: int, name: str, *, revision_id: int, base_id: int | None) -> None:
-    """Let a preview see this revision of a recipe, which is not built yet. `base_id` is the farm's current one."""
-    row = PreviewRecipeRow(preview=preview, name=name, current_id=revision_id, base_id=base_id)
-    add_rows(session, [row])
+def add_submitted(session: Session, preview: int, revisions: Mapping[str, int], *, bases: Mapping[str, int]) -> None:
+    """Let a preview see these revisions of recipes, which are not built yet; `bases` are the farm's current ones."""
+    rows = (
+        PreviewRecipeRow(preview=preview, name=name, current_id=revision, base_id=bases.get(name))
+        for name, revision in revisions.items()
+    )
+    add_rows(session, rows)
 
 
 def add_rebuilt(session: Session, preview: int, head: RecipeHead) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel import col, delete, func, insert, or_, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.recipe.packages import made_packages
-from farm.server.tables.reading import rows_with
-from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
+from farm.server.recipes.needs import keep_needs
+from farm.server.tables.preview_rows import PreviewRecipeRow
+from farm.server.tables.reading import in_parts, rows_with
+from farm.server.tables.recipe_rows import RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.records import RecipeHead, RecipeRevision
 from farm.server.tables.writing import add_rows
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.core.plan.build_order import Needs
     from farm.core.recipe.recipe import Recipe
 
 
@@ -32,20 +35,41 @@ def revision(session: Session, revision_id: int) -> RecipeRevision:
     return RecipeRevision.of(session.get_one(RecipeRevisionRow, revision_id))
 
 
-def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission: int) -> RecipeRevision:
-    """Record a revision that is new."""
-    row = RecipeRevisionRow(
-        digest=recipe.digest,
-        name=recipe.name,
-        version=str(recipe.version),
-        revision=recipe.revision,
-        summary=recipe.summary,
-        license=recipe.license,
-        toolchain=recipe.toolchain,
-        files=files,
-        submission_id=submission,
-    )
-    return RecipeRevision.added(session, row)
+def find_revisions(session: Session, digests: Iterable[Digest]) -> dict[Digest, RecipeRevision]:
+    """Return the revisions of those of these recipe digests that were ever submitted."""
+    rows = rows_with(session, select(RecipeRevisionRow), RecipeRevisionRow.digest, digests)
+    return {Digest(row.digest): RecipeRevision.of(row) for row in rows}
+
+
+def without_needs(session: Session, *, limit: int) -> list[RecipeRevision]:
+    """Return revisions that recipes or previews have, and whose needs are only known from an older schema."""
+    number = col(RecipeRevisionRow.id)
+    used = or_(number.in_(select(RecipeRow.current_id)), number.in_(select(PreviewRecipeRow.current_id)))
+    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.needs_kept).is_(False), used)
+    return RecipeRevision.all(session, query.order_by(number).limit(limit))
+
+
+def add_revisions(
+    session: Session, new: Mapping[str, Recipe], *, files: Mapping[str, Digest], submission: int
+) -> dict[Digest, RecipeRevision]:
+    """Record revisions that are new, and return them by their recipes' digests."""
+    rows = [
+        {
+            "digest": recipe.digest,
+            "name": name,
+            "version": str(recipe.version),
+            "revision": recipe.revision,
+            "summary": recipe.summary,
+            "license": recipe.license,
+            "toolchain": recipe.toolchain,
+            "files": files[name],
+            "submission_id": submission,
+        }
+        for name, recipe in sorted(new.items())
+    ]
+    if rows:
+        session.exec(insert(RecipeRevisionRow), params=rows)
+    return find_revisions(session, (recipe.digest for recipe in new.values()))
 
 
 def set_submission(session: Session, revision_id: int, submission: int) -> RecipeRevision:
@@ -56,19 +80,30 @@ def set_submission(session: Session, revision_id: int, submission: int) -> Recip
     return RecipeRevision.of(row)
 
 
-def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
-    """Make this revision the current one of its recipe, with its outputs and the recipes it needs."""
-    head = session.get(RecipeRow, recipe.name)
-    if head is None:
-        session.add(RecipeRow(name=recipe.name, current_id=revision_id))
-    else:
-        head.current_id = revision_id
-    session.flush()
-    session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
-    session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
-    packages = made_packages(recipe)
-    session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
-    add_rows(session, (RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs))))
+def make_current(session: Session, moved: Mapping[str, tuple[Recipe, int, Needs]]) -> None:
+    """Make revisions (their numbers) the current ones of their recipes, with their outputs and what they name."""
+    known = {row.name: row for row in rows_with(session, select(RecipeRow), RecipeRow.name, moved)}
+    for name, (_, revision_id, _) in moved.items():
+        if name in known:
+            known[name].current_id = revision_id
+    add_rows(session, (RecipeRow(name=name, current_id=moved[name][1]) for name in moved if name not in known))
+    keep_needs(session, {revision_id: needs for _, revision_id, needs in moved.values()})
+    _keep_outputs(
+        session, {package: name for name, (recipe, _, _) in moved.items() for package in made_packages(recipe)}
+    )
+
+
+def _keep_outputs(session: Session, wanted: Mapping[str, str]) -> None:
+    """Store which recipes make these packages, and that these recipes make no others."""
+    query = select(RecipeOutputRow)
+    rows = [*rows_with(session, query, RecipeOutputRow.package, wanted)]
+    rows += rows_with(session, query, RecipeOutputRow.recipe, wanted.values())
+    stored = {row.package: row.recipe for row in rows}
+    for part in in_parts(package for package, name in stored.items() if wanted.get(package) != name):
+        session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(part)))
+    new = [package for package in sorted(wanted) if stored.get(package) != wanted[package]]
+    if new:
+        session.exec(insert(RecipeOutputRow), params=[{"package": name, "recipe": wanted[name]} for name in new])
 
 
 def mark_built(
@@ -98,9 +133,8 @@ def head(session: Session, name: str) -> RecipeHead | None:
 def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
     """Return the state of all recipes, or of the existing ones among those named."""
     query = select(RecipeRow).order_by(RecipeRow.name)
-    if names is not None:
-        query = query.where(col(RecipeRow.name).in_(sorted(names)))
-    return {row.name: RecipeHead.of(row) for row in session.exec(query)}
+    rows = session.exec(query) if names is None else rows_with(session, query, RecipeRow.name, names)
+    return {row.name: RecipeHead.of(row) for row in rows}
 
 
 def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]:
@@ -132,8 +166,3 @@ def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
 def all_packages(session: Session) -> Mapping[str, str]:
     """Return each package name of the distribution with the recipe that makes it."""
     return {row.package: row.recipe for row in session.exec(select(RecipeOutputRow))}
-
-
-def recipes_that_need(session: Session, recipe: str) -> list[str]:
-    """Return the names of the recipes whose current revision is built against this recipe's packages, sorted."""
-    return sorted(session.exec(select(RecipeNeedRow.recipe).where(RecipeNeedRow.needs == recipe)))

@@ -21,7 +21,8 @@ from farm.server.submissions import submissions
 from farm.server.submissions.owners import Ownership, keep_signature, lacking, owners_as_known, ownership, unsigned
 from farm.server.submissions.previewing import close_accepted, end_preview, stale_recipes
 from farm.server.submissions.recipe_intake import read_stored
-from farm.server.submissions.submission import Submission, make_all_current
+from farm.server.submissions.submission import Submission, settled
+from farm.server.submissions.taking import make_all_current
 from farm.server.tables.preview_verdict import VerdictState
 from farm.server.tables.states import SubmissionState
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -126,7 +127,7 @@ def accept(
         if is_preview:
             close_accepted(unit, number)
         accepted = make_all_current(unit, graph, read, number=number, trace=record.trace)
-        return Submission(number, record.trace, accepted, (), person)
+    return settled(application, Submission(number, record.trace, accepted, (), person))
 
 
 def _verdict_line(unit: UnitOfWork, number: int) -> str:

@@ -5,7 +5,6 @@ A preview makes no recipe current. Its builds are seen by nothing else until `pe
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,13 +13,14 @@ from farm.core.names.wording import counted
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
 from farm.server.jobs import job_actions, jobs
-from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.previews import builds, heads, previews
 from farm.server.recipes import recipes
+from farm.server.recipes.needs import keep_needs
 from farm.server.submissions import submissions
 from farm.server.submissions.recipe_intake import read_new
-from farm.server.submissions.submission import Accepted, Submission, add_build
+from farm.server.submissions.submission import Submission, settled
+from farm.server.submissions.taking import Accepted, store_revisions
 from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
 from farm.server.transaction.text import truncate_text
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from farm.core.names.digest import Digest
-    from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
+    from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
     from farm.server.submissions.submission import Recording
     from farm.server.tables.records import Job
@@ -84,7 +84,7 @@ def submit_preview(
         if record is not None:
             record(unit, number)
         accepted = _build_all(unit, graph, read, number=number, trace=trace)
-        return Submission(number, trace, accepted, warnings=read.warnings)
+    return settled(application, Submission(number, trace, accepted, warnings=read.warnings))
 
 
 def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:
@@ -223,35 +223,34 @@ def _check_minutes(unit: UnitOfWork, submitted_by: str) -> None:
 
 
 def _build_all(
-    unit: UnitOfWork, graph: BuildGraph, read: ReadRecipes, *, number: int, trace: str
+    unit: UnitOfWork, graph: SubmittedGraph, read: ReadRecipes, *, number: int, trace: str
 ) -> tuple[Accepted, ...]:
     """Add the jobs of a preview for those recipes that differ from the farm's own."""
-    order = [name for name in graph.order() if name in read.recipes]
-    accepted = [_build(unit, graph, read, name, number=number, trace=trace) for name in order]
-    changed = [recipe.job for recipe in accepted if not recipe.unchanged]
+    session = unit.session
+    revisions = store_revisions(unit, read, number)
+    current = {name: head.current for name, head in recipes.heads(session, revisions).items()}
+    same = {
+        name: build
+        for name in graph.order
+        if current.get(name) == revisions[name].id
+        and (build := _unchanged(unit, read.recipes[name], revisions[name].id)) is not None
+    }
+    changed = {name: revisions[name].id for name in graph.order if name not in same}
     if not changed:
         raise FarmError(
             "the farm has exactly these recipes already: there is nothing to preview",
             remedy="Change a recipe, or see its jobs with `farm jobs`.",
             code="nothing-to-preview",
         )
-    settle_all(unit, changed)
-    return tuple(replace(recipe, job=jobs.find_job(unit.session, recipe.job.id)) for recipe in accepted)
-
-
-def _build(unit: UnitOfWork, graph: BuildGraph, read: ReadRecipes, name: str, *, number: int, trace: str) -> Accepted:
-    """Put a recipe into a preview, with the job that builds it; or return the job of the farm's own, if it has it."""
-    recipe = read.recipes[name]
-    revision = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
-        unit.session, recipe, files=read.files[name], submission=number
+    keep_needs(session, {revision: graph.around[name] for name, revision in changed.items()})
+    heads.add_submitted(session, number, changed, bases=current)
+    added = jobs.add_builds(session, changed, submission=number, trace=trace, now=unit.now, preview=number)
+    jobs.mark_to_settle(session, added.values())
+    new = jobs.find_jobs(session, added.values())
+    return tuple(
+        Accepted(revisions[name], same[name] if name in same else new[added[name]], unchanged=name in same)
+        for name in graph.order
     )
-    head = recipes.head(unit.session, name)
-    if head is not None and head.current == revision.id and (same := _unchanged(unit, recipe, revision.id)):
-        return Accepted(revision, same, unchanged=True)
-    base = head.current if head else None
-    heads.add_submitted(unit.session, number, name, revision_id=revision.id, base_id=base)
-    job = add_build(unit, graph, name, revision, submission=number, trace=trace, preview=True)
-    return Accepted(revision, job, unchanged=False)
 
 
 def _unchanged(unit: UnitOfWork, recipe: Recipe, revision_id: int) -> Job | None:

@@ -1,13 +1,24 @@
-"""The part of the distribution's dependency graph that a set of recipes reaches, read from the current revisions."""
+"""Checks that a set of recipes fits into the distribution's dependency graph: names, makers and cycles.
+
+Of the distribution, only what the recipes reach is looked at, and only its needs are read, not its recipes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.plan.graph import BuildGraph, DuplicatePackageError, MissingDependencyError
+from farm.core.plan.build_order import Needs, build_order
+from farm.core.plan.graph import (
+    DuplicatePackageError,
+    MissingDependency,
+    MissingDependencyError,
+    direct_edges,
+    makers,
+)
 from farm.errors import did_you_mean
 from farm.server.recipes import recipes
+from farm.server.recipes.needs import needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,43 +27,59 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGraph:
-    """Return the graph of these recipes and of all current ones that they reach.
+@dataclass(frozen=True, slots=True)
+class SubmittedGraph:
+    """Submitted recipes in the order in which they are built, with which recipes each of them names.
 
-    Every new cycle leads through a recipe that is new, so nothing else has to be read.
+    `around` is what these and all recipes that they reach name.
+    """
+
+    order: tuple[str, ...]
+    around: Mapping[str, Needs]
+
+
+def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> SubmittedGraph:
+    """Return the graph of these recipes among the current ones.
+
+    Every new cycle leads through a recipe that is new, so nothing but what these reach has to be looked at.
     Raises `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`.
     """
-    _refuse_taken_names(unit, submitted)
-    found = dict(submitted)
-    open_ends = list(submitted.values())
-    while open_ends:
-        named = {need for recipe in open_ends for need in _names(recipe)}
-        makers = set(recipes.recipes_of(unit.session, named).values()) - found.keys()
-        heads = recipes.heads(unit.session, makers)
-        open_ends = [
-            unit.recipes.recipe(recipes.revision(unit.session, head.current)) for _, head in sorted(heads.items())
-        ]
-        found |= {recipe.name: recipe for recipe in open_ends}
-    try:
-        return BuildGraph.of(found)
-    except MissingDependencyError as error:
-        # The graph has only the given recipes: similar names are searched in the whole distribution.
-        known = sorted({*recipes.all_packages(unit.session), *found})
+    made = makers(submitted)
+    for package, maker in sorted(recipes.recipes_of(unit.session, made).items()):
+        if maker not in submitted and maker != made[package]:
+            raise DuplicatePackageError(package, maker, made[package])
+    makes = _makers_of_needs(unit, submitted, made)
+    builds, requires, _, missing = direct_edges(submitted, makes)
+    if missing:
+        # Similar names are searched in the whole distribution.
+        known = sorted({*recipes.all_packages(unit.session), *made})
         raise MissingDependencyError(
-            tuple(replace(dependency, hint=did_you_mean(dependency.need, known)) for dependency in error.missing),
+            tuple(MissingDependency(recipe, need, did_you_mean(need, known)) for recipe, need in sorted(missing)),
             "Correct the name, or submit a recipe that makes it, before these or with them.",
-        ) from None
+        )
+    needs = {name: Needs(frozenset(builds[name]), frozenset(requires[name])) for name in submitted}
+    around = needs | _below(unit, needs)
+    return SubmittedGraph(tuple(name for name in build_order(around) if name in submitted), around)
 
 
-def reach(graph: BuildGraph, name: str) -> frozenset[str]:
-    """Return all recipes that `name` needs, directly or indirectly: any of them can be in its environment."""
-    reached: set[str] = set()
-    open_ends = [name]
+def _makers_of_needs(unit: UnitOfWork, submitted: Mapping[str, Recipe], made: Mapping[str, str]) -> dict[str, str]:
+    """Return the recipe that makes each package that the submitted recipes name; a replaced recipe makes nothing."""
+    named = {need for recipe in submitted.values() for need in _names(recipe)} - made.keys()
+    found = recipes.recipes_of(unit.session, named)
+    kept = {package: maker for package, maker in found.items() if maker not in submitted}
+    return kept | dict(made)
+
+
+def _below(unit: UnitOfWork, needs: Mapping[str, Needs]) -> dict[str, Needs]:
+    """Return what the current recipes name that these reach."""
+    found: dict[str, Needs] = {}
+    open_ends = {other for named in needs.values() for other in named.all} - needs.keys()
     while open_ends:
-        new = set(graph.needs[open_ends.pop()]) - reached
-        reached |= new
-        open_ends += new
-    return frozenset(reached)
+        current = {head.current: name for name, head in recipes.heads(unit.session, open_ends).items()}
+        level = {current[number]: named for number, named in needs_of(unit.session, current).items()}
+        found |= level
+        open_ends = {other for named in level.values() for other in named.all} - needs.keys() - found.keys()
+    return found
 
 
 def _names(recipe: Recipe) -> Iterable[str]:
@@ -60,10 +87,3 @@ def _names(recipe: Recipe) -> Iterable[str]:
     yield from recipe.required_packages
     for test in recipe.tests:
         yield from test.needs
-
-
-def _refuse_taken_names(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> None:
-    made = {package: recipe.name for recipe in submitted.values() for package in recipe.package_names}
-    for package, maker in sorted(recipes.recipes_of(unit.session, made).items()):
-        if maker not in submitted and maker != made[package]:
-            raise DuplicatePackageError(package, maker, made[package])

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from farm.core.lint.finding import LintFinding
     from farm.core.names.digest import Digest
-    from farm.core.plan.graph import BuildGraph
     from farm.core.recipe.recipe import Recipe
+    from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
     RecipeFiles = Mapping[str, Mapping[str, bytes]]
@@ -40,8 +40,8 @@ class ReadRecipes:
     files: Mapping[str, Digest]
     warnings: tuple[LintFinding, ...] = ()
 
-    def graph(self, unit: UnitOfWork) -> BuildGraph:
-        """Return the graph of these recipes and of all that they reach; checks that both fit together.
+    def graph(self, unit: UnitOfWork) -> SubmittedGraph:
+        """Return the graph of these recipes; checks that they fit together with all that they reach.
 
         Raises one `RecipeError` with the revisions that have to be raised, `MissingDependencyError`,
         `DependencyCycleError`, `DuplicatePackageError`.

@@ -82,6 +82,12 @@ def submission(session: Session, number: int) -> SubmissionRecord | None:
     return SubmissionRecord.first(session, select(SubmissionRow).where(SubmissionRow.id == number))
 
 
+def submissions_of(session: Session, numbers: Iterable[int]) -> dict[int, SubmissionRecord]:
+    """Return those of these submissions that there are."""
+    rows = rows_with(session, select(SubmissionRow), SubmissionRow.id, numbers)
+    return {record.id: record for record in map(SubmissionRecord.of, rows)}
+
+
 def list_submissions(
     session: Session, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 50
 ) -> list[SubmissionRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, false, text
 from sqlmodel import Field
 
 from farm.core.names.printed_version import FIRST_BUILD
@@ -70,6 +70,7 @@ class JobRow(NumberedRow, table=True):
         Index("ix_job_submission", "submission_id", "state"),
         Index("ix_job_answered", "id", sqlite_where=text("answered_by IS NOT NULL"),
               postgresql_where=text("answered_by IS NOT NULL")),
+        Index("ix_job_to_settle", "id", sqlite_where=text("to_settle"), postgresql_where=text("to_settle")),
         Index("ix_job_trouble", "state", "changed_at", sqlite_where=text("trouble != ''"),
               postgresql_where=text("trouble != ''")),
     )  # fmt: skip
@@ -81,6 +82,7 @@ class JobRow(NumberedRow, table=True):
     subject: str | None = None  # digest of the plan (once it is pinned) or of the test
     state: str
     preview: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # the submission whose preview it is for
+    to_settle: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # its state may be outdated
     rebuild: bool = False  # of a plan that is built already, to see whether it gives the same packages
     priority: int = 0  # the lower number goes first
     lost: int = 0  # attempts that ended in trouble of one worker, since a person last requested it
@@ -99,7 +101,10 @@ class JobRow(NumberedRow, table=True):
 
 
 class JobNeedRow(Row, table=True):
-    """A build waits until the current revision of this recipe is built."""
+    """A build was found to wait until the current revision of this recipe is built.
+
+    Of all that a build waits for, these are the ones that are reached through built recipes alone.
+    """
 
     __table_args__ = (Index("ix_job_need_recipe", "recipe", "job_id"),)
 

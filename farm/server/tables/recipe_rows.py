@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
 
-from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy import CheckConstraint, Index, Text, false
 from sqlmodel import Field
 
 from farm.server.tables.columns import Enumerated, NumberedRow, Row, UtcDateTime
@@ -72,6 +72,18 @@ class RecipeRevisionRow(NumberedRow, table=True):
     toolchain: str
     files: str  # digest of the blob
     submission_id: int = Field(foreign_key="submission.id", index=True)
+    # Whether its `RevisionNeedRow`s are what it names, and not those that a migration made of older rows.
+    needs_kept: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class RevisionNeedRow(Row, table=True):
+    """A revision of a recipe names the recipe `needs`: to be built with, or at run time."""
+
+    __table_args__ = (Index("ix_revision_need_needs", "needs", "at_build", "revision_id"),)
+
+    revision_id: int = Field(primary_key=True, foreign_key="recipe_revision.id")
+    needs: str = Field(primary_key=True)
+    at_build: bool = Field(primary_key=True)
 
 
 class RecipeRow(Row, table=True):
@@ -90,12 +102,3 @@ class RecipeOutputRow(Row, table=True):
 
     package: str = Field(primary_key=True)
     recipe: str = Field(foreign_key="recipe.name", index=True)
-
-
-class RecipeNeedRow(Row, table=True):
-    """The current revision of `recipe` is built in an environment that holds packages of `needs`."""
-
-    __table_args__ = (Index("ix_recipe_need_needs", "needs", "recipe"),)
-
-    recipe: str = Field(primary_key=True, foreign_key="recipe.name")
-    needs: str = Field(primary_key=True)

@@ -58,6 +58,8 @@ class Job(Record, columns={"submission": "submission_id"}):
 
     `preview` is the number of the submission whose preview it is for; 0 for the farm's own.
 
+    Whether a job that is `to_settle` is in the state that it belongs in has to be looked at.
+
     A `rebuild` carries out a plan that is built already, to see whether it gives the same packages. `trouble` is what
     the last attempt met that is no fault of the job, until a worker takes it again; no worker gets it before
     `not_before`. `troubles` counts such attempts, `lost` those with trouble of one worker.
@@ -71,6 +73,7 @@ class Job(Record, columns={"submission": "submission_id"}):
     subject: Digest | None
     state: JobState
     preview: int
+    to_settle: bool
     rebuild: bool
     priority: int
     lost: int

@@ -34,7 +34,7 @@ METADATA = Row.metadata
 _MIGRATION_LOCK = 0x6D696772
 FIRST_SCHEMA = "1000"
 """The oldest revision that can be migrated. Previews, before the first release, had lower ones."""
-NEWEST_SCHEMA = "1006"
+NEWEST_SCHEMA = "1007"
 """The revision of this program."""
 
 

@@ -50,6 +50,8 @@ class SubmissionState(StrEnum):
 
 
 PENDING = (JobState.WAITING, JobState.BLOCKED, JobState.READY, JobState.SET_ASIDE)
+HELD = (JobState.WAITING, JobState.BLOCKED)
+"""Held up by others, or by nothing any more, until they are settled."""
 LEASED = (JobState.LEASED, JobState.RUNNING)
 ACTIVE = (JobState.READY, JobState.LEASED, JobState.RUNNING)
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)

@@ -171,7 +171,7 @@ def test_a_rebuild_is_no_unfinished_build_and_no_job_of_the_recipe(farm: SmallFa
     job = rebuild(farm, "a")
     with farm.application.reading() as unit:
         assert not jobs.any_in_state(unit.session, JobKind.BUILD, [JobState.READY])
-        assert jobs.pending_of_recipe(unit.session, "a") == []
+        assert jobs.pending_of_recipes(unit.session, ["a"]) == []
         assert job.revision_id is not None
         assert jobs.latest_of_revision(unit.session, job.revision_id) == first
     farm.submit(recipe("a", flag="newer"))

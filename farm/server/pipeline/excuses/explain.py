@@ -160,7 +160,7 @@ class Explainer:
             head = recipes.head(self.unit.session, recipe)
             job = jobs.latest_of_revision(self.unit.session, head.current) if head and not head.is_built else None
             if job is not None and job.state in (JobState.FAILED, JobState.BLOCKED):
-                culprit = failed_build(self.unit, job, {recipe})
+                culprit = failed_build(self.unit, job)
                 return culprit.name, culprit.id
         return "", None
 

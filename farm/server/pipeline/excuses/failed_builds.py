@@ -9,6 +9,7 @@ from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import candidates, excuses
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs import attempts, jobs
+from farm.server.jobs.blocking import waits_for
 from farm.server.recipes import recipes
 from farm.server.tables.states import JobState
 
@@ -52,7 +53,7 @@ def unbuilt(unit: UnitOfWork, logs: LogStore) -> Iterator[Excuse]:
         job = jobs.latest_of_revision(unit.session, head.current)
         if job is None or job.state not in (*_STUCK, JobState.BLOCKED, JobState.WAITING, JobState.READY):
             continue
-        culprit = failed_build(unit, job, {head.name})
+        culprit = failed_build(unit, job)
         if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
             continue  # it is going to be built
         revision = recipes.revision(unit.session, head.current)
@@ -71,16 +72,9 @@ def unbuilt(unit: UnitOfWork, logs: LogStore) -> Iterator[Excuse]:
         )
 
 
-def failed_build(unit: UnitOfWork, job: Job, seen: set[str]) -> Job:
-    """Follow a blocked or waiting build to the build that it waits for."""
-    if job.state not in (JobState.BLOCKED, JobState.WAITING):
-        return job
-    needs = jobs.needs_of(unit.session, job.id)
-    for name, head in recipes.heads(unit.session, needs).items():
-        below = jobs.latest_of_revision(unit.session, head.current)
-        if name not in seen and not head.is_built and below is not None:
-            return failed_build(unit, below, seen | {name})
-    return job
+def failed_build(unit: UnitOfWork, job: Job) -> Job:
+    """Follow a blocked or waiting build to the build that it waits for; it is itself where it waits for none."""
+    return next(iter(waits_for(unit, job)), job)
 
 
 class Failure(TypedDict, total=False):

@@ -147,18 +147,16 @@ def _record_recipes(
         raise _unknown_recipe(release, ", ".join(sorted(read)), error) from error
     trace = _trace(release)
     number = submissions.add_submission(unit.session, submitted_by="pipeline", trace=trace, now=unit.now)
-    order = [name for name in graph.order() if name in read]
-    for name in order:
-        recipe = read[name]
-        revision = recipes.add_revision(unit.session, recipe, files=files[name], submission=number)
-        recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[name])
-        for old in jobs.pending_of_recipe(unit.session, name):
-            jobs.supersede(unit.session, old, f"release {release.number}, which is published", now=unit.now)
+    revisions = recipes.add_revisions(unit.session, read, files=files, submission=number)
+    new = {name: (recipe, revisions[recipe.digest].id, graph.around[name]) for name, recipe in read.items()}
+    recipes.make_current(unit.session, new)
+    for old in jobs.pending_of_recipes(unit.session, read):
+        jobs.supersede(unit.session, old, f"release {release.number}, which is published", now=unit.now)
     for envelope in public.evidence(release.digest).submissions:
         with suppress(MissingBlobError, CorruptBlobError):
             signed = public.read_digest(envelope)
             keep_published_signature(unit, signed, number, [recipe.digest for recipe in read.values()])
-    return {name: place for place, name in enumerate(order)}
+    return {name: place for place, name in enumerate(graph.order)}
 
 
 def _unknown_recipe(release: Release, name: str, error: FarmError) -> UnrecordedPackageError:

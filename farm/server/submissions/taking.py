@@ -1,0 +1,138 @@
+"""Makes all recipes of a submission current at once, and adds their jobs: few statements, of many rows each.
+
+The jobs are only marked to be settled: planning them takes longer, and may be interrupted (`settle_marked`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.names.reachable import reachable
+from farm.server.channels import excuses
+from farm.server.jobs import jobs
+from farm.server.jobs.planning import replan
+from farm.server.recipes import recipes
+from farm.server.submissions import submissions
+from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.server.submissions.recipe_graph import SubmittedGraph
+    from farm.server.submissions.recipe_intake import ReadRecipes
+    from farm.server.tables.records import Job, RecipeHead, RecipeRevision
+    from farm.server.transaction.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The result for one submitted recipe: its revision, and the job that builds it or has built it."""
+
+    revision: RecipeRevision
+    job: Job
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the farm has of submitted recipes: their revisions, their heads before, and the newest builds of both."""
+
+    revisions: Mapping[str, RecipeRevision]
+    heads: Mapping[str, RecipeHead]
+    builds: Mapping[int, Job]
+
+    def is_current(self, name: str) -> bool:
+        head = self.heads.get(name)
+        return head is not None and head.current == self.revisions[name].id
+
+    def build(self, name: str) -> Job | None:
+        return self.builds.get(self.revisions[name].id)
+
+
+def make_all_current(
+    unit: UnitOfWork, graph: SubmittedGraph, read: ReadRecipes, *, number: int, trace: str
+) -> tuple[Accepted, ...]:
+    """Make the recipes of a submission current, and add the jobs that they need. Needs a planning transaction."""
+    session = unit.session
+    revisions = store_revisions(unit, read, number)
+    builds = jobs.latest_of_revisions(session, [revision.id for revision in revisions.values()])
+    known = _Known(revisions, recipes.heads(session, revisions), builds)
+    moved = [name for name in graph.order if not known.is_current(name) or known.build(name) is None]
+    recipes.make_current(
+        session, {name: (read.recipes[name], revisions[name].id, graph.around[name]) for name in moved}
+    )
+    for old in jobs.pending_of_recipes(session, moved):
+        jobs.supersede(session, old, f"submission {number}", now=unit.now)
+    fates = {name: _fate(unit, read, known, name) for name in graph.order}
+    wanted = [name for name, fate in fates.items() if fate is None]
+    added = jobs.add_builds(
+        session, {name: revisions[name].id for name in wanted}, submission=number, trace=trace, now=unit.now
+    )
+    awaited = _awaited(unit, graph, added)
+    jobs.add_awaited(session, awaited)
+    # What waits for jobs that are as new has nothing to be looked at.
+    settled = {number for number, names in awaited.items() if names and names <= added.keys()}
+    jobs.mark_to_settle(session, set(added.values()) - settled)
+    jobs.mark_waiting_for(session, graph.order)
+    # The signer may have refused a package only because its recipe was not signed.
+    made = {package for name in graph.order for package in read.recipes[name].package_names}
+    excuses.ask_signer_again(session, now=unit.now, packages=made)
+    return _accepted(unit, known, fates, added)
+
+
+def store_revisions(unit: UnitOfWork, read: ReadRecipes, number: int) -> dict[str, RecipeRevision]:
+    """Return the revisions of submitted recipes: new, or known, perhaps by a preview that was never accepted."""
+    found = recipes.find_revisions(unit.session, (recipe.digest for recipe in read.recipes.values()))
+    firsts = submissions.submissions_of(unit.session, {revision.submission for revision in found.values()})
+    for digest, revision in found.items():
+        first = firsts.get(revision.submission)
+        if first is not None and first.id != number and first.state is not SubmissionState.TAKEN:
+            found[digest] = recipes.set_submission(unit.session, revision.id, number)
+    new = {name: recipe for name, recipe in read.recipes.items() if recipe.digest not in found}
+    found |= recipes.add_revisions(unit.session, new, files=read.files, submission=number)
+    return {name: found[recipe.digest] for name, recipe in read.recipes.items()}
+
+
+def _fate(unit: UnitOfWork, read: ReadRecipes, known: _Known, name: str) -> Accepted | None:
+    """Return what a recipe comes to whose build is there already, or on its way; None if it has to be built."""
+    build = known.build(name)
+    if build is None:
+        return None
+    revision = known.revisions[name]
+    if known.is_current(name):
+        if build.state not in ENDED:
+            return Accepted(revision, build, unchanged=False)
+        # Newer builds of its dependencies are no reason to build it again; another toolchain or step is.
+        if build.state is JobState.SUCCEEDED and not replan(unit, read.recipes[name], build):
+            return Accepted(revision, build, unchanged=True)
+        return None
+    # Running since before another revision came in between.
+    return None if build.state in (*ENDED, *PENDING) else Accepted(revision, build, unchanged=False)
+
+
+def _awaited(unit: UnitOfWork, graph: SubmittedGraph, added: Mapping[str, int]) -> dict[int, frozenset[str]]:
+    """Return the unbuilt recipes that each of these new jobs waits for, as `reach` finds them one by one."""
+    heads = recipes.heads(unit.session, graph.around)
+    built = {name for name, head in heads.items() if head.is_built}
+    clear: set[str] = set()
+    found = {}
+    for name, job in added.items():
+
+        def below(other: str) -> set[str] | frozenset[str]:
+            return graph.around[other].all - clear if other in built and other in graph.around else frozenset()
+
+        reached = reachable(sorted(graph.around[name].build - clear), below)
+        found[job] = frozenset(reached) - built
+        if not found[job]:
+            clear.update(reached)
+    return found
+
+
+def _accepted(
+    unit: UnitOfWork, known: _Known, fates: Mapping[str, Accepted | None], added: Mapping[str, int]
+) -> tuple[Accepted, ...]:
+    new = jobs.find_jobs(unit.session, added.values())
+    return tuple(
+        fate or Accepted(known.revisions[name], new[added[name]], unchanged=False) for name, fate in fates.items()
+    )
