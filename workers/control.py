@@ -36,7 +36,7 @@ from farm.server.git.disconnecting import remove_ended
 from farm.server.git.status_delivery import deliver_statuses
 from farm.server.git.sync import SyncSettings, sync_next
 from farm.server.git.verdicts import show_verdicts
-from farm.server.jobs.dependents import settle_marked
+from farm.server.jobs.settling import settle_all_marked
 from farm.server.pipeline.channels import Channels
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.pipeline.publishing.lost_blobs import BlobWatch
@@ -78,7 +78,7 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
     return (
         PeriodicTask("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(application, send)),
         PeriodicTask("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(application)),
-        PeriodicTask("farm.control.settle", 1.0, lambda: settle_marked(application)),
+        PeriodicTask("farm.control.settle", 1.0, lambda: settle_all_marked(application, seconds=1.0)),
         PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
         PeriodicTask("farm.control.quiet", 10.0, lambda: upkeep.notify_after_quiet(application)),
         PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),

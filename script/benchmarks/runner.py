@@ -36,6 +36,7 @@ WORKLOADS = {
     11: "load_images",
     12: "late_binding_start",
     14: "search_runs",
+    15: "submit_recipes",
     16: "first_package_page",
     18: "edit_to_result",
 }

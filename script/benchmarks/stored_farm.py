@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.columns import Row
+    from farm.server.transaction.planning_inputs import ToolchainRef
     from farm.server.transaction.unit_of_work import Application
     from script.benchmarks.synthetic_set import SyntheticPackage
 
@@ -38,14 +39,14 @@ _NOTHING = Digest.of(b"")
 _WORKER, _TRACE = "worker", "trace"
 
 
-def write_settings(directory: Path, recipes: Path) -> Path:
+def write_settings(directory: Path, recipes: Path, *toolchains: ToolchainRef) -> Path:
     """Write the settings of a farm whose database and blobs are in `directory`; return their file."""
     values = {
         "database": f"sqlite:///{directory}/farm.db",
         "blobs": str(directory / "blobs"),
         "logs": str(directory / "logs"),
         "recipes": str(recipes),
-        "toolchains": [],
+        "toolchains": [toolchain.to_dict() for toolchain in toolchains],
     }
     settings = directory / "farm.json"
     settings.write_text(json.dumps(values))

@@ -237,7 +237,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
     },
     "revision_need": dict.fromkeys(
-        ("revision_id", "needs", "at_build"),
+        ("revision_id", "package", "at_build"),
         _one(
             "a recipe needs what it does not name",
             "INSERT INTO revision_need SELECT id, 'viral', TRUE FROM recipe_revision WHERE name = 'next'",

@@ -10,15 +10,17 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.plan.graph import DependencyCycleError
+from farm.core.plan.graph import DependencyCycleError, of_this_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from farm.core.recipe.recipe import Recipe
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The recipes that a recipe names: those it is built with, and those it requires at run time."""
+    """The packages, or recipes, that a recipe names: those it is built with, and those it requires at run time."""
 
     build: frozenset[str] = frozenset()
     run: frozenset[str] = frozenset()
@@ -27,6 +29,13 @@ class Needs:
     def all(self) -> frozenset[str]:
         """All of them."""
         return self.build | self.run
+
+
+def named_packages(recipe: Recipe) -> Needs:
+    """Return the packages of its own distribution that a recipe names."""
+    return Needs(
+        frozenset(of_this_distribution(recipe.build_needs)), frozenset(of_this_distribution(recipe.required_packages))
+    )
 
 
 def build_order(needs: Mapping[str, Needs]) -> tuple[str, ...]:

@@ -197,6 +197,14 @@ def cycles(recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, ...]]:
 _Edges: TypeAlias = "dict[str, tuple[str, ...]]"
 
 
+def of_this_distribution(names: Iterable[str]) -> set[str]:
+    """Return the packages of this distribution among what a recipe names.
+
+    Any package that has the command satisfies `command:sh`: files decide, not recipes.
+    """
+    return {name for name in names if "/" not in name and ":" not in name}
+
+
 def direct_edges(
     recipes: Mapping[str, Recipe], makes: Mapping[str, str]
 ) -> tuple[_Edges, _Edges, _Edges, set[tuple[str, str]]]:
@@ -210,8 +218,7 @@ def direct_edges(
         recipe = recipes[name]
         tests = tuple(need for test in recipe.tests for need in test.needs)
         for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
-            # Any package that has the command satisfies `command:sh`: files decide, not recipes.
-            here = {package for package in packages if "/" not in package and ":" not in package}
+            here = of_this_distribution(packages)
             missing |= {(name, package) for package in here if package not in makes}
             edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
     return *named, missing

@@ -1,34 +1,50 @@
-"""The builds that a waiting or blocked build waits for in the end."""
+"""The builds that waiting and blocked builds wait for in the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm.core.names.reachable import reachable
 from farm.server.jobs import jobs
 from farm.server.jobs.dependents import newest_builds
 from farm.server.previews.build_scope import BuildScope
 from farm.server.tables.states import HELD, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
 
+_FAILED = (JobState.FAILED, JobState.CANCELLED, JobState.SET_ASIDE)
+
+
+class HeldUp:
+    """Some builds, of the farm or of one preview, with all that hold them up: read once, a level at a time."""
+
+    def __init__(self, unit: UnitOfWork, builds: Iterable[Job], *, preview: int = 0) -> None:
+        scope = BuildScope(unit, preview)
+        self._builds = {build.name: build for build in builds}
+        self._below: dict[str, list[str]] = {}
+        open_ends = list(self._builds.values())
+        while open_ends:
+            held = [build for build in open_ends if build.state in HELD]
+            awaited = jobs.awaited_by(unit.session, (build.id for build in held))
+            names = {name for build in held for name in awaited.get(build.id, ())}
+            unbuilt = {name for name, head in scope.heads(names).items() if not head.is_built}
+            for build in held:
+                self._below[build.name] = [name for name in awaited.get(build.id, ()) if name in unbuilt]
+            found = newest_builds(scope, unbuilt - self._builds.keys())
+            open_ends = [build for build in found.values() if build is not None]
+            self._builds |= {build.name: build for build in open_ends}
+
+    def by(self, name: str) -> list[Job]:
+        """Return the builds that hold up a recipe's, and are held up by none: those that have failed come first."""
+        reached = reachable([name], lambda other: self._below.get(other, ()))
+        ends = [self._builds[other] for other in reached[1:] if other in self._builds and other not in self._below]
+        return sorted(ends, key=lambda build: (build.state not in _FAILED, build.name))
+
 
 def waits_for(unit: UnitOfWork, job: Job) -> list[Job]:
-    """Return the builds that hold up a build and are themselves held up by none: those that have failed come first.
-
-    Each of them is the newest build of a recipe that is not built; empty if the build is not held up.
-    """
-    scope = BuildScope(unit, job.preview)
-    found: dict[str, Job] = {}
-    seen = {job.name}
-    open_ends = [job] if job.state in HELD else []
-    while open_ends:
-        names = {name for build in open_ends for name in jobs.awaited(unit.session, build.id)} - seen
-        seen |= names
-        unbuilt = {name for name, head in scope.heads(names).items() if not head.is_built}
-        below = [build for build in newest_builds(scope, unbuilt).values() if build is not None]
-        open_ends = [build for build in below if build.state in HELD]
-        found |= {build.name: build for build in below if build.state not in HELD}
-    failed = (JobState.FAILED, JobState.CANCELLED, JobState.SET_ASIDE)
-    return sorted(found.values(), key=lambda build: (build.state not in failed, build.name))
+    """Return the builds that hold up a build and are held up by none, as `HeldUp.by` does."""
+    return HeldUp(unit, [job], preview=job.preview).by(job.name)

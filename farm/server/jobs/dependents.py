@@ -33,53 +33,44 @@ from farm.server.tables.records import Job
 from farm.server.tables.states import ENDED, HELD, JobKind, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlmodel import Session
 
     from farm.core.plan.plan import Plan
     from farm.server.tables.records import RecipeHead
-    from farm.server.transaction.unit_of_work import Application, UnitOfWork
+    from farm.server.transaction.unit_of_work import UnitOfWork
+
+    Settle = Callable[[UnitOfWork, Job], bool]
 
 _AT_ONCE = 500
 """Jobs that one transaction settles, while others wait to write."""
-_MARKED_AT_ONCE = 50
 _BROKEN = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
-def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
+def settle_all(unit: UnitOfWork, start: Iterable[Job], *, settle: Settle | None = None) -> None:
     """Settle these jobs, and all that depend on them, until nothing changes; what is too much for once is marked.
 
-    Needs a planning transaction. `settle_marked` goes on with what is marked.
+    Needs a planning transaction. `settle_marked` goes on with what is marked; it may `settle` each in its own way.
     """
     open_ends = deque(job.id for job in start)
+    queued = set(open_ends)
     for _ in range(_AT_ONCE):
         if not open_ends:
             return
         job = jobs.find_job(unit.session, open_ends.popleft())
+        queued.discard(job.id)
         if job.to_settle:
             jobs.unmark(unit.session, job.id)
         # Nothing depends on a rebuild: its plan is built already.
         if job.kind is not JobKind.BUILD or job.rebuild:
             continue
-        if job.state in HELD and not _settle(unit, job):
+        if job.state in HELD and not (settle or settle_one)(unit, job):
             continue
-        open_ends.extend(follower.id for follower in _followers(unit, job))
+        new = [follower.id for follower in _followers(unit, job) if follower.id not in queued]
+        open_ends.extend(new)
+        queued.update(new)
     jobs.mark_to_settle(unit.session, open_ends)
-
-
-def settle_marked(application: Application, *, submission: int | None = None) -> int:
-    """Settle some of the jobs that are marked, perhaps only those of a submission; return how many.
-
-    It may run at any time, in several processes at once, and be interrupted.
-    """
-    with application.reading() as unit:
-        if not jobs.marked(unit.session, submission=submission, limit=1):
-            return 0
-    with application.planning() as unit:
-        some = jobs.marked(unit.session, submission=submission, limit=_MARKED_AT_ONCE)
-        settle_all(unit, some)
-    return len(some)
 
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
@@ -139,22 +130,33 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
     return [follower for follower in found if follower.id != job.id]
 
 
-def _settle(unit: UnitOfWork, job: Job) -> bool:
-    """Move one waiting or blocked job to the state that it belongs in; return whether anything changed."""
+def settle_one(unit: UnitOfWork, job: Job) -> bool:
+    """Move a waiting or blocked job to the state that it belongs in; return whether that may change what waits for it.
+
+    As long as one of the recipes that it was found to wait for is unbuilt, it is not searched for others, unless the
+    job is marked.
+    """
     scope = BuildScope(unit, job.preview)
-    unbuilt = [name for name, head in scope.heads(jobs.awaited(unit.session, job.id)).items() if not head.is_built]
-    found = Reach(frozenset(), frozenset(unbuilt)) if unbuilt else reach(scope, revision_of(unit, job).id)
-    if not unbuilt and found.unbuilt:
-        jobs.set_awaited(unit.session, job.id, found.unbuilt)
+    known = jobs.awaited(unit.session, job.id)
+    unbuilt = [name for name, head in scope.heads(known).items() if not head.is_built]
+    if job.to_settle or not unbuilt:
+        found = reach(scope, revision_of(unit, job).id)
+        if found.unbuilt and found.unbuilt != frozenset(known):
+            jobs.set_awaited(unit.session, job.id, found.unbuilt)
+    else:
+        found = Reach(frozenset(), frozenset(unbuilt))
     if broken := _broken(scope, found.unbuilt):
         if job.state is JobState.BLOCKED:
             return False
         message = f"{', '.join(broken)} could not be built"
         return jobs.move(unit.session, job, JobState.BLOCKED, now=unit.now, error_code="blocked", error=message)
-    if job.state is JobState.BLOCKED:
+    if was_blocked := job.state is JobState.BLOCKED:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
-        return _settle(unit, jobs.find_job(unit.session, job.id)) or True
-    return not found.unbuilt and plan_build(unit, job, found.built)
+        job = jobs.find_job(unit.session, job.id)
+    if found.unbuilt or not plan_build(unit, job, found.built):
+        return was_blocked
+    # What waits for it waits on while it is ready.
+    return was_blocked or jobs.find_job(unit.session, job.id).state is not JobState.READY
 
 
 def _broken(scope: BuildScope, names: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.grouping import grouped
 from farm.errors import FarmError
 from farm.server.events.recording import touch_job, touch_jobs
+from farm.server.recipes.needs import all_users
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.reading import in_parts, rows_with
@@ -187,8 +188,14 @@ def waiting_for(session: Session, recipe: str, states: Sequence[JobState], *, pr
 
 def awaited(session: Session, job_id: int) -> tuple[str, ...]:
     """Return the recipes that a build was found to wait for when it was last settled, sorted."""
-    query = select(JobNeedRow.recipe).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.recipe)
-    return tuple(session.exec(query))
+    return awaited_by(session, [job_id]).get(job_id, ())
+
+
+def awaited_by(session: Session, numbers: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Return what each of these builds waits for, as `awaited` does; those that wait for nothing are left out."""
+    query = select(JobNeedRow).order_by(JobNeedRow.recipe)
+    rows = rows_with(session, query, JobNeedRow.job_id, numbers)
+    return {job: tuple(names) for job, names in grouped((row.job_id, row.recipe) for row in rows).items()}
 
 
 def set_awaited(session: Session, job_id: int, recipes: Iterable[str]) -> None:
@@ -205,9 +212,9 @@ def add_awaited(session: Session, awaited: Mapping[int, Iterable[str]]) -> None:
 
 
 def mark_to_settle(session: Session, numbers: Iterable[int]) -> None:
-    """Mark waiting or blocked builds whose state may have to change: `settle_marked` looks at them."""
+    """Mark builds whose state, or that of those that wait for them, may have to change: see `settle_marked`."""
     for part in in_parts(numbers):
-        session.exec(update(JobRow).where(col(JobRow.id).in_(part), col(JobRow.state).in_(HELD)).values(to_settle=True))
+        session.exec(update(JobRow).where(col(JobRow.id).in_(part)).values(to_settle=True))
 
 
 def mark_waiting_for(session: Session, recipes: Iterable[str]) -> None:
@@ -216,6 +223,13 @@ def mark_waiting_for(session: Session, recipes: Iterable[str]) -> None:
         waiting = select(JobNeedRow.job_id).where(col(JobNeedRow.recipe).in_(part))
         blocked = col(JobRow.id).in_(waiting), col(JobRow.state) == JobState.BLOCKED
         session.exec(update(JobRow).where(*blocked).values(to_settle=True))
+
+
+def mark_users(session: Session, recipes: Iterable[str]) -> None:
+    """Mark the builds that wait, or are blocked, of recipes that reach one of these by any needs."""
+    for part in in_parts(recipes):
+        held = col(JobRow.state).in_(HELD), col(JobRow.name).in_(select(all_users(part).c.above))
+        session.exec(update(JobRow).where(*held).values(to_settle=True))
 
 
 def marked(session: Session, *, submission: int | None = None, limit: int) -> list[Job]:

@@ -147,7 +147,7 @@ def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Wor
 def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
     """Lease a ready job to a worker; None if it has to be planned again, or has failed."""
     if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(unit, job):
-        jobs.move(unit.session, job, JobState.WAITING, now=unit.now)
+        jobs.move(unit.session, job, JobState.WAITING, now=unit.now, to_settle=True)
         return None
     token = secrets.token_hex(32)
     attempt = _lease(unit, job, worker, token)
@@ -167,7 +167,7 @@ def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
         reason = {"error_code": "cannot-be-ordered", "error": truncate_text(f"no order can be made of it: {error}")}
         attempts.end(unit.session, attempt, AttemptState.FAILED, now=unit.now, **reason)
         leased = jobs.find_job(unit.session, job.id, lock=True)
-        jobs.move(unit.session, leased, JobState.FAILED, now=unit.now, **reason)
+        jobs.move(unit.session, leased, JobState.FAILED, now=unit.now, to_settle=True, **reason)
         return None
 
 

@@ -11,6 +11,7 @@ from farm.core.plan.plan import Plan, PlannedDependency
 from farm.core.recipe.toolchain import ToolchainLock
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import build_closure, from_toolchain
+from farm.errors import FarmError
 from farm.server.jobs import comparisons
 from farm.server.packages.build_numbers import number_of
 from farm.server.previews.build_scope import BuildScope
@@ -111,8 +112,15 @@ def subject_of(job: Job) -> Digest:
 
 
 def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
-    """Return the toolchain that a recipe names; submission has checked that it exists."""
-    return unit.inputs.toolchains[recipe.toolchain]
+    """Return the toolchain that a recipe names. Raises `FarmError` if the farm has it no more."""
+    found = unit.inputs.toolchains.get(recipe.toolchain)
+    if found is None:
+        raise FarmError(
+            f"this farm no longer has the toolchain {recipe.toolchain!r}, which {recipe.name} is built with",
+            remedy="Add it to the farm's recipes again, or submit the recipe with another toolchain.",
+            code="unknown-toolchain",
+        )
+    return found
 
 
 def toolchain_lock(unit: UnitOfWork, digest: Digest | None) -> ToolchainLock | None:

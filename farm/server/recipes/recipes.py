@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, func, insert, or_, select, update
 
 from farm.core.names.digest import Digest
+from farm.core.names.grouping import grouped
 from farm.core.recipe.packages import made_packages
-from farm.server.recipes.needs import keep_needs
+from farm.server.tables.job_rows import JobRow
 from farm.server.tables.preview_rows import PreviewRecipeRow
 from farm.server.tables.reading import in_parts, rows_with
 from farm.server.tables.recipe_rows import RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.records import RecipeHead, RecipeRevision
+from farm.server.tables.states import ENDED
 from farm.server.tables.writing import add_rows
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.core.plan.build_order import Needs
     from farm.core.recipe.recipe import Recipe
 
 
@@ -41,11 +42,15 @@ def find_revisions(session: Session, digests: Iterable[Digest]) -> dict[Digest, 
     return {Digest(row.digest): RecipeRevision.of(row) for row in rows}
 
 
-def without_needs(session: Session, *, limit: int) -> list[RecipeRevision]:
-    """Return revisions that recipes or previews have, and whose needs are only known from an older schema."""
-    number = col(RecipeRevisionRow.id)
-    used = or_(number.in_(select(RecipeRow.current_id)), number.in_(select(PreviewRecipeRow.current_id)))
-    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.needs_kept).is_(False), used)
+def without_needs(session: Session, *, limit: int, after: int = 0) -> list[RecipeRevision]:
+    """Return revisions in use, by recipes, previews or open jobs, whose needs are known from an older schema alone."""
+    number, opened = col(RecipeRevisionRow.id), col(JobRow.state).not_in(ENDED)
+    used = or_(
+        number.in_(select(RecipeRow.current_id)),
+        number.in_(select(PreviewRecipeRow.current_id)),
+        number.in_(select(JobRow.revision_id).where(opened, col(JobRow.revision_id).is_not(None))),
+    )
+    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.needs_kept).is_(False), used, number > after)
     return RecipeRevision.all(session, query.order_by(number).limit(limit))
 
 
@@ -80,17 +85,14 @@ def set_submission(session: Session, revision_id: int, submission: int) -> Recip
     return RecipeRevision.of(row)
 
 
-def make_current(session: Session, moved: Mapping[str, tuple[Recipe, int, Needs]]) -> None:
-    """Make revisions (their numbers) the current ones of their recipes, with their outputs and what they name."""
+def make_current(session: Session, moved: Mapping[str, tuple[Recipe, int]]) -> None:
+    """Make revisions (their numbers) the current ones of their recipes, with their outputs."""
     known = {row.name: row for row in rows_with(session, select(RecipeRow), RecipeRow.name, moved)}
-    for name, (_, revision_id, _) in moved.items():
+    for name, (_, revision_id) in moved.items():
         if name in known:
             known[name].current_id = revision_id
     add_rows(session, (RecipeRow(name=name, current_id=moved[name][1]) for name in moved if name not in known))
-    keep_needs(session, {revision_id: needs for _, revision_id, needs in moved.values()})
-    _keep_outputs(
-        session, {package: name for name, (recipe, _, _) in moved.items() for package in made_packages(recipe)}
-    )
+    _keep_outputs(session, {package: name for name, (recipe, _) in moved.items() for package in made_packages(recipe)})
 
 
 def _keep_outputs(session: Session, wanted: Mapping[str, str]) -> None:
@@ -161,6 +163,12 @@ def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
     """Return the recipe that makes each of these packages; unknown ones are left out."""
     rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.package, packages)
     return {row.package: row.recipe for row in rows}
+
+
+def packages_made(session: Session, names: Iterable[str]) -> dict[str, set[str]]:
+    """Return the packages that each of these recipes makes; those that make none are left out."""
+    rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.recipe, names)
+    return {name: set(packages) for name, packages in grouped((row.recipe, row.package) for row in rows).items()}
 
 
 def all_packages(session: Session) -> Mapping[str, str]:

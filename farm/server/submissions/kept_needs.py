@@ -1,43 +1,70 @@
-"""Stores what the current recipes name, where a database has it from an older schema only."""
+"""Stores what recipes name, where a database has it from an older schema only."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from farm.core.files.problems import RecipeError
-from farm.core.plan.build_order import Needs
-from farm.core.plan.graph import direct_edges
+from farm.core.plan.build_order import Needs, named_packages
+from farm.errors import FarmError
 from farm.server.recipes import recipes
-from farm.server.recipes.needs import keep_needs, needs_of
+from farm.server.recipes.needs import keep_needs, packages_named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm.server.tables.records import RecipeRevision
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
+_LOG = logging.getLogger("farm.server")
 _AT_ONCE = 100
 
 
 def complete_needs(application: Application) -> int:
-    """Read the recipes whose needs an older schema had in another form, and store them; return how many.
+    """Read the recipes whose needs an older schema had in another form, and store these; return how many were read.
 
     It may be interrupted, and goes on at the next call. Each process that plans builds calls it first.
     """
-    done = 0
+    read: dict[int, Needs] = {}
+    unreadable: dict[int, str] = {}
+    last = 0
     while True:
         with application.reading() as unit:
-            if not recipes.without_needs(unit.session, limit=1):
-                return done
+            some = recipes.without_needs(unit.session, after=last, limit=_AT_ONCE)
+            for revision in some:
+                if (needs := _read(unit, revision)) is not None:
+                    read[revision.id] = needs
+                else:
+                    unreadable[revision.id] = revision.name
+        if not some:
+            break
+        last = some[-1].id
+    for start in range(0, len(read), _AT_ONCE):
+        part = dict(sorted(read.items())[start : start + _AT_ONCE])
         with application.planning() as unit:
-            some = recipes.without_needs(unit.session, limit=_AT_ONCE)
-            keep_needs(unit.session, {revision.id: _needs(unit, revision) for revision in some})
-        done += len(some)
+            keep_needs(unit.session, part | _with_older(unit, part, set(unreadable.values())))
+    if unreadable:
+        with application.planning() as unit:
+            keep_needs(unit.session, packages_named(unit.session, unreadable))
+    return len(read)
 
 
-def _needs(unit: UnitOfWork, revision: RecipeRevision) -> Needs:
+def _read(unit: UnitOfWork, revision: RecipeRevision) -> Needs | None:
     try:
-        recipe = unit.recipes.recipe(revision)
-    except RecipeError:  # no step library of now can build it
-        return needs_of(unit.session, [revision.id])[revision.id]
-    named = {*recipe.build_needs, *recipe.required_packages}
-    builds, requires, _, _ = direct_edges({recipe.name: recipe}, recipes.recipes_of(unit.session, named))
-    return Needs(frozenset(builds[recipe.name]), frozenset(requires[recipe.name]))
+        return named_packages(unit.recipes.recipe(revision))
+    except FarmError as error:
+        _LOG.warning("the recipe %s cannot be read, and keeps the needs it had: %s", revision.name, error)
+        return None
+
+
+def _with_older(unit: UnitOfWork, read: Mapping[int, Needs], unreadable: set[str]) -> dict[int, Needs]:
+    """Return what revisions name together with what they had, where that has a recipe that cannot be read.
+
+    What such a recipe requires at run time is not known: its users had it.
+    """
+    older = packages_named(unit.session, read) if unreadable else {}
+    return {
+        number: Needs(read[number].build | had.build, read[number].run | had.run)
+        for number, had in older.items()
+        if had.all & unreadable
+    }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farm.api.submission_wire import LONGEST_ORIGIN
 from farm.core.names.wording import counted
+from farm.core.plan.build_order import named_packages
 from farm.errors import FarmError
 from farm.server.identities.access import Actor, audit
 from farm.server.jobs import job_actions, jobs
@@ -242,7 +243,7 @@ def _build_all(
             remedy="Change a recipe, or see its jobs with `farm jobs`.",
             code="nothing-to-preview",
         )
-    keep_needs(session, {revision: graph.around[name] for name, revision in changed.items()})
+    keep_needs(session, {revision: named_packages(read.recipes[name]) for name, revision in changed.items()})
     heads.add_submitted(session, number, changed, bases=current)
     added = jobs.add_builds(session, changed, submission=number, trace=trace, now=unit.now, preview=number)
     jobs.mark_to_settle(session, added.values())

@@ -50,16 +50,21 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> Submitted
             raise DuplicatePackageError(package, maker, made[package])
     makes = _makers_of_needs(unit, submitted, made)
     builds, requires, _, missing = direct_edges(submitted, makes)
-    if missing:
-        # Similar names are searched in the whole distribution.
-        known = sorted({*recipes.all_packages(unit.session), *made})
-        raise MissingDependencyError(
-            tuple(MissingDependency(recipe, need, did_you_mean(need, known)) for recipe, need in sorted(missing)),
-            "Correct the name, or submit a recipe that makes it, before these or with them.",
-        )
     needs = {name: Needs(frozenset(builds[name]), frozenset(requires[name])) for name in submitted}
-    around = needs | _below(unit, needs)
+    below, missing_below = _below(unit, needs, made)
+    if missing or missing_below:
+        raise _missing(unit, missing | missing_below, made)
+    around = needs | below
     return SubmittedGraph(tuple(name for name in build_order(around) if name in submitted), around)
+
+
+def _missing(unit: UnitOfWork, missing: set[tuple[str, str]], made: Iterable[str]) -> MissingDependencyError:
+    # Similar names are searched in the whole distribution.
+    known = sorted({*recipes.all_packages(unit.session), *made})
+    return MissingDependencyError(
+        tuple(MissingDependency(recipe, need, did_you_mean(need, known)) for recipe, need in sorted(missing)),
+        "Correct the name, or submit a recipe that makes it, before these or with them.",
+    )
 
 
 def _makers_of_needs(unit: UnitOfWork, submitted: Mapping[str, Recipe], made: Mapping[str, str]) -> dict[str, str]:
@@ -70,16 +75,20 @@ def _makers_of_needs(unit: UnitOfWork, submitted: Mapping[str, Recipe], made: Ma
     return kept | dict(made)
 
 
-def _below(unit: UnitOfWork, needs: Mapping[str, Needs]) -> dict[str, Needs]:
-    """Return what the current recipes name that these reach."""
+def _below(
+    unit: UnitOfWork, needs: Mapping[str, Needs], made: Mapping[str, str]
+) -> tuple[dict[str, Needs], set[tuple[str, str]]]:
+    """Return what the current recipes name that these reach, and packages that none would make any more, by recipe."""
     found: dict[str, Needs] = {}
+    missing: set[tuple[str, str]] = set()
     open_ends = {other for named in needs.values() for other in named.all} - needs.keys()
     while open_ends:
         current = {head.current: name for name, head in recipes.heads(unit.session, open_ends).items()}
-        level = {current[number]: named for number, named in needs_of(unit.session, current).items()}
-        found |= level
-        open_ends = {other for named in level.values() for other in named.all} - needs.keys() - found.keys()
-    return found
+        level = needs_of(unit.session, current, made)
+        missing |= {(current[number], package) for number, packages in level.missing.items() for package in packages}
+        found |= {current[number]: named for number, named in level.needs.items()}
+        open_ends = {other for named in level.needs.values() for other in named.all} - needs.keys() - found.keys()
+    return found, missing
 
 
 def _names(recipe: Recipe) -> Iterable[str]:

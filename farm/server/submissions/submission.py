@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.server.jobs import jobs
-from farm.server.jobs.dependents import settle_marked
+from farm.server.jobs.settling import settle_all_marked
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import keep_signature, unsigned
 from farm.server.submissions.recipe_intake import read_new
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
     Recording = Callable[[UnitOfWork, int], None]
+
+_SECONDS_FOR_OTHERS = 0.5
+"""How long a submitter waits for the builds of others that wait for these recipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,10 @@ def submit(
 def settled(application: Application, taken: Submission) -> Submission:
     """Settle the jobs of an accepted submission, a part at a time, and return it with their states of now.
 
-    Where this is interrupted, control goes on.
+    Where this is interrupted, or meets trouble, control goes on.
     """
-    while settle_marked(application, submission=taken.id):
-        pass
-    settle_marked(application)  # builds of others that were blocked by these recipes
+    settle_all_marked(application, submission=taken.id)
+    settle_all_marked(application, seconds=_SECONDS_FOR_OTHERS)
     with application.reading() as unit:
         now = jobs.find_jobs(unit.session, (accepted.job.id for accepted in taken.accepted))
     return replace(taken, accepted=tuple(replace(one, job=now[one.job.id]) for one in taken.accepted))

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.names.reachable import reachable
+from farm.core.plan.build_order import named_packages
+from farm.core.recipe.packages import made_packages
 from farm.server.channels import excuses
 from farm.server.jobs import jobs
 from farm.server.jobs.planning import replan
 from farm.server.recipes import recipes
+from farm.server.recipes.needs import keep_needs, packages_named
 from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.submissions.recipe_intake import ReadRecipes
@@ -59,9 +62,9 @@ def make_all_current(
     builds = jobs.latest_of_revisions(session, [revision.id for revision in revisions.values()])
     known = _Known(revisions, recipes.heads(session, revisions), builds)
     moved = [name for name in graph.order if not known.is_current(name) or known.build(name) is None]
-    recipes.make_current(
-        session, {name: (read.recipes[name], revisions[name].id, graph.around[name]) for name in moved}
-    )
+    jobs.mark_users(session, _shrunk(unit, read, known, moved))
+    keep_needs(session, {revisions[name].id: named_packages(recipe) for name, recipe in read.recipes.items()})
+    recipes.make_current(session, {name: (read.recipes[name], revisions[name].id) for name in moved})
     for old in jobs.pending_of_recipes(session, moved):
         jobs.supersede(session, old, f"submission {number}", now=unit.now)
     fates = {name: _fate(unit, read, known, name) for name in graph.order}
@@ -79,6 +82,19 @@ def make_all_current(
     made = {package for name in graph.order for package in read.recipes[name].package_names}
     excuses.ask_signer_again(session, now=unit.now, packages=made)
     return _accepted(unit, known, fates, added)
+
+
+def _shrunk(unit: UnitOfWork, read: ReadRecipes, known: _Known, moved: Iterable[str]) -> list[str]:
+    """Return those recipes that need or make less from now on: what waits for them may wait for less."""
+    before = {name: known.heads[name].current for name in moved if name in known.heads}
+    named = packages_named(unit.session, before.values())
+    made = recipes.packages_made(unit.session, before)
+    return [
+        name
+        for name, revision in before.items()
+        if named[revision].all - named_packages(read.recipes[name]).all
+        or made.get(name, set()).difference(made_packages(read.recipes[name]))
+    ]
 
 
 def store_revisions(unit: UnitOfWork, read: ReadRecipes, number: int) -> dict[str, RecipeRevision]:

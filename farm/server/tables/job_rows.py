@@ -70,7 +70,8 @@ class JobRow(NumberedRow, table=True):
         Index("ix_job_submission", "submission_id", "state"),
         Index("ix_job_answered", "id", sqlite_where=text("answered_by IS NOT NULL"),
               postgresql_where=text("answered_by IS NOT NULL")),
-        Index("ix_job_to_settle", "id", sqlite_where=text("to_settle"), postgresql_where=text("to_settle")),
+        Index("ix_job_to_settle", "id", sqlite_where=text("to_settle = 1"),
+              postgresql_where=text("to_settle")),
         Index("ix_job_trouble", "state", "changed_at", sqlite_where=text("trouble != ''"),
               postgresql_where=text("trouble != ''")),
     )  # fmt: skip

@@ -77,12 +77,12 @@ class RecipeRevisionRow(NumberedRow, table=True):
 
 
 class RevisionNeedRow(Row, table=True):
-    """A revision of a recipe names the recipe `needs`: to be built with, or at run time."""
+    """A revision of a recipe names a package: to be built with, or at run time."""
 
-    __table_args__ = (Index("ix_revision_need_needs", "needs", "at_build", "revision_id"),)
+    __table_args__ = (Index("ix_revision_need_package", "package", "at_build", "revision_id"),)
 
     revision_id: int = Field(primary_key=True, foreign_key="recipe_revision.id")
-    needs: str = Field(primary_key=True)
+    package: str = Field(primary_key=True)
     at_build: bool = Field(primary_key=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,26 +15,32 @@ from hypothesis import strategies as st
 from sqlmodel import col, delete, func, insert, select, update
 
 from farm.core.plan.build_order import Needs, build_order
-from farm.core.plan.graph import DependencyCycleError
-from farm.server.jobs import dependents, jobs
-from farm.server.jobs.dependents import settle_marked
+from farm.core.plan.graph import DependencyCycleError, MissingDependencyError
+from farm.server.documents.recipe_storage import RecipeStorage
+from farm.server.jobs import dependents, finishing, jobs, settling
 from farm.server.jobs.leases import claim
+from farm.server.jobs.settling import settle_marked
 from farm.server.recipes import recipes
 from farm.server.recipes.needs import built_against, needs_of
 from farm.server.submissions import submission
 from farm.server.submissions.kept_needs import complete_needs
-from farm.server.tables.job_rows import JobNeedRow
+from farm.server.submissions.previewing import submit_preview
+from farm.server.tables.job_rows import JobNeedRow, JobRow
 from farm.server.tables.recipe_rows import RecipeRevisionRow, RevisionNeedRow
 from farm.server.tables.session import Database
 from farm.server.tables.states import HELD, JobState
 from tests.core.plan.closures import waits_for
-from tests.farms.small import SmallFarm, recipe
+from tests.farms.small import WORLD, SmallFarm, recipe
 from tests.server.pipeline.test_verdicts import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.previews.build_scope import BuildScope
+    from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 NAMES = "abcdef"
@@ -160,7 +167,7 @@ def test_a_submission_of_many_recipes_makes_few_statements_and_a_row_for_each_ne
 def test_what_a_killed_submission_left_to_settle_is_settled_by_another_process(
     farm: SmallFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "settle_marked", _killed)
+    monkeypatch.setattr(submission, "settle_all_marked", _killed)
     with pytest.raises(KeyboardInterrupt):
         farm.submit(recipe("a"), recipe("b", needs=("a",)))
     assert farm.states() == {"a": JobState.WAITING, "b": JobState.WAITING}
@@ -171,7 +178,7 @@ def test_what_a_killed_submission_left_to_settle_is_settled_by_another_process(
     assert farm.build_all() == ["a", "b"]
 
 
-def _killed(*_: object, **__: object) -> int:
+def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -194,7 +201,7 @@ def test_needs_from_an_older_schema_are_read_from_the_recipes(farm: SmallFarm) -
     farm.submit(*(written(graph, name, 1) for name in graph))
     with farm.application.writing() as unit:
         exact = stored(unit)
-        unit.session.exec(insert(RevisionNeedRow), params=[{"revision_id": 1, "needs": "c", "at_build": True}])
+        unit.session.exec(insert(RevisionNeedRow), params=[{"revision_id": 1, "package": "c", "at_build": True}])
         unit.session.exec(delete(RevisionNeedRow).where(col(RevisionNeedRow.at_build).is_(False)))
         unit.session.exec(update(RecipeRevisionRow).values(needs_kept=False))
     assert complete_needs(farm.application) == 3
@@ -211,5 +218,136 @@ def needs(build: str = "", run: str = "") -> Needs:
 
 def stored(unit: UnitOfWork) -> dict[str, Needs]:
     heads = recipes.heads(unit.session)
-    found = needs_of(unit.session, (head.current for head in heads.values()))
+    found = needs_of(unit.session, (head.current for head in heads.values())).needs
     return {name: found[head.current] for name, head in heads.items()}
+
+
+def taken_over(farm: SmallFarm) -> None:
+    """Let another recipe make the package of an output that a built recipe requires at run time."""
+    farm.submit(recipe("foo", more="outputs: {lib: [lib/**]}\n"), recipe("app", more="requires: [foo-lib]\n"))
+    assert sorted(farm.build_all()) == ["app", "foo"]
+    farm.submit(recipe("foo", revision=2), recipe("foo-lib"))
+
+
+def test_a_build_waits_for_the_recipe_that_makes_a_package_now(farm: SmallFarm) -> None:
+    taken_over(farm)
+    farm.submit(recipe("k", needs=("app",)))
+    assert farm.states()["k"] is JobState.WAITING
+    assert farm.build_all()[-1] == "k"
+    with farm.application.reading() as unit:
+        assert built_against(unit.session, "foo-lib") == ["k"]
+        assert built_against(unit.session, "foo") == []
+
+
+def test_a_cycle_through_a_package_that_another_recipe_makes_now_is_refused(farm: SmallFarm) -> None:
+    taken_over(farm)
+    with pytest.raises(DependencyCycleError) as caught:
+        farm.submit(recipe("foo-lib", needs=("app",), revision=2))
+    assert caught.value.cycle == ("app", "foo-lib", "app")
+    farm.submit(recipe("foo", needs=("app",), revision=3))  # which is in no cycle any more
+
+
+def test_a_package_that_is_made_no_more_is_missed_where_a_reached_recipe_names_it(farm: SmallFarm) -> None:
+    farm.submit(recipe("foo", more="outputs: {lib: [lib/**]}\n"), recipe("app", more="requires: [foo-lib]\n"))
+    farm.build_all()
+    with pytest.raises(MissingDependencyError, match="app needs 'foo-lib', which no recipe makes"):
+        farm.submit(recipe("foo", revision=2), recipe("k", needs=("app",)))
+
+
+def test_what_ended_jobs_have_to_be_followed_by_is_not_lost_where_they_are_many(
+    farm: SmallFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.submit(*(recipe(name) for name in "abcdef"), *(recipe(f"{name}2", needs=(name,)) for name in "abcdef"))
+    leases = [farm.claim() for _ in range(6)]
+    settle, ended = dependents.settle_all, []
+    monkeypatch.setattr(finishing, "settle_all", lambda _, some: ended.extend(some))
+    for lease in leases:
+        farm.finish(lease)
+    monkeypatch.setattr(dependents, "_AT_ONCE", 4)
+    with farm.application.planning() as unit:
+        settle(unit, ended)
+    settling.settle_all_marked(farm.application)
+    assert {state for name, state in farm.states().items() if name.endswith("2")} == {JobState.READY}
+
+
+def test_a_build_whose_toolchain_is_gone_fails_and_keeps_no_other_waiting(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    farm.build_all()
+    farm.submit(recipe("b", needs=("a",)), recipe("c"))
+    lost = replace(farm.application, inputs=replace(WORLD, toolchains={}))
+    with farm.application.writing() as unit:
+        unit.session.exec(update(JobRow).where(col(JobRow.name) == "b").values(state="waiting", to_settle=True))
+    settling.settle_all_marked(lost)
+    assert farm.states()["b"] is JobState.FAILED
+    (job,) = [job for job in jobs_of(farm) if job.name == "b"]
+    assert job.error_code == "unknown-toolchain"
+    assert farm.states()["c"] is JobState.READY
+
+
+def test_trouble_with_one_marked_job_is_its_own(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "settle_all_marked", lambda *_, **__: None)
+    farm.submit(recipe("a"), recipe("b"), recipe("c"))
+    plan = dependents.plan_for
+
+    def lose(scope: BuildScope, made: Recipe, needs: Iterable[str]) -> Plan:
+        if made.name == "b":
+            raise KeyError("a row that is not there")
+        return plan(scope, made, needs)
+
+    monkeypatch.setattr(dependents, "plan_for", lose)
+    settling.settle_all_marked(farm.application)
+    assert farm.states() == {"a": JobState.READY, "b": JobState.FAILED, "c": JobState.READY}
+    (job,) = [job for job in jobs_of(farm) if job.name == "b"]
+    assert job.error_code == "cannot-be-planned"
+
+
+def test_a_build_waits_for_nothing_that_is_reached_no_more(farm: SmallFarm) -> None:
+    """It is neither blocked by what a new revision in between does not need, nor do two wait for each other."""
+    farm.submit(recipe("x"), recipe("r", needs=("x",)))
+    farm.build_all()
+    farm.submit(recipe("x", revision=2, flag="2"))
+    farm.submit(recipe("j", needs=("r",)))
+    farm.fail(farm.claim())
+    assert farm.states()["j"] is JobState.BLOCKED
+    farm.submit(recipe("r", revision=2, flag="2"), recipe("x", needs=("j",), revision=3, flag="3"))
+    assert farm.build_all() == ["r", "j", "x"]
+
+
+def test_marked_jobs_are_found_by_their_index(database: Database) -> None:
+    if not database.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL scans what is small whatever the index")
+    with database.read() as session, statements(database) as asked:
+        jobs.marked(session, limit=1)
+        query = asked[-1]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (1,) * query.count("?")).all()
+    assert "ix_job_to_settle" in str(plan)
+
+
+def test_builds_of_a_preview_wait_for_what_its_own_recipes_make(farm: SmallFarm) -> None:
+    new = {"a": recipe("a", more="outputs: {lib: [lib/**]}\n"), "b": recipe("b", needs=("a-lib",))}
+    submit_preview(farm.application, new, submitted_by="me", trace="t")
+    assert farm.states() == {"a": JobState.READY, "b": JobState.WAITING}
+
+
+def test_an_upgrade_goes_on_where_a_recipe_cannot_be_read(farm: SmallFarm) -> None:
+    """What it requires is not known: its users keep what they had."""
+    graph = {"a": needs("b"), "b": needs("", "c"), "c": needs()}
+    farm.submit(*(written(graph, name, 1) for name in graph))
+    with farm.application.writing() as unit:
+        heads = recipes.heads(unit.session)
+        lost = recipes.revision(unit.session, heads["b"].current).files
+        older = [{"revision_id": heads["a"].current, "package": name, "at_build": True} for name in "bc"]
+        unit.session.exec(delete(RevisionNeedRow))
+        unit.session.exec(insert(RevisionNeedRow), params=older)
+        unit.session.exec(update(RecipeRevisionRow).values(needs_kept=False))
+    farm.application.blobs.delete(lost)
+    again = replace(farm.application, recipes=RecipeStorage(farm.application.blobs, WORLD.steps))
+    assert complete_needs(again) == 2
+    assert complete_needs(again) == 0
+    with farm.application.reading() as unit:
+        assert stored(unit) == {"a": needs("bc"), "b": needs(), "c": needs()}
+
+
+def jobs_of(farm: SmallFarm) -> list[Job]:
+    with farm.application.reading() as unit:
+        return jobs.list_jobs(unit.session)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
+_MOST_MARKED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,8 @@ def has_unfinished_builds(session: Session, now: datetime) -> bool:
     Builds that are blocked or set aside wait for a person, and so do the builds that depend on them; a build that met
     trouble is paused. None of these delays the packages that are built: later outputs enter a later candidate.
     """
-    if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now):
+    marked = (job for job in jobs.marked(session, limit=_MOST_MARKED) if not job.preview)
+    if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now) or any(marked):
         return True
     stopped = jobs.any_in_state(session, JobKind.BUILD, (JobState.SET_ASIDE, JobState.READY))
     return not stopped and jobs.any_in_state(session, JobKind.BUILD, (JobState.WAITING,))

@@ -9,7 +9,7 @@ from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import candidates, excuses
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs import attempts, jobs
-from farm.server.jobs.blocking import waits_for
+from farm.server.jobs.blocking import HeldUp, waits_for
 from farm.server.recipes import recipes
 from farm.server.tables.states import JobState
 
@@ -49,11 +49,14 @@ class FailedBuilds:
 
 def unbuilt(unit: UnitOfWork, logs: LogStore) -> Iterator[Excuse]:
     """Yield the excuses for recipes whose current revision failed to build, or is not built yet."""
-    for head in recipes.unbuilt(unit.session):
-        job = jobs.latest_of_revision(unit.session, head.current)
+    heads = recipes.unbuilt(unit.session)
+    builds = jobs.latest_of_revisions(unit.session, (head.current for head in heads))
+    held = HeldUp(unit, builds.values())
+    for head in heads:
+        job = builds.get(head.current)
         if job is None or job.state not in (*_STUCK, JobState.BLOCKED, JobState.WAITING, JobState.READY):
             continue
-        culprit = failed_build(unit, job)
+        culprit = next(iter(held.by(head.name)), job)
         if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
             continue  # it is going to be built
         revision = recipes.revision(unit.session, head.current)

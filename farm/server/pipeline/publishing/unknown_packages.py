@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.package.descriptor import Descriptor
+from farm.core.plan.build_order import named_packages
 from farm.core.plan.job import BuiltPackage
 from farm.core.recipe.contents import RecipeContents
 from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
@@ -27,6 +28,7 @@ from farm.server.packages.attestations import Attestation
 from farm.server.packages.build_numbers import keep_number
 from farm.server.packages.code_consumers import add_consumed
 from farm.server.recipes import recipes
+from farm.server.recipes.needs import keep_needs
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import keep_published_signature
 from farm.server.submissions.recipe_graph import graph_around
@@ -148,8 +150,8 @@ def _record_recipes(
     trace = _trace(release)
     number = submissions.add_submission(unit.session, submitted_by="pipeline", trace=trace, now=unit.now)
     revisions = recipes.add_revisions(unit.session, read, files=files, submission=number)
-    new = {name: (recipe, revisions[recipe.digest].id, graph.around[name]) for name, recipe in read.items()}
-    recipes.make_current(unit.session, new)
+    keep_needs(unit.session, {revisions[recipe.digest].id: named_packages(recipe) for recipe in read.values()})
+    recipes.make_current(unit.session, {name: (recipe, revisions[recipe.digest].id) for name, recipe in read.items()})
     for old in jobs.pending_of_recipes(unit.session, read):
         jobs.supersede(unit.session, old, f"release {release.number}, which is published", now=unit.now)
     for envelope in public.evidence(release.digest).submissions:

@@ -1,0 +1,161 @@
+"""Row 15: recipes that need each other, submitted in one request, and what others wait for the database meanwhile.
+
+The farm has an SQLite database, and takes the request as web does, without HTTP. Each recipe needs up to three of the
+others to be built, and one at run time. The floor reads the same recipes and makes their graph, in memory. Meanwhile
+another process writes a row every five milliseconds, as heartbeats of workers do.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import shutil
+import statistics
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from farm.build.recipe_directory import read_recipe_directory
+from farm.core.fileset.manifest import Manifest
+from farm.core.plan.graph import BuildGraph
+from farm.core.plan.job import BlobRef
+from farm.core.policy.tree import load_tree
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.load import load_recipe
+from farm.server.application import CHANGING, FarmSettings, open_application
+from farm.server.submissions.submission import submit
+from farm.server.tables.release_rows import ChannelRow
+from farm.server.tables.session import Database
+from farm.server.transaction.planning_inputs import ToolchainRef
+from farm.store.blobs import BlobStore
+from script.benchmarks.measurement import interleave
+from script.benchmarks.stored_farm import write_settings
+from script.benchmarks.table import Goal, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.transaction.unit_of_work import Application
+    from script.benchmarks.ground import Ground
+
+NUMBER = 15
+TITLE = "recipes that need each other, in one submission"
+SIZES = (500, 2_000)
+_FARM, _FLOOR = "the farm takes them", "they are read, and their graph is made"
+_PAUSE = 0.005
+_WHY = "each recipe is stored in three files and eleven rows, and the graph of what is stored is read again"
+
+
+def measure(ground: Ground, rounds: int, sizes: Sequence[int] = SIZES) -> Iterator[Table]:
+    """Submit so many recipes to an empty farm, and read them."""
+    for size in sizes:
+        ground.say(f"submitting {size:,} recipes")
+        bench = _Bench(ground, interdependent(size))
+        contenders = {_FARM: bench.submit, _FLOOR: bench.read}
+        measured = interleave(contenders, rounds, before=bench.begin, after=bench.end)
+        waits = sorted(bench.waits)
+        note = (
+            f"Of {len(waits):,} transactions of another process that write one row, half took less than "
+            f"{statistics.median(waits) * 1000:.1f} ms, and 99 % less than {waits[len(waits) * 99 // 100] * 1000:.0f} "
+            f"ms; the longest took {waits[-1] * 1000:.0f} ms."
+        )
+        goals = (Goal(_FARM, _FLOOR, 4.0, why=_WHY),)
+        title = f"{NUMBER}. {size:,} {TITLE}"
+        yield Table(title, _FLOOR, tuple(measured), goals, note, processor=True)
+
+
+def interdependent(size: int) -> dict[str, dict[str, bytes]]:
+    """Return the files of so many recipes that can be built, by name: each needs some of those before it."""
+    drawn = random.Random(size)  # noqa: S311  the same recipes each time
+    names = [f"package-{number:05}" for number in range(size)]
+    recipes = {}
+    for number, name in enumerate(names):
+        builds = drawn.sample(names[:number], min(number, 3))
+        runs = drawn.sample(names[:number], min(number, 1))
+        content = (
+            f'name: {name}\nversion: "1.0"\nsummary: One of many\nlicense: MIT\ntoolchain: c\n'
+            f"build-needs: [{', '.join(builds)}]\nrequires: [{', '.join(runs)}]\nsteps:\n  - run: make install\n"
+        )
+        recipes[name] = {"recipe.yaml": content.encode()}
+    return recipes
+
+
+class _Bench:
+    def __init__(self, ground: Ground, recipes: Mapping[str, Mapping[str, bytes]]) -> None:
+        self._recipes = recipes
+        self._directory = ground.directory / "submitted"
+        self._place = ground.settings.recipes
+        self._tree = read_recipe_directory(self._place, leave_out=CHANGING)
+        self._steps = load_tree(self._tree).steps
+        self._application: Application | None = None
+        self._other: _OtherWriter | None = None
+        self.waits: list[float] = []
+
+    def begin(self, contender: str) -> None:
+        """Make an empty farm for a submission, and let another process write into its database."""
+        if contender == _FARM:
+            self._directory.mkdir()
+            settings = FarmSettings.read(write_settings(self._directory, self._place, _toolchain(self._directory)))
+            self._application = open_application(settings, self._tree)
+            self._other = _OtherWriter(self._application.database.url)
+
+    def submit(self) -> None:
+        """Submit all recipes."""
+        assert self._application is not None  # noqa: S101  `begin` has opened it
+        submit(self._application, self._recipes, submitted_by="bench", trace="trace")
+
+    def read(self) -> None:
+        """Read all recipes, and make their graph."""
+        BuildGraph.of({name: self._read(name, files[RECIPE_FILE]) for name, files in self._recipes.items()})
+
+    def _read(self, name: str, content: bytes) -> Recipe:
+        return load_recipe(content, file=name, steps=self._steps, patches={})
+
+    def end(self) -> None:
+        """Stop the other process, and remove the farm."""
+        if self._other is not None and self._application is not None:
+            self.waits += self._other.stop()
+            self._application.database.close()
+            self._application = self._other = None
+            shutil.rmtree(self._directory)
+
+
+class _OtherWriter:
+    """A process that writes one row of the database after the other, until it is stopped."""
+
+    def __init__(self, url: str) -> None:
+        self._here, there = multiprocessing.Pipe()
+        # Not forked: a connection of SQLite must not be.
+        self._process = multiprocessing.get_context("spawn").Process(target=_write_rows, args=(url, there))
+        self._process.start()
+        self._here.recv()
+
+    def stop(self) -> list[float]:
+        """Return how many seconds each of its transactions took."""
+        self._here.send("stop")
+        waits: list[float] = self._here.recv()
+        self._process.join()
+        return waits
+
+
+def _write_rows(url: str, there: Connection) -> None:
+    waits: list[float] = []
+    with closing(Database(url)) as database:
+        there.send("ready")
+        while not there.poll(_PAUSE):
+            begun = time.perf_counter()
+            with database.write() as session:
+                session.add(ChannelRow(name=f"channel-{len(waits)}", policy="{}"))
+            waits.append(time.perf_counter() - begun)
+    there.send(waits)
+
+
+def _toolchain(directory: Path) -> ToolchainRef:
+    """Store a toolchain that has no files, and return it."""
+    store = BlobStore(directory / "blobs")
+    content = Manifest.of([]).to_json()
+    blob = BlobRef(store.put_bytes(content), len(content))
+    return ToolchainRef("c", blob.digest, blob, blob, {})
