@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlmodel import col, delete, exists, or_, select, update
+from sqlmodel import col, delete, exists, func, or_, select, update
 
 from farm.errors import FarmError
 from farm.server.tables.git_rows import (
@@ -139,8 +139,6 @@ def connect(unit: UnitOfWork, asked: RepositoryRequest, *, by: str, guard: Addre
             remedy="Choose another name, or disconnect it first: farm git disconnect.",
             code="already-connected",
         )
-    for left in ended(unit.session, name=asked.name):
-        remove_repository(unit.session, left)  # the new connection shows statuses of its own
     row = GitRepositoryRow(
         name=asked.name,
         url=asked.url,
@@ -225,10 +223,14 @@ def keep_to_end(unit: UnitOfWork, known: GitRepository) -> None:
     remove_repository(unit.session, known.name)
 
 
-def ended(session: Session, *, name: str) -> list[str]:
-    """Return what is kept of repositories of this name that were disconnected."""
-    of_name = col(GitRepositoryRow.name).startswith(f"{name}{_ENDED}", autoescape=True)
-    return list(session.exec(select(GitRepositoryRow.name).where(of_name)))
+def ended_before(session: Session, name: str) -> list[str]:
+    """Return what is kept of disconnected repositories that were the project of a connected one, at its forge."""
+    known = repository(session, name)
+    if known is None:
+        return []
+    is_same = func.lower(col(GitRepositoryRow.project)) == known.project.lower()
+    query = select(GitRepositoryRow.name).where(_is_ended(), col(GitRepositoryRow.api) == known.api, is_same)
+    return list(session.exec(query))
 
 
 def silent(session: Session, *, now: datetime) -> list[str]:

@@ -14,7 +14,7 @@ from sqlmodel import col, delete, select
 from farm.core.names.escaping import escape_control_chars
 from farm.server.events.deliveries import PAUSES
 from farm.server.git.forge import LONGEST_DESCRIPTION, CommitStatus
-from farm.server.git.repositories import may_be_asked
+from farm.server.git.repositories import ended_before, may_be_asked
 from farm.server.tables.git_rows import CommitStatusRow, GitRepositoryRow
 from farm.server.tables.reading import Record
 from farm.server.transaction.text import truncate_text
@@ -71,9 +71,14 @@ def is_shown(session: Session, repository: str, status: CommitStatus) -> bool:
 
 
 def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
-    """Let the forge show a status, unless that is what it shows already."""
+    """Let the forge show a status, unless that is what it shows already.
+
+    What an earlier connection to the project was yet to show there is not sent: it would come after this.
+    """
     if is_shown(unit.session, repository, status):
         return
+    for before in ended_before(unit.session, repository):
+        _drop(unit.session, (before, status.commit, status.context))
     row = unit.session.get(CommitStatusRow, (repository, status.commit, status.context))
     if row is None:
         row = CommitStatusRow(
@@ -175,6 +180,12 @@ def forget_statuses(session: Session, *, before: datetime) -> None:
     """Delete statuses that have not changed for long, and are not to be sent."""
     old = (col(CommitStatusRow.changed_at) < before) & col(CommitStatusRow.due_at).is_(None)
     session.exec(delete(CommitStatusRow).where(old))
+
+
+def _drop(session: Session, key: tuple[str, str, str]) -> None:
+    row = session.get(CommitStatusRow, key, populate_existing=True)
+    if row is not None:
+        session.delete(row)
 
 
 def _same(unit: UnitOfWork, record: StatusRecord) -> CommitStatusRow | None:

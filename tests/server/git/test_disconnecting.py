@@ -9,11 +9,12 @@ import pytest
 from sqlmodel import select
 
 from farm.errors import FarmError
-from farm.server.git import disconnecting, repositories
+from farm.server.git import disconnecting, repositories, statuses
+from farm.server.git.statuses import commit_status, preview_context
 from farm.server.git.sync import sync_repository
 from farm.server.tables.git_rows import GitRepositoryRow
 from tests.server.git.forge import TOKEN
-from tests.server.git.git_farm import CHANGED
+from tests.server.git.git_farm import ADDRESS, CHANGED
 from tests.server.git.test_previews_of_changes import due, look
 
 if TYPE_CHECKING:
@@ -73,9 +74,36 @@ def test_what_is_connected_again_has_nothing_left_of_the_connection_before(git_f
     look(git_farm)
     disconnected(git_farm)
     git_farm.connect()
-    assert rows(git_farm)[0] == ["main"]
     git_farm.look()
-    assert forge.states_of(forge.head_of(pull)) == ["pending", "pending"]
+    assert forge.states_of(forge.head_of(pull)) == ["pending", "pending"], "an error is sent after it"
+    disconnecting.remove_ended(git_farm.application)
+    assert rows(git_farm)[0] == ["main"]
+
+
+def test_what_is_connected_again_does_not_show_still_ends_on_the_forge(git_farm: GitFarm) -> None:
+    forge = git_farm.forge
+    pull = forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    disconnected(git_farm)
+    pull.state = "closed"
+    git_farm.connect()
+    git_farm.look()
+    assert forge.states_of(forge.head_of(pull)) == ["pending", "error"]
+
+
+@pytest.mark.parametrize("other", [{"project": "dist/others"}, {"api": "http://127.0.0.1:1/api/v1"}])
+def test_another_project_that_gets_the_name_drops_no_last_status(git_farm: GitFarm, other: dict[str, str]) -> None:
+    forge = git_farm.forge
+    commit = forge.head_of(forge.open_pull("topic", {"lib": CHANGED}))
+    look(git_farm)
+    disconnected(git_farm)
+    url = forge.url.replace("dist/recipes", other.get("project", "dist/recipes"))
+    git_farm.connect(url=url, api=other.get("api", forge.api))
+    with git_farm.application.writing() as unit:  # as it would for a commit that both have
+        statuses.show(unit, "main", commit_status(commit, preview_context("main"), "pending", "x", ADDRESS))
+        repositories.pause(unit, "main", unit.now + timedelta(days=1))
+    git_farm.tell()
+    assert forge.states_of(commit) == ["pending", "error"]
 
 
 def test_what_the_forge_has_never_seen_is_not_sent_at_the_end(git_farm: GitFarm) -> None:
