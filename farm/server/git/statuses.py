@@ -34,7 +34,8 @@ RESERVED = timedelta(seconds=30)
 class StatusRecord(Record):
     """The status of a commit. `sent` is the state that the forge has; it is sent again at `due_at`, unless None.
 
-    `unsure`: an attempt may have reached the forge. `trouble` is why the last attempt has failed.
+    `unsure`: an attempt may have reached the forge; if it was `pending`, and something else followed, it is `sent`.
+    `trouble` is why the last attempt has failed.
     """
 
     repository: str
@@ -90,6 +91,8 @@ def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
             target="",
             changed_at=unit.now,
         )
+    if row.unsure and row.state == _PENDING:
+        row.sent = _PENDING  # the attempt may have reached the forge
     row.state, row.target, row.changed_at = status.state, status.target, unit.now
     row.description = status.description
     row.due_at, row.attempts, row.unsure, row.trouble = unit.now, 0, False, ""
@@ -100,17 +103,18 @@ def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
 def end_pending(unit: UnitOfWork, repository: str, line: str) -> bool:
     """Let the forge show an error in place of what is pending there; return whether it is yet to show anything.
 
-    What it has not seen is dropped, and so is what it shows for good.
+    What else is yet to be sent is tried again at once, also if it was given up while the forge may show that something
+    is pending. What it has not seen as pending is not sent as an error.
     """
     yet = False
     for row in unit.session.exec(select(CommitStatusRow).where(CommitStatusRow.repository == repository)).all():
-        is_pending, is_known = row.state == _PENDING, bool(row.sent or row.unsure)
-        if is_pending and is_known:
-            show(unit, repository, CommitStatus(row.commit, row.context, "error", line, row.target))
-        if row.due_at is None or (is_pending and not is_known):
+        may_be_pending = row.sent == _PENDING or row.unsure  # at the forge
+        if not may_be_pending and (row.state == _PENDING or row.due_at is None):
             unit.session.delete(row)
-        else:
-            yet = True
+            continue
+        if row.state == _PENDING:
+            show(unit, repository, CommitStatus(row.commit, row.context, "error", line, row.target))
+        row.due_at, row.attempts, yet = unit.now, 0, True
     unit.session.flush()
     return yet
 
@@ -165,7 +169,7 @@ def set_unsent(unit: UnitOfWork, tried: StatusRecord, trouble: str, *, unsure: b
     """Record that a status could not be sent; it is tried again after a pause that grows, and given up at last."""
     row = _same(unit, tried)
     if row is not None:
-        row.trouble, row.unsure = trouble, unsure
+        row.trouble, row.unsure = trouble, tried.unsure or unsure  # an earlier attempt may have reached it
         row.due_at = unit.now + PAUSES[row.attempts - 1] if row.attempts <= len(PAUSES) else None
 
 

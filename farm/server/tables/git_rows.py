@@ -105,7 +105,7 @@ class GitChangeRow(Row, table=True):
 class CommitStatusRow(Row, table=True):
     """What the forge is to show of a commit (`state` …), and the state that it has (`sent`); delivered while `due_at`.
 
-    `unsure`: an attempt may have reached it.
+    `unsure`: an attempt may have reached it. `sent` is `pending` also where the forge may have that.
     """
 
     __table_args__ = (Index("ix_commit_status_changed", "repository", "changed_at"),)

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from farm.errors import FarmError
+from farm.server.events.deliveries import PAUSES
 from farm.server.git import disconnecting, repositories, statuses
 from farm.server.git.statuses import commit_status, preview_context
 from farm.server.git.sync import sync_repository
@@ -18,6 +19,7 @@ from tests.server.git.git_farm import ADDRESS, CHANGED
 from tests.server.git.test_previews_of_changes import due, look
 
 if TYPE_CHECKING:
+    from farm.server.git.forge import StatusState
     from tests.server.git.git_farm import GitFarm
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -33,6 +35,14 @@ def rows(farm: GitFarm) -> tuple[list[str], list[str]]:
 def disconnected(farm: GitFarm) -> None:
     with farm.application.planning() as unit:
         disconnecting.disconnect(unit, "main", by="a test")
+
+
+def shown(farm: GitFarm, state: StatusState) -> str:
+    commit = farm.forge.git("rev-parse", "main")
+    with farm.application.writing() as unit:
+        statuses.show(unit, "main", commit_status(commit, preview_context("main"), state, "x", ADDRESS))
+    farm.tell()
+    return commit
 
 
 def test_what_is_pending_when_it_is_disconnected_ends_on_the_forge(git_farm: GitFarm) -> None:
@@ -104,6 +114,65 @@ def test_another_project_that_gets_the_name_drops_no_last_status(git_farm: GitFa
         repositories.pause(unit, "main", unit.now + timedelta(days=1))
     git_farm.tell()
     assert forge.states_of(commit) == ["pending", "error"]
+
+
+def test_a_verdict_that_was_given_up_is_tried_again_at_the_end_where_the_forge_shows_pending(git_farm: GitFarm) -> None:
+    commit = shown(git_farm, "pending")
+    git_farm.forge.answers = [500] * (len(PAUSES) + 1)
+    shown(git_farm, "success")
+    for pause in PAUSES:
+        git_farm.farm.clock.passes(pause.total_seconds())
+        git_farm.tell()
+    assert git_farm.forge.answers == []
+    disconnected(git_farm)
+    git_farm.tell()
+    assert git_farm.forge.states_of(commit) == ["pending", "success"]
+
+
+def test_a_verdict_that_waits_for_longer_than_the_token_is_kept_is_sent_at_the_end(git_farm: GitFarm) -> None:
+    git_farm.forge.answers = [500] * 5
+    commit = shown(git_farm, "success")
+    for pause in PAUSES[:4]:
+        git_farm.farm.clock.passes(pause.total_seconds())
+        git_farm.tell()
+    assert git_farm.forge.answers == []
+    assert PAUSES[4] > repositories.KEPT_TO_END
+    disconnected(git_farm)
+    git_farm.tell()
+    assert git_farm.forge.states_of(commit) == ["success"]
+
+
+@pytest.mark.parametrize("then", ["pending", "success"])
+def test_what_may_have_arrived_as_pending_ends_on_the_forge(git_farm: GitFarm, then: StatusState) -> None:
+    """The forge takes it, and its answer is lost; what follows is given up."""
+
+    def lose() -> None:
+        raise ConnectionError("as the test asks")
+
+    git_farm.forge.before = lose
+    commit = shown(git_farm, "pending")
+    git_farm.forge.before = lambda: None
+    assert git_farm.forge.states_of(commit) == ["pending"]
+    git_farm.forge.answers = [500] * (len(PAUSES) + 1)
+    if then == "success":
+        shown(git_farm, then)
+        for pause in PAUSES:
+            git_farm.farm.clock.passes(pause.total_seconds())
+            git_farm.tell()
+        assert git_farm.forge.answers == []
+    git_farm.forge.answers = []
+    disconnected(git_farm)
+    git_farm.tell()
+    assert git_farm.forge.states_of(commit)[-1] == {"pending": "error", "success": "success"}[then]
+
+
+def test_what_the_forge_does_not_show_as_pending_is_left_as_it_is(git_farm: GitFarm) -> None:
+    commit = shown(git_farm, "success")
+    git_farm.forge.answers = [500]
+    shown(git_farm, "pending")
+    disconnected(git_farm)
+    assert rows(git_farm) == ([], [])
+    assert git_farm.forge.states_of(commit) == ["success"]
 
 
 def test_what_the_forge_has_never_seen_is_not_sent_at_the_end(git_farm: GitFarm) -> None:

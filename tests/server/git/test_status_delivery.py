@@ -96,6 +96,17 @@ def test_one_that_did_not_arrive_before_the_farm_was_killed_is_sent(git_farm: Gi
     assert git_farm.forge.states_of(commit) == ["pending"]
 
 
+def test_one_that_may_have_arrived_may_have_so_after_an_attempt_that_was_refused(git_farm: GitFarm) -> None:
+    key = ("main", put(git_farm), "farm/preview/main")
+    for unsure in (True, False):
+        with git_farm.application.writing() as unit:
+            tried = statuses.reserve(unit, key)
+            assert tried is not None
+            statuses.set_unsent(unit, tried, "x", unsure=unsure)
+        git_farm.farm.clock.passes(PAUSES[1].total_seconds())
+        assert only(git_farm).unsure
+
+
 def test_a_description_is_one_line_of_at_most_140_characters_with_nothing_to_obey(git_farm: GitFarm) -> None:
     put(git_farm, line="lib: \x1b]0;owned\x07 error\n" + "é" * 300)
     assert deliver(git_farm) == 1
