@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from sqlmodel import update
 
 from farm.server.git import repositories
 from farm.server.git.repositories import RepositoryRequest
-from farm.server.tables.git_rows import Forge, PreviewPermission
+from farm.server.tables.git_rows import Forge, GitRepositoryRow, PreviewPermission
 from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ def test_the_signature_of_another_body_or_of_another_secret_is_none(farm: Served
     secret = connect(farm).secret
     for body, key in ((BODY + b" ", secret), (BODY, "another"), (BODY, ""), (b"", secret)):
         assert send(farm, {"X-Hub-Signature-256": f"sha256={sign(body, key)}"}).json()["code"] == "forged-webhook"
+    assert not is_due(farm)
+
+
+def test_where_there_is_no_secret_nothing_is_signed_with_it(farm: ServedFarm) -> None:
+    connect(farm)
+    with farm.application.writing() as unit:
+        unit.session.exec(update(GitRepositoryRow).values(secret=""))
+    answer = send(farm, {"X-Hub-Signature-256": f"sha256={sign(BODY, '')}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "forged-webhook")
+    assert "--new-secret" in answer.json()["remedy"]
     assert not is_due(farm)
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete
 
 from farm.errors import FarmError
-from farm.server.git.repositories import make_due, not_connected
-from farm.server.tables.git_rows import Forge, GitDeliveryRow, GitRepositoryRow
+from farm.server.git.repositories import find_repository, make_due
+from farm.server.tables.git_rows import Forge, GitDeliveryRow
 from farm.server.tables.writing import add_unless_stored
 
 if TYPE_CHECKING:
@@ -72,21 +72,23 @@ class Webhook:
 def read_webhook(session: Session, name: str, headers: Mapping[str, str]) -> Webhook:
     """Return what the headers (names in lower case) of a webhook about a repository say; nothing is compared yet.
 
-    Raises `FarmError` (`not-found`, `unsigned-webhook`).
+    Raises `FarmError` (`not-found`, `unsigned-webhook`, `forged-webhook` where it has no secret).
     """
     if not any(header in headers for _, signatures in _HEADERS.values() for header in signatures):
         raise _unsigned()
-    query = select(GitRepositoryRow.forge, GitRepositoryRow.secret).where(GitRepositoryRow.name == name)
-    found = session.exec(query).first()
-    if found is None:
-        raise not_connected(name)
-    forge, secret = found
-    event, signatures = _HEADERS[Forge(forge)]
+    found = find_repository(session, name)
+    if not found.secret:  # anybody could sign with it
+        raise FarmError(
+            f"the repository {name} has no secret that a webhook could be signed with",
+            remedy=f"Have one made, and give it to the forge: farm git set {name} --new-secret.",
+            code="forged-webhook",
+        )
+    event, signatures = _HEADERS[found.forge]
     # The first that is there counts: another one that fits does not make up for it.
     signature = _SIGNATURE.fullmatch(next((headers[header] for header in signatures if header in headers), ""))
     if signature is None:
         raise _unsigned()
-    return Webhook(name, headers.get(event, ""), signature[2], secret)
+    return Webhook(name, headers.get(event, ""), signature[2], found.secret)
 
 
 def _unsigned() -> FarmError:

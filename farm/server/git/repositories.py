@@ -55,7 +55,8 @@ class GitRepository(Record, texts={"members": JSON_LIST}):
     """A connected repository. `head` is the commit of its branch up to which recipes were submitted; empty at first.
 
     `trouble` is why it could not be read the last time, `failures` how often in a row. `refused` is tried at each look
-    where it `retries`, else no more. Nothing is asked of the forge before `not_before`.
+    where it `retries`, else no more. Nothing is asked of the forge before `not_before`. It is read again at `due_at`;
+    one that was disconnected (`status_sender`) is never read, and removed then at the latest.
     """
 
     name: str
@@ -188,6 +189,11 @@ def repositories(session: Session) -> list[GitRepository]:
 
 def repository(session: Session, name: str) -> GitRepository | None:
     """Return a connected repository."""
+    return GitRepository.first(session, select(GitRepositoryRow).where(GitRepositoryRow.name == name, ~_is_ended()))
+
+
+def status_sender(session: Session, name: str) -> GitRepository | None:
+    """Return the repository that sends the statuses of this name: a connected one, or what is kept of another."""
     return GitRepository.first(session, select(GitRepositoryRow).where(GitRepositoryRow.name == name))
 
 
@@ -212,7 +218,10 @@ def remove_repository(session: Session, name: str) -> None:
 
 
 def keep_to_end(unit: UnitOfWork, known: GitRepository) -> None:
-    """Remove a repository, but for the statuses that its forge is yet to show: these are kept under another name."""
+    """Remove a repository, but for the statuses that its forge is yet to show: these are kept under another name.
+
+    Until its `due_at` at most: it is not read then, but removed (`silent`).
+    """
     row = unit.session.get_one(GitRepositoryRow, known.name, populate_existing=True)
     name = f"{known.name}{_ENDED}{secrets.token_hex(8)}"
     kept = {"name": name, "secret": "", "due_at": unit.now + KEPT_TO_END}
@@ -270,6 +279,7 @@ def reserve(unit: UnitOfWork, name: str) -> GitRepository | None:
     """Return a repository if it is due, and let nobody else read it for a while."""
     until = unit.now + RESERVED
     mine = (col(GitRepositoryRow.name) == name) & (col(GitRepositoryRow.due_at) <= unit.now) & may_be_asked(unit.now)
+    mine &= ~_is_ended()
     if not changes_rows(unit.session, update(GitRepositoryRow).where(mine).values(due_at=until)):
         return None
     return repository(unit.session, name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from farm.errors import FarmError
 from farm.server.git import statuses
 from farm.server.git.forge import CommitStatus, ForgeApi, ForgeBusyError
-from farm.server.git.repositories import pause, repository
+from farm.server.git.repositories import pause, status_sender
 from farm.server.transaction.text import truncate_text
 from farm.store.http.exchange import NoAnswerError
 
@@ -43,7 +43,7 @@ def _deliver_to(application: Application, keys: list[tuple[str, str, str]], poli
     """Send statuses to one forge until one fails; return how many it took."""
     for delivered, key in enumerate(keys):
         with application.writing() as unit:
-            known = repository(unit.session, key[0])
+            known = status_sender(unit.session, key[0])
             found = statuses.reserve(unit, key) if known is not None else None
         if known is None or found is None:
             continue

@@ -62,7 +62,7 @@ class GitRepositoryRow(Row, table=True):
     head: str = ""  # the commit of the branch up to which recipes were submitted
     refused: str = ""  # a commit of the branch whose recipes could not be submitted
     retries: bool = False  # `refused` is tried at each look: another submission may bring what it lacks
-    due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    due_at: datetime = Field(sa_type=UtcDateTime, index=True)  # to be read; to be removed, if it was disconnected
     synced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the last webhook
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the forge has asked for a pause

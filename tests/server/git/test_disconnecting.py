@@ -11,9 +11,11 @@ from sqlmodel import select
 from farm.errors import FarmError
 from farm.server.events.deliveries import PAUSES
 from farm.server.git import disconnecting, repositories, statuses
+from farm.server.git.connection_changes import ConnectionChange, change_connection
 from farm.server.git.statuses import commit_status, preview_context
 from farm.server.git.sync import sync_repository
 from farm.server.tables.git_rows import GitRepositoryRow
+from tests.refusing import refuses
 from tests.server.git.forge import TOKEN
 from tests.server.git.git_farm import ADDRESS, CHANGED
 from tests.server.git.test_previews_of_changes import due, look
@@ -114,6 +116,26 @@ def test_another_project_that_gets_the_name_drops_no_last_status(git_farm: GitFa
         repositories.pause(unit, "main", unit.now + timedelta(days=1))
     git_farm.tell()
     assert forge.states_of(commit) == ["pending", "error"]
+
+
+def test_what_is_kept_of_it_cannot_be_reached_by_its_name(git_farm: GitFarm) -> None:
+    shown(git_farm, "pending")
+    disconnected(git_farm)
+    (name,), _ = rows(git_farm)
+    with git_farm.application.planning() as unit:
+        for use in (
+            lambda: repositories.find_repository(unit.session, name),
+            lambda: change_connection(unit, name, ConnectionChange(token="x")),
+            lambda: disconnecting.disconnect(unit, name, by="a test"),
+        ):
+            with refuses("not-found"):
+                use()
+    git_farm.farm.clock.passes(repositories.KEPT_TO_END.total_seconds())
+    assert not sync_repository(git_farm.application, git_farm.settings, name)
+    answer = git_farm.forge.send(f"{git_farm.url}/api/v1/git/{name}/webhook", "", "push")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    git_farm.tell()
+    assert git_farm.forge.statuses[-1]["state"] == "error"
 
 
 def test_a_verdict_that_was_given_up_is_tried_again_at_the_end_where_the_forge_shows_pending(git_farm: GitFarm) -> None:
