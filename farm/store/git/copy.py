@@ -31,15 +31,14 @@ MOST_BYTES = 2 << 30
 _LISTED = 8 << 20
 _NONE = 1
 """The status of `git merge-base` where there is none."""
-_FILES_OF_A_PACK = 3  # pack, index, reverse index
 
 
 @dataclass(frozen=True, slots=True)
 class GitCopy:
     """The copy in `directory`, which may be missing: it is made when something is fetched. One process uses it.
 
-    `guard` says which addresses may be reached, and `most_bytes` how large it may become before it is made anew. Each
-    fetch adds a pack; beyond `most_packs`, they become one.
+    `guard` says which addresses may be reached, and `most_bytes` how large its packs may become before it is made anew.
+    Each fetch adds one; beyond `most_packs`, they become one. Indexes do not count: a pack within the limit stays.
     """
 
     directory: Path
@@ -140,7 +139,7 @@ class GitCopy:
         for place in self.directory.rglob("*.lock"):  # of a git that was killed: nobody else writes here now
             place.unlink(missing_ok=True)
         self._tidy()
-        if len(self._packs()) > self.most_packs * _FILES_OF_A_PACK:
+        if len(self._packs()) > self.most_packs:
             with suppress(GitError):  # it is only slower; next time
                 self.git("pack-refs", "--all")
                 self.git("repack", "-a", "-d", "-q")
@@ -166,12 +165,14 @@ class GitCopy:
 
     def _tidy(self) -> None:
         """Remove what an interrupted fetch has left."""
-        for path in self._packs():
-            if path.name.startswith("tmp_"):
-                path.unlink(missing_ok=True)
+        for path in self._in_packs("tmp_*"):
+            path.unlink(missing_ok=True)
 
     def _packs(self) -> list[Path]:
-        return list((self.directory / "objects" / "pack").glob("*"))
+        return self._in_packs("*.pack")
+
+    def _in_packs(self, pattern: str) -> list[Path]:
+        return list((self.directory / "objects" / "pack").glob(pattern))
 
 
 def _listed(text: bytes) -> Iterator[tuple[str, str]]:

@@ -74,6 +74,16 @@ def test_a_copy_that_has_become_too_large_is_made_anew(forge: GitForge, copy: Gi
     assert not small.has(head)
 
 
+def test_a_copy_whose_pack_may_just_be_as_large_as_it_is_stays(forge: GitForge, copy: GitCopy) -> None:
+    head = forge.commit({"jq": RECIPE})
+    forge.push("main")
+    copy.fetch(GitRemote(forge.url), {"refs/heads/main": head})
+    (pack,) = packs(copy)
+    exact = GitCopy(copy.directory, LOOPBACK, most_bytes=pack.stat().st_size)
+    exact.branches(GitRemote(forge.url))
+    assert exact.has(head)
+
+
 def packs(copy: GitCopy) -> list[Path]:
     return list((copy.directory / "objects" / "pack").glob("*.pack"))
 
