@@ -143,9 +143,9 @@ def git_tasks(application: Application, settings: FarmSettings) -> tuple[Periodi
     )
 
     def update_forges() -> None:
+        remove_ended(application)  # first: an error below keeps no token longer
         show_verdicts(application, address)
         deliver_statuses(application, policy)
-        remove_ended(application)
 
     return (
         # Several: one that is slow delays no other one.

@@ -8,7 +8,14 @@ from farm.api import git_wire
 from farm.api.farm_client import FarmClient, segment
 
 if TYPE_CHECKING:
-    from farm.api.git_wire import ChangeWire, ConnectRequest, RepositoryDetail, RepositoryWire, SetRequest
+    from farm.api.git_wire import (
+        ChangeWire,
+        ConnectRequest,
+        DisconnectedWire,
+        RepositoryDetail,
+        RepositoryWire,
+        SetRequest,
+    )
 
 _PATH = "/api/v1/git"
 
@@ -32,9 +39,9 @@ class GitClient(FarmClient):
         """Change how a repository is connected; the answer has the secret of its webhook if that is new."""
         return self._post(f"{_PATH}/{segment(name)}/set", git_wire.RepositoryWire, asked.model_dump(mode="json"))
 
-    def disconnect_repository(self, name: str) -> RepositoryWire:
+    def disconnect_repository(self, name: str) -> DisconnectedWire:
         """Take no more recipes from a repository, and withdraw its previews."""
-        return self._post(f"{_PATH}/{segment(name)}/disconnect", git_wire.RepositoryWire, {})
+        return self._post(f"{_PATH}/{segment(name)}/disconnect", git_wire.DisconnectedWire, {})
 
     def sync_repository(self, name: str) -> RepositoryWire:
         """Have a repository read now; return it as it was before."""

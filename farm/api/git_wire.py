@@ -74,6 +74,12 @@ class RepositoryWire(Wire):
     secret: Annotated[str, Omitted] = ""
 
 
+class DisconnectedWire(RepositoryWire):
+    """A repository that was disconnected. Its token is kept until `last_statuses` are sent, an hour at most."""
+
+    last_statuses: int
+
+
 class RepositoryPage(Wire):
     """The connected repositories, by name."""
 

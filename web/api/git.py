@@ -109,12 +109,13 @@ def change(
 @router.post("/{name}/disconnect")
 def disconnect(
     application: ApplicationHere, address: AddressHere, actor: AdminActor, name: str
-) -> git_wire.RepositoryWire:
-    """Take no more recipes from a repository, and withdraw its previews."""
+) -> git_wire.DisconnectedWire:
+    """Take no more recipes from a repository, and withdraw its previews. Its token is kept for the last statuses."""
     with application.planning() as unit:
         gone = disconnecting.disconnect(unit, name, by=actor.name)
-        audit(unit, actor, "disconnect-repository", f"repository {name}", gone.url)
-    return _form(gone, address)
+        audit(unit, actor, "disconnect-repository", f"repository {name}", gone.repository.url)
+    form = _form(gone.repository, address)
+    return git_wire.DisconnectedWire(**form.model_dump(), last_statuses=gone.last_statuses)
 
 
 @router.post("/{name}/sync", status_code=202)

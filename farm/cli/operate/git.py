@@ -195,13 +195,20 @@ def show(name: str, as_json: bool) -> None:
 def disconnect(name: str, as_json: bool) -> None:
     """Take no more recipes from the repository NAME, and withdraw its previews. What was submitted stays.
 
+    What is pending on the forge becomes an error. The farm keeps the token until these last statuses are sent, an hour
+    at most: if it has leaked, revoke it at the forge.
+
     \b
     Example:
       farm git disconnect main
     """
     with _connect() as farm:
         gone = farm.disconnect_repository(name)
-    tell_result([f"repository {name} is disconnected: {gone.url}"], gone.model_dump(mode="json"), as_json=as_json)
+    lines = [f"repository {name} is disconnected: {gone.url}"]
+    if gone.last_statuses:
+        last = "1 last status is" if gone.last_statuses == 1 else f"{gone.last_statuses} last statuses are"
+        lines.append(f"its token is kept until {last} sent, an hour at most: if it has leaked, revoke it at the forge")
+    tell_result(lines, gone.model_dump(mode="json"), as_json=as_json)
 
 
 @click.command()

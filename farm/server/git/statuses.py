@@ -100,13 +100,13 @@ def show(unit: UnitOfWork, repository: str, status: CommitStatus) -> None:
     unit.session.flush()
 
 
-def end_pending(unit: UnitOfWork, repository: str, line: str) -> bool:
-    """Let the forge show an error in place of what is pending there; return whether it is yet to show anything.
+def end_pending(unit: UnitOfWork, repository: str, line: str) -> int:
+    """Let the forge show an error in place of what is pending there; return how much it is yet to show.
 
     What else is yet to be sent is tried again at once, also if it was given up while the forge may show that something
     is pending. What it has not seen as pending is not sent as an error.
     """
-    yet = False
+    yet = 0
     for row in unit.session.exec(select(CommitStatusRow).where(CommitStatusRow.repository == repository)).all():
         may_be_pending = row.sent == _PENDING or row.unsure  # at the forge
         if not may_be_pending and (row.state == _PENDING or row.due_at is None):
@@ -114,7 +114,7 @@ def end_pending(unit: UnitOfWork, repository: str, line: str) -> bool:
             continue
         if row.state == _PENDING:
             show(unit, repository, CommitStatus(row.commit, row.context, "error", line, row.target))
-        row.due_at, row.attempts, yet = unit.now, 0, True
+        row.due_at, row.attempts, yet = unit.now, 0, yet + 1
     unit.session.flush()
     return yet
 

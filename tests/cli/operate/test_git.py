@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.server.git.status_delivery import deliver_statuses
 from farm.server.git.sync import SyncSettings, sync_next
+from farm.server.git.verdicts import show_verdicts
 from farm.server.tables.states import Role
 from farm.store.http.address_guard import AddressGuard
 from tests.cli.shell import Shell, signed_in
@@ -99,8 +101,39 @@ def test_a_repository_is_connected_read_and_disconnected(shell: Shell, forge: Gi
     assert "delayed" in shell.run("git", "show", "main")
     assert shell.json("git", "show", "main")["changes"][0]["state"] == "delayed"
     assert shell.json("git", "list")["repositories"][0]["with_token"] is True
-    assert "is disconnected" in shell.run("git", "disconnect", "main")
+    assert f"repository main is disconnected: {forge.url}\n" in shell.run("git", "disconnect", "main")
     assert "no repositories" in shell.run("git", "list")
+
+
+def test_who_disconnects_reads_that_the_token_is_kept_for_the_last_statuses(
+    shell: Shell, forge: GitForge, tmp_path: Path
+) -> None:
+    connect(shell, forge, tmp_path)
+    forge.open_pull("topic", {"lib": LIB}, author="eve", association="NONE")
+    for number in (1, 2):
+        with control(shell, tmp_path / "git"):
+            shell.run("git", "sync", "main", "--wait")
+        show_verdicts(shell.stocked.application, ADDRESS)
+        deliver_statuses(shell.stocked.application, POLICY)
+        if number == 1:
+            said = shell.run("git", "disconnect", "main")
+            kept = "its token is kept until 1 last status is sent, an hour at most: if it has leaked, revoke it"
+            assert kept in said
+            connect(shell, forge, tmp_path)
+    assert shell.json("git", "disconnect", "main")["last_statuses"] == 1
+    assert forge.refused == []
+
+
+def test_where_there_is_no_token_nothing_is_kept(shell: Shell, forge: GitForge, tmp_path: Path) -> None:
+    connect(shell, forge, tmp_path)
+    forge.open_pull("topic", {"lib": LIB}, author="eve", association="NONE")
+    with control(shell, tmp_path / "git"):
+        shell.run("git", "sync", "main", "--wait")
+    show_verdicts(shell.stocked.application, ADDRESS)
+    deliver_statuses(shell.stocked.application, POLICY)
+    (tmp_path / "token").write_text("")
+    shell.run("git", "set", "main", "--token-file", str(tmp_path / "token"))
+    assert "token" not in shell.run("git", "disconnect", "main")
 
 
 def test_a_connection_is_changed_and_only_a_new_secret_is_shown(shell: Shell, forge: GitForge, tmp_path: Path) -> None:

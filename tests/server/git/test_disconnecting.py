@@ -6,21 +6,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from farm.errors import FarmError
+from farm.server.application import FarmSettings
 from farm.server.events.deliveries import PAUSES
 from farm.server.git import disconnecting, repositories, statuses
 from farm.server.git.connection_changes import ConnectionChange, change_connection
 from farm.server.git.statuses import commit_status, preview_context
 from farm.server.git.sync import sync_repository
 from farm.server.tables.git_rows import GitRepositoryRow
+from farm.server.tables.preview_rows import PreviewRow
 from tests.refusing import refuses
 from tests.server.git.forge import TOKEN
 from tests.server.git.git_farm import ADDRESS, CHANGED
 from tests.server.git.test_previews_of_changes import due, look
+from workers.control import BackgroundTask, git_tasks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from farm.server.git.forge import StatusState
     from tests.server.git.git_farm import GitFarm
 
@@ -78,6 +83,28 @@ def test_what_a_forge_takes_no_more_is_given_up_after_an_hour_and_its_token_remo
     git_farm.farm.clock.passes(repositories.KEPT_TO_END.total_seconds())
     disconnecting.remove_ended(git_farm.application)
     assert rows(git_farm) == ([], [])
+
+
+def test_a_token_is_removed_in_time_also_where_control_cannot_read_a_verdict(git_farm: GitFarm, tmp_path: Path) -> None:
+    git_farm.forge.open_pull("topic", {"lib": CHANGED})
+    look(git_farm)
+    git_farm.connect("docs", token="of-docs")
+    with git_farm.application.planning() as unit:
+        commit = git_farm.forge.git("rev-parse", "main")
+        statuses.show(unit, "docs", commit_status(commit, preview_context("docs"), "success", "x", ADDRESS))
+        disconnecting.disconnect(unit, "docs", by="a test")
+        unit.session.exec(update(PreviewRow).values(verdict="{"))
+    assert rows(git_farm)[1] == [TOKEN, "of-docs"]
+    git_farm.farm.clock.passes(repositories.KEPT_TO_END.total_seconds())
+    with pytest.raises(ValueError, match="Expecting property name"):
+        git_farm.tell()
+    settings = FarmSettings(database="", blobs=tmp_path, logs=tmp_path / "logs", recipes=tmp_path, toolchains=())
+    (task,) = [task for task in git_tasks(git_farm.application, settings) if task.task == "farm.control.statuses"]
+    assert isinstance(task.run, BackgroundTask)
+    task.run()
+    assert task.run.thread is not None
+    task.run.thread.join()
+    assert rows(git_farm)[1] == [TOKEN]
 
 
 def test_what_is_connected_again_has_nothing_left_of_the_connection_before(git_farm: GitFarm) -> None:
