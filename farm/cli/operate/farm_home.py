@@ -22,7 +22,7 @@ _SPECIAL_IN_URLS = "?#%"
 class FarmHome:
     """Paths below the farm's directory `root`, its future address, and the private networks that it may reach.
 
-    `allowed_networks` are for sources and other distributions, `webhook_networks` for webhooks.
+    `allowed_networks` are for sources, other distributions and git repositories, `webhook_networks` for webhooks.
     """
 
     root: Path

@@ -23,9 +23,9 @@ _RULES = {
     "api": "--api has at most 1,000 characters, as https://git.example.org/api/v1: leave it out for the usual address",
     "token": "the token file has more than a token in it: save only the token, a line of at most 1,000 characters",
     "members": "--member names an account in 1 to 100 characters, and up to 500 are named; --no-members names none",
-    "commit": "{shown} is no commit in full: give its 40 hexadecimal digits, as `git rev-parse BRANCH` prints them",
+    "commit": "{shown} is no commit in full: give 40 or 64 hexadecimal digits, as `git rev-parse BRANCH` prints them",
 }
-"""By the member of a request. What was given is not shown: it may be a token, or as long as a file."""
+"""By the member of a request. Only a name and a commit are shown, cut off: a token never, nor what may be a file."""
 _LONGEST_SHOWN = 60
 
 token_option = click.option(

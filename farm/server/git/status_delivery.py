@@ -56,7 +56,7 @@ def _deliver_to(application: Application, keys: list[tuple[str, str, str]], poli
                 statuses.set_deferred(unit, found, until)
             return delivered
         except FarmError as error:
-            trouble = truncate_text(error.message, longest=_LONGEST_TROUBLE)
+            trouble = truncate_text(error.in_a_line, longest=_LONGEST_TROUBLE)
             unsure = isinstance(error, NoAnswerError)  # the forge may have it nevertheless
             with application.writing() as unit:
                 statuses.set_unsent(unit, found, trouble, unsure=unsure)

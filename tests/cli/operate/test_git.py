@@ -280,4 +280,4 @@ def test_what_can_be_no_name_is_answered_with_what_a_name_is(shell: Shell, verb:
 def test_what_is_no_commit_is_answered_with_how_to_get_one(shell: Shell, commit: str) -> None:
     shown = shell.run("git", "preview", "main", "1", "--commit", commit, status=2)
     assert f"{commit!r} is no commit in full" in shown
-    assert "git rev-parse" in shown
+    assert "40 or 64 hexadecimal digits, as `git rev-parse" in shown

@@ -59,7 +59,7 @@ def test_one_that_is_refused_is_sent_again_after_pauses_that_grow_and_given_up_a
         git_farm.farm.clock.passes(pause.total_seconds())
     deliver(git_farm)
     assert only(git_farm).due_at is None
-    assert "HTTP status 500" in only(git_farm).trouble
+    assert "HTTP status 500. See that the token may read pull requests" in only(git_farm).trouble
     assert git_farm.forge.states_of(commit) == []
     put(git_farm, "success")
     assert deliver(git_farm) == 1
