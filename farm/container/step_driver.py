@@ -47,7 +47,7 @@ def write_driver(
         for name, _ in step.environment:
             if not _VARIABLE.fullmatch(name):
                 raise FarmError(
-                    f"the step {step.name} sets {name!r}, which is not a variable name", code="unusable-step"
+                    f"the step {step.title} sets {name!r}, which is not a variable name", code="unusable-step"
                 )
         (place / "environment").write_bytes(_separated(step, [f"{name}={value}" for name, value in step.environment]))
     _make_readable(directory)
@@ -163,5 +163,5 @@ class StepLog:
 
 def _separated(step: Step, values: Sequence[str]) -> bytes:
     if any("\0" in value for value in values):
-        raise FarmError(f"the step {step.name} has a value with a NUL character", code="unusable-step")
+        raise FarmError(f"the step {step.title} has a value with a NUL character", code="unusable-step")
     return b"".join(value.encode() + b"\0" for value in values)

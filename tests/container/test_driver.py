@@ -148,6 +148,13 @@ def test_what_no_process_can_be_given_is_refused(tmp_path: Path, step: Step) -> 
         write_driver(tmp_path, [step], nonce=NONCE, workdir="/")
 
 
+def test_a_step_is_refused_by_its_name_for_people(tmp_path: Path) -> None:
+    for number, step in enumerate((Step("licence", "", ("a\0b",)), Step("licence", "", environment=(("a b", "c"),)))):
+        (tmp_path / str(number)).mkdir()
+        with refuses("unusable-step", match="the step license "):
+            write_driver(tmp_path / str(number), [step], nonce=NONCE, workdir="/")
+
+
 def test_a_step_that_ends_within_a_line_keeps_it(tmp_path: Path) -> None:
     _, records, _ = run_steps(tmp_path, Step("one", "printf unfinished"), Step("two", "printf last"))
     assert [(record.step, record.text) for record in records] == [("one", "unfinished"), ("two", "last")]
