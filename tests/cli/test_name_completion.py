@@ -7,13 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
 
+from farm.build.local.shell import number_of_step
 from farm.cli.main import farm
 from farm.cli.subscribe.completion import completion_script
+from farm.core.recipe.recipe import Step
+from tests.core.plan.values import RECIPE as RECIPE_OF_A_PLAN
+from tests.core.plan.values import planned
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 RECIPE = "name: {name}\ntests:\n  - {{name: it runs, command: [{name}]}}\n  - {{name: it ends, command: [{name}]}}\n"
@@ -63,6 +68,19 @@ def test_steps_are_those_of_the_recipe_in_their_order(tree: Path) -> None:
     assert completed("shell", "gzip@2", "--before", "a l") == ["a last one"]
     for name in ("grep", "gone", "12"):
         assert completed("shell", name, "--before", "") == []
+
+
+def test_each_step_that_is_completed_is_one_that_shell_takes(tree: Path) -> None:
+    shutil.copytree(RECIPES / "steps", tree / "recipes" / "steps")
+    text = "name: gzip\nsteps:\n  - autotools: {}\n  - license: {files: [COPYING]}\n"
+    (tree / "recipes" / "packages" / "gzip" / "recipe.yaml").write_text(text)
+    found = completed("shell", "gzip", "--before", "")
+    assert "license" in found
+    recorded = [Step("licence" if name == "license" else name, "true") for name in found]  # as plans have it
+    plan = planned(replace(RECIPE_OF_A_PLAN, steps=tuple(recorded)))
+    titles = [step.title for step in plan.steps]
+    assert [number_of_step(plan, name) for name in found] == [titles.index(name) for name in found]
+    assert number_of_step(plan, "licence") == titles.index("license")
 
 
 def test_rules_are_completed_by_their_codes() -> None:

@@ -72,11 +72,13 @@ def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:
 def number_of_step(plan: Plan, step: str) -> int:
     """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`.
 
-    `install` is the step `make: install`, where no other definition has a step of that name.
+    `install` is the step `make: install`, where no other definition has a step of that name. The name that the plan
+    has recorded, `licence`, is accepted too.
     """
     names = [planned.title for planned in plan.steps]
-    if step in names:
-        return names.index(step)
+    for known in (names, [planned.name for planned in plan.steps]):
+        if step in known:
+            return known.index(step)
     parts = [number for number, name in enumerate(names) if name.endswith(f": {step}")]
     if len(parts) == 1:
         return parts[0]

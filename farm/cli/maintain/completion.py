@@ -32,7 +32,7 @@ def names_of_steps(context: click.Context, _parameter: click.Parameter, incomple
                 recipe = load_recipe(text, file=name, steps=library, patches=files)
             except PartlyReadError as error:
                 recipe = error.part.recipe
-            names |= dict.fromkeys(step.name for step in recipe.steps)
+            names |= dict.fromkeys(step.title for step in recipe.steps)
     return [name for name in names if name.startswith(incomplete)]
 
 
