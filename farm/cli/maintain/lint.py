@@ -17,7 +17,7 @@ from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from farm.cli.output import Line
     from farm.core.lint.finding import LintFinding
@@ -107,23 +107,30 @@ def _chosen(files: dict[str, bytes], root: Path, names: Sequence[str]) -> tuple[
         else:
             directory = path if path.is_dir() else path.parent
             if not (directory / RECIPE_FILE).is_file():
-                raise _not_a_recipe(f"{path} is no recipe: there is no {directory / RECIPE_FILE}")
+                raise _without_recipe(path, directory)
             files = with_recipe(files, directory)
             shown.append(f"packages/{name_of_recipe(directory)}/")
     return files, tuple(shown) or ("",)
 
 
-def _within(files: Iterable[str], root: Path, path: Path) -> str:
+def _within(files: Collection[str], root: Path, path: Path) -> str:
     """Return the beginning of the paths of what a path within the tree names; of a file beside a recipe, the recipe."""
     from farm.core.policy.tree import is_of_tree
 
     parts = path.resolve().relative_to(root.resolve()).parts
     if parts[:1] == ("packages",):
         parts = parts[:2]
-    inside = "".join(f"{part}/" for part in parts) if (root / Path(*parts)).is_dir() else "/".join(parts)
+    directory = root / Path(*parts)
+    inside = "".join(f"{part}/" for part in parts) if directory.is_dir() else "/".join(parts)
+    if len(parts) == 2 and inside.startswith("packages/") and f"{inside}{RECIPE_FILE}" not in files:
+        raise _without_recipe(path, directory)
     if any(is_of_tree(file) for file in files if file.startswith(inside)):
         return inside
     raise _not_a_recipe(f"{path} is nothing that is checked: no recipe, step, toolchain or channel of {root}")
+
+
+def _without_recipe(path: Path, directory: Path) -> FarmError:
+    return _not_a_recipe(f"{path} is no recipe: there is no {directory / RECIPE_FILE}")
 
 
 def _not_a_recipe(message: str) -> FarmError:

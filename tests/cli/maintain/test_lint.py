@@ -120,6 +120,19 @@ def test_what_is_no_recipe_is_not_said_to_be_right(
     assert lint(tree, "recipes/toolchains/full.lock") == 0
 
 
+def test_a_directory_of_packages_without_a_recipe_is_refused(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tree / "packages" / "foo"
+    place.mkdir()
+    for name in ("fix.patch", "notes.yaml"):
+        (place / name).write_text("")
+        assert lint(tree, str(place)) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith(f"error: {place} is no recipe: there is no {place / 'recipe.yaml'}\n")
+    shutil.rmtree(tree / "packages" / "wrong")
+    assert lint(tree, str(tree / "packages"), "--ignore", "D101") == 0
+
+
 def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert lint(Path("nowhere"), "--explain", "plain-http") == 0
     assert capsys.readouterr().out.startswith("### S101 plain-http\n\nWarning. ")
