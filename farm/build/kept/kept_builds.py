@@ -203,15 +203,17 @@ class KeptBuilds:
                 newest.add(tree.build.recipe)
                 left.append(tree)
         total = sum(tree.build.size for tree in left)
-        edited = []
+        stayed = set[Path]()
         for tree in reversed(left):
             if total <= self.budget or tree.path == latest.path:
                 continue
             if self.remove(tree, edited=False):
                 total -= tree.build.size
                 removed.append(tree.name)
-            elif tree.is_edited():
-                edited.append(tree.name)
+            else:
+                stayed.add(tree.path)
+        # `remove` has recorded what was edited.
+        edited = [tree.name for tree in reversed(self.all()) if tree.build.edited and tree.path in stayed]
         if edited:
             self._say_what_stays(edited, total)
         return tuple(removed)

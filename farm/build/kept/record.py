@@ -17,10 +17,10 @@ class KeptBuild(Form, record="kept build", constants={"format": 1}):
     """A build that was kept where it stopped.
 
     `stop`: the step with the number `step` has `failed`, and `message` says why (all steps have run, and what they
-    installed is at fault, where that is the number of steps); the build was stopped `before` that step; or it was
-    resumed and has `ended` well. `jobs` is how many processes it may run at once. `opened`: somebody has been
-    in it; `edited`: they left other sources than they found. `size` is what its directory took on the disk, `kept` when
-    it was made (RFC 3339), `log` its whole log.
+    installed is at fault, where that is the number of steps); the build was stopped `before` that step; or it has
+    `ended` well, as it was resumed, or as the job that it reproduces does not fail here. `jobs` is how many processes
+    it may run at once. `opened`: somebody has been in it; `edited`: they left other sources than they found. `size` is
+    what its directory took on the disk, `kept` when it was made (RFC 3339), `log` its whole log.
     `farm_job` is the number of the farm's job that it reproduces, or 0.
     """
 

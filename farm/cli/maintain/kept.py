@@ -57,10 +57,11 @@ def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
         chosen = ()
         if not as_json:
             return
+    edited = {tree.name: tree.is_edited() for tree in chosen}
     rows = [
         (
             tree.name,
-            f"{_kind(tree)}{', edited' if tree.is_edited() else ''}",
+            f"{_kind(tree)}{', edited' if edited[tree.name] else ''}",
             f"{tree.build.order.plan.version}-{tree.build.order.plan.revision}",
             tree.build.kept,
             human_size(tree.build.size),
@@ -69,7 +70,8 @@ def kept(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
         for tree in chosen
     ]
     headings = ("BUILD", "KIND", "VERSION", "KEPT", "SIZE", "WHERE IT STANDS")
-    tell_table(rows, headings, list(map(_form, chosen)), nothing="no build is kept", as_json=as_json)
+    forms = [_form(tree, edited=edited[tree.name]) for tree in chosen]
+    tell_table(rows, headings, forms, nothing="no build is kept", as_json=as_json)
 
 
 def _chosen(found: KeptBuilds, names: tuple[str, ...]) -> tuple[KeptTree, ...]:
@@ -87,20 +89,20 @@ def _kind(tree: KeptTree) -> str:
     return f"of job {tree.build.farm_job}" if tree.build.farm_job else _KINDS[tree.build.stop]
 
 
-def _form(tree: KeptTree) -> dict[str, Any]:
+def _form(tree: KeptTree, *, edited: bool) -> dict[str, Any]:
     build, plan = tree.build, tree.build.order.plan
     return {
         "name": tree.name,
         "recipe": build.recipe,
         "version": f"{plan.version}-{plan.revision}",
-        "kind": _KINDS[build.stop],
+        "kind": "of-job" if build.farm_job else _KINDS[build.stop],
         "plan": plan.digest,
         "stop": build.stop,
         "step": build.step + 1,
         "step-name": build.step_name,
         "message": build.message,
         "kept": build.kept,
-        "edited": tree.is_edited(),
+        "edited": edited,
         "bytes": build.size,
         "path": str(tree.workspace),
         "job": build.farm_job or None,

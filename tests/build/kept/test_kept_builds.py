@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,12 @@ import pytest
 
 from farm.build.kept.kept_builds import KeptBuilds, _Unfinished
 from farm.build.kept.record import KeptBuild
+from farm.build.kept.source_states import source_states
+from farm.cli.main import main
 from farm.container.disk_allowance import disk_usage
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef, BuildOrder
-from farm.core.recipe.recipe import Limits
+from farm.core.recipe.recipe import Limits, Step
 from tests.core.plan.values import bare_plan
 from tests.refusing import refuses
 
@@ -29,7 +32,8 @@ KB = 1024
 
 
 def build(name: str = "thing", *, kept: str = "2026-12-01T12:00:00Z") -> KeptBuild:
-    order = BuildOrder(bare_plan(name), Digest.of(b"recipe"), (), Limits(), ())
+    plan = replace(bare_plan(name), steps=(Step("compile", "make"),))
+    order = BuildOrder(plan, Digest.of(b"recipe"), (), Limits(), ())
     archive = BlobRef(Digest.of(b"toolchain"), 1)
     return KeptBuild(order, "c", archive, "failed", 0, "it failed", 2, kept)
 
@@ -166,6 +170,47 @@ def test_what_was_edited_stays_over_the_budget_and_is_announced_with_how_to_keep
     said.clear()
     kept.add(build("d", kept="2026-12-01T14:00:00Z"), made)
     assert (names(kept), said) == (["d@1"], [])
+
+
+def counted_states(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return a list to which each directory is added whose files are read through."""
+    read: list[Path] = []
+
+    def noted(place: Path) -> dict[str, str]:
+        read.append(place)
+        return source_states(place)
+
+    monkeypatch.setattr("farm.build.kept.kept_builds.source_states", noted)
+    return read
+
+
+def test_sources_are_read_through_once_to_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptBuilds.open(tmp_path / "kept", 0)
+    edited = kept.add(build("a", kept="2026-12-01T10:00:00Z"), workspace(tmp_path / "workspace"))
+    (edited.source_directory / "main.c").write_bytes(b"edited")
+    read = counted_states(monkeypatch)
+    kept.add(build("b"), tmp_path / "workspace")
+    assert read.count(edited.source_directory) == 1
+
+
+def test_the_list_reads_sources_through_once_and_names_the_kind_as_the_table_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
+    kept, made = KeptBuilds.open(tmp_path / "state" / "kept", 1 << 30), workspace(tmp_path / "workspace")
+    tree = kept.add(replace(build(kept="2026-12-01T10:00:00Z"), stop="ended", farm_job=12), made)
+    (tree.source_directory / "main.c").write_bytes(b"edited")
+    other = kept.add(build("other"), made)
+    read = counted_states(monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main(["kept", "--json"])
+    assert ended.value.code == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["kind"], one["job"], one["edited"]) for one in listed] == [
+        ("other@1", "failed", None, False),
+        ("thing@1", "of-job", 12, True),
+    ]
+    assert sorted(read) == sorted([tree.source_directory, other.source_directory])
 
 
 def test_what_is_in_use_is_not_removed_and_not_resumed(kept: KeptBuilds, tmp_path: Path) -> None:
