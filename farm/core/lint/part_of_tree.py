@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from farm.core.files.problems import Problem
     from farm.core.lint.checked_tree import CheckedTree
+    from farm.core.lint.written import WrittenRecipe
     from farm.core.policy.tree import RecipeTree
     from farm.core.recipe.recipe import Recipe
     from farm.errors import FarmError
@@ -78,33 +80,38 @@ class _Directories:
     def __init__(self, checked: CheckedTree, unreadable: Mapping[str, FarmError]) -> None:
         self._recipes = checked.recipes
         self._unread = sorted({*checked.unread, *unreadable}, key=len, reverse=True)
-        self._makers: dict[str, str] = {name: name for name in (*checked.recipes, *self._unread)}
+        self._makers = {name: {name: None} for name in (*checked.recipes, *self._unread)}
         for directory, written in checked.recipes.items():
-            for package in made_packages(written.recipe):
-                self._makers.setdefault(package, directory)
+            for package in _made(written):
+                self._makers.setdefault(package, {})[directory] = None
 
     def within(self, scope: RecipeScope) -> set[str] | None:
         """Return the directories of all that a scope has; None if nobody knows what makes one of its names."""
         roots = [self._of(name) for name in scope.names]
-        if None in roots:
+        if not all(roots):
             return None
-        starts = list(filter(None, roots))
+        starts = list(chain.from_iterable(roots))
         if scope.own_tests:
             starts += [found for name in starts for found in self._needed(name, (NeedKind.TEST,))]
         return set(reachable(starts, lambda name: self._needed(name, (NeedKind.BUILD, *scope.kinds))))
 
-    def _of(self, package: str) -> str | None:
-        return self._makers.get(package) or next(
-            (directory for directory in self._unread if package.startswith(f"{directory}-")), None
-        )
+    def _of(self, package: str) -> tuple[str, ...]:
+        """Return what makes a package: one directory, or all that say so, of which only one may."""
+        unread = (directory for directory in self._unread if package.startswith(f"{directory}-"))
+        return tuple(self._makers.get(package) or islice(unread, 1))
 
     def _needed(self, directory: str, kinds: tuple[NeedKind, ...]) -> Iterator[str]:
         if (written := self._recipes.get(directory)) is None:
             return
         by_kind = {NeedKind.RUN: written.runtime, NeedKind.TEST: _needs_of_tests(written.recipe)}
         building = (*written.recipe.build_needs, *written.recipe.required_packages)
-        for kind in kinds:
-            yield from filter(None, map(self._of, by_kind.get(kind, building)))
+        needed = chain.from_iterable(by_kind.get(kind, building) for kind in kinds)
+        for package in (*_made(written), *needed):
+            yield from self._of(package)
+
+
+def _made(written: WrittenRecipe) -> tuple[str, ...]:
+    return () if "name" in written.unread else made_packages(written.recipe)
 
 
 def _needs_of_tests(recipe: Recipe) -> list[str]:

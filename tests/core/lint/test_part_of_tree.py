@@ -96,6 +96,15 @@ def test_only_tests_may_name_what_was_left_out() -> None:
         BuildGraph.of({"hello": hello}, whole=False)
 
 
+def test_two_makers_of_what_is_needed_are_refused_whichever_has_the_problem() -> None:
+    output = "outputs: {x: [libexec/**]}\n"
+    for keys, wrong in ((output, {"a-x"}), (f"{output}home: nowhere\n", {"a"})):
+        for name in ("a", "a-x"):
+            assert problems(name, a=keys, a_x="") == wrong
+            assert problems("greeter", greeter=f"build-needs: [{name}]\n", a=keys, a_x="") == wrong
+        assert {*part("greeter", a=keys, a_x="")[1]} == wrong
+
+
 def test_files_of_the_whole_tree_are_needed_always() -> None:
     files = tree(bash=named("bash", BROKEN)) | {"channels/edge.yaml": b"gates: [prof]\n"}
     with pytest.raises(RecipeError) as caught:
