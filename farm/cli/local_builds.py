@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.output import say
-from farm.cli.recipes_option import warn_of_left_out
+from farm.cli.recipes_option import read_part
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from farm.build.local.builds import LocalBuilds
@@ -53,7 +53,7 @@ def local_builds(
 
     settings = Settings.from_environment()
     choice = choice or ChannelChoice()
-    files, tree = _read(recipes or settings.recipes, scope, instead)
+    files, tree = read_part(recipes or settings.recipes, scope, instead=instead)
     host = open_host(settings)
     with building() as show, host.in_use(TerminalProgress().wait_for):
         builds = LocalBuilds(
@@ -71,18 +71,6 @@ def local_builds(
         yield builds, tuple(tree.recipes)
     if against := builds.built_against:
         say(f"built against {against}: from the tree's recipes, a farm may make something else", err=True)
-
-
-def _read(recipes: Path, scope: RecipeScope | None, instead: Path | None) -> tuple[Mapping[str, bytes], RecipeTree]:
-    from farm.build.recipe_directory import read_readable_recipes, with_recipe
-    from farm.core.lint.part_of_tree import load_part
-
-    files, unreadable = read_readable_recipes(recipes)
-    if instead:
-        files = with_recipe(files, instead)
-    tree = load_part(files, scope, unreadable)
-    warn_of_left_out(tree)
-    return files, tree
 
 
 def _reports(show: BuildLines | MovingBuildLine, *, verbose: bool) -> Reports:

@@ -25,15 +25,31 @@ def read_tree(recipes: Path | None, scope: RecipeScope | None = None) -> RecipeT
 
     Raises `RecipeError`, `unreadable-recipes`.
     """
-    from farm.build.recipe_directory import read_readable_recipes
-    from farm.core.lint.part_of_tree import load_part
-
-    files, unreadable = read_readable_recipes(recipes or Settings.from_environment().recipes)
-    tree = load_part(files, scope, unreadable)
+    _, tree = read_part(recipes or Settings.from_environment().recipes, scope)
     for warning in tree.warnings:
         say(f"warning: {warning}", err=True)
-    warn_of_left_out(tree)
     return tree
+
+
+def read_part(
+    root: Path, scope: RecipeScope | None, *, instead: Path | None = None
+) -> tuple[dict[str, bytes], RecipeTree]:
+    """Return the files below `root` that can be read, and their tree; of one with problems, what is within `scope`.
+
+    `instead` is the directory of one recipe, which replaces that of the same name. Warns of what is left out. Raises
+    as `load_part`, and `unreadable-recipes`.
+    """
+    from farm.build.recipe_directory import read_readable_recipes, with_recipe
+    from farm.core.lint.part_of_tree import load_part
+
+    files, unreadable = read_readable_recipes(root)
+    if instead:
+        files = with_recipe(files, instead)
+    tree = load_part(files, scope, unreadable)
+    if names := tree.left_out:
+        have = "has problems, and is" if len(names) == 1 else "have problems, and are"
+        say(f"warning: {in_words(names)} {have} left out: see `farm lint {' '.join(names)}`", err=True)
+    return files, tree
 
 
 def scope_of(*names: str, runs: bool = False, own_tests: bool = False) -> RecipeScope:
@@ -46,10 +62,3 @@ def scope_of(*names: str, runs: bool = False, own_tests: bool = False) -> Recipe
 
     kinds = (NeedKind.RUN,) if runs or own_tests else ()
     return RecipeScope(tuple(name.partition("@")[0] for name in names), kinds, own_tests)
-
-
-def warn_of_left_out(tree: RecipeTree) -> None:
-    """Print which recipes have problems, and are left out as nothing needs them."""
-    if names := tree.left_out:
-        have = "has problems, and is" if len(names) == 1 else "have problems, and are"
-        say(f"warning: {in_words(names)} {have} left out: see `farm lint {' '.join(names)}`", err=True)

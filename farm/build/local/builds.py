@@ -28,8 +28,8 @@ from farm.core.buildlog.excerpt import excerpt
 from farm.core.buildlog.remedy import remedy_for_test
 from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
+from farm.core.lint.part_of_tree import graph_of
 from farm.core.names.digest import ZEROS
-from farm.core.plan.graph import BuildGraph
 from farm.core.plan.job import TestOrder
 from farm.core.recipe.packages import made_packages
 from farm.core.recipe.test_selection import select_tests
@@ -96,7 +96,7 @@ class LocalBuilds:
         self._files = files
         self._state = state
         self._reports = reports or Reports()
-        self._graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
+        self._graph = graph_of(tree)
         self._toolchains = TreeToolchains(
             tree, state.store, state.toolchains, self._reports.say, self._reports.toolchain
         )

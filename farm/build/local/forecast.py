@@ -9,8 +9,8 @@ from farm.build.local.build_orders import BuildOrders
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.toolchains import TreeToolchains
 from farm.core.comparison.inputs import InputChange, InputKind, InputValue, input_changes
+from farm.core.lint.part_of_tree import graph_of
 from farm.core.names.form import Form
-from farm.core.plan.graph import BuildGraph
 from farm.core.plan.pin import pin
 from farm.trust.attestation.provenance import plan_by_digest
 
@@ -47,7 +47,7 @@ def forecast(
 
     What it needs is taken from its newest builds here, in the order of building.
     """
-    graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
+    graph = graph_of(tree)
     toolchains = TreeToolchains(tree, state.store, state.toolchains, lambda _: None)
     outcomes = Outcomes(graph, state.store)
     orders = BuildOrders(tree, files, platform, toolchains, outcomes, state.store)
@@ -79,7 +79,7 @@ def changes_since(tree: RecipeTree, name: str, plan: Plan) -> tuple[InputChange,
     Toolchain and dependencies are those of the plan: what this tree would build them to is not known here. A build-need
     that the plan does not have is an input without a value before. Raises `UnknownRecipeError`, `FarmError`.
     """
-    recipe = tree.recipes[BuildGraph.of(tree.recipes, whole=tree.is_whole).recipe_of(name)]
+    recipe = tree.recipes[graph_of(tree).recipe_of(name)]
     known = {dependency.name.short for dependency in plan.dependencies}
     here = tuple(need for need in recipe.build_needs if need.rpartition("/")[2] in known)
     dependencies = [replace(dependency, direct=dependency.name.short in here) for dependency in plan.dependencies]

@@ -88,11 +88,11 @@ def _kinds(*, only_build: bool, only_run: bool, tests: bool) -> list[NeedKind]:
 def _of_recipes(
     names: tuple[str, ...], recipes: Path | None, kinds: list[NeedKind], scope: RecipeScope | None
 ) -> tuple[NeedGraph, list[str]]:
-    from farm.core.plan.graph import BuildGraph
+    from farm.core.lint.part_of_tree import graph_of
     from farm.core.plan.need_graph import recipe_graph
 
     tree = read_tree(recipes, scope)
-    builds = BuildGraph.of(tree.recipes, whole=tree.is_whole)
+    builds = graph_of(tree)
     runtime = {name: definition.runtime for name, definition in tree.toolchains.items()}
     roots = list(dict.fromkeys(builds.recipe_of(name) for name in names))
     return recipe_graph(tree.recipes, builds, runtime, kinds), roots

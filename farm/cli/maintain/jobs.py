@@ -107,12 +107,12 @@ def _log_here(recipe: str, *, follow: bool) -> None:
 def _recipe_that_makes(package: str) -> str:
     """Return the recipe of the tree here that makes a package, as `gzip` makes `gzip-debug`; empty if none does."""
     from farm.cli.recipes_option import read_tree, scope_of
-    from farm.core.plan.graph import BuildGraph
+    from farm.core.lint.part_of_tree import graph_of
     from farm.errors import FarmError
 
     with suppress(FarmError):  # it may be called outside a tree
         tree = read_tree(None, scope_of(package))
-        return BuildGraph.of(tree.recipes, whole=tree.is_whole).recipe_of(package)
+        return graph_of(tree).recipe_of(package)
     return ""
 
 

@@ -131,11 +131,11 @@ def _gate_lines(recipe: str, verdicts: GateVerdicts) -> Iterator[Line]:
 def _list(
     names: tuple[str, ...], recipes: Path | None, only: tuple[str, ...], *, everything: bool, as_json: bool
 ) -> None:
-    from farm.core.plan.graph import BuildGraph
+    from farm.core.lint.part_of_tree import graph_of
     from farm.core.recipe.test_selection import select_tests
 
     tree = read_tree(recipes, None if everything else scope_of(*names))
-    graph = BuildGraph.of(tree.recipes, whole=tree.is_whole)
+    graph = graph_of(tree)
     wanted = dict.fromkeys(map(graph.recipe_of, chosen_recipes(names, tuple(tree.recipes), everything)))
     tests = [
         (recipe, test)

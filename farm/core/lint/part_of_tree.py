@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from farm.core.files.problems import RecipeError
 from farm.core.lint.checked_tree import check_tree
 from farm.core.names.reachable import reachable
+from farm.core.plan.graph import BuildGraph
 from farm.core.plan.need_graph import NeedKind
 from farm.core.recipe.packages import made_packages
 
@@ -56,6 +57,11 @@ def load_part(
     left_out = {_directory(problem) for problem in checked.problems} | unreadable.keys()
     recipes = {name: recipe for name, recipe in checked.tree.recipes.items() if name in within}
     return replace(checked.tree, recipes=recipes, left_out=tuple(sorted(left_out)))
+
+
+def graph_of(tree: RecipeTree) -> BuildGraph:
+    """Return the graph of the builds of a tree, or of the part of it that was read. Raises as `BuildGraph.of`."""
+    return BuildGraph.of(tree.recipes, whole=tree.is_whole)
 
 
 def _refuse(problems: Iterable[Problem], unreadable: Mapping[str, FarmError], within: set[str] | None) -> None:
