@@ -12,7 +12,7 @@ from farm.errors import FarmError
 from farm.store.git.trees import LARGEST_FILE, MOST_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
 
@@ -36,22 +36,42 @@ def read_readable_recipes(root: Path) -> tuple[dict[str, bytes], dict[str, FarmE
     """
     files: dict[str, bytes] = {}
     unreadable: dict[str, FarmError] = {}
-    for path in _paths(root):
-        place = path.relative_to(root)
+
+    def leave_out(directory: Path, error: FarmError) -> None:
+        match directory.relative_to(root).parts:
+            case ["packages", recipe, *_]:
+                unreadable.setdefault(recipe, error)
+            case _:
+                raise error
+
+    for path in _paths(root, unreadable=leave_out):
         try:
-            files[place.as_posix()] = _read(path)
+            files[path.relative_to(root).as_posix()] = _read(path)
         except FarmError as error:
-            if place.parts[0] != "packages" or len(place.parts) < 3:
-                raise
-            unreadable.setdefault(place.parts[1], error)
+            leave_out(path.parent, error)
     return files, unreadable
 
 
-def _paths(root: Path, leave_out: Collection[str] = ()) -> Iterator[Path]:
-    """Yield the paths of all files below a directory, without hidden ones. Raises the error `unreadable-recipes`."""
+def _refuse(_directory: Path, error: FarmError) -> None:
+    raise error
+
+
+def _paths(
+    root: Path, leave_out: Collection[str] = (), unreadable: Callable[[Path, FarmError], None] = _refuse
+) -> Iterator[Path]:
+    """Yield the paths of all files below a directory, without hidden ones. Raises the error `unreadable-recipes`.
+
+    `unreadable` gets each directory below it that cannot be read, with that error.
+    """
+
+    def note(error: OSError) -> None:
+        if Path(error.filename) == root:
+            raise error
+        unreadable(Path(error.filename), _may_not_be_read(Path(error.filename), error))
+
     count = 0
     try:
-        for folder, folders, names in os.walk(root, onerror=_raise):
+        for folder, folders, names in os.walk(root, onerror=note):
             skipped = leave_out if Path(folder) == root else ()
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in skipped)
             for name in sorted(name for name in names if not name.startswith(".") and name not in skipped):
@@ -110,16 +130,16 @@ def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_symlink() or not path.is_file():
-        raise _unreadable(
-            f"{path} is not a regular file",
-            remedy="Replace it with the file itself. If this is no tree of recipes, name that with --recipes.",
-        )
     try:
+        if path.is_symlink() or not path.is_file():
+            raise _unreadable(
+                f"{path} is not a regular file",
+                remedy="Replace it with the file itself. If this is no tree of recipes, name that with --recipes.",
+            )
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise _unreadable(f"cannot read {path}: {error.strerror or error}", remedy="See who may read it.") from error
+        raise _may_not_be_read(path, error) from error
     if len(content) > LARGEST_FILE:
         raise _unreadable(f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url.")
     return content
@@ -129,5 +149,5 @@ def _unreadable(message: str, remedy: str = "") -> FarmError:
     return FarmError(message, remedy=remedy, code="unreadable-recipes")
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _may_not_be_read(path: Path, error: OSError) -> FarmError:
+    return _unreadable(f"cannot read {path}: {error.strerror or error}", remedy="See who may read it.")
