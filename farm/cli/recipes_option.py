@@ -39,12 +39,13 @@ def read_part(
     `instead` is the directory of one recipe, which replaces that of the same name. Warns of what is left out. Raises
     as `load_part`, and `unreadable-recipes`.
     """
-    from farm.build.recipe_directory import read_readable_recipes, with_recipe
+    from farm.build.recipe_directory import name_of_recipe, read_readable_recipes, with_recipe
     from farm.core.lint.part_of_tree import load_part
 
     files, unreadable = read_readable_recipes(root)
     if instead:
         files = with_recipe(files, instead)
+        unreadable.pop(name_of_recipe(instead), None)
     tree = load_part(files, scope, unreadable)
     if names := tree.left_out:
         have = "has problems, and is" if len(names) == 1 else "have problems, and are"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.recipe_directory import read_readable_recipes, read_recipe_directory
-from tests.core.lint.examples import tree
+from farm.cli.recipes_option import read_part, scope_of
+from tests.core.lint.examples import named, tree
 from tests.refusing import refuses
 
 if TYPE_CHECKING:
@@ -61,3 +62,13 @@ def test_a_directory_that_may_not_be_read_is_named_and_no_other_recipe_is_missed
     with as_another_user(), refuses("unreadable-recipes", rf"cannot read {recipes / 'steps'}.*: Permission denied"):
         read_readable_recipes(recipes)
     (recipes / "steps").chmod(0o755)
+
+
+def test_a_recipe_that_cannot_be_read_may_be_replaced(recipes: Path, tmp_path: Path) -> None:
+    (recipes / "packages" / "hello" / "linked").symlink_to("/etc/shadow")
+    (tmp_path / "recipe.yaml").write_text(named("hello"))
+    with refuses("unreadable-recipes", "is not a regular file"):
+        read_part(recipes, scope_of("hello"))
+    files, part = read_part(recipes, scope_of("hello"), instead=tmp_path)
+    assert part.is_whole
+    assert files["packages/hello/recipe.yaml"] == named("hello").encode()
