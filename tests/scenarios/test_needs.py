@@ -99,6 +99,18 @@ def test_why_compares_the_recipe_with_the_build_of_the_channel(tree: Farm, follo
     assert {("version", "version"), ("dependency", "say")} <= changed
 
 
+def test_why_leaves_open_what_a_tree_with_problems_does_not_say(tree: Farm, followed: SmallDistribution) -> None:
+    tree.file("packages/x/recipe.yaml", "name: [")
+    assert tree.run("why", "greet").done().message == "warning: x has problems, and is left out: see `farm lint x`\n"
+    lines = tree.run("why", "alone").done().output.splitlines()
+    assert lines[0] == "rebuilt: not known, as the tree has problems (`farm lint`)"
+    assert lines[-1].startswith("needed: in no root of this machine")
+    assert tree.json("why", "alone")["rebuilt"]["against"] is None
+    assert tree.run("why", "x").done().output.startswith("rebuilt: not known, as the tree has problems")
+    tree.run("why", "grete").refused("why-of-an-unknown-package-beside-problems")
+    assert "nowhere" in tree.run("why", "alone", "--recipes", "nowhere").message
+
+
 def test_why_of_an_unknown_name_is_an_error(tree: Farm) -> None:
     tree.run("why", "grete").refused("why-of-an-unknown-recipe")
     tree.run("why", "libssl.so.3", "--json").refused("why-of-a-library")

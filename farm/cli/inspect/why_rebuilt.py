@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farm.cli.inspect.comparison_lines import input_in_words
 from farm.cli.inspect.why_sections import Section
 from farm.core.names.wording import counted
-from farm.core.plan.graph import BuildGraph, UnknownRecipeError
+from farm.core.plan.graph import UnknownRecipeError
 from farm.errors import FarmError, in_words
 
 if TYPE_CHECKING:
@@ -22,23 +22,28 @@ if TYPE_CHECKING:
 def rebuilt_here(question: Question) -> Section | None:
     """Return why the recipe here would be built: against its newest build here, else against the channel's.
 
-    None without a tree of recipes, or without a recipe of that name in it.
+    None without a tree of recipes, or without a recipe of that name in it. Not known where problems of the tree leave
+    that open.
     """
     from farm.build.local.forecast import forecast
     from farm.build.local_state import LocalState
-    from farm.build.recipe_directory import read_readable_recipes
-    from farm.cli.recipes_option import scope_of
-    from farm.core.lint.part_of_tree import load_part
+    from farm.cli.recipes_option import read_part, scope_of
+    from farm.core.lint.part_of_tree import graph_of
     from farm.core.names.platform import Platform
 
     settings = question.settings
     place = question.recipes or settings.recipes
     if not question.recipes and not (place / "packages").is_dir():
         return None
-    files, unreadable = read_readable_recipes(place)
-    tree = load_part(files, scope_of(question.short), unreadable)
     try:
-        BuildGraph.of(tree.recipes, whole=tree.is_whole).recipe_of(question.short)
+        files, tree = read_part(place, scope_of(question.short))
+    except FarmError as error:
+        if not place.is_dir():
+            raise
+        line = "rebuilt: not known, as the tree has problems (`farm lint`)"
+        return Section({"against": None, "why-not": error.message}, [line], knows=False)
+    try:
+        graph_of(tree).recipe_of(question.short)
     except UnknownRecipeError:
         return None
     state = LocalState(settings.state, settings.host)
