@@ -64,7 +64,8 @@ def why(
         question = Question(what, channel, recipes, Settings.from_environment())
         sections = sections_about(question)
         if not any(section.knows for section in sections.values()):
-            check_known(question, farm_answered=isinstance(sections["held"].form, list))
+            answered = isinstance(sections["held"].form, list)
+            check_known(question, farm_answered=answered, tree_read="rebuilt" not in sections)
         lines = (line for section in sections.values() for line in section.lines)
         forms = {name: section.form for name, section in sections.items()}
         tell_result(lines, {"asked": what} | forms, as_json=as_json)

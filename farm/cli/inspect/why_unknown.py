@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 _REMEDY = "See `farm search` for what there is; `farm why --reverse` takes libraries, symbols and commands too."
 
 
-def check_known(question: Question, *, farm_answered: bool) -> None:
-    """Raise the error `unknown-package`, unless a channel has the package, or cannot be asked."""
+def check_known(question: Question, *, farm_answered: bool, tree_read: bool) -> None:
+    """Raise the error `unknown-package`, unless a channel has the package, or cannot be asked.
+
+    Without `tree_read`, recipes here with problems may make it.
+    """
     from farm.cli.name_completion import local_names
     from farm.cli.subscriber import open_host
     from farm.client.repository.mirrored_metadata import is_unreachable
@@ -34,8 +37,9 @@ def check_known(question: Question, *, farm_answered: bool) -> None:
                 return
             raise
     farm = f"nor has the farm at {settings.url}" if farm_answered else f"and no farm answers at {settings.url}"
+    recipe = "no recipe here" if tree_read else "no recipe here that can be read (see `farm lint`)"
     raise FarmError(
-        f"there is no package {question.name!r}: no recipe here, no root of this machine and no channel that it "
+        f"there is no package {question.name!r}: {recipe}, no root of this machine and no channel that it "
         f"follows has it, {farm}",
         remedy=did_you_mean(question.short, names, _REMEDY),
         code="unknown-package",
