@@ -21,7 +21,7 @@ from farm.server.recipes.needs import keep_needs
 from farm.server.submissions import submissions
 from farm.server.submissions.recipe_intake import read_new
 from farm.server.submissions.submission import Submission, settled
-from farm.server.submissions.taking import Accepted, store_revisions
+from farm.server.submissions.taking import Accepted, settle_new, store_revisions
 from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
 from farm.server.transaction.text import truncate_text
 
@@ -246,7 +246,7 @@ def _build_all(
     keep_needs(session, {revision: named_packages(read.recipes[name]) for name, revision in changed.items()})
     heads.add_submitted(session, number, changed, bases=current)
     added = jobs.add_builds(session, changed, submission=number, trace=trace, now=unit.now, preview=number)
-    jobs.mark_to_settle(session, added.values())
+    settle_new(unit, added.values())
     new = jobs.find_jobs(session, added.values())
     return tuple(
         Accepted(revisions[name], same[name] if name in same else new[added[name]], unchanged=name in same)

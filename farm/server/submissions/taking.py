@@ -1,6 +1,6 @@
 """Makes all recipes of a submission current at once, and adds their jobs: few statements, of many rows each.
 
-The jobs are only marked to be settled: planning them takes longer, and may be interrupted (`settle_marked`).
+Many new jobs are only marked to be settled: planning them takes longer, and may be interrupted (`settle_marked`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from farm.core.plan.build_order import named_packages
 from farm.core.recipe.packages import made_packages
 from farm.server.channels import excuses
 from farm.server.jobs import jobs
+from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.recipes import recipes
 from farm.server.recipes.needs import keep_needs, packages_named
@@ -20,12 +21,15 @@ from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, PENDING, JobState, SubmissionState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.submissions.recipe_intake import ReadRecipes
     from farm.server.tables.records import Job, RecipeHead, RecipeRevision
     from farm.server.transaction.unit_of_work import UnitOfWork
+
+
+_SETTLED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,20 @@ def make_all_current(
     jobs.add_awaited(session, awaited)
     # What waits for jobs that are as new has nothing to be looked at.
     settled = {number for number, names in awaited.items() if names and names <= added.keys()}
-    jobs.mark_to_settle(session, set(added.values()) - settled)
+    settle_new(unit, set(added.values()) - settled)
     jobs.mark_waiting_for(session, graph.order)
     # The signer may have refused a package only because its recipe was not signed.
     made = {package for name in graph.order for package in read.recipes[name].package_names}
     excuses.ask_signer_again(session, now=unit.now, packages=made)
     return _accepted(unit, known, fates, added)
+
+
+def settle_new(unit: UnitOfWork, added: Collection[int]) -> None:
+    """Settle new jobs; mark them where they are many, as others wait for this transaction to end."""
+    if len(added) > _SETTLED_AT_ONCE:
+        jobs.mark_to_settle(unit.session, added)
+    else:
+        settle_all(unit, jobs.find_jobs(unit.session, added).values())
 
 
 def _shrunk(unit: UnitOfWork, read: ReadRecipes, known: _Known, moved: Iterable[str]) -> list[str]:

@@ -22,7 +22,7 @@ from farm.server.jobs.leases import claim
 from farm.server.jobs.settling import settle_marked
 from farm.server.recipes import recipes
 from farm.server.recipes.needs import built_against, needs_of
-from farm.server.submissions import submission
+from farm.server.submissions import submission, taking
 from farm.server.submissions.kept_needs import complete_needs
 from farm.server.submissions.previewing import submit_preview
 from farm.server.tables.job_rows import JobNeedRow, JobRow
@@ -167,6 +167,7 @@ def test_a_submission_of_many_recipes_makes_few_statements_and_a_row_for_each_ne
 def test_what_a_killed_submission_left_to_settle_is_settled_by_another_process(
     farm: SmallFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(taking, "_SETTLED_AT_ONCE", 0)
     monkeypatch.setattr(submission, "settle_all_marked", _killed)
     with pytest.raises(KeyboardInterrupt):
         farm.submit(recipe("a"), recipe("b", needs=("a",)))
@@ -285,6 +286,7 @@ def test_a_build_whose_toolchain_is_gone_fails_and_keeps_no_other_waiting(farm: 
 
 
 def test_trouble_with_one_marked_job_is_its_own(farm: SmallFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "_SETTLED_AT_ONCE", 0)
     monkeypatch.setattr(submission, "settle_all_marked", lambda *_, **__: None)
     farm.submit(recipe("a"), recipe("b"), recipe("c"))
     plan = dependents.plan_for
