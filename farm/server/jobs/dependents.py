@@ -67,7 +67,8 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job], *, settle: Settle | None 
             continue
         if job.state in HELD and not (settle or settle_one)(unit, job):
             continue
-        new = [follower.id for follower in _followers(unit, job) if follower.id not in queued]
+        settled = jobs.find_job(unit.session, job.id)
+        new = [follower.id for follower in _followers(unit, settled) if follower.id not in queued]
         open_ends.extend(new)
         queued.update(new)
     jobs.mark_to_settle(unit.session, open_ends)
@@ -124,14 +125,16 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
     """
     seen_by_all = not job.preview or previews.is_accepted(unit.session, job.preview)
     preview = None if seen_by_all else job.preview
-    found = jobs.waiting_for(unit.session, job.name, HELD, preview=preview)
+    # What waits for a job goes on to wait while that is ready; what an earlier job has blocked waits again.
+    states = (JobState.BLOCKED,) if job.state is JobState.READY else HELD
+    found = jobs.waiting_for(unit.session, job.name, states, preview=preview)
     if job.subject is not None and job.state in ENDED:
         found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,), preview=preview)
     return [follower for follower in found if follower.id != job.id]
 
 
 def settle_one(unit: UnitOfWork, job: Job) -> bool:
-    """Move a waiting or blocked job to the state that it belongs in; return whether that may change what waits for it.
+    """Move a waiting or blocked job to the state that it belongs in; return whether anything changed.
 
     As long as one of the recipes that it was found to wait for is unbuilt, it is not searched for others, unless the
     job is marked.
@@ -153,10 +156,7 @@ def settle_one(unit: UnitOfWork, job: Job) -> bool:
     if was_blocked := job.state is JobState.BLOCKED:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
         job = jobs.find_job(unit.session, job.id)
-    if found.unbuilt or not plan_build(unit, job, found.built):
-        return was_blocked
-    # What waits for it waits on while it is ready.
-    return was_blocked or jobs.find_job(unit.session, job.id).state is not JobState.READY
+    return (not found.unbuilt and plan_build(unit, job, found.built)) or was_blocked
 
 
 def _broken(scope: BuildScope, names: Iterable[str]) -> list[str]:
