@@ -176,7 +176,7 @@ def test_all_archives_of_an_attempt_together_are_read_within_the_limits(tmp_path
     reader = ArchiveReader()
     reader.write_as_tar(bomb, ".zip", tmp_path / "bomb.tar", most_bytes=MOST)
     assert 0 < reader._worked <= reader._taken + 1
-    for limits in (ReadingLimits(wall=reader._taken + 0.01), ReadingLimits(processor=int(reader._worked))):
+    for limits in (ReadingLimits(wall=reader._taken + 0.0001), ReadingLimits(processor=int(reader._worked))):
         reader.limits = limits
         with pytest.raises(UnreadableArchiveError, match="reading the archives of the build takes longer than"):
             reader.write_as_tar(tmp_path / "x.zip", ".zip", tmp_path / "x.tar", most_bytes=MOST)
