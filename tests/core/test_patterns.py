@@ -41,9 +41,12 @@ def growths(*names: str, limit: int = LONGEST_RUN) -> dict[str, float]:
 
 
 def test_work_does_not_grow_faster_than_the_text() -> None:
+    """A busy machine may disturb one measurement, but not the same pattern's twice."""
     found = growths(*modules())
     assert len(found) > 150
-    assert {pattern: growth for pattern, growth in found.items() if growth > MOST_GROWTH} == {}
+    if slow := {pattern for pattern, growth in found.items() if growth > MOST_GROWTH}:
+        again = growths(*sorted({pattern.partition(" ")[0] for pattern in slow}))
+        assert {pattern: growth for pattern, growth in again.items() if growth > MOST_GROWTH and pattern in slow} == {}
 
 
 def test_a_pattern_that_is_slow_is_found() -> None:
