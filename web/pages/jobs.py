@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.server.jobs import attempts, comparisons, job_lookups, job_requests, jobs
+from farm.server.jobs import attempts, comparisons, job_lookups, job_requests, jobs, waiting
 from farm.server.jobs.planning import plan_of, subject_of
 from farm.server.packages import attestations, packages
 from farm.server.submissions import submissions
@@ -138,7 +138,7 @@ def _view(unit: UnitOfWork, job: Job) -> dict[str, Any]:
         "test": test,
         "subject": subject,
         "built": recorded if has_built else (),
-        "waits_for": jobs.awaited(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
+        "waits_for": waiting.awaited(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
         "first": recorded[0] if job.rebuild and recorded else None,
         "difference": _difference(unit, plan, tries) if job.rebuild and plan else None,
         "comparison": comparisons.comparison(session, subject_of(job)) if compares else None,

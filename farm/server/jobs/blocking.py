@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.names.reachable import reachable
-from farm.server.jobs import jobs
+from farm.server.jobs import waiting
 from farm.server.jobs.dependents import newest_builds
 from farm.server.previews.build_scope import BuildScope
 from farm.server.tables.states import HELD, JobState
@@ -29,7 +29,7 @@ class HeldUp:
         open_ends = list(self._builds.values())
         while open_ends:
             held = [build for build in open_ends if build.state in HELD]
-            awaited = jobs.awaited_by(unit.session, (build.id for build in held))
+            awaited = waiting.awaited_by(unit.session, (build.id for build in held))
             names = {name for build in held for name in awaited.get(build.id, ())}
             unbuilt = {name for name, head in scope.heads(names).items() if not head.is_built}
             for build in held:

@@ -15,7 +15,7 @@ from sqlmodel import col, func, not_, select
 from farm.core.names.digest import Digest
 from farm.core.plan.outputs import output_names
 from farm.errors import FarmError
-from farm.server.jobs import jobs
+from farm.server.jobs import jobs, waiting
 from farm.server.jobs.code_copies import holders_of_old_code, holds_old_code
 from farm.server.jobs.planning import plan_for, recipe_of, revision_of
 from farm.server.jobs.rebuild_policy import files_of, is_rebuilt
@@ -61,7 +61,7 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job], *, settle: Settle | None 
         job = jobs.find_job(unit.session, open_ends.popleft())
         queued.discard(job.id)
         if job.to_settle:
-            jobs.unmark(unit.session, job.id)
+            waiting.unmark(unit.session, job.id)
         # Nothing depends on a rebuild: its plan is built already.
         if job.kind is not JobKind.BUILD or job.rebuild:
             continue
@@ -71,7 +71,7 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job], *, settle: Settle | None 
         new = [follower.id for follower in _followers(unit, settled) if follower.id not in queued]
         open_ends.extend(new)
         queued.update(new)
-    jobs.mark_to_settle(unit.session, open_ends)
+    waiting.mark_to_settle(unit.session, open_ends)
 
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
@@ -140,12 +140,12 @@ def settle_one(unit: UnitOfWork, job: Job) -> bool:
     job is marked.
     """
     scope = BuildScope(unit, job.preview)
-    known = jobs.awaited(unit.session, job.id)
+    known = waiting.awaited(unit.session, job.id)
     unbuilt = [name for name, head in scope.heads(known).items() if not head.is_built]
     if job.to_settle or not unbuilt:
         found = reach(scope, revision_of(unit, job).id)
         if found.unbuilt and found.unbuilt != frozenset(known):
-            jobs.set_awaited(unit.session, job.id, found.unbuilt)
+            waiting.set_awaited(unit.session, job.id, found.unbuilt)
     else:
         found = Reach(frozenset(), frozenset(unbuilt))
     if broken := _broken(scope, found.unbuilt):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from farm.errors import FarmError
-from farm.server.jobs import jobs
+from farm.server.jobs import jobs, waiting
 from farm.server.jobs.dependents import settle_all, settle_one
 from farm.server.tables.states import JobState
 from farm.server.transaction.text import truncate_text
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.server")
 _AT_ONCE = 50
 _PAUSE_SECONDS = 0.005
-"""SQLite has one writer, and lets whoever asks at the right moment be it."""
+"""SQLite has one writer: others get their turn in a pause."""
 _TROUBLE = (FarmError, LookupError, OSError)
 
 
@@ -34,7 +34,7 @@ def settle_marked(application: Application, *, submission: int | None = None) ->
     such as a blob or a toolchain, fails.
     """
     with application.reading() as unit:
-        some = jobs.marked(unit.session, submission=submission, limit=_AT_ONCE)
+        some = waiting.marked(unit.session, submission=submission, limit=_AT_ONCE)
     if not some:
         return 0
     try:

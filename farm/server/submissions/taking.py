@@ -12,7 +12,7 @@ from farm.core.names.reachable import reachable
 from farm.core.plan.build_order import named_packages
 from farm.core.recipe.packages import made_packages
 from farm.server.channels import excuses
-from farm.server.jobs import jobs
+from farm.server.jobs import jobs, waiting
 from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import replan
 from farm.server.recipes import recipes
@@ -66,7 +66,7 @@ def make_all_current(
     builds = jobs.latest_of_revisions(session, [revision.id for revision in revisions.values()])
     known = _Known(revisions, recipes.heads(session, revisions), builds)
     moved = [name for name in graph.order if not known.is_current(name) or known.build(name) is None]
-    jobs.mark_users(session, _shrunk(unit, read, known, moved))
+    waiting.mark_users(session, _shrunk(unit, read, known, moved))
     keep_needs(session, {revisions[name].id: named_packages(recipe) for name, recipe in read.recipes.items()})
     recipes.make_current(session, {name: (read.recipes[name], revisions[name].id) for name in moved})
     for old in jobs.pending_of_recipes(session, moved):
@@ -77,11 +77,11 @@ def make_all_current(
         session, {name: revisions[name].id for name in wanted}, submission=number, trace=trace, now=unit.now
     )
     awaited = _awaited(unit, graph, added)
-    jobs.add_awaited(session, awaited)
+    waiting.add_awaited(session, awaited)
     # What waits for jobs that are as new has nothing to be looked at.
     settled = {number for number, names in awaited.items() if names and names <= added.keys()}
     settle_new(unit, set(added.values()) - settled)
-    jobs.mark_waiting_for(session, graph.order)
+    waiting.mark_waiting_for(session, graph.order)
     # The signer may have refused a package only because its recipe was not signed.
     made = {package for name in graph.order for package in read.recipes[name].package_names}
     excuses.ask_signer_again(session, now=unit.now, packages=made)
@@ -91,7 +91,7 @@ def make_all_current(
 def settle_new(unit: UnitOfWork, added: Collection[int]) -> None:
     """Settle new jobs; mark them where they are many, as others wait for this transaction to end."""
     if len(added) > _SETTLED_AT_ONCE:
-        jobs.mark_to_settle(unit.session, added)
+        waiting.mark_to_settle(unit.session, added)
     else:
         settle_all(unit, jobs.find_jobs(unit.session, added).values())
 

@@ -17,7 +17,7 @@ from sqlmodel import col, delete, func, insert, select, update
 from farm.core.plan.build_order import Needs, build_order
 from farm.core.plan.graph import DependencyCycleError, MissingDependencyError
 from farm.server.documents.recipe_storage import RecipeStorage
-from farm.server.jobs import dependents, finishing, jobs, settling
+from farm.server.jobs import dependents, finishing, jobs, settling, waiting
 from farm.server.jobs.leases import claim
 from farm.server.jobs.settling import settle_marked
 from farm.server.recipes import recipes
@@ -101,7 +101,7 @@ class Watched:
         states = self.farm.states()
         with self.farm.application.reading() as unit:
             unbuilt = {name for name, head in recipes.heads(unit.session).items() if not head.is_built}
-            assert not jobs.marked(unit.session, limit=1)
+            assert not waiting.marked(unit.session, limit=1)
         for name, state in states.items():
             missing = waits_for(self.graph, name) & unbuilt
             if state in HELD:
@@ -319,7 +319,7 @@ def test_marked_jobs_are_found_by_their_index(database: Database) -> None:
     if not database.url.startswith("sqlite"):
         pytest.skip("PostgreSQL scans what is small whatever the index")
     with database.read() as session, statements(database) as asked:
-        jobs.marked(session, limit=1)
+        waiting.marked(session, limit=1)
         query = asked[-1]
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (1,) * query.count("?")).all()
     assert "ix_job_to_settle" in str(plan)

@@ -20,7 +20,7 @@ from farm.server.curation.reports import Report
 from farm.server.curation.signed_orders import SignedOrder
 from farm.server.federation import imported
 from farm.server.federation.imported import ImportTrouble
-from farm.server.jobs import jobs
+from farm.server.jobs import jobs, waiting
 from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import unblocking
@@ -205,7 +205,7 @@ def has_unfinished_builds(session: Session, now: datetime) -> bool:
     Builds that are blocked or set aside wait for a person, and so do the builds that depend on them; a build that met
     trouble is paused. None of these delays the packages that are built: later outputs enter a later candidate.
     """
-    marked = (job for job in jobs.marked(session, limit=_MOST_MARKED) if not job.preview)
+    marked = (job for job in waiting.marked(session, limit=_MOST_MARKED) if not job.preview)
     if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now) or any(marked):
         return True
     stopped = jobs.any_in_state(session, JobKind.BUILD, (JobState.SET_ASIDE, JobState.READY))
