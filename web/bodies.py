@@ -131,7 +131,8 @@ class BodyBounds:
                 await self._app(request.scope, receive, send)
                 return
             with Body(self._spool, self._settings) as body:
-                await body.receive(receive, self._limit(request, asked), _promised(request), parsed=asked.parsed)
+                limit, values = self._limit(request, asked), asked.values(self._settings)
+                await body.receive(receive, limit, _promised(request), values=values)
                 check_signed_body(request, body.digest)
                 async with (self._submissions if asked.submits else self._ordinary).turn(body.size):
                     replay = _again(await body.content(), receive)

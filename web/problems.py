@@ -65,7 +65,7 @@ class NotFoundError(FarmError):
 def install(app: FastAPI) -> None:
     """Make the application answer every error in one form."""
     for kind in (FarmError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer_for)
 
 
 def _response(status: int, code: str, message: str, **values: Any) -> Response:
@@ -100,7 +100,8 @@ def status_of(error: FarmError) -> int:
     return _STATUS.get(error.code, 422)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def answer_for(request: Request, error: Exception) -> Response:
+    """Return the answer for whatever a request has raised."""
     if isinstance(error, RequestValidationError):
         error = FarmError("; ".join(map(_where_and_what, error.errors()[:10])), code="invalid-request")
     if isinstance(error, FarmError):

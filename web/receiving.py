@@ -92,11 +92,11 @@ class Body:
         """The digest of what was received."""
         return Digest.from_hex(self._hash.hexdigest())
 
-    async def receive(self, receive: Receive, limit: int, promised: int | None, *, parsed: bool = False) -> None:
+    async def receive(self, receive: Receive, limit: int, promised: int | None, *, values: int | None = None) -> None:
         """Receive a body of at most `limit` bytes; `promised` is its `Content-Length`, if any.
 
-        A body that will be `parsed` as JSON has a limit of values: 3 bytes can become an object of 70. They are counted
-        during receipt, so that no request waits for a scan of a whole body.
+        A body that will be parsed as JSON may have so many `values`: 3 bytes can become an object of 70. They are
+        counted during receipt, so that no request waits for a scan of a whole body.
 
         Raises `FarmError` (`body-too-large`, `body-too-slow`, `overloaded`) and `ClientDisconnect`.
         """
@@ -110,10 +110,10 @@ class Body:
             self.size += len(piece)
             if self.size > limit:
                 raise too_large
-            if parsed:
+            if values is not None:
                 self._values += count_values(piece)
-                if self._values > self._settings.json_values:
-                    raise FarmError(f"the body may have {self._settings.json_values} values", code="body-too-large")
+                if self._values > values:
+                    raise FarmError(f"the body may have {values} values", code="body-too-large")
             await self._take(piece, at_most)
 
     async def _take(self, piece: bytes, at_most: int) -> None:

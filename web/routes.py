@@ -62,6 +62,12 @@ class RouteRequirements:
             return settings.submission_bytes
         return settings.document_bytes if self.path in DOCUMENTS else settings.json_bytes
 
+    def values(self, settings: WebSettings) -> int | None:
+        """Return the most JSON values of a body; None where it is not parsed."""
+        if not self.parsed:
+            return None
+        return settings.submission_values if self.submits else settings.json_values
+
 
 class Routes:
     """The routes of the API, matched before the application is called."""

@@ -21,7 +21,7 @@ class WebSettings:
     - Bodies: `stranger_bytes` is the most of one that needs neither token nor signature, `json_bytes` of an ordinary
       one, `document_bytes` of what carries documents of others, `submission_bytes` of submitted recipes, `blob_bytes`
       of a blob, `webhook_bytes` of a forge's webhook: `webhooks` of these may arrive at a time, and none is kept. JSON
-      may have `json_values` values.
+      may have `json_values` values, submitted recipes `submission_values`.
       `body_seconds` may be spent waiting for a body, and a second more for each `body_rate` bytes that came. What is
       larger than `memory_bytes` waits on disk until it is whole; all of that together has `spool_bytes`. A body waits
       `turn_seconds` at most until it is handled.
@@ -42,6 +42,7 @@ class WebSettings:
     webhook_bytes: int = 4 << 20
     webhooks: int = 32
     json_values: int = 20_000
+    submission_values: int = 100_000
     blob_bytes: int = 8 << 30
     body_seconds: float = 30.0
     body_rate: int = 64 << 10

@@ -21,10 +21,11 @@ from farm.api.errors import (
     raise_for,
 )
 from farm.api.log_lines import FIELDS
+from farm.api.submission_stream import end_of_stream
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from farm.core.buildlog.first_error import FirstError
@@ -81,19 +82,32 @@ class FarmClient:
         envelope: bytes | None = None,
         warnings: bool = False,
         preview: submission_wire.PreviewRequest | None = None,
+        report: Callable[[submission_wire.SubmissionStep], None] | None = None,
     ) -> submission_wire.SubmissionWire:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them.
 
         `warnings` asks for those about how they are written; an older farm has none. With `preview`, they are only
-        built and tested apart from the farm's own packages.
+        built and tested apart from the farm's own packages. `report` is called as the farm goes on, however long it
+        takes; an older farm reports nothing.
         """
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        path = "/api/v1/submissions" + ("?warnings=true" if warnings else "")
+        asked = {name: "true" for name, wanted in (("warnings", warnings), ("progress", report)) if wanted}
+        path = "/api/v1/submissions" + (f"?{urlencode(asked)}" if asked else "")
         body = submission_wire.SubmissionRequest(recipes=encoded, preview=preview).model_dump(mode="json")
-        return self._post(path, submission_wire.SubmissionWire, body | signed(envelope))
+        if report is None:
+            return self._post(path, submission_wire.SubmissionWire, body | signed(envelope))
+        with (
+            self._reaching(),
+            self._client.stream(
+                "POST", path, content=json.dumps(body | signed(envelope)).encode(), headers=_JSON
+            ) as response,
+        ):
+            answer = end_of_stream(response, report)
+        raise_for(answer)
+        return answers.read_model(answer, submission_wire.SubmissionWire)
 
     def recipe_files(self, name: str) -> dict[str, bytes]:
         """Return the files of a recipe as the farm has it now, by name."""
@@ -126,9 +140,17 @@ class FarmClient:
         body = signed(envelope) | {"why": why} | ({"order": json.loads(order)} if order is not None else {})
         return self._post(f"/api/v1/submissions/{number}/withdraw", submission_wire.SubmissionProgress, body)
 
-    def submission(self, number: int) -> submission_wire.SubmissionProgress:
-        """Return the progress of a submission."""
-        return self._get(f"/api/v1/submissions/{number}", submission_wire.SubmissionProgress)
+    def submission(self, number: int, *, before: int | None = None) -> submission_wire.SubmissionProgress:
+        """Return the progress of a submission, with its newest jobs or those older than the job `before`."""
+        return self._get(f"/api/v1/submissions/{number}", submission_wire.SubmissionProgress, before=before)
+
+    def submission_jobs(self, number: int) -> Iterator[wire.JobWire]:
+        """Yield all jobs of a submission, newest first."""
+        page = self.submission(number)
+        yield from reversed(page.jobs)
+        while page.next_before is not None:
+            page = self.submission(number, before=page.next_before)
+            yield from reversed(page.jobs)
 
     def jobs(
         self, *, before: int | None = None, limit: int = 50, state: str | None = None, name: str | None = None

@@ -10,6 +10,12 @@ from pydantic import Field, StringConstraints
 from farm.api.wire import Digest, JobWire, Number, Omitted, Wire
 from farm.core.recipe.declared_sources import PLAIN_FILE_NAME
 
+MOST_RECIPES = 10_000
+"""The most recipes of one submission."""
+MOST_JOBS = 2000
+"""The most jobs of a submission in one answer."""
+STREAM = "application/x-ndjson"
+"""The media type of a submission's steps: `SubmissionStep`, a line each, and at last `SubmissionEnd`."""
 LONGEST_ORIGIN = 200
 """The most characters of where the recipes of a preview were read."""
 OUTCOMES = {
@@ -35,12 +41,12 @@ class PreviewRequest(Wire):
 
 
 class SubmissionRequest(Wire):
-    """Recipes by name, each the files of its directory by name, base64.
+    """Recipes by name, each the files of its directory by name, base64; at most `MOST_RECIPES`.
 
     `envelope` is a DSSE envelope (JSON) in which the submitter signs them; a `preview` needs none.
     """
 
-    recipes: dict[RecipeName, dict[FileName, str]] = Field(min_length=1, max_length=1000)
+    recipes: dict[RecipeName, dict[FileName, str]] = Field(min_length=1)
     envelope: Annotated[dict[str, Any] | None, Omitted] = None
     preview: Annotated[PreviewRequest | None, Omitted] = None
 
@@ -144,18 +150,35 @@ class SubmissionWire(Wire):
     preview: Annotated[PreviewWire | None, Omitted] = None
 
 
+class SubmissionStep(Wire):
+    """How far a submission is that is being taken: `done` of `total` recipes, or jobs, where that is known (not 0)."""
+
+    stage: Literal["reading", "checking", "storing", "adding", "planning"]
+    done: int
+    total: int
+
+
+class SubmissionEnd(Wire):
+    """The answer at the end of a stream: its HTTP status, and a `SubmissionWire` or `ErrorWire`."""
+
+    status: int
+    answer: dict[str, Any]
+
+
 SubmissionStateText = Literal["taken", "waiting", "preview", "withdrawn", "expired"]
 """The states by which submissions can be listed."""
 
 
 class SubmissionProgress(Wire):
-    """The progress of a submission: its jobs, oldest first; its `state`, if it was not accepted.
+    """The progress of a submission: its newest jobs, oldest first; its `state`, if it was not accepted.
 
+    Older jobs are requested with `before`; there are none if `next_before` is null.
     `signed` is the signed order that withdrew it, and whether the signer has it.
     """
 
     id: int
     jobs: tuple[JobWire, ...]
+    next_before: Annotated[int | None, Omitted] = None
     state: Annotated[str, Omitted] = ""
     preview: Annotated[PreviewWire | None, Omitted] = None
     signed: Annotated[dict[str, Any], Omitted] = Field(default_factory=dict)

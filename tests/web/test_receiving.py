@@ -153,17 +153,17 @@ def test_a_bound_that_there_is_not_is_said() -> None:
 
 
 def test_json_of_too_many_values_is_refused_as_soon_as_it_shows(tmp_path: Path) -> None:
-    spool, settings = Spool(BlobStore(tmp_path), 1000), WebSettings(json_values=10)
+    spool, settings = Spool(BlobStore(tmp_path), 1000), WebSettings()
 
-    async def take(*parts: bytes, parsed: bool) -> int:
+    async def take(*parts: bytes, values: int | None) -> int:
         with Body(spool, settings) as body:
-            await body.receive(sending(*parts), 100, None, parsed=parsed)
+            await body.receive(sending(*parts), 100, None, values=values)
             return body.size
 
-    assert asyncio.run(take(b"[1,2,3", b",4,5,[],{}]", parsed=True)) == 17
+    assert asyncio.run(take(b"[1,2,3", b",4,5,[],{}]", values=10)) == 17
     with refuses("body-too-large", "10 values"):
-        asyncio.run(take(b"[[],", b"[],[],[],[],[],", b"never asked for", parsed=True))
-    assert asyncio.run(take(b"," * 50, parsed=False)) == 50
+        asyncio.run(take(b"[[],", b"[],[],[],[],[],", b"never asked for", values=10))
+    assert asyncio.run(take(b"," * 50, values=None)) == 50
 
 
 def test_each_route_that_may_take_documents_is_one() -> None:
@@ -180,9 +180,11 @@ def test_what_a_route_asks_is_known_before_it_is_served() -> None:
 
     settings = WebSettings()
     submission = asked("POST", SUBMISSIONS)
-    assert (submission.roles, submission.parsed, submission.submits) == ((Role.MAINTAINER,), True, True)
+    assert (submission.roles, submission.submits) == ((Role.MAINTAINER,), True)
+    assert submission.values(settings) == settings.submission_values
     hold = asked("POST", "/api/v1/channels/edge/holds")
-    assert (hold.roles, hold.parsed, hold.limit(settings)) == ((Role.CURATOR,), True, settings.json_bytes)
+    assert (hold.roles, hold.limit(settings)) == ((Role.CURATOR,), settings.json_bytes)
+    assert hold.values(settings) == settings.json_values
     log = asked("POST", "/api/v1/worker/attempts/1/log")
-    assert (log.roles, log.parsed, log.limit(settings)) == ((), False, settings.document_bytes)
+    assert (log.roles, log.values(settings), log.limit(settings)) == ((), None, settings.document_bytes)
     assert asked("POST", "/nowhere") == RouteRequirements()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from farm.api import submission_wire
+from farm.api.farm_client import FarmClient
 from farm.server.identities import access
 from farm.server.previews.previews import set_verdict
 from farm.server.submissions.pending_submissions import accept
@@ -20,6 +23,7 @@ from tests.farms.people import own, send, signed
 from tests.farms.small import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
+from web.pages import submissions as pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,3 +247,28 @@ def test_the_page_of_an_accepted_preview_says_what_has_come_of_it(
     assert (form["verdict"] or {"state": None})["state"] == (judged if judged is VerdictState.PASSES else None)
     assert f"It was accepted: a job has failed: {form['why']}" in text_of(page(browser, f"/submissions/{number}"))
     assert '<a href="/packages/a">a</a>' in page(browser, f"/submissions/{number}")
+
+
+def test_a_large_submission_is_shown_and_listed_in_parts(
+    small: SmallFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10,000 rows would be megabytes of one page."""
+    monkeypatch.setattr(pages, "_ROWS", 10)
+    monkeypatch.setattr(submission_wire, "MOST_JOBS", 10)
+    small.submit(*(recipe(f"p{number:02}") for number in range(25)))
+    names = [f"p{number:02}" for number in range(25)]
+
+    def shown(query: str, row: str) -> list[str]:
+        return re.findall(row, page(browser, f"/submissions/1{query}"))
+
+    recipes, jobs = r'<th scope="row">(p\d\d)</th>', r'class="what"><a href="/jobs/\d+">(p\d\d)'
+    assert shown("", recipes) + shown("?after=p09", recipes) + shown("?after=p19", recipes) == names
+    assert shown("", jobs) + shown("?before=16", jobs) + shown("?before=6", jobs) == names[::-1]
+    assert re.findall(r'href="(\?[^"]+)"', page(browser, "/submissions/1")) == ["?after=p09", "?before=16"]
+    assert 'href="?' not in page(browser, "/submissions/1?after=p19&before=6")
+    listed = text_of(page(browser, "/submissions"))
+    assert "p19 and 5 more" in listed
+    assert "p20" not in listed
+    with FarmClient("http://testserver") as client:
+        client._client = browser
+        assert [job.name for job in client.submission_jobs(1)] == names[::-1]

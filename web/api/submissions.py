@@ -6,16 +6,20 @@ import base64
 import binascii
 import json
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.responses import StreamingResponse
 
 from farm.api import submission_wire, wire
+from farm.core.names.wording import counted
 from farm.errors import FarmError
 from farm.server.git.recipe_commits import commits_of
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
 from farm.server.submissions import pending_submissions, submissions
+from farm.server.submissions.intake_progress import unreported
 from farm.server.submissions.pending_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.submissions.previewing import submit_preview
 from farm.server.submissions.submission import submit
@@ -24,12 +28,14 @@ from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
 from web.auth import ApplicationHere, Maintainer, MaintainerOrCurator, MaintainerOrCuratorActor, actor_of, note
 from web.problems import NotFoundError
+from web.work_stream import stream_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.lint.finding import LintFinding
     from farm.server.git.recipe_commits import RecipeCommit
+    from farm.server.submissions.intake_progress import Report
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.pending_submissions import SubmissionView
     from farm.server.submissions.submission import Submission
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1", tags=["submissions"])
 
 
-@router.post("/submissions", status_code=201)
+@router.post("/submissions", status_code=201, response_model=submission_wire.SubmissionWire)
 def create(
     request: Request,
     application: ApplicationHere,
@@ -47,21 +53,48 @@ def create(
     body: submission_wire.SubmissionRequest,
     *,
     warnings: bool = False,
-) -> submission_wire.SubmissionWire:
+    progress: bool = False,
+) -> submission_wire.SubmissionWire | StreamingResponse:
     """Submit recipes, all or none: 422 lists every problem of every file. They may have to wait for owners.
 
     `warnings` asks for those about how the recipes are written, which older clients do not know. With `preview`
-    they are built and tested apart, and change nothing until they are accepted.
+    they are built and tested apart, and change nothing until they are accepted. With `progress`, the answer is 200 and
+    a stream of JSON lines: `SubmissionStep`, and at the end `SubmissionEnd` with the answer and its status.
     """
+    _check_many(len(body.recipes))
+    create_it = partial(_create, request, application, token, body, warnings=warnings)
+    return stream_work(request, create_it, status=201) if progress else create_it(unreported)
+
+
+def _check_many(many: int) -> None:
+    most = submission_wire.MOST_RECIPES
+    if many > most:
+        raise FarmError(
+            f"a submission may have {counted(most, 'recipe')}, and this one has {many:,}",
+            remedy="Submit them in parts: first those that the others need.",
+            code="too-many-recipes",
+        )
+
+
+def _create(
+    request: Request,
+    application: Application,
+    token: Token,
+    body: submission_wire.SubmissionRequest,
+    report: Report,
+    *,
+    warnings: bool,
+) -> submission_wire.SubmissionWire:
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     if body.preview is not None:
-        return _preview(request, application, token, recipes, body.preview, warnings=warnings)
+        return _preview(request, application, token, recipes, body.preview, report=report, warnings=warnings)
     taken = submit(
         application,
         recipes,
         submitted_by=token.actor,
         trace=uuid.uuid4().hex,
         envelope=_envelope(body.envelope),
+        report=report,
     )
     details = [f"signed by {taken.signed_by}"] if taken.signed_by else []
     details += ["waits for owners"] if taken.waits_for else []
@@ -89,18 +122,21 @@ def listed(
 
 
 @router.get("/submissions/{number}")
-def progress(application: ApplicationHere, number: wire.Number) -> submission_wire.SubmissionProgress:
-    """Return the jobs of a submission."""
+def progress(
+    application: ApplicationHere, number: wire.Number, before: wire.Number | None = None
+) -> submission_wire.SubmissionProgress:
+    """Return the newest jobs of a submission, those older than the job `before` if that is given."""
     with application.reading() as unit:
-        found = jobs.list_jobs(unit.session, submission=number, limit=2000)
+        found = jobs.list_jobs(unit.session, submission=number, before=before, limit=submission_wire.MOST_JOBS)
         forms = job_forms(unit.session, found)
         record = submissions.submission(unit.session, number)
-        if record is None or (record.state is SubmissionState.TAKEN and not found):
+        if record is None or (record.state is SubmissionState.TAKEN and not found and before is None):
             raise NotFoundError(f"there is no submission {number} that made jobs")
         (view,) = view_submissions(unit, [record])
     return submission_wire.SubmissionProgress(
         id=number,
         jobs=tuple(reversed(forms)),
+        next_before=found[-1].id if len(found) == submission_wire.MOST_JOBS else None,
         state="" if record.state is SubmissionState.TAKEN else record.state.value,
         preview=_preview_form(view),
     )
@@ -241,6 +277,7 @@ def _preview(
     recipes: Mapping[str, Mapping[str, bytes]],
     asked: submission_wire.PreviewRequest,
     *,
+    report: Report,
     warnings: bool,
 ) -> submission_wire.SubmissionWire:
     actor = token.actor
@@ -251,6 +288,7 @@ def _preview(
         trace=uuid.uuid4().hex,
         origin=asked.origin,
         replaces=asked.replaces,
+        report=report,
     )
     note(request, application, actor=actor, subject=f"submission {made.id}", trace=made.trace, detail="a preview")
     with application.reading() as unit:

@@ -24,7 +24,7 @@ from web.problems import NotFoundError
 router = APIRouter()
 
 _PAGE = 50
-_JOBS = 2000
+_ROWS = 500
 
 
 @router.get("/submissions")
@@ -61,20 +61,31 @@ def submission_list(
 
 @router.get("/submissions/{number}")
 def submission_page(
-    *, request: Request, application: ApplicationHere, pages: PagesHere, number: Number
+    *,
+    request: Request,
+    application: ApplicationHere,
+    pages: PagesHere,
+    number: Number,
+    before: Number | None = None,
+    after: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
-    """Show a submission and its jobs."""
+    """Show a submission: of many recipes those `after` one in the alphabet, of many jobs those `before` one."""
     with application.reading() as unit:
         view = find_submission(unit, number)
-        found = jobs.list_jobs(unit.session, submission=number, limit=_JOBS)
+        found = jobs.list_jobs(unit.session, submission=number, before=before, limit=_ROWS + 1)
         commits = commits_of(unit.session, [number]).get(number, {})
-        lines = job_lines(unit.session, found, now=unit.now)
+        lines = job_lines(unit.session, found[:_ROWS], now=unit.now)
+    named = [recipe for recipe in view.recipes if recipe.name > after]
     return pages.page(
         request,
         "submission.html",
         view=view,
         outcome=OUTCOMES.get(view.progress.state, "") if view.progress else "",
         waits={unsigned.recipe: unsigned.owners for unsigned in view.waits_for},
+        recipes=named[:_ROWS],
+        more_recipes=urlencode({"after": named[_ROWS - 1].name}) if len(named) > _ROWS else "",
         lines=lines,
+        more_jobs=urlencode({"before": found[_ROWS - 1].id}) if len(found) > _ROWS else "",
+        paged=before is not None or bool(after),
         commits=commits,
     )

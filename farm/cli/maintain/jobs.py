@@ -227,8 +227,10 @@ def _decide(
 
 def _of_submission(farm: FarmClient, submission: int, states: Collection[str]) -> list[int]:
     """Return the newest job of each recipe of a submission, where it is in one of these states."""
-    newest = {(job.kind, job.rebuild, job.name): job for job in farm.submission(submission).jobs}
-    return [job.id for job in newest.values() if job.state in states]
+    newest: dict[tuple[str, bool, str], JobWire] = {}
+    for job in farm.submission_jobs(submission):
+        newest.setdefault((job.kind, job.rebuild, job.name), job)
+    return sorted(job.id for job in newest.values() if job.state in states)
 
 
 def _kind(job: JobWire) -> str:

@@ -23,6 +23,7 @@ from farm.cli.channel_lines import (
 from farm.cli.maintain.jobs import error_of_job
 from farm.cli.maintain.preview import follow_preview, preview_lines, read_previewed
 from farm.cli.maintain.signed_recipes import digests_of, distribution_of, sign_digests, waiting_lines
+from farm.cli.maintain.submission_progress import submitting
 from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.remote import connect, number_type
@@ -119,7 +120,8 @@ def _submit(
     own = find_own_key(settings, key, name)
     envelope = sign_digests(digests_of(recipes), distribution_of(settings, directories), own) if own else None
     with connect() as farm:
-        taken = farm.submit(recipes, envelope=envelope, warnings=True)
+        with submitting() as report:
+            taken = farm.submit(recipes, envelope=envelope, warnings=True, report=report)
         if as_json:
             say_json(taken.model_dump(mode="json"))
             return 0
@@ -165,9 +167,9 @@ def _submit_preview(
 
     with connect() as farm:
         recipes, origin = read_previewed(farm, directories, patch=patch, ref=ref)
-        made = farm.submit(
-            recipes, preview=PreviewRequest(origin=origin[:LONGEST_ORIGIN], replaces=replaces), warnings=True
-        )
+        asked = PreviewRequest(origin=origin[:LONGEST_ORIGIN], replaces=replaces)
+        with submitting() as report:
+            made = farm.submit(recipes, preview=asked, warnings=True, report=report)
         if as_json:
             say_json(made.model_dump(mode="json"))
             return 0

@@ -15,7 +15,7 @@ from farm.server.tables.states import JobState
 from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
@@ -46,14 +46,24 @@ def settle_marked(application: Application, *, submission: int | None = None) ->
     return len(some)
 
 
-def settle_all_marked(application: Application, *, submission: int | None = None, seconds: float = 0) -> None:
+def settle_all_marked(
+    application: Application,
+    *,
+    submission: int | None = None,
+    seconds: float = 0,
+    report: Callable[[int], None] | None = None,
+) -> None:
     """Settle the jobs that are marked, others can write in between; with `seconds`, for about so long.
 
-    Trouble is only logged: what is left is settled later, by control.
+    `report` is called with their number so far. Trouble is only logged: what is left is settled later, by control.
     """
     end = time.monotonic() + seconds
+    done = 0
     try:
-        while settle_marked(application, submission=submission):
+        while some := settle_marked(application, submission=submission):
+            done += some
+            if report is not None:
+                report(done)
             if seconds and time.monotonic() > end:
                 return
             time.sleep(_PAUSE_SECONDS)

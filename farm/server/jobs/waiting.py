@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, delete, insert, select, update
+from sqlmodel import col, delete, func, insert, select, update
 
 from farm.core.names.grouping import grouped
 from farm.server.recipes.needs import all_users
@@ -70,6 +70,12 @@ def marked(session: Session, *, submission: int | None = None, limit: int) -> li
     """Return jobs that are marked to be settled, oldest first; perhaps only those of a submission."""
     query = select(JobRow).where(col(JobRow.to_settle)).order_by(col(JobRow.id)).limit(limit)
     return Job.all(session, query if submission is None else query.where(JobRow.submission_id == submission))
+
+
+def count_marked(session: Session, submission: int) -> int:
+    """Return how many jobs of a submission are marked to be settled."""
+    query = select(func.count()).where(col(JobRow.to_settle), col(JobRow.submission_id) == submission)
+    return session.exec(query).one()
 
 
 def unmark(session: Session, number: int) -> None:

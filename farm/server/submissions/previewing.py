@@ -19,6 +19,7 @@ from farm.server.previews import builds, heads, previews
 from farm.server.recipes import recipes
 from farm.server.recipes.needs import keep_needs
 from farm.server.submissions import submissions
+from farm.server.submissions.intake_progress import IntakeStep, Stage, unreported
 from farm.server.submissions.recipe_intake import read_new
 from farm.server.submissions.submission import Submission, settled
 from farm.server.submissions.taking import Accepted, settle_new, store_revisions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
+    from farm.server.submissions.intake_progress import Report
     from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.submissions.recipe_intake import ReadRecipes, RecipeFiles
     from farm.server.submissions.submission import Recording
@@ -58,14 +60,16 @@ def submit_preview(
     origin: str = "",
     replaces: int | None = None,
     record: Recording | None = None,
+    report: Report = unreported,
 ) -> Submission:
     """Build recipes, each as the files of its directory by name, apart from the farm's own, all together or none.
 
     `origin` is where the submitter read them. An open preview of the same submitter that it `replaces` is withdrawn.
-    `record` is that of `submit`. Raises as `submit`, and `FarmError` (`preview-quota`, `nothing-to-preview`,
-    `not-your-preview`); nothing has changed then.
+    `record` and `report` are those of `submit`. Raises as `submit`, and `FarmError` (`preview-quota`,
+    `nothing-to-preview`, `not-your-preview`); nothing has changed then.
     """
-    read = read_new(application, submitted)
+    read = read_new(application, submitted, report=report)
+    report(IntakeStep(Stage.ADDING, 0, len(read.recipes)))
     with application.planning() as unit:  # one at a time: what counts for the quota cannot change before the commit
         if replaces is not None:
             _withdraw_replaced(unit, replaces, submitted_by)
@@ -85,7 +89,7 @@ def submit_preview(
         if record is not None:
             record(unit, number)
         accepted = _build_all(unit, graph, read, number=number, trace=trace)
-    return settled(application, Submission(number, trace, accepted, warnings=read.warnings))
+    return settled(application, Submission(number, trace, accepted, warnings=read.warnings), report=report)
 
 
 def stale_recipes(unit: UnitOfWork, number: int) -> tuple[str, ...]:

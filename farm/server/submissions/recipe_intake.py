@@ -10,6 +10,7 @@ from farm.core.plan.pin import source_origins
 from farm.core.recipe.declared_sources import RECIPE_FILE, recipe_file
 from farm.core.recipe.distributions import check_known
 from farm.errors import FarmError, Place
+from farm.server.submissions.intake_progress import IntakeStep, Stage, unreported
 from farm.server.submissions.linting import lint_submitted
 from farm.server.submissions.recipe_graph import graph_around
 from farm.server.submissions.released_revisions import check_revisions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from farm.core.lint.finding import LintFinding
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
+    from farm.server.submissions.intake_progress import Report
     from farm.server.submissions.recipe_graph import SubmittedGraph
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
@@ -58,14 +60,17 @@ class ReadRecipes:
         ]
 
 
-def read_new(application: Application, submitted: RecipeFiles) -> ReadRecipes:
+def read_new(application: Application, submitted: RecipeFiles, *, report: Report = unreported) -> ReadRecipes:
     """Read and lint recipes as they are submitted, and store their files.
 
     Raises one `RecipeError` with the problems of all recipes, `FarmError` (`submitted-files`).
     """
-    read = _read(application, submitted)
-    warnings = lint_submitted(read, submitted)
-    files = {name: application.recipes.keep(submitted[name]) for name in read}
+    read = _read(application, submitted, report)
+    warnings = lint_submitted(read, submitted, report=report)
+    files = {}
+    for done, name in enumerate(read):
+        report(IntakeStep(Stage.STORING, done, len(read)))
+        files[name] = application.recipes.keep(submitted[name])
     return ReadRecipes(read, {name: submitted[name][RECIPE_FILE] for name in read}, files, warnings)
 
 
@@ -77,11 +82,12 @@ def read_stored(application: Application, submitted: Iterable[SubmittedRecipe]) 
     return ReadRecipes(read, {name: contents[name][RECIPE_FILE] for name in read}, files)
 
 
-def _read(application: Application, submitted: RecipeFiles) -> dict[str, Recipe]:
+def _read(application: Application, submitted: RecipeFiles, report: Report = unreported) -> dict[str, Recipe]:
     """Read recipes, each from the files of its directory. Raises one `RecipeError` with the problems of all."""
     problems: list[Problem] = []
     read: dict[str, Recipe] = {}
-    for name, files in sorted(submitted.items()):
+    for done, (name, files) in enumerate(sorted(submitted.items())):
+        report(IntakeStep(Stage.READING, done, len(submitted)))
         place = Place(recipe_file(name))
         try:
             recipe = application.recipes.read(files, file=place.file)

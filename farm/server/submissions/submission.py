@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.server.jobs import jobs
+from farm.server.jobs import jobs, waiting
 from farm.server.jobs.settling import settle_all_marked
 from farm.server.submissions import submissions
+from farm.server.submissions.intake_progress import IntakeStep, Stage, unreported
 from farm.server.submissions.owners import keep_signature, unsigned
 from farm.server.submissions.recipe_intake import read_new
 from farm.server.submissions.taking import make_all_current
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.core.lint.finding import LintFinding
+    from farm.server.submissions.intake_progress import Report
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.recipe_intake import RecipeFiles
     from farm.server.submissions.taking import Accepted
@@ -55,16 +57,18 @@ def submit(
     trace: str,
     envelope: bytes | None = None,
     record: Recording | None = None,
+    report: Report = unreported,
 ) -> Submission:
     """Accept recipes, each as the files of its directory by name, all together or none.
 
     Where recipes have owners, the submission waits until an owner has signed each of them; `envelope` holds the
-    submitter's signature. `record` writes what belongs to the submission, in its transaction. Raises one `RecipeError`
-    with the problems of all recipes, or then with the revisions that have to be raised, `FarmError` (`submitted-files`,
-    `unowned-recipe`), `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
-    `SubmissionStatementError` or `OwnershipTroubleError`; nothing has changed then.
+    submitter's signature. `record` writes what belongs to the submission, in its transaction, and `report` is called
+    with each step. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to
+    be raised, `FarmError` (`submitted-files`, `unowned-recipe`), `MissingDependencyError`, `DependencyCycleError`,
+    `DuplicatePackageError`, `SubmissionStatementError` or `OwnershipTroubleError`; nothing has changed then.
     """
-    read = read_new(application, submitted)
+    read = read_new(application, submitted, report=report)
+    report(IntakeStep(Stage.ADDING, 0, len(read.recipes)))
     with application.planning() as unit:
         graph = read.graph(unit)
         number = submissions.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
@@ -77,15 +81,21 @@ def submit(
             submissions.set_state(unit.session, number, SubmissionState.WAITING, now=unit.now)
             return Submission(number, trace, (), waits_for, signed_by, read.warnings)
         accepted = make_all_current(unit, graph, read, number=number, trace=trace)
-    return settled(application, Submission(number, trace, accepted, (), signed_by, read.warnings))
+    return settled(application, Submission(number, trace, accepted, (), signed_by, read.warnings), report=report)
 
 
-def settled(application: Application, taken: Submission) -> Submission:
+def settled(application: Application, taken: Submission, *, report: Report = unreported) -> Submission:
     """Settle the jobs of an accepted submission, a part at a time, and return it with their states of now.
 
     Where this is interrupted, or meets trouble, control goes on.
     """
-    settle_all_marked(application, submission=taken.id)
+    with application.reading() as unit:
+        total = waiting.count_marked(unit.session, taken.id)
+
+    def planned(done: int) -> None:
+        report(IntakeStep(Stage.PLANNING, min(done, total), total))
+
+    settle_all_marked(application, submission=taken.id, report=planned)
     settle_all_marked(application, seconds=_SECONDS_FOR_OTHERS)
     with application.reading() as unit:
         now = jobs.find_jobs(unit.session, (accepted.job.id for accepted in taken.accepted))
