@@ -10,6 +10,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.names.mutual import mutual_groups
 from farm.core.plan.graph import DependencyCycleError, of_this_distribution
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def build_order(needs: Mapping[str, Needs]) -> tuple[str, ...]:
 
     What is not among the keys needs nothing. Raises `DependencyCycleError`.
     """
-    groups = _mutual({name: sorted(_within(needs, name)) for name in sorted(needs)})
+    groups = mutual_groups({name: sorted(_within(needs, name)) for name in sorted(needs)})
     group_of = {name: number for number, group in enumerate(groups) for name in group}
     for name in sorted(needs):
         for other in sorted(needs[name].build):
@@ -54,40 +55,6 @@ def build_order(needs: Mapping[str, Needs]) -> tuple[str, ...]:
 
 def _within(needs: Mapping[str, Needs], name: str) -> Iterable[str]:
     return (other for other in needs[name].all if other in needs)
-
-
-def _mutual(following: Mapping[str, list[str]]) -> list[list[str]]:
-    """Return the recipes in groups that reach each other: strongly connected components, as Tarjan finds them."""
-    place: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    height: dict[str, int] = {}
-    groups: list[list[str]] = []
-    stack: list[str] = []
-    grouped: set[str] = set()
-    for start in following:
-        path = [(start, iter(following[start]))] if start not in place else []
-        while path:
-            name, others = path[-1]
-            if name not in place:
-                place[name] = lowest[name] = len(place)
-                height[name] = len(stack)
-                stack.append(name)
-            for other in others:
-                if other not in place:
-                    path.append((other, iter(following[other])))
-                    break
-                if other not in grouped:
-                    lowest[name] = min(lowest[name], place[other])
-            else:
-                path.pop()
-                if path:
-                    above = path[-1][0]
-                    lowest[above] = min(lowest[above], lowest[name])
-                if lowest[name] == place[name]:
-                    groups.append(stack[height[name] :])
-                    grouped.update(groups[-1])
-                    del stack[height[name] :]
-    return groups
 
 
 def _ordered(needs: Mapping[str, Needs], groups: list[list[str]], group_of: Mapping[str, int]) -> Iterable[int]:

@@ -110,6 +110,12 @@ def newest_builds(scope: BuildScope, names: Iterable[str]) -> dict[str, Job | No
     return {name: found.get(revision) for name, revision in current.items()}
 
 
+def unbuildable(scope: BuildScope, names: Iterable[str]) -> list[str]:
+    """Return those of these recipes whose current revision cannot be built without a person's help, by name."""
+    newest = newest_builds(scope, names)
+    return [name for name, build in newest.items() if build is None or build.state in _BROKEN]
+
+
 def _built_before(scope: BuildScope, before: RecipeHead) -> Digest | None:
     """Return the plan of the packages that a recipe had before; a preview's submitted recipe had those of the farm."""
     if before.built_plan is None and scope.preview:
@@ -148,7 +154,7 @@ def settle_one(unit: UnitOfWork, job: Job) -> bool:
             waiting.set_awaited(unit.session, job.id, found.unbuilt)
     else:
         found = Reach(frozenset(), frozenset(unbuilt))
-    if broken := _broken(scope, found.unbuilt):
+    if broken := unbuildable(scope, found.unbuilt):
         if job.state is JobState.BLOCKED:
             return False
         message = f"{', '.join(broken)} could not be built"
@@ -157,12 +163,6 @@ def settle_one(unit: UnitOfWork, job: Job) -> bool:
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
         job = jobs.find_job(unit.session, job.id)
     return (not found.unbuilt and plan_build(unit, job, found.built)) or was_blocked
-
-
-def _broken(scope: BuildScope, names: Iterable[str]) -> list[str]:
-    """Return those of these recipes whose current revision cannot be built without a person's help, by name."""
-    newest = newest_builds(scope, names)
-    return [name for name, build in newest.items() if build is None or build.state in _BROKEN]
 
 
 def plan_build(unit: UnitOfWork, job: Job, needs: Iterable[str]) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.names.reachable import reachable
+from farm.core.plan.awaited import awaited_unbuilt
 from farm.core.plan.build_order import named_packages
 from farm.core.recipe.packages import made_packages
 from farm.server.channels import excuses
 from farm.server.jobs import jobs, waiting
-from farm.server.jobs.dependents import settle_all
+from farm.server.jobs.dependents import settle_all, unbuildable
 from farm.server.jobs.planning import replan
+from farm.server.previews.build_scope import BuildScope
 from farm.server.recipes import recipes
 from farm.server.recipes.needs import keep_needs, packages_named
 from farm.server.submissions import submissions
@@ -78,8 +79,10 @@ def make_all_current(
     )
     awaited = _awaited(unit, graph, added)
     waiting.add_awaited(session, awaited)
-    # What waits for jobs that are as new has nothing to be looked at.
-    settled = {number for number, names in awaited.items() if names and names <= added.keys()}
+    # What waits for builds that may succeed has nothing to be looked at.
+    older = {name for names in awaited.values() for name in names} - added.keys()
+    blocking = frozenset(unbuildable(BuildScope(unit), older))
+    settled = {number for number, names in awaited.items() if names and not names & blocking}
     settle_new(unit, set(added.values()) - settled)
     waiting.mark_waiting_for(session, graph.order)
     # The signer may have refused a package only because its recipe was not signed.
@@ -141,20 +144,8 @@ def _fate(unit: UnitOfWork, read: ReadRecipes, known: _Known, name: str) -> Acce
 
 def _awaited(unit: UnitOfWork, graph: SubmittedGraph, added: Mapping[str, int]) -> dict[int, frozenset[str]]:
     """Return the unbuilt recipes that each of these new jobs waits for, as `reach` finds them one by one."""
-    heads = recipes.heads(unit.session, graph.around)
-    built = {name for name, head in heads.items() if head.is_built}
-    clear: set[str] = set()
-    found = {}
-    for name, job in added.items():
-
-        def below(other: str) -> set[str] | frozenset[str]:
-            return graph.around[other].all - clear if other in built and other in graph.around else frozenset()
-
-        reached = reachable(sorted(graph.around[name].build - clear), below)
-        found[job] = frozenset(reached) - built
-        if not found[job]:
-            clear.update(reached)
-    return found
+    built = {name for name, head in recipes.heads(unit.session, graph.around).items() if head.is_built}
+    return {added[name]: names for name, names in awaited_unbuilt(added, graph.around, built).items()}
 
 
 def _accepted(

@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.names.mutual import mutual_groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -56,7 +58,8 @@ def find_atoms(
         if name in unit_of:
             found[unit_of[name]] |= {unit_of[other] for other in others if other in unit_of} - {unit_of[name]}
     trial.place({})
-    return _ordered(_components(units, found), found, members)
+    components = mutual_groups({unit: sorted(found[unit]) for unit in units})
+    return _ordered(list(map(sorted, components)), found, members)
 
 
 class _NeedFinder:
@@ -110,41 +113,6 @@ def _united(changes: Iterable[str], together: Iterable[Iterable[str]]) -> dict[s
             first = min(united)
             unit_of = {name: first if unit in united else unit for name, unit in unit_of.items()}
     return unit_of
-
-
-def _components(units: Sequence[str], needs: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the strongly connected components (Tarjan's algorithm, without recursion), needed ones first."""
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    on_stack: set[str] = set()
-    components: list[list[str]] = []
-    for start in units:
-        if start in number:
-            continue
-        calls = [(start, iter(sorted(needs[start])))]
-        number[start] = low[start] = len(number)
-        stack.append(start)
-        on_stack.add(start)
-        while calls:
-            unit, rest = calls[-1]
-            step = next(rest, None)
-            if step is None:
-                calls.pop()
-                if calls:
-                    low[calls[-1][0]] = min(low[calls[-1][0]], low[unit])
-                if low[unit] == number[unit]:
-                    components.append(sorted(stack[stack.index(unit) :]))
-                    on_stack.difference_update(components[-1])
-                    del stack[stack.index(unit) :]
-            elif step not in number:
-                number[step] = low[step] = len(number)
-                stack.append(step)
-                on_stack.add(step)
-                calls.append((step, iter(sorted(needs[step]))))
-            elif step in on_stack:
-                low[unit] = min(low[unit], number[step])
-    return components
 
 
 def _ordered(
