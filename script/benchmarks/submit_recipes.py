@@ -8,7 +8,6 @@ another process writes a row every five milliseconds, as heartbeats of workers d
 from __future__ import annotations
 
 import multiprocessing
-import random
 import shutil
 import statistics
 import time
@@ -30,6 +29,8 @@ from farm.server.transaction.planning_inputs import ToolchainRef
 from farm.store.blobs import BlobStore
 from script.benchmarks.measurement import interleave
 from script.benchmarks.stored_farm import write_settings
+from script.benchmarks.submitted_leaf import measure_leaf
+from script.benchmarks.synthetic_recipes import interdependent
 from script.benchmarks.table import Goal, Table
 
 if TYPE_CHECKING:
@@ -65,31 +66,40 @@ def measure(ground: Ground, rounds: int, sizes: Sequence[int] = SIZES) -> Iterat
         goals = (Goal(_FARM, _FLOOR, 4.0, why=_WHY),)
         title = f"{NUMBER}. {size:,} {TITLE}"
         yield Table(title, _FLOOR, tuple(measured), goals, note, processor=True)
+    with closing(_Farms(ground)) as farms:
+        yield measure_leaf(ground, rounds, farms.make, NUMBER)
 
 
-def interdependent(size: int) -> dict[str, dict[str, bytes]]:
-    """Return the files of so many recipes that can be built, by name: each needs some of those before it."""
-    drawn = random.Random(size)  # noqa: S311  the same recipes each time
-    names = [f"package-{number:05}" for number in range(size)]
-    recipes = {}
-    for number, name in enumerate(names):
-        builds = drawn.sample(names[:number], min(number, 3))
-        runs = drawn.sample(names[:number], min(number, 1))
-        content = (
-            f'name: {name}\nversion: "1.0"\nsummary: One of many\nlicense: MIT\ntoolchain: c\n'
-            f"build-needs: [{', '.join(builds)}]\nrequires: [{', '.join(runs)}]\nsteps:\n  - run: make install\n"
-        )
-        recipes[name] = {"recipe.yaml": content.encode()}
-    return recipes
+class _Farms:
+    """Makes farms without recipes, each in a directory of its own."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground, self._place = ground, ground.settings.recipes
+        self._tree = read_recipe_directory(self._place, leave_out=CHANGING)
+        self.steps = load_tree(self._tree).steps
+        self._open: list[tuple[Path, Application]] = []
+
+    def make(self, name: str) -> Application:
+        """Return a new farm."""
+        directory = self._ground.directory / name
+        directory.mkdir()
+        settings = FarmSettings.read(write_settings(directory, self._place, _toolchain(directory)))
+        application = open_application(settings, self._tree)
+        self._open.append((directory, application))
+        return application
+
+    def close(self) -> None:
+        """Remove them."""
+        for directory, application in self._open:
+            application.database.close()
+            shutil.rmtree(directory)
+        self._open.clear()
 
 
 class _Bench:
     def __init__(self, ground: Ground, recipes: Mapping[str, Mapping[str, bytes]]) -> None:
         self._recipes = recipes
-        self._directory = ground.directory / "submitted"
-        self._place = ground.settings.recipes
-        self._tree = read_recipe_directory(self._place, leave_out=CHANGING)
-        self._steps = load_tree(self._tree).steps
+        self._farms = _Farms(ground)
         self._application: Application | None = None
         self._other: _OtherWriter | None = None
         self.waits: list[float] = []
@@ -97,9 +107,7 @@ class _Bench:
     def begin(self, contender: str) -> None:
         """Make an empty farm for a submission, and let another process write into its database."""
         if contender == _FARM:
-            self._directory.mkdir()
-            settings = FarmSettings.read(write_settings(self._directory, self._place, _toolchain(self._directory)))
-            self._application = open_application(settings, self._tree)
+            self._application = self._farms.make("submitted")
             self._other = _OtherWriter(self._application.database.url)
 
     def submit(self) -> None:
@@ -112,15 +120,14 @@ class _Bench:
         BuildGraph.of({name: self._read(name, files[RECIPE_FILE]) for name, files in self._recipes.items()})
 
     def _read(self, name: str, content: bytes) -> Recipe:
-        return load_recipe(content, file=name, steps=self._steps, patches={})
+        return load_recipe(content, file=name, steps=self._farms.steps, patches={})
 
     def end(self) -> None:
         """Stop the other process, and remove the farm."""
         if self._other is not None and self._application is not None:
             self.waits += self._other.stop()
-            self._application.database.close()
             self._application = self._other = None
-            shutil.rmtree(self._directory)
+            self._farms.close()
 
 
 class _OtherWriter:

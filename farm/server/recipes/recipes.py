@@ -132,6 +132,11 @@ def head(session: Session, name: str) -> RecipeHead | None:
     return RecipeHead.first(session, select(RecipeRow).where(RecipeRow.name == name))
 
 
+def current_revisions(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """Return the current revision of the existing ones among these recipes."""
+    return dict(rows_with(session, select(RecipeRow.name, RecipeRow.current_id), RecipeRow.name, names))
+
+
 def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
     """Return the state of all recipes, or of the existing ones among those named."""
     query = select(RecipeRow).order_by(RecipeRow.name)
@@ -161,16 +166,17 @@ def submitter(session: Session, submission: int) -> str:
 
 def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
     """Return the recipe that makes each of these packages; unknown ones are left out."""
-    rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.package, packages)
-    return {row.package: row.recipe for row in rows}
+    query = select(RecipeOutputRow.package, RecipeOutputRow.recipe)
+    return dict(rows_with(session, query, RecipeOutputRow.package, packages))
 
 
 def packages_made(session: Session, names: Iterable[str]) -> dict[str, set[str]]:
     """Return the packages that each of these recipes makes; those that make none are left out."""
-    rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.recipe, names)
-    return {name: set(packages) for name, packages in grouped((row.recipe, row.package) for row in rows).items()}
+    query = select(RecipeOutputRow.recipe, RecipeOutputRow.package)
+    rows = rows_with(session, query, RecipeOutputRow.recipe, names)
+    return {name: set(packages) for name, packages in grouped(rows).items()}
 
 
 def all_packages(session: Session) -> Mapping[str, str]:
     """Return each package name of the distribution with the recipe that makes it."""
-    return {row.package: row.recipe for row in session.exec(select(RecipeOutputRow))}
+    return dict(session.exec(select(RecipeOutputRow.package, RecipeOutputRow.recipe)).all())

@@ -83,7 +83,7 @@ def _below(
     missing: set[tuple[str, str]] = set()
     open_ends = {other for named in needs.values() for other in named.all} - needs.keys()
     while open_ends:
-        current = {head.current: name for name, head in recipes.heads(unit.session, open_ends).items()}
+        current = {number: name for name, number in recipes.current_revisions(unit.session, open_ends).items()}
         level = needs_of(unit.session, current, made)
         missing |= {(current[number], package) for number, packages in level.missing.items() for package in packages}
         found |= {current[number]: named for number, named in level.needs.items()}
