@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.attempt.capture_outputs import capture_packages
+from farm.build.local.called_siblings import called_siblings
 from farm.build.packing import pack
 from farm.core.names.declared import Output, SensitiveFile
 from farm.core.names.package_name import PackageName
@@ -129,3 +130,19 @@ def test_a_directory_of_ones_own_is_packed_by_the_same_rule(tmp_path: Path) -> N
     assert packed(SensitiveFile("etc/hosts", "Names")).descriptor.sensitive_files[0].reason == "Names"
     with pytest.raises(UnusedDeclarationError):
         packed(SensitiveFile("etc/hosts", "Names"), SensitiveFile("etc/passwd", "Users"))
+
+
+def test_each_package_requires_what_its_own_output_declares(installed: Installed) -> None:
+    installed.file("usr/bin/ztool", b"#!/bin/sh\nsed s/a/b/ | tool\n")
+    (installed.root / "usr/bin/tool").chmod(0o755)
+    (installed.root / "usr/bin/ztool").chmod(0o755)
+    alone = Output("scripts", ("bin/ztool",))
+    made = installed.captured(outputs=(alone,), requires=("base-files",))
+    assert [note.partition(":")[0] for note in called_siblings([*made.values()], installed.store)] == ["tool-scripts"]
+    assert "package:base-files" in made["tool"].descriptor.requires
+    assert not [need for need in made["tool-scripts"].descriptor.requires if need.startswith("package:")]
+
+    made = installed.captured(outputs=(replace(alone, requires=("sed", "tool")),), requires=("base-files",))
+    assert {"package:sed", "package:tool"} <= set(made["tool-scripts"].descriptor.requires)
+    assert "package:sed" not in made["tool"].descriptor.requires
+    assert list(called_siblings([*made.values()], installed.store)) == []

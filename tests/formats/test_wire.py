@@ -82,13 +82,17 @@ def _still_takes(now: Any, then: Any) -> bool:
 
 
 def _without_new_members(now: Any, before: Any) -> Any:
-    """Return a shape without the optional members that it did not have: older clients do not ask for them."""
+    """Return a shape without the optional members that it did not have: older clients do not ask for them.
+
+    A bound on the number of members that no longer is there, as it was refused in words, is as it was.
+    """
     if isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
         return [_without_new_members(*both) for both in zip(now, before, strict=True)]
     if not isinstance(now, dict) or not isinstance(before, dict):
         return now
     known, required = before.get("properties", {}), now.get("required", ())
-    return {
+    bounds = {"maxProperties": before["maxProperties"]} if "maxProperties" in before.keys() - now.keys() else {}
+    return bounds | {
         key: {
             name: _without_new_members(shape, known.get(name))
             for name, shape in value.items()

@@ -15,6 +15,7 @@ from farm.build.kept.kept_builds import KeptBuilds
 from farm.build.local.against import AgainstChannel
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
+from farm.build.local.called_siblings import called_siblings
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
@@ -387,8 +388,9 @@ class LocalBuilds:
         outcome = self.builder.make(order, progress, against=against)
         self._outcomes.add(name, outcome.packages, "built")
         self._reports.progress(BuildProgress(name, "built", number, total, time.monotonic() - started))
-        for note in short_license_texts(outcome.packages, self._state.store):
-            self._reports.say(note)
+        for find in (short_license_texts, called_siblings):
+            for note in find(outcome.packages, self._state.store):
+                self._reports.say(note)
 
 
 def _lacks_digest(recipe: Recipe) -> bool:

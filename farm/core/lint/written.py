@@ -73,6 +73,9 @@ class WrittenRecipe:
         for key in ("build-needs", "requires", "test-needs"):
             if self.has(key):
                 yield key, self._readable(self.at(key).items)
+        for _, output in self.at("outputs").pairs if self.has("outputs") else ():
+            items = next((value.items for key, value in output.pairs if key.text == "requires"), ())
+            yield "requires", self._readable(items)
         for test in self.at("tests").items if self.has("tests") else ():
             items = next((value.items for key, value in test.pairs if key.text == "needs"), ())
             yield "needs", self._readable(items)

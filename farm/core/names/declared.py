@@ -79,14 +79,19 @@ class SensitiveFile(Form, record="sensitive file"):
 
 
 @dataclass(frozen=True, slots=True)
-class Output(Form, record="output"):
+class Output(Form, record="output", omitted={"requires"}):
     """A part of the installed files that becomes a package of its own, `<recipe>-<name>`.
 
-    `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does.
+    `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does. `requires`
+    are packages that it needs at run time beyond those found in its files, perhaps others of the recipe.
     """
 
     name: str
     paths: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "requires", tuple(sorted(set(self.requires))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,14 +85,20 @@ class NeedGraph:
         return found
 
     def tree(self, roots: Iterable[str], depth: int | None = None) -> Iterator[str]:
-        """Yield the lines of a tree below each root. The needs of a package are listed once; then it has a (*)."""
+        """Yield the lines of a tree below each root. The needs of a package are listed once; elsewhere it has a (*).
+
+        With a `depth`, that is where it is nearest to a root: further down the limit would hide some of them.
+        """
         expanded: set[str] = set()
-        for root in roots:
+        starts = list(roots)
+        nearest = self.within(starts, depth) if depth is not None else {}
+        for root in starts:
             waiting: list[tuple[str, str, str, int]] = [("", root, "", 0)]
             while waiting:
                 lead, name, mark, level = waiting.pop()
                 is_cut = depth is not None and level >= depth
-                again = name in expanded and bool(self.needs[name]) and not is_cut
+                is_elsewhere = name in expanded or level > nearest.get(name, level)
+                again = is_elsewhere and bool(self.needs[name]) and not is_cut
                 yield f"{lead}{self._label(name)}{mark}{' (*)' if again else ''}"
                 if again or is_cut:
                     continue

@@ -29,7 +29,8 @@ def output_names(plan: Plan) -> dict[str, str]:
 def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageFacts, diff_id: Digest) -> Descriptor:
     """Return the descriptor of the package that was built as `output` of a plan, from the content of its archive.
 
-    A recipe's declarations about its package apply to the main output, but links and plugins go with their files.
+    A recipe's declarations about its package apply to the main output, but links and plugins go with their files, and
+    each output may declare what it requires.
     """
     name = PackageName(plan.name.distribution, package_name(plan.name.short, output))
     main = output == ""
@@ -45,7 +46,7 @@ def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageF
         facts=facts,
         plan=plan.digest,
         license=plan.license,
-        requires=plan.requires if main else (),
+        requires=plan.requires if main else next((own.requires for own in plan.outputs if own.name == output), ()),
         replaces=plan.replaces if main else (),
         host=plan.host if main else HostNeeds(),
         links=links,

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
-from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
-from farm.core.files.matching import InvalidValueError
+from farm.core.files.fields import AS_WRITTEN, Fields, read_parsed, read_text
 from farm.core.files.problems import Problem, RecipeError, quoted, suggestion
-from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Output, Plugin, SensitiveFile
+from farm.core.names.declared import HardeningProperty, HardeningWaiver, HostNeeds, Plugin, SensitiveFile
 from farm.core.names.version import Version
 from farm.core.recipe.allowances import read_allowances
 from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
-from farm.core.recipe.distributions import check_known
 from farm.core.recipe.license import spdx_expression
 from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Recipe
+from farm.core.recipe.recipe_outputs import read_outputs, read_requires
 from farm.core.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.core.recipe.recipe_tests import read_tests
 from farm.core.recipe.sources import read_sources
@@ -92,9 +91,9 @@ def _recipe(
         carried=carried,
         toolchain=_toolchain(fields, toolchains),
         build_needs=_build_needs(fields, templates.name),
-        requires=_requires(fields, distributions),
+        requires=read_requires(fields, distributions),
         steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
-        outputs=_outputs(fields),
+        outputs=read_outputs(fields, templates.name, distributions),
         tests=read_tests(fields),
         links=_links(fields),
         replaces=fields.unique("replaces", values.needed_name),
@@ -135,35 +134,6 @@ def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
     if name in needs:
         fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
     return needs
-
-
-def _requires(fields: Fields, distributions: Collection[str] | None) -> tuple[str, ...]:
-    seen: set[str] = set()
-
-    def check(text: str) -> str:
-        need = values.requirement(text)
-        name = need.partition("=")[0]
-        if distributions is not None:
-            check_known(name, distributions)
-        if name in seen:
-            # Two versions of one package are never in one set.
-            raise InvalidValueError(f"requires names {name} twice", remedy="Keep one of them.")
-        seen.add(name)
-        return need
-
-    return fields.unique("requires", check)
-
-
-def _outputs(fields: Fields) -> tuple[Output, ...]:
-    outputs = []
-    for key, value in fields.pairs("outputs"):
-        name = read_parsed(fields.document, key, "an output", values.word) or ""
-        items = read_items(fields.document, value, f"the output {name}")
-        paths = (read_parsed(fields.document, item, "each path of an output", values.package_path) for item in items)
-        if value.kind == "list" and not items:
-            fields.document.report(value, f"the output {name} names no paths")
-        outputs.append(Output(name, tuple(path for path in paths if path)))
-    return tuple(outputs)
 
 
 def _links(fields: Fields) -> tuple[tuple[str, str], ...]:

@@ -184,8 +184,10 @@ class Recipe:
 
     @property
     def required_packages(self) -> tuple[str, ...]:
-        """The names of the packages that it requires, whatever the version."""
-        return tuple(need.partition("=")[0] for need in self.requires)
+        """The names of the packages that its packages require, whatever the version, without its own."""
+        needs = (*self.requires, *(need for output in self.outputs for need in output.requires))
+        names = dict.fromkeys(need.partition("=")[0] for need in needs)
+        return tuple(name for name in names if name not in self.package_names)
 
     @property
     def package_names(self) -> tuple[str, ...]:

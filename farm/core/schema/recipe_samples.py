@@ -67,7 +67,14 @@ environment: {{A: b}}
 # the build steps
 steps: []
 # parts that become packages of their own
-outputs: {{dev: [include/**]}}
+outputs:
+  # the paths that are in it
+  dev: [include/**]
+  scripts:
+    # the paths that are in it
+    files: [bin/zgrep]
+    # packages that it needs at run time beyond those found in its files
+    requires: [a]
 # links in addition to the standard ones
 links: {{/usr/bin/a: bin/b}}
 # packages whose paths this one may take over

@@ -116,5 +116,5 @@ def _check_inputs(application: Application, recipe: Recipe) -> None:
             code="unknown-toolchain",
         )
     source_origins(recipe, toolchain.debs)
-    for need in recipe.requires:
+    for need in recipe.required_packages:
         check_known(need, application.inputs.distributions)

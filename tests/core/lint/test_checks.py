@@ -59,11 +59,12 @@ def test_what_does_something_is_a_test(test: str) -> None:
 def test_needs_are_reported_item_by_item_in_every_list() -> None:
     keys = (
         "build-needs: [bahs, zilb-doc, zlib]\nrequires: [bash = 1, zlib-debug]\n"
+        "outputs: {dev: {files: [include/**], requires: [bash, lzib]}}\n"
         "test-needs: [glibcc]\ntests:\n  - {run: x, needs: [bsah]}\n"
     )
     found = lint_tree(tree(keys)).findings
     assert [(finding.code, finding.problem.message.rpartition(" ")[2]) for finding in found] == [
-        ("N001", f"'{need}'") for need in ("bsah", "bahs", "zilb-doc", "glibcc")
+        ("N001", f"'{need}'") for need in ("bsah", "bahs", "zilb-doc", "lzib", "glibcc")
     ]
     for finding in found:
         place, need = finding.problem.place, finding.problem.message.rpartition("'")[0].rpartition("'")[2]
