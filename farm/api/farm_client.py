@@ -119,14 +119,16 @@ class FarmClient:
         return self._get_json(f"/api/v1/signed-orders/{segment(digest)}", answers.SIGNED_ORDER)
 
     def submissions(
-        self, *, state: str | None = None, before: int | None = None, limit: int = 50
+        self, *, state: str | None = None, before: int | None = None, limit: int = 50, outcomes: bool = False
     ) -> submission_wire.SubmissionPage:
-        """Return one page of submissions, newest first."""
-        return self._get("/api/v1/submissions", submission_wire.SubmissionPage, state=state, before=before, limit=limit)
+        """Return one page of submissions, newest first, with `outcomes` also what has come of accepted ones."""
+        page, also = submission_wire.SubmissionPage, "true" if outcomes else None
+        return self._get("/api/v1/submissions", page, state=state, before=before, limit=limit, outcomes=also)
 
-    def submission_contents(self, number: int) -> submission_wire.SubmissionContents:
-        """Return a submission with its files."""
-        return self._get(f"/api/v1/submissions/{number}/recipes", submission_wire.SubmissionContents)
+    def submission_contents(self, number: int, *, outcomes: bool = False) -> submission_wire.SubmissionContents:
+        """Return a submission with its files, with `outcomes` also what has come of it if it was accepted."""
+        path, also = f"/api/v1/submissions/{number}/recipes", "true" if outcomes else None
+        return self._get(path, submission_wire.SubmissionContents, outcomes=also)
 
     def accept(self, number: int, envelope: bytes | None, *, why: str = "") -> submission_wire.SubmissionWire:
         """Accept a submission, with an owner's signature on its recipes; a preview may need none."""

@@ -212,7 +212,11 @@ class SubmittedRecipeWire(Wire):
 
 
 class SubmissionRecordWire(Wire):
-    """A submission as it arrived; `waits_for` are the recipes that still need an owner's signature."""
+    """A submission as it arrived; `waits_for` are the recipes that still need an owner's signature.
+
+    `outcome` is what has come of an accepted one, one of `OUTCOMES`, and `why` the reason in a line, where that was
+    asked for.
+    """
 
     id: int
     state: str
@@ -221,6 +225,8 @@ class SubmissionRecordWire(Wire):
     recipes: tuple[SubmittedRecipeWire, ...]
     waits_for: tuple[UnsignedWire, ...]
     preview: Annotated[PreviewWire | None, Omitted] = None
+    outcome: Annotated[str, Omitted] = ""
+    why: Annotated[str, Omitted] = ""
 
 
 class SubmissionPage(Wire):

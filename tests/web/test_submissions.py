@@ -13,11 +13,13 @@ from fastapi.testclient import TestClient
 
 from farm.api import submission_wire
 from farm.api.farm_client import FarmClient
+from farm.core.buildlog.first_error import ErrorKind, FirstError
 from farm.server.identities import access
 from farm.server.previews.previews import set_verdict
 from farm.server.submissions.pending_submissions import accept
 from farm.server.submissions.previewing import submit_preview
 from farm.server.tables.preview_verdict import PreviewChange, PreviewFinding, PreviewVerdict, VerdictState
+from farm.server.tables.records import FIRST_ERROR
 from farm.server.tables.states import Role
 from tests.farms.people import own, send, signed
 from tests.farms.small import SmallFarm, recipe
@@ -245,8 +247,28 @@ def test_the_page_of_an_accepted_preview_says_what_has_come_of_it(
     assert listed["preview"] == form
     assert (form["outcome"], form["why"][:3]) == ("failed", "a: ")
     assert (form["verdict"] or {"state": None})["state"] == (judged if judged is VerdictState.PASSES else None)
+    assert ("outcome" not in listed, "why" not in listed) == (True, True)
+    (asked, *_) = browser.get("/api/v1/submissions?outcomes=true").json()["submissions"]
+    assert (asked["outcome"], asked["why"]) == (form["outcome"], form["why"])
     assert f"It was accepted: a job has failed: {form['why']}" in text_of(page(browser, f"/submissions/{number}"))
     assert '<a href="/packages/a">a</a>' in page(browser, f"/submissions/{number}")
+
+
+def test_the_page_of_a_preview_that_fails_has_the_first_error(small: SmallFarm, browser: TestClient) -> None:
+    number = submit_preview(small.application, {"a": A}, submitted_by="token:me", trace="t").id
+    lease = small.claim()
+    small.fail(lease)
+    found = FirstError(kind=ErrorKind.COMPILER, sure=True, line=1, step="make", text="x.c:3:1: error: <no> such")
+    failed = PreviewFinding("build", "a", passed=False, message="the step failed", job=lease.job.id)
+    verdict = PreviewVerdict(VerdictState.FAILS, 0, "1 build failed", (failed,), ())
+    with small.application.writing() as unit:
+        unit.session.connection().exec_driver_sql(
+            "UPDATE attempt SET first_error = ? WHERE id = ?", (FIRST_ERROR.write(found), lease.attempt.id)
+        )
+        set_verdict(unit.session, number, verdict, now=unit.now)
+    html = page(browser, f"/submissions/{number}")
+    assert f'<a href="/jobs/{lease.job.id}#first-error">x.c:3:1: error: &lt;no&gt; such</a>' in html
+    assert 'id="first-error"' in page(browser, f"/jobs/{lease.job.id}")
 
 
 def test_a_large_submission_is_shown_and_listed_in_parts(

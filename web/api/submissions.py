@@ -109,15 +109,17 @@ def listed(
     state: submission_wire.SubmissionStateText | None = None,
     before: wire.Number | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    *,
+    outcomes: bool = False,
 ) -> submission_wire.SubmissionPage:
-    """Return submissions, newest first."""
+    """Return submissions, newest first; with `outcomes`, which older clients do not know, what has come of each."""
     with application.reading() as unit:
         wanted = SubmissionState(state) if state else None
         found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=limit + 1)
         views = view_submissions(unit, found[:limit])
         commits = commits_of(unit.session, (view.record.id for view in views))
     next_before = found[limit - 1].id if len(found) > limit else None
-    records = tuple(_record(view, commits.get(view.record.id, {})) for view in views)
+    records = tuple(_record(view, commits.get(view.record.id, {}), outcome=outcomes) for view in views)
     return submission_wire.SubmissionPage(submissions=records, next_before=next_before)
 
 
@@ -164,8 +166,13 @@ def contents(
     application: ApplicationHere,
     token: MaintainerOrCurator,  # noqa: ARG001
     number: wire.Number,
+    *,
+    outcomes: bool = False,
 ) -> submission_wire.SubmissionContents:
-    """Return a submission with its files, for the people who may sign it, and the files of the current recipes."""
+    """Return a submission with its files, for the people who may sign it, and the files of the current recipes.
+
+    With `outcomes`, which older clients do not know, what has come of it if it was accepted.
+    """
     with application.reading() as unit:
         view = find_submission(unit, number)
         heads = recipes.heads(unit.session, [recipe.name for recipe in view.recipes])
@@ -174,7 +181,7 @@ def contents(
         commits = commits_of(unit.session, [number]).get(number, {})
     return submission_wire.SubmissionContents(
         distribution=application.inputs.distribution,
-        submission=_record(view, commits),
+        submission=_record(view, commits, outcome=outcomes),
         recipes={
             recipe.name: submission_wire.SubmittedFilesWire(
                 files=_encoded(application.recipes.files(recipe.files)),
@@ -243,7 +250,9 @@ def _taken(taken: Submission, warnings: tuple[LintFinding, ...] = ()) -> submiss
     )
 
 
-def _record(view: SubmissionView, commits: Mapping[str, RecipeCommit]) -> submission_wire.SubmissionRecordWire:
+def _record(
+    view: SubmissionView, commits: Mapping[str, RecipeCommit], *, outcome: bool
+) -> submission_wire.SubmissionRecordWire:
     return submission_wire.SubmissionRecordWire(
         id=view.record.id,
         state=view.record.state.value,
@@ -260,7 +269,14 @@ def _record(view: SubmissionView, commits: Mapping[str, RecipeCommit]) -> submis
         ),
         waits_for=_unsigned(view.waits_for),
         preview=_preview_form(view),
+        **(_come_of(view) if outcome else {}),
     )
+
+
+def _come_of(view: SubmissionView) -> dict[str, str]:
+    """Return what has come of an accepted submission, by the names of the members that say so."""
+    progress = view.progress if view.record.state is SubmissionState.TAKEN else None
+    return {"outcome": progress.state, "why": progress.detail} if progress else {}
 
 
 def _commit(commit: RecipeCommit | None) -> submission_wire.RecipeCommitWire | None:
@@ -303,9 +319,7 @@ def _preview_form(view: SubmissionView) -> submission_wire.PreviewWire | None:
     verdict = form.verdict if view.verdict else None
     if view.stale and verdict:  # newer than the verdict
         verdict = verdict.model_copy(update={"stale": view.stale})
-    progress = view.progress if view.record.state is SubmissionState.TAKEN else None
-    come_of = {"outcome": progress.state, "why": progress.detail} if progress else {}
-    return form.model_copy(update={"verdict": verdict, **come_of})
+    return form.model_copy(update={"verdict": verdict, **_come_of(view)})
 
 
 def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[submission_wire.UnsignedWire, ...]:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.submission_wire import OUTCOMES
 from farm.api.wire import Number
 from farm.server.git.recipe_commits import commits_of
-from farm.server.jobs import jobs
+from farm.server.jobs import attempts, jobs
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import ownership
 from farm.server.submissions.pending_submissions import find_submission, view_submissions
@@ -74,6 +74,9 @@ def submission_page(
         view = find_submission(unit, number)
         found = jobs.list_jobs(unit.session, submission=number, before=before, limit=_ROWS + 1)
         commits = commits_of(unit.session, [number]).get(number, {})
+        findings = view.verdict.findings if view.verdict else ()
+        failed = {finding.job for finding in findings if finding.job is not None and not finding.passed}
+        errors = {number: attempts.first_error_of(unit.session, number) for number in failed}
         lines = job_lines(unit.session, found[:_ROWS], now=unit.now)
     named = [recipe for recipe in view.recipes if recipe.name > after]
     return pages.page(
@@ -84,6 +87,7 @@ def submission_page(
         waits={unsigned.recipe: unsigned.owners for unsigned in view.waits_for},
         recipes=named[:_ROWS],
         more_recipes=urlencode({"after": named[_ROWS - 1].name}) if len(named) > _ROWS else "",
+        errors=errors,
         lines=lines,
         more_jobs=urlencode({"before": found[_ROWS - 1].id}) if len(found) > _ROWS else "",
         paged=before is not None or bool(after),

@@ -54,8 +54,6 @@ def preview_lines(made: SubmissionWire, settings: Settings) -> Iterator[str]:
 
 def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgress) -> Iterator[Line]:
     """Yield what is known of a preview, for people; nothing of a submission that is none."""
-    from farm.api.submission_wire import OUTCOMES
-
     if (preview := made.preview) is None:
         return
     yield f"aims at {preview.channel}, ends {preview.expires_at:%Y-%m-%d %H:%M} UTC" + (
@@ -65,8 +63,7 @@ def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgr
     if preview.release and is_open:
         yield f"run it: farm run --preview {made.id} NAME…"
     if preview.outcome:
-        why = f": {preview.why}" if preview.why else f"; what comes of it: farm channel show {preview.channel}"
-        yield f"it was accepted: {OUTCOMES.get(preview.outcome, preview.outcome)}{why}"
+        yield outcome_line(preview.outcome, preview.why, preview.channel)
     verdict = preview.verdict
     if verdict is None:
         yield "no verdict yet" if is_open else "its preview ended before there was a verdict"
@@ -86,6 +83,14 @@ def verdict_lines(farm: FarmClient, made: SubmissionRecordWire | SubmissionProgr
             f"  {', '.join(verdict.stale)} changed in the farm since: make it anew with "
             f"`farm submit --preview --replace {made.id}`"
         )
+
+
+def outcome_line(outcome: str, why: str, channel: str = "CHANNEL") -> str:
+    """Return what has come of an accepted submission, and how to see what a channel has of it."""
+    from farm.api.submission_wire import OUTCOMES
+
+    more = f": {why}" if why else f"; what comes of it: farm channel show {channel}"
+    return f"it was accepted: {OUTCOMES.get(outcome, outcome)}{more}"
 
 
 def follow_preview(farm: FarmClient, number: int) -> int:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.groups import VerbGroup
-from farm.cli.maintain.preview import verdict_lines
+from farm.cli.maintain.preview import outcome_line, verdict_lines
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
+from farm.cli.maintain.submission_following import WAITS, follow
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, styled, table, tell_result, tell_table
 from farm.cli.personal_key import confirm_signing, find_own_key, own_key_options
@@ -62,7 +63,7 @@ def list_submissions(waiting: bool, state: str | None, limit: int, as_json: bool
       farm submission list --state preview
     """
     with connect() as farm:
-        page = farm.submissions(state="waiting" if waiting else state, limit=limit)
+        page = farm.submissions(state="waiting" if waiting else state, limit=limit, outcomes=True)
     rows = [
         (
             str(record.id),
@@ -72,7 +73,7 @@ def list_submissions(waiting: bool, state: str | None, limit: int, as_json: bool
             ", ".join(recipe.name for recipe in record.recipes),
             "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in record.waits_for),
             record.preview.verdict.state if record.preview and record.preview.verdict else "",
-            record.preview.outcome if record.preview else "",
+            record.outcome or (record.preview.outcome if record.preview else ""),
         )
         for record in page.submissions
     ]
@@ -94,11 +95,13 @@ def show(number: int, as_json: bool) -> None:
     """
     settings = Settings.from_environment()
     with connect() as farm:
-        found = farm.submission_contents(number)
+        found = farm.submission_contents(number, outcomes=True)
         if as_json:
             say_json(found.model_dump(mode="json"))
             return
         say_lines(_sheet(found.submission))
+        if found.submission.outcome and not found.submission.preview:
+            say(outcome_line(found.submission.outcome, found.submission.why))
         if found.submission.preview:
             say_lines(verdict_lines(farm, found.submission))
             say(f"page: {settings.submission_page(number)}")
@@ -110,19 +113,34 @@ def show(number: int, as_json: bool) -> None:
 @own_key_options
 @click.option("--yes", is_flag=True, help="Sign without asking; not against the verdict on a preview.")
 @click.option("--despite-verdict", "despite", metavar="REASON", help="With --yes also a preview that does not pass.")
-@json_option
-def accept(*, number: int, key: Path | None, name: str | None, yes: bool, despite: str | None, as_json: bool) -> None:
+@click.option("--wait", is_flag=True, help="Wait until all builds have ended.")
+@click.option(
+    "--release", "channel", metavar="CHANNEL", help="Wait until CHANNEL has released or refused the packages."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the submission as JSON, and do not wait.")
+def accept(
+    *,
+    number: int,
+    key: Path | None,
+    name: str | None,
+    yes: bool,
+    despite: str | None,
+    wait: bool,
+    channel: str | None,
+    as_json: bool,
+) -> int:
     """Accept submission NUMBER, signing it as an owner, after showing its differences from your own tree.
 
     A preview is accepted in the same way, and its builds are taken as they are; where its recipes have no owners, your
     token is enough. Your own tree is FARM_RECIPES. The signature covers the digests of the files that are shown,
     computed here, of the whole submission: it is accepted as a whole, with the last signature that is missing.
 
-    What is accepted although its preview does not pass becomes the farm's recipe, and channels hold it back.
+    What is accepted although its preview does not pass becomes the farm's recipe, and channels hold it back. With
+    --wait and --release it exits as `farm submit` does: with status 3 while the submission waits for another owner.
 
     \b
     Examples:
-      farm submission accept 12
+      farm submission accept 12 --release edge
       farm submission accept 12 --yes --despite-verdict "the next submission mends its dependents"
     """
     settings = Settings.from_environment()
@@ -142,7 +160,12 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, despit
             raise click.UsageError(
                 "There is no key to sign with: make one with `farm keys me`, or name one with --key."
             )
-    tell_result(lines, taken.model_dump(mode="json"), as_json=as_json)
+        tell_result(lines, taken.model_dump(mode="json"), as_json=as_json)
+        if as_json:
+            return 0
+        if taken.waits_for:
+            return WAITS if wait or channel else 0
+        return follow(farm, taken, wait=wait, channel=channel)
 
 
 @dataclass(frozen=True, slots=True)

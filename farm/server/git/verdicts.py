@@ -95,8 +95,7 @@ def _of_verdict(unit: UnitOfWork, verdict: PreviewVerdict | None) -> tuple[Statu
 
 def _first_error(unit: UnitOfWork, finding: PreviewFinding) -> str:
     """Return the first error in the log of the job that a finding is about; empty if there is none."""
-    tried = attempts.attempts_of(unit.session, finding.job) if finding.job is not None else []
-    error = tried[-1].first_error if tried else None
+    error = attempts.first_error_of(unit.session, finding.job) if finding.job is not None else None
     return _labelled(finding, error.sentence) if error else ""
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.core.buildlog.first_error import FirstError
+
 
 def add_attempt(
     session: Session, *, job_id: int, worker: str, token_digest: str, now: datetime, expires_at: datetime
@@ -95,6 +97,12 @@ def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list
     query = select(AttemptRow).order_by(col(AttemptRow.number))
     rows = rows_with(session, query, AttemptRow.job_id, job_ids)
     return grouped((row.job_id, Attempt.of(row)) for row in rows)
+
+
+def first_error_of(session: Session, job_id: int) -> FirstError | None:
+    """Return the first error of a job's newest attempt; None if it has none."""
+    tried = attempts_of(session, job_id)
+    return tried[-1].first_error if tried else None
 
 
 def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:

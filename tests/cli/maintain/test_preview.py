@@ -100,7 +100,18 @@ def test_without_owners_a_token_accepts(shells: People) -> None:
     with shells.farm.application.writing() as unit:
         set_ownership(unit.session, Ownership())
     judged(shells, 2, VerdictState.PASSES)
-    assert "with the build of the preview" in shells.run("bob", "submission", "accept", "2", "--yes")
+    accepted = shells.run("bob", "submission", "accept", "2", "--yes", "--wait")
+    assert "with the build of the preview" in accepted
+    assert shells.run("bob", "submission", "list").splitlines()[1].split()[-2:] == ["passes", "done"]
+
+
+def test_the_outcome_of_a_submission_without_a_preview_is_listed_and_shown(shells: People) -> None:
+    shells.run("alice", "submit", shells.recipe(recipe("new")))
+    assert shells.run("bob", "submission", "list").splitlines()[1].split()[-1] == "accepted"
+    shells.farm.fail(shells.farm.claim(), "the step make failed")
+    assert shells.run("bob", "submission", "list").splitlines()[1].split()[-1] == "failed"
+    assert "it was accepted: a job has failed: new: " in shells.run("bob", "submission", "show", "2")
+    assert shells.json("bob", "submission", "list")["submissions"][0]["outcome"] == "failed"
 
 
 @pytest.mark.parametrize(
