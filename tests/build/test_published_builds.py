@@ -281,17 +281,40 @@ def test_no_channel_is_asked_how_long_builds_take(fresh: Local) -> None:
     assert [(build.recipe, build.seconds is None) for build in ahead.builds] == [("greet", True)]
 
 
-def test_another_toolchain_is_said_once(fresh: Local, tmp_path: Path) -> None:
-    other = SmallDistribution(tmp_path / "other")
-    for name in ("greet", "hello"):
-        other.package(name, {f"share/{name}": name})
+def other_channel(fresh: Local, place: Path, **recipes: str) -> None:
+    """Follow a channel whose packages were built with another toolchain than any here, from these recipes."""
+    other = SmallDistribution(place / "other")
+    for name, text in recipes.items():
+        other.package(name, {f"share/{name}": name}, text=text)
     other.publish()
-    fresh.state = LocalState(tmp_path / "follower", fresh.state.host)
+    fresh.state = LocalState(place / "follower", fresh.state.host)
     follow(fresh, other)
+
+
+def test_another_toolchain_is_said_once(fresh: Local, tmp_path: Path) -> None:
+    other_channel(fresh, tmp_path, greet=GREET, hello=HELLO)
     fresh.builds().build(["hello"])
     lines = [line for line in fresh.said if line.startswith("the toolchain c differs from that of")]
     assert len(lines) == 1
     assert [name for name, state in fresh.seen if state == "built"] == ["greet", "hello"]
+
+
+def test_a_recipe_that_has_changed_its_toolchain_says_nothing_of_the_channels(fresh: Local, tmp_path: Path) -> None:
+    full = GREET.replace("toolchain: c\n", "toolchain: full\n")
+    other_channel(fresh, tmp_path, greet=full, hello=HELLO)
+    fresh.builds().build(["greet"])
+    assert not [line for line in fresh.said if "toolchain c" in line or "another toolchain" in line]
+    fresh.builds().build(["hello"])
+    assert len([line for line in fresh.said if line.startswith("the toolchain c differs from that of")]) == 1
+
+
+def test_of_a_build_whose_recipe_is_not_published_only_the_digests_of_toolchains_are_said(
+    fresh: Local, tmp_path: Path
+) -> None:
+    other_channel(fresh, tmp_path, greet="", hello="")
+    fresh.builds().build(["hello"])
+    (line,) = [line for line in fresh.said if "toolchain" in line and "by" not in line]
+    assert line.startswith("greet is built here with another toolchain than in dist.example.org/edge release 1: sha256:")
 
 
 def test_a_build_against_the_newest_packages_takes_them_whatever_their_plans(

@@ -118,7 +118,7 @@ class AvailableBuilds:
             changes = input_changes(found.plan, plan)
             differences = ", ".join(f"{change.kind.value} {change.name}".rstrip() for change in changes)
             self.reports.detail(f"{name} is built: its plan is not that of {found.release}, by {differences}")
-            self._note_toolchain(plan, found.plan, found.release)
+            self._note_toolchain(plan, found.plan, published)
         elif found.lacks:
             self.reports.detail(f"{name} is built: {found.release} has not all of its packages")
         else:
@@ -142,15 +142,25 @@ class AvailableBuilds:
             self.reports.say(f"nothing is taken from {self.published.channel}: {getattr(error, 'message', error)}")
             self.published = None
 
-    def _note_toolchain(self, plan: Plan, other: Plan, release: str) -> None:
-        """Say once that a toolchain differs, as then all that is built with it does."""
-        if plan.toolchain != other.toolchain and plan.toolchain not in self._other_toolchains:
-            self._other_toolchains.add(plan.toolchain)
-            name = self.workshop.toolchains(plan.toolchain).name
-            self.reports.say(
-                f"the toolchain {name} differs from that of {release}: {plan.toolchain}, not {other.toolchain}. "
-                "All that is built with it is built here."
-            )
+    def _note_toolchain(self, plan: Plan, other: Plan, published: PublishedBuilds) -> None:
+        """Say once that a toolchain differs from the channel's of that name, as then all that is built with it does.
+
+        Nothing is said where the recipe was built there with a toolchain of another name: that is a change of the
+        recipe. Where its recipe there is not at hand, only what is known is said.
+        """
+        if plan.toolchain == other.toolchain or plan.toolchain in self._other_toolchains:
+            return
+        name, recipe = self.workshop.toolchains(plan.toolchain).name, plan.name.short
+        theirs = published.toolchain_of(recipe)
+        if theirs and theirs != name:
+            return
+        self._other_toolchains.add(plan.toolchain)
+        digests = f"{plan.toolchain}, not {other.toolchain}"
+        if theirs:
+            text = f"the toolchain {name} differs from that of {published.release}: {digests}. "
+            self.reports.say(f"{text}All that is built with it is built here.")
+        else:
+            self.reports.say(f"{recipe} is built here with another toolchain than in {published.release}: {digests}")
 
     def _fetch(self, lacking: Sequence[DependencyArchive]) -> dict[DependencyArchive, str]:
         """Fetch packages and unpack them, which verifies them; return those that cannot be had, and why."""

@@ -35,6 +35,9 @@ class PublishedBuilds(Protocol):
     def find(self, names: Sequence[str]) -> PublishedBuild | None:
         """Return the build of the packages that a recipe can make, the main one first; None where that is missing."""
 
+    def toolchain_of(self, name: str) -> str:
+        """Return the name of the toolchain in the recipe of a package that `find` has returned; empty if not known."""
+
     def has(self, name: str) -> bool:
         """Return whether the release has a package of this short name."""
 

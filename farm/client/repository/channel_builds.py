@@ -13,10 +13,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from farm.client.repository.download import PARALLEL
+from farm.client.repository.download import PARALLEL, DownloadError
+from farm.client.repository.sources import declared_toolchain
 from farm.core.buildlog.providers import likely_packages, paths_of, words_of
+from farm.core.files.problems import RecipeError
 from farm.core.plan.job import BuildOutcome, BuiltPackage
 from farm.core.plan.published_build import PublishedBuild
+from farm.core.recipe.contents import InvalidContentsError
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -85,6 +88,16 @@ class ChannelBuilds:
         there = [found[0] for found in known if found and found[0].descriptor.digest in outputs]
         outcome = BuildOutcome(tuple(map(_built, there)), package.entry.provenance.digest, log)
         return PublishedBuild(self.release, plan, outcome, len(set(outputs)) - len(there))
+
+    def toolchain_of(self, name: str) -> str:
+        """Return the name of the toolchain in the published recipe of a package; empty if that cannot be had or read.
+
+        The package was found before. A plan has the toolchain's digest only.
+        """
+        known = self._of(name)
+        with suppress(DownloadError, InvalidContentsError, RecipeError):
+            return declared_toolchain(known[0]) if known else ""
+        return ""
 
     def has(self, name: str) -> bool:
         """Return whether the release has a package of this short name."""

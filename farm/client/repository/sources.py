@@ -9,7 +9,7 @@ from farm.client.repository.catalogue import BrokenReleaseError
 from farm.client.repository.download import DownloadError
 from farm.core.files.problems import RecipeError
 from farm.core.recipe.contents import RecipeContents
-from farm.core.recipe.declared_sources import read_declared_sources
+from farm.core.recipe.declared_sources import read_declared_sources, read_declared_toolchain
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -89,6 +89,15 @@ def declared_sources(package: VerifiedPackage, contents: RecipeContents) -> Decl
     text = read_named(package, contents.recipe, what)
     beside = {name: read_named(package, digest, what) for name, digest in contents.files.items()}
     return read_declared_sources(text, beside, file=f"the recipe of {package.name}")
+
+
+def declared_toolchain(package: VerifiedPackage) -> str:
+    """Return the name of the toolchain in the recipe of a package.
+
+    Raises `DownloadError`, `InvalidContentsError`, `RecipeError`.
+    """
+    what = f"recipe of {package.name}"
+    return read_declared_toolchain(read_named(package, recipe_contents(package).recipe, what), file=f"the {what}")
 
 
 def recipe_contents(package: VerifiedPackage) -> RecipeContents:

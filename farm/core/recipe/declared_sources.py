@@ -74,6 +74,12 @@ def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str
     return fields.document.finished(DeclaredSources(sources, fields.parsed("toolchain", values.word) or "", carried))
 
 
+def read_declared_toolchain(text: bytes, *, file: str) -> str:
+    """Read the name of the toolchain alone, without the files beside the recipe. Raises `RecipeError`."""
+    fields = Fields.of_file(text, file, "a recipe", known=KEYS, required=REQUIRED)
+    return fields.document.finished(fields.parsed("toolchain", values.word) or "")
+
+
 def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
     """Return the digest of the recipe in a directory's files. Raises `RecipeError`, naming `file`."""
     text = files.get(RECIPE_FILE, b"")
