@@ -14,14 +14,19 @@ import pytest
 from farm.build.compared_builds import builds_here, files_here
 from farm.build.local.forecast import Forecast, forecast
 from farm.build.recipe_directory import read_recipe_directory
+from farm.client.repository.host import Host
 from farm.container.sandbox_spec import Variation
 from farm.core.comparison.builds import compare_builds
 from farm.core.names.platform import Platform
 from farm.core.plan.abi import AbiVerdict
 from farm.core.policy.tree import load_tree
 from tests.build.local_builds import GREET, RECIPES
+from tests.client.distribution import SmallDistribution
+from tests.client.images import subscribe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.build.local_builds import Local
 
 pytestmark = pytest.mark.toolchain
@@ -73,6 +78,57 @@ def test_the_command_finds_builds_of_this_machine(local: Local, tmp_path: Path) 
     assert form["before"]["descriptor"] == first.digest
     ended = subprocess.run([*command, "--content", "lib/libgreet.so.1"], env=asked, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout[:2]) == (1, b"- ")
+
+
+def command_of(local: Local, place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs the command with the state and the recipes of a test as they are then."""
+    environment = {"FARM_STATE": str(local.state.root), "FARM_HOST": str(local.state.host), "HOME": str(place)}
+    tree = place / "recipes"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        for path, text in local.files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_bytes(text)
+        return subprocess.run(
+            [Path(sys.executable).with_name("farm"), *arguments],
+            env={"PATH": os.environ["PATH"], "FARM_RECIPES": str(tree), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_newest_build_is_compared_with_the_recipe_as_it_is_now_if_that_has_its_plan(
+    local: Local, tmp_path: Path
+) -> None:
+    built, farm = local.builds().build(["greet"])[0].descriptor, command_of(local, tmp_path)
+    assert farm("diff", str(built.digest), "greet").returncode == 0
+    local.files["packages/greet/recipe.yaml"] = GREET.replace("A library", "One library").encode()
+    tested = farm("diff", str(built.digest), "greet")
+    assert tested.returncode == 1, tested.stderr
+    assert "-summary: A library that greets\n+summary: One library that greets\n" in tested.stdout
+    local.files["packages/greet/greet.c"] = WAVE  # another plan: the build is not that of this recipe
+    assert farm("diff", str(built.digest), "greet").returncode == 0
+    local.files["packages/greet/recipe.yaml"] = b"no recipe"
+    assert farm("diff", str(built.digest), "greet").returncode == 0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_package_that_the_channel_does_not_have_is_said_to_be_new_there(
+    local: Local, tmp_path: Path, channels: int
+) -> None:
+    local.builds().build(["greet"])
+    for number in range(channels):
+        other = SmallDistribution(tmp_path / f"distribution-{number}", domain=f"dist{number}.example.org")
+        other.package("say", {"bin/say": "hello"})
+        other.publish()
+        subscribe(Host(local.state.root, local.state.host), other)
+    ended = command_of(local, tmp_path)("diff", "greet")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: greet is new: ")
+    assert "`farm files greet` lists" in ended.stderr
 
 
 def test_a_repetition_names_the_files_that_differ(local: Local) -> None:

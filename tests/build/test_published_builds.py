@@ -314,7 +314,7 @@ def test_of_a_build_whose_recipe_is_not_published_only_the_digests_of_toolchains
     other_channel(fresh, tmp_path, greet="", hello="")
     fresh.builds().build(["hello"])
     (line,) = [line for line in fresh.said if "toolchain" in line and "by" not in line]
-    assert line.startswith("greet is built here with another toolchain than in dist.example.org/edge release 1: sha256:")
+    assert line.startswith("greet is built here with another toolchain than in dist.example.org/edge release 1: ")
 
 
 def test_a_build_against_the_newest_packages_takes_them_whatever_their_plans(

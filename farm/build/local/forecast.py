@@ -12,6 +12,8 @@ from farm.core.comparison.inputs import InputChange, InputKind, InputValue, inpu
 from farm.core.lint.part_of_tree import graph_of
 from farm.core.names.form import Form
 from farm.core.plan.pin import pin
+from farm.core.policy.tree import files_beside
+from farm.core.recipe.declared_sources import RECIPE_FILE, contents_of, recipe_file
 from farm.trust.attestation.provenance import plan_by_digest
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from farm.build.local_state import LocalState
     from farm.core.names.platform import Platform
+    from farm.core.package.descriptor import Descriptor
     from farm.core.plan.job import BuildOutcome
     from farm.core.plan.plan import Plan
     from farm.core.policy.tree import RecipeTree
@@ -47,6 +50,48 @@ def forecast(
 
     What it needs is taken from its newest builds here, in the order of building.
     """
+    now = _plan_now(tree, files, state, platform, name)
+    if now.toolchain:
+        return Forecast(now.recipe, is_built=False, inputs=None, first=now.first, toolchain=now.toolchain)
+    newest = next(state.builds_of(now.recipe), None)
+    if newest is None or now.plan is None:
+        return Forecast(now.recipe, is_built=False, inputs=None, first=now.first)
+    is_built = state.outcome(now.plan.digest, without_archives=True) is not None and not now.first
+    changes = () if is_built else input_changes(_plan(state, newest.outcome), now.plan)
+    return Forecast(now.recipe, is_built, changes, now.first)
+
+
+def recipe_of_build(
+    tree: RecipeTree, files: Mapping[str, bytes], state: LocalState, platform: Platform, build: Descriptor
+) -> Mapping[str, bytes] | None:
+    """Return the files of the recipe as it is now, by name, if this build of a package is still its build.
+
+    None where it is not, or where that cannot be known without building. Raises as `forecast`.
+    """
+    now = _plan_now(tree, files, state, platform, build.name.short)
+    if now.first or now.plan is None or now.plan.digest != build.plan:
+        return None
+    text, beside = files[recipe_file(now.recipe)], files_beside(files, now.recipe)
+    named = contents_of(text, tree.recipes[now.recipe].sources, beside).files
+    return {RECIPE_FILE: text, **{file: beside[file] for file in named}}
+
+
+@dataclass(frozen=True, slots=True)
+class _PlanNow:
+    """The plan of a recipe with the newest builds of what it needs; None without these, or without its toolchain.
+
+    `first` are recipes that would be built before, `toolchain` is the one that would be made.
+    """
+
+    recipe: str
+    plan: Plan | None
+    first: tuple[str, ...]
+    toolchain: str = ""
+
+
+def _plan_now(
+    tree: RecipeTree, files: Mapping[str, bytes], state: LocalState, platform: Platform, name: str
+) -> _PlanNow:
     graph = graph_of(tree)
     toolchains = TreeToolchains(tree, state.store, state.toolchains, lambda _: None)
     outcomes = Outcomes(graph, state.store)
@@ -63,14 +108,9 @@ def forecast(
             outcomes.add(needed, known.packages, "kept")
     toolchain = tree.recipes[wanted].toolchain
     if not toolchains.is_made(toolchain):
-        return Forecast(wanted, is_built=False, inputs=None, first=tuple(first), toolchain=toolchain)
-    newest = next(state.builds_of(wanted), None)
-    if newest is None or not outcomes.has_all(graph.needs[wanted]):
-        return Forecast(wanted, is_built=False, inputs=None, first=tuple(first))
-    plan = orders.plan(tree.recipes[wanted])
-    is_built = state.outcome(plan.digest, without_archives=True) is not None and not first
-    changes = () if is_built else input_changes(_plan(state, newest.outcome), plan)
-    return Forecast(wanted, is_built, changes, tuple(first))
+        return _PlanNow(wanted, None, tuple(first), toolchain)
+    plan = orders.plan(tree.recipes[wanted]) if outcomes.has_all(graph.needs[wanted]) else None
+    return _PlanNow(wanted, plan, tuple(first))
 
 
 def changes_since(tree: RecipeTree, name: str, plan: Plan) -> tuple[InputChange, ...]:

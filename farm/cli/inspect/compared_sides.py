@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -35,11 +36,15 @@ class Side:
 
 
 class Sides:
-    """Finds builds and releases for one command; each channel is opened once. `channel` is that of the option."""
+    """Finds builds and releases for one command; each channel is opened once.
 
-    def __init__(self, settings: Settings, channel: str) -> None:
+    `channel` is that of the option, `recipes` the directory of the tree of recipes, which may be missing.
+    """
+
+    def __init__(self, settings: Settings, channel: str, recipes: Path) -> None:
         self._settings = settings
         self._channel = channel
+        self._recipes = recipes
         self._catalogues: dict[str, Catalogue] = {}
 
     def release(self, reference: Reference) -> Catalogue:
@@ -56,14 +61,28 @@ class Sides:
         if reference.descriptor:
             return self._by_digest(reference, other)
         if reference.is_local:
-            return next(self._local(reference.name), None) or self._nothing_here(reference.name)
+            newest = next(self._local(reference.name), None)
+            return self._with_present_recipe(newest) if newest else self._nothing_here(reference.name)
         if reference.version:
             return self._by_version(reference)
         return self._released(self._release(reference, [reference.name]), reference.name)
 
     def in_channel(self, name: str) -> Side:
-        """Return the build of a package in the newest release of the default channel. Raises as `side`."""
-        return self._released(self._release(Reference(name), [name]), name)
+        """Return the build of a package in the newest release of the default channel, for one that is built here.
+
+        Raises as `side`, and the error `unknown-package` with the way to see a package that is new there.
+        """
+        from farm.client.repository.catalogue import UnknownPackageError
+        from farm.client.repository.choosing import UnknownChoiceError
+
+        try:
+            return self._released(self._release(Reference(name), [name]), name)
+        except (UnknownPackageError, UnknownChoiceError) as error:
+            raise FarmError(
+                f"{name} is new: {error.message}, so there is nothing to compare it with",
+                remedy=f"`farm files {name}` lists what the build here has made.",
+                code=error.code,
+            ) from error
 
     @cached_property
     def host(self) -> Host:
@@ -141,6 +160,24 @@ class Sides:
         for build in builds_here(state, short):
             if name in (short, str(build.descriptor.name)):
                 yield Side(build, partial(files_here, state, build), is_local=True)
+
+    def _with_present_recipe(self, side: Side) -> Side:
+        """Return a build of this machine with the recipe of the tree, if it is its build still: tests may be newer."""
+        from farm.build.local.forecast import recipe_of_build
+        from farm.build.recipe_directory import read_readable_recipes
+        from farm.cli.recipes_option import scope_of
+        from farm.core.lint.part_of_tree import load_part
+        from farm.core.names.platform import Platform
+
+        descriptor = side.build.descriptor
+        if not (self._recipes / "packages").is_dir():
+            return side
+        with suppress(FarmError):  # the recipe cannot be read now, or is gone: that of the build is shown
+            files, unreadable = read_readable_recipes(self._recipes)
+            tree = load_part(files, scope_of(descriptor.name.short), unreadable)
+            now = recipe_of_build(tree, files, self._local_state, Platform("linux", "amd64"), descriptor)
+            return replace(side, build=replace(side.build, recipe=now)) if now else side
+        return side
 
     @cached_property
     def _local_state(self) -> LocalState:

@@ -57,7 +57,7 @@ def diff(
 
     \b
     A and B are each one of
-      jq                the newest build of this machine
+      jq                the newest build of this machine, with its recipe as it is now
       jq=1.7.1-1        the newest build of a version, with or without its revision
       jq@edge           the build in the newest release of a channel
       jq@edge@3         the build in release 3 of a channel
@@ -84,7 +84,8 @@ def diff(
 
     with _trouble():
         before, after = _references(first, second)
-        sides = Sides(Settings.from_environment(), channel)
+        settings = Settings.from_environment()
+        sides = Sides(settings, channel, recipes or settings.recipes)
         if before.is_release != after.is_release:
             raise click.UsageError(f"{first} and {second} are a package and a release: compare two of a kind.")
         if before.is_release:

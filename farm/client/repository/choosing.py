@@ -29,6 +29,10 @@ class ChoiceError(FarmError):
     code = "choice"
 
 
+class UnknownChoiceError(ChoiceError):
+    """No followed channel has a package."""
+
+
 class Chooser:
     """Finds the channel that names refer to. `open_catalogue` opens a catalogue by the channel's full name, once."""
 
@@ -127,13 +131,13 @@ class Chooser:
                 ) from error
             raise
 
-    def _unknown(self, name: str, followed: Sequence[Subscription]) -> ChoiceError:
+    def _unknown(self, name: str, followed: Sequence[Subscription]) -> UnknownChoiceError:
         names = {
             f"{subscription.distribution}/{line.name}" if "/" in name else line.name
             for subscription in followed
             for line in self._catalogue(str(subscription)).listings()
         }
-        return ChoiceError(
+        return UnknownChoiceError(
             f"no channel that this host follows has a package {name}: not {', '.join(map(str, followed))}",
             remedy=did_you_mean(name, names, "See `farm search` for what there is."),
         )
