@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.errors import BuildFailedError
-from farm.build.kept.changes import changes_before
+from farm.build.kept.changes import changes_before, replaced_files
 from farm.build.kept.kept_builds import no_kept_build
 from farm.build.kept.resuming import resume
 from farm.build.local.reports import BuildProgress
 from farm.build.local.shell import lost_inputs
-from farm.errors import FarmError
+from farm.errors import FarmError, in_words
 from farm.store.errors import MissingBlobError
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ class Resumed:
 def resume_build(builds: LocalBuilds, name: str) -> Resumed:
     """Go on with a kept build, by its name or the recipe's, from the step at which it stopped.
 
-    The steps from there on, and what concerns its packages alone, are those of the recipe as it is now. Raises the
-    errors `no-kept-build`, and `kept-build-outdated` where something else has changed, and as `LocalBuilds.build`.
+    The steps from there on, and what concerns its packages alone, are those of the recipe as it is now; of a farm's job,
+    those of the job, whatever the recipe here. Raises the errors `no-kept-build`, and `kept-build-outdated` where
+    something else has changed, and as `LocalBuilds.build`.
     """
     tree = builds.kept.find(name)
     if tree is None:
@@ -56,11 +57,18 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
 def _order_now(builds: LocalBuilds, tree: KeptTree) -> BuildOrder:
     recipe = tree.build.recipe
     order = builds.order(recipe)
-    changes = changes_before(tree.build.order.plan, order.plan, tree.build.step)
+    kept, now = tree.build.order.plan, order.plan
+    beside = {source.file for source in builds.recipe(recipe).sources if not (source.url or source.debian_package)}
+    replaced = replaced_files(kept, now, beside)
+    changes = changes_before(kept, now, tree.build.step, replaced)
     if changes:
         raise FarmError(
             f"{tree.name} cannot go on, because something that it began with has changed: {', '.join(changes)}",
             remedy=f"Build it anew: `farm build {recipe}`.",
             code="kept-build-outdated",
+        )
+    if replaced:
+        builds.builder.reports.say(
+            f"{tree.name} goes on with the new {in_words(replaced)} in /sources; the steps before had the former content"
         )
     return order

@@ -82,6 +82,34 @@ def test_other_dependencies_or_sources_are_refused_too(farm: Maintainer) -> None
     assert "source" in farm("build", "--resume", "calc").message
 
 
+def with_file(farm: Maintainer, content: str = "one") -> None:
+    """Give the recipe a file beside it, which its last step installs."""
+    more = "\n  - file: more.txt\n  - file: some.tar.gz\n    unpack: false"
+    farm.edit("  file: calc-1.0.tar.gz", f"  - file: calc-1.0.tar.gz{more}")
+    farm.edit("make install", "make install && install -D --mode=0644 /sources/more.txt $DESTDIR/usr/share/calc/more")
+    (farm.recipe.parent / "some.tar.gz").write_text("some")
+    (farm.recipe.parent / "more.txt").write_text(content)
+
+
+def test_a_changed_file_beside_the_recipe_is_taken_and_said(farm: Maintainer) -> None:
+    with_file(farm)
+    farm("build", "calc")
+    farm("shell", "calc", "--", *MEND).done()
+    (farm.recipe.parent / "more.txt").write_text("other")
+    resumed = farm("build", "--resume", "calc").done()
+    assert "calc@1 goes on with the new more.txt in /sources; the steps before had the former content" in resumed.message
+    assert (farm.kept("calc@1") / "out/usr/share/calc/more").read_text() == "other"
+
+
+def test_a_changed_archive_or_patch_beside_the_recipe_is_refused(farm: Maintainer) -> None:
+    with_file(farm)
+    farm("build", "calc")
+    (farm.recipe.parent / "more.txt").write_text("other")
+    (farm.recipe.parent / "some.tar.gz").write_text("other")
+    ended = farm("build", "--resume", "calc")
+    assert (ended.status, "has changed: the source some.tar.gz\n" in ended.message) == (1, True), ended.message
+
+
 def test_one_that_fails_again_stands_where_it_failed(farm: Maintainer) -> None:
     farm.edit("make install", "make install && false")
     farm("build", "calc")
