@@ -16,7 +16,7 @@ from farm.core.policy.tree import files_beside
 from farm.core.recipe.declared_sources import read_declared_sources, recipe_file
 from farm.core.recipe.recipe import Source
 from farm.core.recipe.source_entry import with_source_file
-from farm.errors import FarmError
+from farm.errors import FarmError, in_words
 from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
@@ -109,11 +109,26 @@ def _check_sources(tree: KeptTree, recipe: Recipe, *, without: str) -> None:
         (source.file, source.digest or digests.get(source.file)) for source in recipe.sources if source.file != without
     ]
     if now != kept:
-        raise FarmError(
-            f"{tree.name} was built from other sources than the recipe of {recipe.name} has now",
-            remedy=f"Build it anew, and make the edits there: `farm shell {recipe.name} --before 2`.",
-            code="kept-build-outdated",
-        )
+        raise _other_sources(tree, recipe, dict(now), digests)
+
+
+def _other_sources(
+    tree: KeptTree, recipe: Recipe, now: Mapping[str, Digest | None], kept: Mapping[str, Digest]
+) -> FarmError:
+    files = [file for file in sorted(now.keys() | kept.keys()) if now.get(file) != kept.get(file)]
+    which = f": {in_words(files)}" if files else ", in another order"
+    anew = f"make the edits in these: `farm shell {recipe.name} --before 2`."
+    job = tree.build.farm_job
+    remedy = (
+        f"Write the recipe as it was submitted for job {job}, whose sources {tree.name} has, and try again; or {anew}"
+        if job
+        else f"Build it anew, and {anew}"
+    )
+    return FarmError(
+        f"{tree.name} was built from other sources than the recipe of {recipe.name} has now{which}",
+        remedy=remedy,
+        code="kept-build-outdated",
+    )
 
 
 def _patch_of(builder: OrderBuilder, tree: KeptTree, added: Sequence[str]) -> SourcePatch:

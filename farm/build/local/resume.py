@@ -31,8 +31,8 @@ class Resumed:
 def resume_build(builds: LocalBuilds, name: str) -> Resumed:
     """Go on with a kept build, by its name or the recipe's, from the step at which it stopped.
 
-    The steps from there on, and what concerns its packages alone, are those of the recipe as it is now; of a farm's job,
-    those of the job, whatever the recipe here. Raises the errors `no-kept-build`, and `kept-build-outdated` where
+    The steps from there on, and what concerns its packages alone, are those of the recipe as it is now; for a farm's
+    job, those of the job, whatever the recipe here. Raises the errors `no-kept-build`, and `kept-build-outdated` where
     something else has changed, and as `LocalBuilds.build`.
     """
     tree = builds.kept.find(name)
@@ -40,7 +40,7 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
         raise no_kept_build(name, ())
     builder = builds.builder
     with tree.used(alone=True), builder.attempt() as attempt:
-        order = tree.build.order if tree.build.farm_job else _order_now(builds, tree)
+        order = _order_of_job(builds, tree) if tree.build.farm_job else _order_now(builds, tree)
         try:
             with builder.logged(BuildProgress(tree.build.recipe, "building")) as log:
                 packages = resume(tree, builder.workshop_of(tree.build), order=order, attempt=attempt, log=log)
@@ -52,6 +52,14 @@ def resume_build(builds: LocalBuilds, name: str) -> Resumed:
         finally:
             builder.kept.used(tree)
     return Resumed(tree, packages)
+
+
+def _order_of_job(builds: LocalBuilds, tree: KeptTree) -> BuildOrder:
+    job = tree.build.farm_job
+    builds.builder.reports.say(
+        f"{tree.name} goes on with the recipe and the sources of job {job}, not those of the tree"
+    )
+    return tree.build.order
 
 
 def _order_now(builds: LocalBuilds, tree: KeptTree) -> BuildOrder:
@@ -69,6 +77,7 @@ def _order_now(builds: LocalBuilds, tree: KeptTree) -> BuildOrder:
         )
     if replaced:
         builds.builder.reports.say(
-            f"{tree.name} goes on with the new {in_words(replaced)} in /sources; the steps before had the former content"
+            f"{tree.name} goes on with the new {in_words(replaced)} in /sources; "
+            "the steps before had the former content"
         )
     return order

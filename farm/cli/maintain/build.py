@@ -84,10 +84,13 @@ def _resumed(builds: LocalBuilds, name: str) -> tuple[BuiltPackage, ...]:
     from farm.build.local.resume import resume_build
 
     resumed = resume_build(builds, name)
-    recipe = resumed.tree.build.recipe
+    recipe, job = resumed.tree.build.recipe, resumed.tree.build.farm_job
+    then = f"with the recipe of job {job}: `farm build {recipe}` builds that of the tree cleanly"
+    if not job:
+        then = f"build it cleanly with `farm build {recipe}`"
+        then += f", after `farm patch {recipe}` if you have edited its sources"
     say(
-        f"{resumed.tree.name} is complete. It was resumed, so that it is not publishable and was not recorded: "
-        f"build it cleanly with `farm build {recipe}`, after `farm patch {recipe}` if you have edited its sources.",
+        f"{resumed.tree.name} is complete. It was resumed, so that it is not publishable and was not recorded: {then}.",
         err=True,
     )
     return resumed.packages

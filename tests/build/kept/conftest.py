@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -111,6 +112,12 @@ class Maintainer:
     def kept(self, name: str) -> Path:
         """Return the workspace of a kept build."""
         return self.state / "kept" / name / "workspace"
+
+
+def as_of_job(farm: Maintainer, name: str, job: int) -> None:
+    """Record a kept build as one that reproduces a farm's job."""
+    place = farm.state / "kept" / name / "record.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"farm-job": job}))
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:

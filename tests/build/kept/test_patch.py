@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.build.kept.conftest import MEND, RECIPE
+from tests.build.kept.conftest import MEND, RECIPE, as_of_job
 
 if TYPE_CHECKING:
     from tests.build.kept.conftest import Maintainer
@@ -50,7 +50,7 @@ def test_an_edit_becomes_a_patch_that_a_clean_build_applies(mended: Maintainer) 
     mended("lint").done()
     mended("build", "calc").done()
     ended = mended("build", "--resume", "calc")
-    assert "has changed: source" in ended.message
+    assert "has changed: the source twice.patch" in ended.message
 
 
 def test_what_the_build_changes_is_not_in_it(mended: Maintainer) -> None:
@@ -133,7 +133,11 @@ def test_a_binary_file_is_refused_by_name(mended: Maintainer) -> None:
 def test_other_sources_than_those_of_the_kept_build_are_refused(mended: Maintainer) -> None:
     mended("patch", "calc", "one.patch").done()
     ended = mended("patch", "calc", "two.patch")
-    assert (ended.status, "other sources" in ended.message) == (1, True)
+    assert (ended.status, "other sources than the recipe of calc has now: one.patch\n" in ended.message) == (1, True)
+    assert "Build it anew, and make the edits in these: `farm shell calc --before 2`." in ended.message
+    as_of_job(mended, "calc@1", 12)
+    ended = mended("patch", "calc", "two.patch")
+    assert "Write the recipe as it was submitted for job 12, whose sources calc@1 has" in ended.message
 
 
 def test_a_recipe_that_cannot_be_written_leaves_no_patch(mended: Maintainer) -> None:

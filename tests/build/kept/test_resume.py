@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.container.mounts import mounts_below
-from tests.build.kept.conftest import COMMAND, MEND
+from tests.build.kept.conftest import COMMAND, MEND, as_of_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,9 @@ def test_a_changed_file_beside_the_recipe_is_taken_and_said(farm: Maintainer) ->
     farm("shell", "calc", "--", *MEND).done()
     (farm.recipe.parent / "more.txt").write_text("other")
     resumed = farm("build", "--resume", "calc").done()
-    assert "calc@1 goes on with the new more.txt in /sources; the steps before had the former content" in resumed.message
+    assert (
+        "calc@1 goes on with the new more.txt in /sources; the steps before had the former content" in resumed.message
+    )
     assert (farm.kept("calc@1") / "out/usr/share/calc/more").read_text() == "other"
 
 
@@ -108,6 +110,18 @@ def test_a_changed_archive_or_patch_beside_the_recipe_is_refused(farm: Maintaine
     (farm.recipe.parent / "some.tar.gz").write_text("other")
     ended = farm("build", "--resume", "calc")
     assert (ended.status, "has changed: the source some.tar.gz\n" in ended.message) == (1, True), ended.message
+
+
+def test_one_of_a_farms_job_goes_on_with_the_recipe_of_the_job_and_says_so(farm: Maintainer) -> None:
+    farm("build", "calc")
+    farm("shell", "calc", "--", *MEND).done()
+    as_of_job(farm, "calc@1", 12)
+    farm.edit("run: make install", "run: exit 1")
+    farm.edit("  file: calc-1.0.tar.gz", "  - file: calc-1.0.tar.gz\n  - file: more.txt")
+    (farm.recipe.parent / "more.txt").write_text("more")
+    resumed = farm("build", "--resume", "calc@1").done()
+    assert "calc@1 goes on with the recipe and the sources of job 12, not those of the tree\n" in resumed.message
+    assert "with the recipe of job 12: `farm build calc` builds that of the tree cleanly" in resumed.message
 
 
 def test_one_that_fails_again_stands_where_it_failed(farm: Maintainer) -> None:
