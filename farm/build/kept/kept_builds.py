@@ -4,11 +4,11 @@ jq@2/record.json    what was built, and where it stopped (`KeptBuild`)
 jq@2/sources.json   the state of each file below /build/src when it was kept
 jq@2/workspace/     build, tmp and out, with owners and times: programs such as make compare them
 .new-…              one that is being copied; .old-…: one that is being removed
+.numbers/jq         the last number that was given: one that was removed is never given again
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -29,13 +29,14 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.wording import human_size
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
-from farm.store.locks import no_progress, take_lock
+from farm.store.locks import locked, no_progress, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _NAME = re.compile(r"([a-z0-9][a-z0-9+._-]*)@([0-9]{1,9})")
 _NEW, _OLD = ".new-", ".old-"
+_NUMBERS, _LOCK = ".numbers", ".numbers.lock"
 _RECORD, _SOURCES = "record.json", "sources.json"
 
 
@@ -257,19 +258,16 @@ class KeptBuilds:
         return True
 
     def _named(self, unfinished: Path, recipe: str) -> Path:
-        """Give a finished directory the next number of its recipe. Only a number that is taken is tried again."""
-        numbers = [_number(path) for path in self.root.glob(f"{recipe}@*") if _NAME.fullmatch(path.name)]
-        number = max(numbers, default=0)
-        while True:
-            number += 1
+        """Give a finished directory the next number of its recipe. No number is given twice, whatever was removed."""
+        with locked(self.root / _LOCK):
+            last = self.root / _NUMBERS / recipe
+            numbers = [_number(path) for path in self.root.glob(f"{recipe}@*") if _NAME.fullmatch(path.name)]
+            number = max([*numbers, _recorded_number(last)]) + 1
+            last.parent.mkdir(mode=0o700, exist_ok=True)
+            replace_file(last, f"{number}\n".encode(), mode=0o600)
             path = self.root / f"{recipe}@{number}"
-            try:
-                unfinished.rename(path)
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-            else:
-                return path
+            unfinished.rename(path)
+        return path
 
 
 def no_kept_build(name: str, found: Sequence[KeptTree]) -> FarmError:
@@ -311,6 +309,13 @@ def _is_edited(tree: KeptTree) -> bool:
             return True
         return build.edited
     return False
+
+
+def _recorded_number(file: Path) -> int:
+    """Return the last number that a recipe's kept builds were given; 0 where that is not recorded."""
+    with suppress(FileNotFoundError, ValueError):
+        return int(file.read_bytes())
+    return 0
 
 
 def _number(path: Path) -> int:

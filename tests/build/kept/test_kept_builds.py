@@ -65,6 +65,11 @@ def names(kept: KeptBuilds) -> list[str]:
     return [tree.name for tree in kept.all()]
 
 
+def trees_in(root: Path) -> list[str]:
+    """Return the directories of kept builds, also unfinished ones: all but the numbers that were given."""
+    return [path.name for path in root.iterdir() if not path.name.startswith(".numbers")]
+
+
 def test_a_workspace_is_kept_with_owners_times_links_and_holes(kept: KeptBuilds, tmp_path: Path) -> None:
     made = workspace(tmp_path / "workspace")
     source = made / "build/src/main.c"
@@ -111,6 +116,20 @@ def test_of_a_recipe_stay_the_newest_and_those_that_were_edited(kept: KeptBuilds
     assert sorted(names(kept)) == ["other@1", "thing@1", "thing@2"]
 
 
+def test_no_number_is_given_twice(kept: KeptBuilds, tmp_path: Path) -> None:
+    made = workspace(tmp_path / "workspace")
+    given = []
+    for _ in range(2):
+        tree = kept.add(build(), made)
+        given.append(tree.name)
+        kept.remove(tree)
+    given += [KeptBuilds.open(kept.root, kept.budget).add(build(name), made).name for name in ("thing", "other")]
+    assert given == ["thing@1", "thing@2", "thing@3", "other@1"]
+    # As an earlier version left it: no number is recorded.
+    (kept.root / ".numbers/thing").write_text("")
+    assert kept.add(build(), made).name == "thing@4"
+
+
 def test_edits_from_outside_of_a_shell_and_of_one_that_was_killed_stay(kept: KeptBuilds, tmp_path: Path) -> None:
     made = workspace(tmp_path / "workspace")
     edited = kept.add(build(kept="2026-12-01T10:00:00Z"), made)
@@ -142,7 +161,7 @@ def test_a_hostile_build_is_kept_or_refused_soon(kept: KeptBuilds, tmp_path: Pat
         with refuses("cannot-keep", reason) as refused:
             kept.add(build(), made)
         assert len(str(refused.value)) < 600
-    assert [path.name for path in kept.root.iterdir()] == ["thing@1"]
+    assert trees_in(kept.root) == ["thing@1"]
 
 
 def test_the_oldest_leave_when_all_are_over_the_budget_and_never_the_one_just_made(tmp_path: Path) -> None:
@@ -235,7 +254,7 @@ def test_removal_copes_with_any_owner_any_mode_and_paths_of_any_length(kept: Kep
     os.chown(place / "closed", 1000, 1000)
     deep(place, 3000)
     assert kept.remove(tree)
-    assert list(kept.root.iterdir()) == []
+    assert trees_in(kept.root) == []
 
 
 def test_a_killed_process_leaves_nothing_that_counts_and_the_next_one_removes_it(tmp_path: Path) -> None:
@@ -251,9 +270,9 @@ def test_a_killed_process_leaves_nothing_that_counts_and_the_next_one_removes_it
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (unfinished,) = root.iterdir()
+    (unfinished,) = (root / name for name in trees_in(root))
     assert unfinished.name.startswith(".new-")
-    _until(lambda: KeptBuilds.open(root, 1 << 30).all() == () and not list(root.iterdir()))
+    _until(lambda: KeptBuilds.open(root, 1 << 30).all() == () and not trees_in(root))
 
 
 def test_one_that_is_being_made_is_left_alone(kept: KeptBuilds, tmp_path: Path) -> None:
@@ -268,7 +287,7 @@ def test_one_that_is_being_made_is_left_alone(kept: KeptBuilds, tmp_path: Path) 
 def test_what_cannot_be_copied_is_an_error_and_leaves_nothing(kept: KeptBuilds, tmp_path: Path) -> None:
     with refuses("cannot-keep", "No such file"):
         kept.add(build(), tmp_path / "nothing")
-    assert list(kept.root.iterdir()) == []
+    assert trees_in(kept.root) == []
 
 
 def test_nobody_else_may_enter_the_directory(tmp_path: Path) -> None:
