@@ -179,6 +179,10 @@ def sha256(text: str) -> Digest:
     return Digest.from_hex(text)
 
 
+_OTHER_TRANSPORTS = ("ftp", "ftps", "sftp", "rsync")
+"""What upstreams may offer their files over, and nothing here fetches with."""
+
+
 def url(text: str) -> str:
     """Check a source's address: http or https, a host, no user or password. The fetcher checks where it leads."""
     try:
@@ -187,7 +191,10 @@ def url(text: str) -> str:
     except ValueError as error:
         raise InvalidValueError(f"{quoted(text)} is not a URL: {error}") from error
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise InvalidValueError(f"{quoted(text)} is not an http or https URL", remedy="Write it as https://HOST/PATH.")
+        remedy = "Write it as https://HOST/PATH."
+        if parts.scheme in _OTHER_TRANSPORTS:
+            remedy = f"Farms do not use {parts.scheme}: name an https mirror; `origins` of a source can name others."
+        raise InvalidValueError(f"{quoted(text)} is not an http or https URL", remedy=remedy)
     if parts.username is not None or parts.password is not None:
         raise InvalidValueError(
             "a source's URL cannot hold a user name or password", remedy="Name a place that asks for none."

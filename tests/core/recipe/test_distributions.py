@@ -26,6 +26,7 @@ def test_other_distributions_are_read() -> None:
     [
         ("https:", "ftp:", "distributions.yaml:2:12"),
         ("https:", "ftp:", "is not an http or https URL"),
+        ("https:", "ftp:", "Farms do not use ftp: name an https mirror; `origins` of a source can name others."),
         ("/dist", "/dist?mirror=1", "has a query or a fragment"),
         ("https://", "https://me:secret@", "cannot hold a user name or password"),
         (str(ROOT), "sha256:12", "distributions.yaml:4:9"),
