@@ -79,8 +79,10 @@ def test_each_step_that_is_completed_is_one_that_shell_takes(tree: Path) -> None
     recorded = [Step("licence" if name == "license" else name, "true") for name in found]  # as plans have it
     plan = planned(replace(RECIPE_OF_A_PLAN, steps=tuple(recorded)))
     titles = [step.title for step in plan.steps]
-    assert [number_of_step(plan, name) for name in found] == [titles.index(name) for name in found]
-    assert number_of_step(plan, "licence") == titles.index("license")
+    assert [number_of_step(plan.name.short, plan.steps, name) for name in found] == [
+        titles.index(name) for name in found
+    ]
+    assert number_of_step(plan.name.short, plan.steps, "licence") == titles.index("license")
 
 
 def test_rules_are_completed_by_their_codes() -> None:

@@ -10,7 +10,7 @@ from farm.build.attempt.build import build
 from farm.build.attempt.errors import BuildFailedError
 from farm.build.attempt.workspace import Workspace
 from farm.build.local.reports import BuildProgress
-from farm.build.local.shell import number_of_step, stop_before
+from farm.build.local.shell import step_of_plan, stop_before
 from farm.build.toolchain.toolchain import restore_toolchain
 from farm.errors import FarmError
 from farm.store.errors import MissingBlobError
@@ -47,7 +47,7 @@ def reach_end(builder: OrderBuilder, farm_build: FarmBuild, *, before: str = "")
     job, order = farm_build.job, farm_build.order
     here = replace(builder, workshop=_workshop(builder, farm_build), farm_job=job)
     if before:
-        return stop_before(here, order, number_of_step(order.plan, before))
+        return stop_before(here, order, step_of_plan(here, order.plan, before))
     for tree in here.kept.all():
         if tree.build.farm_job == job and tree.build.order.plan == order.plan and tree.build.stop != "before":
             return tree

@@ -12,12 +12,15 @@ from farm.errors import FarmError
 from farm.store.errors import MissingBlobError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.build.kept.entering import Entry
     from farm.build.kept.kept_builds import KeptTree
     from farm.build.local.builds import LocalBuilds
     from farm.build.local.order_builder import OrderBuilder
     from farm.core.plan.job import BuildOrder
     from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Step
 
 
 def reach_step(builds: LocalBuilds, name: str, *, before: str = "") -> KeptTree:
@@ -29,8 +32,14 @@ def reach_step(builds: LocalBuilds, name: str, *, before: str = "") -> KeptTree:
     kept = builds.kept.find(name) or builds.kept.find(builds.recipe(name).name)
     if kept and not before:
         return kept
-    order = kept.build.order if kept and kept.name == name else builds.order(kept.build.recipe if kept else name)
-    step = number_of_step(order.plan, before) if before else steps_that_unpack(order.plan)
+    if kept and kept.name == name:
+        order = kept.build.order
+    else:
+        recipe = builds.recipe(kept.build.recipe if kept else name)
+        if before:  # before anything is fetched or built
+            number_of_step(recipe.name, recipe.steps, before)
+        order = builds.order(recipe.name)
+    step = step_of_plan(builds.builder, order.plan, before) if before else steps_that_unpack(order.plan)
     for tree in builds.kept.all():
         stopped = tree.build
         is_there = (stopped.order.plan.digest, stopped.stop, stopped.step) == (order.plan.digest, "before", step)
@@ -69,22 +78,35 @@ def lost_inputs(tree: KeptTree, error: MissingBlobError) -> FarmError:
     )
 
 
-def number_of_step(plan: Plan, step: str) -> int:
+def step_of_plan(builder: OrderBuilder, plan: Plan, step: str) -> int:
+    """Return the number of a step as `number_of_step`, and say where its sources are if they are not unpacked yet."""
+    number, unpacked = number_of_step(plan.name.short, plan.steps, step), steps_that_unpack(plan)
+    if number < unpacked:
+        builder.reports.say(
+            f"before step {number + 1} of {plan.name.short} nothing is unpacked yet: its sources are in /sources, and "
+            f"/build/src is empty; `--before {unpacked + 1}` stops when they are unpacked and patched"
+        )
+    return number
+
+
+def number_of_step(recipe: str, steps: Sequence[Step], step: str) -> int:
     """Return the number, from 0, of a step that a person names, or numbers from 1. Raises the error `no-such-step`.
 
-    `install` is the step `make: install`, where no other definition has a step of that name. The name that the plan
-    has recorded, `licence`, is accepted too.
+    `install` is the step `make: install`, where no other definition has a step of that name, and `make` is otherwise
+    the first step of that definition: so a recipe names it. The name that plans have recorded, `licence`, is accepted
+    too.
     """
-    names = [planned.title for planned in plan.steps]
-    for known in (names, [planned.name for planned in plan.steps]):
+    names = [known.title for known in steps]
+    for known in (names, [recorded.name for recorded in steps]):
         if step in known:
             return known.index(step)
     parts = [number for number, name in enumerate(names) if name.endswith(f": {step}")]
     if len(parts) == 1:
         return parts[0]
+    definitions = [name.partition(": ")[0] for name in names]
+    if step in definitions:
+        return definitions.index(step)
     if step.isdecimal() and 1 <= int(step) <= len(names):
         return int(step) - 1
     listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names, 1))
-    raise FarmError(
-        f"{plan.name.short} has no step {step!r}", remedy=f"Name one of these: {listed}.", code="no-such-step"
-    )
+    raise FarmError(f"{recipe} has no step {step!r}", remedy=f"Name one of these: {listed}.", code="no-such-step")

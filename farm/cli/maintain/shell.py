@@ -38,7 +38,7 @@ _SHOWN_LINES = 12
     default="",
     metavar="STEP",
     shell_complete=names_of_steps,
-    help="Stop before this step, by its name or number.",
+    help="Stop before this step, by its number, its name or the recipe's name for it.",
 )
 @recipes_option
 @channel_options

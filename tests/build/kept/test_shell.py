@@ -55,7 +55,7 @@ def test_what_a_clean_build_has_overtaken_leaves_unless_somebody_edited_it(farm:
     farm("shell", "calc", "--", *MEND).done()
     farm.edit("-Dy=z, ", "-Dy=x, SPARE: '', ")
     farm("build", "calc").done()
-    assert "calc@1  failed, edited  1.0-1" in farm("kept").done().output
+    assert "calc@2  failed, edited  1.0-1" in farm("kept").done().output
     (kept,) = json.loads(farm("kept", "--json").done().output)
     assert (kept["kind"], kept["edited"]) == ("failed", True)
 
@@ -147,6 +147,25 @@ def test_a_step_that_is_not_there_is_refused_with_those_that_are(failed: Maintai
         ended = failed("shell", "calc", "--before", step, "--", "true")
         assert ended.status == 1
         assert "1 'prepare', 2 'configure', 3 'compile', 4 'install', 5 'finish'" in ended.message
+
+
+def test_a_step_that_is_not_there_is_refused_before_anything_is_built(farm: Maintainer) -> None:
+    farm.edit("toolchain: c\n", "toolchain: c\nbuild-needs: [greet]\n")
+    ended = farm("shell", "calc", "--before", "nix", "--", "true")
+    assert ended.message.startswith("error: calc has no step 'nix'\n")
+
+
+def test_a_step_has_the_name_by_which_the_recipe_calls_it(farm: Maintainer) -> None:
+    farm.recipe.write_text(farm.recipe.read_text().partition("steps:")[0] + "steps: [cmake]\n")
+    farm("shell", "calc", "--before", "cmake", "--", "true").done()
+    assert "before step 2 of 5, 'cmake: configure'" in farm("kept").output
+
+
+def test_before_anything_is_unpacked_that_is_said(farm: Maintainer) -> None:
+    said = farm("shell", "calc", "--before", "1", "--", "ls").done()
+    assert "nothing is unpacked yet: its sources are in /sources" in said.message
+    assert "`--before 2` stops when they are unpacked" in said.message
+    assert "unpacked yet" not in farm("shell", "calc", "--before", "2", "--", "ls").done().message
 
 
 def test_what_is_changed_stays_and_rerun_then_succeeds(farm: Maintainer) -> None:
