@@ -55,7 +55,7 @@ def local_builds(
     choice = choice or ChannelChoice()
     files, tree = read_part(recipes or settings.recipes, scope, instead=instead)
     host = open_host(settings)
-    with building() as show, host.in_use(TerminalProgress().wait_for):
+    with building(shows_log=verbose) as show, host.in_use(TerminalProgress().wait_for):
         builds = LocalBuilds(
             tree,
             files,
@@ -79,6 +79,7 @@ def _reports(show: BuildLines | MovingBuildLine, *, verbose: bool) -> Reports:
 
     return Reports(
         progress=show.progress,
+        doing=show.doing,
         ahead=lambda ahead: say(work_ahead_line(ahead), err=True),
         log=_print_line if verbose else show.log,
         say=partial(say, err=True),

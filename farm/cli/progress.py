@@ -28,6 +28,9 @@ _PATIENCE = 2.0
 """Seconds before progress is shown."""
 _PAUSE = 0.1
 """Seconds between updates."""
+_FIRST_MENTION, _NEXT_MENTION = 20.0, 60.0
+"""Seconds until a build that runs is mentioned where no line moves, and from then to the next time."""
+_RUNNING = ("building", "rebuilding", "unpacking")
 _MOST_SHOWN = 4000
 """Characters of a line of a log that are looked at."""
 
@@ -82,24 +85,64 @@ def reading_progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def building() -> Iterator[BuildLines | MovingBuildLine]:
-    """Show the progress of local builds: a line for each recipe, and on a terminal the last line of the log below."""
+def building(*, shows_log: bool = False) -> Iterator[BuildLines | MovingBuildLine]:
+    """Show the progress of local builds: a line for each recipe, and on a terminal the last line of the log below.
+
+    Elsewhere builds that take long are mentioned now and then, unless the caller prints their logs.
+    """
     if not sys.stderr.isatty():
-        yield BuildLines()
+        with contextlib.closing(BuildLines(mentions=not shows_log)) as lines:
+            yield lines
         return
     with contextlib.ExitStack() as shown:
         yield MovingBuildLine(shown)
 
 
 class BuildLines:
-    """The progress of local builds as lines."""
+    """The progress of local builds as lines; with `mentions`, a build that takes long has more of them."""
+
+    def __init__(self, *, mentions: bool = True) -> None:
+        self._mentions = mentions
+        self._running: _LongBuild | None = None
 
     def progress(self, progress: BuildProgress) -> None:
         """Print a line."""
+        self.close()
         say(_line(progress), err=True)
+        if self._mentions and progress.state in _RUNNING:
+            self._running = _LongBuild(progress)
+
+    def doing(self, what: str) -> None:
+        """Remember what the build does now."""
+        if self._running:
+            self._running.doing = what
 
     def log(self, record: LogRecord) -> None:
         """Show nothing of the log."""
+
+    def close(self) -> None:
+        """Mention the build no more."""
+        if self._running:
+            self._running.over.set()
+            self._running = None
+
+
+class _LongBuild:
+    """A build that runs, which is mentioned in lines until `over` is set."""
+
+    def __init__(self, progress: BuildProgress) -> None:
+        self.doing = ""
+        self.over = threading.Event()
+        self._head = f"still {progress.state} {progress.recipe}"
+        self._begun = time.monotonic()
+        threading.Thread(target=self._mention, daemon=True).start()
+
+    def _mention(self) -> None:
+        wait = _FIRST_MENTION
+        while not self.over.wait(wait):
+            wait = _NEXT_MENTION
+            seconds = f"{time.monotonic() - self._begun:.0f} s"
+            say(", ".join(filter(None, (self._head, self.doing, seconds))), err=True)
 
 
 class MovingBuildLine:
@@ -119,8 +162,11 @@ class MovingBuildLine:
             self._move(line)
             return
         console().print(line)
-        if progress.state in ("building", "rebuilding", "unpacking"):
+        if progress.state in _RUNNING:
             self._move(progress.recipe)
+
+    def doing(self, what: str) -> None:
+        """Show nothing: the line that moves has the last line of the log."""
 
     def log(self, record: LogRecord) -> None:
         """Show a line of the log as the last one."""

@@ -83,6 +83,8 @@ class Local:
     numbers: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     ahead: list[WorkAhead] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """What builds have begun to do."""
     log: Path | None = None
     """Where the log of the newest build is."""
     printed: Callable[[LogRecord], None] = lambda _record: None
@@ -101,6 +103,7 @@ class Local:
             policy=DownloadPolicy(AddressGuard.of(["127.0.0.0/8"])),
             reports=Reports(
                 progress=self.note,
+                doing=self.done.append,
                 ahead=self.ahead.append,
                 log=self.printed,
                 say=self.said.append,

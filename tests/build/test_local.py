@@ -43,6 +43,12 @@ def test_what_is_needed_is_built_first_and_nothing_twice(local: Local) -> None:
     assert "soname:libgreet.so.1" in first[0].descriptor.requires
 
 
+def test_what_a_build_begins_to_do_is_reported(local: Local) -> None:
+    local.files["packages/greet/recipe.yaml"] += b"  - name: in silence\n    run: sleep 0.1\n"
+    local.builds().build(["greet"])
+    assert local.done == ["step prepare", "step run 1", "step in silence", "step finish", "packing what was installed"]
+
+
 def test_a_dependency_that_comes_out_the_same_rebuilds_nothing(local: Local) -> None:
     local.builds().build(["hello"])
     local.files["packages/greet/greet.c"] += b"/* said more clearly */\n"

@@ -56,6 +56,27 @@ def test_elsewhere_a_line_says_where_the_log_grows(capsys: pytest.CaptureFixture
     )
 
 
+def test_elsewhere_a_build_that_takes_long_is_mentioned_with_what_it_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.cli.progress._FIRST_MENTION", 0.05)
+    monkeypatch.setattr("farm.cli.progress._NEXT_MENTION", 0.05)
+    with building() as shown:
+        shown.progress(BuildProgress("libarchive", "building"))
+        until_lines(capsys, said := [], 3)
+        shown.doing("step autotools: make")
+        until_lines(capsys, later := [], 2)
+        shown.progress(BuildProgress("libarchive", "built"))
+        shown.progress(BuildProgress("jq", "building"))  # and fails
+    capsys.readouterr()
+    assert said[:3] == ["[1/1] building libarchive", *["still building libarchive, 0 s"] * 2]
+    assert later[-1] == "still building libarchive, step autotools: make, 0 s"
+    with building(shows_log=True) as shown:
+        shown.progress(BuildProgress("jq", "building"))
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "[1/1] building jq\n"
+
+
 def test_elsewhere_a_source_that_takes_long_is_named_when_it_begins_and_ends(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ class StepsRun:
             if log.number != begun:
                 begun = log.number
                 self.on_step(begun)
+                self.workshop.doing(f"step {log.step}" if log.step else "")
 
         def is_over() -> bool:
             return self.keeper.full or self.workspace.is_overfull() or cancelled()
@@ -109,6 +110,7 @@ class StepsRun:
     def capture(self) -> tuple[BuiltPackage, ...]:
         """Put what the steps have installed into packages. Raises `BuildFailedError` where that is at fault."""
         order = self.order
+        self.workshop.doing("packing what was installed")
         with self._failing_at(len(order.plan.steps)):
             packages = capture_packages(
                 order.plan, self.workspace.out.path, self.workshop.store, output_mb=order.limits.output_mb

@@ -32,7 +32,7 @@ class Workshop:
     `toolchains` returns the toolchain of a tree digest. `obtain` is called with each blob that an order needs, and sees
     that `store` holds it: a farm's worker downloads it, a local build has it already. `attempts` is where its farm's
     attempts have their directories on this host. `jobs` is how many processes a build may run at once; no output may
-    depend on it.
+    depend on it. `doing` is called with what a build begins to do, in words for people.
     """
 
     store: BlobStore
@@ -45,6 +45,7 @@ class Workshop:
     obtain: Callable[[Digest], object]
     jobs: int = 2
     variation: Variation = field(default_factory=Variation)
+    doing: Callable[[str], object] = lambda _what: None
 
     def attest(self, statement: Mapping[str, Any]) -> Digest:
         """Sign a statement with the worker's key and store it; return the digest of the envelope."""

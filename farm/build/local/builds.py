@@ -101,7 +101,8 @@ class LocalBuilds:
         self._toolchains = TreeToolchains(
             tree, state.store, state.toolchains, self._reports.say, self._reports.toolchain
         )
-        self._workshop = local_workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
+        workshop = local_workshop(state, self._toolchains, platform, docker, policy or DownloadPolicy())
+        self._workshop = replace(workshop, doing=self._reports.doing)
         self._outcomes = Outcomes(self._graph, state.store)
         self._orders = BuildOrders(tree, files, platform, self._toolchains, self._outcomes, state.store)
         self.kept = KeptBuilds.open(state.kept, kept_bytes, self._reports.say)

@@ -53,7 +53,7 @@ class WorkAhead:
 
 @dataclass(frozen=True)
 class Reports:
-    """What is called with the progress, the log and notes of a local build.
+    """What is called with the progress, the log and notes of a local build; `doing` with what a build begins to do.
 
     `ahead` is called before the first build, unless only what was asked for is built. `detail` gets notes for those who
     want to know why something is built; `sources` is entered with the number of sources to fetch, and its value called
@@ -61,6 +61,7 @@ class Reports:
     """
 
     progress: Callable[[BuildProgress], None] = lambda _: None
+    doing: Callable[[str], None] = lambda _: None
     ahead: Callable[[WorkAhead], None] = lambda _: None
     log: Callable[[LogRecord], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
