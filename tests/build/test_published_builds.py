@@ -22,6 +22,7 @@ from farm.client.repository.host import Host
 from farm.client.repository.progress import NO_PROGRESS
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.policy.tree import load_tree
+from farm.core.sets.proof.closure import OpenSetError
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.trust.keys.key_files import load_or_create_key
@@ -382,3 +383,20 @@ def test_tests_run_with_fetched_packages(fresh: Local, channel: SmallDistributio
     assert (name, outcome.passed, outcome.message) == ("it greets", True, "")
     assert {state for _, state in fresh.seen} == {"fetched", "testing"}
     assert archives_of(fresh, channel) == {"glibc", "greet", "hello"}
+
+
+def test_a_set_that_lacks_something_is_refused_with_the_package_that_provides_it(fresh: Local, tmp_path: Path) -> None:
+    other = SmallDistribution(tmp_path / "other")
+    other.package("bash", {"bin/sh": "\x7fnot elf"})
+    other.publish()
+    script = "      printf '#!/usr/bin/sh\\n' >say\n      install -D say \"$DESTDIR/usr/bin/say\"\n"
+    fresh.files["packages/greet/recipe.yaml"] = (GREET.rstrip() + "\n" + script).encode()
+    with pytest.raises(OpenSetError) as unknown:
+        fresh.builds().closure(["greet"])
+    assert "provides /usr/bin/sh" not in unknown.value.remedy
+    fresh.state = LocalState(tmp_path / "follower", fresh.state.host)
+    follow(fresh, other)
+    with pytest.raises(OpenSetError) as caught:
+        fresh.builds().closure(["greet"])
+    assert "requires /usr/bin/sh" in caught.value.message or "is run by /usr/bin/sh" in caught.value.message
+    assert caught.value.remedy == "bash provides /usr/bin/sh: name bash too, or in `requires` of the recipe."

@@ -16,6 +16,7 @@ from farm.build.local.against import AgainstChannel
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
 from farm.build.local.called_siblings import called_siblings
+from farm.build.local.open_sets import providers_named
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
 from farm.build.local.reports import BuildAhead, BuildProgress, Reports, WorkAhead
@@ -150,11 +151,12 @@ class LocalBuilds:
     def closure(self, names: Sequence[str]) -> tuple[BuiltPackage, ...]:
         """Build the packages `names`, and return them with all that they need to run.
 
-        Raises as `build`, and `OpenSetError`.
+        Raises as `build`, and `OpenSetError`, which names packages that are known to provide what is lacking.
         """
         wanted = self._recipes_of(names)
-        self._obtain(self._needed(wanted, runtime=True), lambda: self._outcomes.closure(names), wanted=wanted)
-        return self._outcomes.closure(names)
+        with providers_named(self._available.provider_of):
+            self._obtain(self._needed(wanted, runtime=True), lambda: self._outcomes.closure(names), wanted=wanted)
+            return self._outcomes.closure(names)
 
     def tests(self, names: Iterable[str], *, only: Sequence[str] = ()) -> dict[str, tuple[Test, ...]]:
         """Return the tests of recipes by recipe; with `only`, those of these names or globs.

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
+_SHELLS = ("bash", "dash")
+"""Packages that may have `sh`: their names do not suggest it, and nothing is asked for more often."""
 _DEBIAN = re.compile(r"^usr/|(?<=/)[a-z0-9_]+-linux-gnu[a-z0-9]*/")
 """What paths in the root of a toolchain have more than those of a package."""
 _INDEXED = re.compile(
@@ -75,6 +77,7 @@ def likely_packages(subject: str) -> tuple[str, ...]:
         stem = _stem(part)
         bare = stem.removeprefix("lib")
         words += (stem, bare, f"lib{bare}", re.sub(r"[-_.]?[0-9.]+$", "", bare))
+    words += _SHELLS if subject == "sh" else ()
     return tuple(dict.fromkeys(word for word in words if _PACKAGE.fullmatch(word)))[:8]
 
 

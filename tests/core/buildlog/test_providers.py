@@ -25,6 +25,7 @@ from farm.core.buildlog.providers import has_any, likely_packages, paths_of, wor
         ("pcre2-8", "pcre2"),
         ("bison", "bison"),
         ("Zstd", "zstd"),
+        ("sh", "bash"),
     ],
 )
 def test_names_are_suggested_by_what_is_missing(subject: str, package: str) -> None:
