@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.client.repository.download import DownloadError
 from farm.client.repository.earlier_releases import releases_back
-from farm.client.repository.sources import read_named, recipe_contents
+from farm.client.repository.sources import read_named
 from farm.core.comparison.builds import ComparedBuild
-from farm.core.recipe.contents import InvalidContentsError
+from farm.core.recipe.contents import InvalidContentsError, RecipeContents
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.trust.attestation.provenance import claimed_run
@@ -69,10 +69,10 @@ def released_files(host: Host, catalogue: Catalogue, name: str) -> Path:
 
 
 def _recipe(package: VerifiedPackage) -> Mapping[str, bytes] | None:
-    """Return the files of a recipe; None where the release does not publish them."""
+    """Return the files of the recipe whose tests count, which makes this build; None where they are not published."""
+    what = f"recipe of {package.name}"
     with suppress(DownloadError, InvalidContentsError):
-        contents = recipe_contents(package)
-        what = f"recipe of {package.name}"
+        contents = RecipeContents.from_json(read_named(package, package.entry.tested_by, f"list of the {what}"))
         named = {RECIPE_FILE: contents.recipe, **contents.files}
         return {name: read_named(package, digest, what) for name, digest in named.items()}
     return None

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from farm.core.recipe.contents import RecipeContents
 from tests.client.distribution import SmallDistribution
 
 if TYPE_CHECKING:
@@ -95,6 +97,18 @@ def test_the_same_is_said_plainly(farm: Farm) -> None:
     assert done(farm("diff", "parse@edge@1", "parse@edge", "--content", "lib/parse.a")) == (
         "no differences: lib/parse.a is the same in both\n"
     )
+
+
+def test_the_recipe_of_a_released_build_is_the_one_whose_tests_count(
+    distribution: SmallDistribution, farm: Farm
+) -> None:
+    text = distribution.keep(b'name: parse\nversion: "1.1"\ntests: []\n')
+    entry, member = distribution.entries["parse"]
+    tests = distribution.keep(RecipeContents(text.digest, {}).to_json())
+    distribution.entries["parse"] = replace(entry, tests=tests.digest), member
+    distribution.publish()
+    printed = done(farm("diff", "parse@edge@2", "parse@edge"), 1)
+    assert "+tests: []\n" in printed
 
 
 def test_one_build_is_named_in_several_ways(distribution: SmallDistribution, farm: Farm) -> None:
