@@ -28,6 +28,7 @@ class Candidate:
 
     `detail` is a line from elsewhere that says why. `is_last`: the program that says this ended with it, so that of
     several the last one counts, unless something confirms an earlier one. `may_become_certain`: the next line tells.
+    `is_doubtful`: it is the error, but its cause may lie elsewhere in the log.
     """
 
     line: LogLine
@@ -38,6 +39,7 @@ class Candidate:
     detail: str = ""
     is_last: bool = False
     may_become_certain: bool = False
+    is_doubtful: bool = False
 
 
 class Sign(IntEnum):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.core.buildlog.candidate import Candidate, Sign
+from farm.core.buildlog.configure_checks import CHECKING
 from farm.core.buildlog.registry import FAMILIES
 from farm.core.buildlog.step_errors import StepErrors
 
@@ -78,7 +79,8 @@ class Recogniser:
             return Sign.PASSED
         is_long = len(text) > _LONGEST_LINE
         is_command = not is_long and bool(_COMMAND.match(text))
-        is_plain = is_long or is_command or bool(_WARNING.match(text)) or not _is_interesting(text)
+        is_quiet = is_command and not text.startswith(CHECKING)
+        is_plain = is_long or is_quiet or bool(_WARNING.match(text)) or not _is_interesting(text)
         if is_long:
             # A stranger wrote it: what the patterns have to do grows faster than a line.
             line = replace(line, text=text[:_LONGEST_LINE])

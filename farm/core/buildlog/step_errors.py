@@ -190,13 +190,13 @@ class StepErrors:
         if choice is None:
             return None
         found, candidate = choice.found, choice.found.candidate
-        number = candidate.line.number
+        number, sure = candidate.line.number, choice.sure and not candidate.is_doubtful
         # Where nothing is certain, the end of the step is read too.
-        around = (*found.before, *found.after, *(() if choice.sure else self._recent))
+        around = (*found.before, *found.after, *(() if sure else self._recent))
         context = sorted({line.number: line for line in around}.values(), key=lambda line: line.number)
         return FirstError(
             kind=candidate.kind,
-            sure=choice.sure,
+            sure=sure,
             line=number,
             step=candidate.line.step,
             text=candidate.text,

@@ -1,4 +1,4 @@
-"""`configure: error:`, and what the step driver shows of `config.log`: the output of the test that failed last."""
+"""`configure: error:`, and what the step driver shows of `config.log`: the output of the check that the error is about."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from farm.core.buildlog.candidate import Candidate, Sign, Strength
+from farm.core.buildlog.configure_checks import CHECKING, FailedChecks
 from farm.core.buildlog.error_kind import ErrorKind
 from farm.core.buildlog.families.compilers import Compilers
 from farm.core.buildlog.families.linkers import Linkers
@@ -28,8 +29,9 @@ _NAMED = (
     (ErrorKind.MISSING_HEADER, re.compile(r"^(?>.*?(?:^|\s|<)(?P<subject>[\w/.+-]+\.h)>?\b).*?(?:not found|missing|required|needed)")),
 )  # fmt: skip
 _DRIVER = re.compile(r"^\S*config\.log:\d+: (?P<said>.*)")
-_COMMAND = re.compile(r"^configure:\d+: (?!checking|result|error|\$\? = |found )")
-_STATUS = re.compile(r"^configure:\d+: \$\? = (?P<status>\d+)")
+_SAID = re.compile(r"^configure:(?P<number>\d{1,9}): (?P<what>.*)")
+_NO_COMMAND = ("checking", "result", "error", "found ")
+_STATUS = re.compile(r"^\$\? = (?P<status>\d+)")
 _MOST_LINES = 12
 _MOST_OUTPUT = 200
 """The last lines of a command of configure's that are kept."""
@@ -42,7 +44,7 @@ class Autoconf:
         self._error: Candidate | None = None
         self._lines = 0
         self._output: deque[str] = deque(maxlen=_MOST_OUTPUT)
-        self._failed: deque[str] = deque()
+        self._checks = FailedChecks()
 
     @property
     def is_open(self) -> bool:
@@ -54,6 +56,9 @@ class Autoconf:
         if line.driver:
             self._look_into(line)
             return None
+        if line.text.startswith(CHECKING):
+            self._checks.printed(line.text)
+            return Sign.COMMAND
         if _OF_OTHERS.search(line.text):
             return Sign.FAILED
         if found := _ERROR.search(line.text):
@@ -62,7 +67,7 @@ class Autoconf:
             return Candidate(line, ErrorKind.CONFIGURE, Strength.CERTAIN, line.text.strip()[:LONGEST_TEXT])
         if self._error is not None and self._lines < _MOST_LINES:
             self._lines += 1
-            if not line.text.startswith(("checking ", "See ")):
+            if not line.text.startswith("See "):
                 self._name(line.text)
         return None
 
@@ -87,31 +92,47 @@ class Autoconf:
                 return
 
     def _look_into(self, line: LogLine) -> None:
-        """Take a line of config.log: keep what the last failing command printed, and give that to the error."""
+        """Take a line of config.log: keep what each check's last failing command printed, and explain the error."""
         found = _DRIVER.search(line.text)
         if found is None or self._error is None:
             return
-        said = found["said"]
-        if _COMMAND.search(said):
+        text = found["said"]
+        said = _SAID.match(text)
+        if said is None:
+            if text.strip() and not text.startswith(("configure:", "|", "##")):
+                self._output.append(text.strip())
+            return
+        number, what = int(said["number"]), said["what"]
+        if status := _STATUS.match(what):
+            self._checks.ran(number, *(self._read(line) if status["status"] != "0" else ("", None)))
             self._output.clear()
-        elif status := _STATUS.search(said):
-            self._failed = self._output.copy() if status["status"] != "0" else deque()
+        elif what.startswith("error: "):
+            self._explain(self._error, number)
+        elif what.startswith(CHECKING):
+            self._checks.begins(what.removeprefix(CHECKING))
+        elif what.startswith("result: "):
+            self._checks.resulted(number)
+        elif not what.startswith(_NO_COMMAND):
             self._output.clear()
-        elif _ERROR.search(re.sub(r"^configure:\d+: ", "configure: ", said)):
-            self._explain(line, self._error)
-            self._failed.clear()  # explained: lines that claim another error must not have it all read again
-        elif said.strip() and not said.startswith(("configure:", "|", "##")):
-            self._output.append(said.strip())
 
-    def _explain(self, line: LogLine, error: Candidate) -> None:
+    def _read(self, line: LogLine) -> tuple[str, tuple[ErrorKind, str] | None]:
+        """Return the line of a failed command's output that says why it failed, and what is missing, if it says that."""
         readers = (Missing(), Linkers(), Compilers())
-        for text in self._failed:
+        for text in self._output:
             for reader in readers:
                 read = reader.see(LogLine(line.number, line.step, text))
                 if isinstance(read, Candidate):
-                    error.detail = text[:LONGEST_TEXT]
-                    if error.kind is ErrorKind.CONFIGURE and read.subject:
-                        error.kind, error.subject = read.kind, read.subject
-                    return
-        if self._failed and not error.detail:
-            error.detail = self._failed[0][:LONGEST_TEXT]
+                    return text[:LONGEST_TEXT], (read.kind, read.subject) if read.subject else None
+        return (self._output[0][:LONGEST_TEXT] if self._output else ""), None
+
+    def _explain(self, error: Candidate, number: int) -> None:
+        """Give the error the line of the check that it is about. Doubt it if others failed, and it names nothing."""
+        check, others = self._checks.cause_of(error.text.removeprefix("configure: error: "), number)
+        if check is None:
+            error.is_doubtful = others and error.kind is ErrorKind.CONFIGURE
+            return
+        error.is_doubtful = False
+        if check.missing or not error.detail:
+            error.detail = check.detail
+        if error.kind is ErrorKind.CONFIGURE and check.missing:
+            error.kind, error.subject = check.missing
