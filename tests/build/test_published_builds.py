@@ -244,7 +244,9 @@ def test_a_package_that_was_never_fetched_is_named_as_what_provides_a_library(fr
     assert "name it in build-needs" in caught.value.remedy
 
 
-def test_a_package_of_another_name_is_found_by_its_summary_or_if_it_is_known(local: Local, tmp_path: Path) -> None:
+def test_a_package_of_another_name_is_found_by_its_summary_or_if_it_is_known_or_if_the_release_is_small(
+    local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = GREET.replace("A library that greets", "Greet people, with hail")
     other += "".join(f'      install -D /usr/bin/dash "$DESTDIR/usr/bin/{name}"\n' for name in ("hail", "wave"))
     local.files["packages/greet/recipe.yaml"] = other.encode()
@@ -254,7 +256,11 @@ def test_a_package_of_another_name_is_found_by_its_summary_or_if_it_is_known(loc
     assert new.published is not None
     assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "hail") == "greet"
     again(new)
-    assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == ""
+    with monkeypatch.context() as large:
+        large.setattr(channel_builds, "_SMALL", 2)
+        assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == ""
+    assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == "greet"
+    again(new)
     new.published.prepare(["greet"])
     assert new.published.provider_of(ErrorKind.MISSING_PROGRAM, "wave") == "greet"
     assert archives_of(new, channel) == set()

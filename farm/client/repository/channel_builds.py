@@ -39,6 +39,10 @@ _PATIENCE = 5.0
 """Seconds to wait for it."""
 _MOST_BY_SUMMARY = 16
 """How many packages are looked at because of their summaries."""
+_SMALL = 300
+"""Packages of a release that has so few that all are looked at, in the end."""
+_UNASKED = ("-debug", "-doc", "-tests")
+"""The ends of names of packages that have nothing that a build misses."""
 
 
 class ChannelBuilds:
@@ -117,8 +121,9 @@ class ChannelBuilds:
     def provider_of(self, kind: ErrorKind, subject: str) -> str:
         """Return the package of the release that provides what a build has missed; empty if it is not found.
 
-        Those are looked at that are known already, and those whose names or summaries suggest it: no index of the
-        release says which files its packages have. It is a hint, so that it is not waited for longer than some seconds.
+        Those are looked at that are known already, those whose names or summaries suggest it, and then all others of
+        a small release: no index of the release says which files its packages have. It is a hint, so that it is not
+        waited for longer than some seconds.
         """
         paths = set(paths_of(kind, subject))
         found: list[str] = []
@@ -140,6 +145,11 @@ class ChannelBuilds:
             listings = sorted(self._catalogue.listings(), key=lambda listing: (len(listing.name), listing.name))
             named = (one.name for one in listings if words.intersection(words_of(f"{one.name} {one.summary}")))
             yield from islice(named, _MOST_BY_SUMMARY)
+            if len(listings) <= _SMALL:
+                rest = [one.name for one in listings if not one.name.endswith(_UNASKED)]
+                for start in range(0, len(rest), 4 * PARALLEL):
+                    self.prepare(rest[start : start + 4 * PARALLEL])
+                    yield from rest[start : start + 4 * PARALLEL]
 
     def _having(self, paths: set[str], names: Iterable[str]) -> Iterator[str]:
         """Yield the first package that has one of the paths, if any has."""
