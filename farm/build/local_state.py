@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from farm.build.local_logs import LocalLogs
 from farm.core.buildlog.log_line import LogLine
 from farm.core.buildlog.providers import best_provider, paths_of
-from farm.core.buildlog.recogniser import first_error
 from farm.core.fileset.manifest import Directory, Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.core.buildlog.error_kind import ErrorKind
-    from farm.core.buildlog.first_error import FirstError
     from farm.core.package.descriptor import Descriptor
 
 
@@ -185,14 +183,11 @@ class LocalState:
         built = record.packages if record else ()
         return next((made for made in built if made.descriptor.name.short == package), None)
 
-    def first_error_of(self, log: Digest) -> FirstError | None:
-        """Return the first error in the log of a failed test; None if it printed nothing."""
+    def lines_of(self, log: Digest) -> Iterator[LogLine]:
+        """Yield the lines of the log of a test that has ended."""
         with self.store.open(log) as records:
-            found = map(json.loads, records)
-            return first_error(
-                LogLine.of(number, record["stream"], record["step"], record["text"])
-                for number, record in enumerate(found, 1)
-            )
+            for number, record in enumerate(map(json.loads, records), 1):
+                yield LogLine.of(number, record["stream"], record["step"], record["text"])
 
     def seconds_of(self, package: str) -> float | None:
         """Return how long the newest recorded build of a package took; None if there is none."""

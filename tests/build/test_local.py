@@ -270,14 +270,22 @@ def test_a_failed_test_names_the_package_of_the_program_that_it_lacks_and_the_li
     tests = (
         "\n  - {name: lacks, run: tool --version, needs: [sh]}"
         "\n  - {name: lacks more, run: other, needs: [sh]}"
+        '\n  - {name: lacks many, run: "tool || more || other", needs: [sh]}'
+        "\n  - {name: has no shell, run: tool}"
         '\n  - {name: differs, run: "echo a; hello", needs: [sh], prints: "a\\ngoodbye"}\n'
     )
     local.files["packages/hello/recipe.yaml"] = local.files["packages/hello/recipe.yaml"].rstrip() + tests.encode()
-    local.builds().build(["tool"])
+    local.builds().build(["tool", "sh"])
     outcomes = {name: outcome.message for _, name, outcome in local.builds().test(["hello"])}
     assert outcomes["it greets"] == ""
-    assert outcomes["lacks"].endswith("\nThe package tool provides tool: name it in the test's needs.")
-    assert "\nNo package that was built or fetched here has other." in outcomes["lacks more"]
+    where = "in the test's needs, or in test-needs of the recipe."
+    assert outcomes["lacks"].endswith(f"\nThe package tool provides tool: name it {where}")
+    unknown = "\nNo known package of the distribution has {}: name the one that has it " + where
+    assert outcomes["lacks more"].endswith(unknown.format("other"))
+    assert outcomes["lacks many"].endswith(f"name it {where}{unknown.format('more and other')}")
+    assert "> 1 | " in outcomes["lacks many"]
+    assert "] exec /usr/bin/sh failed: No such file or directory" in outcomes["has no shell"]
+    assert outcomes["has no shell"].endswith(f"\nThe package sh provides /usr/bin/sh: name it {where}")
     assert outcomes["differs"].endswith("expected (-) and printed (+):\n   a\n  -goodbye\n  +hello")
 
 

@@ -16,6 +16,7 @@ from farm.build.local.against import AgainstChannel
 from farm.build.local.available_builds import AvailableBuilds, NotFetchedError
 from farm.build.local.build_orders import BuildOrders
 from farm.build.local.called_siblings import called_siblings
+from farm.build.local.failed_test import explain_failed_test
 from farm.build.local.open_sets import providers_named
 from farm.build.local.order_builder import OrderBuilder
 from farm.build.local.outcomes import Outcomes
@@ -25,9 +26,6 @@ from farm.build.local.toolchains import TreeToolchains
 from farm.build.local.workshop import local_workshop
 from farm.build.local_logs import of_test
 from farm.build.sources.fetch_all import fetch_all, missing_sources
-from farm.core.buildlog.error_kind import ErrorKind
-from farm.core.buildlog.excerpt import excerpt
-from farm.core.buildlog.remedy import remedy_for_test
 from farm.core.comparison.rebuild import difference_of
 from farm.core.fileset.manifest import Manifest
 from farm.core.lint.part_of_tree import graph_of
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
     from farm.build.local.published import PublishedBuilds
     from farm.build.local_state import LocalState
     from farm.container.sandbox_spec import Variation
+    from farm.core.buildlog.error_kind import ErrorKind
     from farm.core.comparison.rebuild import PackageDifference
     from farm.core.names.digest import Digest
     from farm.core.names.platform import Platform
@@ -202,13 +201,8 @@ class LocalBuilds:
             return outcome
         where = f"; its log is {log.place}" if log.place else ""
         message = f"{outcome.message}{where}{in_lines(lines, len(lines))}"
-        found = self._state.first_error_of(outcome.log)
-        if found and found.sure:
-            message += in_lines(excerpt(found), len(found.context) + 1)
-            if found.kind is ErrorKind.MISSING_PROGRAM:
-                package = self._available.provider_of(found.kind, found.subject)
-                message += f"\n{remedy_for_test(found.subject, package)}"
-        return replace(outcome, message=message)
+        why = explain_failed_test(outcome.log, self._state, self._available.provider_of)
+        return replace(outcome, message=message + why)
 
     def judge_gates(self, name: str) -> GateVerdicts:
         """Return what the gates of the tree's channels say of the packages of a recipe, which was tested before."""

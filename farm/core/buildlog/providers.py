@@ -15,6 +15,7 @@ _SHELLS = ("bash", "dash")
 """Packages that may have `sh`: their names do not suggest it, and nothing is asked for more often."""
 _DEBIAN = re.compile(r"^usr/|(?<=/)[a-z0-9_]+-linux-gnu[a-z0-9]*/")
 """What paths in the root of a toolchain have more than those of a package."""
+_PROGRAM = re.compile(r"/(?:usr/)?(?P<path>s?bin/(?!\.\.?$)[^/]+)")
 _INDEXED = re.compile(
     r"include/.+|bin/[^/]+|sbin/[^/]+|lib/[^/]+\.(?:so|a)|lib/[^/]+\.so\.[0-9]+"
     r"|(?:lib|share)/pkgconfig/[^/]+\.pc|(?:lib|share)/cmake/[^/]+/[^/]+[Cc]onfig\.cmake"
@@ -28,12 +29,12 @@ def is_indexed(path: str) -> bool:
 
 def paths_of(kind: ErrorKind, subject: str) -> tuple[str, ...]:
     """Return the paths in a package of which one provides a missing thing; empty if no path tells."""
+    if kind is ErrorKind.MISSING_PROGRAM:
+        return _program(subject)
     if not subject or ".." in subject or subject.startswith("/"):
         return ()
     if kind is ErrorKind.MISSING_HEADER:
         return (f"include/{subject}",)
-    if kind is ErrorKind.MISSING_PROGRAM:
-        return tuple(f"{place}/{subject}" for place in ("bin", "sbin")) if "/" not in subject else ()
     if kind is ErrorKind.MISSING_LIBRARY:
         return (f"lib/{subject}",) if ".so" in subject else tuple(f"lib/lib{subject}.{end}" for end in ("so", "a"))
     if kind is ErrorKind.MISSING_PACKAGE:
@@ -49,6 +50,14 @@ def has_any(root: Iterable[str], paths: Collection[str]) -> bool:
 def best_provider(packages: Iterable[str]) -> str:
     """Return the package to name among those that provide a thing: the shortest name; empty if there is none."""
     return min(packages, key=lambda name: (len(name), name), default="")
+
+
+def _program(name: str) -> tuple[str, ...]:
+    """Return where a program lies: a name is looked for in all directories of programs, `/usr/bin/sh` in its own."""
+    if found := _PROGRAM.fullmatch(name):
+        return (found["path"],)
+    is_name = "/" not in name and name not in ("", ".", "..")
+    return tuple(f"{place}/{name}" for place in ("bin", "sbin")) if is_name else ()
 
 
 def _package(name: str) -> tuple[str, ...]:

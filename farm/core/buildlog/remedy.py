@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.buildlog.error_kind import ErrorKind
+from farm.errors import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.core.buildlog.first_error import FirstError
 
 _READ = "Fix the recipe or the source."
@@ -30,11 +33,12 @@ _IN_PACKAGES = (
 )
 
 
-def remedy_for_test(program: str, provider: str) -> str:
-    """Return what to do about a program that a test lacks; `provider` is the package that has it, if one is known."""
+def remedy_for_test(programs: Sequence[str], provider: str) -> str:
+    """Return what to do about programs that a test lacks; `provider` is the package that has them, if one is known."""
+    named, where = in_words(programs), "in the test's needs, or in test-needs of the recipe"
     if provider:
-        return f"The package {provider} provides {program}: name it in the test's needs."
-    return f"No package that was built or fetched here has {program}. Name the one that has it in the test's needs."
+        return f"The package {provider} provides {named}: name it {where}."
+    return f"No known package of the distribution has {named}: name the one that has it {where}."
 
 
 def remedy_of(error: FirstError | None, toolchain: str = "") -> str:

@@ -64,6 +64,7 @@ class StepErrors:
         self._end = 0
         self._last: _Found | None = None
         self._not_found: _Found | None = None
+        self._not_found_end = 0
         self.status: int | None = None
         """The exit status of the step, if it is known."""
         self._forget()
@@ -129,7 +130,9 @@ class StepErrors:
                 self._messages = []
             self._last_message = number
             if candidate.kind is ErrorKind.MISSING_PROGRAM:
-                self._not_found = found
+                if number != self._not_found_end + 1:  # of lines that follow each other, the first is the cause
+                    self._not_found = found
+                self._not_found_end = number
             if len(self._messages) < _KEPT:
                 self._messages.append(found)
                 self._open.append(found)
@@ -207,7 +210,7 @@ class StepErrors:
         )
 
     def _chosen(self) -> _Choice | None:
-        if self.status == _NOT_FOUND and self._not_found and self._end - self._not_found.number <= _RIGHT_BEFORE:
+        if self.status == _NOT_FOUND and self._not_found and self._end - self._not_found_end <= _RIGHT_BEFORE:
             return _Choice(self._not_found, sure=True)
         if self._failure is not None:
             is_other = self._end > self._whole_at > 0 and self.status not in (None, _MAKE)

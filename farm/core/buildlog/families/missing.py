@@ -27,6 +27,11 @@ class Missing(RuleFamily):
         rule(ErrorKind.MISSING_PROGRAM, r"\bcollect2: fatal error: cannot find '(?P<subject>[^']+)'"),
         rule(ErrorKind.MISSING_PROGRAM, r"^error: linker `(?P<subject>[^`]+)` not found"),
         rule(ErrorKind.MISSING_PROGRAM, r"exec: \"(?P<subject>[^\"]+)\": executable file not found"),
+        rule(
+            ErrorKind.MISSING_PROGRAM,
+            r"^\[FATAL tini \(\d+\)\] exec (?P<subject>[^\s:]+) failed: No such file or directory$",
+            Strength.MESSAGE,
+        ),
         rule(ErrorKind.MISSING_PROGRAM, rf": {_NAME}: bad interpreter: No such file", Strength.MESSAGE),
         rule(
             ErrorKind.MISSING_PROGRAM, rf"\bsh: (?:line )?(?:\d+: )?{_NAME}: (?:command )?not found$", Strength.MESSAGE
