@@ -14,7 +14,7 @@ from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.fileset.rules import parents, relative_target
 from farm.core.names.root_places import HOMES
 from farm.core.package.path_glob import matches
-from farm.errors import FarmError
+from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +30,16 @@ UNASKED = (DEBUG, "doc")
 """The outputs that a recipe gets without a declaration, where there are files for them."""
 DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/gtk-doc")
 
+_STANDARD = {
+    "man": ("/usr/share/man", "--mandir=/usr/share/man", "MANDIR"),
+    "info": ("/usr/share/info", "--infodir=/usr/share/info", "INFODIR"),
+    "doc": ("/usr/share/doc", "--docdir=/usr/share/doc/NAME", "DOCDIR"),
+    "locale": ("/usr/share/locale", "--localedir=/usr/share/locale", "LOCALEDIR"),
+    "etc": ("/etc", "--sysconfdir=/etc", "SYSCONFDIR"),
+}
+"""Where what old build files install to a directory of `/usr` belongs, by its name: the place, the option of configure
+and the variable of makefiles for it."""
+_MOST_LINES = 10
 _AT_THE_ROOT = ("bin", "sbin", "lib", "etc")
 _MOST_LINKS = 40  # MAXSYMLINKS of Linux
 _MADE_AT_START = ("dev", "media", "mnt", "proc", "run", "sys", "tmp", "var")
@@ -39,11 +49,15 @@ _DROPPED = re.compile(
 
 
 class Misplacement(NamedTuple):
-    """A path under DESTDIR that cannot be in a package: why, and what a maintainer can do about it."""
+    """A path under DESTDIR that cannot be in a package: why, and what a maintainer can do about it.
+
+    `directory` is what is at fault, where that is a directory and all below it: `/usr/man`.
+    """
 
     path: str
     why: str
     remedy: str
+    directory: str = ""
 
 
 RuleKind = Literal["license", "debug", "pattern", "documentation", "rest", "link", "dropped", "merged", "misplaced"]
@@ -69,14 +83,23 @@ class Placement(NamedTuple):
 
 
 class LayoutError(FarmError):
-    """A build installed files that no package can hold; `problems` are all of them."""
+    """A build installed files that no package can hold; `problems` are all of them.
+
+    The message has a line for each directory that is at fault, and at most ten lines.
+    """
 
     code = "layout"
 
     def __init__(self, problems: tuple[Misplacement, ...]) -> None:
-        lines = [f"  {problem.path}: {problem.why}" for problem in problems]
+        groups: dict[str, list[Misplacement]] = {}
+        for problem in problems:
+            groups.setdefault(problem.directory or problem.path, []).append(problem)
+        lines = [
+            f"{group[0].path if len(group) == 1 else f'{place} ({len(group):,} files)'}: {group[0].why}"
+            for place, group in groups.items()
+        ]
         super().__init__(
-            "\n".join(["the build installed what no package can hold:", *lines]),
+            f"the build installed what no package can hold:{in_lines(lines, _MOST_LINES)}",
             remedy=" ".join(dict.fromkeys(problem.remedy for problem in problems)),
         )
         self.problems = problems
@@ -219,16 +242,23 @@ def _package_path(path: str) -> str | None:
 
 def _misplaced(path: str) -> Misplacement:
     parts = path.split("/")
+    directory = "/" + "/".join(parts[: 2 if parts[0] == "usr" else 1])
     if parts[0] in _MADE_AT_START:
-        why, remedy = f"/{parts[0]} is made when a container starts", "Remove it in a step of the recipe."
-    elif parts[:2] == ["usr", "local"]:
+        why, remedy = f"{directory} is made when a container starts", "Remove it in a step of the recipe."
+    elif directory == "/usr/local":
         why, remedy = "packages do not install to /usr/local", "Configure the build with --prefix=/usr."
-    elif parts[0] == "lib64" or parts[:2] == ["usr", "lib64"]:
+    elif directory in ("/lib64", "/usr/lib64"):
         why, remedy = "libraries belong to /usr/lib", "Configure the build with --libdir=/usr/lib."
     else:
-        why = f"/{'/'.join(parts[: 2 if parts[0] == 'usr' else 1])} is not a standard directory of a package"
+        why = f"{directory} is not a standard directory of a package"
         remedy = "Configure the build with --prefix=/usr and --sysconfdir=/etc, and install with DESTDIR=/out."
-    return Misplacement(f"/{path}", why, remedy)
+        if parts[0] == "usr" and len(parts) > 2 and parts[1] in _STANDARD:
+            standard, option, variable = _STANDARD[parts[1]]
+            why += f"; its standard place is {standard}"
+            remedy = f"Configure the build with {option}, or set the variable of its makefile, such as {variable}."
+        elif parts[0] == "usr" and len(parts) > 2:
+            remedy = f"Install what is in {directory} to /usr/bin, or below /usr/lib, /usr/libexec or /usr/share."
+    return Misplacement(f"/{path}", why, remedy, directory)
 
 
 def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:

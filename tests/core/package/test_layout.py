@@ -160,6 +160,22 @@ def test_every_path_at_fault_is_named_with_its_remedy() -> None:
     assert shown == (GOLDEN / "layout-errors.txt").read_text()
 
 
+def test_what_is_in_one_directory_is_said_once_with_the_place_where_it_belongs_in_ten_lines_at_most() -> None:
+    installed: dict[str, bytes | str] = {f"usr/man/man6/game-{number}.6": b"" for number in range(60)}
+    installed |= {"usr/info/x.info": b"", "usr/doc/x/README": b"", "usr/games/x": b""}
+    installed |= {f"opt-{number:02}/x": b"" for number in range(20)}
+    with pytest.raises(LayoutError) as caught:
+        lay_out(tree(installed).manifest, PLAIN)
+    assert len(caught.value.problems) == 83
+    assert str(caught.value).count("\n") == 11
+    assert "  and 14 more" in str(caught.value)
+    few = {path: installed[path] for path in installed if path.startswith("usr/")}
+    with pytest.raises(LayoutError) as caught:
+        lay_out(tree(few).manifest, PLAIN)
+    shown = f"{caught.value}\n{caught.value.remedy}\n"
+    assert shown == (GOLDEN / "old-directories.txt").read_text()
+
+
 _SEGMENT = st.sampled_from(["usr", "bin", "lib", "share", "etc", "man", "a", "b.la", "..", "opt"])
 
 
