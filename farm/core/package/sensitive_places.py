@@ -33,6 +33,7 @@ class Sensitivity(Enum):
     LOGIN = "login", "it controls who may log in, or as whom"
     NAME_SERVICE = "name-service", "it says where users, groups and hosts are looked up"
     SHELL = "shell", "every login or shell runs it"
+    SHELL_FUNCTION = "shell-function", "fish loads it when a function of its name is called, also in place of its own"
     START_FILE = "start-file", "a program of another package runs it, or what it names, whenever that starts"
     SYSTEM = "system", "what starts and runs the machine takes orders from it"
     SCHEDULE = "schedule", "what it names is run by the clock"
@@ -74,8 +75,8 @@ _PLACES = {
         etc/{profile,bash,bashrc,bash_completion,csh,ksh,zsh,fish,elvish,xonsh,environment}{,.*}/**
         etc/{zshenv,zprofile,zshrc,zlogin,zlogout}{,.zwc} etc/{kshrc,mkshrc,suid_profile,xonshrc,rcrc,inputrc}
         etc/{.login,.logout,.cshrc,skel/**,locale.conf,default/locale,ssh/sshrc} lib/environment.d/**
-        share/fish/{config.fish,functions/**,vendor_conf.d/**,vendor_functions.d/**}
-        share/nushell/vendor/autoload/**""",
+        share/fish/{config.fish,vendor_conf.d/**} share/nushell/vendor/autoload/**""",
+    Sensitivity.SHELL_FUNCTION: "share/fish/{functions/**,vendor_functions.d/**}",
     Sensitivity.START_FILE: f"""
         etc/perl/** {{{_LIBRARIES},share}}/perl*{{,/*,/*/*}}/sitecustomize.pl
         {{{_LIBRARIES},share}}/ruby*{{,/*,/*/*}}/rubygems/defaults/*.rb {{lib,share}}/**/rubygems_plugin.rb

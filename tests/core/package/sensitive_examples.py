@@ -46,6 +46,10 @@ PLACES = {
         "etc/host.conf",
         "etc/gai.conf",
     ],
+    Sensitivity.SHELL_FUNCTION: [
+        "share/fish/functions/ls.fish",
+        "share/fish/vendor_functions.d/ls.fish",
+    ],
     Sensitivity.SHELL: [
         "etc/profile",
         "etc/profile.d/greet.sh",
@@ -66,7 +70,6 @@ PLACES = {
         "etc/fish/config.fish",
         "etc/fish/conf.d/greet.fish",
         "share/fish/vendor_conf.d/greet.fish",
-        "share/fish/vendor_functions.d/ls.fish",
         "share/nushell/vendor/autoload/greet.nu",
         "etc/inputrc",
         "etc/skel/.bashrc",
