@@ -125,12 +125,14 @@ def _log_of_job(job: int, *, follow: bool, only_error: bool, as_json: bool) -> N
         if not only_error:
             for record in farm.follow(_newest_attempt(farm, job).id) if follow else farm.log_records(job):
                 _say_record(record, as_json=as_json)
-        attempts = farm.job(job).attempts
+        shown = farm.job(job)
+        attempts = shown.attempts
         found = farm.first_error(attempts[-1].id) if attempts else None
         if only_error and as_json:
             say_json(found.to_dict() if found else None)
         elif found and not as_json:
-            say_lines(first_error_lines(found, log_address(job, attempts[-1].number, found.line)), err=not only_error)
+            address = log_address(job, attempts[-1].number, found.line)
+            say_lines(first_error_lines(found, address, shown.job), err=not only_error)
         elif only_error and not as_json:
             say("no error is known of this job", err=True)
 
@@ -281,9 +283,10 @@ def error_of_job(farm: FarmClient, job: int) -> Iterator[Line]:
     """Yield the first error of a job's newest attempt, for people; nothing if none is known."""
     from farm.cli.first_error_lines import first_error_lines
 
-    attempts = farm.job(job).attempts
+    shown = farm.job(job)
+    attempts = shown.attempts
     if attempts and (found := farm.first_error(attempts[-1].id)):
-        yield from first_error_lines(found, log_address(job, attempts[-1].number, found.line))
+        yield from first_error_lines(found, log_address(job, attempts[-1].number, found.line), shown.job)
 
 
 def _newest_attempt(farm: FarmClient, job: int) -> AttemptWire:

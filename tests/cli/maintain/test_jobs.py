@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from sqlmodel import update
 
+from farm.api.wire import JobWire
+from farm.cli.first_error_lines import first_error_lines
+from farm.core.buildlog.error_kind import ErrorKind
+from farm.core.buildlog.first_error import FirstError
 from farm.core.plan.trouble import Trouble
 from farm.server.identities import access
 from farm.server.jobs.leases import LeaseLostError, heartbeat, release
@@ -111,10 +115,25 @@ def test_of_a_failed_job_the_first_error_is_shown_with_the_lines_around_it(shell
     assert said.splitlines()[0] == "first error: step build, line 2"
     assert f"/jobs/{lease.job.id}?attempt=1&line=2#L2" in said
     assert "    > 2 | a.c:3:10: fatal error: zlib-none.h: No such file or directory" in said.splitlines()
+    assert said.splitlines()[-1].endswith(f" `farm shell {lease.job.id}` opens the failed build here.")
     assert "\x1b" not in said
     found = shell.json("log", str(lease.job.id), "--error")
     assert (found["kind"], found["subject"], found["sure"]) == ("missing-header", "zlib-none.h", True)
     assert "cc -c a.c" in shell.run("log", str(lease.job.id))
+
+
+def test_what_a_test_lacks_is_to_be_named_in_its_needs_and_no_build_is_opened() -> None:
+    error = FirstError(
+        kind=ErrorKind.MISSING_PROGRAM, sure=True, line=1, step="t", text="x", subject="jq", provider="jq"
+    )
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    job = JobWire(
+        id=7, kind="test", name="x", state="failed", subject=None, submission=None, answered_by=None, lost=0,
+        error_code="", error="", created_at=now, changed_at=now, finished_at=now, trace="",
+    )  # fmt: skip
+    said = "".join(map(str, first_error_lines(error, "https://farm", job)))
+    assert "The package jq provides jq: name it in the test's needs" in said
+    assert "farm shell" not in said
 
 
 def test_a_job_that_has_succeeded_has_no_first_error(shell: Shell) -> None:
