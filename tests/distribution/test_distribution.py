@@ -94,6 +94,21 @@ def inspect(container: str) -> list[dict[str, Any]]:
     return json.loads(ran.stdout or "[]")  # type: ignore[no-any-return]
 
 
+@pytest.mark.parametrize(
+    ("package", "command", "printed"),
+    [
+        ("figlet-scripts", ("figlist",), "Default font: standard"),
+        ("grep-scripts", ("bash", "-c", "echo 'a|b' | fgrep -o 'a|'"), "a|"),
+        ("gzip-scripts", ("bash", "-c", "echo text | gzip | zcat"), "text"),
+    ],
+)
+def test_scripts_that_are_an_output_work_without_the_package_that_they_belong_to(
+    distribution: RunningFarm, subscriber: Path, package: str, command: tuple[str, ...], printed: str
+) -> None:
+    """Their own tests have the recipe's main package beside them."""
+    assert printed in distribution.run("run", package, "--", *command, state=subscriber).done().output
+
+
 def test_an_image_of_packages_runs_in_docker(distribution: RunningFarm, subscriber: Path) -> None:
     made = distribution.run("image", "build", "jq", "--tag", "farm-test-jq:1", state=subscriber).done()
     try:

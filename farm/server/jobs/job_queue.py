@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, exists, func, not_, or_, select, update
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement
     from sqlmodel import Session
+    from sqlmodel.sql.expression import SelectOfScalar
 
     from farm.server.tables.states import JobKind
 
@@ -33,12 +36,10 @@ def next_ready(
     worker that it met the trouble with. The hinted job is preferred if it can be given. A submitter's previews have at
     most `most_jobs` at once.
     """
-    ready = select(JobRow).where(
-        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now, most_jobs)
-    )
-    ready = ready.with_for_update(skip_locked=True)
-    hinted = Job.first(session, ready.where(JobRow.id == hint)) if hint is not None else None
-    return hinted or Job.first(session, ready.order_by(col(JobRow.priority), col(JobRow.id)))
+    hinted, first = _claimable(tuple(kinds))
+    values = {"worker": worker, "now": now, "most_jobs": most_jobs}
+    found = Job.first_of(session, hinted, **values, hint=hint) if hint is not None else None
+    return found or Job.first_of(session, first, **values)
 
 
 def may_begin(session: Session, job: Job, *, most_jobs: int) -> bool:
@@ -55,19 +56,35 @@ def may_begin(session: Session, job: Job, *, most_jobs: int) -> bool:
 
 def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime, most_jobs: int) -> bool:
     """Return whether there is a job that this worker can claim."""
-    query = select(JobRow.id).where(
-        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now, most_jobs)
-    )
+    values = {"worker": worker, "now": now, "most_jobs": most_jobs}
+    return session.exec(_any_claimable(tuple(kinds)), params=values).first() is not None
+
+
+@cache
+def _claimable(kinds: tuple[JobKind, ...]) -> tuple[SelectOfScalar[JobRow], SelectOfScalar[JobRow]]:
+    """Return the queries for the job `hint`, and for the first job, that a worker can claim. Each is made once."""
+    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open())
+    ready = ready.with_for_update(skip_locked=True).limit(1)
+    return ready.where(col(JobRow.id) == bindparam("hint")), ready.order_by(col(JobRow.priority), col(JobRow.id))
+
+
+@cache
+def _any_claimable(kinds: tuple[JobKind, ...]) -> SelectOfScalar[int | None]:
+    """Return the query whether there is a job that a worker can claim. It is made once."""
+    query = select(col(JobRow.id)).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open())
     # In the order of the claim, so that the query stops at the first build and reads no rebuilds before it.
-    return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
+    return query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)
 
 
-def _is_open_to(worker: str, now: datetime, most_jobs: int) -> ColumnElement[bool]:
-    """Return the condition that this worker may have a job now.
+def _is_open() -> ColumnElement[bool]:
+    """Return the condition that the parameter `worker` may have a job at the time `now`.
 
     The job is not paused, does not exclude the worker, and is no rebuild of the worker's own build. The submitter of
     its preview, if it is for one, has fewer jobs at work than `most_jobs`.
     """
+    worker: BindParameter[str] = bindparam("worker")
+    now: BindParameter[datetime] = bindparam("now")
+    most_jobs: BindParameter[int] = bindparam("most_jobs")
     earlier = aliased(JobRow)
     done = exists().where(
         col(earlier.subject) == col(JobRow.subject),

@@ -117,7 +117,15 @@ class Record:
     @classmethod
     def first(cls, session: Session, query: SelectOfScalar[Any]) -> Self | None:
         """Return the record of the first row that a query finds, as the transaction sees it now."""
-        row = session.exec(query.limit(1), execution_options=_FRESH).first()
+        return cls.first_of(session, query.limit(1))
+
+    @classmethod
+    def first_of(cls, session: Session, query: SelectOfScalar[Any], **values: object) -> Self | None:
+        """Return the record of the first row as `first` does, of a query that has a limit and these parameters.
+
+        So a query of many conditions can be made once: that takes longer than to run it.
+        """
+        row = session.exec(query, params=values, execution_options=_FRESH).first()
         return None if row is None else cls.of(row)
 
     @classmethod
